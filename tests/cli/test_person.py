@@ -21,6 +21,8 @@ def test_a_person_is_invited_changed_shut_out_and_erased(stemtide, hub_folder):
     assert stemtide("person", "role", who, "analyst", *at).code == 0
     unlocked = stemtide("person", "unlock", who, *at)
     assert (unlocked.code, "not locked" in unlocked.err) == (1, True)
+    confirmed = stemtide("person", "confirm", who, "--yes", *at)
+    assert (confirmed.code, "already counts" in confirmed.err) == (1, True)
     assert stemtide("person", "sign-out", who, *at).code == 0
     listed = stemtide("person", "list", "--party", "agency", "--json", *at).rows
     assert [(one["email"], one["role"], one["state"]) for one in listed] == [

@@ -6,7 +6,8 @@ import re
 import pytest
 from django.test import Client
 
-from stemtide.hub.rooms.parties.models import SuspensionProposal
+from stemtide.hub.rooms.approvals.models import Approval
+from stemtide.hub.rooms.parties.models import Person, SuspensionProposal
 from stemtide.hub.rooms.parties.writes import parties
 from stemtide.protocol.enums import Role
 from tests.hub.desk.conftest import PASSWORD
@@ -79,6 +80,65 @@ def test_two_coordinators_suspend_a_party_and_one_cannot(coordinator, colleague,
     world.party["provider"].refresh_from_db()
     assert world.party["provider"].is_suspended
     assert "/parties/provider/lift" in coordinator.get("/parties/provider").content.decode()
+
+
+def added_by(coordinator):
+    """A coordinator of the agency whom another one added, and who followed the link."""
+    facts = {"name": "Third", "email": "third@agency.example", "role": "coordinator"}
+    page = coordinator.post("/people", facts).content.decode()
+    link = re.search(r"http://testserver(/invited/[\w-]+)", page)[1]
+    Client().post(link, {"password": PASSWORD, "again": PASSWORD})
+    person = Person.objects.get(email="third@agency.example")
+    client = Client()
+    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    return client, person.pk
+
+
+def test_a_coordinator_who_added_the_other_suspends_nobody_with_them(coordinator, colleague):
+    send(coordinator, "suspend", **{"suspend-reason": "Spam.", "suspend-confirm": "on"})
+    added, number = added_by(coordinator)
+    uid = str(SuspensionProposal.objects.get().uid)
+    page = send(added, "confirm", target=uid)
+    assert "you count as the first one" in page
+    assert "not a second person yet" in coordinator.get("/people").content.decode()
+    for client, status in ((coordinator, 403), (colleague, 302)):
+        answer = client.post(f"/people/{number}/confirm", {"confirm": "yes"})
+        assert answer.status_code == status
+    assert "It took effect at once" in send(added, "confirm", target=uid)
+
+
+def test_an_agency_confirms_the_second_person_of_a_party_with_one(coordinator, world):
+    one = world.desk("provider", Role.COORDINATOR)
+    facts = {"name": "Two", "email": "two@provider.example", "role": "coordinator"}
+    link = re.search(r"/invited/[\w-]+", one.post("/people", facts).content.decode())[0]
+    assert "Not a second person yet" in coordinator.get("/parties/provider").content.decode()
+    Client().post(link, {"password": PASSWORD, "again": PASSWORD})
+    person = Person.objects.get(email="two@provider.example")
+    fields = {"confirm-person-person": person.pk, "confirm-person-confirm": "on"}
+    page = send(coordinator, "confirm-person", **fields)
+    assert "They count as a second person from now on." in page
+    assert "Not a second person yet" not in page
+
+
+def test_who_made_a_key_does_not_approve_what_the_key_shared(world):
+    one = world.desk("provider", Role.COORDINATOR)
+    form = {"name": "uploads", "scopes": ["signals:write"], "days": "30"}
+    key = re.search(r"st_[a-z0-9]{8}_[\w-]+", one.post("/keys/new", form).content.decode())[0]
+    folder = {"kind": "url", "value": "https://site.example/a/", "reach": "folder"}
+    folder |= {"labels": ["livestream"], "severity": "high"}
+    shared = Client().post(
+        "/api/v1/signals",
+        folder,
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {key}"},
+    )
+    assert shared.json()["state"] == "waiting"
+    uid = Approval.objects.get().uid
+    page = one.post(f"/approvals/{uid}/approve", {"target": "1"}, follow=True).content.decode()
+    assert "you count as the first one" in page
+    two = world.desk("provider", Role.DUTY_OFFICER)
+    page = two.post(f"/approvals/{uid}/approve", {"target": "1"}, follow=True).content.decode()
+    assert "Approved." in page
 
 
 def test_a_proposal_is_declined_with_a_reason_or_withdrawn(coordinator, colleague):

@@ -39,6 +39,7 @@ ENTRY_PHRASES = {
     "person.invited": gettext_lazy("invited a person"),
     "person.joined": gettext_lazy("joined the desk"),
     "person.reassigned": gettext_lazy("gave a person another role"),
+    "person.confirmed": gettext_lazy("confirmed a person as a separate person"),
     "person.deactivated": gettext_lazy("shut a person out"),
     "person.reactivated": gettext_lazy("let a person in again"),
     "person.locked": gettext_lazy("locked an account after wrong passwords or codes"),

@@ -51,6 +51,14 @@ class DutyIn(BaseModel):
     reason: Why
 
 
+class ConfirmPersonIn(BaseModel):
+    """A person of a party who alone uses their account. person: their number."""
+
+    model_config = _STRICT
+
+    person: int = Field(ge=1)
+
+
 class DigestsIn(BaseModel):
     """Whether a party's word alone is enough for exact digests, with the reason."""
 

@@ -117,6 +117,7 @@ def list_people(
                 "factors": row.factors,
                 "sittings": row.sittings,
                 "last_login": row.last_login,
+                "controllers": row.controllers,
             },
             as_json=as_json,
             line=f"{row.number:5} {row.email:35} {row.role:24} {state:12} " + " ".join(row.factors),
@@ -203,6 +204,29 @@ def remove_factors(
         account, by = _account_and_actor(email)
         writes_people.remove_factors(account.pk, by=by, now=now())
     print_note(f"{account.email} sets up new ones at the next sign-in.")
+
+
+@person.command("confirm")
+def confirm_person(
+    email: Email,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm the action.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Let a person count as a second person.
+
+    Whoever was added, or reset, by one colleague counts as that colleague until then.
+    """
+    if not yes:
+        fail(f"speak to {email} first: do they alone sign in with it? Then add --yes", code=2)
+    open_hub(data_dir)
+    from stemtide.hub.rooms.parties.writes import independence
+    from stemtide.protocol.trust.parties import ConfirmPersonIn
+
+    with fail_on(NotFoundError, ConflictError):
+        account, by = _account_and_actor(email)
+        body = ConfirmPersonIn(person=account.pk)
+        independence.confirm_person(account.party.name, body=body, by=by, now=now())
+    print_note(f"{account.email} counts as a person of its own from now on.")
 
 
 @person.command("erase")

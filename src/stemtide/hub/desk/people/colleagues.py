@@ -20,11 +20,15 @@ from stemtide.hub.desk.forms import MarkedForm
 from stemtide.hub.desk.labels import LABELS
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows, check_person_may_manage
-from stemtide.hub.rooms.parties.reads import people
+from stemtide.hub.rooms.parties.reads import independence as independence_reads, people
 from stemtide.hub.rooms.parties.reads.parties import Actor
-from stemtide.hub.rooms.parties.rules import people as people_rules
-from stemtide.hub.rooms.parties.writes import locks, people as people_writes
+from stemtide.hub.rooms.parties.rules import (
+    independence as independence_rules,
+    people as people_rules,
+)
+from stemtide.hub.rooms.parties.writes import independence, locks, people as people_writes
 from stemtide.protocol.enums import Role
+from stemtide.protocol.trust.parties import ConfirmPersonIn
 
 _ROLES = [(role, LABELS["role"][role]) for role in Role]
 
@@ -84,7 +88,7 @@ def act(request: SignedInRequest, number: int, verb: str) -> HttpResponse:
             people_writes.change_name(number, name=request.POST.get("name", ""), by=by)
         elif verb == "role":
             people_writes.change_role(number, role=request.POST.get("role", ""), by=by, now=now)
-        elif verb == "erase" and not request.POST.get("confirm"):
+        elif verb in ("erase", "confirm") and not request.POST.get("confirm"):
             messages.error(request, _("Tick the box beside it to say that you mean it."))
             return redirect("colleagues")
         else:
@@ -96,6 +100,12 @@ def act(request: SignedInRequest, number: int, verb: str) -> HttpResponse:
     return redirect("colleagues")
 
 
+def _confirm(number: int, *, by: Actor, now: datetime) -> None:
+    """Confirm that a colleague alone uses their account."""
+    body = ConfirmPersonIn(person=number)
+    independence.confirm_person(by.party.name, body=body, by=by, now=now)
+
+
 _VERBS: dict[str, Callable[..., object]] = {
     "deactivate": people_writes.deactivate_person,
     "reactivate": people_writes.reactivate_person,
@@ -103,6 +113,7 @@ _VERBS: dict[str, Callable[..., object]] = {
     "unlock": locks.unlock_person,
     "factors": people_writes.remove_factors,
     "erase": people_writes.erase_person,
+    "confirm": _confirm,
 }
 
 _DONE = {
@@ -116,6 +127,7 @@ _DONE = {
     "factors": gettext_lazy(
         "Their second factors are gone. With their password they reach the page to set up new ones."
     ),
+    "confirm": gettext_lazy("Confirmed. They count as a second person from now on."),
     "erase": gettext_lazy("What was kept of them is erased. Their number stays in the ledger."),
 }
 
@@ -139,6 +151,14 @@ def _allowed(row: people.PersonRow, *, by: Actor) -> dict[str, bool]:
         "sign_out": may_manage and row.sittings > 0,
         "unlock": may_manage and is_other and row.is_locked,
         "factors": may_manage and is_other and bool(row.factors),
+        "confirm": may_manage
+        and allows(
+            independence_rules.check_confirm,
+            is_waiting=bool(row.controllers),
+            is_active=row.is_active,
+            has_joined=row.has_joined,
+        )
+        and independence_reads.may_be_second(by.ref, first=row.ref),
         "erase": allows(people_rules.check_erase_people, by.role) and is_other and may_erase,
     }
 

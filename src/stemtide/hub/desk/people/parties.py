@@ -15,14 +15,22 @@ from stemtide.hub.desk.people.party_actions import PARTY_ACTIONS, PartyFacts
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.parties.reads import (
     competences,
+    independence,
     joining,
     parties as party_reads,
     standing as reads,
     suspensions as suspension_reads,
 )
-from stemtide.hub.rooms.parties.rules import joining as joining_rules, standing as rules
+from stemtide.hub.rooms.parties.reads.independence import UnconfirmedPerson
+from stemtide.hub.rooms.parties.reads.parties import Actor, Viewer
+from stemtide.hub.rooms.parties.rules import (
+    independence as independence_rules,
+    joining as joining_rules,
+    standing as rules,
+)
 from stemtide.hub.rooms.signals.reads import dismissals as dismissal_reads
 from stemtide.protocol.enums import PartyKind, ProposalState
+from stemtide.protocol.trust.disputes import OpenDisputesOut
 from stemtide.protocol.trust.parties import PartyOut, SuspensionOut
 
 
@@ -78,23 +86,12 @@ def act(request: SignedInRequest, name: str, verb: str) -> HttpResponse:
 
 def _page(request: SignedInRequest, name: str, *, refused: Offer | None = None) -> HttpResponse:
     """Render the page of a party. refused: an action that was refused."""
-    viewer, now = request.user.party, datetime.now(UTC)
+    viewer, by, now = request.user.party, actor_of(request), datetime.now(UTC)
     row = party_reads.party(name)
     proposals = suspension_reads.proposals(viewer=viewer, party=row)
     waiting = _waiting(proposals)
     disputes = dismissal_reads.counted_disputes(name, viewer=viewer)
-    facts = PartyFacts(
-        trust=row.trust,
-        by=actor_of(request),
-        now=now,
-        to_suspend=suspension_reads.suspension_facts(row, lifts=False),
-        to_lift=suspension_reads.suspension_facts(row, lifts=True),
-        disputes=dismissal_reads.facts(row, count=disputes.count),
-        waiting=suspension_reads.facts_of(waiting.id, viewer=viewer) if waiting else None,
-        waiting_id=str(waiting.id) if waiting else "",
-        duties=tuple(competences.duties(row)),
-        proposed_duty=competences.proposed(row, now=now),
-    )
+    facts = _facts(row, by=by, now=now, waiting=waiting, disputes=disputes)
     party_out = reads.describe(name, viewer=viewer)
     context = {
         "now": now,
@@ -103,6 +100,7 @@ def _page(request: SignedInRequest, name: str, *, refused: Offer | None = None) 
         "is_authority": facts.trust.kind is PartyKind.AUTHORITY,
         "duties": facts.duties,
         "proposed_duty": facts.proposed_duty,
+        "unconfirmed": facts.unconfirmed,
         "proposals": proposals,
         "waiting": waiting,
         "may_invite": allows(
@@ -117,6 +115,37 @@ def _page(request: SignedInRequest, name: str, *, refused: Offer | None = None) 
         "offers": available(PARTY_ACTIONS.values(), facts, refused=refused),
     }
     return render(request, "desk/parties/party.html", context, status=422 if refused else 200)
+
+
+def _facts(
+    row: Viewer,
+    *,
+    by: Actor,
+    now: datetime,
+    waiting: SuspensionOut | None,
+    disputes: OpenDisputesOut,
+) -> PartyFacts:
+    """Return what the rules need of a party's page."""
+    return PartyFacts(
+        trust=row.trust,
+        by=by,
+        now=now,
+        to_suspend=suspension_reads.suspension_facts(row, lifts=False),
+        to_lift=suspension_reads.suspension_facts(row, lifts=True),
+        disputes=dismissal_reads.facts(row, count=disputes.count),
+        waiting=suspension_reads.facts_of(waiting.id, viewer=by.party) if waiting else None,
+        waiting_id=str(waiting.id) if waiting else "",
+        duties=tuple(competences.duties(row)),
+        proposed_duty=competences.proposed(row, now=now),
+        unconfirmed=_unconfirmed(row, by=by),
+    )
+
+
+def _unconfirmed(row: Viewer, *, by: Actor) -> tuple[UnconfirmedPerson, ...]:
+    """Return those of a party who do not count as a second person, for who may confirm them."""
+    if not allows(independence_rules.check_may_confirm, party=row.name, by=by):
+        return ()
+    return tuple(independence.unconfirmed(row, by=by))
 
 
 def _waiting(proposals: list[SuspensionOut]) -> SuspensionOut | None:

@@ -16,6 +16,7 @@ from stemtide.hub.desk.forms import MessageForm
 from stemtide.hub.desk.labels import LABELS
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.parties.reads.competences import ProposedCompetence
+from stemtide.hub.rooms.parties.reads.independence import UnconfirmedPerson
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.rules import (
     competences as competence_rules,
@@ -23,13 +24,20 @@ from stemtide.hub.rooms.parties.rules import (
     suspensions as suspension_rules,
 )
 from stemtide.hub.rooms.parties.rules.suspensions import SuspensionFacts
-from stemtide.hub.rooms.parties.writes import competences, joining, standing as writes, suspensions
+from stemtide.hub.rooms.parties.writes import (
+    competences,
+    independence,
+    joining,
+    standing as writes,
+    suspensions,
+)
 from stemtide.hub.rooms.signals.rules import disputes as dispute_rules
 from stemtide.hub.rooms.signals.rules.disputes import OpenDisputes
 from stemtide.hub.rooms.signals.writes import dismissals
 from stemtide.protocol.enums import Duty, PartyKind, Standing
 from stemtide.protocol.trust.disputes import DismissIn
 from stemtide.protocol.trust.parties import (
+    ConfirmPersonIn,
     DigestsIn,
     DutyIn,
     GroupIn,
@@ -94,11 +102,27 @@ class DutyForm(PartyReasonForm):
     field_order = ("duty", "reason")
 
 
+class PersonForm(MessageForm):
+    """An account of the party that one person uses."""
+
+    message_type = ConfirmPersonIn
+    person = forms.IntegerField(
+        label=_("Number of the person"), help_text=_("Such as 12 for person:12."), min_value=1
+    )
+    confirm = forms.BooleanField(
+        label=_(
+            "I have spoken to this person. They alone know the password and have the second factor."
+        ),
+        error_messages={"required": _("Tick this box to say that you mean it.")},
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class PartyFacts:
     """What the rules need of a party's page. waiting: the proposal that waits, and its id.
 
     disputes: its open ones, and those of its group. duties: those that its state named it for.
+    unconfirmed: its people who do not count as a second person, for who may confirm them.
     """
 
     trust: PartyTrust
@@ -111,6 +135,7 @@ class PartyFacts:
     waiting_id: str = ""
     duties: tuple[Duty, ...] = ()
     proposed_duty: ProposedCompetence | None = None
+    unconfirmed: tuple[UnconfirmedPerson, ...] = ()
 
 
 _Targets = Callable[[PartyFacts], list[str]]
@@ -231,6 +256,11 @@ def _if_duty_droppable(facts: PartyFacts) -> list[str]:
     if row is None or not allows(competence_rules.check_propose, by=facts.by):
         return []
     return [str(row.number)]
+
+
+def _if_unconfirmed(facts: PartyFacts) -> list[str]:
+    """Return the party if somebody of it does not count as a second person yet."""
+    return [""] if any(person.has_joined for person in facts.unconfirmed) else []
 
 
 def _if_disputing(facts: PartyFacts) -> list[str]:
@@ -381,6 +411,16 @@ PARTY_ACTIONS = action_table(
         title=_("Drop the proposal about its duty"),
         button=_("Drop the proposal"),
         target_id=int,
+    ),
+    Action(
+        "confirm-person",
+        PersonForm,
+        independence.confirm_person,
+        _("Confirmed. They count as a second person from now on."),
+        _if_unconfirmed,
+        title=_("Confirm a person of it"),
+        button=_("Confirm the person"),
+        help=_("Use this if the party has nobody else who could. Call its contact point first."),
     ),
     Action(
         "name-duty",

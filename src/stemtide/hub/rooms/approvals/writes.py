@@ -14,6 +14,7 @@ from stemtide.hub.rooms.approvals.models import ENDED, AffectedSignal, Approval,
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads import independence
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.protocol.approvals import ApprovalOut, ApproveIn, RefuseIn
 from stemtide.protocol.enums import ApprovalState
@@ -196,6 +197,7 @@ def approve(uid: UUID, *, body: ApproveIn, by: Actor, now: datetime) -> Approval
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     rules.check_approve(reads.facts(row), by=by, trust=by.party.trust, count=body.count, now=now)
+    independence.check_second_person(by, first=row.asked_ref)
     _decide(row, ApprovalState.APPROVED, by=by, note=body.note, now=now)
     functions = acts.functions_of(WaitingAct(row.act))
     errors = functions.kept(row, now) if row.is_done else functions.do(row, now)

@@ -148,6 +148,9 @@ class Person(AbstractBaseUser):
     digest is stored. erased_at: when all personal data was removed from this row.
 
     locked_at: when wrong passwords and codes last locked the account, and a mail was sent.
+    controllers: who else may use the account: the person who added it or reset its sign-in, and
+    those who may use that person's account; references with spaces between. "" once another person
+    has confirmed the account: decision 0107.
     """
 
     email = models.EmailField(unique=True)
@@ -163,6 +166,7 @@ class Person(AbstractBaseUser):
     invited_until = models.DateTimeField(null=True)
     erased_at = models.DateTimeField(null=True)
     locked_at = models.DateTimeField(null=True)
+    controllers = models.TextField(blank=True, default="", db_default="")
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -323,7 +327,10 @@ class Series(models.Model):
 
 
 class ApiKey(models.Model):
-    """A machine's key. Only a digest of its secret is stored; the secret is shown once."""
+    """A machine's key. Only a digest of its secret is stored; the secret is shown once.
+
+    controllers: the person who made it at the desk, as of a person; "" for the operator.
+    """
 
     party = models.ForeignKey(Party, models.PROTECT, related_name="keys")
     name = models.CharField(max_length=60)
@@ -333,6 +340,7 @@ class ApiKey(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
+    controllers = models.TextField(blank=True, default="", db_default="")
 
     class Meta:
         ordering = ["party__name", "name"]

@@ -11,6 +11,7 @@ from stemtide.hub.rooms.crises.reads import crises as reads, life
 from stemtide.hub.rooms.crises.rules import moves
 from stemtide.hub.rooms.crises.rules.crises import CrisisFacts
 from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.parties.reads import independence
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.protocol.enums import ProposalAct, ProposalState, ReviewDecision
 from stemtide.protocol.law.frameworks import framework
@@ -74,6 +75,7 @@ def confirm(uid: UUID, proposal: UUID, *, by: Actor, now: datetime) -> CrisisLif
     row = life.find_proposal(crisis, proposal)
     proposal_facts = life.proposal_facts(row)
     moves.check_confirm(facts, by=by, proposal=proposal_facts, now=now)
+    independence.check_second_person(by, first=row.by_ref)
     _decide(row, "confirm", by=by, now=now)
     detail = _named(row) | {"from": crisis.stage}
     if proposal_facts.is_emergency:

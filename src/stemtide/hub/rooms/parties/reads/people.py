@@ -16,6 +16,7 @@ from stemtide.hub.platform.errors import NotAllowedError, NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.platform.permissions import LEADING_ROLES, WRITING_ROLES
 from stemtide.hub.rooms.parties.models import Party, Person, PersonSession
+from stemtide.hub.rooms.parties.reads.independence import may_be_second
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.rules import people as people_rules
 from stemtide.protocol.enums import Role, Standing
@@ -27,6 +28,8 @@ class PersonRow:
 
     factors: kinds of second factors that they set up. sittings: the number of their sessions.
     invited_until: set while a link to set a password is valid. is_locked: too many failures.
+    has_joined: they set a password. controllers: who else may use the account, as the ledger names
+    them; none once another person has confirmed it.
     """
 
     number: int
@@ -41,6 +44,8 @@ class PersonRow:
     sittings: int
     last_login: datetime | None
     is_locked: bool
+    has_joined: bool
+    controllers: tuple[str, ...]
 
     @property
     def ref(self) -> str:
@@ -115,6 +120,8 @@ def people(*, by: Actor, idle: timedelta, now: datetime) -> list[PersonRow]:
             sittings=session_counts.get(person.pk, 0),
             last_login=person.last_login,
             is_locked=person.email in are_locked,
+            has_joined=not person.invitation_sha256,
+            controllers=tuple(person.controllers.split()),
         )
         for person in rows
     ]
@@ -285,12 +292,13 @@ def colleagues(*, viewer: Party) -> list[str]:
 
 
 def has_other(party: Party, *, ref: str, is_leader: bool) -> bool:
-    """Whether a party has somebody who acts for it and signs in, other than this person.
+    """Whether a party has somebody who signs in and may be the second person to this one.
 
-    ref: of the person, as the ledger names it. is_leader: whether it must be somebody who decides.
+    ref: of the person or key, as the ledger names it. is_leader: whether it must be somebody who
+    decides.
     """
     roles = LEADING_ROLES if is_leader else WRITING_ROLES
     people = Person.objects.filter(
         party=party, is_active=True, role__in=roles, invitation_sha256=""
     )
-    return any(person.ref != ref for person in people)
+    return any(may_be_second(person.ref, first=ref) for person in people)

@@ -10,7 +10,7 @@ from stemtide.hub.platform.errors import ConflictError, NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Competence, CompetenceProposal, Party, Series
-from stemtide.hub.rooms.parties.reads import competences as reads, parties
+from stemtide.hub.rooms.parties.reads import competences as reads, independence, parties
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.rules import competences as rules
 from stemtide.protocol.enums import Duty, PartyKind
@@ -87,6 +87,7 @@ def confirm_duty(name: str, number: int, *, by: Actor, now: datetime) -> Compete
     ledger.lock_ledger()
     row = _waiting(name, number, now=now)
     rules.check_confirm(author=row.by_ref, by=by)
+    independence.check_second_person(by, first=row.by_ref)
     change = end_competence if row.ends else name_competent
     competence = change(row.party, Duty(row.duty), actor=by.ref, now=now)
     row.delete()

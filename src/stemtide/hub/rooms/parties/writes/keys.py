@@ -10,6 +10,7 @@ from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import ApiKey
+from stemtide.hub.rooms.parties.reads import independence
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.rules import keys as rules
 from stemtide.hub.rooms.parties.writes import parties
@@ -28,9 +29,12 @@ def create_key(
     ledger.lock_ledger()
     chosen = set(scopes)
     rules.check_grant(chosen, role=by.role, kind=by.kind)
-    return parties.new_key(
+    key, text = parties.new_key(
         name, party=by.party, scopes=chosen, expires_at=expires_at, actor=by.ref, now=now
     )
+    key.controllers = " ".join(sorted(independence.users_of(by.ref)))
+    key.save(update_fields=["controllers"])
+    return key, text
 
 
 @needs_no_entry("revoke_key() records it")

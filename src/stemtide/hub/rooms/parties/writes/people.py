@@ -20,6 +20,7 @@ from stemtide.hub.rooms.parties.models import CodeTry, Party, Person, PersonSess
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.rules import contacts, people
 from stemtide.hub.rooms.parties.writes import parties as writes
+from stemtide.hub.rooms.parties.writes.independence import add_controllers
 from stemtide.protocol.enums import Role
 
 
@@ -298,6 +299,7 @@ def remove_factors(number: int, *, by: Actor, now: datetime) -> Person:
     people.check_not_oneself(by.ref, subject=person.ref)
     _forget_factors(person)
     _end_sessions(person, now=now)
+    add_controllers(person, by=by.ref)
     ledger.append("factors.removed", actor=by.ref, subject=person.ref, now=now)
     return person
 
@@ -334,6 +336,7 @@ def _invite(person: Person, *, actor: str, now: datetime) -> str:
     person.invitation_sha256 = people.digest(secret)
     person.invited_until = now + people.INVITED_FOR
     person.save(update_fields=["password", "invitation_sha256", "invited_until"])
+    add_controllers(person, by=actor)
     ledger.append("person.invited", actor=actor, subject=person.ref, now=now)
     return secret
 

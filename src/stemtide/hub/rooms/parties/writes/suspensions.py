@@ -13,7 +13,7 @@ from django.db import transaction
 from stemtide.hub.platform.errors import ConflictError
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party, StandingChange, SuspensionProposal
-from stemtide.hub.rooms.parties.reads import parties, suspensions as reads
+from stemtide.hub.rooms.parties.reads import independence, parties, suspensions as reads
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.rules import suspensions as rules
 from stemtide.hub.rooms.parties.writes.standing import CLOCK, save_change
@@ -60,6 +60,7 @@ def confirm(uid: UUID, *, by: Actor, now: datetime) -> SuspensionOut:
     row = reads.find_proposal(uid, viewer=by.party)
     party, before = row.party, row.party.standing
     rules.check_confirm(_facts(row), by=by, now=now)
+    independence.check_second_person(by, first=row.by_ref)
     _decide(row, ProposalState.CONFIRMED, by=by, now=now)
     party.standing = _standing_before(party) if row.lifts else Standing.SUSPENDED
     author = Actor(row.by, row.by_ref, Role(row.by_role) if row.by_role else None)

@@ -12,7 +12,7 @@ from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundEr
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.reads import ledger as ledger_reads
 from stemtide.hub.rooms.ledger.writes import ledger
-from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.parties.reads import independence, parties
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.reports.models import (
     DebriefAction,
@@ -281,6 +281,8 @@ def agree(uid: UUID, *, by: Actor, now: datetime) -> ReportOut:
     hand = rules.Hand(party=by.party.name, ref=by.ref)
     facts = reads.facts(row)
     rules.check_agree(facts, kind=by.kind, role=by.role, by=hand)
+    for author in facts.authors:
+        independence.check_second_person(by, first=author.ref)
     row.state, row.agreed_by, row.agreed_ref = ReportState.AGREED, by.party, by.ref
     row.agreed_at = now
     row.save(update_fields=["state", "agreed_by", "agreed_ref", "agreed_at"])
