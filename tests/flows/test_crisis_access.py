@@ -34,7 +34,7 @@ PAGES = {
         ),
         *("crisis-log", "crisis-lines", "crisis-timeline", "preview-send", "alerts", "drills"),
         *("drill", "deliveries", "leads", "lead", "report", "reports", "contacts", "preferences"),
-        *("document-verify", "progress", "progress-orders", "share", "share-done"),
+        *("document-verify", "progress", "progress-orders", "share", "share-done", "own-signals"),
         "progress-yearly",
         "document-verify",
         *("referrals", "referral-new", "referral", "batches", "batch-new", "batch", "holds"),
@@ -120,6 +120,7 @@ PIECES = {
 ACTS = {
     *(
         "share-undo",
+        "signals-selected",
         "signal-withdraw",
         "signal-act",
         "signal-outlier",

@@ -66,6 +66,17 @@ def test_desk_rows_and_forms_are_reached_by_letters(chromium, furnished):
     assert page.locator("main textarea").first.input_value() == "/?jn"
 
 
+def test_desk_a_row_is_selected_and_acted_upon_by_keys(chromium, furnished):
+    page = officer(chromium, furnished.address, furnished.password, viewport=WIDE)
+    page.goto(f"/crises/{furnished.parts['crisis']}/content")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    expect(page.get_by_text("1 selected")).to_be_visible()
+    page.get_by_role("button", name="Withdraw").press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Withdraw")
+    assert faults(page) == []
+
+
 def test_desk_the_first_act_of_a_room_is_within_five_tabs(chromium, furnished):
     page = officer(chromium, furnished.address, furnished.password, viewport=WIDE)
     page.goto(f"/crises/{furnished.parts['crisis']}")

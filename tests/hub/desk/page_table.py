@@ -187,6 +187,7 @@ GET  order-paper                   in  200 200 200 200 200 404 404 200 200 404 4
 GET  orders                        in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  orders-blocks                 in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  own-contacts                 in  200 200 200 200 200 200 200 200 200 200 200 200
+GET  own-signals                  in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  parties                      in  403 403 403 403 403 200 403 403 403 403 403 403
 GET  party                        in  403 403 403 403 403 200 403 403 403 403 403 403
 GET  party-new                     in  403 403 403 403 403 200 403 403 403 403 403 403
@@ -248,6 +249,7 @@ GET  signal                       in  200 200 200 200 200 200 200 200 200 200 40
 POST signal-act                   in  302 302 403 403 302 302 302 302 403 302 404 302
 POST signal-outlier               in  302 403 403 403 403 302 403 403 403 404 404 403
 POST signal-withdraw              in  302 302 403 403 302 302 403 403 403 403 404 403
+POST signals-selected             in  302 302 403 403 302 302 302 302 403 302 302 302
 POST sitting-end                  in  302 302 302 302 302 302 302 302 302 302 302 302
 GET  to-do                        in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  to-do-blocks                 in  200 200 200 200 200 200 200 200 200 200 200 200
@@ -463,6 +465,7 @@ DATA = {
     "report-note": {"note-topic": "idea", "note-text": "Call earlier."},
     "report-publish": {"audience": "room"},
     "report-sections": {"text-lessons": "Learnt."},
+    "signals-selected": {"act": "confirm"},
     "signal-act": {"dispute-text": "It is the evening news."},
     "signal-withdraw": {"withdraw-reason": "mistake", "withdraw-confirm": "on"},
     "signal-outlier": {"decision": "count"},

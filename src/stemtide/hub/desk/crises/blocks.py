@@ -22,6 +22,7 @@ from django.utils import timezone, translation
 from stemtide.hub.desk.actions import Offer
 from stemtide.hub.desk.auth.people import SignedInRequest
 from stemtide.hub.desk.crises import content as room_content, offers as room_offers
+from stemtide.hub.desk.selection.offered import offered
 from stemtide.hub.desk.situation import leads, views as situation
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.crises.reads import crises, life as life_reads
@@ -99,6 +100,7 @@ def page_context(
             **room.acts(),
             **own_views,
             **offers_context,
+            "bulk_acts": offered(by),
         }
 
 
@@ -112,7 +114,8 @@ def fragment(request: SignedInRequest, uid: UUID, *, by: Actor) -> str:
         room = _Room(request, uid, by=by, now=now, hub=heads.hub)
         life, content = room.life(), room.content()
         own_views = _own_views(uid, by=by, now=now, hub=heads.hub)
-        views = {**own_views, "key": tuple(own_views.values())}
+        acts = offered(by)
+        views = {**own_views, "bulk_acts": acts, "key": (*own_views.values(), len(acts))}
         offers_context = _offers(life, by=by, now=now, cached_html=True)
         blocks = [
             _block("head", content, life),

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.crises import content as room_content, variants
+from stemtide.hub.desk.selection.offered import offered
 from stemtide.hub.desk.signals.content_acts import ActedContent, content_acts
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.crises.reads import crises
@@ -43,6 +44,7 @@ def content(request: SignedInRequest, uid: UUID) -> HttpResponse:
         "cluster_count": len(rows),
         "variant_count": sum(len(row.cluster.members) for row in rows),
         "seen": reads.opened_signals(uid, by=actor_of(request)),
+        "bulk_acts": offered(actor_of(request)),
     }
     return render(request, "desk/content.html", context)
 
@@ -74,6 +76,7 @@ def cluster(request: SignedInRequest, uid: UUID, key: UUID) -> HttpResponse:
         "table": sightings.cluster_table(row.cluster.members, viewer=viewer),
         "titles": {party.name: party.title for party in parties.parties()},
         "seen": reads.opened_signals(uid, by=actor_of(request)),
+        "bulk_acts": offered(actor_of(request)),
         "content_acts": acts,
     }
     return render(request, "desk/cluster.html", context)

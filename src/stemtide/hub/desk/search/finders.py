@@ -319,6 +319,7 @@ def _signal(result: SearchResult, reason: Words) -> SearchHit:
         state=result.state,
         state_of="state",
         exercise=result.exercise,
+        signal=result.id,
     )
 
 

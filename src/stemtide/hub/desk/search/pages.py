@@ -49,6 +49,7 @@ ACTIONS: dict[str, tuple[Words, Callable[[Actor], bool]]] = {
     "document-verify": (_("Check a document"), lambda _by: True),
     "own-contacts": (_("Contact points of your party"), lambda _by: True),
     "drills": (_("Drills"), lambda _by: True),
+    "own-signals": (_("Signals of your party"), lambda _by: True),
     "holds": (
         _("Holds on referrals"),
         lambda by: allows(hold_rules.check_place, kind=by.kind, role=by.role),

@@ -4,6 +4,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
@@ -45,6 +46,7 @@ TITLES: dict[HitKind, Words] = {
 class SearchHit:
     """One result. reason: why it matches.
 
+    signal: its id if it is one, for acts on several of them.
     state, state_of: a value and the table of labels that names it (desk.labels).
     """
 
@@ -56,6 +58,7 @@ class SearchHit:
     state: str = ""
     state_of: str = ""
     exercise: bool = False
+    signal: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from stemtide.hub.desk.error_messages import field_error_text
 from stemtide.hub.desk.search import finders, pages
 from stemtide.hub.desk.search.rates import count_heavy_search
 from stemtide.hub.desk.search.results import HitKind, KindGroup
+from stemtide.hub.desk.selection.offered import offered
 from stemtide.hub.platform.errors import InvalidError
 from stemtide.protocol.messages.search import (
     MAX_QUERY,
@@ -59,6 +60,7 @@ def search(request: SignedInRequest) -> HttpResponse:
         context["error"] = field_error_text(error)
         return render(request, "desk/search/search.html", context, status=422)
     context |= {
+        "bulk_acts": offered(actor_of(request)),
         "found": findings.found,
         "read_as": _("file reference")
         if findings.is_reference

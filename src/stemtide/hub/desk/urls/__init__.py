@@ -7,6 +7,7 @@ from stemtide.hub.desk import board, stream
 from stemtide.hub.desk.auth import urls
 from stemtide.hub.desk.crises import content_page, room
 from stemtide.hub.desk.inbox import approvals
+from stemtide.hub.desk.selection import views as selection
 from stemtide.hub.desk.sharing import views as sharing
 from stemtide.hub.desk.signals import allowlist, views
 from stemtide.hub.desk.situation import previews
@@ -32,6 +33,8 @@ urlpatterns = [
     path("share", sharing.share, name="share"),
     path("share/done", sharing.done, name="share-done"),
     path("share/undo", sharing.undo, name="share-undo"),
+    path("signals", selection.own, name="own-signals"),
+    path("signals/selected", selection.selected, name="signals-selected"),
     path("signals/<uuid:uid>", views.signal, name="signal"),
     path("signals/<uuid:uid>/withdraw", views.withdraw, name="signal-withdraw"),
     path("signals/<uuid:uid>/do/<slug:verb>", views.act, name="signal-act"),

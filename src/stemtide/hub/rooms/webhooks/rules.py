@@ -87,6 +87,7 @@ SIGNALS: Mapping[str, EventType] = {
     "signal.shared": EventType.SIGNAL_SHARED,
     "signals.shared": EventType.SIGNAL_SHARED,
     "signal.joined": EventType.SIGNAL_CHANGED,
+    "signal.extended": EventType.SIGNAL_CHANGED,
     "signal.repeated": EventType.SIGNAL_CHANGED,
     "opinion.given": EventType.SIGNAL_CHANGED,
     "dispute.dismissed": EventType.SIGNAL_CHANGED,

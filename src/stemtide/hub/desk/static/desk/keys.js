@@ -85,11 +85,18 @@
     help.showModal();
   }
 
+  // Select the row in which one is, or take it back.
+  function pick() {
+    const row = rows().find((candidate) => candidate.contains(document.activeElement));
+    row?.querySelector("input[data-select]")?.click();
+  }
+
   const KEYS = {
     "/": () => document.dispatchEvent(new Event("palette:open")),
     "?": showHelp,
     j: () => move(1),
     k: () => move(-1),
+    x: pick,
   };
 
   document.addEventListener("keydown", (event) => {

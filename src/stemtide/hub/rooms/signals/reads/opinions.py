@@ -2,6 +2,7 @@
 """Read opinions: who confirms signals, and which ones a reader disputes."""
 
 from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, 
 from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.long_values import Row, batches
-from stemtide.hub.rooms.signals.models import OpinionRow, Signal
+from stemtide.hub.rooms.signals.models import DisputeTally, OpinionRow, Signal
 from stemtide.hub.rooms.signals.rules.disputes import DisputeFacts
 from stemtide.hub.rooms.signals.rules.runaways import CLEARED, LOWERED
 from stemtide.protocol.enums import Opinion, PartyKind, SignalState
@@ -39,6 +40,18 @@ def add_opinions(feed_rows: Iterable[dict[str, Any]], viewer: Party) -> list[Row
         row["lowered"], row["cleared"] = flood == LOWERED, flood == CLEARED
         row["disputed"] = row["disputed"] or row["disputed_by_you"] or row["lowered"]
     return list(rows)
+
+
+def of_party(signals: Collection[int], *, viewer: Party) -> list[tuple[int, str]]:
+    """Return the viewer's own opinions of signals, by the signals' primary keys."""
+    rows = OpinionRow.objects.filter(party=viewer, signal__in=signals)
+    return list(rows.values_list("signal_id", "opinion"))
+
+
+def disputed_today(viewer: Party, *, now: datetime) -> int:
+    """Return how many disputes the viewer opened today (UTC) that count against its limit."""
+    tally = DisputeTally.objects.filter(party=viewer, day=now.astimezone(UTC).date()).first()
+    return tally.opened if tally else 0
 
 
 def disputed_for(viewer: Party) -> "ExpressionWrapper[Q]":

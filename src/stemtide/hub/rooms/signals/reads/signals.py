@@ -103,6 +103,74 @@ class EarlierShare(NamedTuple):
     facts: Facts
 
 
+class SelectedSignal(NamedTuple):
+    """A signal in a list, with what the rules need of it. own_opinion: of the viewer's party."""
+
+    id: UUID
+    kind: Kind
+    value: str
+    url: str
+    labels: list[str]
+    shared_by: str
+    exercise: bool
+    crisis: UUID | None
+    expires_at: datetime | None
+    facts: SignalFacts
+    own_opinion: str
+
+    @property
+    def state(self) -> SignalState:
+        """Return its state."""
+        return self.facts.state
+
+
+def several(uids: Iterable[UUID], *, viewer: Party) -> list[SelectedSignal]:
+    """Return signals in the order of their ids, without those that the viewer may not see."""
+    by_uid: dict[UUID, SelectedSignal] = {}
+    ordered = list(uids)
+    for batch in batches(ordered):
+        rows = Signal.objects.filter(visible(viewer), uid__in=batch)
+        by_uid |= {chosen.id: chosen for chosen in _selected(rows, viewer=viewer)}
+    return [by_uid[uid] for uid in ordered if uid in by_uid]
+
+
+def of_party(
+    *, viewer: Party, is_live: bool, limit: int, page: int
+) -> tuple[list[SelectedSignal], bool]:
+    """Return a page of the signals that the viewer shared, and whether there are more.
+
+    is_live: only those that match. The latest change comes first.
+    """
+    rows = Signal.objects.filter(shared_by=viewer).order_by("-position")
+    if is_live:
+        rows = rows.filter(state=SignalState.LIVE)
+    first = (page - 1) * limit
+    chosen = _selected(rows[first : first + limit + 1], viewer=viewer)
+    return chosen[:limit], len(chosen) > limit
+
+
+def _selected(rows: "QuerySet[Signal]", *, viewer: Party) -> list[SelectedSignal]:
+    """Return rows as entries of a list."""
+    chosen = list(rows.select_related("shared_by", "crisis"))
+    own = dict(opinions.of_party([row.pk for row in chosen], viewer=viewer))
+    return [
+        SelectedSignal(
+            id=row.uid,
+            kind=Kind(row.kind),
+            value=row.value,
+            url=row.url,
+            labels=row.labels,
+            shared_by=row.shared_by.name,
+            exercise=row.exercise,
+            crisis=row.crisis.uid if row.crisis else None,
+            expires_at=row.expires_at,
+            facts=facts(row),
+            own_opinion=own.get(row.pk, ""),
+        )
+        for row in chosen
+    ]
+
+
 def signal(uid: UUID, *, viewer: Party) -> SignalOut:
     """Return one signal, in any state; also an own one that waited and was not shared.
 

@@ -39,6 +39,7 @@ __all__ = [
     "allows",
     "check_audience",
     "check_crisis",
+    "check_extend",
     "check_hops",
     "check_live",
     "check_opinion",
@@ -333,6 +334,28 @@ def check_republish(facts: SignalFacts, *, name: str) -> None:
             shared_by=facts.shared_by,
         )
     check_live(facts)
+
+
+def check_extend(
+    facts: SignalFacts, *, name: str, before: datetime | None, until: datetime
+) -> None:
+    """Refuse to have a signal expire later by any party other than the sharer, or not later.
+
+    before: when it expires now; None for never.
+    """
+    if name != facts.shared_by:
+        raise NotAllowedError(
+            "only {shared_by}, who shared this signal, can extend it", shared_by=facts.shared_by
+        )
+    check_live(facts)
+    if before is None:
+        raise ConflictError("this signal does not expire by itself: there is nothing to extend")
+    if until <= before:
+        raise ConflictError(
+            "this signal expires at {before:%Y-%m-%d %H:%M} UTC, which is not earlier: choose a"
+            " longer time",
+            before=before,
+        )
 
 
 def check_live(facts: SignalFacts) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Republish a signal: its surroundings changed, or it joins a crisis."""
+"""Republish a signal: its surroundings changed, it joins a crisis, or it expires later."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,12 +7,16 @@ from uuid import UUID
 from django.db import transaction
 
 from stemtide.hub.platform.errors import ConflictError
+from stemtide.hub.platform.permissions import check_person_may_write
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.rules.parties import check_expiry
 from stemtide.hub.rooms.signals import bulk_sql
 from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.hub.rooms.signals.reads.sharing.bulk import BulkContext
 from stemtide.hub.rooms.signals.rules import signals as rules
+from stemtide.protocol.enums import Role
+from stemtide.protocol.messages.signals import SignalOut
 
 
 @transaction.atomic
@@ -74,3 +78,35 @@ def join_crisis(uid: UUID, *, crisis: UUID, by: Party, now: datetime, through: s
         crisis=crisis,
     )
     return row.position
+
+
+@transaction.atomic
+def extend(
+    uid: UUID, *, until: datetime, by: Party, now: datetime, through: str, role: Role | None = None
+) -> SignalOut:
+    """Have a signal expire later: every agent learns of it from the feed.
+
+    role: of the person who acts for the party; None for a machine.
+
+    raises: NotFoundError, NotAllowedError for all but its sharer, ConflictError for an ended
+            signal or one that would not expire later.
+    """
+    check_person_may_write(role)
+    check_expiry(until, now=now)
+    ledger.lock_ledger()
+    row = reads.find(uid, viewer=by)
+    rules.check_extend(reads.facts(row), name=by.name, before=row.expires_at, until=until)
+    row.expires_at = until
+    row.position = ledger.take_positions(1, now=now)
+    row.stamp_s = bulk_sql.next_stamp(now)
+    row.save(update_fields=["expires_at", "position", "stamp_s"])
+    ledger.append(
+        "signal.extended",
+        actor=by.ref,
+        subject=row.ref,
+        now=now,
+        detail={"position": row.position, "until": until.isoformat(), "through": through},
+        exercise=row.exercise,
+        crisis=row.crisis.uid if row.crisis else None,
+    )
+    return reads.describe(row, viewer=by)
