@@ -25,7 +25,7 @@ from dataclasses import fields
 from functools import cache
 from importlib import import_module, reload
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from asgiref.local import Local
 
@@ -45,9 +45,9 @@ PACKAGES = (
 
 LIBRARIES = (
     *("aiohttp", "fido2.server", "jinja2", "pyhanko.sign", "pyhanko_certvalidator", "pyrage"),
-    *("requests", "typst", "uvicorn", "whitenoise.base"),
+    *("requests", "typer.rich_utils", "typst", "uvicorn", "whitenoise.base"),
 )
-"""What takes the hub longest to import besides Django."""
+"""What takes the hub and commands longest to import besides Django."""
 
 READ_SETTINGS = {"asgi", "openapi", "message_cookie"}
 """Modules of the hub that read the environment or settings on import: each fork imports its own."""
@@ -284,7 +284,27 @@ def main(line: int) -> None:
     _watch(files, report)
     request = json.loads(body)
     _become(files, **request)
-    sys.exit(_import(request["words"][0])())
+    program = _import(request["words"][0])
+    try:
+        code = program()
+    except SystemExit as leaving:
+        code = leaving.code
+    _end(code)
+
+
+def _end(code: object) -> NoReturn:
+    """End as Python does, but leave alone what was loaded: to take it apart takes long.
+
+    code: what sys.exit takes: a number, None or what is wrong.
+    """
+    if code is not None and not isinstance(code, int):
+        print(code, file=sys.stderr)
+        code = 1
+    threading._shutdown()  # wait for threads that are no daemons
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit((code or 0) & 0xFF)
 
 
 def _load() -> None:
@@ -293,6 +313,7 @@ def _load() -> None:
         _load_package(f"stemtide.{package}")
     for library in LIBRARIES:
         import_module(library)
+    import_module("stemtide.cli.app").command()
     _load_hub()
     gc.collect()
     gc.freeze()

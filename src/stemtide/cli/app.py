@@ -2,9 +2,12 @@
 """The program: stemtide noun verb."""
 
 import sys
+from collections.abc import Callable
+from functools import cache
 from typing import Annotated
 
 import typer
+from typer.main import get_command
 
 from stemtide import __version__
 from stemtide.cli.commands.agent.agent import agent
@@ -102,11 +105,17 @@ for _noun, _name in (
     app.add_typer(_noun, name=_name)
 
 
+@cache
+def command() -> Callable[[], object]:
+    """Return the command with all its nouns, made once: it takes longer than most commands."""
+    return get_command(app)
+
+
 def main() -> None:
     """Run the command; Ctrl-C is no error, a closed pipe neither."""
     close_umask()
     try:
-        app()
+        command()()
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
