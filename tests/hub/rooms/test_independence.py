@@ -6,6 +6,8 @@ import pytest
 from stemtide.hub.platform.errors import ConflictError, NotAllowedError, NotFoundError
 from stemtide.hub.rooms.approvals import reads as approvals, writes as approval_writes
 from stemtide.hub.rooms.crises.writes import moves
+from stemtide.hub.rooms.exchanges.writes import proposals
+from stemtide.hub.rooms.exchanges.writes.exchanges import NewExchange
 from stemtide.hub.rooms.parties.reads import independence as reads, parties as party_reads
 from stemtide.hub.rooms.parties.reads.people import has_other
 from stemtide.hub.rooms.parties.writes import (
@@ -17,8 +19,9 @@ from stemtide.hub.rooms.parties.writes import (
     suspensions,
 )
 from stemtide.hub.rooms.signals.writes import signals
+from stemtide.interop.exchanges import Terms
 from stemtide.protocol.approvals import ApproveIn
-from stemtide.protocol.enums import Duty, Scope
+from stemtide.protocol.enums import Duty, ExchangeKind, Scope
 from stemtide.protocol.messages.crises import ProposalIn
 from stemtide.protocol.trust.parties import ConfirmPersonIn, DutyIn, SuspensionIn
 from tests.world import NOON, PASSWORD, signal_in
@@ -86,7 +89,15 @@ def close_a_crisis(world, first, second):
     moves.confirm(crisis.id, proposed.id, by=second, now=NOON)
 
 
-RULES = [suspend, name_duty, share_a_folder, close_a_crisis]
+def add_an_exchange(world, first, second):
+    address = "https://hub.example/taxii2/hub/collections/signals/"
+    draft = NewExchange("other-hub", kind=ExchangeKind.TAXII, address=address, every_s=3600)
+    party = world.small_provider.name
+    proposals.propose(draft, terms=Terms(), party=party, by=first, now=NOON)
+    proposals.confirm("other-hub", by=second, now=NOON)
+
+
+RULES = [suspend, name_duty, share_a_folder, close_a_crisis, add_an_exchange]
 
 
 @pytest.mark.parametrize("needs_two", RULES)

@@ -262,12 +262,15 @@ def _likeness(hit: Hit, number: int) -> object:
 def _requested_action(hit: Hit, rules: Sequence[Rule], sharer: PartyTrust) -> Action:
     """Return the strongest action that a signal asks for, if enough parties stood behind it.
 
-    Somebody who shares a value as a record of news does not stand behind a block of it.
+    Somebody who shares a value as a record of news does not stand behind a block of it. That the
+    flood guard lowered the signal says nothing about what its sharer asks for.
     """
     actions = [Action.LOG]
     for rule in rules:
         if applies(rule, hit, sharer):
-            actions.append(min([rule.action, *(cap for cap, _ in _caps(hit))], key=_rank))
+            actions.append(
+                min([rule.action, *(cap for cap, _ in _caps(hit, is_guarded=False))], key=_rank)
+            )
             if rule.min_parties is None and not rule.confirmed_by_kinds:
                 break
     return max(actions, key=_rank)
@@ -340,14 +343,17 @@ def _fits_signal(rule: Rule, hit: Hit) -> bool:
     )
 
 
-def _caps(hit: Hit) -> list[tuple[Action, str]]:
-    """Return upper limits on the action that this match may lead to, with their reasons."""
+def _caps(hit: Hit, *, is_guarded: bool = True) -> list[tuple[Action, str]]:
+    """Return upper limits on the action that this match may lead to, with their reasons.
+
+    is_guarded: whether the marks of the flood guard are among them.
+    """
     signal = hit.signal
     pap = PAP_ALLOWS[signal.pap]
     caps = [(pap, f"PAP:{signal.pap.upper()} allows {pap} at most")]
     if signal.disputed_by_you:
         caps.append((Action.LOG, "your own party disputes this signal, which then only logs"))
-    elif signal.lowered:
+    elif signal.lowered and is_guarded:
         caps.append((Action.HOLD, LOWERED))
     elif signal.disputed:
         caps.append((Action.HOLD, "a disputed signal leads to hold at most"))

@@ -41,6 +41,7 @@ from stemtide.protocol.trust.runaway import (
     assess,
     matches_left,
     most_matches,
+    most_of_share,
     runaway_limits,
     usual_share,
 )
@@ -201,10 +202,15 @@ class FloodGuard:
     def _lasting(self, before: Runaway, support: Support) -> Runaway | None:
         """Return a mark whose signal matches no longer so often.
 
-        It stays until somebody decides, for otherwise the next flood would begin with blocks.
+        It stays until somebody decides, for otherwise the next flood would begin with blocks. An
+        authority, agency or trusted party decides it if its own signal would not have been lowered.
         """
-        is_confirmed = support.parties >= limits().confirmation.parties
-        return None if is_confirmed or before.state is RunawayState.ALARMED else before
+        is_decided = (
+            before.state is RunawayState.ALARMED
+            or support.parties >= limits().confirmation.parties
+            or (support.is_vouched and before.matches <= most_of_share(before.lookups))
+        )
+        return None if is_decided else before
 
     def _counted(self, before: Runaway, signal: FeedSignal, second: int) -> Runaway:
         """Return a lasting mark with its present counts."""

@@ -12,7 +12,7 @@ from stemtide.hub.rooms.exchanges.writes import exchanges as writes
 from stemtide.hub.rooms.exchanges.writes.exchanges import CLOCK, NewExchange
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.parties.reads import joining, parties
+from stemtide.hub.rooms.parties.reads import independence, joining, parties
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.interop.exchanges import ExchangeOut, Terms
 from stemtide.protocol.enums import PartyKind
@@ -47,6 +47,7 @@ def confirm(name: str, *, by: Actor, now: datetime) -> ExchangeOut:
     ledger.lock_ledger()
     row = reads.find(name)
     rules.check_confirm(author=row.proposed_by, proposed_at=row.added_at, by=by, now=now)
+    independence.check_second_person(by, first=row.proposed_by)
     _check_lent_name(row.party)
     row.proposed_by, row.is_paused, row.next_at, row.added_at = "", False, now, now
     row.save(update_fields=["proposed_by", "is_paused", "next_at", "added_at"])
