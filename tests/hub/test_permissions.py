@@ -230,8 +230,12 @@ def crisis(stage="early_warning", **more):
 
 
 def proposal(kind=AUTHORITY, act="activate", **more):
-    facts = {"act": ProposalAct(act), "state": ProposalState.OPEN, "party": "other"}
-    facts |= {"kind": kind, "country": "FR" if kind is AUTHORITY else "", "ref": "person:other"}
+    facts = {"act": ProposalAct(act), "state": ProposalState.OPEN, "author": "other"}
+    facts |= {
+        "kind": kind,
+        "country": "FR" if kind is AUTHORITY else "",
+        "author_ref": "person:other",
+    }
     return moves.ProposalFacts(**facts | {"is_machine": False, "expires_at": LATER} | more)
 
 
@@ -251,7 +255,9 @@ def decides_on_standing(who):
 
 def suspends(who):
     facts = suspensions.SuspensionFacts(party=ONE, lifts=False, agencies=2)
-    made = suspensions.SuspensionFacts(ONE, lifts=False, agencies=2, by="eu", ref="person:eu")
+    made = suspensions.SuspensionFacts(
+        ONE, lifts=False, agencies=2, author="eu", author_ref="person:eu"
+    )
     allowed = [
         allows(suspensions.check_propose, facts, by=who),
         allows(suspensions.check_confirm, made, by=who, now=NOON),

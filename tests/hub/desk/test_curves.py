@@ -17,7 +17,9 @@ def drawn(*marks):
         CurvePoint(at=START + timedelta(minutes=5 * step), seen=step, blocked=step)
         for step in range(1, 13)
     ]
-    return curves.draw(points, marks=[(w, START + timedelta(minutes=m)) for w, m in marks])
+    names = curves.CurveNames("Spread", seen="Seen", blocked="Blocked")
+    marks = [(word, START + timedelta(minutes=minute)) for word, minute in marks]
+    return curves.draw(points, names=names, marks=marks)
 
 
 def span(mark):

@@ -16,6 +16,7 @@ from stemtide.hub.rooms.crises.rules import (
 )
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.rules import proposals as rules_proposals
 from stemtide.protocol.enums import (
     Capacity,
     CheckAnswer,
@@ -47,7 +48,7 @@ def actor(kind, *, name="somebody", role="duty_officer", country="BE", ref="pers
 
 
 def proposal(act, **known):
-    plain = {"state": ProposalState.OPEN, "party": "another", "ref": "person:9"}
+    plain = {"state": ProposalState.OPEN, "author": "another", "author_ref": "person:9"}
     plain |= {"kind": PartyKind.AUTHORITY, "country": "FR"}
     plain |= {"is_machine": False, "expires_at": LATER}
     return rules_moves.ProposalFacts(act=ProposalAct(act), **(plain | known))
@@ -62,7 +63,7 @@ def decline(here, by):
 
 
 def withdraw(here, by):
-    own = proposal("close", party=by.name)
+    own = proposal("close", author=by.name)
     rules_moves.check_withdraw(here, by=by, proposal=own, now=NOON)
 
 
@@ -406,7 +407,9 @@ def test_what_changed_meanwhile_stops_a_confirmation_as_well():
 )
 def test_a_proposal_is_decided_once_and_in_time(state, expires_at, words):
     with pytest.raises(ConflictError, match=words):
-        rules_moves.check_open(proposal("activate", state=state, expires_at=expires_at), now=NOON)
+        rules_proposals.check_open(
+            proposal("activate", state=state, expires_at=expires_at), now=NOON
+        )
 
 
 # By row: who proposed; by column: who may confirm the activation.
@@ -423,7 +426,7 @@ QUORUM = {
 @pytest.mark.parametrize("proposer", QUORUM)
 def test_two_states_or_one_and_the_agency_activate(proposer, framework_name, is_emergency):
     kind, country = proposer
-    known = {"party": "proposer", "kind": PartyKind(kind), "country": country}
+    known = {"author": "proposer", "kind": PartyKind(kind), "country": country}
     pending = proposal("activate", is_emergency=is_emergency, **known)
     here = replace(
         facts("active" if is_emergency else "early_warning", states={"somebody": JoinState.JOINED}),
@@ -443,14 +446,14 @@ def test_two_states_or_one_and_the_agency_activate(proposer, framework_name, is_
 
 @pytest.mark.parametrize(("group", "may"), [("owner", False), ("other", True), ("", True)])
 def test_parties_of_one_group_count_once_for_an_activation(group, may):
-    pending = proposal("activate", party="proposer", country="FR", group="owner")
+    pending = proposal("activate", author="proposer", country="FR", group="owner")
     here = facts(states={"somebody": JoinState.JOINED})
     by = actor("authority", country="BE", group=group)
     assert allows(rules_moves.check_confirm, here, by=by, proposal=pending, now=NOON) is may
 
 
 def test_the_party_that_proposed_does_not_confirm_whatever_person_it_sends():
-    pending = proposal("activate", party="somebody", country="BE")
+    pending = proposal("activate", author="somebody", country="BE")
     here = facts(states={"somebody": JoinState.JOINED})
     with pytest.raises(NotAllowedError, match="authority of another Member State"):
         rules_moves.check_confirm(here, by=actor("authority"), proposal=pending, now=NOON)
@@ -487,7 +490,7 @@ def test_a_person_who_leads_activates_as_an_emergency_once(by, is_used, error):
 )
 def test_an_emergency_activation_replaces_a_proposal_of_its_own_party_alone(party, country, error):
     here = facts(states={"somebody": JoinState.JOINED})
-    pending = proposal("activate", party=party, country=country)
+    pending = proposal("activate", author=party, country=country)
     known = {"by": actor("authority"), "is_used": False, "pending": pending}
     if error is None:
         rules_moves.check_emergency(here, **known)
@@ -501,7 +504,7 @@ def test_an_emergency_activation_replaces_a_proposal_of_its_own_party_alone(part
     [("agency", "somebody", True), ("authority", "somebody", False), ("authority", "first", True)],
 )
 def test_no_other_authority_ends_an_emergency_activation(kind, name, may):
-    pending = proposal("activate", is_emergency=True, party="first", ref="person:9")
+    pending = proposal("activate", is_emergency=True, author="first", author_ref="person:9")
     here = facts("active", states={name: JoinState.JOINED})
     by = actor(kind, name=name)
     assert allows(rules_moves.check_refuse, here, by=by, proposal=pending, now=NOON) is may

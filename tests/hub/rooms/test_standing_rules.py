@@ -68,7 +68,9 @@ def facts(standing="member", *, lifts=False, agencies=2, kind="provider", **more
 def made(standing="member", *, by="agency", ref="person:1", is_machine=False, **more):
     """A proposal that waits."""
     expires_at = more.pop("expires_at", NOON + timedelta(hours=1))
-    return facts(standing, by=by, ref=ref, is_machine=is_machine, expires_at=expires_at, **more)
+    return facts(
+        standing, author=by, author_ref=ref, is_machine=is_machine, expires_at=expires_at, **more
+    )
 
 
 @pytest.mark.parametrize("act", ACTS)
@@ -171,8 +173,8 @@ def test_another_person_confirms_and_with_a_key_a_person_of_another_agency(propo
         actor(role="" if is_machine else "coordinator", ref=ref),
         actor(ref="person:2"),
         actor(role="", ref="key:b"),
-        actor(name="other", ref="person:1"),
-        actor(name="other", role="", ref=ref),
+        actor(name="other", ref="person:3"),
+        actor(name="other", role="", ref="key:c"),
     ]
     letters = [outcome_of(suspensions.check_confirm, waiting, by=by, now=NOON) for by in hands]
     assert "".join(letters) == CONFIRMS[proposer]

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
 
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext as _, gettext_lazy
 
 from stemtide.hub.desk import ledger_sentences, navigation
 from stemtide.hub.desk.signals import curves
@@ -26,6 +26,12 @@ from stemtide.protocol.messages.crises import CrisisLife
 
 CLUSTERS = 12
 """Clusters on the room's page; the page of its content has all of them."""
+
+_SPREAD = curves.CurveNames(
+    gettext_lazy("Spread: how often matching content was met, added up"),
+    seen=gettext_lazy("Seen"),
+    blocked=gettext_lazy("Blocked"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,7 @@ def read(life: CrisisLife, *, viewer: parties.Viewer, now: datetime) -> dict[str
         "cluster_count": len(rows),
         "variant_count": sum(len(row.cluster.members) for row in rows),
         "table": totals.table,
-        "curve": curves.draw(totals.points, marks=_marks(life, times=times)),
+        "curve": curves.draw(totals.points, names=_SPREAD, marks=_marks(life, times=times)),
     }
 
 

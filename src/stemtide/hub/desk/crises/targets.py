@@ -131,17 +131,17 @@ def _is_same_owner(party: Viewer, by: Actor) -> bool:
 
 
 def proposal_facts(proposal: ProposalOut, *, party: Viewer) -> moves.ProposalFacts:
-    """Return the rules' input for a proposal; its ref is shown to its own party only.
+    """Return the rules' input for a proposal; its author_ref is shown to its own party only.
 
     party: the one that made it.
     """
     return moves.ProposalFacts(
         act=proposal.act,
         state=proposal.state,
-        party=party.name,
+        author=party.name,
         kind=PartyKind(party.kind),
         country=party.country,
-        ref=proposal.by.ref or "",
+        author_ref=proposal.by.ref or "",
         is_machine=proposal.by.role is None,
         expires_at=proposal.expires_at,
         is_stale=proposal.is_stale,

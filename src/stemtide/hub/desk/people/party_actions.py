@@ -245,7 +245,7 @@ def _if_duties(facts: PartyFacts, *, is_open: bool) -> list[str]:
 def _if_duty_confirmable(facts: PartyFacts) -> list[str]:
     """Return the proposal about a duty if the reader may confirm it."""
     row = facts.proposed_duty
-    if row is None or not allows(competence_rules.check_confirm, author=row.author, by=facts.by):
+    if row is None or not allows(competence_rules.check_confirm, row.author_ref, by=facts.by):
         return []
     return [str(row.number)]
 
@@ -285,26 +285,16 @@ def _dismiss(
     return dismissals.dismiss(name, body=message, by=by, now=now)
 
 
-def _confirm(name: str, uid: UUID, *, by: Actor, now: datetime) -> object:  # noqa: ARG001  # the page's
-    """Confirm the proposal."""
-    return suspensions.confirm(uid, by=by, now=now)
-
-
-def _withdraw(name: str, uid: UUID, *, by: Actor, now: datetime) -> object:  # noqa: ARG001  # the page's
-    """Withdraw the proposal."""
-    return suspensions.withdraw(uid, by=by, now=now)
-
-
-def _decline(name: str, uid: UUID, *, body: SuspensionReasonIn, by: Actor, now: datetime) -> object:  # noqa: ARG001  # the page's
-    """Decline the proposal."""
-    return suspensions.decline(uid, body=body, by=by, now=now)
+def _on_proposal(decide: _Write) -> _Write:
+    """Return a write of the page that decides a proposal, which has an id of its own."""
+    return lambda _name, uid, **message: decide(uid, **message)
 
 
 PARTY_ACTIONS = action_table(
     Action(
         "confirm",
         MessageForm,
-        _confirm,
+        _on_proposal(suspensions.confirm),
         _("Confirmed. It took effect at once."),
         _if_waiting(suspension_rules.check_confirm),
         title=_("Confirm what was proposed"),
@@ -315,7 +305,7 @@ PARTY_ACTIONS = action_table(
     Action(
         "decline",
         PartyReasonForm,
-        _decline,
+        _on_proposal(suspensions.decline),
         _("The proposal is declined."),
         _if_waiting(suspension_rules.check_decline),
         title=_("Decline what was proposed"),
@@ -325,7 +315,7 @@ PARTY_ACTIONS = action_table(
     Action(
         "withdraw",
         MessageForm,
-        _withdraw,
+        _on_proposal(suspensions.withdraw),
         _("The proposal is withdrawn."),
         _if_waiting(suspension_rules.check_withdraw),
         title=_("Withdraw your party's proposal"),

@@ -2,7 +2,9 @@
 """Find what a query names, kind by kind, by the reads of each room: each takes the viewer."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -28,9 +30,6 @@ from stemtide.hub.rooms.referrals.reads import holds, referrals
 from stemtide.hub.rooms.situation.reads import search as reads
 from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.messages.complaints import ComplaintOut
-from stemtide.protocol.messages.holds import HoldOut
-from stemtide.protocol.messages.orders import OrderHead
-from stemtide.protocol.messages.referrals import ReferralOut
 from stemtide.protocol.messages.search import (
     Recognised,
     ResultGroup,
@@ -44,9 +43,9 @@ _Row = TypeVar("_Row")
 AT_ONCE = 20
 """Results of one kind, where there are no pages of them."""
 
-_BY_REFERENCE = gettext_lazy("File reference")
-_BY_ID = gettext_lazy("ID")
-_BY_ADDRESS = gettext_lazy("About this address")
+_BY_REFERENCE: Words = gettext_lazy("File reference")
+_BY_ID: Words = gettext_lazy("ID")
+_BY_ADDRESS: Words = gettext_lazy("About this address")
 _REASONS: dict[Recognised, Words] = {
     Recognised.ID: _BY_ID,
     Recognised.HASH: gettext_lazy("Same fingerprint"),
@@ -136,15 +135,8 @@ def _pages(query: SearchQuery) -> list[SearchHit]:
 def _orders(query: SearchQuery) -> list[SearchHit]:
     """Return orders by file reference, id or address. Finding one records no receipt."""
     viewer, titles = query.by.party, titles_of()
-    rows: list[tuple[OrderHead, Words]] = []
-    if query.reference:
-        by_reference = orders.by_reference(query.reference, viewer=viewer)
-        rows += [(row, _BY_REFERENCE) for row in by_reference]
-    if query.uid:
-        rows += [
-            (orders.head(row, viewer=viewer), _BY_ID)
-            for row in _existing(lambda uid: orders.find(uid, viewer=viewer), query.uid)
-        ]
+    rows = _by_reference(query, partial(orders.by_reference, viewer=viewer))
+    rows += _by_id(query, lambda uid: orders.head(orders.find(uid, viewer=viewer), viewer=viewer))
     if query.digest:
         rows += [(row, _BY_ADDRESS) for row in orders.by_address(query.digest, viewer=viewer)]
     return [
@@ -165,17 +157,14 @@ def _orders(query: SearchQuery) -> list[SearchHit]:
 def _referrals(query: SearchQuery) -> list[SearchHit]:
     """Return referrals by file reference, id or address."""
     viewer, titles = query.by.party, titles_of()
-    rows: list[tuple[ReferralOut, Words]] = []
-    for filters, reason in (
-        (referrals.Filters(reference=query.reference), _BY_REFERENCE),
-        (referrals.Filters(digest=query.digest), _BY_ADDRESS),
-    ):
-        if filters != referrals.Filters():
-            listed, _more = referrals.latest(viewer=viewer, filters=filters, limit=AT_ONCE)
-            rows += [(row, reason) for row in listed]
-    if query.uid:
-        ids = _existing(lambda uid: referrals.referral(uid, viewer=viewer), query.uid)
-        rows += [(row, _BY_ID) for row in ids]
+    latest = partial(referrals.latest, viewer=viewer, limit=AT_ONCE)
+    rows = _by_reference(
+        query, lambda reference: latest(filters=referrals.Filters(reference=reference))[0]
+    )
+    rows += _by_id(query, partial(referrals.referral, viewer=viewer))
+    if query.digest:
+        by_address = referrals.Filters(digest=query.digest)
+        rows += [(row, _BY_ADDRESS) for row in latest(filters=by_address)[0]]
     return [
         SearchHit(
             title=row.reference,
@@ -194,13 +183,8 @@ def _referrals(query: SearchQuery) -> list[SearchHit]:
 def _holds(query: SearchQuery) -> list[SearchHit]:
     """Return holds by file reference or id."""
     viewer, titles = query.by.party, titles_of()
-    rows: list[tuple[HoldOut, Words]] = []
-    if query.reference:
-        by_reference = holds.by_reference(query.reference, viewer=viewer)
-        rows += [(row, _BY_REFERENCE) for row in by_reference]
-    if query.uid:
-        ids = _existing(lambda uid: holds.hold(uid, viewer=viewer), query.uid)
-        rows += [(row, _BY_ID) for row in ids]
+    rows = _by_reference(query, partial(holds.by_reference, viewer=viewer))
+    rows += _by_id(query, partial(holds.hold, viewer=viewer))
     return [
         SearchHit(
             title=row.reference,
@@ -221,14 +205,12 @@ def _complaints(query: SearchQuery) -> list[SearchHit]:
     if not allows(check_read_complaints, query.by.role):
         return []
     viewer = query.by.party
-    rows: list[tuple[ComplaintOut, Words]] = []
-    for number in dict.fromkeys((query.reference, query.text)):
-        if number:
-            by_number = complaints.by_number(number, viewer=viewer)
-            rows += [(row, _("Number, or decision")) for row in by_number]
-    if query.uid:
-        ids = _existing(lambda uid: complaints.complaint(uid, viewer=viewer), query.uid)
-        rows += [(row, _BY_ID) for row in ids]
+    rows: list[tuple[ComplaintOut, Words]] = [
+        (row, _("Number, or decision"))
+        for number in dict.fromkeys(filter(None, (query.reference, query.text)))
+        for row in complaints.by_number(number, viewer=viewer)
+    ]
+    rows += _by_id(query, partial(complaints.complaint, viewer=viewer))
     return [
         SearchHit(
             title=row.number,
@@ -289,12 +271,19 @@ _FINDERS: dict[HitKind, Callable[[SearchQuery], list[SearchHit]]] = {
 """Kinds that are found by reads of their own; reads.search finds the others."""
 
 
-def _existing(read: Callable[[UUID], _Row], uid: UUID) -> Iterable[_Row]:
-    """Yield the row of an id, if there is one that the viewer may see."""
-    try:
-        yield read(uid)
-    except NotFoundError:
-        return
+def _by_reference(
+    query: SearchQuery, read: Callable[[str], Iterable[_Row]]
+) -> list[tuple[_Row, Words]]:
+    """Return the rows that have the file reference of a query."""
+    return [(row, _BY_REFERENCE) for row in read(query.reference)] if query.reference else []
+
+
+def _by_id(query: SearchQuery, find: Callable[[UUID], _Row]) -> list[tuple[_Row, Words]]:
+    """Return the row that has the id of a query, if the viewer may see it."""
+    if query.uid:
+        with suppress(NotFoundError):
+            return [(find(query.uid), _BY_ID)]
+    return []
 
 
 def _searched(group: ResultGroup, reason: Words) -> KindGroup:

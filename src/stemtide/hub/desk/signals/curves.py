@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The spread curve of a crisis: cumulative counts of content met and blocked, over time."""
+"""Curves of two cumulative counts over time, such as content met and blocked in a crisis."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from stemtide.hub.desk import times
+from stemtide.hub.desk.labels import Words
 from stemtide.hub.rooms.signals.views import CurvePoint
 
 WIDTH, HEIGHT = 460, 202
@@ -32,12 +33,22 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class CurveNames:
+    """The title of a curve, and the names of its two counts."""
+
+    title: Words
+    seen: Words
+    blocked: Words
+
+
+@dataclass(frozen=True, slots=True)
 class Curve:
     """The drawing: two rising lines, marks and ticks, and the same figures as a table.
 
     seen, blocked: SVG paths; under: the area below the blocked line.
     """
 
+    names: CurveNames
     seen: str
     blocked: str
     under: str
@@ -71,7 +82,9 @@ class Curve:
         return WIDTH - _RIGHT
 
 
-def draw(points: Sequence[CurvePoint], *, marks: Sequence[tuple[str, datetime]]) -> Curve | None:
+def draw(
+    points: Sequence[CurvePoint], *, names: CurveNames, marks: Sequence[tuple[str, datetime]] = ()
+) -> Curve | None:
     """Draw the curve of points, given earliest first; None if there are no points."""
     if not points:
         return None
@@ -89,6 +102,7 @@ def draw(points: Sequence[CurvePoint], *, marks: Sequence[tuple[str, datetime]])
 
     blocked = _steps([(x(point.at), y(point.blocked)) for point in points], start=(x(since), y(0)))
     return Curve(
+        names=names,
         seen=_steps([(x(point.at), y(point.seen)) for point in points], start=(x(since), y(0))),
         blocked=blocked,
         under=f"{blocked}V{y(0)}H{x(since)}z",

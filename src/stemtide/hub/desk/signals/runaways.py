@@ -24,6 +24,12 @@ _LOWERED = gettext_lazy(
     " agency clears it."
 )
 
+_PLAUSIBLE = curves.CurveNames(
+    gettext_lazy("Matches at all reporting agents, added up, and how many would be plausible"),
+    seen=gettext_lazy("Matches"),
+    blocked=gettext_lazy("Plausible"),
+)
+
 
 class DecisionForm(TextForm):
     """Lower or clear a signal, with a reason."""
@@ -41,7 +47,7 @@ def context(uid: UUID, page: PageFacts, *, refused: Offer | None) -> dict[str, o
     lowered = {"basis_sentence": _LOWERED} if row and row.lowered else {}
     return lowered | {
         "runaway": row,
-        "runaway_curve": curves.draw(_points(row), marks=()) if row else None,
+        "curve": curves.draw(_points(row), names=_PLAUSIBLE) if row else None,
         "runaway_offers": available(ACTIONS.values(), page, refused=refused),
     }
 

@@ -73,10 +73,10 @@ def proposal_facts(row: Proposal) -> ProposalFacts:
     return ProposalFacts(
         act=ProposalAct(row.act),
         state=ProposalState(row.state),
-        party=row.by.name,
+        author=row.by.name,
         kind=PartyKind(row.by.kind),
         country=row.by.country,
-        ref=row.by_ref,
+        author_ref=row.by_ref,
         is_machine=not row.by_role,
         expires_at=row.expires_at,
         is_stale=_is_stale(row, last=checked_to(row.crisis)),

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
 from stemtide.hub.platform.permissions import check_person_may_lead
 from stemtide.hub.rooms.crises.rules.crises import Acting, CrisisFacts, check_in_room, check_leads
+from stemtide.hub.rooms.parties.rules import proposals
 from stemtide.protocol.enums import CheckAnswer, PartyKind, ProposalAct, ProposalState
 
 WHAT = {ProposalAct.ACTIVATE: "activates the protocol", ProposalAct.CLOSE: "closes it"}
@@ -24,17 +25,18 @@ PROPOSING: dict[str, ProposalState] = {
 class ProposalFacts:
     """The facts that the rules need of a proposal.
 
-    party, kind, country, group, ref, is_machine: who made it. is_stale: the checklist was answered
-    again since. is_emergency: the crisis is active until the proposal is confirmed or ends.
+    author, kind, country, group, author_ref, is_machine: who made it.
+    is_stale: the checklist was answered again since.
+    is_emergency: the crisis is active until the proposal is confirmed or ends.
     is_suspended: the party that made it is, so its half of the four eyes does not count.
     """
 
     act: ProposalAct
     state: ProposalState
-    party: str
+    author: str
     kind: PartyKind
     country: str
-    ref: str
+    author_ref: str
     is_machine: bool
     expires_at: datetime
     is_stale: bool = False
@@ -74,14 +76,14 @@ def check_none_pending(pending: ProposalFacts | None, *, by: Acting) -> None:
 
     pending: the one that can still be confirmed.
     """
-    if pending is not None and pending.party == by.name:
+    if pending is not None and pending.author == by.name:
         raise ConflictError(
             "your party has already proposed this: wait for the confirmation, or withdraw it first"
         )
     if pending is not None:
         raise ConflictError(
             "{party} has already proposed this: confirm or decline that proposal",
-            party=pending.party,
+            party=pending.author,
         )
 
 
@@ -105,12 +107,12 @@ def check_emergency(
             "your party or its group has activated this crisis as an emergency before: propose "
             "activation, and another party confirms it"
         )
-    if pending is not None and pending.party != by.name:
+    if pending is not None and pending.author != by.name:
         check_quorum(facts, by=by, proposal=pending)
         raise ConflictError(
             "{party} has proposed activation: confirm that proposal instead, which activates the "
             "crisis at once",
-            party=pending.party,
+            party=pending.author,
         )
 
 
@@ -130,15 +132,14 @@ def check_confirm(
         check_person_may_lead(by.role)
     else:
         check_propose(facts, by=by, act=proposal.act)
-    check_open(proposal, now=now)
+    proposals.check_open(proposal, now=now)
     if proposal.is_suspended:
         raise ConflictError(
             "{party} is suspended, and its proposals do not count: decline it, and propose anew",
-            party=proposal.party,
+            party=proposal.author,
         )
-    if by.ref == proposal.ref and by.name == proposal.party:
-        raise NotAllowedError("you cannot confirm your own proposal: ask another person")
-    if by.name == proposal.party and (by.role is None or proposal.is_machine):
+    proposals.check_another_confirms(proposal.author_ref, by=by)
+    if by.name == proposal.author and (by.role is None or proposal.is_machine):
         raise NotAllowedError(
             "a key proposed or confirms this: another party in the room must confirm it"
         )
@@ -159,11 +160,11 @@ def check_quorum(facts: CrisisFacts, *, by: Acting, proposal: ProposalFacts) -> 
         kinds = " or ".join(sorted(partners))
         raise NotAllowedError(
             "{party} proposed this, and {kinds} must confirm it: ask one",
-            party=proposal.party,
+            party=proposal.author,
             kinds=kinds,
         )
     both_authorities = by.kind is proposal.kind is PartyKind.AUTHORITY
-    if by.name == proposal.party or (both_authorities and by.country == proposal.country):
+    if by.name == proposal.author or (both_authorities and by.country == proposal.country):
         raise NotAllowedError(
             "activation needs the authority of another Member State, or an agency: ask one in "
             "the room to confirm"
@@ -172,7 +173,7 @@ def check_quorum(facts: CrisisFacts, *, by: Acting, proposal: ProposalFacts) -> 
         raise NotAllowedError(
             "{party} belongs to your group, and a group counts once: another party must confirm "
             "this",
-            party=proposal.party,
+            party=proposal.author,
         )
 
 
@@ -184,14 +185,13 @@ def check_refuse(facts: CrisisFacts, *, by: Acting, proposal: ProposalFacts, now
     """
     check_leads(facts, by=by, act=WHAT[proposal.act])
     check_person_may_lead(by.role)
-    check_open(proposal, now=now)
-    if proposal.is_emergency and by.kind is not PartyKind.AGENCY and by.name != proposal.party:
+    proposals.check_open(proposal, now=now)
+    if proposal.is_emergency and by.kind is not PartyKind.AGENCY and by.name != proposal.author:
         raise NotAllowedError(
             "only an agency can decline an emergency activation: without a second party it ends "
             "by itself"
         )
-    if by.ref == proposal.ref and by.name == proposal.party:
-        raise NotAllowedError("this is your own proposal: withdraw it instead of declining it")
+    proposals.check_another_declines(proposal.author_ref, by=by)
 
 
 def check_withdraw(
@@ -200,19 +200,7 @@ def check_withdraw(
     """Check that the proposing party withdraws a proposal."""
     check_in_room(facts, by)
     check_person_may_lead(by.role)
-    if by.name != proposal.party:
-        raise NotAllowedError(
-            "only {party} can withdraw its proposal: decline it instead", party=proposal.party
-        )
-    check_open(proposal, now=now)
-
-
-def check_open(proposal: ProposalFacts, *, now: datetime) -> None:
-    """Check that a proposal is neither decided nor expired."""
-    if proposal.state is not ProposalState.OPEN:
-        raise ConflictError("this proposal was {state}: propose it again", state=proposal.state)
-    if proposal.expires_at <= now:
-        raise ConflictError("this proposal has expired: propose it again")
+    proposals.check_own_party_withdraws(proposal, by=by, now=now)
 
 
 def check_close(facts: CrisisFacts, *, by: Acting) -> None:

@@ -25,14 +25,14 @@ class CompetenceRow:
 
 @dataclass(frozen=True, slots=True)
 class ProposedCompetence:
-    """A proposal about a competence that waits. author: the person, as the ledger names them."""
+    """A proposal about a competence that waits. author_ref: who made it, as the ledger names it."""
 
     number: int
     duty: Duty
     ends: bool
     reason: str
     by: str
-    author: str
+    author_ref: str
     at: datetime
     expires_at: datetime
 
@@ -55,7 +55,7 @@ def proposed(party: Party, *, now: datetime) -> ProposedCompetence | None:
         ends=row.ends,
         reason=row.reason,
         by=row.by.name,
-        author=row.by_ref,
+        author_ref=row.by_ref,
         at=row.at,
         expires_at=row.expires_at,
     )

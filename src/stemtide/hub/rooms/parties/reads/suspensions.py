@@ -89,8 +89,8 @@ def suspension_facts(
     return replace(
         facts,
         state=ProposalState(proposal.state),
-        by=proposal.by.name,
-        ref=proposal.by_ref,
+        author=proposal.by.name,
+        author_ref=proposal.by_ref,
         is_machine=not proposal.by_role,
         expires_at=proposal.expires_at,
     )

@@ -10,10 +10,10 @@ from datetime import timedelta
 from stemtide.hub.platform.errors import (
     ConflictError,
     InvalidError,
-    NotAllowedError,
     NotFoundError,
 )
 from stemtide.hub.platform.permissions import check_person_may_manage
+from stemtide.hub.rooms.parties.rules import proposals
 from stemtide.hub.rooms.parties.rules.standing import Acting, check_oversees
 from stemtide.protocol.enums import Duty, PartyKind
 
@@ -36,14 +36,13 @@ def check_propose(*, by: Acting) -> None:
     check_person_may_manage(by.role)
 
 
-def check_confirm(*, author: str, by: Acting) -> None:
-    """Refuse to confirm one's own proposal. author: its reference in the ledger.
+def check_confirm(author_ref: str, *, by: Acting) -> None:
+    """Refuse to confirm one's own proposal. author_ref: its author, as the ledger names it.
 
     A competence lets an authority issue removal orders, so it takes two people.
     """
     check_propose(by=by)
-    if by.ref == author:
-        raise NotAllowedError("you cannot confirm your own proposal: ask another person")
+    proposals.check_another_confirms(author_ref, by=by)
 
 
 def check_name_competent(duty: Duty, *, kind: PartyKind, country: str, is_competent: bool) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from stemtide.hub.platform.errors import ConflictError, NotAllowedError
+from stemtide.hub.rooms.parties.rules import proposals
 from stemtide.hub.rooms.parties.rules.standing import Acting, check_oversees
 from stemtide.protocol.enums import PartyKind, ProposalState, Standing
 from stemtide.protocol.trust.standing import PartyTrust
@@ -17,7 +18,7 @@ EXPIRES_AFTER = timedelta(hours=24)
 class SuspensionFacts:
     """The facts that the rules need of a proposal.
 
-    lifts: whether it ends a suspension. by, ref, is_machine: who made it.
+    lifts: whether it ends a suspension. author, author_ref, is_machine: who made it.
     agencies: how many agencies are not suspended.
     """
 
@@ -25,8 +26,8 @@ class SuspensionFacts:
     lifts: bool
     agencies: int
     state: ProposalState = ProposalState.OPEN
-    by: str = ""
-    ref: str = ""
+    author: str = ""
+    author_ref: str = ""
     is_machine: bool = False
     expires_at: datetime | None = None
 
@@ -52,12 +53,11 @@ def check_confirm(facts: SuspensionFacts, *, by: Acting, now: datetime) -> None:
     source: the four-eyes principle, as for the activation of the protocol.
     """
     check_propose(facts, by=by)
-    check_open(facts, now=now)
-    if by.ref == facts.ref and by.name == facts.by:
-        raise NotAllowedError("you cannot confirm your own proposal: ask another person")
+    proposals.check_open(facts, now=now)
+    proposals.check_another_confirms(facts.author_ref, by=by)
     if not facts.is_machine and by.role is not None:
         return
-    if by.name == facts.by or (facts.is_machine and by.role is None):
+    if by.name == facts.author or (facts.is_machine and by.role is None):
         raise NotAllowedError(
             "a key proposed or confirms this: a person of another agency must be the other one"
         )
@@ -66,27 +66,14 @@ def check_confirm(facts: SuspensionFacts, *, by: Acting, now: datetime) -> None:
 def check_decline(facts: SuspensionFacts, *, by: Acting, now: datetime) -> None:
     """Check that another agency declines a proposal. Its author withdraws it instead."""
     _check_others(facts, by=by)
-    check_open(facts, now=now)
-    if by.ref == facts.ref and by.name == facts.by:
-        raise NotAllowedError("this is your own proposal: withdraw it instead of declining it")
+    proposals.check_open(facts, now=now)
+    proposals.check_another_declines(facts.author_ref, by=by)
 
 
 def check_withdraw(facts: SuspensionFacts, *, by: Acting, now: datetime) -> None:
     """Check that the proposing party withdraws a proposal."""
     check_oversees(by)
-    if by.name != facts.by:
-        raise NotAllowedError(
-            "only {party} can withdraw its proposal: decline it instead", party=facts.by
-        )
-    check_open(facts, now=now)
-
-
-def check_open(facts: SuspensionFacts, *, now: datetime) -> None:
-    """Check that a proposal is neither decided nor expired."""
-    if facts.state is not ProposalState.OPEN:
-        raise ConflictError("this proposal was {state}: propose it again", state=facts.state)
-    if facts.expires_at is not None and facts.expires_at <= now:
-        raise ConflictError("this proposal has expired: propose it again")
+    proposals.check_own_party_withdraws(facts, by=by, now=now)
 
 
 def _check_others(facts: SuspensionFacts, *, by: Acting) -> None:

@@ -86,7 +86,7 @@ def confirm_duty(name: str, number: int, *, by: Actor, now: datetime) -> Compete
     """
     ledger.lock_ledger()
     row = _waiting(name, number, now=now)
-    rules.check_confirm(author=row.by_ref, by=by)
+    rules.check_confirm(row.by_ref, by=by)
     independence.check_second_person(by, first=row.by_ref)
     change = end_competence if row.ends else name_competent
     competence = change(row.party, Duty(row.duty), actor=by.ref, now=now)
