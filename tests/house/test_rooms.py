@@ -28,7 +28,7 @@ ROOMS = [
 ]
 USUAL = {"__init__.py", "models.py", "rules.py", "writes.py", "reads.py"}
 """A floor is a file while it is small, and a package of plain nouns when it is not."""
-READERS = {"viewer", "party", "by"}
+READERS = {"viewer", "party", "by", "actor"}
 WRITERS = {
     *("save", "create", "delete", "bulk_create", "bulk_update", "get_or_create"),
     "update_or_create",

@@ -39,14 +39,14 @@ def door():
 
 
 def test_a_move_leads_where_the_data_says(door):
-    assert door.to("shut", "open", by="guest") == "open"
-    assert door.to("open", "take", by="owner") == "gone"
+    assert door.to("shut", "open", side="guest") == "open"
+    assert door.to("open", "take", side="owner") == "gone"
 
 
 def test_it_says_who_can_do_what_from_where(door):
-    assert door.open_to("shut", by="owner") == ("open", "take")
-    assert door.open_to("shut", by="guest") == ("open",)
-    assert door.open_to("gone", by="owner") == ()
+    assert door.open_to("shut", side="owner") == ("open", "take")
+    assert door.open_to("shut", side="guest") == ("open",)
+    assert door.open_to("gone", side="owner") == ()
     assert door.open_states == {"shut", "open"}
 
 
@@ -62,7 +62,7 @@ def test_it_says_who_can_do_what_from_where(door):
 )
 def test_a_wrong_move_is_told_with_those_that_are_possible(door, state, move, by, told):
     with pytest.raises(WrongMoveError) as refused:
-        door.to(state, move, by=by)
+        door.to(state, move, side=by)
     assert told in str(refused.value)
 
 

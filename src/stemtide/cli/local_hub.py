@@ -88,7 +88,7 @@ def record_keys(*names: str) -> None:
     from stemtide.hub.rooms.ledger.rules.keys import KeyName, OtherKeyError
 
     try:
-        host_keys.record(*map(KeyName, names), by=OPERATOR, now=now())
+        host_keys.record(*map(KeyName, names), actor=OPERATOR, now=now())
     except OtherKeyError as error:
         fail(str(error), code=2)
 

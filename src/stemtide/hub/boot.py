@@ -159,7 +159,7 @@ def _check_keys() -> None:
     """
     from stemtide.hub import host_keys  # noqa: PLC0415  # needs start() first
 
-    host_keys.record(by="operator", now=datetime.now(UTC))
+    host_keys.record(actor="operator", now=datetime.now(UTC))
 
 
 def _check_walls() -> None:

@@ -21,7 +21,7 @@ from stemtide.hub.rooms.media import keys as media
 from stemtide.hub.rooms.snapshots import keys as snapshots
 
 
-def record(*names: KeyName, by: str, now: datetime) -> None:
+def record(*names: KeyName, actor: str, now: datetime) -> None:
     """Record keys of this host that the hub has not recorded, or that renew a recorded one.
 
     names: all keys if none is named.
@@ -29,7 +29,7 @@ def record(*names: KeyName, by: str, now: datetime) -> None:
     raises: OtherKeyError, KeyFileError, SealFileError, SigningKeyError.
     """
     keys = _host_keys(names or tuple(KeyName), now=now)
-    keys_writes.record_keys(keys, host=socket.gethostname(), by=by, now=now)
+    keys_writes.record_keys(keys, host=socket.gethostname(), actor=actor, now=now)
 
 
 def check(*names: KeyName, now: datetime) -> None:
@@ -42,13 +42,13 @@ def check(*names: KeyName, now: datetime) -> None:
     check_keys(_host_keys(recorded_names, now=now), recorded)
 
 
-def accept(name: KeyName, *, by: str, now: datetime) -> bool:
+def accept(name: KeyName, *, actor: str, now: datetime) -> bool:
     """Make this host's key the hub's. Return whether it replaced another key.
 
     raises: KeyFileError, SealFileError, SigningKeyError.
     """
     key = HostKey(name, _fingerprints(name, now=now), str(_place(name)))
-    return keys_writes.accept_key(key, host=socket.gethostname(), by=by, now=now)
+    return keys_writes.accept_key(key, host=socket.gethostname(), actor=actor, now=now)
 
 
 def _host_keys(names: Iterable[KeyName], *, now: datetime) -> list[HostKey]:

@@ -144,7 +144,7 @@ def test_nobody_makes_the_other_sides_move(verb):
 def test_only_a_hold_that_is_over_frees_a_referral():
     assert machine("referral").moves["free"].by == ("holder", "clock")
     with pytest.raises(ConflictError):
-        rules.move(facts_of("held"), "free", by="sender")
+        rules.move(facts_of("held"), "free", side="sender")
 
 
 def test_the_machines_states_are_the_words():

@@ -483,8 +483,8 @@ def test_previews_are_sealed_anew_and_read_as_before(world, signal, key_of, tmp_
     excerpt = PreviewIn(excerpt="Words.", expires_at=LATER)
     writes.add(signal, body=excerpt, by=sender, now=NOON, keys=old, most=MOST)
     both = media_keys.add_key(path)
-    assert writes.reseal(keys=both, by="operator", now=NOON) == 2
-    assert writes.reseal(keys=both, by="operator", now=NOON) == 0
+    assert writes.reseal(keys=both, actor="operator", now=NOON) == 2
+    assert writes.reseal(keys=both, actor="operator", now=NOON) == 0
     new = media_keys.drop_old_keys(path)
     uid, by = look()
     assert reads.content(uid, preview, by=by, now=NOON, keys=new).startswith(JPEG)

@@ -35,7 +35,7 @@ def host(settings, tmp_path):
 
 
 def record(*names: KeyName) -> None:
-    host_keys.record(*names, by="operator", now=NOON)
+    host_keys.record(*names, actor="operator", now=NOON)
 
 
 def kinds() -> list[str]:
@@ -116,7 +116,7 @@ def test_a_key_that_is_accepted_on_purpose_is_the_hubs(host):
     record(KeyName.SIGNING)
     host("b")
 
-    assert host_keys.accept(KeyName.SIGNING, by="operator", now=NOON)
+    assert host_keys.accept(KeyName.SIGNING, actor="operator", now=NOON)
     record(KeyName.SIGNING)
     assert kinds()[-1] == "hub_key.accepted hub_key:signing"
 

@@ -192,5 +192,5 @@ def accept_key(
             code=2,
         )
     with fail_on(SealFileError, SigningKeyError, KeyFileError, OSError):
-        is_other = host_keys.accept(KeyName(name), by=OPERATOR, now=now())
+        is_other = host_keys.accept(KeyName(name), actor=OPERATOR, now=now())
     print_note(f"The {name} key of this machine is the hub's" + ("." if is_other else " already."))

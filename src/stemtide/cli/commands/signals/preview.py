@@ -69,7 +69,7 @@ def rotate_key(
         fail(f"this replaces the key in {path}; add --yes to confirm", code=2)
     try:
         record_keys("media")
-        count = writes.reseal(keys=add_key(path), by=OPERATOR, now=now())
+        count = writes.reseal(keys=add_key(path), actor=OPERATOR, now=now())
         record_keys("media")
         drop_old_keys(path)
     except (KeyFileError, OSError) as error:

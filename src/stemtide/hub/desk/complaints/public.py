@@ -189,7 +189,7 @@ def _standing(
 
 def _may_withdraw(standing: ComplaintStatusOut) -> bool:
     """Whether the complaint can still be withdrawn."""
-    return "withdraw" in machine("complaint").open_to(str(standing.state), by="complainant")
+    return "withdraw" in machine("complaint").open_to(str(standing.state), side="complainant")
 
 
 def _is_over_limit(request: HttpRequest) -> bool:

@@ -285,10 +285,10 @@ def ended_signal(uid: UUID, *, viewer: Party) -> WaitingSignal | None:
 
 
 def waiting_by_key(
-    keys: Iterable[tuple[str, str, bool]], *, by: Party
+    keys: Iterable[tuple[str, str, bool]], *, party: Party
 ) -> dict[tuple[str, str, bool], WaitingSignal]:
     """Return the signals of a party that wait, by kind, value and exercise."""
-    rows = WaitingSignal.objects.filter(party=by, is_open=True)
+    rows = WaitingSignal.objects.filter(party=party, is_open=True)
     if not rows.exists():
         return {}
     values = iter({value for _, value, _ in keys})
@@ -310,8 +310,8 @@ def count_own_signals(*, party: Party) -> int:
     return WaitingSignal.objects.filter(party=party, is_open=True).count()
 
 
-def count_today(act: WaitingAct, *, by: Party, exercise: bool, now: datetime) -> int:
+def count_today(act: WaitingAct, *, party: Party, exercise: bool, now: datetime) -> int:
     """Return how many acts of a kind a party did today (UTC)."""
-    rows = ActCount.objects.filter(party=by, act=act, exercise=exercise)
+    rows = ActCount.objects.filter(party=party, act=act, exercise=exercise)
     day = now.astimezone(UTC).date()
     return rows.filter(day=day).values_list("count", flat=True).first() or 0

@@ -317,12 +317,14 @@ def take_signals(row: Approval) -> list[WaitingSignal]:
 
 
 @needs_no_entry("it counts acts that record themselves")
-def count_acts(act: WaitingAct, number: int, *, by: Party, exercise: bool, now: datetime) -> None:
+def count_acts(
+    act: WaitingAct, number: int, *, party: Party, exercise: bool, now: datetime
+) -> None:
     """Add to the number of acts that a party did today (UTC)."""
     if number:
         day = now.astimezone(UTC).date()
         with connection.cursor() as cursor:
-            cursor.execute(_COUNT, [by.pk, act.value, exercise, day, number])
+            cursor.execute(_COUNT, [party.pk, act.value, exercise, day, number])
 
 
 def _end(

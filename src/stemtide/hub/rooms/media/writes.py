@@ -164,7 +164,7 @@ def _destroy_some(now: datetime) -> int:
 
 
 @transaction.atomic
-def reseal(*, keys: Keys, by: str, now: datetime) -> int:
+def reseal(*, keys: Keys, actor: str, now: datetime) -> int:
     """Re-encrypt previews of older keys with the newest one; return how many.
 
     raises: KeyFileError if a preview cannot be decrypted: then nothing is changed.
@@ -179,7 +179,7 @@ def reseal(*, keys: Keys, by: str, now: datetime) -> int:
         preview.save(update_fields=["whole", "veil"])
         count += 1
     ledger.append(
-        "previews.resealed", actor=by, subject="previews", now=now, detail={"count": count}
+        "previews.resealed", actor=actor, subject="previews", now=now, detail={"count": count}
     )
     return count
 

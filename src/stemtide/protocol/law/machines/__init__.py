@@ -88,26 +88,26 @@ class Machine(BaseModel):
                 waiting.extend(m.target for m in self.moves.values() if state in m.source)
         return reached
 
-    def to(self, state: str, move: str, *, by: str) -> str:
+    def to(self, state: str, move: str, *, side: str) -> str:
         """Return the state after a move.
 
         raises: WrongMoveError if the move is not allowed from this state, or not to this role.
         """
         chosen = self.moves.get(move)
-        if chosen is None or state not in chosen.source or by not in chosen.by:
-            possible = ", ".join(self.moves[name].title for name in self.open_to(state, by=by))
+        if chosen is None or state not in chosen.source or side not in chosen.by:
+            possible = ", ".join(self.moves[name].title for name in self.open_to(state, side=side))
             move_title = chosen.title if chosen else move
             state_title = self.states[state].title if state in self.states else state
             raise WrongMoveError(
-                f"{self.title}: from {state_title!r} the {by} cannot {move_title};"
+                f"{self.title}: from {state_title!r} the {side} cannot {move_title};"
                 f" possible: {possible or 'nothing'}"
             )
         return chosen.target
 
-    def open_to(self, state: str, *, by: str) -> tuple[str, ...]:
+    def open_to(self, state: str, *, side: str) -> tuple[str, ...]:
         """Return the names of the moves that a role can make from a state, in data order."""
         return tuple(
-            name for name, move in self.moves.items() if state in move.source and by in move.by
+            name for name, move in self.moves.items() if state in move.source and side in move.by
         )
 
     @property

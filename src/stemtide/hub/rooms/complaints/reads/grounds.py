@@ -111,7 +111,7 @@ def may_reinstate(row: Complaint) -> bool:
     """Whether the content of a referral was taken away, and can be given back."""
     if row.referral is None:
         return False
-    return "reinstate" in machine("referral").open_to(row.referral.state, by="addressee")
+    return "reinstate" in machine("referral").open_to(row.referral.state, side="addressee")
 
 
 def redress_party(row: Complaint, *, viewer: Party, is_gone: bool) -> Party | None:

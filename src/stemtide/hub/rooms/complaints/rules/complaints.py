@@ -173,7 +173,7 @@ def check_read(role: Role | None) -> None:
 def check_take(facts: ComplaintFacts, *, name: str, role: Role | None) -> None:
     """Check that a person of the provider may assign the complaint to themselves."""
     _check_reviewer(facts, name=name, role=role)
-    state_after("complaint", facts.state, "take", by="reviewer")
+    state_after("complaint", facts.state, "take", side="reviewer")
 
 
 def check_decide(
@@ -188,7 +188,7 @@ def check_decide(
     """
     _check_reviewer(facts, name=name, role=role)
     state_after(
-        "complaint", facts.state, "uphold" if outcome.is_upheld else "reject", by="reviewer"
+        "complaint", facts.state, "uphold" if outcome.is_upheld else "reject", side="reviewer"
     )
     check_impersonal(outcome.reasons, field="reasons")
     check_impersonal(outcome.note, field="note")
@@ -268,13 +268,13 @@ def hand_of(ref: str, reviewed_by: str | None) -> str:
     return reviewed_by
 
 
-def state_after(name: str, state: str, move: str, *, by: str) -> str:
+def state_after(name: str, state: str, move: str, *, side: str) -> str:
     """Return the state after a move of a state machine.
 
     raises: ConflictError where that move is not made from there.
     """
     try:
-        return machine(name).to(state, move, by=by)
+        return machine(name).to(state, move, side=side)
     except WrongMoveError as error:
         states = machine(name)
         raise ConflictError(

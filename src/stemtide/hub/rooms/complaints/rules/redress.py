@@ -38,7 +38,7 @@ def check_author(facts: RedressFacts, *, is_kept: bool, name: str, role: Role | 
         raise NotAllowedError("only the party that requested the measure can answer")
     if role is not None:
         check_person_may_write(role)
-    state_after("redress", facts.state, "keep" if is_kept else "grant", by="author")
+    state_after("redress", facts.state, "keep" if is_kept else "grant", side="author")
 
 
 def check_accept(facts: RedressFacts, *, name: str, role: Role | None) -> None:
@@ -47,4 +47,4 @@ def check_accept(facts: RedressFacts, *, name: str, role: Role | None) -> None:
         raise NotAllowedError("only the provider that decided the complaint can accept the reason")
     if role is not None:
         check_person_may_write(role)
-    state_after("redress", facts.state, "accept", by="reviewer")
+    state_after("redress", facts.state, "accept", side="reviewer")

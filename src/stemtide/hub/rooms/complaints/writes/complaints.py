@@ -136,7 +136,7 @@ def withdraw(code: str, *, now: datetime) -> ComplaintStatusOut:
     """
     ledger.lock_ledger()
     row = reads.find_by_code(code)
-    row.state = rules.state_after("complaint", row.state, "withdraw", by="complainant")
+    row.state = rules.state_after("complaint", row.state, "withdraw", side="complainant")
     row.decided_at, row.erase_due = now, rules.erase_due(row.filed_at, decided_at=now)
     row.save(update_fields=["state", "decided_at", "erase_due"])
     _record("complaint.withdrawn", row, actor=COMPLAINANT, now=now, detail=_addressed(row))
@@ -152,7 +152,7 @@ def take(uid: UUID, *, body: ComplaintTakeIn, by: Actor, now: datetime) -> Compl
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     rules.check_take(reads.facts(row, viewer=by.party), name=by.name, role=by.role)
-    row.state = rules.state_after("complaint", row.state, "take", by="reviewer")
+    row.state = rules.state_after("complaint", row.state, "take", side="reviewer")
     row.taken_at, row.reviewer = row.taken_at or now, rules.hand_of(by.ref, body.reviewed_by)
     row.save(update_fields=["state", "taken_at", "reviewer"])
     _record_by("complaint.taken", row, by=by, now=now, detail={})
@@ -175,7 +175,7 @@ def decide(uid: UUID, *, body: ComplaintOutcomeIn, by: Actor, now: datetime) -> 
     hand = rules.hand_of(by.ref, body.reviewed_by)
     rules.check_decide(facts, body, name=by.name, role=by.role, hand=hand)  # 1
     move = "uphold" if body.is_upheld else "reject"
-    row.state = rules.state_after("complaint", row.state, move, by="reviewer")  # 2
+    row.state = rules.state_after("complaint", row.state, move, side="reviewer")  # 2
     row.exemption, row.finding = body.exemption, body.finding or ""
     row.reasons, row.note, row.reviewer = encryption.seal(body.reasons), body.note, hand
     row.decided_at, row.erase_due = now, rules.erase_due(row.filed_at, decided_at=now)

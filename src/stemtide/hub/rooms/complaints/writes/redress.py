@@ -51,7 +51,7 @@ def answer(uid: UUID, *, body: RedressIn, by: Actor, now: datetime) -> RedressOu
     facts = redress.facts(row)
     redress_rules.check_answer(facts, body, name=by.name, role=by.role)
     move = "keep" if body.keep else "grant"
-    row.redress = rules.state_after("redress", row.redress, move, by="author")
+    row.redress = rules.state_after("redress", row.redress, move, side="author")
     row.answer, row.answered_at = body.reason, now
     row.save(update_fields=["redress", "answer", "answered_at"])
     if not body.keep:
@@ -68,7 +68,7 @@ def _take_back(row: Complaint, *, note: str, by: Actor, now: datetime) -> None:
     """Withdraw the referral that a complaint is about, unless its content is back already."""
     referral = row.referral
     if referral is None or "withdraw" not in machine("referral").open_to(
-        referral.state, by="sender"
+        referral.state, side="sender"
     ):
         return
     is_exempt = row.exemption not in ("", Exemption.NONE)
@@ -89,7 +89,7 @@ def accept(uid: UUID, *, by: Actor, now: datetime) -> ComplaintOut:
     rules.check_asked(row.redress)
     facts = redress.facts(row)
     redress_rules.check_accept(facts, name=by.name, role=by.role)
-    row.redress = rules.state_after("redress", row.redress, "accept", by="reviewer")
+    row.redress = rules.state_after("redress", row.redress, "accept", side="reviewer")
     row.save(update_fields=["redress"])
     others = Complaint.objects.filter(party=by.party, redress__in=_OPEN)
     if not others.filter(_about_the_same(row)).exists():
@@ -119,7 +119,7 @@ def _lapse_some(now: datetime) -> int:
     # Another scheduler may have run before ours: what it recorded is no longer open.
     rows = list(gone.select_related("party").order_by("pk")[:NOTE_AT_ONCE])
     for row in rows:
-        row.redress = rules.state_after("redress", row.redress, "lapse", by="clock")
+        row.redress = rules.state_after("redress", row.redress, "lapse", side="clock")
         row.save(update_fields=["redress"])
         ledger.append(
             "redress.lapsed",

@@ -99,9 +99,9 @@ def pending_proposal(crisis: Crisis, *, act: ProposalAct, now: datetime) -> Prop
     return None
 
 
-def has_used_emergency(crisis: Crisis, *, by: Party) -> bool:
+def has_used_emergency(crisis: Crisis, *, party: Party) -> bool:
     """Whether a party, or another of its group, has activated a crisis as an emergency before."""
-    of_group = Q(by__group=by.group) if by.group else Q(by=by)
+    of_group = Q(by__group=party.group) if party.group else Q(by=party)
     return crisis.proposals.filter(of_group, is_emergency=True).exists()
 
 

@@ -46,7 +46,7 @@ def activate_now(uid: UUID, *, body: ReasonIn, by: Actor, now: datetime) -> Cris
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     facts = reads.facts(crisis)
-    is_used = life.has_used_emergency(crisis, by=by.party)
+    is_used = life.has_used_emergency(crisis, party=by.party)
     pending = life.pending_proposal(crisis, act=ProposalAct.ACTIVATE, now=now)
     pending_facts = life.proposal_facts(pending) if pending else None
     moves.check_emergency(facts, by=by, is_used=is_used, pending=pending_facts)

@@ -24,21 +24,23 @@ def check_may_alert(
 
     raises: RateLimitError.
     """
-    check_limit(kind, weight=1, by=viewer.ref, now=now, is_person=is_person, exercise=exercise)
+    check_limit(kind, weight=1, actor=viewer.ref, now=now, is_person=is_person, exercise=exercise)
 
 
 def check_limit(
-    kind: str, *, weight: int, by: str, now: datetime, is_person: bool, exercise: bool
+    kind: str, *, weight: int, actor: str, now: datetime, is_person: bool, exercise: bool
 ) -> None:
-    """Refuse one more act of a kind. by: the actor, as named in the ledger.
+    """Refuse one more act of a kind. actor: as named in the ledger.
 
     raises: RateLimitError.
     """
     pace = LIMIT_GROUPS.get(kind)
     most = settings.ALERTING_ACTS.get(pace) if pace else None
-    if pace is None or most is None or not by.startswith("party:"):
+    if pace is None or most is None or not actor.startswith("party:"):
         return
-    counted = PacedAct.objects.filter(actor=by, pace=pace, exercise=exercise, at__gt=now - WINDOW)
+    counted = PacedAct.objects.filter(
+        actor=actor, pace=pace, exercise=exercise, at__gt=now - WINDOW
+    )
     spent = counted.aggregate(weight=Sum("weight"))["weight"] or 0
     if spent + weight <= allowance_of(most, is_person=is_person):
         return

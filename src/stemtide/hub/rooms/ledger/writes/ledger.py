@@ -80,7 +80,7 @@ def append(
     _check_transaction()
     if kind in LIMIT_GROUPS:
         lock_ledger()  # no other process may count meanwhile
-        count_act(kind, by=actor, now=now, detail=detail or {}, exercise=exercise)
+        count_act(kind, actor=actor, now=now, detail=detail or {}, exercise=exercise)
     entry = Entry.objects.create(
         number=_advance(_ENTRIES, 1),
         kind=kind,

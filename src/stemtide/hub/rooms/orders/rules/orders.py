@@ -197,7 +197,7 @@ def check_move(
     check = check_person_may_lead if move in _LEADING else check_person_may_write
     check(role)
     try:
-        after = machine("order").to(facts.state, move, by=side)
+        after = machine("order").to(facts.state, move, side=side)
     except WrongMoveError as error:
         raise ConflictError(
             "this order is {state}: this action is not possible now",
@@ -213,7 +213,7 @@ def check_move(
 def check_clock(facts: OrderFacts, move: str) -> OrderState:
     """Return the state that a move of the clock leads to. raises: ConflictError."""
     try:
-        return OrderState(machine("order").to(facts.state, move, by=CLOCK))
+        return OrderState(machine("order").to(facts.state, move, side=CLOCK))
     except WrongMoveError as error:
         raise ConflictError("this order is decided already") from error
 

@@ -144,7 +144,7 @@ def check_decide(
             due_at=scrutiny.due_at,
         )
     try:
-        return ScrutinyState(machine("scrutiny").to(scrutiny.state, move, by="home"))
+        return ScrutinyState(machine("scrutiny").to(scrutiny.state, move, side="home"))
     except WrongMoveError as error:
         if move == "infringe" and scrutiny.state is ScrutinyState.OPENED:
             raise ConflictError(

@@ -81,7 +81,7 @@ def check_move(facts: HoldFacts, name: str, *, by: Acting) -> HoldState:
         )
     check_person_may_lead(by.role)
     try:
-        return HoldState(machine("hold").to(facts.state, name, by="holder"))
+        return HoldState(machine("hold").to(facts.state, name, side="holder"))
     except WrongMoveError as error:
         raise ConflictError(
             "this hold is already {state}: place a new one", state=facts.state.value

@@ -190,17 +190,17 @@ def check_hand(facts: ReferralFacts, move: str, *, by: Acting) -> None:
         check_person_may_write(by.role)
 
 
-def move(facts: ReferralFacts, name: str, *, by: str) -> ReferralState:
-    """Return the state after a move. by: the side that makes it.
+def move(facts: ReferralFacts, name: str, *, side: str) -> ReferralState:
+    """Return the state after a move. side: the one that makes it.
 
     raises: ConflictError naming what is possible instead.
     """
     states = machine("referral")
     try:
-        return ReferralState(states.to(facts.state, name, by=by))
+        return ReferralState(states.to(facts.state, name, side=side))
     except WrongMoveError as error:
         can = ", ".join(
-            states.moves[open_move].title for open_move in states.open_to(facts.state, by=by)
+            states.moves[open_move].title for open_move in states.open_to(facts.state, side=side)
         )
         raise ConflictError(
             "this referral is {state}: this action is not possible now; possible: {can}",
@@ -212,7 +212,7 @@ def move(facts: ReferralFacts, name: str, *, by: str) -> ReferralState:
 def check_move(facts: ReferralFacts, name: str, *, by: Acting) -> ReferralState:
     """Return the state after an actor's move. raises: NotAllowedError, ConflictError."""
     check_hand(facts, name, by=by)
-    return move(facts, name, by=machine("referral").moves[name].by[0])
+    return move(facts, name, side=machine("referral").moves[name].by[0])
 
 
 def check_answer(facts: ReferralFacts, answer: Answer, *, by: Acting) -> ReferralState:

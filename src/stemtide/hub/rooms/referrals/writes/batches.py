@@ -141,7 +141,7 @@ def _row(judged: Judged, reference: str, *, batch: Batch, by: Actor, now: dateti
         crisis=batch.crisis,
         batch=batch,
         exercise=batch.exercise,
-        state=rules.move(facts, "send" if is_sent else "wait", by="sender"),
+        state=rules.move(facts, "send" if is_sent else "wait", side="sender"),
         assessed_at=now,
         decided_at=now,
         sent_at=now if is_sent else None,

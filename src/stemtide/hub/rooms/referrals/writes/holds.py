@@ -106,7 +106,7 @@ def _expire(pk: int, *, now: datetime) -> int:
     row = due.select_related("holder").first()
     if row is None:
         return 0
-    row.state = HoldState(machine("hold").to(row.state, "expire", by="clock"))
+    row.state = HoldState(machine("hold").to(row.state, "expire", side="clock"))
     row.ended_at = now
     row.save(update_fields=["state", "ended_at"])
     detail: dict[str, object] = {"party": row.holder.ref}
@@ -134,7 +134,7 @@ def _free(hold: Hold, *, actor: str, side: str, now: datetime) -> None:
         facts = rules.ReferralFacts(
             state=ReferralState(row.state), sender=row.sender.name, provider=row.provider.name
         )
-        row.state = rules.move(facts, "free", by=side)
+        row.state = rules.move(facts, "free", side=side)
         row.freed_at = now
         row.save(update_fields=["state", "freed_at"])
         ledger.append(

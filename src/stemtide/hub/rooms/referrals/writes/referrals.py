@@ -213,7 +213,7 @@ def _walk(facts: rules.ReferralFacts, path: list[str]) -> ReferralState:
         path = path[1:] if path[0] == "wait" else ["free", *path]
     for name in path:
         at = rules.ReferralFacts(state=state, sender=facts.sender, provider=facts.provider)
-        state = rules.move(at, name, by="clock" if name == "free" else "sender")
+        state = rules.move(at, name, side="clock" if name == "free" else "sender")
     return state
 
 
@@ -235,7 +235,7 @@ def _wait(
             until=last.until,
             contact=last.contact,
         )
-    row.state = rules.move(facts, "wait", by="sender")
+    row.state = rules.move(facts, "wait", side="sender")
     row.decided_at = row.decided_at or now
     row.held_at, row.freed_at = now, None
     row.save()

@@ -133,23 +133,23 @@ def _figure(
     )
 
 
-def _orders(year: Year, *, by: str) -> QuerySet[Order]:
-    """Return the orders with a date in the year. by: the name of the date's field."""
-    span = {f"{by}__gte": year.since, f"{by}__lt": year.until}
+def _orders(year: Year, *, date_field: str) -> QuerySet[Order]:
+    """Return the orders with a date in the year. date_field: its name."""
+    span = {f"{date_field}__gte": year.since, f"{date_field}__lt": year.until}
     return Order.objects.filter(exercise=year.is_exercise, **span)
 
 
 def _provider_counts(viewer: Party, year: Year) -> dict[str, Counted]:
     """Return the counts that Article 7 asks of a provider: events of the year."""
-    executed = _orders(year, by="executed_at").filter(addressee=viewer)
-    received = _orders(year, by="received_at").filter(addressee=viewer)
-    back = _orders(year, by="reinstated_at").filter(addressee=viewer)
+    executed = _orders(year, date_field="executed_at").filter(addressee=viewer)
+    received = _orders(year, date_field="received_at").filter(addressee=viewer)
+    back = _orders(year, date_field="reinstated_at").filter(addressee=viewer)
     impossible = Order.objects.filter(
         pk__in=_answered_with_a_ground(viewer, year),
         exercise=year.is_exercise,
         executed_at__isnull=True,
     ).prefetch_related("answers")
-    ended = _complaints(viewer, year, by="decided_at")
+    ended = _complaints(viewer, year, date_field="decided_at")
     states = Counter(order.state for order in ended)
     return {
         "orders_received": Counted(received.count()),
@@ -160,7 +160,7 @@ def _provider_counts(viewer: Party, year: Year) -> dict[str, Counted]:
         ),
         "orders_not_executed": _grounds(impossible),
         "complaints_filed": Counted.summed(
-            complaint.basis for complaint in _complaints(viewer, year, by="filed_at")
+            complaint.basis for complaint in _complaints(viewer, year, date_field="filed_at")
         ),
         "complaints_decided": Counted(states.total(), states),
         "reinstated_after_orders": Counted(back.count()),
@@ -178,12 +178,12 @@ def _answered_with_a_ground(viewer: Party, year: Year) -> QuerySet[Order, int]:
     return Order.objects.filter(answered, addressee=viewer).values_list("pk", flat=True)
 
 
-def _complaints(viewer: Party, year: Year, *, by: str) -> QuerySet[Complaint]:
-    """Return the complaints with a date in the year. by: the name of the date's field.
+def _complaints(viewer: Party, year: Year, *, date_field: str) -> QuerySet[Complaint]:
+    """Return the complaints with a date in the year. date_field: its name.
 
     Complaints about referrals fall under another Regulation and are left out.
     """
-    span = {f"{by}__gte": year.since, f"{by}__lt": year.until}
+    span = {f"{date_field}__gte": year.since, f"{date_field}__lt": year.until}
     complaints = Complaint.objects.filter(party=viewer, exercise=year.is_exercise, **span)
     return complaints.exclude(basis=ComplaintBasis.REFERRAL)
 
@@ -191,7 +191,7 @@ def _complaints(viewer: Party, year: Year, *, by: str) -> QuerySet[Complaint]:
 def _authority_counts(viewer: Party, year: Year) -> dict[str, Counted]:
     """Return the figures of Article 8 for an authority: outcomes of the year's orders."""
     rows = list(
-        _orders(year, by="issued_at")
+        _orders(year, date_field="issued_at")
         .filter(issued_by=viewer)
         .select_related("approval")
         .prefetch_related("answers", "scrutinies", "addresses")

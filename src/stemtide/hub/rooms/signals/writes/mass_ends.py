@@ -28,10 +28,10 @@ def is_beyond(act: WaitingAct, *, by: Party, exercise: bool, now: datetime) -> b
 
     Call it with the ledger lock.
     """
-    done = approvals_reads.count_today(act, by=by, exercise=exercise, now=now)
+    done = approvals_reads.count_today(act, party=by, exercise=exercise, now=now)
     if done >= second_look().ends_a_day.number:
         return True
-    approvals.count_acts(act, 1, by=by, exercise=exercise, now=now)
+    approvals.count_acts(act, 1, party=by, exercise=exercise, now=now)
     return False
 
 

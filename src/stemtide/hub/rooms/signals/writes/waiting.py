@@ -58,7 +58,7 @@ def count(drafts: Sequence[SignalDraft], *, by: Party, now: datetime) -> None:
     """Count the signals that travel among those that the party shares today."""
     counts = Counter(draft.body.exercise for draft in drafts if is_counted(draft, by=by))
     for exercise, number in counts.items():
-        approvals.count_acts(WaitingAct.SHARE, number, by=by, exercise=exercise, now=now)
+        approvals.count_acts(WaitingAct.SHARE, number, party=by, exercise=exercise, now=now)
 
 
 def _share_of(draft: SignalDraft) -> _Share:

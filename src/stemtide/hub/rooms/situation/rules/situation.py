@@ -102,7 +102,7 @@ def check_audience(body: MessageIn, *, members: Iterable[str]) -> None:
 
 
 def check_agrees_with(
-    body: MessageIn, *, by: str, answers: MessageFacts | None, corrects: MessageFacts | None
+    body: MessageIn, *, author: str, answers: MessageFacts | None, corrects: MessageFacts | None
 ) -> None:
     """Check that an answer names a question, and a correction its party's own latest message."""
     if answers is not None and (
@@ -111,7 +111,7 @@ def check_agrees_with(
         raise InvalidError("answers", "only an answer can name a message, which must be a question")
     if corrects is None:
         return
-    if corrects.posted_by != by:
+    if corrects.posted_by != author:
         raise NotAllowedError(
             "only {posted_by}, who wrote that message, can correct it: answer it instead",
             posted_by=corrects.posted_by,

@@ -44,7 +44,7 @@ def post(uid: UUID, *, body: MessageIn, by: Actor, now: datetime) -> MessageOut:
     corrects = _spoken_of(body.corrects, field="corrects", room=room, by=by)
     rules.check_agrees_with(
         body,
-        by=by.party.name,
+        author=by.party.name,
         answers=_facts(answers),
         corrects=_facts(corrects),
     )

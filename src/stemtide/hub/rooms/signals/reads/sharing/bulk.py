@@ -219,7 +219,7 @@ def deduplicate(
     """
     drafts = list(drafts)
     before = reads.live_by_key({draft.value for draft in drafts}, by=by)
-    waiting = approvals.waiting_by_key((draft.key for draft in drafts), by=by)
+    waiting = approvals.waiting_by_key((draft.key for draft in drafts), party=by)
     first: dict[reads.Key, SignalDraft] = {}
     new: list[SignalDraft] = []
     placed: dict[int, SignalDraft] = {}

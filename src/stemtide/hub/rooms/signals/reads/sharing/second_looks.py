@@ -98,7 +98,7 @@ def _look_at_number(
         mark = draft.body.exercise
         if mark not in room:
             room[mark] = most - approvals.count_today(
-                WaitingAct.SHARE, by=by, exercise=mark, now=now
+                WaitingAct.SHARE, party=by, exercise=mark, now=now
             )
         room[mark] -= 1
         if room[mark] < 0:
