@@ -18,7 +18,7 @@ from stemtide.hub.rooms.approvals import reads as approvals
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.reads import parties
-from stemtide.hub.rooms.parties.reads.parties import Viewer
+from stemtide.hub.rooms.parties.reads.parties import Viewer, party_titles
 from stemtide.hub.rooms.signals.reads import (
     outliers,
     runaways,
@@ -84,7 +84,7 @@ def _context(request: SignedInRequest) -> dict[str, object]:
     return {
         "now": now,
         "viewer": viewer,
-        "titles": {party.name: party.title for party in parties.parties()},
+        "titles": party_titles(),
         "crises": [
             crisis
             for crisis in crisis_rows

@@ -18,9 +18,8 @@ from stemtide.hub.desk.auth.people import (
     writers_only,
 )
 from stemtide.hub.desk.navigation import address
-from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.platform.permissions import allows
-from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
 from stemtide.hub.rooms.rechecks import reads, rules, writes
 from stemtide.protocol.enums.rechecks import RequestKind, Verdict
 from stemtide.protocol.messages.rechecks import RecheckOut
@@ -73,7 +72,7 @@ def recheck(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Show one re-check, with every visit."""
     by, now = actor_of(request), datetime.now(UTC)
     row = _row(reads.recheck(uid, viewer=by.party), by=by, now=now)
-    context = {"now": now, "titles": titles_of(), "row": row, "rechecks": [row]}
+    context = {"now": now, "titles": party_titles(), "row": row, "rechecks": [row]}
     return render(request, "desk/rechecks/recheck.html", context)
 
 
@@ -112,7 +111,7 @@ def _context(request: SignedInRequest) -> dict[str, object]:
         rows = [row for row in rows if row.recheck.met_again and row.recheck.met_again.total]
     return {
         "now": now,
-        "titles": titles_of(),
+        "titles": party_titles(),
         "rows": rows,
         "asked": requested,
         "query": request.GET.urlencode(),

@@ -17,7 +17,7 @@ from stemtide.hub.rooms.alerts.reads.deliveries import DeliveryRow
 from stemtide.hub.rooms.alerts.rules import alerts as rules
 from stemtide.hub.rooms.alerts.rules.alerts import DeliveryState, allows
 from stemtide.hub.rooms.alerts.writes import deliveries as writes
-from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.parties.reads.parties import party_titles
 from stemtide.protocol.enums import PartyKind, Role
 
 
@@ -42,7 +42,7 @@ def deliveries(request: SignedInRequest) -> HttpResponse:
         "now": datetime.now(UTC),
         "dead": [(row, _may_resolve(row, request=request)) for row in dead],
         "rows": [row for row in rows if row.state is not DeliveryState.DEAD],
-        "titles": {party.name: party.title for party in parties.parties()},
+        "titles": party_titles(),
         "form": DropDeliveryForm(),
     }
     return render(request, "desk/alerts/deliveries.html", context)

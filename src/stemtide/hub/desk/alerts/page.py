@@ -26,7 +26,7 @@ from stemtide.hub.desk.actions import (
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.forms import MessageForm
 from stemtide.hub.platform.permissions import allows, check_person_may_write
-from stemtide.hub.rooms.alerts.reads import alerts as reads, muted
+from stemtide.hub.rooms.alerts.reads import alerts as reads
 from stemtide.hub.rooms.alerts.reads.alerts import AlertRow
 from stemtide.hub.rooms.alerts.rules import attention as rules
 from stemtide.hub.rooms.alerts.writes import alerts as writes, attention
@@ -192,7 +192,7 @@ def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) 
     """Render the page of an alert. refused: an action that was refused."""
     user, now = request.user, datetime.now(UTC)
     row = reads.alert(uid, viewer=user.party)
-    until = muted.muted_kinds(viewer=user, now=now).get(row.kind)
+    until = reads.muted_kinds(viewer=user, now=now).get(row.kind)
     page = _PageFacts(row, by=actor_of(request), muted_until=until, now=now)
     colleagues = people.colleagues(viewer=user.party)
     context = {

@@ -24,11 +24,11 @@ from stemtide.hub.desk.actions import (
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
 from stemtide.hub.desk.complaints import grounds
 from stemtide.hub.desk.complaints.forms import GrantRedressForm, KeepMeasureForm
-from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.complaints.reads import redress as reads
 from stemtide.hub.rooms.complaints.rules import complaints as rules, redress
 from stemtide.hub.rooms.complaints.writes import redress as redress_writes
+from stemtide.hub.rooms.parties.reads.parties import party_titles
 
 
 @require_safe
@@ -90,7 +90,7 @@ def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) 
     page = ActorFacts(reads.facts(row), by)
     context = {
         "now": now,
-        "titles": titles_of(),
+        "titles": party_titles(),
         "redress": redress_out,
         "offers": by_name(available(_ACTIONS.values(), page, refused=refused)),
         **grounds.ground(redress_out.basis, redress_out.ground, by=by, now=now),

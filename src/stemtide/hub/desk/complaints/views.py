@@ -40,7 +40,6 @@ from stemtide.hub.desk.complaints.forms import (
     UpholdForm,
 )
 from stemtide.hub.desk.complaints.public_forms import WRITING_LANGUAGES
-from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows, check_person_may_write
 from stemtide.hub.rooms.complaints.reads import (
@@ -50,6 +49,7 @@ from stemtide.hub.rooms.complaints.reads import (
 )
 from stemtide.hub.rooms.complaints.rules import complaints as rules
 from stemtide.hub.rooms.complaints.writes import complaints as writes, redress as redress_writes
+from stemtide.hub.rooms.parties.reads.parties import party_titles
 from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.enums.complaints import ComplaintBasis, ComplaintState, RedressState
 from stemtide.protocol.law.machines import machine
@@ -66,7 +66,7 @@ def complaints(request: SignedInRequest) -> HttpResponse:
     requests = redress_reads.requests(viewer=by.party)
     context = {
         "now": datetime.now(UTC),
-        "titles": titles_of(),
+        "titles": party_titles(),
         "waiting": [row for row in rows if row.state in waiting],
         "decided": [row for row in rows if row.state not in waiting],
         "asked": [redress for redress in requests if redress.state is RedressState.ASKED],
@@ -226,7 +226,7 @@ def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) 
     is_open = complaint_out.state in machine("complaint").open_states
     context = {
         "now": now,
-        "titles": titles_of(),
+        "titles": party_titles(),
         "complaint": complaint_out,
         "written_in": dict(WRITING_LANGUAGES).get(complaint_out.language, complaint_out.language),
         "is_late": is_open and complaint_out.due_at < now,

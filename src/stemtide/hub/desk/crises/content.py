@@ -14,6 +14,7 @@ from stemtide.hub.desk.signals import curves
 from stemtide.hub.rooms.ledger.crisis_versions import crisis_versions
 from stemtide.hub.rooms.media import reads
 from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.parties.reads.parties import party_titles
 from stemtide.hub.rooms.signals.reads import (
     clusters as clusters_reads,
     sightings,
@@ -61,7 +62,7 @@ def frame(life: CrisisLife, *, viewer: parties.Viewer) -> dict[str, object]:
         "viewer": viewer,
         "framework": crisis_framework,
         "stage": crisis_framework.stages[life.stage],
-        "titles": {party.name: party.title for party in parties.parties()},
+        "titles": party_titles(),
         "report_address": navigation.address("crisis-report", life.id) if life.in_room else "",
     }
 

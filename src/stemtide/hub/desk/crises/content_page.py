@@ -16,8 +16,7 @@ from stemtide.hub.desk.signals.content_acts import ActedContent, content_acts
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.media import reads
-from stemtide.hub.rooms.parties.reads import parties
-from stemtide.hub.rooms.parties.reads.parties import Viewer
+from stemtide.hub.rooms.parties.reads.parties import Viewer, party_titles
 from stemtide.hub.rooms.signals.reads import sightings
 from stemtide.hub.rooms.signals.views import Cluster
 from stemtide.protocol.enums import SignalState
@@ -40,7 +39,7 @@ def content(request: SignedInRequest, uid: UUID) -> HttpResponse:
         "now": datetime.now(UTC),
         "page": pages.get_page(request.GET.get("page")),
         "cluster_marks": room_content.marks_of(rows),
-        "titles": {party.name: party.title for party in parties.parties()},
+        "titles": party_titles(),
         "cluster_count": len(rows),
         "variant_count": sum(len(row.cluster.members) for row in rows),
         "seen": reads.opened_signals(uid, by=actor_of(request)),
@@ -74,7 +73,7 @@ def cluster(request: SignedInRequest, uid: UUID, key: UUID) -> HttpResponse:
         "page": page,
         "variants": variants.rows(page, drawing=row.cluster.drawing),
         "table": sightings.cluster_table(row.cluster.members, viewer=viewer),
-        "titles": {party.name: party.title for party in parties.parties()},
+        "titles": party_titles(),
         "seen": reads.opened_signals(uid, by=actor_of(request)),
         "bulk_acts": offered(actor_of(request)),
         "content_acts": acts,

@@ -21,6 +21,7 @@ from stemtide.hub.rooms.crises.rules import crises as rules
 from stemtide.hub.rooms.crises.writes import crises as writes
 from stemtide.hub.rooms.ledger.reads.rate_limits import check_may_alert
 from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.parties.reads.parties import party_titles
 
 RELOAD_S = "15"
 
@@ -63,7 +64,7 @@ def crises_page(request: SignedInRequest) -> HttpResponse:
     crisis_rows = crises.crises(viewer=viewer)
     context = {
         "now": datetime.now(UTC),
-        "titles": {party.name: party.title for party in parties.parties()},
+        "titles": party_titles(),
         "crises": [crisis for crisis in crisis_rows if not crisis.closed_at],
         "closed": [crisis for crisis in crisis_rows if crisis.closed_at],
         "may_warn": allows(rules.check_warn, by=actor_of(request)),

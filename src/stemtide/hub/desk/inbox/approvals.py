@@ -14,12 +14,11 @@ from django.views.decorators.http import require_POST, require_safe
 from stemtide.hub.desk.actions import Action, Offer, action_table, available, perform, sent_offer
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
 from stemtide.hub.desk.forms import MessageForm, uuid_or_none
-from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.approvals import reads, rules, writes
 from stemtide.hub.rooms.approvals.rules import ApprovalFacts
 from stemtide.hub.rooms.orders.reads import second_looks
-from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
 from stemtide.protocol.approvals import ApproveIn, RefuseIn
 from stemtide.protocol.enums import ApprovalState
 
@@ -123,7 +122,7 @@ def approvals(request: SignedInRequest) -> HttpResponse:
         "now": datetime.now(UTC),
         "page": page,
         "is_decided": is_decided,
-        "titles": titles_of(),
+        "titles": party_titles(),
     }
     return render(request, "desk/approvals/list.html", context)
 
@@ -162,7 +161,7 @@ def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) 
         "now": now,
         "approval": shown,
         "more": shown.count - named if named else 0,
-        "titles": titles_of(),
+        "titles": party_titles(),
         "offers": available(ACTIONS.values(), facts, refused=refused),
     }
     status = 422 if refused else 200

@@ -15,10 +15,9 @@ from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, 
 from stemtide.hub.desk.inbox.forms import AnswerForm
 from stemtide.hub.desk.inbox.views import requested_page, requested_states, uuids
 from stemtide.hub.desk.labels.inbox import LABELS
-from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.platform.permissions import WRITING_ROLES, allows, check_person_may_write
-from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
 from stemtide.hub.rooms.referrals.reads import inbox as reads, referrals
 from stemtide.hub.rooms.referrals.rules import referrals as rules
 from stemtide.hub.rooms.referrals.writes import answers
@@ -100,7 +99,7 @@ def answer_several(request: SignedInRequest) -> HttpResponse:
             return back
     context = {
         "now": datetime.now(UTC),
-        "titles": titles_of(),
+        "titles": party_titles(),
         "rows": [referrals.referral(uid, viewer=by.party) for uid in undecided[:AT_ONCE]],
         "uids": undecided,
         "batch": batch[0] if batch else "",
@@ -175,7 +174,7 @@ def _parcel_context(request: SignedInRequest, uid: UUID) -> dict[str, object]:
     )
     return {
         "now": datetime.now(UTC),
-        "titles": titles_of(),
+        "titles": party_titles(),
         "parcel": parcel_out,
         "counts": [
             (referral_state, parcel_out.counts[referral_state])

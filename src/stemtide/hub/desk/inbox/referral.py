@@ -28,11 +28,10 @@ from stemtide.hub.desk.actions import (
 )
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
 from stemtide.hub.desk.inbox.forms import AcknowledgeForm, AnswerForm, ReinstateForm
-from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.referrals.steps import steps_of
 from stemtide.hub.platform.permissions import WRITING_ROLES, allows
 from stemtide.hub.rooms.crises.reads import crises
-from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
 from stemtide.hub.rooms.referrals.reads import inbox, referrals as reads
 from stemtide.hub.rooms.referrals.reads.inbox import Met, SaidBefore
 from stemtide.hub.rooms.referrals.rules import referrals as rules
@@ -163,7 +162,7 @@ def _context(
     )
     return {
         "now": now,
-        "titles": titles_of(),
+        "titles": party_titles(),
         "referral": referral_out,
         "known": related,
         "is_blocked": related.met.counts.get(Outcome.BLOCKED, 0) > 0,

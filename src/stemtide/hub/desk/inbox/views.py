@@ -12,11 +12,11 @@ from django.views.decorators.http import require_safe
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.labels.inbox import LABELS
 from stemtide.hub.desk.navigation import address
-from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.platform.permissions import allows, check_person_may_write
 from stemtide.hub.rooms.approvals import reads as approvals
 from stemtide.hub.rooms.crises.reads import participants
 from stemtide.hub.rooms.orders.reads import orders
+from stemtide.hub.rooms.parties.reads.parties import party_titles
 from stemtide.hub.rooms.referrals.reads import inbox as reads
 from stemtide.hub.rooms.referrals.reads.inbox import Parcel
 from stemtide.hub.rooms.referrals.rules import referrals as rules
@@ -120,7 +120,7 @@ def _context(request: SignedInRequest) -> dict[str, object]:
     return {
         "now": datetime.now(UTC),
         "looks": approvals.waiting(viewer=viewer),
-        "titles": titles_of(),
+        "titles": party_titles(),
         "asked": query,
         "query": request.GET.urlencode(),
         "counts": counts_of(request),

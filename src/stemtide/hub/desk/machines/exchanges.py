@@ -20,10 +20,9 @@ from stemtide.hub.rooms.exchanges.reads import (
     exchanges as reads,
     outgoing as outgoing_reads,
     proposals as reads_proposals,
-    trouble,
 )
 from stemtide.hub.rooms.exchanges.rules.proposals import PROPOSED_FOR, check_propose
-from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.parties.reads.parties import party_titles
 from stemtide.interop.exchanges import ExchangeOut, ExchangeState, OutgoingState
 from stemtide.protocol.enums import Direction
 
@@ -65,7 +64,7 @@ def exchanges(request: SignedInRequest) -> HttpResponse:
     context = {
         "now": now,
         "rows": sorted(rows, key=lambda row: (not _needs_attention(row), row.exchange.name)),
-        "titles": {party.name: party.title for party in parties.parties()},
+        "titles": party_titles(),
         "may_add": allows(check_propose, by=actor_of(request)),
     }
     return render(request, "desk/machines/exchanges.html", context)
@@ -85,7 +84,7 @@ def exchange(request: SignedInRequest, name: str) -> HttpResponse:
         "counts": sorted(exchange_out.counts.items(), key=lambda count: (-count[1], count[0])),
         "troubled": outgoing_reads.failures(name, viewer=viewer) if exchange_out.pushes else [],
         "lines": reads.log(name, viewer=viewer)[:LINES],
-        "titles": {party.name: party.title for party in parties.parties()},
+        "titles": party_titles(),
         "crisis": _crisis(exchange_out, request=request),
         "acts": acts_on(exchange_out, by=by, now=now),
         "is_own": reads_proposals.author_of(name, viewer=viewer) == by.ref,
@@ -105,7 +104,7 @@ def _row(
     return ExchangeRow(
         exchange=exchange_out,
         direction=direction,
-        is_late=due is not None and now - due > trouble.LATE_AFTER,
+        is_late=due is not None and now - due > reads.LATE_AFTER,
         outgoing=outgoing,
     )
 

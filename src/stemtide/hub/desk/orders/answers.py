@@ -14,13 +14,13 @@ from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, 
 from stemtide.hub.desk.error_messages import fill_template
 from stemtide.hub.desk.orders.annex_forms import AnnexForm, language
 from stemtide.hub.desk.orders.views import note_arrival
-from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.platform.documents import hub_seal
 from stemtide.hub.platform.documents.forms import LANGUAGES, form_json, form_pdf
 from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.rooms.orders.reads import drafts, orders as reads
 from stemtide.hub.rooms.orders.rules.lint import answer_flaws
 from stemtide.hub.rooms.orders.writes import answers
+from stemtide.hub.rooms.parties.reads.parties import party_titles
 from stemtide.protocol.law.forms import form
 from stemtide.protocol.messages.orders import OrderAnswerIn, OrderOut, Values
 
@@ -89,7 +89,7 @@ def _page(request: SignedInRequest, uid: UUID, *, name: str, annex_form: AnnexFo
     annex_form.mark_errors()
     context = {
         "now": now,
-        "titles": titles_of(),
+        "titles": party_titles(),
         "order": reads.order(uid, viewer=request.user.party, now=now),
         "name": name,
         "annex": annex_form.annex,

@@ -22,7 +22,6 @@ from stemtide.hub.desk.forms import MarkedForm, crisis_choices, initial_crisis, 
 from stemtide.hub.desk.orders.annex_forms import AnnexForm, Shown, filled_in, language
 from stemtide.hub.desk.orders.forms import DraftExtrasForm, InformForm, NewDraftForm
 from stemtide.hub.desk.orders.remarks import LintRemark, lint_remarks
-from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.orders.reads import drafts, orders as reads, second_looks
@@ -31,7 +30,7 @@ from stemtide.hub.rooms.orders.rules.lint import FlawedError
 from stemtide.hub.rooms.orders.rules.second_look import at_once
 from stemtide.hub.rooms.orders.writes import issue, orders as writes
 from stemtide.hub.rooms.parties.reads import competences, parties
-from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
 from stemtide.hub.rooms.referrals.reads import search as search_reads
 from stemtide.protocol.enums import Duty, PartyKind
 from stemtide.protocol.enums.orders import OrderState
@@ -147,7 +146,7 @@ def inform(request: SignedInRequest) -> HttpResponse:
     context = {
         "now": now,
         "form": form,
-        "titles": titles_of(),
+        "titles": party_titles(),
         "rows": reads.informations(viewer=by.party),
     }
     return render(request, "desk/orders/inform.html", context, status=status)
@@ -211,7 +210,7 @@ def _page(
         shown_form.mark_errors()
     context = {
         "now": now,
-        "titles": titles_of(),
+        "titles": party_titles(),
         "order": order,
         "seen": _version(order),
         "parts": _parts(annex, order, remarks=remarks if is_looked_at else ()),

@@ -17,7 +17,6 @@ from stemtide.hub.desk.orders.annex_forms import ShownSection, sections
 from stemtide.hub.desk.orders.deadlines import deadlines, steps
 from stemtide.hub.desk.orders.offers import ORDER_ACTIONS, OpenMoves
 from stemtide.hub.desk.orders.second_look import second_look
-from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.complaints.reads import redress
 from stemtide.hub.rooms.complaints.rules.complaints import check_read
@@ -30,7 +29,7 @@ from stemtide.hub.rooms.orders.rules import orders as rules
 from stemtide.hub.rooms.orders.rules.orders import Side
 from stemtide.hub.rooms.orders.writes import answers
 from stemtide.hub.rooms.parties.reads import competences
-from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
 from stemtide.protocol.enums import Duty, PartyKind
 from stemtide.protocol.enums.orders import OrderState
 from stemtide.protocol.enums.referrals import ReceiptVia
@@ -136,7 +135,7 @@ def _context(
     annex = form("tco-annex-1")
     return {
         "now": now,
-        "titles": titles_of(),
+        "titles": party_titles(),
         "order": order_out,
         "reference": row.shown_reference,
         "side": side,
@@ -155,7 +154,7 @@ def _context(
             for number, answer in enumerate(order_out.answers, start=1)
         ][::-1],
         "deadlines": deadlines(order_out),
-        "steps": steps(order_out, titles=titles_of()),
+        "steps": steps(order_out, titles=party_titles()),
         "offers": available(
             ORDER_ACTIONS.values(),
             OpenMoves(moves, reads.facts(row), by=by, now=now),
@@ -179,7 +178,7 @@ def _list_context(request: SignedInRequest) -> dict[str, object]:
     copies = home.copies(viewer=by.party, now=now)
     return {
         "now": now,
-        "titles": titles_of(),
+        "titles": party_titles(),
         "kind": by.kind,
         "asked": requested if state else "",
         "states": LABELS["order"].items(),

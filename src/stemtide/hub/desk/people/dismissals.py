@@ -14,9 +14,8 @@ from django.views.decorators.http import require_POST, require_safe
 from stemtide.hub.desk.actions import Action, Offer, action_table, available, perform, sent_offer
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
 from stemtide.hub.desk.forms import MessageForm
-from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.platform.permissions import allows
-from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
 from stemtide.hub.rooms.signals.reads import dismissals as reads
 from stemtide.hub.rooms.signals.rules import disputes as rules
 from stemtide.hub.rooms.signals.rules.disputes import DismissalFacts
@@ -105,7 +104,7 @@ def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) 
     context = {
         "now": datetime.now(UTC),
         "decision": decision,
-        "titles": titles_of(),
+        "titles": party_titles(),
         "offers": available(ACTIONS.values(), facts, refused=refused),
     }
     return render(request, "desk/parties/dismissal.html", context, status=422 if refused else 200)

@@ -10,7 +10,6 @@ from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.desk.actions import Offer, available, perform, sent_offer
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
-from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.people.party_actions import PARTY_ACTIONS, PartyFacts
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.parties.reads import (
@@ -22,7 +21,7 @@ from stemtide.hub.rooms.parties.reads import (
     suspensions as suspension_reads,
 )
 from stemtide.hub.rooms.parties.reads.independence import UnconfirmedPerson
-from stemtide.hub.rooms.parties.reads.parties import Actor, Viewer
+from stemtide.hub.rooms.parties.reads.parties import Actor, Viewer, party_titles
 from stemtide.hub.rooms.parties.rules import (
     independence as independence_rules,
     joining as joining_rules,
@@ -57,7 +56,7 @@ def parties(request: SignedInRequest) -> HttpResponse:
     context = {
         "now": datetime.now(UTC),
         "rows": sorted(rows, key=lambda row: (row.waiting is None, row.party.title.casefold())),
-        "titles": titles_of(),
+        "titles": party_titles(),
         "may_add": allows(joining_rules.check_take_in, by=actor_of(request)),
     }
     return render(request, "desk/parties/parties.html", context)
@@ -111,7 +110,7 @@ def _page(request: SignedInRequest, name: str, *, refused: Offer | None = None) 
         ),
         "disputes": disputes,
         "dismissals": dismissal_reads.dismissals(viewer=viewer, party=name),
-        "titles": titles_of(),
+        "titles": party_titles(),
         "offers": available(PARTY_ACTIONS.values(), facts, refused=refused),
     }
     return render(request, "desk/parties/party.html", context, status=422 if refused else 200)

@@ -13,11 +13,11 @@ from django.views.decorators.http import require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, signed_in
 from stemtide.hub.desk.labels import ideology_title, progress as labels_progress
-from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.progress import charts
 from stemtide.hub.desk.progress.forms import ProgressForm, default_query
 from stemtide.hub.platform.errors import RefusalError
 from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.parties.reads.parties import party_titles
 from stemtide.hub.rooms.reports.reads import orders as orders_reads, referrals as referrals_reads
 from stemtide.hub.rooms.reports.rules import dsa, progress as rules, yearly
 from stemtide.protocol.enums import PartyKind
@@ -84,7 +84,7 @@ def _page(
     context["has_yearly"] = allows(yearly.form_for, kind)
     context["has_dsa"] = allows(dsa.check_party, kind)
     if progress is not None:
-        context |= _figures_context(progress, titles=titles_of()) | {
+        context |= _figures_context(progress, titles=party_titles()) | {
             "query": request.GET.urlencode()
         }
     return render(request, "desk/progress/page.html", context, status=200 if progress else 422)

@@ -13,12 +13,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
-from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.referrals.forms import BatchForm
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.parties.reads import parties
-from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
 from stemtide.hub.rooms.referrals.reads import batches as reads
 from stemtide.hub.rooms.referrals.rules import batches as rules
 from stemtide.hub.rooms.referrals.writes import batches as writes
@@ -46,7 +45,7 @@ def batches(request: SignedInRequest) -> HttpResponse:
     by = actor_of(request)
     context = {
         "now": datetime.now(UTC),
-        "titles": titles_of(),
+        "titles": party_titles(),
         "rows": reads.batches(viewer=by.party),
         "may_open": allows(rules.check_open, kind=by.kind, role=by.role),
     }
@@ -97,7 +96,7 @@ def batch(request: SignedInRequest, uid: UUID) -> HttpResponse:
     )
     context = {
         "now": datetime.now(UTC),
-        "titles": titles_of(),
+        "titles": party_titles(),
         "batch": batch_out,
         "outcomes": _in_order(batch_out.outcomes),
         "rows": page.rows,
@@ -160,7 +159,7 @@ def _dry_run(
     context = {
         "form": form,
         "text": text,
-        "titles": titles_of(),
+        "titles": party_titles(),
         "outcomes": _in_order(counts),
         "count": len(checked),
         "going": counts[RowOutcome.SENT] + counts[RowOutcome.HELD],

@@ -17,11 +17,11 @@ from stemtide.hub.desk.auth.people import (
     signed_in,
     writers_only,
 )
-from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.referrals.forms import ExtendForm, HoldForm
 from stemtide.hub.platform.errors import InvalidError, NotAllowedError, RateLimitError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.ledger.reads.rate_limits import check_may_alert
+from stemtide.hub.rooms.parties.reads.parties import party_titles
 from stemtide.hub.rooms.referrals.reads import holds as reads
 from stemtide.hub.rooms.referrals.rules import holds as rules
 from stemtide.hub.rooms.referrals.rules.referrals import REFERRING
@@ -49,7 +49,7 @@ def holds(request: SignedInRequest) -> HttpResponse:
     ]
     context = {
         "now": now,
-        "titles": titles_of(),
+        "titles": party_titles(),
         "rows": rows,
         "may_place": allows(rules.check_place, kind=by.kind, role=by.role),
         "form": ExtendForm(),

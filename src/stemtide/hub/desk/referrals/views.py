@@ -28,7 +28,6 @@ from stemtide.hub.desk.actions import (
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
 from stemtide.hub.desk.forms import crisis_choices, initial_crisis, uuid_or_none
 from stemtide.hub.desk.labels.referrals import LABELS
-from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.referrals.forms import (
     AssessForm,
     ContextForm,
@@ -40,7 +39,7 @@ from stemtide.hub.desk.referrals.steps import steps_of
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows, check_person_may_lead
 from stemtide.hub.rooms.parties.reads import parties
-from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
 from stemtide.hub.rooms.referrals.reads import referrals as reads, search
 from stemtide.hub.rooms.referrals.rules import referrals as rules
 from stemtide.hub.rooms.referrals.writes import referrals as writes
@@ -80,7 +79,7 @@ def referrals(request: SignedInRequest) -> HttpResponse:
     rows, more = reads.latest(viewer=viewer, filters=filters, limit=AT_ONCE, page=number)
     context = {
         "now": datetime.now(UTC),
-        "titles": titles_of(),
+        "titles": party_titles(),
         "rows": rows,
         "counts": reads.counts(viewer=viewer),
         "asked": query,
@@ -237,7 +236,7 @@ def _context(
     )
     return {
         "now": now,
-        "titles": titles_of(),
+        "titles": party_titles(),
         "referral": referral_out,
         "steps": steps_of(referral_out),
         "search": _without_itself(search.search(search_in, viewer=by.party, now=now), referral_out)
@@ -288,7 +287,7 @@ def _show_form(
     form.mark_errors()
     context = {
         "now": datetime.now(UTC),
-        "titles": titles_of(),
+        "titles": party_titles(),
         "form": form,
         "search": search_out,
         "searched": key,

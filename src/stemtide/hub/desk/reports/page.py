@@ -21,10 +21,10 @@ from stemtide.hub.desk.auth.people import (
     writers_only,
 )
 from stemtide.hub.desk.error_messages import error_text
-from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.reports.forms import FORM, ActionForm, NoteForm, PublishForm
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.parties.reads.parties import party_titles
 from stemtide.hub.rooms.reports.reads import reports as reads
 from stemtide.hub.rooms.reports.rules import reports as rules
 from stemtide.hub.rooms.reports.writes import reports as writes
@@ -50,7 +50,7 @@ def page(
     """
     viewer = request.user.party
     report = reads.report(uid, viewer=viewer)
-    titles = titles_of()
+    titles = party_titles()
     owners = sorted(titles.items(), key=lambda owner: owner[1])
     context = {
         "now": datetime.now(UTC),
@@ -156,7 +156,7 @@ def _kept_action(request: SignedInRequest) -> ActionForm:
     names = ActionForm.base_fields
     return ActionForm(
         prefix="action",
-        parties=sorted(titles_of().items(), key=lambda owner: owner[1]),
+        parties=sorted(party_titles().items(), key=lambda owner: owner[1]),
         initial={name: request.POST.get(f"action-{name}", "") for name in names},
     )
 
@@ -211,7 +211,7 @@ def note(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @_saving
 def action(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Add an action of the debrief."""
-    owners = sorted(titles_of().items(), key=lambda owner: owner[1])
+    owners = sorted(party_titles().items(), key=lambda owner: owner[1])
     form = ActionForm(request.POST, prefix="action", parties=owners)
     body = form.message()
     if body is None:

@@ -14,13 +14,13 @@ from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, 
 from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.desk.labels import figure
 from stemtide.hub.desk.ledger_sentences import ENTRY_PHRASES
-from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.reports.page import page
 from stemtide.hub.desk.situation.views import room_of
 from stemtide.hub.platform.errors import ConflictError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.parties.reads.parties import party_titles
 from stemtide.hub.rooms.reports import paper
 from stemtide.hub.rooms.reports.reads import reports as reads, timeline as timeline_reads
 from stemtide.hub.rooms.reports.rules import reports as rules
@@ -154,7 +154,7 @@ def published(request: SignedInRequest) -> HttpResponse:
     context = {
         "now": datetime.now(UTC),
         "reports": reads.reports(viewer=request.user.party),
-        "titles": titles_of(),
+        "titles": party_titles(),
     }
     return render(request, "desk/reports.html", context)
 
@@ -171,5 +171,5 @@ def report(request: SignedInRequest, uid: UUID) -> HttpResponse:
 def report_pdf(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Download the report as PDF."""
     report_out = reads.report(uid, viewer=request.user.party)
-    pdf = paper.report_pdf(report_out, titles=titles_of(), title_of=figure)
+    pdf = paper.report_pdf(report_out, titles=party_titles(), title_of=figure)
     return _file(pdf, name=f"report-{uid}.pdf", media_type="application/pdf")

@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _, gettext_lazy
 
 from stemtide.fingerprints.url import canonical
 from stemtide.hub.desk.labels import LABELS, Words, label, label_title, translated
-from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.search import pages
 from stemtide.hub.desk.search.results import HitKind, KindGroup, SearchHit
 from stemtide.hub.desk.situation.leads import may_read_leads
@@ -23,7 +22,7 @@ from stemtide.hub.rooms.complaints.reads import complaints
 from stemtide.hub.rooms.complaints.rules.complaints import check_read as check_read_complaints
 from stemtide.hub.rooms.orders.reads import orders
 from stemtide.hub.rooms.parties.reads import parties, people
-from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
 from stemtide.hub.rooms.parties.rules.competences import read_reference
 from stemtide.hub.rooms.parties.rules.people import check_see_people
 from stemtide.hub.rooms.referrals.reads import holds, referrals
@@ -134,7 +133,7 @@ def _pages(query: SearchQuery) -> list[SearchHit]:
 
 def _orders(query: SearchQuery) -> list[SearchHit]:
     """Return orders by file reference, id or address. Finding one records no receipt."""
-    viewer, titles = query.by.party, titles_of()
+    viewer, titles = query.by.party, party_titles()
     rows = _by_reference(query, partial(orders.by_reference, viewer=viewer))
     rows += _by_id(query, lambda uid: orders.head(orders.find(uid, viewer=viewer), viewer=viewer))
     if query.digest:
@@ -156,7 +155,7 @@ def _orders(query: SearchQuery) -> list[SearchHit]:
 
 def _referrals(query: SearchQuery) -> list[SearchHit]:
     """Return referrals by file reference, id or address."""
-    viewer, titles = query.by.party, titles_of()
+    viewer, titles = query.by.party, party_titles()
     latest = partial(referrals.latest, viewer=viewer, limit=AT_ONCE)
     rows = _by_reference(
         query, lambda reference: latest(filters=referrals.Filters(reference=reference))[0]
@@ -182,7 +181,7 @@ def _referrals(query: SearchQuery) -> list[SearchHit]:
 
 def _holds(query: SearchQuery) -> list[SearchHit]:
     """Return holds by file reference or id."""
-    viewer, titles = query.by.party, titles_of()
+    viewer, titles = query.by.party, party_titles()
     rows = _by_reference(query, partial(holds.by_reference, viewer=viewer))
     rows += _by_id(query, partial(holds.hold, viewer=viewer))
     return [

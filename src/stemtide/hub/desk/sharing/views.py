@@ -25,7 +25,6 @@ from pydantic import ValidationError
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
 from stemtide.hub.desk.error_messages import field_error_text
 from stemtide.hub.desk.forms import uuid_or_none
-from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.search.rates import count_heavy_search
 from stemtide.hub.desk.sharing import items as item_texts
 from stemtide.hub.desk.sharing.forms import ContentForm, MarksForm, default_marks
@@ -36,7 +35,7 @@ from stemtide.hub.platform.errors import InvalidError, RefusalError
 from stemtide.hub.platform.uploads import MAX_UPLOAD_BYTES
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.parties.reads import parties
-from stemtide.hub.rooms.parties.reads.parties import Viewer
+from stemtide.hub.rooms.parties.reads.parties import Viewer, party_titles
 from stemtide.hub.rooms.signals.reads.sharing import second_looks, shares
 from stemtide.hub.rooms.signals.rules import signals as rules
 from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError
@@ -290,7 +289,7 @@ def _context(step: _Step, request: SignedInRequest, *, now: datetime) -> dict[st
         "previews": previews,
         "waits": step.waits,
         "can_share": any(item.is_shareable for item in previews),
-        "titles": titles_of(),
+        "titles": party_titles(),
         "has_addresses": any(item.url for item in step.items),
         "crisis": next((row for row in step.crises if row.id == crisis), None),
         "most_items": MAX_ITEMS,

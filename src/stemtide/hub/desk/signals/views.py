@@ -16,7 +16,6 @@ from stemtide.hub.desk import ledger_sentences, long_fingerprints
 from stemtide.hub.desk.actions import Offer, perform, sent_offer, why_not_yet
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, signed_in
 from stemtide.hub.desk.forms import WithdrawForm
-from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.signals import opinions, runaways, sightings
 from stemtide.hub.desk.signals.content_acts import ActedContent, ContentAct, content_acts
 from stemtide.hub.platform.errors import NotFoundError
@@ -30,7 +29,7 @@ from stemtide.hub.rooms.approvals import reads as approvals
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.media import reads as media, rules as media_rules
 from stemtide.hub.rooms.parties.reads import parties
-from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
 from stemtide.hub.rooms.signals import outlier_rules
 from stemtide.hub.rooms.signals.reads import outliers, signals as reads
 from stemtide.hub.rooms.signals.rules import signals as rules
@@ -138,7 +137,7 @@ def _page(
         "viewer": viewer,
         "signal": signal_out,
         "print": summary,
-        "titles": titles_of(),
+        "titles": party_titles(),
         "waiting_end": next(iter(approvals.waiting_ends(uid, viewer=viewer)), None),
         "crisis": _crisis(signal_out, request=request),
         "sightings": sightings.summary(viewer=viewer, signal=uid),

@@ -18,13 +18,12 @@ from stemtide.hub.desk.auth.people import (
     writers_only,
 )
 from stemtide.hub.desk.forms import uuid_or_none
-from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.situation.forms import CloseLeadForm, LeadForm, PassLeadForm
 from stemtide.hub.platform.errors import InvalidError, RateLimitError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.ledger.reads.rate_limits import check_may_alert
 from stemtide.hub.rooms.parties.reads import parties
-from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
 from stemtide.hub.rooms.situation.reads import leads as reads
 from stemtide.hub.rooms.situation.rules import leads as rules
 from stemtide.hub.rooms.situation.writes import leads as writes
@@ -39,7 +38,7 @@ def leads_context(request: SignedInRequest, uid: UUID) -> dict[str, object]:
     by = actor_of(request)
     return {
         "now": datetime.now(UTC),
-        "titles": titles_of(),
+        "titles": party_titles(),
         "leads": {
             "crisis": uid,
             "rows": reads.of_crisis(uid, viewer=by.party) if may_read_leads(by) else [],
@@ -65,7 +64,7 @@ def _all_context(request: SignedInRequest) -> dict[str, object]:
     by = actor_of(request)
     return {
         "now": datetime.now(UTC),
-        "titles": titles_of(),
+        "titles": party_titles(),
         "leads": {
             "crisis": None,
             "rows": reads.leads(viewer=by.party) if may_read_leads(by) else [],
@@ -135,7 +134,7 @@ def lead(request: SignedInRequest, uid: UUID) -> HttpResponse:
     ]
     context = {
         "now": datetime.now(UTC),
-        "titles": titles_of(),
+        "titles": party_titles(),
         "lead": lead_out,
         "pass_form": PassLeadForm(parties=others),
         "close_form": CloseLeadForm(),
@@ -179,7 +178,7 @@ def receive(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @writers_only
 def pass_on(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Pass a lead on to a party that can act."""
-    form = PassLeadForm(request.POST, parties=[(name, name) for name in titles_of()])
+    form = PassLeadForm(request.POST, parties=[(name, name) for name in party_titles()])
     body = form.message()
     if body is None:
         return redirect("lead", uid=uid)

@@ -22,11 +22,11 @@ from stemtide.hub.desk.auth.people import (
 from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.desk.forms import uuid_or_none
 from stemtide.hub.desk.labels.situation import LABELS
-from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.situation.forms import LogMessageForm, StatementForm, VoteForm
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.parties.reads.parties import party_titles
 from stemtide.hub.rooms.situation.reads import situation as reads
 from stemtide.hub.rooms.situation.rules import situation as rules
 from stemtide.hub.rooms.situation.writes import situation as writes
@@ -69,7 +69,7 @@ def log_context(
     entries = reads.latest(uid, viewer=viewer, limit=ROWS + 1, before=before_number, kind=kind)
     return {
         "now": datetime.now(UTC),
-        "titles": titles_of(),
+        "titles": party_titles(),
         "log": {
             "crisis": uid,
             "messages": entries[:ROWS],
@@ -108,7 +108,7 @@ def lines_context(request: SignedInRequest, uid: UUID) -> dict[str, object]:
     ]
     return {
         "now": datetime.now(UTC),
-        "titles": titles_of(),
+        "titles": party_titles(),
         "lines": {
             "crisis": uid,
             "rows": rows,
@@ -159,7 +159,7 @@ def _log_page(
 
 def _choices() -> list[tuple[str, str]]:
     """Return parties to choose from, sorted by title."""
-    return sorted(titles_of().items(), key=lambda title: title[1])
+    return sorted(party_titles().items(), key=lambda title: title[1])
 
 
 @require_POST

@@ -19,8 +19,8 @@ from stemtide.hub.desk.actions import Offer
 from stemtide.hub.desk.inbox import views
 from stemtide.hub.desk.labels import approvals
 from stemtide.hub.desk.signals import glyphs
-from stemtide.hub.rooms.alerts.reads import alerts, muted
-from stemtide.hub.rooms.exchanges.reads import trouble
+from stemtide.hub.rooms.alerts.reads import alerts
+from stemtide.hub.rooms.exchanges.reads import exchanges
 from stemtide.hub.rooms.signals.views import BoardSignal, Outcomes
 from stemtide.protocol.enums import Outcome, PartyKind, Role, SignalState
 from stemtide.protocol.handling import Pap, Tlp
@@ -279,7 +279,7 @@ def lasted(seconds: float) -> str:
 def alerts_waiting(context: Context) -> alerts.UnacknowledgedAlerts:
     """Return the alerts that wait for somebody of the signed-in person's party."""
     person, now = context["request"].user, datetime.now(UTC)
-    muted_kinds = muted.muted_kinds(viewer=person, now=now)
+    muted_kinds = alerts.muted_kinds(viewer=person, now=now)
     return alerts.waiting(viewer=person.party, muted=muted_kinds, now=now)
 
 
@@ -376,4 +376,4 @@ def inbox_counts(context: Mapping[str, Any]) -> views.InboxCounts | None:
 def exchanges_in_trouble(context: Mapping[str, Any]) -> int:
     """Return how many exchanges with other hubs need attention, for viewers who may see them."""
     viewer = context["request"].user.party
-    return trouble.in_trouble(viewer=viewer, now=datetime.now(UTC))
+    return exchanges.in_trouble(viewer=viewer, now=datetime.now(UTC))

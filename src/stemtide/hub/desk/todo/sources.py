@@ -8,7 +8,6 @@ from django.urls import reverse
 from django.utils.translation import ngettext
 
 from stemtide.hub.desk.labels import label
-from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.todo.items import TodoItem, TodoKind
 from stemtide.hub.platform.permissions import allows, check_person_may_lead, check_person_may_write
 from stemtide.hub.rooms.approvals import reads as approvals
@@ -17,7 +16,7 @@ from stemtide.hub.rooms.complaints.rules.complaints import check_read as check_r
 from stemtide.hub.rooms.crises.reads import participants, proposals
 from stemtide.hub.rooms.crises.rules import moves
 from stemtide.hub.rooms.orders.reads import home, orders
-from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
 from stemtide.hub.rooms.referrals.reads import inbox
 from stemtide.hub.rooms.reports.reads import reports
 from stemtide.hub.rooms.situation.reads import leads
@@ -183,7 +182,7 @@ def _complaints(by: Actor, now: datetime) -> Iterator[TodoItem]:  # noqa: ARG001
 
 def _redress(by: Actor, now: datetime) -> Iterator[TodoItem]:  # noqa: ARG001  # as all sources
     """Yield requests of providers to take a measure back."""
-    titles = titles_of()
+    titles = party_titles()
     for request in redress.requests(viewer=by.party):
         if request.state is RedressState.ASKED:
             yield TodoItem(

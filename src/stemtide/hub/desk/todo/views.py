@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.todo import items, sources
 from stemtide.hub.platform.permissions import allows
-from stemtide.hub.rooms.alerts.reads import alerts, muted
+from stemtide.hub.rooms.alerts.reads import alerts
 from stemtide.hub.rooms.alerts.rules import alerts as rules
 
 
@@ -32,7 +32,7 @@ def _context(request: SignedInRequest) -> dict[str, object]:
     """Return the template context of the list."""
     by, now = actor_of(request), datetime.now(UTC)
     rows = alerts.alerts(viewer=by.party, is_waiting=True)
-    muted_kinds = muted.muted_kinds(viewer=request.user, now=now)
+    muted_kinds = alerts.muted_kinds(viewer=request.user, now=now)
     shown = [row for row in rows if not row.is_aside(muted=muted_kinds, now=now)]
     merged = items.merge(sources.waiting_items(by, now=now), shown)
     return {

@@ -13,6 +13,7 @@ from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.parties.reads.parties import party_titles
 from stemtide.hub.rooms.reports import paper
 from stemtide.hub.rooms.reports.reads import reports as reads, timeline as timeline_reads
 from stemtide.hub.rooms.reports.writes import reports as writes
@@ -130,7 +131,7 @@ def read_pdf(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Download a report as PDF."""
     viewer = caller_of(request).party
     report = reads.report(uid, viewer=viewer)
-    return _pdf(paper.report_pdf(report, titles=_titles()), name=f"report-{uid}")
+    return _pdf(paper.report_pdf(report, titles=party_titles()), name=f"report-{uid}")
 
 
 @router.put(
@@ -201,11 +202,6 @@ def agree(request: HttpRequest, uid: UUID) -> HttpResponse:
 def publish(request: HttpRequest, uid: UUID, body: PublishIn) -> HttpResponse:
     """Publish an agreed report, which freezes its figures."""
     return answer(writes.publish(uid, body=body, by=caller_of(request).actor, now=now()))
-
-
-def _titles() -> dict[str, str]:
-    """Return parties' titles by name."""
-    return {party.name: party.title for party in parties.parties()}
 
 
 def _pdf(pdf: bytes, *, name: str) -> HttpResponse:

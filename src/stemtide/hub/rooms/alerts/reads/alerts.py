@@ -10,10 +10,10 @@ from uuid import UUID
 from django.db.models import Case, Count, IntegerField, QuerySet, Value, When
 
 from stemtide.hub.platform.errors import NotFoundError
-from stemtide.hub.rooms.alerts.models import Alert, Receipt
+from stemtide.hub.rooms.alerts.models import Alert, MutedKind, Receipt
 from stemtide.hub.rooms.alerts.rules.alerts import UNSETTLED, AlertState, Urgency, Via, rank
 from stemtide.hub.rooms.alerts.texts import alerts as texts_alerts
-from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.models import Party, Person
 from stemtide.hub.rooms.parties.request_cache import cached
 from stemtide.protocol.enums import PartyKind
 
@@ -252,3 +252,9 @@ def _receipt(alert: Alert) -> ReceiptRow | None:
         by=receipt.person.email if receipt.person else "",
         shown=receipt.shown,
     )
+
+
+def muted_kinds(*, viewer: Person, now: datetime) -> dict[str, datetime]:
+    """Return the kinds of alert that a person has muted, with the end of each."""
+    rows = MutedKind.objects.filter(person=viewer, until__gt=now)
+    return dict(rows.values_list("kind", "until"))

@@ -12,7 +12,7 @@ from django.db import transaction
 from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.alerts.models import Alert, MutedKind
-from stemtide.hub.rooms.alerts.reads import alerts as reads, muted
+from stemtide.hub.rooms.alerts.reads import alerts as reads
 from stemtide.hub.rooms.alerts.rules import attention as rules
 from stemtide.hub.rooms.alerts.rules.alerts import AlertState
 from stemtide.hub.rooms.ledger.writes import ledger
@@ -74,7 +74,7 @@ def unmute(uid: UUID, *, by: Actor, now: datetime) -> None:
     """
     kind = reads.find(uid, viewer=by.party).kind
     person = people.own_row(by)
-    rules.check_unmute(until=muted.muted_kinds(viewer=person, now=now).get(kind), now=now)
+    rules.check_unmute(until=reads.muted_kinds(viewer=person, now=now).get(kind), now=now)
     MutedKind.objects.filter(person=person, kind=kind).delete()
 
 

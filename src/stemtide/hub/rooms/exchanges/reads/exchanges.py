@@ -3,9 +3,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
+
+from django.db.models import Q
 
 from stemtide.hub.platform.errors import NotAllowedError, NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_viewer
@@ -24,6 +26,9 @@ from stemtide.interop.stix.objects import named_id
 from stemtide.protocol.enums import Direction, ExchangeKind, SignalState, Standing
 
 MAX_LINES = 200
+
+LATE_AFTER = timedelta(minutes=15)
+"""An exchange overdue by this much is not run: a scheduler holds a run for ten minutes at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,3 +295,15 @@ def _check(viewer: Party) -> None:
         raise NotAllowedError(
             "only authorities, agencies and consortia can see exchanges: ask the hub's operator"
         )
+
+
+def in_trouble(*, viewer: Party, now: datetime) -> int:
+    """Return the number of failing or overdue exchanges; 0 for parties that may not see them.
+
+    Every page of the desk asks this, so it is one cheap query.
+    """
+    if viewer.kind not in COORDINATING:
+        return 0
+    failing = ~Q(failing_since=None) & Q(is_paused=False)
+    late = Q(next_at__lt=now - LATE_AFTER)
+    return Exchange.objects.filter(failing | late, removed_at=None).count()

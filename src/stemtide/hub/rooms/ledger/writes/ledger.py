@@ -2,20 +2,26 @@
 """Write the ledger: numbers are assigned under one lock, in order, without gaps."""
 
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
 from django.db import connection
 
-from stemtide.hub.rooms.ledger.models import Entry, Numbering, Placement
+from stemtide.hub.rooms.ledger.models import Entry, Numbering, PacedAct, Placement
+from stemtide.hub.rooms.ledger.reads.rate_limits import check_limit
 from stemtide.hub.rooms.ledger.rules.ledger import (
     SPACING,
     ActorLike,
     NoTransactionError,
     crisis_named,
 )
-from stemtide.hub.rooms.ledger.rules.rate_limits import LIMIT_GROUPS
-from stemtide.hub.rooms.ledger.writes.rate_limits import count_act
+from stemtide.hub.rooms.ledger.rules.rate_limits import (
+    LIMIT_GROUPS,
+    WINDOW,
+    is_by_person,
+    weight_of,
+)
 
 _ENTRIES = "UPDATE ledger_numbering SET entries = entries + %s RETURNING entries"
 _POSITIONS = "UPDATE ledger_numbering SET positions = positions + %s RETURNING positions"
@@ -80,7 +86,7 @@ def append(
     _check_transaction()
     if kind in LIMIT_GROUPS:
         lock_ledger()  # no other process may count meanwhile
-        count_act(kind, actor=actor, now=now, detail=detail or {}, exercise=exercise)
+        _count_act(kind, actor=actor, now=now, detail=detail or {}, exercise=exercise)
     entry = Entry.objects.create(
         number=_advance(_ENTRIES, 1),
         kind=kind,
@@ -138,3 +144,23 @@ def _announce(number: int) -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(number)])
+
+
+def _count_act(
+    kind: str, *, actor: str, now: datetime, detail: Mapping[str, object], exercise: bool
+) -> None:
+    """Count an act that alerts people; ignore other kinds, and acts of the scheduler.
+
+    The caller holds the write lock, so that no other process counts meanwhile. actor: that
+    of the entry. Exercises are counted separately, so that they leave room for a real crisis.
+
+    raises: RateLimitError, which rolls back the whole act.
+    """
+    pace = LIMIT_GROUPS.get(kind)
+    if pace is None or not actor.startswith("party:"):
+        return
+    weight = weight_of(detail)
+    is_person = is_by_person(detail)
+    check_limit(kind, weight=weight, actor=actor, now=now, is_person=is_person, exercise=exercise)
+    PacedAct.objects.filter(actor=actor, pace=pace, at__lte=now - WINDOW).delete()
+    PacedAct.objects.create(actor=actor, pace=pace, weight=weight, exercise=exercise, at=now)

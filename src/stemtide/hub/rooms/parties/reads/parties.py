@@ -166,6 +166,12 @@ def parties() -> list[Party]:
 
 
 @needs_no_viewer("every party may see every other")
+def party_titles() -> dict[str, str]:
+    """Return the titles of all parties, by name."""
+    return {party.name: party.title for party in parties()}
+
+
+@needs_no_viewer("every party may see every other")
 def existing(names: Iterable[str]) -> set[str]:
     """Return those of these names that belong to parties."""
     return set(Party.objects.filter(name__in=list(names)).values_list("name", flat=True))
