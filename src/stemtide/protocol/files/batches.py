@@ -6,24 +6,15 @@ import io
 from collections.abc import Iterable, Mapping
 
 from stemtide.protocol.files.csv_cells import guard
-from stemtide.protocol.messages.batches import MAX_ROWS, BatchRowIn, BatchRowOut
-
-COLUMNS = (
-    *("url", "provider", "reason", "labels", "terms", "language", "ideology", "content_type"),
-)
-"""Columns of a file, in any order. Only url is required if defaults give the others."""
+from stemtide.protocol.messages.batches import MAX_ROWS, ROW_COLUMNS, BatchRowIn, BatchRowOut
 
 _MAX_CHARS = {
-    "url": 10_000,
-    "provider": 200,
-    "reason": 10_000,
-    "labels": 1000,
-    "terms": 1000,
-    "language": 100,
-    "ideology": 100,
-    "content_type": 100,
+    name: limit.max_length
+    for name in ROW_COLUMNS
+    for limit in BatchRowIn.model_fields[name].metadata
+    if hasattr(limit, "max_length")
 }
-"""Maximum characters of a cell; longer cells are cut here and refused by validation."""
+"""Maximum characters of a cell; longer cells are cut here, so that their row alone is refused."""
 
 _OUT = ("number", "outcome", "reference", "message", "provider", "url", "referral")
 
@@ -35,6 +26,7 @@ class BatchFileError(ValueError):
 def read_rows(text: str, *, defaults: Mapping[str, str] | None = None) -> list[BatchRowIn]:
     """Return the rows of a CSV file, numbered from 1.
 
+    Columns come in any order. Only url is required if defaults give the others.
     The separator is a comma or a semicolon, whichever the first line has more of.
     defaults: values for columns that the file lacks, and for empty cells.
 
@@ -48,7 +40,7 @@ def read_rows(text: str, *, defaults: Mapping[str, str] | None = None) -> list[B
         names = [(name or "").strip().lower() for name in reader.fieldnames or ()]
         _check_columns(names)
         reader.fieldnames = names
-        rows = [row for row in reader if any(_cell(row, name) for name in COLUMNS)]
+        rows = [row for row in reader if any(_cell(row, name) for name in ROW_COLUMNS)]
     except csv.Error as error:
         raise BatchFileError(f"line {reader.line_num} is no valid CSV: {error}") from error
     if not rows:
@@ -61,7 +53,7 @@ def read_rows(text: str, *, defaults: Mapping[str, str] | None = None) -> list[B
             number=number,
             **{
                 name: (_cell(row, name) or fallbacks.get(name, ""))[: _MAX_CHARS[name]]
-                for name in COLUMNS
+                for name in ROW_COLUMNS
             },
         )
         for number, row in enumerate(rows, start=1)
@@ -84,9 +76,9 @@ def _check_columns(names: list[str]) -> None:
         raise BatchFileError(
             "the first line names no column url: write a heading such as url,provider,reason,labels"
         )
-    if unknown := sorted({name for name in names if name} - set(COLUMNS)):
+    if unknown := sorted({name for name in names if name} - set(ROW_COLUMNS)):
         raise BatchFileError(
-            f"there is no column {unknown[0][:40]!r}; known are {', '.join(COLUMNS)}"
+            f"there is no column {unknown[0][:40]!r}; known are {', '.join(ROW_COLUMNS)}"
         )
     if twice := sorted({name for name in names if name and names.count(name) > 1}):
         raise BatchFileError(f"the column {twice[0]!r} is there twice: leave one out")

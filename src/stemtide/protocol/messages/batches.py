@@ -45,6 +45,10 @@ class BatchRowIn(BaseModel):
     content_type: str = Field(default="", max_length=100)
 
 
+ROW_COLUMNS = tuple(name for name in BatchRowIn.model_fields if name != "number")
+"""Columns of a file of rows. Each is a field of an assessment (AssessIn)."""
+
+
 class RowsIn(BaseModel):
     """Rows to add to a batch. again: also refer URLs that were referred and answered before."""
 

@@ -35,7 +35,7 @@ from stemtide.hub.rooms.parties.reads import contacts, parties
 from stemtide.hub.rooms.referrals.reads import referrals
 from stemtide.protocol.files.progress import to_csv
 from stemtide.protocol.law.forms import form
-from stemtide.protocol.messages.referrals import ReferralOut
+from stemtide.protocol.messages.referrals import AssessIn, ReferralOut
 
 _READER = "clock"
 
@@ -47,10 +47,10 @@ _CSV = "text/csv"
 
 
 _LASTING_FIELDS = {
-    *("id", "reference", "sender", "provider", "url", "content_type", "language", "ideology"),
-    *("labels", "terms", "reason", "sent_at", "exercise"),
+    *("id", "reference", "sender", "sent_at"),
+    *(AssessIn.model_fields.keys() - {"crisis", "signals", "again"}),
 }
-"""Fields of a referral that never change."""
+"""Fields of a referral that never change: what was assessed, who sent it and when."""
 
 
 @dataclass(frozen=True, slots=True)

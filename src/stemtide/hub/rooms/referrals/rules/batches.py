@@ -14,7 +14,7 @@ from stemtide.hub.platform.permissions import allows, check_person_may_lead
 from stemtide.hub.rooms.referrals.rules.referrals import REFERRING, check_impersonal, read_url
 from stemtide.protocol.enums import PartyKind, Role
 from stemtide.protocol.enums.referrals import RowOutcome
-from stemtide.protocol.messages.batches import MAX_ROWS, BatchRowIn
+from stemtide.protocol.messages.batches import MAX_ROWS, ROW_COLUMNS, BatchRowIn
 from stemtide.protocol.messages.referrals import AssessIn
 
 __all__ = [
@@ -83,17 +83,11 @@ def read_row(row: BatchRowIn, *, exercise: bool) -> ReferralDraft | UnreadableRo
         url, spelled = read_url(row.url)
     except InvalidError as error:
         return UnreadableRow(row.number, RowOutcome.BAD_URL, error.message[:500])
-    values = {
-        "provider": row.provider.strip(),
-        "url": url,
-        "content_type": row.content_type.strip() or "other",
-        "language": row.language.strip() or None,
-        "ideology": row.ideology.strip() or None,
-        "labels": tuple(label for label in _APART.split(row.labels) if label),
-        "terms": row.terms.strip(),
-        "reason": row.reason.strip(),
-        "exercise": exercise,
-    }
+    cells = {name: getattr(row, name).strip() for name in ROW_COLUMNS}
+    values: dict[str, object] = {name: cell for name, cell in cells.items() if cell}
+    values["url"] = url
+    values["labels"] = tuple(label for label in _APART.split(row.labels) if label)
+    values["exercise"] = exercise
     try:
         body = AssessIn.model_validate(values)
         _check_words(body.reason, body.terms)
