@@ -21,8 +21,9 @@ from stemtide.hub.rooms.exchanges.reads import (
     outgoing as outgoing_reads,
     proposals as reads_proposals,
 )
-from stemtide.hub.rooms.exchanges.rules.proposals import PROPOSED_FOR, check_propose
+from stemtide.hub.rooms.exchanges.rules.proposals import check_propose
 from stemtide.hub.rooms.parties.reads.parties import party_titles
+from stemtide.hub.rooms.parties.rules.proposals import PROPOSED_FOR
 from stemtide.interop.exchanges import ExchangeOut, ExchangeState, OutgoingState
 from stemtide.protocol.enums import Direction
 

@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules for exchanges that people add at the desk: two coordinators of agencies. Decision 0127."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import check_person_may_manage
+from stemtide.hub.rooms.parties.rules.proposals import PROPOSED_FOR, check_another_confirms
 from stemtide.hub.rooms.parties.rules.standing import Acting, check_oversees
 from stemtide.protocol.enums import PartyKind
-
-PROPOSED_FOR = timedelta(hours=24)
-"""How long a proposed exchange waits for the second person."""
 
 KINDS = frozenset({PartyKind.PROVIDER, PartyKind.CONSORTIUM})
 """Kinds of party that an exchange added at the desk may speak as: no authority's word is lent."""
@@ -29,8 +27,7 @@ def check_confirm(*, author: str, proposed_at: datetime, by: Acting, now: dateti
     check_propose(by=by)
     if not author:
         raise ConflictError("this exchange was confirmed already")
-    if by.ref == author:
-        raise NotAllowedError("you cannot confirm your own proposal: ask another person")
+    check_another_confirms(author, by=by)
     if now >= proposed_at + PROPOSED_FOR:
         raise ConflictError("this proposal has expired: decline it, and propose it again")
 

@@ -14,6 +14,7 @@ from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import independence, joining, parties
 from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.rules.proposals import PROPOSED_FOR
 from stemtide.interop.exchanges import ExchangeOut, Terms
 from stemtide.protocol.enums import PartyKind
 
@@ -72,9 +73,9 @@ def decline(name: str, *, by: Actor, now: datetime) -> None:
 @transaction.atomic
 def expire(*, now: datetime) -> int:
     """Delete proposals that nobody confirmed in time, with their secrets; return how many."""
-    expired = Exchange.objects.filter(
-        removed_at=None, added_at__lte=now - rules.PROPOSED_FOR
-    ).exclude(proposed_by="")
+    expired = Exchange.objects.filter(removed_at=None, added_at__lte=now - PROPOSED_FOR).exclude(
+        proposed_by=""
+    )
     if not expired.exists():
         return 0
     ledger.lock_ledger()

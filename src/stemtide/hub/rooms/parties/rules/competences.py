@@ -5,7 +5,6 @@ source: Regulation (EU) 2021/784 Art. 12(1), Art. 2(8) (a competent authority is
 """
 
 import re
-from datetime import timedelta
 
 from stemtide.hub.platform.errors import (
     ConflictError,
@@ -24,10 +23,6 @@ _REFERENCE = re.compile(r"([A-Z]{2,4})-(?:([A-Z]{2})-)?([0-9]{4})-([0-9]{1,9})(?
 _STATES = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK"
 MEMBER_STATES = frozenset(_STATES.split())
 """source: Member States of the European Union, by ISO 3166-1 alpha-2."""
-
-
-PROPOSED_FOR = timedelta(hours=24)
-"""How long a proposal about a competence waits for the second person."""
 
 
 def check_propose(*, by: Acting) -> None:

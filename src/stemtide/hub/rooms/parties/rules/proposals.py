@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules of every proposal that another person must confirm: crises, suspensions, competences."""
+"""Rules of proposals that another person confirms: to activate, suspend, appoint, or exchange."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from stemtide.hub.platform.errors import ConflictError, NotAllowedError
 from stemtide.hub.rooms.parties.rules.standing import Acting
 from stemtide.protocol.enums import ProposalState
+
+PROPOSED_FOR = timedelta(hours=24)
+"""How long a proposal waits for the second person. A framework names its own for its crises."""
 
 
 class Proposed(Protocol):

@@ -2,16 +2,13 @@
 """Rules of suspension: two people of agencies suspend a party, and two lift it. Decision 0098."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from stemtide.hub.platform.errors import ConflictError, NotAllowedError
 from stemtide.hub.rooms.parties.rules import proposals
 from stemtide.hub.rooms.parties.rules.standing import Acting, check_oversees
 from stemtide.protocol.enums import PartyKind, ProposalState, Standing
 from stemtide.protocol.trust.standing import PartyTrust
-
-EXPIRES_AFTER = timedelta(hours=24)
-"""How long a proposal waits for the second person."""
 
 
 @dataclass(frozen=True, slots=True)

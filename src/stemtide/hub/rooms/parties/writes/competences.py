@@ -13,6 +13,7 @@ from stemtide.hub.rooms.parties.models import Competence, CompetenceProposal, Pa
 from stemtide.hub.rooms.parties.reads import competences as reads, independence, parties
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.rules import competences as rules
+from stemtide.hub.rooms.parties.rules.proposals import PROPOSED_FOR
 from stemtide.protocol.enums import Duty, PartyKind
 from stemtide.protocol.trust.parties import DutyIn
 
@@ -71,7 +72,7 @@ def propose_duty(
         by=by.party,
         by_ref=by.ref,
         at=now,
-        expires_at=now + rules.PROPOSED_FOR,
+        expires_at=now + PROPOSED_FOR,
     )
     _record_proposal("competence.proposed", row, by=by, now=now)
     return row

@@ -16,6 +16,7 @@ from stemtide.hub.rooms.parties.models import Party, StandingChange, SuspensionP
 from stemtide.hub.rooms.parties.reads import independence, parties, suspensions as reads
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.rules import suspensions as rules
+from stemtide.hub.rooms.parties.rules.proposals import PROPOSED_FOR
 from stemtide.hub.rooms.parties.writes.standing import CLOCK, save_change
 from stemtide.protocol.enums import ProposalState, Role, Standing
 from stemtide.protocol.trust.parties import SuspensionIn, SuspensionOut, SuspensionReasonIn
@@ -44,7 +45,7 @@ def propose(name: str, *, body: SuspensionIn, by: Actor, now: datetime) -> Suspe
         by_ref=by.ref,
         by_role=by.role or "",
         at=now,
-        expires_at=now + rules.EXPIRES_AFTER,
+        expires_at=now + PROPOSED_FOR,
     )
     _record("suspension.proposed", row, by=by, now=now)
     return reads.describe_proposal(row)
