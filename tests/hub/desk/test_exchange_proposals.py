@@ -12,6 +12,7 @@ from stemtide.hub.rooms.exchanges import connection
 from stemtide.hub.rooms.exchanges.models import Exchange, Record
 from stemtide.hub.rooms.exchanges.writes import exchanges as writes, proposals
 from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.parties.models import Person
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.writes import parties
 from stemtide.interop.exchanges import Terms
@@ -86,6 +87,15 @@ def test_another_coordinator_confirms_at_the_desk(world, desk):
     assert Exchange.objects.get().proposed_by == ""
     kinds = list(Entry.objects.filter(subject="exchange:partner").values_list("kind", flat=True))
     assert kinds == ["exchange.proposed", "exchange.added"]
+
+
+def test_nobody_confirms_with_an_account_that_the_first_person_may_use(world):
+    propose(world)
+    second = world.person("agency", Role.COORDINATOR)
+    Person.objects.filter(pk=second.pk).update(controllers=coordinator(world).ref)
+    by = Actor(party=world.party["agency"], ref=second.ref, role=Role.COORDINATOR)
+    with pytest.raises(NotAllowedError, match="second person"):
+        proposals.confirm("partner", by=by, now=world.now)
 
 
 def test_a_proposal_is_dropped_with_its_secret_and_its_alert_ends(world, desk):
