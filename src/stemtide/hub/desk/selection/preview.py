@@ -108,7 +108,7 @@ class _Allowance:
         exercise = signal.exercise
         if exercise not in self._done:
             self._done[exercise] = approvals.count_today(
-                self._act, by=self._by.party, exercise=exercise, now=self._now
+                self._act, party=self._by.party, exercise=exercise, now=self._now
             )
         self._done[exercise] += 1
         return self._done[exercise] > second_look().ends_a_day.number

@@ -15,14 +15,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
 from stemtide.hub.desk.forms import MessageForm, uuid_or_none
-from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.selection.acts import BULK_ACTS, BulkAct
 from stemtide.hub.desk.selection.offered import offered
 from stemtide.hub.desk.selection.preview import Effects, perform_all, preview
 from stemtide.hub.desk.signals.content_acts import ActedContent, content_acts
 from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.rooms.crises.reads import crises
-from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
 from stemtide.hub.rooms.signals.reads import clusters, signals as reads
 from stemtide.hub.rooms.signals.reads.signals import SelectedSignal
 from stemtide.protocol.enums import SignalState
@@ -127,7 +126,7 @@ def _page(
         "selection": selection,
         "effects": effects,
         "form": form,
-        "titles": titles_of(),
+        "titles": party_titles(),
     }
     status = 422 if form is not None and form.errors else 200
     return render(request, f"desk/selection/{name}.html", context, status=status)

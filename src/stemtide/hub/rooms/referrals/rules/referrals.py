@@ -23,7 +23,7 @@ from stemtide.hub.rooms.parties.rules.standing import Acting
 from stemtide.protocol.enums import PartyKind, Role
 from stemtide.protocol.enums.referrals import Answer, ReferralState, RowOutcome
 from stemtide.protocol.law.machines import WrongMoveError, machine
-from stemtide.protocol.messages.referrals import MAX_URL_CHARS
+from stemtide.protocol.messages.referrals import MAX_URL_CHARS, AssessIn
 from stemtide.protocol.privacy.personal import describe_spans, find_personal
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "check_provider",
     "check_same_mark",
     "check_verdict",
+    "columns_of",
     "may_see",
     "move",
     "read_url",
@@ -188,6 +189,18 @@ def check_hand(facts: ReferralFacts, move: str, *, by: Acting) -> None:
         check_person_may_lead(by.role)
     else:
         check_person_may_write(by.role)
+
+
+def columns_of(body: AssessIn) -> dict[str, object]:
+    """Return what a referral's row stores of the assessment as it is."""
+    return {
+        "content_type": body.content_type,
+        "language": body.language or "",
+        "ideology": body.ideology or "",
+        "labels": sorted(set(body.labels)),
+        "terms": body.terms,
+        "reason": body.reason,
+    }
 
 
 def move(facts: ReferralFacts, name: str, *, side: str) -> ReferralState:

@@ -22,7 +22,7 @@ from stemtide.hub.rooms.referrals.reads import batches as reads, targets
 from stemtide.hub.rooms.referrals.reads.batches import Judged
 from stemtide.hub.rooms.referrals.rules import referrals as rules
 from stemtide.hub.rooms.referrals.rules.batches import check_open, check_owner, check_size
-from stemtide.hub.rooms.referrals.writes.referrals import SERIES, columns_of, meet
+from stemtide.hub.rooms.referrals.writes.referrals import SERIES, meet
 from stemtide.hub.rooms.signals.rules.signals import uuid_at
 from stemtide.protocol.enums.referrals import ReferralState, RowOutcome
 from stemtide.protocol.messages.batches import (
@@ -140,7 +140,7 @@ def _row(judged: Judged, reference: str, *, batch: Batch, by: Actor, now: dateti
         decided_at=now,
         sent_at=now if is_sent else None,
         held_at=None if is_sent else now,
-        **columns_of(body),
+        **rules.columns_of(body),
     )
 
 

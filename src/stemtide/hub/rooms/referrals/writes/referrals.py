@@ -185,23 +185,11 @@ def _assess(body: AssessIn, *, by: Actor, now: datetime) -> Referral:
         crisis=crisis,
         exercise=body.exercise,
         assessed_at=now,
-        **columns_of(body),
+        **rules.columns_of(body),
     )
     row.signals.set(linked)
     _append("referral.assessed", row, by=by, now=now, detail={})
     return row
-
-
-def columns_of(body: AssessIn) -> dict[str, object]:
-    """Return what a referral's row stores of the assessment as it is."""
-    return {
-        "content_type": body.content_type,
-        "language": body.language or "",
-        "ideology": body.ideology or "",
-        "labels": sorted(set(body.labels)),
-        "terms": body.terms,
-        "reason": body.reason,
-    }
 
 
 def _check_words(**words: str) -> None:
