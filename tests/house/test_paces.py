@@ -58,6 +58,7 @@ ONE_OPEN_ALERT = {
     "complaint.filed": "by an uploader, with codes of a provider",
     "suspension.proposed": "by an agency, to agencies; one proposal waits a party",
     "exchange.proposed": "by an agency, to agencies; a party without people has one exchange",
+    "setting.proposed": "by an agency, to agencies; one proposal waits a setting",
     "competence.proposed": "by an agency, to agencies; one proposal waits a party",
     "redress.asked": "a provider asks the sharer on a complaint that was filed",
 }

@@ -25,6 +25,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 
 from stemtide.hub.platform import rate_windows
 from stemtide.hub.rooms.ledger.models import Numbering
+from stemtide.hub.rooms.ledger.reads import hub_settings
 from tests.hub import statements
 from tests.world import World, make_world
 
@@ -179,6 +180,7 @@ def _others_have_time():
 def _nobody_has_asked_yet():
     """Begin with unused rate limits: they count in the process that runs all tests."""
     rate_windows.windows._windows.clear()
+    hub_settings.cache.clear()
 
 
 @pytest.fixture

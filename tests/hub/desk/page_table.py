@@ -117,6 +117,8 @@ GET  exchange-new                  in  403 403 403 403 403 200 403 403 403 403 4
 POST exchange-new                  in  403 403 403 403 403 422 403 403 403 403 403 403
 GET  exchanges                    in  200 200 200 200 200 200 200 403 403 403 403 200
 GET  holds                        in  200 200 200 200 200 200 200 403 403 403 403 403
+GET  hub-settings                  in  403 403 403 403 403 200 403 403 403 403 403 403
+POST hub-setting-act               in  403 403 403 403 403 302 403 403 403 403 403 403
 GET  inbox                        in  403 403 403 403 403 403 403 200 200 200 403 403
 GET  inbox-batch                  in  403 403 403 403 403 403 403 200 200 404 403 403
 POST inbox-batch-act              in  403 403 403 403 403 403 403 302 403 404 403 403
@@ -370,6 +372,7 @@ FIXED = {
     "inbox-batch-act": {"verb": "acknowledge"},
     "colleague-act": {"verb": "deactivate"},
     "exchange-act": {"verb": "pause"},
+    "hub-setting-act": {"name": "media_max_days", "verb": "propose"},
     "allow-entry-act": {"verb": "remove"},
     "dismissal-act": {"verb": "answer"},
     "approval-act": {"verb": "approve"},
@@ -470,6 +473,7 @@ DATA = {
     "signal-withdraw": {"withdraw-reason": "mistake", "withdraw-confirm": "on"},
     "signal-outlier": {"decision": "count"},
     "exchange-act": {"confirm": "on"},
+    "hub-setting-act": {"value": "30", "reason": "The court asked."},
     "drill-start": {"party": ["authority"]},
     "contact-new": {
         "channel": "mail",

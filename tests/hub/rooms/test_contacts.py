@@ -209,8 +209,10 @@ def test_a_removed_contact_point_is_shown_to_nobody_and_leaves_the_ladder(world)
     ],
 )
 def test_office_hours_run_on_the_clock_that_is_there(zone, when, is_there):
-    assert rules_contacts.is_open(is_24_7=False, time_zone=zone, now=when) is is_there
-    assert rules_contacts.is_open(is_24_7=True, time_zone=zone, now=when)
+    assert (
+        rules_contacts.is_open(is_24_7=False, time_zone=zone, hours=(9, 17), now=when) is is_there
+    )
+    assert rules_contacts.is_open(is_24_7=True, time_zone=zone, hours=(9, 17), now=when)
 
 
 def test_a_party_without_a_ladder_is_reached_where_somebody_always_is_first(world):

@@ -14,12 +14,12 @@ Each process of a hub counts for itself.
 import time
 from collections.abc import Callable
 
-from django.conf import settings
 from django.http import HttpRequest, QueryDict
 
 from stemtide.hub.api.problems import ProblemError
 from stemtide.hub.platform.networks import network_of
 from stemtide.hub.platform.rate_windows import Limit, LimitState, RatePolicy, headers, windows
+from stemtide.hub.rooms.ledger.reads import hub_settings
 from stemtide.hub.rooms.parties.reads.parties import Caller
 from stemtide.protocol.messages.search import asks_for_similar
 from stemtide.protocol.problems import Problem, ProblemType, problem
@@ -63,12 +63,13 @@ def _is_similar(query: str) -> bool:
 
 def count(request: HttpRequest, caller: Caller) -> None:
     """Count a request of a known caller. raises: ProblemError with 429."""
-    if not settings.RATES:
-        return
     now = time.monotonic()
     query = request.META.get("QUERY_STRING", "")
     name = policy_name(request.method or "", request.path, query, header=request.headers.get)
-    policy = RatePolicy(name, settings.RATES[name])
+    quota = hub_settings.value(f"rate_{name}")
+    if quota is None:
+        return
+    policy = RatePolicy(name, quota)
     states = windows.take_with_party(policy, who=caller.key, party=caller.party.pk, now=now)
     request.stemtide_rates = states  # type: ignore[attr-defined]  # read by headers_of
     if states[0].is_over:
@@ -78,10 +79,11 @@ def count(request: HttpRequest, caller: Caller) -> None:
 
 def count_stranger(address: str, request: HttpRequest) -> Problem | None:
     """Count a request without a valid key; return the problem if its address sent too many."""
-    if not settings.RATES:
+    quota = hub_settings.last_value("rate_stranger")
+    if quota is None:
         return None
     now = time.monotonic()
-    policy = RatePolicy("stranger", settings.RATES["stranger"])
+    policy = RatePolicy("stranger", quota)
     states = windows.take((Limit(policy, network_of(address) or address[:60]),), now=now)
     request.stemtide_rates = states  # type: ignore[attr-defined]  # read by headers_of
     return _too_many_problem(states[0], now=now) if states[0].is_over else None

@@ -41,6 +41,7 @@ PAGES: dict[str, Words] = {
     "colleagues": _("People"),
     "keys": _("Keys"),
     "webhooks": _("Webhooks"),
+    "hub-settings": _("Hub settings"),
     "look-counts": _("Previews opened"),
 }
 """Titles of pages by URL name. Names without a URL are left out of the menu."""
@@ -57,7 +58,7 @@ GROUPS: dict[str, tuple[Words, tuple[str, ...]]] = {
     "network": (_("Network"), ("contacts", "parties", "exchanges", "allowlist")),
     "settings": (
         _("Settings"),
-        ("you", "preferences", "colleagues", "keys", "webhooks", "look-counts"),
+        ("you", "preferences", "colleagues", "keys", "webhooks", "hub-settings", "look-counts"),
     ),
 }
 """Entries of the menu, with their pages. An entry leads to the first page that its reader has."""
@@ -77,6 +78,7 @@ KINDS_OF_PARTY: dict[str, frozenset[PartyKind]] = {
     "exchanges": COORDINATING,
     "share": frozenset(PartyKind) - {PartyKind.OBSERVER},
     "parties": frozenset({PartyKind.AGENCY}),
+    "hub-settings": frozenset({PartyKind.AGENCY}),
     "referrals": frozenset(PartyKind) - {PartyKind.PROVIDER},
     "orders": frozenset(PartyKind) - {PartyKind.PROVIDER},
 }

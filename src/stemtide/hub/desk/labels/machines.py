@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _, gettext_noop
 
+from stemtide.hub.rooms.ledger.rules.hub_settings import SettingGroup
 from stemtide.interop.exchanges import ExchangeState, OutgoingState, RecordOutcome
 from stemtide.protocol.enums import Direction, ExchangeKind, Scope
 from stemtide.protocol.messages.webhooks import WebhookDeliveryState, WebhookState
@@ -63,6 +64,31 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         Scope.COMPLAINTS_WRITE: _("handle complaints (complaints:write)"),
         Scope.WEBHOOKS_MANAGE: _("manage webhooks (webhooks:manage)"),
         Scope.PARTIES_WRITE: _("decide on standings and suspensions (parties:write)"),
+    },
+    "setting-group": {
+        SettingGroup.RETENTION: _("Retention"),
+        SettingGroup.REQUESTS: _("Limits for programs"),
+        SettingGroup.ACTS: _("Acts that alert people, for one party in an hour"),
+        SettingGroup.OFFICE: _("Office hours"),
+    },
+    "setting": {
+        "media_max_days": _("Days that a preview is kept at most"),
+        "long_values_mb": _("Megabytes of long fingerprints that a party shares in a day"),
+        "rate_reading": _("Reading requests of a key in a minute"),
+        "rate_writing": _("Writing requests of a key in a minute"),
+        "rate_bulk": _("Bulk requests of a key in a minute"),
+        "rate_heavy": _("Searches by similarity and document checks in a minute"),
+        "rate_stranger": _("Requests without a valid key from one address in a minute"),
+        "acts_warning": _("Warnings and steps of a crisis"),
+        "acts_invitation": _("Invitations"),
+        "acts_lead": _("Leads to a threat to life"),
+        "acts_order": _("Removal orders and what follows them"),
+        "acts_referral": _("Referrals"),
+        "acts_hold": _("Holds"),
+        "acts_line": _("Public lines"),
+        "acts_drill": _("Contact drills"),
+        "office_opens": _("Hour at which offices open"),
+        "office_closes": _("Hour at which offices close"),
     },
     "event-group": {
         "*": _("all that the key may read"),

@@ -3,12 +3,12 @@
 
 import time
 
-from django.conf import settings
 from django.utils.translation import gettext_noop
 
 from stemtide.hub.desk.auth.people import SignedInRequest
 from stemtide.hub.platform.errors import RateLimitError
 from stemtide.hub.platform.rate_windows import RatePolicy, windows
+from stemtide.hub.rooms.ledger.reads import hub_settings
 
 
 def count_heavy_search(request: SignedInRequest) -> None:
@@ -16,7 +16,7 @@ def count_heavy_search(request: SignedInRequest) -> None:
 
     raises: RateLimitError if either has used up its limit for this minute.
     """
-    quota = settings.RATES.get("heavy")
+    quota = hub_settings.value("rate_heavy")
     if quota is None:
         return
     now = time.monotonic()

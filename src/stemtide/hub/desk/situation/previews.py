@@ -22,6 +22,7 @@ from stemtide.hub.desk.forms import MarkedForm
 from stemtide.hub.desk.labels import LABELS
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import check_person_may_write
+from stemtide.hub.rooms.ledger.reads import hub_settings
 from stemtide.hub.rooms.media import reads, rules, writes
 from stemtide.hub.rooms.media.keys import keys_in
 from stemtide.hub.rooms.parties.reads.parties import Actor
@@ -198,7 +199,7 @@ def send(request: SignedInRequest, uid: UUID) -> HttpResponse:
         messages.success(request, _("The preview is kept, encrypted, until its date."))
         return redirect("signal", uid=uid)
     form.mark_errors()
-    context = {"form": form, "signal": uid, "most": settings.MEDIA_MAX_DAYS}
+    context = {"form": form, "signal": uid, "most": hub_settings.longest_preview().days}
     return render(
         request, "desk/preview_send.html", context, status=422 if request.method == "POST" else 200
     )
@@ -213,7 +214,7 @@ def _is_sent(form: PreviewForm, uid: UUID, *, by: Actor, now: datetime) -> bool:
             by=by,
             now=now,
             keys=keys_in(settings.MEDIA_KEY_FILE),
-            most=timedelta(days=settings.MEDIA_MAX_DAYS),
+            most=hub_settings.longest_preview(),
         )
     except InvalidError as error:
         field = {"expires_at": "days"}.get(error.field, error.field)

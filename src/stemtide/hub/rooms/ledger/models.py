@@ -102,6 +102,26 @@ class PacedAct(models.Model):
         return f"{self.pace} of {self.actor}"
 
 
+class HubSetting(models.Model):
+    """A setting of the hub that people changed at the desk. Rules: rules/hub_settings.py.
+
+    value: in force; None for the default. changed_by, proposed_by: as entries name who acted.
+    proposed: what waits for a second person until expires_at; None if nothing waits.
+    """
+
+    name = models.CharField(max_length=40, primary_key=True)
+    value = models.PositiveIntegerField(null=True)
+    changed_by = models.CharField(max_length=80, blank=True)
+    changed_at = models.DateTimeField(null=True)
+    proposed = models.PositiveIntegerField(null=True)
+    proposed_by = models.CharField(max_length=80, blank=True)
+    reason = models.CharField(max_length=500, blank=True)
+    expires_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.value}"
+
+
 class HubKey(models.Model):
     """The fingerprint of a key that all hosts of the hub share; the key itself is in a file.
 

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
 
-from django.conf import settings
 from django.db import connection
 
 from stemtide.fingerprints.kinds import Kind
+from stemtide.hub.rooms.ledger.reads import hub_settings
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import LongValue, LongValueSpending
 from stemtide.hub.rooms.signals.rules.signals import SignalDraft, check_spending
@@ -63,7 +63,7 @@ def check_budget(drafts: Iterable[SignalDraft], *, by: Party, now: datetime) -> 
     today = now.astimezone(UTC).date()
     spending = LongValueSpending.objects.filter(party=by, day=today).first()
     spent_bytes = new_bytes + (spending.spent_bytes if spending else 0)
-    check_spending(spent_bytes, most=settings.LONG_VALUE_BYTES_A_DAY, now=now)
+    check_spending(spent_bytes, most=hub_settings.long_value_bytes_a_day(), now=now)
     return spent_bytes
 
 

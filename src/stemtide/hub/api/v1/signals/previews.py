@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Endpoints for previews: upload, list and destroy. Programs cannot view them."""
 
-from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -12,6 +11,7 @@ from pydantic import RootModel
 from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
+from stemtide.hub.rooms.ledger.reads import hub_settings
 from stemtide.hub.rooms.media import reads, writes
 from stemtide.hub.rooms.media.keys import keys_in
 from stemtide.hub.rooms.signals.reads import signals
@@ -40,7 +40,7 @@ def send(request: HttpRequest, uid: UUID, body: PreviewIn) -> HttpResponse:
         by=caller_of(request).actor,
         now=now(),
         keys=keys_in(settings.MEDIA_KEY_FILE),
-        most=timedelta(days=settings.MEDIA_MAX_DAYS),
+        most=hub_settings.longest_preview(),
     )
     return answer(sent, status=201)
 

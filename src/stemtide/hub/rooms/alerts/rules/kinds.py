@@ -386,10 +386,11 @@ RULES: Mapping[str, AlertRule] = {
     "proposal_waits": AlertRule(
         who=Addressees.AGENCIES,
         urgency=Urgency.SOON,
-        on=_kinds("competence.proposed", "exchange.proposed"),
+        on=_kinds("competence.proposed", "exchange.proposed", "setting.proposed"),
         overtaken_by=_kinds(
             *("competence.declined", "competence.named", "competence.ended"),
             *("exchange.declined", "exchange.expired", "exchange.added"),
+            *("setting.declined", "setting.changed", "setting.restored"),
         ),
     ),
     "suspended": AlertRule(

@@ -259,6 +259,7 @@ ACTS: Mapping[str, Words] = {
     "suspend": gettext_lazy("suspend this party"),
     "lift": gettext_lazy("lift its suspension"),
     "name_duty": gettext_lazy("name an authority for a duty"),
+    "change_setting": gettext_lazy("change a setting of the hub"),
     "add_exchange": gettext_lazy("add an exchange with another hub"),
     "end_duty": gettext_lazy("end the duty of an authority"),
 }

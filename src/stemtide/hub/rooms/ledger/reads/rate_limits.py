@@ -3,10 +3,10 @@
 
 from datetime import datetime
 
-from django.conf import settings
 from django.db.models import Sum
 
 from stemtide.hub.rooms.ledger.models import PacedAct
+from stemtide.hub.rooms.ledger.reads import hub_settings
 from stemtide.hub.rooms.ledger.rules.ledger import Viewer
 from stemtide.hub.rooms.ledger.rules.rate_limits import (
     LIMIT_GROUPS,
@@ -35,7 +35,7 @@ def check_limit(
     raises: RateLimitError.
     """
     pace = LIMIT_GROUPS.get(kind)
-    most = settings.ALERTING_ACTS.get(pace) if pace else None
+    most = hub_settings.value(f"acts_{pace}") if pace else None
     if pace is None or most is None or not actor.startswith("party:"):
         return
     counted = PacedAct.objects.filter(

@@ -22,6 +22,7 @@ OPEN_TO: dict[str, frozenset[PartyKind]] = {
     "neighbour": _COORDINATING,
     "agent": _COORDINATING,
     "exchange": _COORDINATING,
+    "setting": frozenset(PartyKind),
     "allow_entry": frozenset(PartyKind),
     "approval": frozenset({PartyKind.AGENCY}),
     "dismissal": frozenset({PartyKind.AGENCY}),

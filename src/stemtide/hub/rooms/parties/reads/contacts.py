@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from stemtide.hub.platform.exemptions import needs_no_viewer
+from stemtide.hub.rooms.ledger.reads import hub_settings
 from stemtide.hub.rooms.parties.models import ContactPoint, LadderStep, Party
 from stemtide.hub.rooms.parties.rules import contacts
 from stemtide.protocol.enums import PartyKind
@@ -130,6 +131,11 @@ def _row(point: ContactPoint, *, now: datetime) -> ContactRow:
         languages=tuple(point.languages),
         time_zone=point.time_zone,
         is_24_7=point.is_24_7,
-        is_open=contacts.is_open(is_24_7=point.is_24_7, time_zone=point.time_zone, now=now),
+        is_open=contacts.is_open(
+            is_24_7=point.is_24_7,
+            time_zone=point.time_zone,
+            hours=hub_settings.office_hours(),
+            now=now,
+        ),
         verified_at=point.verified_at,
     )

@@ -4,16 +4,13 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.rooms.parties.rules.parties import CHANNELS, COORDINATING
 from stemtide.protocol.enums import PartyKind
-
-OFFICE_OPENS, OFFICE_CLOSES = time(9), time(17)
-"""Office hours, Monday to Friday, in the contact point's time zone."""
 
 _SATURDAY = 5
 
@@ -134,12 +131,16 @@ def contact_address(channel: str, text: str) -> str:
     return address
 
 
-def is_open(*, is_24_7: bool, time_zone: str, now: datetime) -> bool:
-    """Whether somebody should be there now: always, or in local office hours."""
+def is_open(*, is_24_7: bool, time_zone: str, hours: tuple[int, int], now: datetime) -> bool:
+    """Whether somebody should be there now: always, or in local office hours.
+
+    hours: at which offices open and close, Monday to Friday.
+    """
     if is_24_7:
         return True
     local_time = now.astimezone(ZoneInfo(time_zone if time_zone in _zones() else "UTC"))
-    return local_time.weekday() < _SATURDAY and OFFICE_OPENS <= local_time.time() < OFFICE_CLOSES
+    opens, closes = hours
+    return local_time.weekday() < _SATURDAY and opens <= local_time.hour < closes
 
 
 def may_see_contact(facts: ContactFacts, *, viewer: str, kind: PartyKind) -> bool:

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Settings of the hub at the desk: retention, limits, office hours. Decision 0126."""
+
+from datetime import UTC, datetime
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _, gettext_lazy
+from django.views.decorators.http import require_POST, require_safe
+
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, signed_in
+from stemtide.hub.desk.labels import LABELS
+from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.ledger.reads import hub_settings as reads
+from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.parties.rules import hub_settings as rules
+from stemtide.hub.rooms.parties.rules.standing import check_sees_standings
+from stemtide.hub.rooms.parties.writes import hub_settings as writes
+
+
+class SettingForm(forms.Form):
+    """A proposed value, with its reason."""
+
+    value = forms.IntegerField(min_value=0, max_value=10**9)
+    reason = forms.CharField(max_length=500)
+
+
+@require_safe
+@signed_in
+def hub_settings(request: SignedInRequest) -> HttpResponse:
+    """List the settings: the value in force, the default, who changed it, what is proposed."""
+    by, now = actor_of(request), datetime.now(UTC)
+    check_sees_standings(by.kind)
+    rows = reads.rows(now=now)
+    titles = {party.ref: party.title for party in parties.parties()}
+    context = {
+        "now": now,
+        "me": by.ref,
+        "may_change": allows(rules.check_propose, by=by),
+        "titles": titles,
+        "groups": [
+            (title, [row for row in rows if row.rule.group == group])
+            for group, title in LABELS["setting-group"].items()
+        ],
+    }
+    return render(request, "desk/machines/hub_settings.html", context)
+
+
+@require_POST
+@signed_in
+def act(request: SignedInRequest, name: str, verb: str) -> HttpResponse:
+    """Propose, confirm or drop a value, or go back to the default."""
+    if verb not in _DONE:
+        raise Http404
+    by, now = actor_of(request), datetime.now(UTC)
+    rules.check_propose(by=by)
+    done = str(_DONE[verb])
+    if verb == "drop":
+        carry_out(request, lambda: writes.drop_value(name, by=by, now=now), done=done)
+    elif verb == "reset":
+        carry_out(request, lambda: writes.reset_value(name, by=by, now=now), done=done)
+    else:
+        _act_with_value(request, name, verb, done=done, now=now)
+    return redirect(f"{request.path.partition(f'/{name}/')[0]}#{name}")
+
+
+def _act_with_value(
+    request: SignedInRequest, name: str, verb: str, *, done: str, now: datetime
+) -> None:
+    """Propose or confirm a value, and say whether it succeeded on the next page."""
+    by, form = actor_of(request), SettingForm(request.POST)
+    is_valid = form.is_valid()
+    value, reason = form.cleaned_data.get("value"), form.cleaned_data.get("reason", "")
+    if value is None or (verb == "propose" and not is_valid):
+        messages.error(request, _("Enter a whole number and a reason."))
+    elif verb == "confirm":
+        carry_out(
+            request, lambda: writes.confirm_value(name, value=value, by=by, now=now), done=done
+        )
+    else:
+        carry_out(
+            request,
+            lambda: writes.propose_value(name, value, reason=reason, by=by, now=now),
+            done=done,
+        )
+
+
+_DONE = {
+    "propose": gettext_lazy("Proposed. Another person must confirm within 24 hours."),
+    "confirm": gettext_lazy("Confirmed. It holds within seconds."),
+    "drop": gettext_lazy("The proposal is dropped."),
+    "reset": gettext_lazy("The default holds again within seconds."),
+}
