@@ -23,7 +23,6 @@ _people = get_asgi_application()  # sets up Django, which the rest of the module
 from stemtide.hub.api.asgi import Application, Receive, Scope, Send, limit_bodies, limit_rates  # noqa: E402
 from stemtide.hub.api.metrics import count_abandoned  # noqa: E402
 from stemtide.hub.api.middleware import is_machines  # noqa: E402
-from stemtide.hub.api.stream import ADDRESS, stream  # noqa: E402
 from stemtide.hub.api.uploads import admit_uploads, is_upload  # noqa: E402
 from stemtide.hub.desk.sharing.uploads import sharing_party  # noqa: E402
 from stemtide.hub.platform.disconnects import CallerLeftError, WaitingClient, serving  # noqa: E402
@@ -35,6 +34,8 @@ from stemtide.hub.platform.request_threads import (  # noqa: E402
     stream_thread,
 )
 from stemtide.hub.platform.uploads import memory_file  # noqa: E402
+from stemtide.hub.wire.app import wire  # noqa: E402
+from stemtide.hub.wire.stream import ADDRESS, stream  # noqa: E402
 
 
 class _InOneThread(ASGIHandler):
@@ -123,5 +124,5 @@ async def _application(scope: Scope, receive: Receive, send: Send) -> None:
             await _answers(scope, receive, send)
 
 
-application = limit_rates(_application)
+application = limit_rates(wire(_application))
 """The hub, for uvicorn."""

@@ -102,6 +102,7 @@ def _background_threads() -> Iterator[None]:
     from stemtide.hub.notifier import notifier  # noqa: PLC0415
     from stemtide.hub.scheduler import Scheduler  # noqa: PLC0415  # needs start() first
     from stemtide.hub.vitals import vitals  # noqa: PLC0415
+    from stemtide.hub.wire.presence import presence  # noqa: PLC0415
 
     clock = Scheduler()
     clock.start()
@@ -111,6 +112,7 @@ def _background_threads() -> Iterator[None]:
         yield
     finally:
         notifier.close()
+        presence.stop()
         vitals.stop()
         clock.stop()
 

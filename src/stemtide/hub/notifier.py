@@ -11,7 +11,7 @@ import math
 import resource
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, closing
 from typing import Protocol
 from uuid import UUID
@@ -21,6 +21,7 @@ from django.db import connection
 
 from stemtide.hub.platform.errors import RateLimitError
 from stemtide.hub.rooms.ledger.crisis_versions import crisis_versions
+from stemtide.hub.rooms.ledger.reads.ledger import Heads
 from stemtide.hub.rooms.ledger.writes.ledger import CHANNEL
 from stemtide.hub.rooms.parties.reads import suspensions
 from stemtide.hub.rooms.signals.reads import signals
@@ -150,7 +151,31 @@ class ChangeNotifier:
         self._stop = threading.Event()
         self._subscriptions: set[Subscription] = set()
         self._watcher: threading.Thread | None = None
+        self._observers: list[Callable[[], None]] = []
         self._after = 0
+        self._published: Heads | None = None
+        self.looked_at = 0.0
+
+    def observe(self, observer: Callable[[], None]) -> None:
+        """Call an observer in the watcher's thread after every commit, before wakes are sent."""
+        self._observers.append(observer)
+
+    def start(self) -> None:
+        """Start the watcher if none runs yet.
+
+        `looked_at` is then the time, in monotonic seconds, before which every commit was noticed.
+
+        raises: NotifierClosedError while the process stops; django.db.Error.
+        """
+        if self._watcher is None or self._stop.is_set():
+            self._start()
+
+    def end_streams(self, holders: Collection[str]) -> None:
+        """End the subscriptions of keys that work no longer."""
+        with self._lock:
+            gone = [entry for entry in self._subscriptions if entry.holder in holders]
+        for subscription in gone:
+            _deliver(subscription.loop, [(subscription, None)])
 
     @asynccontextmanager
     async def subscribe(
@@ -161,6 +186,7 @@ class ChangeNotifier:
         all_changes: bool = False,
         crisis: UUID | None = None,
         holder: str = "",
+        after: int | None = None,
     ) -> AsyncIterator[Subscription]:
         """Subscribe to every change that commits from now on and that a party may see.
 
@@ -169,11 +195,15 @@ class ChangeNotifier:
         crisis:      of all changes only those that the room of this crisis may show; the caller has
                      checked that the party may see it.
         holder:      the key or person of the stream, for the limit per holder; "" for none.
+        after:       the last position that the caller has read from the database, if it has.
 
         raises: RateLimitError, NoStreamLeftError; NotifierClosedError while the process stops;
                 django.db.Error if there is no database.
         """
-        after = await asyncio.to_thread(self._start)
+        if after is None or self._watcher is None:
+            after = await asyncio.to_thread(self._start)
+        elif self._stop.is_set():
+            raise NotifierClosedError
         subscription = Subscription(
             party,
             after=after,
@@ -243,8 +273,10 @@ class ChangeNotifier:
         """Publish after every commit until the process stops."""
         while not self._stop.is_set():
             try:
-                for _ in _commits(self._stop):
-                    self._publish()
+                for began, is_changed in _commits(self._stop):
+                    if is_changed:
+                        self._publish()
+                    self.looked_at = began
             except Exception:  # if the watcher ends, no stream gets a wake
                 # Nothing is lost: the next query starts at the last published position.
                 log.exception("the wake's watcher failed; it starts again in %s s", RETRY_S)
@@ -257,9 +289,12 @@ class ChangeNotifier:
 
         The subscriptions of a party that was suspended end.
         """
-        changes = signals.changes(self._after)
+        for observer in self._observers:
+            observer()
+        heads = crisis_versions.refresh()
+        changes = signals.changes(self._after) if heads != self._published else []
+        self._published = heads
         self._after = max((change.position for change in changes), default=self._after)
-        crisis_versions.refresh()
         with self._lock:  # after the read, so that subscribers from before the commit are included
             subscriptions = list(self._subscriptions)
         hits: dict[asyncio.AbstractEventLoop, list[tuple[Subscription, int | None]]] = {}
@@ -301,12 +336,15 @@ def _deliver(loop: asyncio.AbstractEventLoop, batch: list[tuple[Subscription, in
         log.debug("a loop with %d subscriptions is gone", len(batch))
 
 
-def _commits(stop: threading.Event) -> Iterator[None]:
-    """Yield once at the start, then after every commit by any process, until stopped."""
+def _commits(stop: threading.Event) -> Iterator[tuple[float, bool]]:
+    """Yield when the database was looked at, and whether anybody may have committed since the last.
+
+    The first look says so. It goes on until stopped; times are monotonic, in seconds.
+    """
     return _sqlite_commits(stop) if connection.vendor == "sqlite" else _postgres_commits(stop)
 
 
-def _sqlite_commits(stop: threading.Event) -> Iterator[None]:
+def _sqlite_commits(stop: threading.Event) -> Iterator[tuple[float, bool]]:
     """Poll the counter that SQLite changes when another connection has committed.
 
     source: https://www.sqlite.org/pragma.html#pragma_data_version
@@ -314,15 +352,16 @@ def _sqlite_commits(stop: threading.Event) -> Iterator[None]:
     last_version = None
     with connection.cursor() as cursor:
         while not stop.is_set():
+            began = time.monotonic()
             cursor.execute("PRAGMA data_version")
-            version = cursor.fetchone()
-            if version != last_version:
-                last_version = version
-                yield
+            # To the end: an open statement would hold its snapshot while the change is read.
+            version = cursor.fetchall()
+            yield began, version != last_version
+            last_version = version
             stop.wait(POLL_S)
 
 
-def _postgres_commits(stop: threading.Event) -> Iterator[None]:
+def _postgres_commits(stop: threading.Event) -> Iterator[tuple[float, bool]]:
     """Yield on the ledger's NOTIFY, and once a second without it.
 
     Heartbeats and outcomes have no ledger entry and no NOTIFY; they are noticed within that second.
@@ -334,7 +373,7 @@ def _postgres_commits(stop: threading.Event) -> Iterator[None]:
         listening.execute(f"SET application_name = '{APPLICATION}'")
         listening.execute(f"LISTEN {CHANNEL}")
         while not stop.is_set():
-            yield
+            yield time.monotonic(), True
             with connection.wrap_database_errors:
                 for _ in listening.notifies(timeout=RETRY_S, stop_after=1):
                     pass

@@ -76,9 +76,9 @@ class Hub:
         headers = {"Authorization": f"Bearer {self.keys[party]}"}
         return httpx.Client(base_url=self.address, headers=headers, trust_env=False, timeout=60)
 
-    def another_key(self, party: str) -> str:
-        """One more key of a party."""
-        self.orders.write(f"key {party}\n")
+    def another_key(self, party: str, *scopes: str) -> str:
+        """One more key of a party, by default with all scopes."""
+        self.orders.write(f"key {' '.join((party, *scopes))}\n")
         self.orders.flush()
         return self.answers.readline().strip()
 

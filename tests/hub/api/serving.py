@@ -2,8 +2,8 @@
 """A real hub with the cast in it: the program `hub-with-cast` of `tests.forks`.
 
 Prints one line of JSON with a key for each party, then the address. Reads orders from stdin:
-"revoke PREFIX", "crash the next feed", "key PARTY" (which prints one more), "hold-searches" and
-"release-searches".
+"revoke PREFIX", "crash the next feed", "key PARTY SCOPE…" (which prints one more, by default with
+all scopes), "suspend PARTY", "hold-searches" and "release-searches".
 """
 
 import json
@@ -30,6 +30,8 @@ def obey() -> None:
                 raise RuntimeError("a secret of the hub's own")
 
             reads.feed = crash
+        elif verb == "suspend":
+            _suspend(rest)
         elif verb == "hold-searches":
             _one_scan.acquire()
         elif verb == "release-searches":
@@ -40,22 +42,30 @@ def obey() -> None:
         print("done", flush=True)
 
 
-def _another_key(name: str) -> str:
+def _suspend(name: str) -> None:
+    from stemtide.hub.rooms.parties.reads import parties as reads
+    from tests.world import suspend
+
+    suspend(reads.party(name), agency=reads.party("eu-referral-unit"))
+
+
+def _another_key(words: str) -> str:
     from stemtide.hub.rooms.parties.reads import parties as reads
     from stemtide.hub.rooms.parties.writes import parties as writes
     from stemtide.protocol.enums import Scope
 
     now = datetime.now(UTC)
+    name, *scopes = words.split()
     party = reads.party(name)
-    facts = {"party": party, "scopes": list(Scope), "actor": "operator", "now": now}
+    facts = {"party": party, "scopes": scopes or list(Scope), "actor": "operator", "now": now}
     return writes.new_key(f"another {now.timestamp()}", **facts)[1]
 
 
 def main() -> None:
     boot.start()
     boot.migrate()
-    from stemtide.hub.api import stream
     from stemtide.hub.rooms.stix.writes import builder
+    from stemtide.hub.wire import stream
     from stemtide.protocol import slow_bodies
     from tests.world import make_world
 

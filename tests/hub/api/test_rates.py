@@ -195,7 +195,8 @@ def test_a_flood_with_one_key_is_refused_while_every_request_of_another_is_answe
             one.start()
         try:
             answers = [calm.get("/api/v1/feed").status_code for _ in range(150)]
-            wait_until(lambda: 429 in floods)
+            # Each of the four may have been refused where requests are counted, and then below it.
+            wait_until(lambda: floods.count(429) > 4)
             told = calm.get("/metrics").text
         finally:
             done.set()

@@ -3,9 +3,9 @@
 
 import pytest
 
-from stemtide.hub.api import stream
 from stemtide.hub.platform.errors import SuspendedError
 from stemtide.hub.rooms.parties.writes import contacts
+from stemtide.hub.wire import stream
 from tests.hub.api.conftest import Machine
 from tests.hub.api.test_stopncii import Client as StopNciiClient
 from tests.world import NOON, lift, suspend

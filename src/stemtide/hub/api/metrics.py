@@ -49,6 +49,12 @@ _at_work = Gauge(
 )
 _at_work.labels("waits").set_function(partial(served, has_left=False))
 _at_work.labels("left").set_function(partial(served, has_left=True))
+from_memory = Counter(
+    "stemtide_memory_answers",
+    "Answers to agents that needed neither Django nor the database.",
+    ["route"],
+    registry=process,
+)
 streams_open = Gauge("stemtide_streams_open", "Event streams open here.", registry=process)
 
 

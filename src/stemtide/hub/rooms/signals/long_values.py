@@ -107,6 +107,22 @@ def filled_parts(rows: Sequence[Row]) -> Iterator[list[Row]]:
     yield _filled(part)
 
 
+def filled_if_short(rows: Sequence[Row], *, most_bytes: int) -> Iterator[tuple[Row | None, int]]:
+    """Yield each row with its long value filled in, and the value's size; None if it is larger.
+
+    A row without a long value has the size 0.
+    """
+    sizes = _sizes({row["value"] for row in rows if _is_long(row)})
+    values = _load(digest for digest, size in sizes.items() if size <= most_bytes)
+    for row in rows:
+        if not _is_long(row):
+            yield row, 0
+        elif row["value"] in values:
+            yield {**row, "value": values[row["value"]]}, sizes[row["value"]]
+        else:
+            yield None, sizes[row["value"]]
+
+
 def _is_long(row: Row) -> bool:
     """Whether a row travels with a long value."""
     return row["kind"] in _LONG and row.get("state", SignalState.LIVE) == SignalState.LIVE

@@ -108,9 +108,26 @@ def history(position: int) -> str:
     """
     rows = Placement.objects.filter(first__lte=position).order_by("-first")
     act = rows.values_list("mark", "at").first()
-    if act is None:
-        return ""
-    mark, at = act
+    return "" if act is None else _mark_text(*act)
+
+
+@needs_no_viewer("it returns random numbers")
+def marks(position: int) -> list[tuple[int, str]]:
+    """Return the first position and the mark of each act from the one of a position on, in order.
+
+    The mark is as in history(). Without an act up to the position, all acts are returned.
+    """
+    rows = Placement.objects.order_by("first")
+    before = rows.filter(first__lte=position).values_list("first", flat=True).last()
+    if before is not None:
+        rows = rows.filter(first__gte=before)
+    return [
+        (first, _mark_text(mark, at)) for first, mark, at in rows.values_list("first", "mark", "at")
+    ]
+
+
+def _mark_text(mark: int | None, at: datetime) -> str:
+    """Return the mark of an act as text. at: its time, which replaces a mark that it lacks."""
     return f"{mark if mark is not None else (at - _EPOCH) // _MICROSECOND:016x}"
 
 

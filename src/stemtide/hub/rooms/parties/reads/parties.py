@@ -141,6 +141,22 @@ def caller(token: str, *, now: datetime) -> Caller:
     return Caller(party=key.party, key=key.prefix, scopes=scopes)
 
 
+@needs_no_viewer("it finds out who is calling")
+def usable_keys() -> dict[str, tuple[Caller, datetime | None]]:
+    """Return the caller of each key that is not revoked, and when the key expires.
+
+    They are named by the SHA-256 of the whole key, in hex. Also those of suspended parties.
+    """
+    owners = Party.objects.in_bulk()
+    rows = ApiKey.objects.filter(revoked_at=None).order_by()
+    columns = ("secret_sha256", "prefix", "scopes", "expires_at", "party_id")
+    return {
+        digest: (Caller(owners[party], prefix, frozenset(map(Scope, scopes))), expires_at)
+        for digest, prefix, scopes, expires_at, party in rows.values_list(*columns)
+        if party in owners
+    }
+
+
 @needs_no_viewer("people act for their own party")
 def actor(person: Person) -> Actor:
     """Return a signed-in person as the actor for their party."""

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read opinions: who confirms signals, and which ones a reader disputes."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
@@ -29,16 +29,10 @@ def add_opinions(feed_rows: Iterable[dict[str, Any]], viewer: Party) -> list[Row
     Only signals that somebody confirms or disputes cost a query.
     """
     rows = list(feed_rows)
-    judged = [row["id"] for row in rows if row["confirmations"] or row["disputes"]]
-    confirmed_by, own_disputes = _opinions(judged, viewer=viewer)
+    opinions = judgements(rows)
     for row in rows:
-        del row["confirmations"], row["disputes"]
-        row["confirmed_by"] = confirmed_by.get(row["id"], [])
-        row["disputed_by_you"] = row["id"] in own_disputes
-        # Agents, older ones too, undo what they did because of a signal that is disputed.
-        flood = row.pop("flood")
-        row["lowered"], row["cleared"] = flood == LOWERED, flood == CLEARED
-        row["disputed"] = row["disputed"] or row["disputed_by_you"] or row["lowered"]
+        judged = opinions.get(row["id"], NO_JUDGEMENT)
+        apply_judgement(row, judged, is_own=viewer.pk in judged.disputed_by)
     return list(rows)
 
 
@@ -52,6 +46,39 @@ def disputed_today(viewer: Party, *, now: datetime) -> int:
     """Return how many disputes the viewer opened today (UTC) that count against its limit."""
     tally = DisputeTally.objects.filter(party=viewer, day=now.astimezone(UTC).date()).first()
     return tally.opened if tally else 0
+
+
+class Judgement(NamedTuple):
+    """Parties that confirm a signal, by name, and those that dispute it, as primary keys."""
+
+    confirmed_by: list[str]
+    disputed_by: frozenset[int]
+
+
+NO_JUDGEMENT = Judgement([], frozenset())
+
+
+@needs_no_viewer("apply_judgement tells each reader only of its own dispute")
+def judgements(feed_rows: Iterable[Mapping[str, Any]]) -> dict[UUID, Judgement]:
+    """Return the opinions of those rows of a feed that anybody confirms or disputes."""
+    judged = [row["id"] for row in feed_rows if row["confirmations"] or row["disputes"]]
+    confirmed_by, disputed_by = _opinions(judged)
+    return {
+        uid: Judgement(confirmed_by.get(uid, []), frozenset(disputed_by.get(uid, ())))
+        for uid in judged
+    }
+
+
+@needs_no_viewer("is_own names the reader's part in it")
+def apply_judgement(row: dict[str, Any], judged: Judgement, *, is_own: bool) -> None:
+    """Replace the counts of opinions on a row of a feed. is_own: whether its reader disputes it."""
+    del row["confirmations"], row["disputes"]
+    row["confirmed_by"] = judged.confirmed_by
+    row["disputed_by_you"] = is_own
+    # Agents, older ones too, undo what they did because of a signal that is disputed.
+    flood = row.pop("flood")
+    row["lowered"], row["cleared"] = flood == LOWERED, flood == CLEARED
+    row["disputed"] = row["disputed"] or is_own or row["lowered"]
 
 
 def disputed_for(viewer: Party) -> "ExpressionWrapper[Q]":
@@ -131,14 +158,14 @@ def dispute_facts(row: OpinionRow) -> DisputeFacts:
 
 
 def _opinions(
-    uids: Iterable[UUID], *, viewer: Party
-) -> tuple[dict[UUID, list[str]], frozenset[UUID]]:
-    """Return the confirming parties of each of these signals, and those that the viewer disputes.
+    uids: Iterable[UUID],
+) -> tuple[dict[UUID, list[str]], dict[UUID, list[int]]]:
+    """Return the names of the parties that confirm each of these signals, and who disputes it.
 
     The sharer's own agreement confirms nothing.
     """
     confirmed_by: dict[UUID, list[str]] = {}
-    own_disputes: set[UUID] = set()
+    disputed_by: dict[UUID, list[int]] = {}
     for batch in batches(uids):
         opinions = OpinionRow.objects.filter(signal__uid__in=batch, opinion__in=_WEIGHTY)
         columns = ("signal__uid", "signal__shared_by", "party", "party__name", "opinion")
@@ -147,9 +174,9 @@ def _opinions(
         ):
             if opinion == Opinion.AGREE and party != sharer:
                 confirmed_by.setdefault(uid, []).append(name)
-            elif opinion == Opinion.DISPUTE and party == viewer.pk:
-                own_disputes.add(uid)
-    return confirmed_by, frozenset(own_disputes)
+            elif opinion == Opinion.DISPUTE:
+                disputed_by.setdefault(uid, []).append(party)
+    return confirmed_by, disputed_by
 
 
 def count_confirmed(party: Party, *, most: int) -> int:

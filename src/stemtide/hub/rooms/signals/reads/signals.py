@@ -426,7 +426,7 @@ def feed(
     changed = rows_by_name(rows.order_by("position").values_list(*WIRE)[: size + 1], viewer=viewer)
     page = next(filled_parts(changed[:size]))  # long values may fill a page sooner
     more = len(page) < len(changed)
-    entries = [_entry(row) for row in page]
+    entries = [entry_of(row) for row in page]
     next_position = entries[-1].position if more else heads.positions
     return FeedPage.model_construct(
         hub=heads.hub,
@@ -587,7 +587,8 @@ def rows_by_name(
     return opinions.add_opinions((dict(zip(names, row, strict=True)) for row in rows), viewer)
 
 
-def _entry(row: Row) -> FeedEntry:
+@needs_no_viewer("rows_by_name has filtered the row")
+def entry_of(row: Row) -> FeedEntry:
     """Return the feed entry for a row."""
     entry = FeedSignal if row["state"] == SignalState.LIVE else Tombstone
     return entry.model_validate(row)

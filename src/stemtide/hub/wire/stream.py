@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The event stream that notifies agents: server-sent events, served by ASGI without Django.
+"""The event stream that notifies agents: server-sent events, without Django's request handling.
 
 source: WHATWG HTML, section 9.2 (server-sent events).
 """
@@ -8,13 +8,13 @@ import asyncio
 import contextlib
 import io
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
-from django.db import Error, connection
+from django.db import Error
 from pydantic import BaseModel, Field, ValidationError
 
 from stemtide.hub.api import problems, rate_limits
@@ -27,6 +27,9 @@ from stemtide.hub.notifier import NotifierClosedError, Subscription, notifier
 from stemtide.hub.platform.errors import RefusalError
 from stemtide.hub.rooms.parties.reads.parties import Caller
 from stemtide.hub.rooms.signals.reads import signals
+from stemtide.hub.wire import admission
+from stemtide.hub.wire.memory import in_thread, is_current, memory
+from stemtide.hub.wire.tail import NotInMemoryError
 from stemtide.protocol import enums
 from stemtide.protocol.problems import Problem, ProblemType
 from stemtide.protocol.sync.feed import Wake
@@ -49,7 +52,6 @@ _HEADERS = [
     NO_STORE,
 ]
 _GET = "GET"
-_Result = TypeVar("_Result")
 
 
 class _StreamParameters(BaseModel):
@@ -66,6 +68,7 @@ class _StreamRequest:
     request: ASGIRequest
     caller: Caller
     parameters: _StreamParameters
+    limits: Mapping[str, str]
 
 
 async def stream(scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,14 +87,16 @@ async def stream(scope: Scope, receive: Receive, send: Send) -> None:
     async with contextlib.AsyncExitStack() as stack:
         request = ASGIRequest(scope, io.BytesIO())
         try:
-            opened = await _in_thread(lambda: _authenticate(request))  # 1
-            parameters = opened.parameters
+            opened = await _open(scope, request)  # 1
             subscription = await stack.enter_async_context(  # 2
                 notifier.subscribe(
-                    opened.caller.party, exercise=parameters.exercise, holder=opened.caller.ref
+                    opened.caller.party,
+                    exercise=opened.parameters.exercise,
+                    holder=opened.caller.ref,
+                    after=memory.head if memory.is_current else None,
                 )
             )
-            missed = await _in_thread(lambda: _missed(opened))  # 3
+            missed = await _look_for_missed(opened)  # 3
         except Exception as error:  # noqa: BLE001  # the one table knows what each of them says
             problem, headers = _problem_of(error, request)
             count(problem.status)
@@ -101,8 +106,7 @@ async def stream(scope: Scope, receive: Receive, send: Send) -> None:
         with streams_open.track_inprogress():
             events = _events(opened, subscription, missed=missed)
             limit_headers = [
-                (name.lower().encode(), value.encode())
-                for name, value in rate_limits.headers_of(request).items()
+                (name.lower().encode(), value.encode()) for name, value in opened.limits.items()
             ]
             await _follow(
                 events, headers=[*_HEADERS, *limit_headers], receive=receive, send=send
@@ -156,8 +160,11 @@ async def _events(
         except NotifierClosedError:
             return
         except TimeoutError:
-            if clock() >= check_at:
-                if not await _in_thread(lambda: _is_still_open(opened)):
+            if memory.is_followed:
+                if not _is_usable(opened):
+                    return
+            elif clock() >= check_at:
+                if not await in_thread(lambda: _is_still_open(opened)):
                     return
                 check_at = clock() + PING_S * _CHECK_PINGS
             ping_at = clock() + PING_S
@@ -171,16 +178,18 @@ def _event(position: int) -> bytes:
     return f"event: wake\nid: {position}\ndata: {data}\n\n".encode()
 
 
-async def _in_thread(look: Callable[[], _Result]) -> _Result:
-    """Run a database query in a thread, then close its connection."""
+async def _open(scope: Scope, request: ASGIRequest) -> _StreamRequest:
+    """Authenticate and parse a stream request, from memory where it knows the key.
 
-    def looked() -> _Result:
-        try:
-            return look()
-        finally:
-            connection.close()
-
-    return await asyncio.to_thread(looked)
+    raises: errors that problems.describe knows.
+    """
+    is_read = request.method == _GET and await is_current()
+    if is_read and (admitted := admission.admit(scope, enums.Scope.FEED_READ)):
+        parameters = _read_parameters(request)
+        limits = admission.count(admitted, "reading")
+        if limits is not None:
+            return _StreamRequest(request, admitted.caller, parameters, limits)
+    return await in_thread(lambda: _authenticate(request))
 
 
 def _authenticate(request: ASGIRequest) -> _StreamRequest:
@@ -188,18 +197,49 @@ def _authenticate(request: ASGIRequest) -> _StreamRequest:
     if request.method != _GET:
         raise ProblemError(ProblemType.WRONG_METHOD, problems.below(405, allow=_GET).detail)
     request.get_host()
+    parameters = _read_parameters(request)
+    caller = authenticate_request(request, enums.Scope.FEED_READ)
+    return _StreamRequest(request, caller, parameters, rate_limits.headers_of(request))
+
+
+def _read_parameters(request: ASGIRequest) -> _StreamParameters:
+    """Return the parameters of a stream. raises: ProblemError."""
     query = {"exercise": request.GET["exercise"]} if "exercise" in request.GET else {}
     after = request.headers.get("Last-Event-ID")
     try:
-        parameters = _StreamParameters.model_validate(
+        return _StreamParameters.model_validate(
             {**query, **({"Last-Event-ID": after} if after else {})}
         )
     except ValidationError as error:
         raise problems.refuse(error.errors(include_url=False)) from error
-    return _StreamRequest(
-        request=request,
-        caller=authenticate_request(request, enums.Scope.FEED_READ),
-        parameters=parameters,
+
+
+async def _look_for_missed(opened: _StreamRequest) -> int | None:
+    """Return the head if the caller's feed has anything after their position, else None.
+
+    raises: errors that problems.describe knows, also if the key has been revoked meanwhile.
+    """
+    parameters = opened.parameters
+    if await is_current() and _is_usable(opened):
+        if parameters.last_event_id is None:
+            return None
+        with contextlib.suppress(NotInMemoryError):
+            return memory.missed(
+                opened.caller.party,
+                after=parameters.last_event_id,
+                exercise=parameters.exercise,
+            )
+    return await in_thread(lambda: _missed(opened))
+
+
+def _is_usable(opened: _StreamRequest) -> bool:
+    """Whether the memory still knows the key, with its scope, and its party is not suspended."""
+    authorization = opened.request.headers.get("Authorization", "")
+    caller = memory.caller(authorization.partition(" ")[2])
+    return (
+        caller is not None
+        and not caller.party.is_suspended
+        and enums.Scope.FEED_READ in caller.scopes
     )
 
 

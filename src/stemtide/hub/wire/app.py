@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ASGI application in front of Django's: what agents ask all the time, answered from memory.
+
+Only what would succeed is answered here. Everything else goes to Django unchanged, so that every
+refusal and every page of old changes is made there.
+"""
+
+import re
+import time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from urllib.parse import parse_qsl
+from uuid import uuid4
+
+from django.conf import settings
+from django.db import Error
+from pydantic import ValidationError
+
+from stemtide.hub.api import metrics
+from stemtide.hub.api.asgi import (
+    NO_STORE,
+    Application,
+    Message,
+    Receive,
+    Scope as AsgiScope,
+    Send,
+    limit_bodies,
+)
+from stemtide.hub.desk.headers import POLICY
+from stemtide.hub.rooms.parties.reads.parties import Viewer
+from stemtide.hub.wire import admission
+from stemtide.hub.wire.memory import FeedQuery, in_thread, is_current, memory
+from stemtide.hub.wire.presence import presence
+from stemtide.hub.wire.tail import NotInMemoryError, UnknownCrisesError
+from stemtide.protocol.enums import Scope
+from stemtide.protocol.sync.agents import AgentStatusIn
+from stemtide.protocol.sync.feed import MAX_PAGE
+
+FEED = "/api/v1/feed"
+AGENTS = "/api/v1/agents/"
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_AGENT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_QUERY = {
+    "after": re.compile(r"[0-9]{1,18}"),
+    "limit": re.compile(r"[0-9]{1,5}"),
+    "exercise": re.compile(r"true|false|1|0"),
+    "history": re.compile(r"([0-9a-f]{16})?"),
+    "parties_after": re.compile(r"[0-9]{1,18}"),
+}
+_MAX_STATUS_BYTES = 4096
+_NUL = b"\\u0000"
+_ACCEPTED = b"{}"
+
+_HEADERS = [
+    (b"content-type", b"application/json"),
+    (b"x-frame-options", b"DENY"),
+    (b"content-security-policy", POLICY.encode()),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    NO_STORE,
+]
+"""Headers that middlewares of Django add to each of these answers."""
+
+
+def wire(django: Application) -> Application:
+    """Wrap Django so that the wire answers what it can."""
+
+    async def take_status(scope: AsgiScope, receive: Receive, send: Send) -> None:
+        await _status(scope, receive, send, django)
+
+    bounded = limit_bodies(take_status)
+
+    async def answer(scope: AsgiScope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await django(scope, receive, send)
+            return
+        path, method = scope["path"], scope["method"]
+        if method == "GET" and path == FEED and await _feed(scope, send):
+            return
+        if method == "PUT" and path.startswith(AGENTS) and _AGENT.fullmatch(path[len(AGENTS) :]):
+            await bounded(scope, receive, send)
+        elif method in _SAFE:
+            await django(scope, receive, send)
+        else:
+            await django(scope, receive, _noting(send))
+
+    return answer
+
+
+async def page_of(party: Viewer, query: FeedQuery) -> bytes | None:
+    """Return a page of the feed as JSON; None if the memory does not have it."""
+    try:
+        try:
+            return memory.page(party, query)
+        except UnknownCrisesError:
+            await in_thread(lambda: memory.learn_crises(party))
+            return memory.page(party, query)
+    except (NotInMemoryError, UnknownCrisesError, Error):
+        return None
+
+
+async def _feed(scope: AsgiScope, send: Send) -> bool:
+    """Answer a request for a page of the feed; False if Django must."""
+    began = time.perf_counter()
+    query = _read_query(scope["query_string"])
+    if query is None or not await is_current():
+        return False
+    admitted = admission.admit(scope, Scope.FEED_READ)
+    if admitted is None or admitted.fields.get(b"content-length", "0") != "0":
+        return False
+    body = await page_of(admitted.caller.party, query)
+    limits = admission.count(admitted, "reading") if body is not None else None
+    if body is None or limits is None:
+        return False
+    await _send(body, scope, send, limits=limits, route=FEED[1:], began=began)
+    return True
+
+
+async def _status(scope: AsgiScope, receive: Receive, send: Send, django: Application) -> None:
+    """Take the status of an agent; Django takes it if the database must have it at once."""
+    began = time.perf_counter()
+    admitted = admission.admit(scope, Scope.FEEDBACK_WRITE) if await is_current() else None
+    length = admitted.fields.get(b"content-length", "") if admitted else ""
+    is_short = length.isdecimal() and int(length) <= _MAX_STATUS_BYTES
+    if (
+        admitted is None
+        or not is_short
+        or admitted.fields.get(b"content-type") != "application/json"
+    ):
+        await django(scope, receive, _noting(send))
+        return
+    messages = await _whole_body(receive)
+    status = _read_status(b"".join(message.get("body", b"") for message in messages))
+    name, now = scope["path"][len(AGENTS) :], datetime.now(UTC)
+    if status is not None and (limits := _take(admitted, name, status, now=now)) is not None:
+        route = f"{AGENTS[1:]}<name>"
+        await _send(_ACCEPTED, scope, send, limits=limits, route=route, began=began)
+        return
+
+    async def learning(message: Message) -> None:
+        if message.get("status") == 200 and status is not None:  # noqa: PLR2004
+            presence.learn(admitted.caller, name, status, now=now)
+        await send(message)
+
+    await django(scope, _replaying(messages, receive), _noting(learning))
+
+
+def _take(
+    admitted: admission.Admitted, name: str, status: AgentStatusIn, *, now: datetime
+) -> dict[str, str] | None:
+    """Take a status into memory; return the rate limit headers, or None if Django must take it."""
+    if not presence.knows(admitted.caller, name, status):
+        return None
+    limits = admission.count(admitted, "writing")
+    if limits is not None:
+        presence.take(admitted.caller, name, status, now=now)
+    return limits
+
+
+def _read_query(query: bytes) -> FeedQuery | None:
+    """Return the parameters of a page; None for those that Django must read."""
+    try:
+        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, strict_parsing=bool(query))
+    except ValueError:
+        return None
+    sent = dict(pairs)
+    if len(sent) != len(pairs) or not all(
+        name in _QUERY and _QUERY[name].fullmatch(value) for name, value in pairs
+    ):
+        return None
+    limit = int(sent.get("limit", 1000))
+    if not 1 <= limit <= MAX_PAGE:
+        return None
+    parties_after = sent.get("parties_after")
+    return FeedQuery(
+        after=int(sent.get("after", 0)),
+        limit=limit,
+        exercise=sent.get("exercise") in {"true", "1"},
+        history=sent.get("history", ""),
+        parties_after=None if parties_after is None else int(parties_after),
+    )
+
+
+def _read_status(body: bytes) -> AgentStatusIn | None:
+    """Return a status; None for what Django must read."""
+    if _NUL in body:
+        return None
+    try:
+        return AgentStatusIn.model_validate_json(body, strict=True)
+    except ValidationError:
+        return None
+
+
+async def _whole_body(receive: Receive) -> list[Message]:
+    """Return the messages of a body, the last of which may say that its sender left."""
+    messages = [await receive()]
+    while messages[-1]["type"] == "http.request" and messages[-1].get("more_body", False):
+        messages.append(await receive())
+    return messages
+
+
+def _replaying(messages: Iterable[Message], receive: Receive) -> Receive:
+    """Return a receive that gives messages again before it goes on."""
+    left = iter(messages)
+
+    async def again() -> Message:
+        for message in left:
+            return message
+        return await receive()
+
+    return again
+
+
+def _noting(send: Send) -> Send:
+    """Return a send that notes a possible write before its response begins."""
+
+    async def noted(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            memory.note_write()
+        await send(message)
+
+    return noted
+
+
+async def _send(
+    body: bytes,
+    scope: AsgiScope,
+    send: Send,
+    *,
+    limits: Mapping[str, str],
+    route: str,
+    began: float,
+) -> None:
+    """Send a JSON response with the headers that Django would send, and count it."""
+    own = [(name.lower().encode(), value.encode()) for name, value in limits.items()]
+    sent = [
+        *_HEADERS,
+        (b"content-length", str(len(body)).encode()),
+        (b"x-request-id", uuid4().hex.encode()),
+        *own,
+        *_transport_security(scope),
+    ]
+    metrics.count_request(
+        route=route, method=scope["method"], status=200, seconds=time.perf_counter() - began
+    )
+    metrics.from_memory.labels(route).inc()
+    await send({"type": "http.response.start", "status": 200, "headers": sent})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _transport_security(scope: AsgiScope) -> list[tuple[bytes, bytes]]:
+    """Return the header that Django adds to what came over TLS, as its settings say."""
+    proxy_header = settings.SECURE_PROXY_SSL_HEADER
+    if not settings.SECURE_HSTS_SECONDS or not proxy_header:
+        return []
+    name = proxy_header[0].removeprefix("HTTP_").replace("_", "-").lower().encode()
+    values = [value for key, value in scope["headers"] if key == name]
+    if not values or values[0].split(b",")[0].strip() != proxy_header[1].encode():
+        return []
+    return [(b"strict-transport-security", f"max-age={settings.SECURE_HSTS_SECONDS}".encode())]
