@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from stemtide.hub.rooms.approvals.models import Approval
-from stemtide.hub.rooms.parties.models import Person, SuspensionProposal
+from stemtide.hub.rooms.parties.models import Party, Person, SuspensionProposal
 from stemtide.hub.rooms.parties.writes import parties
 from stemtide.protocol.enums import Role
 from tests.hub.desk.conftest import PASSWORD
@@ -180,7 +180,13 @@ def test_all_disputes_of_a_party_are_set_aside_answered_and_restored(coordinator
     address = re.search(r"/disputes/[0-9a-f-]{36}", page).group()
     officer = world.desk("provider", Role.DUTY_OFFICER)
     assert address in officer.get(f"/signals/{uid}").content.decode()
-    assert "It is not." in officer.get(address).content.decode()
+    page = officer.get(address).content.decode()
+    assert "It is not." in page
+    assert "is suspended" not in page
+    Party.objects.filter(name=world.party["agency"].name).update(standing="suspended")
+    page = officer.get(address).content.decode()
+    assert "is suspended, so the disputes count at present" in page
+    Party.objects.filter(name=world.party["agency"].name).update(standing="member")
     page = officer.post(f"{address}/answer", {"answer-text": "It is ours."}, follow=True)
     assert "Answered." in page.content.decode()
     assert f"{address}/answer" not in page.content.decode()

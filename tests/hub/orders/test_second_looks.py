@@ -13,6 +13,7 @@ from stemtide.hub.rooms.orders.models import Order
 from stemtide.hub.rooms.orders.reads import orders as reads
 from stemtide.hub.rooms.orders.writes import endings, issue, orders as writes
 from stemtide.hub.rooms.parties.writes import competences
+from stemtide.hub.rooms.signals.models import Signal
 from stemtide.protocol.enums import Duty, Role
 from stemtide.protocol.enums.orders import AtOnce, OrderState
 from stemtide.protocol.messages.orders import DraftIn, OrderReasonIn
@@ -193,6 +194,23 @@ def test_what_nobody_confirms_ends_after_two_hours_and_all_sides_are_told(orders
     assert (entry.actor, entry.detail["unconfirmed"]) == ("clock", True)
     assert entry.detail["parties"] == ["small-forum", "fr-referral-unit", "be-crisis-centre"]
     assert Entry.objects.filter(kind="signal.withdrawn").exists()
+
+
+@pytest.mark.parametrize("is_confirmed", [True, False])
+def test_who_sent_an_order_alone_and_ends_it_releases_no_more_than_by_withdrawals(
+    orders, monkeypatch, is_confirmed
+):
+    """is_confirmed: a second person saw it, and the law ends its signals with it."""
+    place = "stemtide.hub.rooms.signals.writes.mass_ends.is_beyond"
+    monkeypatch.setattr(place, lambda *_act, **_by: True)
+    signal = orders.share()
+    uid = submit(orders, **URGENT, signals=(signal.id,))
+    if is_confirmed:
+        issue.confirm(uid, by=officer(orders), now=after(1))
+    endings.withdraw(uid, body=NO, by=officer(orders, ref=ASKER), now=after(2))
+    row = Signal.objects.get(uid=signal.id)
+    released, held = ("withdrawn", False), ("live", True)
+    assert (row.state, row.is_disputed) == (released if is_confirmed else held)
 
 
 def test_what_was_executed_is_to_be_reinstated(orders):

@@ -7,6 +7,7 @@ from stemtide.hub.rooms.signals.models import OpinionRow, Signal
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.interop.stix.objects import EXTENSION, MARKING_OF, indicator_id
 from stemtide.protocol.messages.signals import WithdrawIn
+from stemtide.protocol.trust.second_look import second_look
 from tests.hub.stix.conftest import indicator, said_of
 from tests.hub.stix.test_posting import A, B, C, md5, pdq, refusals, several, values
 from tests.world import NOON
@@ -207,3 +208,18 @@ def test_a_newer_version_that_asks_for_less_is_a_withdrawal(shelf, first, weaker
 def test_a_newer_version_that_asks_for_more_replaces_the_signal_at_once(shelf, first):
     assert shelf.post(newer(first, confidence=99))["failure_count"] == 0
     assert [row.state for row in Signal.objects.order_by("pk")] == ["withdrawn", "live"]
+
+
+def test_a_second_description_that_waits_by_then_is_taken_as_one_that_waits(
+    shelf, first, monkeypatch
+):
+    """Its value was shared, and is not any more once it is its turn."""
+    table = second_look()
+    none = table.shares_a_day.model_copy(update={"authority": 1})
+    table = table.model_copy(update={"shares_a_day": none})
+    place = "stemtide.hub.rooms.signals.reads.sharing.second_looks.second_look"
+    monkeypatch.setattr(place, lambda: table)
+    status = shelf.post(revoked(first), indicator(A))
+    assert status["failure_count"] == 0
+    assert "waits for a second look, and becomes" in status["successes"][-1]["message"]
+    assert values() == [(A, "withdrawn")]

@@ -15,6 +15,7 @@ from stemtide.hub.desk.actions import Action, Offer, action_table, available, pe
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
 from stemtide.hub.desk.forms import MessageForm
 from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.parties.reads import suspensions
 from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
 from stemtide.hub.rooms.signals.reads import dismissals as reads
 from stemtide.hub.rooms.signals.rules import disputes as rules
@@ -105,6 +106,7 @@ def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) 
         "now": datetime.now(UTC),
         "decision": decision,
         "titles": party_titles(),
+        "is_resting": decision.restored_at is None and decision.by in suspensions.suspended_names(),
         "offers": available(ACTIONS.values(), facts, refused=refused),
     }
     return render(request, "desk/parties/dismissal.html", context, status=422 if refused else 200)

@@ -21,7 +21,7 @@ from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.signals.rules.signals import uuid_at
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.approvals import RefuseIn
-from stemtide.protocol.enums import Duty, SignalState, WithdrawReason
+from stemtide.protocol.enums import ApprovalState, Duty, SignalState, WithdrawReason
 from stemtide.protocol.enums.orders import OrderState, ScrutinyBasis, ScrutinyState
 from stemtide.protocol.law import deadlines
 from stemtide.protocol.messages.orders import OrderOut, OrderReasonIn, ScrutinyIn, SecrecyIn
@@ -222,7 +222,17 @@ def _end(row: Order, *, after: OrderState, reason: str, by: Actor | None, now: d
     _close_scrutinies(row, by=by, now=now)
     if row.approval is not None:
         approvals.drop(row.approval, by=by, now=now)
-    _withdraw_signals(row, now=now)
+    _withdraw_signals(row, is_counted=_is_unseen(row), now=now)
+
+
+def _is_unseen(row: Order) -> bool:
+    """Whether one person or key alone issued an order and ends it, so that nobody else saw it.
+
+    Its signals are then counted among the party's withdrawals: otherwise a stolen key would name
+    them in orders of its own. An annulment is the act of another authority.
+    """
+    is_seen = row.approval is None or row.approval.state == ApprovalState.APPROVED
+    return not is_seen and row.state not in (OrderState.ANNULLED, OrderState.UNDONE)
 
 
 def _close_scrutinies(row: Order, *, by: Actor | None, now: datetime) -> None:
@@ -234,10 +244,11 @@ def _close_scrutinies(row: Order, *, by: Actor | None, now: datetime) -> None:
         _record("scrutiny.closed", row, by=by, now=now)
 
 
-def _withdraw_signals(row: Order, *, now: datetime) -> None:
+def _withdraw_signals(row: Order, *, is_counted: bool, now: datetime) -> None:
     """Take back the signals that were shared for an order, where no other order needs them.
 
     The issuer shared them, so they are withdrawn in its name; the ledger says through which order.
+    is_counted: beyond those of a day, the withdrawals wait for a second look.
     """
     for signal in row.signals.filter(state=SignalState.LIVE).order_by("pk"):
         if signal.orders.exclude(pk=row.pk).filter(state__in=IN_EFFECT).exists():
@@ -248,7 +259,7 @@ def _withdraw_signals(row: Order, *, now: datetime) -> None:
             by=row.issued_by,
             now=now,
             actor_ref=row.ref,
-            is_counted=False,
+            is_counted=is_counted,
         )
 
 

@@ -304,7 +304,10 @@ class Posting:
             self._accept(posted, shared.message(requested))
             return
         if not shared.created and not shared.existing:
-            raise PostedError(listed(shared.notes))
+            if not shared.waiting:
+                raise PostedError(listed(shared.notes))
+            self._accept(posted, listed(shared.notes))
+            return
         self._store.reserve()
         self._accept(posted, self._indicators.describe(posted, requested, shared))
 
