@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from stemtide.hub.platform.exemptions import needs_no_entry
+from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
 from stemtide.hub.platform.jobs import claim
 from stemtide.hub.rooms.alerts.channels.channel import OutgoingAlert, PostOutcome, Result
 from stemtide.hub.rooms.alerts.models import Delivery, SigningKey
@@ -62,6 +62,7 @@ def claim_due(now: datetime, *, limit: int, home: Home) -> list[OutgoingAlert]:
     return outgoing_alerts
 
 
+@needs_no_lock("one conditional update decides, and only its winner appends")
 @transaction.atomic
 def note(outgoing: OutgoingAlert, *, result: Result, jitter: float, now: datetime) -> bool:
     """Record the result of an attempt; return False if another scheduler has taken it over.

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import transaction
 
 from stemtide.hub.platform.errors import ConflictError
-from stemtide.hub.platform.exemptions import needs_no_entry
+from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
 from stemtide.hub.rooms.approvals import reads as approvals_reads, writes as approvals
 from stemtide.hub.rooms.approvals.models import Approval
 from stemtide.hub.rooms.approvals.writes import Asking
@@ -94,6 +94,7 @@ def refuse(uid: UUID, *, body: OrderReasonIn, by: Actor, now: datetime) -> None:
     approvals.refuse(look.uid, body=RefuseIn(note=body.text[:500]), by=by, now=now)
 
 
+@needs_no_lock("approvals calls it, with the lock")
 @transaction.atomic
 def issue_approved(look: Approval, now: datetime) -> list[RowError]:
     """Issue an order that a second person has confirmed, by the rules of now.
@@ -113,6 +114,7 @@ def issue_approved(look: Approval, now: datetime) -> list[RowError]:
     return []
 
 
+@needs_no_lock("approvals calls it, with the lock")
 @transaction.atomic
 def keep_approved(look: Approval, now: datetime) -> list[RowError]:
     """Record that a second person confirmed an order that was issued at once."""

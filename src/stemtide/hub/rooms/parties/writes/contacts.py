@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db import transaction
 
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
+from stemtide.hub.platform.exemptions import needs_no_lock
 from stemtide.hub.platform.permissions import check_person_may_manage
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import ContactPoint, LadderStep, Party
@@ -16,6 +17,7 @@ from stemtide.hub.rooms.parties.rules import contacts
 _TITLE_LENGTH = 80
 
 
+@needs_no_lock("it inserts a row; what it changes later takes the lock")
 @transaction.atomic
 def add_contact_point(
     party: Party,
@@ -44,6 +46,7 @@ def add_contact_point(
     return _add(party, actor=actor, now=now, facts=fields)
 
 
+@needs_no_lock("it inserts a row; what it changes later takes the lock")
 @transaction.atomic
 def add_own_contact_point(*, by: Actor, now: datetime, **facts: object) -> ContactPoint:
     """Add a contact point of one's own party. facts: as in add_contact_point.

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from stemtide.hub.platform.errors import NotFoundError
-from stemtide.hub.platform.exemptions import needs_no_entry
+from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
 from stemtide.hub.platform.permissions import check_person_may_manage
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import CodeTry, Person
@@ -76,6 +76,7 @@ def unlock_person(number: int, *, by: Actor, now: datetime) -> Person:
     return person
 
 
+@needs_no_lock("it changes one row in one statement, and appends nothing")
 @needs_no_entry("it counts a code before it is checked")
 @transaction.atomic
 def begin_code(person: Person, *, now: datetime) -> int | None:
@@ -91,6 +92,7 @@ def begin_code(person: Person, *, now: datetime) -> int | None:
     return CodeTry.objects.create(person=person, tried_at=now).pk
 
 
+@needs_no_lock("it deletes one row, and appends nothing")
 @needs_no_entry("it deletes the count of a right code")
 @transaction.atomic
 def forget_code(number: int) -> None:

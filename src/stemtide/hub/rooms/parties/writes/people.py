@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
-from stemtide.hub.platform.exemptions import needs_no_entry
+from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
 from stemtide.hub.platform.permissions import check_person_may_manage
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import CodeTry, Party, Person, PersonSession
@@ -24,6 +24,7 @@ from stemtide.hub.rooms.parties.writes.independence import add_controllers
 from stemtide.protocol.enums import Role
 
 
+@needs_no_lock("it changes one row of the person who asks")
 @needs_no_entry("it changes how one person reads, and nothing for others")
 @transaction.atomic
 def set_preferences(
@@ -159,12 +160,14 @@ def change_own_name(person: Person, *, name: str) -> Person:
     return row
 
 
+@needs_no_lock("it records what its person just did")
 @transaction.atomic
 def record_password(person: Person, *, now: datetime) -> None:
     """Record that a person changed their own password."""
     ledger.append("password.changed", actor=person.ref, subject=person.ref, now=now)
 
 
+@needs_no_lock("it records what its person just did")
 @transaction.atomic
 def record_factor(person: Person, *, factor: str, now: datetime) -> None:
     """Record that a person changed their own second factor: "code", "passkey" or "codes"."""
@@ -189,6 +192,7 @@ def use_code(number: int, *, step: int) -> bool:
     return True
 
 
+@needs_no_lock("it records what its person just did")
 @transaction.atomic
 def link_account(person: Person, *, provider: str, now: datetime) -> None:
     """Record that a person is linked to an account at their organisation's identity provider."""
@@ -196,6 +200,7 @@ def link_account(person: Person, *, provider: str, now: datetime) -> None:
     ledger.append("account.joined", actor=person.ref, subject=person.ref, now=now, detail=detail)
 
 
+@needs_no_lock("it deletes rows, and appends nothing")
 @needs_no_entry("it deletes what an identity provider sent")
 @transaction.atomic
 def forget_claims(number: int) -> None:

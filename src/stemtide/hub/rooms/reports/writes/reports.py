@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
+from stemtide.hub.platform.exemptions import needs_no_lock
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.reads import ledger as ledger_reads
 from stemtide.hub.rooms.ledger.writes import ledger
@@ -38,6 +39,7 @@ from stemtide.protocol.messages.reports import (
 )
 
 
+@needs_no_lock("it records a read")
 @transaction.atomic
 def export_timeline(uid: UUID, *, as_: str, by: Actor, now: datetime) -> TimelineExport:
     """Take the whole timeline of a crisis out of the hub, and leave an entry in it that says so.

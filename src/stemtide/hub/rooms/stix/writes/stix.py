@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from django.db import transaction
 
 from stemtide.hub.platform.errors import NotFoundError
-from stemtide.hub.platform.exemptions import needs_no_entry
+from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.ledger.writes.transactions import part
 from stemtide.hub.rooms.parties.reads.parties import Caller
@@ -125,6 +125,7 @@ def take_away(
     )
 
 
+@needs_no_lock("it deletes rows, and appends nothing")
 @needs_no_entry("it deletes receipts of old posts")
 @transaction.atomic
 def forget_receipts(now: datetime) -> int:
