@@ -20,6 +20,8 @@ from stemtide.protocol.messages.signals import WithdrawIn
 NOTE_LENGTH = 500
 NO_NAMES = _("Write nothing about a person: the note travels to every party that sees the signal.")
 
+NO_NAMES_IN_TITLE = _("A few words that say what it shows. Write nothing about a person.")
+
 
 class MarkedForm(forms.Form):
     """A form whose invalid fields are marked for assistive technology as well."""

@@ -237,6 +237,7 @@ ENTRY_PHRASES = {
     "drill.ended": gettext_lazy("ended a contact drill"),
     "drill.demanded": gettext_lazy("reminded agencies of a contact drill"),
     "signal.joined": gettext_lazy("brought a signal into the crisis"),
+    "signal.named": gettext_lazy("gave a signal a title"),
     "signal.extended": gettext_lazy("had a signal expire later"),
     "signal.repeated": gettext_lazy("described a signal anew"),
     "objects.posted": gettext_lazy("posted objects to a collection"),

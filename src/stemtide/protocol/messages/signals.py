@@ -208,6 +208,14 @@ class WithdrawIn(BaseModel):
     note: str = Field(default="", max_length=500)
 
 
+class TitleIn(BaseModel):
+    """Give a signal a title, or take it away with an empty one. No personal data."""
+
+    model_config = _STRICT
+
+    title: str = Field(max_length=80)
+
+
 class OpinionIn(BaseModel):
     """A party's opinion of a signal. The note must not contain personal data.
 

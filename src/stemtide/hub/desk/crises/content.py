@@ -47,11 +47,21 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class ClusterRow:
-    """A cluster on the content board. preview: a signal of the cluster that has a preview."""
+    """A cluster on the content board. preview: a signal of the cluster that has a preview.
+
+    seen_first_at, seen_last_at: when its content was met; None if it was not.
+    """
 
     cluster: Cluster
     outcomes: Outcomes
     preview: UUID | None
+    seen_first_at: datetime | None = None
+    seen_last_at: datetime | None = None
+
+    @property
+    def spark(self) -> str:
+        """Return the number of variants over time as an SVG path; "" for few variants."""
+        return curves.spark(sorted(variant.shared_at for variant in self.cluster.variants))
 
 
 def frame(life: CrisisLife, *, viewer: parties.Viewer) -> dict[str, object]:
@@ -94,12 +104,19 @@ def acts(life: CrisisLife, *, viewer: parties.Viewer) -> dict[str, object]:
 def clusters(crisis: UUID, *, viewer: parties.Viewer) -> list[ClusterRow]:
     """Return all clusters of a crisis, the one with the latest variant first."""
     with_preview = reads.with_stored_preview(crisis, viewer=viewer)
-    return [
-        ClusterRow(
-            cluster=cluster, outcomes=outcomes, preview=_latest_with_preview(cluster, with_preview)
+    counted = _counted(crisis, viewer=viewer)
+    rows = []
+    for cluster, outcomes in counted.clusters:
+        spans = [counted.times[uid] for uid in cluster.members if uid in counted.times]
+        row = ClusterRow(
+            cluster=cluster,
+            outcomes=outcomes,
+            preview=_latest_with_preview(cluster, with_preview),
+            seen_first_at=min((first for first, _ in spans), default=None),
+            seen_last_at=max((last for _, last in spans), default=None),
         )
-        for cluster, outcomes in _counted(crisis, viewer=viewer).clusters
-    ]
+        rows.append(row)
+    return rows
 
 
 def marks_of(rows: Iterable[ClusterRow]) -> list[Tlp]:
@@ -115,6 +132,7 @@ class _Counted:
     clusters: list[tuple[Cluster, Outcomes]]
     table: CountTable
     points: list[CurvePoint]
+    times: dict[UUID, tuple[datetime, datetime]]
 
 
 def _counted(crisis: UUID, *, viewer: parties.Viewer) -> _Counted:
@@ -136,6 +154,7 @@ def _counted_at(crisis: UUID, viewer: parties.Viewer, *, at: tuple[UUID, int, in
         ],
         table=sightings.table(crisis, viewer=viewer),
         points=sightings.curve(crisis, viewer=viewer),
+        times=clusters_reads.seen_times(crisis, viewer=viewer),
     )
 
 

@@ -8,9 +8,12 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext as _now, gettext_lazy as _
 
-from stemtide.hub.desk.forms import MarkedForm
+from stemtide.hub.desk.error_messages import field_error_text
+from stemtide.hub.desk.forms import NO_NAMES_IN_TITLE, MarkedForm
 from stemtide.hub.desk.labels import LABELS, label_title
+from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.rooms.signals.reads.sharing.shares import EarlierMarks
+from stemtide.hub.rooms.signals.rules.signals import check_title
 from stemtide.protocol.enums import Reach, Severity
 from stemtide.protocol.handling import TLP_ALLOWS, Pap, Tlp
 from stemtide.protocol.labels import labels
@@ -58,6 +61,9 @@ class ContentForm(MarkedForm):
 class MarksForm(MarkedForm):
     """Labels, severity, handling, audience, expiry and crisis of the signals."""
 
+    title = forms.CharField(
+        label=_("Title (optional)"), required=False, max_length=80, help_text=NO_NAMES_IN_TITLE
+    )
     labels = forms.MultipleChoiceField(
         label=_("What the content does"), widget=forms.CheckboxSelectMultiple
     )
@@ -110,6 +116,15 @@ class MarksForm(MarkedForm):
         }
         for name, choices in choices_of.items():
             self.fields[name].choices = choices  # type: ignore[attr-defined]  # a choice field
+
+    def clean_title(self) -> str:
+        """Refuse personal data."""
+        title: str = self.cleaned_data["title"]
+        try:
+            check_title(title)
+        except InvalidError as error:
+            raise forms.ValidationError(field_error_text(error)) from error
+        return title
 
     def clean(self) -> dict[str, Any]:
         """Require an audience where the mark needs one."""

@@ -7,7 +7,7 @@
 3 The person shares; the next page says whom it reaches, and offers to take it back.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -35,14 +35,14 @@ from stemtide.hub.platform.errors import InvalidError, RefusalError
 from stemtide.hub.platform.uploads import MAX_UPLOAD_BYTES
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.parties.reads import parties
-from stemtide.hub.rooms.parties.reads.parties import Viewer, party_titles
+from stemtide.hub.rooms.parties.reads.parties import Actor, Viewer, party_titles
 from stemtide.hub.rooms.signals.reads.sharing import second_looks, shares
 from stemtide.hub.rooms.signals.rules import signals as rules
 from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError
-from stemtide.hub.rooms.signals.writes import signals as writes
-from stemtide.protocol.enums import Role, WithdrawReason
+from stemtide.hub.rooms.signals.writes import entries, signals as writes
+from stemtide.protocol.enums import Role, SignalState, WithdrawReason
 from stemtide.protocol.messages.crises import CrisisOut
-from stemtide.protocol.messages.signals import WithdrawIn
+from stemtide.protocol.messages.signals import SharedSignal, SignalIn, TitleIn, WithdrawIn
 
 
 @dataclass(slots=True)
@@ -241,10 +241,14 @@ def _share(step: _Step, request: SignedInRequest, *, now: datetime) -> str:
         bodies = ready.signals
         if not _may_go_on(step, ready, knows_waits=request.POST.get("waits") == "known"):
             return ""
+        placed: Sequence[SharedSignal | None]
         if len(bodies) == 1:
-            writes.share(bodies[0], by=party, now=now, actor_ref=request.user.ref)
+            placed = [writes.share(bodies[0], by=party, now=now, actor_ref=request.user.ref)]
         else:
-            writes.share_many(bodies, by=party, now=now, actor_ref=request.user.ref)
+            out = writes.share_many(bodies, by=party, now=now, actor_ref=request.user.ref)
+            placed = out.signals
+        if title := step.marks.cleaned_data["title"]:
+            _give_titles(title, bodies, placed, by=actor_of(request), now=now)
     except ValidationError as error:
         step.marks.add_error(None, str(error.errors()[0]["msg"]))
         return ""
@@ -256,6 +260,31 @@ def _share(step: _Step, request: SignedInRequest, *, now: datetime) -> str:
         return ""
     shared = dict.fromkeys(body.content.hex for body in bodies if body.content)
     return _done_url(shared, str(facts["crisis"] or ""))
+
+
+def _give_titles(
+    title: str,
+    bodies: Sequence[SignalIn],
+    placed: Sequence[SharedSignal | None],
+    *,
+    by: Actor,
+    now: datetime,
+) -> None:
+    """Give the title to the first live signal of each piece of content; number further ones."""
+    named: set[UUID | None] = set()
+    for body, signal in zip(bodies, placed, strict=True):
+        if signal is None or signal.state is not SignalState.LIVE or body.content in named:
+            continue
+        named.add(body.content)
+        text = f"{title[:74]} ({len(named)})" if len(named) > 1 else title
+        entries.name(
+            signal.id,
+            body=TitleIn(title=text),
+            by=by.party,
+            now=now,
+            through=by.ref,
+            role=by.role,
+        )
 
 
 def _may_go_on(step: _Step, ready: Shareable, *, knows_waits: bool) -> bool:

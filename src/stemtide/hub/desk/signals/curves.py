@@ -14,6 +14,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 6, 40, 22
 _ROWS, _LETTER = (10, 22, 34), 6.5
 _TICKS = 4
 _MOMENTS = 2
+_SPARK_FROM = 3
 _HOURS = 12
 """Most rows of the table beside the drawing, which shows the same curve."""
 
@@ -115,6 +116,21 @@ def draw(
         since=since,
         until=until,
     )
+
+
+def spark(moments: Sequence[datetime]) -> str:
+    """Return the number of moments over time as a small SVG path of 60 by 16.
+
+    moments: earliest first. Fewer than three give "": their times say as much.
+    """
+    if len(moments) < _SPARK_FROM:
+        return ""
+    span = max((moments[-1] - moments[0]).total_seconds(), 1.0)
+    path = "M0 15"
+    for number, at in enumerate(moments, start=1):
+        x = round(59 * (at - moments[0]).total_seconds() / span, 1)
+        path += f"H{x}V{round(15 - 14 * number / len(moments), 1)}"
+    return f"{path}H60"
 
 
 def _steps(points: Sequence[tuple[float, float]], *, start: tuple[float, float]) -> str:

@@ -19,12 +19,12 @@ from stemtide.hub.desk.actions import (
     itself_if,
     why_not_yet,
 )
-from stemtide.hub.desk.forms import NO_NAMES, NOTE_LENGTH, MessageForm
+from stemtide.hub.desk.forms import NO_NAMES, NO_NAMES_IN_TITLE, NOTE_LENGTH, MessageForm
 from stemtide.hub.platform.permissions import allows, check_person_may_write
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.signals.rules import disputes as dispute_rules, signals as rules
 from stemtide.hub.rooms.signals.rules.disputes import DisputeFacts
-from stemtide.hub.rooms.signals.writes import disputes, signals as writes
+from stemtide.hub.rooms.signals.writes import disputes, entries, signals as writes
 from stemtide.protocol.enums import Opinion, PartyKind, SignalState
 from stemtide.protocol.messages.signals import (
     DisputeAnswerIn,
@@ -32,6 +32,7 @@ from stemtide.protocol.messages.signals import (
     OpinionOut,
     SetAsideIn,
     SignalOut,
+    TitleIn,
 )
 from stemtide.protocol.trust.standing import Basis
 
@@ -80,6 +81,15 @@ class SeenForm(MessageForm):
     def message_fields(self) -> dict[str, object]:
         """Return the fields of the message."""
         return {"opinion": Opinion.SEEN}
+
+
+class TitleForm(MessageForm):
+    """Give a signal a title."""
+
+    message_type = TitleIn
+    title = forms.CharField(
+        label=gettext_lazy("Title"), required=False, max_length=80, help_text=NO_NAMES_IN_TITLE
+    )
 
 
 class SetAsideForm(TextForm):
@@ -237,6 +247,18 @@ def _has_ended(page: PageFacts) -> str:
     return why_not_yet(rules.check_opinion, page.facts, kind=page.by.kind) if may else ""
 
 
+def _may_name(page: PageFacts) -> bool:
+    """Whether the reader may give the signal a title."""
+    return allows(check_person_may_write, page.by.role) and allows(
+        rules.check_republish, page.facts, name=page.by.name
+    )
+
+
+def _name(uid: UUID, *, body: TitleIn, by: Actor, now: datetime) -> SignalOut:
+    """Give a signal a title."""
+    return entries.name(uid, body=body, by=by.party, now=now, through=by.ref, role=by.role)
+
+
 def _may_say(page: PageFacts, opinion: Opinion) -> bool:
     """Whether the reader's party may give an opinion that it has not given."""
     own = page.own_opinion
@@ -329,6 +351,20 @@ ACTIONS = action_table(
         title=gettext_lazy("Neither confirm nor dispute it"),
         button=gettext_lazy("Say only that we have seen it"),
         help=gettext_lazy("This takes an earlier confirmation or dispute back."),
+        block="own",
+    ),
+    Action(
+        "name",
+        TitleForm,
+        _name,
+        gettext_lazy("The title is saved."),
+        itself_if(_may_name),
+        title=gettext_lazy("Give it a title"),
+        button=gettext_lazy("Save the title"),
+        help=gettext_lazy(
+            "Everybody who sees the signal at this hub reads it. Agents do not get it. Leave it"
+            " empty to take it away."
+        ),
         block="own",
     ),
     Action(

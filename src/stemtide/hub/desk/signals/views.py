@@ -16,7 +16,7 @@ from stemtide.hub.desk import ledger_sentences, long_fingerprints
 from stemtide.hub.desk.actions import Offer, perform, sent_offer, why_not_yet
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, signed_in
 from stemtide.hub.desk.forms import WithdrawForm
-from stemtide.hub.desk.signals import opinions, runaways, sightings
+from stemtide.hub.desk.signals import names, opinions, runaways, sightings
 from stemtide.hub.desk.signals.content_acts import ActedContent, ContentAct, content_acts
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.permissions import (
@@ -135,6 +135,12 @@ def _page(
     context = {
         "now": datetime.now(UTC),
         "viewer": viewer,
+        "content_name": names.content_name(
+            title=reads.title_of(uid, viewer=viewer),
+            kinds=[signal_out.kind],
+            url=signal_out.url or "",
+            since=signal_out.shared_at,
+        ),
         "signal": signal_out,
         "print": summary,
         "titles": party_titles(),
@@ -163,7 +169,7 @@ def _own_acts(signal_out: SignalOut, context: Mapping[str, Any], *, by: Actor) -
             offer.action.name, offer.action.title, f"#verb-{offer.id}-form", reason=offer.reason
         )
         for offer in context["opinion_offers"]
-        if offer.action.name != "seen"
+        if offer.action.name not in {"seen", "name"}
     ]
     facts = _facts(signal_out)
     ended = why_not_yet(rules.check_withdraw, facts, kind=by.kind, name=by.name)

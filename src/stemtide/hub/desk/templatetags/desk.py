@@ -18,10 +18,11 @@ from stemtide.hub.desk import labels, navigation, times
 from stemtide.hub.desk.actions import Offer
 from stemtide.hub.desk.inbox import views
 from stemtide.hub.desk.labels import approvals
-from stemtide.hub.desk.signals import glyphs
+from stemtide.hub.desk.signals import glyphs, names
 from stemtide.hub.rooms.alerts.reads import alerts
 from stemtide.hub.rooms.exchanges.reads import exchanges
-from stemtide.hub.rooms.signals.views import BoardSignal, Outcomes
+from stemtide.hub.rooms.signals.reads.signals import SelectedSignal
+from stemtide.hub.rooms.signals.views import BoardRow, BoardSignal, Cluster, Outcomes
 from stemtide.protocol.enums import Outcome, PartyKind, Role, SignalState
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.law.frameworks import Framework
@@ -50,6 +51,30 @@ def tone(value: str, of: str) -> str:
 def figure(word: str, of: str) -> str:
     """Return the label of a value among the figures of a report."""
     return labels.figure(word, of)
+
+
+@register.filter
+def cluster_name(cluster: Cluster) -> str:
+    """Return the name of a cluster."""
+    url = next((variant.url for variant in cluster.variants if variant.url), "")
+    kinds = list(cluster.kinds)
+    return names.content_name(title=cluster.title, kinds=kinds, url=url, since=cluster.first_at)
+
+
+@register.filter
+def row_name(row: BoardRow) -> str:
+    """Return the name of a row of the board."""
+    url = next((signal.url for signal in row.signals if signal.url), "")
+    kinds = [signal.kind for signal in row.signals]
+    return names.content_name(title=row.title, kinds=kinds, url=url, since=row.shared_at)
+
+
+@register.filter
+def signal_name(signal: SelectedSignal) -> str:
+    """Return the name of a signal in a list."""
+    return names.content_name(
+        title=signal.title, kinds=[signal.kind], url=signal.url, since=signal.shared_at
+    )
 
 
 @register.filter

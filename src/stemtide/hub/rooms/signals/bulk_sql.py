@@ -116,6 +116,7 @@ def _share_columns(*, by: Party, now: datetime) -> dict[str, object]:
         "withdrawn_at": None,
         "withdraw_reason": "",
         "withdraw_note": "",
+        "title": None,  # left to the column's default: a signal is named after it is stored
     }
     return {name: _prepared(name, value) for name, value in columns.items()}
 

@@ -88,6 +88,8 @@ class Signal(models.Model):
     withdraw_reason = models.CharField(max_length=20, blank=True)
     withdraw_note = models.CharField(max_length=500, blank=True)
     via = models.CharField(max_length=300, blank=True, default="", db_default="")
+    # For people at this hub: it is not in the feed. Decision 0124.
+    title = models.CharField(max_length=80, blank=True, default="", db_default="")
 
     class Meta:
         ordering = ["position"]

@@ -147,6 +147,7 @@ class BoardRow:
     expires_at: datetime | None
     withdrawn_at: datetime | None
     crisis: UUID | None
+    title: str = ""
     signals: list[BoardSignal] = field(default_factory=list)
     outcomes: Outcomes = field(default_factory=Outcomes)
 
@@ -175,6 +176,7 @@ class Cluster:
     severity: the highest of the live ones; labels: of them; tlp, pap: the strictest of all.
     audience: the parties that any of them names as its only recipients.
     drawing:  a PDQ value to draw; "" if there is no picture.
+    title:    the first that a sharer wrote; "" if none did.
     """
 
     key: UUID
@@ -192,6 +194,7 @@ class Cluster:
     first_at: datetime
     last_at: datetime
     drawing: str
+    title: str
 
     @property
     def is_live(self) -> bool:
@@ -245,6 +248,7 @@ def board_row(group: list[Signal], *, counts: Mapping[int, Outcomes]) -> BoardRo
         expires_at=latest.expires_at,
         withdrawn_at=None if live else latest.withdrawn_at,
         crisis=latest.crisis.uid if latest.crisis else None,
+        title=next((row.title for row in group if row.title), ""),
         signals=[_board_signal(row) for row in group],
         outcomes=Outcomes(
             **{

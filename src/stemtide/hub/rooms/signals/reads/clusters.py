@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
-from django.db.models import Max, Sum
+from django.db.models import Max, Min, Sum
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.platform.exemptions import needs_no_viewer
@@ -31,6 +31,7 @@ from stemtide.protocol.handling import Pap, Tlp
 _COLUMNS = (
     *("pk", "uid", "kind", "value", "url", "state", "severity", "labels", "provenance"),
     *("tlp", "pap", "audience", "is_disputed", "shared_by__name", "shared_at", "content_id"),
+    "title",
 )
 
 
@@ -53,6 +54,7 @@ class _Row(NamedTuple):
     shared_by: str
     shared_at: datetime
     content: int | None
+    title: str
 
 
 def clusters(crisis: UUID, *, viewer: Party) -> tuple[Cluster, ...]:
@@ -82,6 +84,13 @@ def outcomes(crisis: UUID, *, viewer: Party) -> dict[UUID, Outcomes]:
     for uid, outcome, count in counted:
         sums.setdefault(uid, {})[outcome] = count
     return {uid: Outcomes(**signal_counts) for uid, signal_counts in sums.items()}
+
+
+def seen_times(crisis: UUID, *, viewer: Party) -> dict[UUID, tuple[datetime, datetime]]:
+    """Return when content of each signal of a crisis was first and last met, at any provider."""
+    rows = Sighting.objects.filter(visible(viewer, "signal__"), signal__crisis__uid=crisis)
+    spans = rows.order_by().values_list("signal__uid").annotate(Min("first_at"), Max("last_at"))
+    return {uid: (first, last) for uid, first, last in spans}
 
 
 @needs_no_viewer("both were read for this viewer")
@@ -176,6 +185,7 @@ def _cluster(rows: list[_Row]) -> Cluster:
         first_at=min(row.shared_at for row in rows),
         last_at=latest.shared_at,
         drawing=pictures[0].value if pictures else "",
+        title=next((row.title for row in shown if row.title), ""),
     )
 
 

@@ -117,11 +117,19 @@ class SelectedSignal(NamedTuple):
     expires_at: datetime | None
     facts: SignalFacts
     own_opinion: str
+    title: str
+    shared_at: datetime
 
     @property
     def state(self) -> SignalState:
         """Return its state."""
         return self.facts.state
+
+
+def title_of(uid: UUID, *, viewer: Party) -> str:
+    """Return the title of a signal that the viewer may see; "" if it has none."""
+    titles = Signal.objects.filter(visible(viewer), uid=uid).values_list("title", flat=True)
+    return titles.first() or ""
 
 
 def several(uids: Iterable[UUID], *, viewer: Party) -> list[SelectedSignal]:
@@ -166,6 +174,8 @@ def _selected(rows: "QuerySet[Signal]", *, viewer: Party) -> list[SelectedSignal
             expires_at=row.expires_at,
             facts=facts(row),
             own_opinion=own.get(row.pk, ""),
+            title=row.title,
+            shared_at=row.shared_at,
         )
         for row in chosen
     ]

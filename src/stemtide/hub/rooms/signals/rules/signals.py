@@ -26,6 +26,7 @@ from stemtide.hub.rooms.approvals.rules import AT_ONCE, waiting_words
 from stemtide.hub.rooms.parties.rules.parties import check_expiry
 from stemtide.protocol.enums import PartyKind, Severity, SignalState
 from stemtide.protocol.messages.signals import MAX_URL_CHARS, RowError, SignalIn, is_long
+from stemtide.protocol.privacy.personal import describe_spans, find_personal
 from stemtide.protocol.trust.second_look import WaitReason, second_look
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "check_share",
     "check_signal",
     "check_spending",
+    "check_title",
     "check_withdraw",
     "facts_of",
     "group_by_act",
@@ -355,6 +357,14 @@ def check_extend(
             "this signal expires at {before:%Y-%m-%d %H:%M} UTC, which is not earlier: choose a"
             " longer time",
             before=before,
+        )
+
+
+def check_title(title: str) -> None:
+    """Refuse a title that holds personal data. raises: InvalidError."""
+    if places := find_personal(title):
+        raise InvalidError(
+            "title", "holds personal data: {places}; leave it out", places=describe_spans(places)
         )
 
 

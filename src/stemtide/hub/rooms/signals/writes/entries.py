@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Republish a signal: its surroundings changed, it joins a crisis, or it expires later."""
+"""Republish a signal: its surroundings changed, it joins a crisis, is named or expires later."""
 
 from datetime import datetime
 from uuid import UUID
@@ -16,7 +16,7 @@ from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.hub.rooms.signals.reads.sharing.bulk import BulkContext
 from stemtide.hub.rooms.signals.rules import signals as rules
 from stemtide.protocol.enums import Role
-from stemtide.protocol.messages.signals import SignalOut
+from stemtide.protocol.messages.signals import SignalOut, TitleIn
 
 
 @transaction.atomic
@@ -78,6 +78,40 @@ def join_crisis(uid: UUID, *, crisis: UUID, by: Party, now: datetime, through: s
         crisis=crisis,
     )
     return row.position
+
+
+@transaction.atomic
+def name(
+    uid: UUID, *, body: TitleIn, by: Party, now: datetime, through: str, role: Role | None = None
+) -> SignalOut:
+    """Give a signal a title, which everybody who sees the signal reads at this hub.
+
+    Agents get no title. The signal takes a new position, so that cached pages are made anew. The
+    ledger keeps that it was named, not the text.
+
+    role: of the person who acts for the party; None for a machine.
+
+    raises: NotFoundError, NotAllowedError for all but its sharer, ConflictError for an ended
+            signal, InvalidError for personal data.
+    """
+    check_person_may_write(role)
+    rules.check_title(body.title)
+    ledger.lock_ledger()
+    row = reads.find(uid, viewer=by)
+    rules.check_republish(reads.facts(row), name=by.name)
+    row.title = " ".join(body.title.split())
+    row.position = ledger.take_positions(1, now=now)
+    row.save(update_fields=["title", "position"])
+    ledger.append(
+        "signal.named",
+        actor=by.ref,
+        subject=row.ref,
+        now=now,
+        detail={"position": row.position, "through": through, "is_named": bool(row.title)},
+        exercise=row.exercise,
+        crisis=row.crisis.uid if row.crisis else None,
+    )
+    return reads.describe(row, viewer=by)
 
 
 @transaction.atomic
