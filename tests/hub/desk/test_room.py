@@ -388,7 +388,7 @@ def test_the_curve_stands_beside_its_figures(world):
     world.outcome(signal, by="provider", count=40)
     world.outcome(signal, by="rival", count=2)
     page = world.desk("agency").get(f"/crises/{uid}")
-    assert "Met 42 times in all, of which blocked 42 times" in text(page)
+    assert "Seen: 42. Blocked: 42." in text(page)
     assert "The rival" in text(page)
     own = world.desk("provider").get(f"/crises/{uid}")
     assert own.status_code == 404
