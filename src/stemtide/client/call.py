@@ -80,8 +80,7 @@ class ApiRequest(Generic[Answer]):
         """Parse the JSON of a response.
 
         Unknown fields are ignored at every depth, because a newer hub may send more. A response
-        without
-        content (204) gives None.
+        without content (204) gives None.
 
         raises: pydantic.ValidationError.
         """

@@ -78,8 +78,7 @@ class Connection:
     exercise: include exercise signals in feed, snapshot and stream.
     insecure: allow plain http to another machine, where the key is readable on the network.
     raises:   RefusedError for a key that cannot be a header; UnreachableError for plain http, or
-    for
-              an invalid address.
+              for an invalid address.
     """
 
     hub: str

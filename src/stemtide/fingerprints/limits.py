@@ -14,8 +14,7 @@ class DecodingLimits:
                      picture may not be larger in any case.
     max_file_bytes:  the same for a file, which is passed to the worker opened, not read.
     max_pixels:      of the whole picture as its header states it; Pillow warns at 89 million, which
-    is
-                     more than any telephone takes.
+                     is more than any telephone takes.
     memory_bytes:    address space on top of that of a started worker.
     cpu_s, wall_s:   processor time and wall time for one piece of content.
     output_bytes:    size of a worker's response; a worker may not write files at all.

@@ -18,7 +18,7 @@ from django.http.response import HttpResponseBase
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stemtide.hub.settings")
 # Only static files are streamed synchronously, and the largest has a few dozen kilobytes.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")
-_people = get_asgi_application()  # sets up Django, which the rest of the module needs
+_django = get_asgi_application()  # sets up Django, which the rest of the module needs
 
 from stemtide.hub.api.asgi import Application, Receive, Scope, Send, limit_bodies, limit_rates  # noqa: E402
 from stemtide.hub.api.metrics import count_abandoned  # noqa: E402
@@ -92,8 +92,8 @@ class _InMemory(_InOneThread):
         raise RequestAborted
 
 
-_streams = limit_bodies(cast("Application", _people))
-_answers = limit_bodies(cast("Application", _InOneThread()))
+_streams = limit_bodies(cast("Application", _django))
+_responses = limit_bodies(cast("Application", _InOneThread()))
 _uploads = admit_uploads(cast("Application", _InMemory()), party_of=sharing_party)
 _precedence, _threads = PagesFirst(), RequestThreads()
 _for_refreshes = one_thread("refreshes")
@@ -115,13 +115,13 @@ async def _application(scope: Scope, receive: Receive, send: Send) -> None:
             await _streams(scope, receive, send)
     elif is_refresh(scope["path"]):
         async with ThreadSensitiveContext(executor=_for_refreshes):
-            await _answers(scope, receive, send)
+            await _responses(scope, receive, send)
     elif is_upload(scope):
         async with _threads.acquire():
             await _uploads(scope, receive, send)
     else:
         async with _threads.acquire():
-            await _answers(scope, receive, send)
+            await _responses(scope, receive, send)
 
 
 application = limit_rates(wire(_application))

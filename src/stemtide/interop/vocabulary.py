@@ -73,7 +73,7 @@ def parse_tags(tags: Iterable[object]) -> TagMeaning:
 
     raises: RefusedTagError, TooManyTagsError.
     """
-    words = TagMeaning()
+    meaning = TagMeaning()
     known_labels: list[str] = []
     texts = dict.fromkeys(tag.strip()[:_MAX_CHARS] for tag in tags if isinstance(tag, str))
     if len(texts) > MAX_TAGS:
@@ -84,12 +84,12 @@ def parse_tags(tags: Iterable[object]) -> TagMeaning:
         if label:
             known_labels.append(label)
             continue
-        _read_tag(text, into=words, known_labels=known_labels)
+        _read_tag(text, into=meaning, known_labels=known_labels)
     if known_labels:
-        words.facts["labels"] = tuple(dict.fromkeys(known_labels))[:_MAX_LABELS]
-    if "hub" in words.facts:
-        words.via.append(words.facts.pop("hub"))
-    return words
+        meaning.facts["labels"] = tuple(dict.fromkeys(known_labels))[:_MAX_LABELS]
+    if "hub" in meaning.facts:
+        meaning.via.append(meaning.facts.pop("hub"))
+    return meaning
 
 
 def merge(several: Iterable[TagMeaning]) -> TagMeaning:
@@ -97,19 +97,19 @@ def merge(several: Iterable[TagMeaning]) -> TagMeaning:
 
     Of other fields the last value wins.
     """
-    every = list(several)
+    meanings = list(several)
     merged = TagMeaning()
     known_labels: list[str] = []
-    for words in every:
-        known_labels += words.facts.get("labels", ())
-        merged.facts |= words.facts
-        merged.via += words.via
-        merged.signals += words.signals
-        merged.is_disputed = merged.is_disputed or words.is_disputed
-        merged.is_exercise = merged.is_exercise or words.is_exercise
+    for meaning in meanings:
+        known_labels += meaning.facts.get("labels", ())
+        merged.facts |= meaning.facts
+        merged.via += meaning.via
+        merged.signals += meaning.signals
+        merged.is_disputed = merged.is_disputed or meaning.is_disputed
+        merged.is_exercise = merged.is_exercise or meaning.is_exercise
     if known_labels:
         merged.facts["labels"] = tuple(dict.fromkeys(known_labels))[:_MAX_LABELS]
-    merged.facts |= strictest_marks(words.facts for words in every)
+    merged.facts |= strictest_marks(meaning.facts for meaning in meanings)
     merged.via = list(dict.fromkeys(reversed(merged.via)))[::-1]  # the last hop stays last
     return merged
 

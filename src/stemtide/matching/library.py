@@ -63,8 +63,7 @@ class Library:
     within_bits: 0..64, distance within which PDQ signals match unless they or the search give
     another.
     directory:   folder of the files of `save`, one per kind, which several processes may open;
-    existing
-                 files are loaded. None: everything is in memory.
+                 existing files are loaded. None: everything is in memory.
     identity:    identifies the store. Files of another identity are not used.
     trouble:     errors of files in the directory that were not used; their signals must be put
     again.
@@ -188,8 +187,7 @@ class Library:
         """Find, for each piece of content, the signals that it matches.
 
         Every part (the frames of an animation) and every view is tried. A signal is returned once,
-        with
-        its nearest part, the first of those: nearest first, then exact kinds, then by key. PDQ
+        with its nearest part, the first of those: nearest first, then exact kinds, then by key. PDQ
         fingerprints whose quality is known to be below MIN_QUALITY are not compared.
 
         within_bits: 0..64, for PDQ signals without a distance of their own; None: the library's.

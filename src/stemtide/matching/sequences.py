@@ -3,8 +3,8 @@
 
 Each signal is many words, each at its own position. A search looks up every word of the query by
 Hamming distance, and each hit votes for the offset between the two positions. Words of the same
-passage vote for the same offset, chance hits for any. The results are candidates; the finder of
-their kind decides how well they agree.
+passage vote for the same offset, chance hits for any offset. The results are candidates; the finder
+of their kind decides how well they agree.
 """
 
 import threading
@@ -107,11 +107,15 @@ class SequenceIndex:
         signals = {hit: signal[1] for hit, signal in stored.items() if signal}
         latest = {signal[0]: hit for hit, signal in stored.items() if signal}  # of two, the newer
         for key, latest_number in latest.items():
-            theirs = signals[latest_number]
-            of_it = number == latest_number
-            at = positions[hits["query"][of_it]]
+            stored_positions = signals[latest_number]
+            is_hit = number == latest_number
+            at = positions[hits["query"][is_hit]]
             votes += _passages(
-                key, at, at - theirs[place[of_it]], tolerance=tolerance, at_least=at_least
+                key,
+                at,
+                at - stored_positions[place[is_hit]],
+                tolerance=tolerance,
+                at_least=at_least,
             )
         return sorted(votes, key=lambda vote: (-vote.words, vote.key, vote.offset))
 

@@ -52,8 +52,7 @@ class Reader:
     """Parser of feed entries; those that this version cannot read are skipped, counted and logged.
 
     exercise: whether this agent takes exercise signals. The hub sends none otherwise; if one
-    arrives
-              all the same, it is skipped.
+              arrives all the same, it is skipped.
     """
 
     def __init__(self, counters: Counters, *, exercise: bool) -> None:

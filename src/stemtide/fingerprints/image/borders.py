@@ -3,8 +3,7 @@
 
 A photograph may come back with black bars, a white border, a caption above it, as a screenshot,
 laid upon another picture, or turned by a few degrees with black corners. Its hash then is far from
-the
-one that was shared. The results are guesses: a wrong one costs one look-up without a match.
+the one that was shared. The results are guesses: a wrong one costs one look-up without a match.
 
 Everything works on a small copy (256 px) and in numpy alone: under two milliseconds a picture.
 """

@@ -67,8 +67,7 @@ class _Reading:
     """One pass over one page.
 
     A hidden element ends with its own end tag or that of an element around it. One that never ends
-    is
-    included after all: otherwise one tag would hide the rest of a page from us, but from nobody
+    is included after all: otherwise one tag would hide the rest of a page from us, but from nobody
     else.
     """
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from stemtide.hub.api import problems, rate_limits
-from stemtide.hub.api.error_formats import OURS, ErrorFormat, error_format_for
+from stemtide.hub.api.error_formats import PROBLEM_DOCUMENT, ErrorFormat, error_format_for
 from stemtide.hub.api.metrics import count_request
 from stemtide.hub.api.middleware import is_machines
 from stemtide.hub.api.problems import MAX_BODY_BYTES
@@ -46,7 +46,7 @@ async def send_problem(
     document: Problem,
     send: Send,
     *,
-    error_format: ErrorFormat = OURS,
+    error_format: ErrorFormat = PROBLEM_DOCUMENT,
     headers: Mapping[str, str] | None = None,
 ) -> None:
     """Send a problem document, or another protocol's error; close the connection.

@@ -26,7 +26,7 @@ def _problem_document(document: Problem) -> str:
     return document.model_dump_json(exclude_none=True)
 
 
-OURS = ErrorFormat(MEDIA_TYPE, _problem_document)
+PROBLEM_DOCUMENT = ErrorFormat(MEDIA_TYPE, _problem_document)
 """Error format of all other paths."""
 
 
@@ -71,5 +71,6 @@ ERROR_FORMATS = {TAXII_PREFIX: TAXII, MISP_PREFIX: MISP}
 def error_format_for(path: str) -> ErrorFormat:
     """Return the error format for a path."""
     return next(
-        (candidate for start, candidate in ERROR_FORMATS.items() if path.startswith(start)), OURS
+        (candidate for start, candidate in ERROR_FORMATS.items() if path.startswith(start)),
+        PROBLEM_DOCUMENT,
     )

@@ -12,7 +12,7 @@ from ninja.errors import AuthenticationError
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from stemtide.hub.api.error_formats import OURS, ErrorFormat
+from stemtide.hub.api.error_formats import PROBLEM_DOCUMENT, ErrorFormat
 from stemtide.hub.notifier import NoStreamLeftError, NotifierClosedError
 from stemtide.hub.platform.documents.verification import AnotherDocumentError
 from stemtide.hub.platform.errors import (
@@ -111,7 +111,7 @@ class ProblemError(Exception):
         return error
 
 
-def answer(document: Problem, *, error_format: ErrorFormat = OURS) -> HttpResponse:
+def answer(document: Problem, *, error_format: ErrorFormat = PROBLEM_DOCUMENT) -> HttpResponse:
     """Return a problem document as a response, or the same in another protocol's format."""
     response = HttpResponse(
         error_format.write(document), status=document.status, content_type=error_format.media_type
@@ -121,7 +121,7 @@ def answer(document: Problem, *, error_format: ErrorFormat = OURS) -> HttpRespon
     return response
 
 
-def headers(document: Problem, *, error_format: ErrorFormat = OURS) -> dict[str, str]:
+def headers(document: Problem, *, error_format: ErrorFormat = PROBLEM_DOCUMENT) -> dict[str, str]:
     """Return the headers that a problem needs besides its media type."""
     which = ProblemType(document.type.rpartition("/")[2])
     if which is ProblemType.UNAUTHENTICATED:

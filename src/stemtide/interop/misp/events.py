@@ -115,7 +115,7 @@ def manifest_entry(head: EventHead) -> Json:
 
 
 def event(head: EventHead, rows: Iterable[Mapping[str, Any]], *, now: datetime) -> Json:
-    """Return a complete event. rows: signals as reads_misp returns them."""
+    """Return a complete event. rows: signals as the room of signals returns them for MISP."""
     rows = list(rows)
     loose = [attribute(row, head=head, now=now) for row in rows if row["kind"] != Kind.PDQ]
     objects = [_object(row, head=head, now=now) for row in rows if row["kind"] == Kind.PDQ]

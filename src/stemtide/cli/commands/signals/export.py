@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stemtide.cli.commands.signals.writers import Writer
 
 _BARE = frozenset({BulkFormat.TX, BulkFormat.VPDQ})
-"""Forms that say nothing of a signal but its value."""
+"""Formats that hold the value of a signal and nothing else."""
 
 
 @signal.command("export")
@@ -63,19 +63,19 @@ def export_signals(
             fail("Parquet is written to a file: add --to FILE", code=2)
     from stemtide.client.calls import signals
 
-    after, moment = _since(since)
-    question = signals.export_signals(
+    after, changed_since = _since(since)
+    request = signals.export_signals(
         format="jsonl",
         crisis=crisis or None,
         kind=kind,
         after=after,
-        since=moment,
+        since=changed_since,
         withdrawn=withdrawn,
         exercise=exercise,
     )
     with (
         open_client(hub, key) as client,
-        client.opened(question) as answer,
+        client.opened(request) as answer,
         _opened_output(to) as file,
     ):
         _copy(answer, file, form, hub=hub)
@@ -88,10 +88,10 @@ def _since(text: str) -> tuple[int | None, datetime | None]:
     if text.isdecimal():
         return int(text), None
     try:
-        moment = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError:
         fail(f"--since {text!r} is not understood: write a feed position or an ISO time", code=2)
-    return None, moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return None, time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 @contextmanager
@@ -130,42 +130,45 @@ def _copy(answer: "httpx.Response", file: BinaryIO, form: BulkFormat, *, hub: st
         raise AnswerError(hub, "did not answer with an export of signals: is --hub right?")
     uid, position = answer.headers[HUB_HEADER], answer.headers[POSITION_HEADER]
     out: Writer = writer(form, file, ExportOrigin(uid, position, datetime.now(UTC)))
-    marks: Counter[str] = Counter()
+    count_by_tlp: Counter[str] = Counter()
     read = 0
     decoder = msgspec.json.Decoder(dict[str, Any])
     for lines in _lines(answer):
         try:
             rows = [decoder.decode(line) for line in lines if line.strip()]
-            marks.update(row["tlp"] for row in out.write(rows))
+            count_by_tlp.update(row["tlp"] for row in out.write(rows))
         except (msgspec.DecodeError, KeyError) as error:
             raise AnswerError(hub, f"answered something unreadable: {error}") from error
         read += len(rows)
     out.close()
     file.flush()
-    without = read - marks.total()
+    without = read - count_by_tlp.total()
     left_out = (
         f" {without:,} cannot be written in this format and were left out." if without else ""
     )
-    handling = ", ".join(f"{count:,} TLP:{tlp.upper()}" for tlp, count in sorted(marks.items()))
+    handling = ", ".join(
+        f"{count:,} TLP:{tlp.upper()}" for tlp, count in sorted(count_by_tlp.items())
+    )
     print_note(
-        f"{marks.total():,} signals of hub {uid}, as of position {position}."
+        f"{count_by_tlp.total():,} signals of hub {uid}, as of position {position}."
         f"{left_out} Continue later with --since {position}."
     )
     if handling:
-        bare = "" if form not in _BARE else ", although this format cannot hold it"
+        without_marks = ", although this format cannot hold it" if form in _BARE else ""
         print_note(
-            f"Recipients are bound by their handling{bare}: {handling}; also PAP and audience."
+            f"Recipients are bound by their handling{without_marks}: {handling}; also PAP and"
+            " audience."
         )
 
 
 def _lines(answer: "httpx.Response") -> Iterator[list[bytes]]:
-    """Yield complete lines, as many as each part brought. raises: EndlessLineError."""
+    """Yield the complete lines of each part of the response. raises: EndlessLineError."""
     from stemtide.client.lines import LineSplitter
 
-    cutter = LineSplitter()
+    splitter = LineSplitter()
     for part in answer.iter_bytes():
-        yield cutter.take(part)
-    *lines, rest = cutter.end()
+        yield splitter.take(part)
+    *lines, rest = splitter.end()
     if rest:
         fail("the response of the hub ended in the middle of a line: try again")
     yield lines

@@ -108,9 +108,9 @@ def delta(
     """
     viewer = caller_of(request).party
     snapshot = builder.newest(viewer=viewer, exercise=exercise, now=now(), at_least=base)
-    cut = builder.delta(snapshot, base=base, view=view, history=history)
-    response = StreamingHttpResponse(_parts(cut.body, cut.head), content_type=MEDIA_TYPE)
-    response.headers["Content-Length"] = str(len(cut.head) + cut.body_bytes)
+    changes = builder.delta(snapshot, base=base, view=view, history=history)
+    response = StreamingHttpResponse(_parts(changes.body, changes.head), content_type=MEDIA_TYPE)
+    response.headers["Content-Length"] = str(len(changes.head) + changes.body_bytes)
     return response
 
 

@@ -226,11 +226,11 @@ def _colleague_of_organisation(
 
     raises: NotAllowedError, NotFoundError for a party that is not there, ConflictError.
     """
-    by = f"openid:{organisation.id}"
+    actor = f"openid:{organisation.id}"
     party = reads.party(organisation.party)
     person = people.colleague(email=email, party=party)
     if person is None and organisation.adds_observers:
-        person = people_writes.add_observer(email, party=party, actor=by, now=now)
+        person = people_writes.add_observer(email, party=party, actor=actor, now=now)
     if person is None:
         raise NotAllowedError(
             gettext(

@@ -56,8 +56,7 @@ def public_page(
     """Make a view public: no session, in the language that its URL names.
 
     Without ?language= the browser's language applies. No cookie stores it: the page's links and
-    forms
-    carry it on.
+    forms carry it on.
     """
 
     @wraps(view)

@@ -78,7 +78,7 @@ class FormChoices:
 
     @property
     def key(self) -> Hashable:
-        """Return all values: the forms depend on these, and on verb, target and reader."""
+        """Return all values: the forms depend on these, and on action, target and reader."""
         triage = self.triage.name if self.triage else None
         choices = (tuple(self.parties), tuple(self.countries), tuple(self.others))
         return (triage, self.review_h, *choices)

@@ -189,8 +189,7 @@ def _initial_answer(related: Related, referral_out: ReferralOut) -> dict[str, ob
     """Return initial values of the answer's form; the page says where each value comes from.
 
     1. The provider's earlier answer about the same URL. Not its reference: two senders with the
-    same
-    reference would learn that they ask about the same content.
+    same reference would learn that they ask about the same content.
     2. That its agents blocked the content, since when; and the countries of the crisis.
     3. Its own reference of this referral. An answered referral starts empty otherwise.
     """

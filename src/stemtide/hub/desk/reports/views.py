@@ -34,8 +34,8 @@ ROWS = 100
 def _refs() -> dict[str, str]:
     """Return titles of actors by their ledger reference."""
     fixed_titles = {"clock": _("The hub's clock"), "operator": _("The hub's operator")}
-    party_titles = {party.ref: party.title for party in parties.parties()}
-    return party_titles | fixed_titles | {"withheld": _("withheld")}
+    titles = {party.ref: party.title for party in parties.parties()}
+    return titles | fixed_titles | {"withheld": _("withheld")}
 
 
 @require_safe

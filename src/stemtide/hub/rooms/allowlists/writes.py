@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write the allow-list: add entries, remove them, put them back, count what agents met.
+"""Write the allow-list: add, remove and restore entries, and count how often agents met them.
 
-Which live signals entries cover is known in a room above, signals, through which doors add
-entries: signals/writes/allowlists.py.
+Doors add entries through signals/writes/allowlists.py: only the room of signals knows which live
+signals an entry covers.
 """
 
 from collections.abc import Sequence
@@ -112,7 +112,7 @@ def restore(
 
 @transaction.atomic
 def count_matches(agent: str, *, body: AllowMatchesIn, by: Party, now: datetime) -> None:
-    """Store how often an agent has met content of entries. Its counts of before are replaced.
+    """Store how often an agent has met content of entries. They replace its earlier counts.
 
     Unknown entries are left out: the hub may have been restored from a backup.
     """

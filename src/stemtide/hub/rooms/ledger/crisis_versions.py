@@ -47,8 +47,7 @@ class CrisisVersions:
         """Return the last entry that the blocks of a crisis may show.
 
         things: the things in the crisis that the blocks show; all if None. Entries that concern
-        every crisis
-                count in any case.
+                every crisis count in any case.
         """
         entry_by_thing = self._in_room.get(crisis, {})
         numbers = [

@@ -66,8 +66,7 @@ class Placement(models.Model):
     """The time of a block of consecutive feed positions: every position has its own time.
 
     at: of the first position; each later one is SPACING after the one before. Never earlier than
-    the
-        times of all earlier positions, even if the clock goes back.
+        the times of all earlier positions, even if the clock goes back.
     mark: a random number. A hub restored from a backup assigns the same positions again, with other
           marks (decision 0085). None for positions from before marks existed.
     """

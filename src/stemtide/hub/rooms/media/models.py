@@ -13,8 +13,7 @@ class Preview(models.Model):
     """A small still or a short excerpt of a signal's content, as ciphertext.
 
     whole, veil: age files, for a key that is not in the database (media.keys); empty once the
-    preview is
-                 destroyed. The veil is a blurred version; an excerpt has none.
+                 preview is destroyed. The veil is a blurred version; an excerpt has none.
     size_bytes:  of the plaintext of the whole.
     """
 

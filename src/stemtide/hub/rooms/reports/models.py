@@ -126,7 +126,7 @@ class DebriefAction(models.Model):
 
 
 class DsaForm(models.Model):
-    """What a provider adds to its DSA transparency report. ref: whose hand wrote it last."""
+    """What a provider adds to its DSA transparency report. ref: who wrote it last."""
 
     party = models.ForeignKey(Party, models.PROTECT, related_name="dsa_forms")
     year = models.PositiveSmallIntegerField()
@@ -176,7 +176,7 @@ class DsaVersion(models.Model):
 class YearlyLine(models.Model):
     """A figure of a yearly report that its party writes, as the hub cannot count it.
 
-    figure: its name in the report's file; count, text: by its kind. ref: whose hand wrote it.
+    figure: its name in the report's file; count, text: by its kind. ref: who wrote it.
     """
 
     party = models.ForeignKey(Party, models.PROTECT, related_name="yearly_lines")

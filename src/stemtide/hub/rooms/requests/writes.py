@@ -49,7 +49,7 @@ def send_new_link(token: str, *, now: datetime) -> None:
 @needs_no_entry("orders records the act, and alerts the receipt")
 @transaction.atomic
 def act_on_order(token: str, verb: str, *, body: BaseModel | None, now: datetime) -> None:
-    """Answer a removal order, or add to the answer: one of reads_links.BY_LINK.
+    """Answer a removal order, or add to the answer: one of reads.BY_LINK.
 
     body: of the act in the room of orders; None if it takes none.
 

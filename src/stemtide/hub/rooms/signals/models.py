@@ -337,8 +337,7 @@ class Outlier(models.Model):
     """A row of a report that is left out of all sums until a person decides.
 
     is_counted: None until somebody decided. decided_by: the party or person who decided, as named
-    in
-    the ledger.
+    in the ledger.
     """
 
     uid = models.UUIDField(unique=True, default=uuid4)

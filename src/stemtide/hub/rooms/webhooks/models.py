@@ -12,8 +12,7 @@ class Webhook(models.Model):
     """An address that a party's machine registered.
 
     key:        the key that registered or last changed it: the webhook gets the events that this
-    key
-                may read, and ends with it.
+                key may read, and ends with it.
     since:      only later ledger entries create events.
     generation: of its signing secret, which is derived and never stored.
     oldest:     the first generation that still signs, until old_until.

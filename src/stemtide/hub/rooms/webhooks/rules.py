@@ -273,8 +273,7 @@ def wait_before(attempt: int, *, jitter: float) -> timedelta:
     """Return the wait before an attempt, 1 being the first.
 
     jitter: 0 ≤ jitter < 1, drawn by the caller: the wait is between four fifths and six fifths of
-    its
-            step, so that a receiver that comes back is not called by everybody at once.
+            its step, so that a receiver that comes back is not met by all deliveries at once.
     """
     return timedelta(seconds=DELAYS_S[attempt - 1] * (0.8 + 0.4 * jitter))
 

@@ -270,8 +270,7 @@ def addressees(matter: Matter, *, rule: AlertRule) -> list[Party]:
     """Return the parties to alert; never the one that acted, and none that has not joined.
 
     The exceptions are invitations, and warnings and updates to the countries that they name. Alerts
-    of
-    an exercise go only to its participants: its early warning goes to those in its room. A
+    of an exercise go only to its participants: its early warning goes to those in its room. A
     suspended party gets only what it is owed.
     """
     parties = [party for party in _once(_WHO[rule.who](matter)) if _may_know(matter, party=party)]

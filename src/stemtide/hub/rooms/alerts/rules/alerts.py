@@ -125,11 +125,11 @@ source: decision 0059.
 _REQUESTS = frozenset({"order", "information", "referral", "batch"})
 """Subjects of alerts that are requests."""
 
-ANEW_AFTER = timedelta(minutes=10)
+NEW_LINK_AFTER = timedelta(minutes=10)
 """The shortest time between two new links in place of an expired one."""
 
 OVERLAP = timedelta(hours=24)
-"""How long the secrets before a rotation still sign beside the new one."""
+"""How long earlier secrets still sign after a rotation, along with the new one."""
 
 SECRETS = 5
 """Secrets of one contact point that may sign at once."""
@@ -158,7 +158,7 @@ def wait_after(attempts: int, *, jitter: float) -> timedelta:
     """Return the wait after so many failures: it doubles, is capped, and has random jitter.
 
     jitter: 0 ≤ jitter < 1, drawn by the caller. The wait is between half and the whole of its step,
-            so that a receiver that comes back is not called by everybody at once.
+            so that a receiver that comes back is not met by all deliveries at once.
     """
     longest: timedelta = min(FIRST_WAIT * 2 ** min(attempts - 1, 16), LONGEST_WAIT)
     return longest * (0.5 + jitter / 2)
@@ -295,7 +295,7 @@ def check_renew(*, is_open: bool, has_point: bool, since_last: timedelta) -> Non
             "the address of this link is no longer a contact point: ask the person who "
             "manages your party's contact points"
         )
-    if since_last < ANEW_AFTER:
+    if since_last < NEW_LINK_AFTER:
         raise ConflictError("a new link has already been sent: check the mailbox")
 
 

@@ -45,8 +45,7 @@ def send_bisecting(
     which may go to another address.
 
     raises: SourceError if no result is known; AllRefusedError if new signals were all refused, and
-    only
-    recently.
+    only recently.
     """
     results: dict[int, str] = {}
     refused_alone: list[OutgoingSignal] = []

@@ -4,8 +4,7 @@
 1 Ask for objects added after a time, oldest first; continue by `next` if there is one, otherwise by
   the time of the page's last object (X-TAXII-Date-Added-Last).
 2 A server may give many objects the same time. So a finished run starts again just *before* its
-last
-  time, and a page without `next` whose objects all have one time is requested again, longer.
+  last time, and a page without `next` whose objects all have one time is requested again, longer.
 3 A page with too many bytes or signals is requested again, shorter.
 4 Paging ends when a page brings nothing new, even if it claims that there is more. A `next` that
   stays the same proves nothing: medallion has one for a whole session.
@@ -49,8 +48,7 @@ def pull(checkpoint: dict[str, Any], *, client: SourceClient, versions_of: Versi
     """Fetch one page.
 
     checkpoint: after (a time), next (of the page before), pages (marks of those before), limit,
-    most (a
-    longer page was too large).
+    most (a longer page was too large).
 
     raises: SourceError.
     """

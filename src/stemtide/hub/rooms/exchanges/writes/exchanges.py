@@ -242,8 +242,7 @@ def note_trouble(
 
     retry_after_s: the wait that the other hub requested. answers: it responds, but brings more than
     the day allows, or refuses new signals: it is polled as often as ever, because withdrawals on
-    both
-    sides, and pulling, must not wait.
+    both sides, and pulling, must not wait.
     """
     ledger.lock_ledger()
     row = reads.claimed_exchange(run)

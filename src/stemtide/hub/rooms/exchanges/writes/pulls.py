@@ -45,8 +45,7 @@ def import_page(
     """Process a page of a source; return the number of records by fate.
 
     returns: None if another run has taken over. is_full: the day's limit was reached on an earlier
-    page:
-    nothing new is accepted, and the checkpoint stays.
+    page: nothing new is accepted, and the checkpoint stays.
 
     raises: RefusalError if the rest could not be processed; earlier transactions stay.
     TooManyNewError

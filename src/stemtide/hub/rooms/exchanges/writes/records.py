@@ -78,8 +78,7 @@ class PageImport(RecordLinks):
         2 Records in a known version change nothing; our own records are echoes.
         3 Records that fit the terms are compared with the signals of the same value here.
         4 Changed facts replace a signal; new signals are shared in one act. If several records have
-        the
-          same value, the strictest mark counts.
+          the same value, the strictest mark counts.
         5 Parts that newer versions no longer have end: only now, as other records may represent
         them.
         6 The party disputes what the source disputes.

@@ -31,8 +31,7 @@ class HostKey:
     """A key as a host has it.
 
     fingerprints: of the key in use, then of earlier ones that the host still has; empty if its file
-    is
-                  missing. place: its file or setting.
+                  is missing. place: its file or setting.
     """
 
     name: KeyName

@@ -2,9 +2,8 @@
 """Rate limits on acts that alert people, per party and hour: decision 0066.
 
 Acts are counted for the party, over all its keys, people and interfaces. Machines get three
-quarters,
-so that a runaway or stolen key leaves room for the party's people. Answers and acts that undo
-something are never counted: no limit may prevent a legal duty.
+quarters, so that a runaway or stolen key leaves room for the party's people. Answers and acts that
+undo something are never counted: no limit may prevent a legal duty.
 """
 
 from collections.abc import Mapping, Sequence

@@ -63,8 +63,7 @@ def ladder(party: Party, *, viewer: Party, now: datetime) -> list[ContactStep]:
     1. The party's own ladder; if it has none, its contact points, 24/7 ones first.
     2. Of those, the ones that the viewer may see.
     3. Of those, the ones where somebody should be now; if there are none, all of them: a mailbox
-    that
-       nobody reads is better than nothing.
+       that nobody reads is better than nothing.
 
     Positions count from 1, without gaps. The result is empty only if the party has no contact point
     that the viewer may see. Code that alerts a party reads on its behalf: viewer=party.

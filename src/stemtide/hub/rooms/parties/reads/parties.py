@@ -28,8 +28,7 @@ class Actor:
     """The actor of an act, and its party. ref: its name in the ledger (person:7, key:abcd2345).
 
     role: of a person in their party; None if a machine acts with a key, or the operator at the
-    hub's own
-          console.
+          hub's own console.
     """
 
     party: Party

@@ -75,8 +75,7 @@ def reference(series: str, *, year: int, number: int, state: str = "") -> str:
     """Return a file reference, as in RO-BE-2026-00001.
 
     state: of the authority, or EU for an agency, so that references are unique; "" if only its own
-    party
-           reads it.
+           party reads it.
 
     raises: ValueError for a series that is not two to four capital letters.
     """

@@ -163,8 +163,7 @@ def next_state_reference(party: Party, series: str, *, now: datetime) -> str:
 
     raises: NoTransactionError, ValueError for a series that is not two to four capital letters.
     source: Regulation (EU) 2021/784 Annexes II and III, Section A: an answer names the file
-    reference of
-            the issuing authority, and must mean one order.
+            reference of the issuing authority, and must mean one order.
     """
     return next_references(party, series, count=1, now=now)[0]
 

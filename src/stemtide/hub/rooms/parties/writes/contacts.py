@@ -120,8 +120,7 @@ def set_ladder(steps: Sequence[tuple[int, int]], *, by: Actor, now: datetime) ->
     """Set the escalation ladder of one's own party, from its first step to its last.
 
     steps: (number of the contact point, minutes to wait for an answer there); empty to return to
-    the
-           default order of reads_contacts.ladder.
+           the default order of reads.contacts.ladder.
 
     raises: NotAllowedError, InvalidError.
     """

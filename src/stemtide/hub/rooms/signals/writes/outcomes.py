@@ -30,13 +30,13 @@ def report_outcomes(
 ) -> OutcomeReportOut:
     """Count the outcomes in a report: once for each report, however often it is sent.
 
-    An upload counts once, at its present outcome: rows that say so move it (writes_moves).
+    An upload counts once, at its present outcome: rows that say so move it (writes/moves.py).
 
-    Rows on a signal that the party may not see, or with impossibly many uploads, are left out and
-    their signal is named in the reply (rules_counts). Rows with more uploads than look-ups are kept
-    as outliers, which count once a person decides so (writes_outliers). All other rows count. The
-    ledger gets an entry for each crisis whose signals were seen, for its timeline; exercises get
-    one of their own.
+    Rows on a signal that the party may not see, or with impossibly many uploads (outlier_rules.py),
+    are left out, and their signal is named in the reply. Rows with more uploads than look-ups are
+    kept as outliers, which count once a person decides so (writes/outliers.py). All other rows
+    count. The ledger gets an entry for each crisis whose signals were seen, for its timeline;
+    exercises get one of their own.
 
     raises: NotAllowedError for everyone but providers.
     """

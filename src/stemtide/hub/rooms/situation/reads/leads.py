@@ -157,7 +157,7 @@ def describe_lead(row: Lead) -> LeadOut:
 
 
 def _visible(viewer: Party) -> QuerySet[Lead]:
-    """Return the leads that rules_leads.may_see lets a party see, as SQL."""
+    """Return the leads that rules.leads.may_see lets a party see, as SQL."""
     rows = Lead.objects.select_related(
         "sent_by", "addressed_to", "copied_to", "passed_to", "crisis"
     )

@@ -175,7 +175,7 @@ def erase_due(reported_at: datetime, *, closed_at: datetime | None = None) -> da
 def seal_digest(words: Mapping[str, str], *, salt: str) -> str:
     """Return the digest of a lead's words for the ledger: SHA-256 of salt and sorted JSON.
 
-    Whoever kept words and salt can show later that they were reported then; once the hub has
+    Somebody who kept words and salt can show later that they were reported then. Once the hub has
     erased both, the digest says nothing about them.
     """
     canonical_json = json.dumps(

@@ -4,7 +4,7 @@
 1 A ledger entry goes to webhooks whose party may know of it. The rules are those of the entry's
   room, or for requests those of their alerts.
 2 When an event is sent, it names only rows that its party may see at that moment: withdrawn or
-  hidden ones are left out. An event with nothing left is moot.
+  hidden ones are left out. An event with nothing left is not sent.
 3 A body is thin: ids and links, so that a key is needed to read the content.
 """
 
@@ -150,7 +150,7 @@ def narrow_spans(
 
 
 def _facts(row: Delivery, *, kind: EventType, home: str) -> dict[str, Any] | None:
-    """Return an event's data besides type and time; None if nothing is left to tell."""
+    """Return an event's data besides type and time; None if the party may see nothing of it."""
     fields: dict[str, Any] = {
         "webhook": str(row.webhook.uid),
         "hub": home or None,

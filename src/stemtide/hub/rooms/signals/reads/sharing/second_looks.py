@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which new signals need a second look before they travel, and why. Decision 0113."""
+"""Find the new signals that need a second look before they travel, and why. Decision 0113."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -21,7 +21,7 @@ from stemtide.protocol.trust.second_look import WaitingAct, WaitReason, second_l
 from stemtide.protocol.trust.standing import EXACT_DIGESTS, WHOLE_SITES
 
 Noted = dict[int, dict[WaitReason, str]]
-"""For each draft, by its place, the reasons for a second look with what was found."""
+"""For each draft, by its index, the reasons for a second look with what was found."""
 
 
 def waits(
@@ -32,7 +32,7 @@ def waits(
     now: datetime,
     approved: Collection[WaitReason] | None = None,
 ) -> dict[int, Wait]:
-    """Return why new signals need a second look, by their place; the others travel.
+    """Return why new signals need a second look, by their index in drafts; the others travel.
 
     active:   the crises among theirs that are active.
     approved: reasons for which they had a second look; None: they had none.
@@ -91,17 +91,17 @@ def _look_at_number(
 ) -> None:
     """Find the signals beyond those that a party shares in a day without a second look."""
     most = second_look().shares_a_day.of(by.trust)
-    room: dict[bool, int] = {}
+    left: dict[bool, int] = {}
     for place, draft in enumerate(drafts):
         if place in noted or not is_counted(draft, by=by):
             continue
-        mark = draft.body.exercise
-        if mark not in room:
-            room[mark] = most - approvals.count_today(
-                WaitingAct.SHARE, party=by, exercise=mark, now=now
+        exercise = draft.body.exercise
+        if exercise not in left:
+            left[exercise] = most - approvals.count_today(
+                WaitingAct.SHARE, party=by, exercise=exercise, now=now
             )
-        room[mark] -= 1
-        if room[mark] < 0:
+        left[exercise] -= 1
+        if left[exercise] < 0:
             note = NOTES[WaitReason.MANY_A_DAY].format(most=f"{most:,}")
             noted[place] = {WaitReason.MANY_A_DAY: note}
 
