@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whom the second person of an act cannot be: who added, reset or made the other. Decision 0107."""
 
+import ast
+import re
+from pathlib import Path
+
 import pytest
 
+import stemtide.hub.rooms
 from stemtide.hub.platform.errors import ConflictError, NotAllowedError, NotFoundError
 from stemtide.hub.rooms.approvals import reads as approvals, writes as approval_writes
 from stemtide.hub.rooms.crises.writes import moves
@@ -12,6 +17,7 @@ from stemtide.hub.rooms.parties.reads import independence as reads, parties as p
 from stemtide.hub.rooms.parties.reads.people import has_other
 from stemtide.hub.rooms.parties.writes import (
     competences,
+    hub_settings,
     independence,
     joining,
     keys,
@@ -27,6 +33,7 @@ from stemtide.protocol.trust.parties import ConfirmPersonIn, DutyIn, SuspensionI
 from tests.world import NOON, PASSWORD, signal_in
 
 pytestmark = pytest.mark.django_db
+ROOMS = Path(stemtide.hub.rooms.__path__[0])
 REFUSED = "you count as the first one"
 
 
@@ -97,7 +104,32 @@ def add_an_exchange(world, first, second):
     proposals.confirm("other-hub", by=second, now=NOON)
 
 
-RULES = [suspend, name_duty, share_a_folder, close_a_crisis, add_an_exchange]
+def change_a_setting(_world, first, second):
+    hub_settings.propose_value("media_max_days", 60, reason="it is too low", by=first, now=NOON)
+    hub_settings.confirm_value("media_max_days", value=60, by=second, now=NOON)
+
+
+RULES = [
+    *(suspend, name_duty, share_a_folder, close_a_crisis),
+    *(add_an_exchange, change_a_setting),
+]
+
+
+def test_every_write_that_needs_a_second_person_asks_whether_they_may_be_the_first():
+    """Those of orders ask in approve()."""
+    asking, missing = 0, []
+    for path in ROOMS.glob("*/writes*/**/*.py"):
+        for function in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(function, ast.FunctionDef):
+                continue
+            body = ast.unparse(function)
+            if re.search(r"rules\.check_(confirm|approve|agree)\(|moves\.check_confirm\(", body):
+                asking += 1
+                missing += [] if "check_second_person(" in body else [f"{path}: {function.name}"]
+    for path in ROOMS.glob("*/writes.py"):
+        source = path.read_text("utf-8")
+        asking += "rules.check_approve(" in source and "check_second_person(" in source
+    assert (asking, missing) == (8, [])
 
 
 @pytest.mark.parametrize("needs_two", RULES)

@@ -10,6 +10,7 @@ from stemtide.hub.rooms.ledger.models import HubSetting
 from stemtide.hub.rooms.ledger.reads import hub_settings as reads
 from stemtide.hub.rooms.ledger.rules import hub_settings as bounds
 from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.parties.reads import independence
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.rules import hub_settings as rules
 
@@ -44,6 +45,7 @@ def confirm_value(name: str, *, value: int, by: Actor, now: datetime) -> HubSett
     ledger.lock_ledger()
     row = _waiting(name, now=now)
     rules.check_confirm(author=row.proposed_by, by=by)
+    independence.check_second_person(by, first=row.proposed_by)
     if row.proposed != value:
         raise ConflictError("another value is proposed now: read it first")
     _check_value(name, value)
