@@ -34,6 +34,7 @@ from stemtide.protocol.messages.crises import (
 from stemtide.protocol.messages.signals import SharedSignal, SignalIn
 from stemtide.protocol.sync.agents import OutcomeReportIn, OutcomeRow
 from stemtide.protocol.trust.parties import SuspensionIn
+from tests.replays import replayed
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PASSWORD = "correct-horse-battery"
@@ -133,6 +134,7 @@ class World:
         } | facts
         return crises.warn(WarningIn(**facts), by=self.actor(by), now=NOON)
 
+    @replayed
     def join(self, crisis: CrisisLife, *joining: Party) -> None:
         """Have the agency invite parties to a crisis, and each of them join."""
         names = tuple(one.name for one in joining)
@@ -157,6 +159,7 @@ class World:
         proposal, by = told.proposals[-1].id, self.actor(self.authority)
         return writes_moves.confirm(crisis.id, proposal, by=by, now=now)
 
+    @replayed
     def activate(self, by: Party | None = None, **facts: object) -> CrisisLife:
         """A crisis that is active: warned of, all tests answered yes, proposed and confirmed."""
         crisis = self.warn(by, **facts)
