@@ -7,7 +7,6 @@ from pathlib import Path
 from tests.house.test_rooms import HUB, ROOM
 
 ROOT = Path(__file__).parents[2]
-REPEATED = ROOT / "tests/hub/repeated_statements.txt"
 KNOWS = re.compile(
     r"\bcursor\(|select_for_update|\.vendor\b|RawSQL|\bpg_|skip_locked|psycopg\.|ON CONFLICT"
     r"|execute_wrapper|ignore_conflicts|update_conflicts|__contains\b|__has_key|KeyTransform"
@@ -40,12 +39,3 @@ def test_each_of_these_tests_runs_on_both():
     for name in TESTED.values():
         text = (ROOT / "tests/hub" / name).read_text("utf-8")
         assert re.search("both_databases|transactional_db|committed_world", text), name
-
-
-def test_the_list_of_tests_that_repeat_statements_names_tests_that_there_are():
-    for test in REPEATED.read_text("utf-8").split():
-        file, name = test.split("::")
-        text = (ROOT / "tests/hub" / file).read_text("utf-8")
-        assert f"def {name}(" in text, (
-            f"{test}: python -m tests.hub.statements writes the list anew"
-        )

@@ -41,7 +41,7 @@ ONE_DATABASE_FILES = {
 EACH_CASE = {
     *("test_blanks.py", "test_lanes.py", "test_long_values.py", "test_page_table.py"),
     *("test_pages.py", "test_progress.py", "test_search.py", "test_spread.py"),
-    *("test_oracle.py", "test_yearly_oracle.py"),
+    "test_yearly_oracle.py",
     *("test_filters_say_what_is_told", "test_only_what_a_client_takes_is_sent"),
     *("test_each_viewer_sees_what_its_marks_let_in", "test_who_sees_whose_agents"),
     *("test_who_sees_whose_contact_points", "test_who_sees_whose_sightings"),

@@ -78,6 +78,7 @@ def test_a_hub_whose_disk_takes_nothing_says_so_and_recovers():
         assert client.post("/api/v1/signals", json=body).status_code == 201
 
 
+@pytest.mark.further_case
 def test_a_damaged_sqlite_file_ends_the_start_in_one_line_with_the_remedy(run, empty_hub, tmp_path):
     empty_hub.pop("STEMTIDE_DATABASE_URL", None)
     file = tmp_path / "hub" / tables.NAME
