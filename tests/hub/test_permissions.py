@@ -17,6 +17,7 @@ from stemtide.hub.rooms.crises.rules import crises, moves, participants
 from stemtide.hub.rooms.orders.rules import orders
 from stemtide.hub.rooms.parties.rules import (
     competences,
+    independence,
     joining,
     keys,
     standing as standings,
@@ -306,7 +307,10 @@ OTHERS = {
     "grant standing, group or digests to another party": decides_on_standing,
     "propose, confirm or decline the suspension of another party": suspends,
     "propose or confirm the duty of an authority": lambda who: passes(
-        competences.check_confirm, author="person:7", by=who
+        competences.check_confirm, "person:7", by=who
+    ),
+    "confirm a person of another party as a [second person](../use/trust.md#two-people)": (
+        lambda who: passes(independence.check_may_confirm, party="another", by=who)
     ),
     "take a party in": lambda who: passes(joining.check_take_in, by=who),
     "draft a removal order, named for it by its state": lambda who: passes(
@@ -408,7 +412,10 @@ ROLES = {
         joining.check_invite_first, has_people=False, has_keys=False, by=official(who)
     ),
     "propose or confirm the duty of an authority": lambda who: passes(
-        competences.check_confirm, author="person:7", by=official(who)
+        competences.check_confirm, "person:7", by=official(who)
+    ),
+    "confirm a person of its own party as a [second person](../use/trust.md#two-people)": (
+        lambda who: passes(independence.check_may_confirm, party=who.name, by=who)
     ),
     "create a key that only reads, and revoke a key": lambda who: passes(
         keys.check_grant, keys.READING, role=who.role, kind=who.kind
