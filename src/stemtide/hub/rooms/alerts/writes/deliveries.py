@@ -187,11 +187,10 @@ def _append(
         "channel": row.channel,
         "attempts": row.attempts,
     }
-    if by is not None:
-        detail["through"] = by.ref
-    ledger.append(
+    ledger.append_by(
         kind,
-        actor=by.party.ref if by else actor,
+        by=by,
+        otherwise=actor,
         subject=row.ref,
         now=now,
         detail=detail,

@@ -304,7 +304,4 @@ def _turn(name: str, *, by: Actor | None) -> Exchange:
 
 def _record(kind: str, row: Exchange, *, actor: str, by: Actor | None, now: datetime) -> None:
     """Append an act on an exchange to the ledger."""
-    if by is None:
-        ledger.append(kind, actor=actor, subject=row.ref, now=now)
-    else:
-        ledger.append_by(kind, by=by, subject=row.ref, now=now)
+    ledger.append_by(kind, by=by, otherwise=actor, subject=row.ref, now=now)

@@ -28,6 +28,9 @@ _POSITIONS = "UPDATE ledger_numbering SET positions = positions + %s RETURNING p
 
 _MARK_BITS = 63  # the size of a signed column
 
+CLOCK = "clock"
+"""The actor of what the scheduler does."""
+
 CHANNEL = "stemtide"
 """The PostgreSQL channel that announces new entries at commit."""
 
@@ -104,23 +107,26 @@ def append(
 def append_by(
     kind: str,
     *,
-    by: ActorLike,
+    by: ActorLike | None,
     subject: str,
     now: datetime,
     detail: dict[str, object] | None = None,
     exercise: bool = False,
     crisis: UUID | None = None,
+    otherwise: str = CLOCK,
 ) -> Entry:
     """Append one act of an actor: its party is the actor, the detail names the person or key.
+
+    otherwise: the actor if by is None: by default the scheduler.
 
     raises: NoTransactionError outside transaction.atomic(); RateLimitError.
     """
     return append(
         kind,
-        actor=by.party.ref,
+        actor=by.party.ref if by else otherwise,
         subject=subject,
         now=now,
-        detail={**(detail or {}), "through": by.ref},
+        detail=(detail or {}) | ({"through": by.ref} if by else {}),
         exercise=exercise,
         crisis=crisis,
     )

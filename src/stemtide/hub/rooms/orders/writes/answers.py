@@ -248,11 +248,4 @@ def _tell(
     detail = detail or {}
     if concerned:
         detail |= {"party": concerned[0].ref, "parties": [party.name for party in concerned]}
-    if by is None:
-        ledger.append(
-            kind, actor=CLOCK, subject=row.ref, now=now, detail=detail, exercise=row.exercise
-        )
-    else:
-        ledger.append_by(
-            kind, by=by, subject=row.ref, now=now, detail=detail, exercise=row.exercise
-        )
+    ledger.append_by(kind, by=by, subject=row.ref, now=now, detail=detail, exercise=row.exercise)

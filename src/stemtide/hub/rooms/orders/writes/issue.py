@@ -202,16 +202,4 @@ def _record(
     detail = {"state": OrderState(row.state).value} | (detail or {})
     if concerned:
         detail |= {"party": concerned[0].ref, "parties": [party.name for party in concerned]}
-    if by is None:
-        ledger.append(
-            kind,
-            actor=rules.CLOCK,
-            subject=row.ref,
-            now=now,
-            detail=detail,
-            exercise=row.exercise,
-        )
-    else:
-        ledger.append_by(
-            kind, by=by, subject=row.ref, now=now, detail=detail, exercise=row.exercise
-        )
+    ledger.append_by(kind, by=by, subject=row.ref, now=now, detail=detail, exercise=row.exercise)
