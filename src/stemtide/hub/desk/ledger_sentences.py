@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _, gettext_lazy
 from stemtide.hub.platform.errors import NotAllowedError, NotFoundError
 from stemtide.hub.rooms.complaints.reads.complaints import COMPLAINANT
 from stemtide.hub.rooms.ledger.reads import ledger
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.reads.parties import Viewer
 from stemtide.hub.rooms.parties.writes.locks import HUB
@@ -322,7 +323,7 @@ def _line(row: ledger.EntryRow, *, titles: dict[str, str]) -> EntryLine:
     """Return an entry as a sentence. titles: titles of parties by their ledger reference."""
     if row.actor == ledger.WITHHELD:
         who = _("Someone else")
-    elif row.actor == "clock":
+    elif row.actor == CLOCK:
         who = _("The hub's clock")
     elif row.actor == HUB:
         who = _("The hub")

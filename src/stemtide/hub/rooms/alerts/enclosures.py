@@ -37,8 +37,6 @@ from stemtide.protocol.files.progress import to_csv
 from stemtide.protocol.law.forms import form
 from stemtide.protocol.messages.referrals import AssessIn, ReferralOut
 
-_READER = "clock"
-
 MOST_IN_ONE = 500
 """Referrals of a batch that are sent with its alert; receivers fetch the others."""
 

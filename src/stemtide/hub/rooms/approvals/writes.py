@@ -12,6 +12,7 @@ from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.approvals import acts, reads, rules
 from stemtide.hub.rooms.approvals.models import ENDED, AffectedSignal, Approval, WaitingSignal
 from stemtide.hub.rooms.crises.models import Crisis
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import independence
@@ -34,7 +35,6 @@ _MOST = {
 MAX_NAMED = 100
 """Rows that were refused when their share was approved, as the approval names them."""
 
-CLOCK = "clock"
 
 _COUNT = """
 INSERT INTO approvals_actcount AS had (party_id, act, exercise, day, count)

@@ -48,7 +48,6 @@ MAX_PAGES = 100
 If an exchange pulls and pushes, each has half of the time.
 """
 
-CLOCK = "clock"
 
 PULLERS: Mapping[ExchangeKind, Puller] = {
     ExchangeKind.TAXII: taxii.pull,

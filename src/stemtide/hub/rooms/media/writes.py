@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.permissions import check_person_may_write
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.media import reads, rules
 from stemtide.hub.rooms.media.keys import Keys
@@ -159,7 +160,7 @@ def _destroy_some(now: datetime) -> int:
     previews = list(due.select_related("signal__crisis")[:DESTROY_AT_ONCE])
     for preview in previews:
         _empty(preview, now=now)
-        _append("preview.destroyed", preview.signal, actor="clock", now=now, detail=_name(preview))
+        _append("preview.destroyed", preview.signal, actor=CLOCK, now=now, detail=_name(preview))
     return len(previews)
 
 

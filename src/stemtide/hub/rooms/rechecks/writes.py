@@ -16,6 +16,7 @@ from stemtide.fingerprints.url.canonical import UrlError, canonical
 from stemtide.hub.platform.egress.probe import Probe
 from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.platform.jobs import claim
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.ledger.writes.followers import LedgerFollower
 from stemtide.hub.rooms.orders.models import Order
@@ -28,8 +29,6 @@ from stemtide.hub.rooms.referrals.models import Referral
 from stemtide.hub.rooms.signals.rules.signals import uuid_at
 from stemtide.protocol.enums.rechecks import Verdict
 from stemtide.protocol.messages.rechecks import RecheckOut, plan
-
-CLOCK = "clock"
 
 FOLLOWER = LedgerFollower("rechecks", batch=500)
 """Reads one batch per scheduler tick."""

@@ -32,8 +32,6 @@ from stemtide.protocol.trust.second_look import WaitingAct
 CHANNEL_OF = {"mail": rules.Channel.MAIL, "url": rules.Channel.WEBHOOK}
 """The channel for each kind of contact point; people call telephones themselves."""
 
-_CLOCK = "clock"
-
 
 @dataclass(frozen=True, slots=True)
 class EscalationStep:

@@ -27,6 +27,7 @@ from stemtide.hub.rooms.alerts.writes import requests
 from stemtide.hub.rooms.alerts.writes.endings import end_alerts, stop_deliveries
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.ledger.reads.ledger import EntryRow
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.ledger.writes.followers import LedgerFollower
 from stemtide.hub.rooms.parties.models import ContactPoint, Party, Person
@@ -39,8 +40,6 @@ FOLLOWER = LedgerFollower("alerts", batch=200)
 
 ESCALATIONS = 200
 """Alerts that go to their next step per scheduler tick."""
-
-CLOCK = "clock"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,12 @@ from stemtide.hub.rooms.alerts.reads.deliveries import Home
 from stemtide.hub.rooms.alerts.rules import alerts as rules
 from stemtide.hub.rooms.alerts.rules.alerts import UNSETTLED, AlertState, Channel, DeliveryState
 from stemtide.hub.rooms.alerts.rules.kinds import REACHES_SUSPENDED
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import ContactPoint
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.protocol.enums import PartyKind, Standing
 
-CLOCK = "clock"
 OPERATOR = "operator"
 
 

@@ -13,13 +13,13 @@ from stemtide.hub.rooms.alerts.rules import alerts as rules
 from stemtide.hub.rooms.alerts.rules.alerts import AlertState
 from stemtide.hub.rooms.alerts.writes import alerts as writes
 from stemtide.hub.rooms.alerts.writes.alerts import AlertDraft
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.protocol.enums import PartyKind
 
-CLOCK = "clock"
 OPERATOR = "operator"
 
 

@@ -14,9 +14,8 @@ from stemtide.hub.rooms.alerts.rules import alerts as rules
 from stemtide.hub.rooms.alerts.rules.alerts import WAITING, AlertState, DeliveryState
 from stemtide.hub.rooms.alerts.rules.kinds import ANSWERS, EVERY_KIND, LEAVES, OVERTAKES
 from stemtide.hub.rooms.ledger.reads.ledger import EntryRow
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
-
-CLOCK = "clock"
 
 
 def end_alerts(entry: EntryRow, *, now: datetime) -> None:

@@ -13,6 +13,7 @@ from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.alerts.channels.channel import OutgoingAlert, Result
 from stemtide.hub.rooms.alerts.models import Alert
 from stemtide.hub.rooms.alerts.rules.alerts import Channel, Via
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.orders.writes import answers as answers_writes
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import parties
@@ -21,8 +22,6 @@ from stemtide.hub.rooms.referrals.reads import referrals
 from stemtide.hub.rooms.referrals.writes import answers
 from stemtide.protocol.enums.referrals import ReceiptVia
 from stemtide.protocol.messages.referrals import AcknowledgeIn
-
-_CLOCK = "clock"
 
 _VIA = {Channel.WEBHOOK: ReceiptVia.WEBHOOK, Channel.MAIL: ReceiptVia.MAIL}
 
@@ -67,7 +66,7 @@ def _order_arrived(uid: UUID, party: Party, via: ReceiptVia, proof: str, now: da
 def _copy_arrived(uid: UUID, party: Party, via: ReceiptVia, proof: str, now: datetime) -> bool:
     """Record the receipt of an order's copy at an authority: its 72 hours begin."""
     del via, proof  # a copy's receipt has its moment alone
-    return answers_writes.receive_copy(uid, by=Actor(party, _CLOCK), now=now)
+    return answers_writes.receive_copy(uid, by=Actor(party, CLOCK), now=now)
 
 
 def _referral_arrived(uid: UUID, party: Party, via: ReceiptVia, proof: str, now: datetime) -> bool:

@@ -18,6 +18,7 @@ from stemtide.hub.rooms.complaints.reads import complaints as reads, grounds
 from stemtide.hub.rooms.complaints.reads.complaints import COMPLAINANT
 from stemtide.hub.rooms.complaints.reads.grounds import DecisionGround
 from stemtide.hub.rooms.complaints.rules import complaints as rules
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import parties
@@ -262,7 +263,7 @@ def _note_some(now: datetime) -> int:
     for row in rows:
         row.overdue_at = now
         row.save(update_fields=["overdue_at"])
-        _record("complaint.prompted", row, actor="clock", now=now, detail=_addressed(row))
+        _record("complaint.prompted", row, actor=CLOCK, now=now, detail=_addressed(row))
     return len(rows)
 
 
@@ -287,7 +288,7 @@ def _erase_some(now: datetime) -> int:
         row.text = row.reasons = row.salt = ""
         row.erased_at = now
         row.save(update_fields=["text", "reasons", "salt", "erased_at"])
-        _record("complaint.erased", row, actor="clock", now=now, detail={})
+        _record("complaint.erased", row, actor=CLOCK, now=now, detail={})
     return len(rows)
 
 

@@ -15,6 +15,7 @@ from stemtide.hub.rooms.complaints.reads import (
 )
 from stemtide.hub.rooms.complaints.rules import complaints as rules, redress as redress_rules
 from stemtide.hub.rooms.complaints.writes.complaints import opine_all, withdraw_all
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.referrals.writes import referrals
@@ -119,11 +120,11 @@ def _lapse_some(now: datetime) -> int:
     # Another scheduler may have run before ours: what it recorded is no longer open.
     rows = list(gone.select_related("party").order_by("pk")[:NOTE_AT_ONCE])
     for row in rows:
-        row.redress = rules.state_after("redress", row.redress, "lapse", side="clock")
+        row.redress = rules.state_after("redress", row.redress, "lapse", side=CLOCK)
         row.save(update_fields=["redress"])
         ledger.append(
             "redress.lapsed",
-            actor="clock",
+            actor=CLOCK,
             subject=row.ref,
             now=now,
             detail={"party": row.party.ref},

@@ -10,6 +10,7 @@ from stemtide.hub.rooms.crises.models import Crisis, Proposal, Review
 from stemtide.hub.rooms.crises.reads import crises as reads, life
 from stemtide.hub.rooms.crises.rules import moves
 from stemtide.hub.rooms.crises.rules.crises import CrisisFacts
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.reads import independence
 from stemtide.hub.rooms.parties.reads.parties import Actor
@@ -390,7 +391,7 @@ def _record_clock(
     """Append to the ledger a change that time alone brought about."""
     ledger.append(
         kind,
-        actor="clock",
+        actor=CLOCK,
         subject=crisis.ref,
         now=now,
         detail=detail,

@@ -19,6 +19,7 @@ from stemtide.hub.rooms.exchanges.models import Exchange, Line, Record
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 from stemtide.hub.rooms.exchanges.reads.exchanges import ClaimedRun
 from stemtide.hub.rooms.exchanges.rules import exchanges as rules, proposals
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.ledger.writes.transactions import part
 from stemtide.hub.rooms.parties.models import Party
@@ -37,7 +38,6 @@ from stemtide.protocol.enums import (
 )
 from stemtide.protocol.messages.signals import WithdrawIn
 
-CLOCK = "clock"
 KEPT_LINES = 500
 """Lines that are kept of each exchange's log."""
 

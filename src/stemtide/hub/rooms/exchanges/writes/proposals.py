@@ -9,7 +9,8 @@ from stemtide.hub.rooms.exchanges.models import Exchange
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 from stemtide.hub.rooms.exchanges.rules import proposals as rules
 from stemtide.hub.rooms.exchanges.writes import exchanges as writes
-from stemtide.hub.rooms.exchanges.writes.exchanges import CLOCK, NewExchange
+from stemtide.hub.rooms.exchanges.writes.exchanges import NewExchange
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import independence, joining, parties

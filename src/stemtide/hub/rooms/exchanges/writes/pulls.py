@@ -17,8 +17,9 @@ from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 from stemtide.hub.rooms.exchanges.reads.exchanges import ClaimedRun
 from stemtide.hub.rooms.exchanges.rules import turns as turns_rules
 from stemtide.hub.rooms.exchanges.rules.exchanges import TooManyNewError
-from stemtide.hub.rooms.exchanges.writes.exchanges import CLOCK, write_line
+from stemtide.hub.rooms.exchanges.writes.exchanges import write_line
 from stemtide.hub.rooms.exchanges.writes.records import PageImport
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.ledger.writes.transactions import part
 from stemtide.interop.exchanges import Pull, RecordOutcome

@@ -17,7 +17,8 @@ from stemtide.hub.rooms.exchanges.models import Exchange, Outgoing, Record
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads, pushes
 from stemtide.hub.rooms.exchanges.reads.exchanges import ClaimedRun
 from stemtide.hub.rooms.exchanges.rules import pushes as pushes_rules
-from stemtide.hub.rooms.exchanges.writes.exchanges import CLOCK, write_line
+from stemtide.hub.rooms.exchanges.writes.exchanges import write_line
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.ledger.writes.transactions import part
 from stemtide.hub.rooms.signals.models import Signal

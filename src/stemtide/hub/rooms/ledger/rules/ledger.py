@@ -7,6 +7,9 @@ from uuid import UUID
 
 from stemtide.protocol.enums import PartyKind
 
+CLOCK = "clock"
+"""The actor of what the scheduler does."""
+
 _COORDINATING = frozenset({PartyKind.AUTHORITY, PartyKind.AGENCY, PartyKind.CONSORTIUM})
 
 OPEN_TO: dict[str, frozenset[PartyKind]] = {

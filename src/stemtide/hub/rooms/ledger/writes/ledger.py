@@ -11,6 +11,7 @@ from django.db import connection
 from stemtide.hub.rooms.ledger.models import Entry, Numbering, PacedAct, Placement
 from stemtide.hub.rooms.ledger.reads.rate_limits import check_limit
 from stemtide.hub.rooms.ledger.rules.ledger import (
+    CLOCK,
     SPACING,
     ActorLike,
     NoTransactionError,
@@ -28,8 +29,6 @@ _POSITIONS = "UPDATE ledger_numbering SET positions = positions + %s RETURNING p
 
 _MARK_BITS = 63  # the size of a signed column
 
-CLOCK = "clock"
-"""The actor of what the scheduler does."""
 
 CHANNEL = "stemtide"
 """The PostgreSQL channel that announces new entries at commit."""

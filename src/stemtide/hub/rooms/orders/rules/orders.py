@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
 from stemtide.hub.platform.permissions import allows, check_person_may_lead, check_person_may_write
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.protocol.enums import PartyKind, Role
 from stemtide.protocol.enums.orders import OrderState, ScrutinyBasis, ScrutinyState, Side
 from stemtide.protocol.law import deadlines
@@ -44,8 +45,6 @@ __all__ = [
     "side_of",
 ]
 
-CLOCK = "clock"
-"""The hub itself, as the machine names it."""
 
 IN_EFFECT = frozenset(
     {OrderState.ISSUED, OrderState.RECEIVED, OrderState.SUSPENDED, OrderState.EXECUTED}

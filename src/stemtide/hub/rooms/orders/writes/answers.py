@@ -20,8 +20,6 @@ from stemtide.protocol.law import deadlines
 from stemtide.protocol.law.forms import moment_of
 from stemtide.protocol.messages.orders import OrderAnswerIn, OrderOut, OrderReasonIn
 
-CLOCK = "clock"
-
 
 @transaction.atomic
 def record_receipt(

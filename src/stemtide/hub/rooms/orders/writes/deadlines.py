@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.orders.models import Order, Scrutiny
 from stemtide.protocol.enums.orders import ScrutinyState
@@ -35,7 +36,7 @@ def _miss_order(pk: int, *, now: datetime) -> int:
     concerned = [row.issued_by, row.addressee]
     ledger.append(
         "order.missed",
-        actor="clock",
+        actor=CLOCK,
         subject=row.ref,
         now=now,
         detail={"party": concerned[0].ref, "parties": [party.name for party in concerned]},
@@ -59,7 +60,7 @@ def _miss_scrutiny(pk: int, *, now: datetime) -> int:
     concerned = [*concerned, row.addressee]
     ledger.append(
         "scrutiny.missed",
-        actor="clock",
+        actor=CLOCK,
         subject=row.ref,
         now=now,
         detail={"party": concerned[0].ref, "parties": [party.name for party in concerned]},

@@ -7,13 +7,12 @@ source: Regulation (EU) 2021/784 recital 36 and Art. 14(1).
 from collections.abc import Iterable
 from datetime import datetime
 
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.orders.models import Order
 from stemtide.hub.rooms.orders.reads.interests import overlaps
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads.parties import Actor
-
-CLOCK = "clock"
 
 
 def tell_interested(row: Order, *, by: Actor, now: datetime) -> None:

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from stemtide.hub.platform.exemptions import needs_no_entry
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party, StandingChange
 from stemtide.hub.rooms.parties.reads import parties as reads, standing as standing_reads
@@ -18,8 +19,6 @@ from stemtide.hub.rooms.parties.rules import standing as rules
 from stemtide.protocol.enums import Standing
 from stemtide.protocol.trust.limits import limits
 from stemtide.protocol.trust.parties import DigestsIn, GroupIn, PartyDetailOut, StandingIn
-
-CLOCK = "clock"
 
 
 @transaction.atomic

@@ -11,13 +11,14 @@ from uuid import UUID, uuid4
 from django.db import transaction
 
 from stemtide.hub.platform.errors import ConflictError
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party, StandingChange, SuspensionProposal
 from stemtide.hub.rooms.parties.reads import independence, parties, suspensions as reads
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.rules import suspensions as rules
 from stemtide.hub.rooms.parties.rules.proposals import PROPOSED_FOR
-from stemtide.hub.rooms.parties.writes.standing import CLOCK, save_change
+from stemtide.hub.rooms.parties.writes.standing import save_change
 from stemtide.protocol.enums import ProposalState, Role, Standing
 from stemtide.protocol.trust.parties import SuspensionIn, SuspensionOut, SuspensionReasonIn
 

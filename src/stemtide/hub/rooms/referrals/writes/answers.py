@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads.parties import Actor
@@ -79,7 +80,7 @@ def _receive(
             detail["through"] = by.ref
         ledger.append(
             kind,
-            actor=provider.ref if by else "clock",
+            actor=provider.ref if by else CLOCK,
             subject=subject,
             now=at,
             detail=detail,

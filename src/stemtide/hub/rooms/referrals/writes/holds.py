@@ -8,6 +8,7 @@ from django.db import transaction
 
 from stemtide.fingerprints.url import canonical
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.writes.competences import next_state_reference
@@ -106,19 +107,19 @@ def _expire(pk: int, *, now: datetime) -> int:
     row = due.select_related("holder").first()
     if row is None:
         return 0
-    row.state = HoldState(machine("hold").to(row.state, "expire", side="clock"))
+    row.state = HoldState(machine("hold").to(row.state, "expire", side=CLOCK))
     row.ended_at = now
     row.save(update_fields=["state", "ended_at"])
     detail: dict[str, object] = {"party": row.holder.ref}
     ledger.append(
         "hold.expired",
-        actor="clock",
+        actor=CLOCK,
         subject=row.ref,
         now=now,
         detail=detail,
         exercise=row.exercise,
     )
-    _free(row, actor="clock", side="clock", now=now)
+    _free(row, actor=CLOCK, side=CLOCK, now=now)
     return 1
 
 

@@ -12,6 +12,7 @@ from django.db import transaction
 
 from stemtide.fingerprints.url import canonical
 from stemtide.hub.platform.errors import ConflictError
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.writes.competences import next_state_reference
@@ -208,7 +209,7 @@ def _walk(facts: rules.ReferralFacts, path: list[str]) -> ReferralState:
         path = path[1:] if path[0] == "wait" else ["free", *path]
     for name in path:
         at = rules.ReferralFacts(state=state, sender=facts.sender, provider=facts.provider)
-        state = rules.move(at, name, side="clock" if name == "free" else "sender")
+        state = rules.move(at, name, side=CLOCK if name == "free" else "sender")
     return state
 
 

@@ -10,6 +10,7 @@ from django.db.models import F
 
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_entry
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.ledger.writes.transactions import part
 from stemtide.hub.rooms.parties.models import Party
@@ -125,7 +126,7 @@ def _reweigh_some(pks: Iterable[int], *, party: Party, now: datetime) -> int:
         last = first + len(group) - 1
         ledger.append(
             "disputes.weighed",
-            actor="clock",
+            actor=CLOCK,
             subject=party.ref,
             now=now,
             detail={"count": len(group), "first": first, "last": last},

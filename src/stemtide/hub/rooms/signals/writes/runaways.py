@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads.parties import Actor
@@ -116,7 +117,7 @@ def _weigh(row: Signal, *, now: datetime) -> None:
 def record_mark(row: Signal, *, now: datetime) -> None:
     """Record in the ledger that reports lowered a signal everywhere, or no longer do."""
     kind = "runaway.lowered" if row.flood == LOWERED else "runaway.ended"
-    _append(kind, row, actor="clock", now=now, detail=_detail(row))
+    _append(kind, row, actor=CLOCK, now=now, detail=_detail(row))
 
 
 def _move(row: Signal, *, now: datetime) -> None:

@@ -13,6 +13,7 @@ from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.platform.permissions import check_person_may_write
 from stemtide.hub.rooms.approvals import reads as approvals_reads, writes as approvals
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.ledger.writes.transactions import part
 from stemtide.hub.rooms.parties.models import Party
@@ -389,7 +390,7 @@ def end_unconfirmed(
     detail: dict[str, object] = {"count": len(pks), "first": first, "last": first + len(pks) - 1}
     ledger.append(
         "signals.unconfirmed",
-        actor="clock",
+        actor=CLOCK,
         subject="signals",
         now=now,
         detail=detail,
@@ -427,7 +428,7 @@ def _expire_some(
     detail: dict[str, object] = {"count": len(pks), "first": first, "last": first + len(pks) - 1}
     ledger.append(
         "signals.expired",
-        actor="clock",
+        actor=CLOCK,
         subject="signals",
         now=now,
         detail=detail,

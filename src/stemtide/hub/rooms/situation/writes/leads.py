@@ -14,6 +14,7 @@ from django.db import transaction
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import parties
@@ -173,7 +174,7 @@ def _erase_some(now: datetime) -> int:
         row.facts = row.reasons = row.address = row.locate = row.callback = row.salt = ""
         row.posted_at, row.erased_at = None, now
         row.save()
-        ledger.append("lead.erased", actor="clock", subject=row.ref, now=now, exercise=row.exercise)
+        ledger.append("lead.erased", actor=CLOCK, subject=row.ref, now=now, exercise=row.exercise)
     return len(rows)
 
 

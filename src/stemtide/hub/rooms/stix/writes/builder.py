@@ -33,8 +33,6 @@ from stemtide.interop.stix.objects import Stix, identity, indicator_id, named_id
 from stemtide.protocol.enums import Opinion
 from stemtide.protocol.handling import Tlp
 
-CLOCK = "clock"
-
 FOLLOWER = LedgerFollower("stix", batch=500)
 
 COUNT_EVERY = timedelta(seconds=30)

@@ -39,8 +39,6 @@ from stemtide.protocol import webhook_headers
 from stemtide.protocol.enums import SignalState
 from stemtide.protocol.messages.webhooks import EventType, WebhookState
 
-CLOCK = "clock"
-
 MAX_THINGS = 100
 """Rows named in one body, which stays below 20 kB with a hub address of usual length."""
 

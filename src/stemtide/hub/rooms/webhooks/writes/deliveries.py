@@ -15,14 +15,13 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from stemtide.hub.platform.egress.posts import PostOutcome, PostResult
 from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.platform.jobs import claim
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.webhooks import rules
 from stemtide.hub.rooms.webhooks.models import Delivery, Webhook
 from stemtide.hub.rooms.webhooks.rules import DisableReason
 from stemtide.protocol.enums import Standing
 from stemtide.protocol.messages.webhooks import EventType, WebhookDeliveryState, WebhookState
-
-CLOCK = "clock"
 
 OF_A_PARTY = 2
 """Deliveries to one party that are under way at once: it holds up nobody but itself."""

@@ -26,8 +26,6 @@ from stemtide.hub.rooms.webhooks.rules import Bundle, DisableReason
 from stemtide.hub.rooms.webhooks.writes.deliveries import disable
 from stemtide.protocol.messages.webhooks import EventType, WebhookDeliveryState, WebhookState
 
-CLOCK = "clock"
-
 FOLLOWER = LedgerFollower("webhooks", batch=500)
 
 _KINDS = {**rules.SIGNALS, **rules.CRISES, **rules.ADDRESSED}
