@@ -37,6 +37,7 @@ WRITERS = {
 OTHER_FILES = {
     "ledger/crisis_versions.py": "how far the ledger came for each room, for the notifier: 0041",
     "parties/request_cache.py": "what readers of one page have read already: 0041",
+    "reports/drafts.py": "what a report begins with, in the language of who opens it: 0026",
     "reports/paper.py": "timelines and reports as PDF, for both doors; it knows no table",
     "approvals/acts.py": "what rooms above do once it was approved; they register it: 0113",
     "signals/approved_acts.py": "what shares do once they were approved: 0113",

@@ -231,6 +231,8 @@ POST report-action                in  302 302 403 403 302 302 404 403 403 404 40
 POST report-action-done           in  302 302 403 403 302 403 404 403 403 404 404 404
 POST report-agree                 in  302 403 403 403 403 302 404 403 403 404 404 404
 POST report-note                  in  302 302 403 403 302 302 404 302 403 404 404 404
+GET  report-draft                 in  200 200 200 200 200 200 404 200 200 404 404 404
+POST report-draft-again           in  302 302 403 403 302 302 404 403 403 404 404 404
 GET  report-pdf                   in  200 200 200 200 200 200 404 200 200 404 404 404
 POST report-publish               in  302 403 403 403 403 302 404 403 403 404 404 404
 POST report-sections              in  302 302 403 403 302 302 404 403 403 404 404 404
@@ -311,6 +313,8 @@ PARTS = {
     "batch-file": {"uid": "batch"},
     "hold-act": {"uid": "hold"},
     "report": {"uid": "report"},
+    "report-draft": {"uid": "report"},
+    "report-draft-again": {"uid": "report"},
     "report-pdf": {"uid": "report"},
     "report-note": {"uid": "report"},
     "report-action": {"uid": "report"},

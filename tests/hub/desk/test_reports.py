@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
+import re
 
 import pytest
+from django.utils import translation
 
+from stemtide.hub.desk.reports.differences import compare
 from stemtide.hub.rooms.crises.writes import moves
+from stemtide.hub.rooms.reports.models import ReportSection
 from stemtide.hub.rooms.reports.reads import reports as reads
 from stemtide.hub.rooms.reports.rules.reports import fingerprint
 from stemtide.hub.rooms.reports.writes import reports as writes
@@ -106,6 +110,7 @@ def test_a_report_goes_from_its_opening_to_its_publication(world, crisis):
 def report(world, crisis):
     by = world.actor("authority")
     writes.open_report(crisis, by=by, now=world.now)
+    ReportSection.objects.all().delete()  # without its draft
     return reads.latest(crisis, viewer=world.party["authority"])
 
 
@@ -208,3 +213,71 @@ def test_the_search_goes_on_page_by_page(world, crisis, monkeypatch):
     assert "More" in text(desk.get("/search?q=livestream"))
     assert "Back" in text(desk.get("/search?q=livestream&kind=signals&page=2"))
     assert desk.get("/search?q=livestream&kind=nothing&page=x").status_code == 200
+
+
+@pytest.fixture
+def drafted(world, crisis):
+    """The report of a crisis as it opens."""
+    world.desk("authority").post(f"/crises/{crisis}/report/open")
+    return reads.latest(crisis, viewer=world.party["authority"])
+
+
+def test_a_report_opens_drafted_from_the_record(world, drafted):
+    texts = saved(world, drafted)
+    assert f"Early warning: {world.now:%Y-%m-%d %H:%M} UTC." in texts["activation"]
+    assert "Attack at the harbour. EU Crisis Protocol" in texts["parameters"]
+    assert world.party["provider"].title in texts["roles"]
+    assert "Signals shared: 0." in texts["outcomes"]
+    assert "lessons" not in texts
+    page = text(world.desk("provider").get(f"/reports/{drafted.id}"))
+    assert page.count("as drafted") == len(texts)
+
+
+def test_a_draft_is_in_the_language_of_who_opens_the_report(world, crisis):
+    with translation.override("de"):
+        writes.open_report(crisis, by=world.actor("authority"), now=world.now)
+    report = reads.latest(crisis, viewer=world.party["authority"])
+    assert "Geteilte Signale: 0." in saved(world, report)["outcomes"]
+
+
+def test_the_comparison_shows_what_people_added_and_removed(world, drafted):
+    text_now = saved(world, drafted)["outcomes"]
+    data = {
+        "text-outcomes": text_now.replace("Signals shared: 0.", "Nothing was shared."),
+        "basis-outcomes": fingerprint(text_now),
+    }
+    desk = world.desk("authority", Role.DUTY_OFFICER)
+    desk.post(f"/reports/{drafted.id}/sections", data)
+    page = desk.get(f"/reports/{drafted.id}/draft").content.decode()
+    assert re.search(r"<del>.*Signals.*</del>", page)
+    assert re.search(r"<ins>.*Nothing.*</ins>", page)
+    assert page.count("As drafted.") == len(saved(world, drafted)) - 1
+
+
+def test_drafting_again_renews_what_nobody_changed_and_nothing_else(world, crisis, drafted):
+    texts = saved(world, drafted)
+    changed = {"text-roles": "We were few.", "basis-roles": fingerprint(texts["roles"])}
+    desk = world.desk("authority", Role.DUTY_OFFICER)
+    desk.post(f"/reports/{drafted.id}/sections", changed)
+    world.share(crisis=crisis)
+    desk.post(f"/reports/{drafted.id}/draft/again")
+    renewed = saved(world, drafted)
+    assert "Signals shared: 1." in renewed["outcomes"]
+    assert renewed["roles"] == "We were few."
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "One."),
+        ("One.", ""),
+        ("One two three.", "One 2 three.\n\nFour."),
+        ("word " * 5_000, "other " * 5_000),
+    ],
+    ids=["added", "removed", "changed", "long"],
+)
+def test_the_pieces_of_a_comparison_are_both_texts(before, after):
+    pieces = compare(before, after)
+    assert "".join(piece.text for piece in pieces if piece.change != "added") == before
+    assert "".join(piece.text for piece in pieces if piece.change != "removed") == after
+    assert compare(after, after) == []

@@ -2,6 +2,7 @@
 import csv
 import io
 import json
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -50,8 +51,15 @@ def test_an_empty_year_says_so(world):
     assert "owes no report" in told
 
 
-def test_without_a_year_it_is_the_last_one_that_is_over(world):
-    assert ", 2025" in text(world.desk("authority").get(PAGE))
+def test_without_a_year_it_is_the_current_one(world):
+    year = datetime.now(UTC).year
+    assert f", {year}" in text(world.desk("authority").get(PAGE))
+
+
+def test_a_year_is_compared_with_the_one_before(busy):
+    desk = busy.desk("authority")
+    assert "year before: 0" in text(desk.get(f"{PAGE}?year=2026"))
+    assert "year before" not in text(desk.get(f"{PAGE}?year=2022"))
 
 
 def test_what_is_written_stands_in_the_report_and_in_its_files(busy):

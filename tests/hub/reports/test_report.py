@@ -6,6 +6,7 @@ import pytest
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.rooms.ledger.reads import ledger
+from stemtide.hub.rooms.reports.models import ReportSection
 from stemtide.hub.rooms.reports.reads import reports as reads
 from stemtide.hub.rooms.reports.rules import reports as rules
 from stemtide.hub.rooms.reports.writes import reports as writes
@@ -222,6 +223,7 @@ def test_a_report_waits_for_its_crisis_to_close(after):
 def test_an_empty_section_keeps_a_report_from_being_agreed(after):
     report = after.opened()
     after.write(report, "lessons")
+    ReportSection.objects.filter(name="parameters").update(text="")
     with pytest.raises(ConflictError, match="parameters"):
         after.agree(report)
 

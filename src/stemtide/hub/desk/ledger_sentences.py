@@ -135,6 +135,7 @@ ENTRY_PHRASES = {
     "line.withdrawn": gettext_lazy("withdrew a public line"),
     "timeline.exported": gettext_lazy("exported a crisis' timeline"),
     "report.opened": gettext_lazy("opened a post-crisis report"),
+    "report.drafted": gettext_lazy("drafted the post-crisis report again"),
     "report.written": gettext_lazy("wrote into a post-crisis report"),
     "report.noted": gettext_lazy("added a debrief note"),
     "action.added": gettext_lazy("gave out an action of the debrief"),

@@ -84,7 +84,7 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         "acts_lead": _("Leads to a threat to life"),
         "acts_order": _("Removal orders and what follows them"),
         "acts_referral": _("Referrals"),
-        "acts_hold": _("Holds"),
+        "acts_hold": _("Holds placed"),
         "acts_line": _("Public lines"),
         "acts_drill": _("Contact drills"),
         "office_opens": _("Hour at which offices open"),

@@ -19,12 +19,16 @@ _WIDEST = 28
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar. width: in thousandths of the largest; count: None if it is withheld."""
+    """One bar. width: in thousandths of the largest; count: None if it is withheld.
+
+    before: the count of the period before; None if it is not known.
+    """
 
     word: Words
     count: int | None
     width: float
     share: int | None
+    before: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +76,16 @@ class ColumnChart:
 
 
 def bars(
-    words: Mapping[str, Words], counts: Mapping[str, int | None], *, whole: int | None
+    words: Mapping[str, Words],
+    counts: Mapping[str, int | None],
+    *,
+    whole: int | None,
+    before: Mapping[str, int | None] | None = None,
 ) -> list[Bar]:
-    """Return a bar for each label that has a count. whole: the total that shares refer to."""
+    """Return a bar for each label that has a count. whole: the total that shares refer to.
+
+    before: the counts of the period before.
+    """
     visible = [counts.get(name) or 0 for name in words]
     largest = max([*visible, whole or 0, 1])
     return [
@@ -83,6 +94,7 @@ def bars(
             count=counts[name],
             width=round(1000 * (counts[name] or 0) / largest, 1),
             share=round(100 * (counts[name] or 0) / whole) if whole and counts[name] else None,
+            before=(before or {}).get(name),
         )
         for name, word in words.items()
         if name in counts

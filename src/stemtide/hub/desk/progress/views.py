@@ -3,7 +3,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -17,15 +17,16 @@ from stemtide.hub.desk.progress import charts
 from stemtide.hub.desk.progress.forms import ProgressForm, default_query
 from stemtide.hub.platform.errors import RefusalError
 from stemtide.hub.platform.permissions import allows
-from stemtide.hub.rooms.parties.reads.parties import party_titles
+from stemtide.hub.rooms.parties.reads.parties import Viewer, party_titles
 from stemtide.hub.rooms.reports.reads import orders as orders_reads, referrals as referrals_reads
 from stemtide.hub.rooms.reports.rules import dsa, progress as rules, yearly
 from stemtide.protocol.enums import PartyKind
-from stemtide.protocol.enums.progress import ProgressBy
+from stemtide.protocol.enums.progress import ProgressBy, ProgressOf
 from stemtide.protocol.files.progress import progress_csv
 from stemtide.protocol.messages.progress import (
     OrderFigures,
     OrderProgress,
+    ProgressQuery,
     ReferralFigures,
     ReferralProgress,
     Times,
@@ -84,10 +85,36 @@ def _page(
     context["has_yearly"] = allows(yearly.form_for, kind)
     context["has_dsa"] = allows(dsa.check_party, kind)
     if progress is not None:
-        context |= _figures_context(progress, titles=party_titles()) | {
-            "query": request.GET.urlencode()
+        earlier = _before(progress.asked, read=read, viewer=request.user.party, now=now)
+        context |= _figures_context(progress, titles=party_titles(), earlier=earlier) | {
+            "query": request.GET.urlencode(),
+            "earlier": earlier,
         }
     return render(request, "desk/progress/page.html", context, status=200 if progress else 422)
+
+
+def _before(
+    query: ProgressQuery, *, read: Callable[..., Progress], viewer: Viewer, now: datetime
+) -> Progress | None:
+    """Return the figures to compare with; None if there are none.
+
+    They are of the same days a year before, or for all parties of the quarter before.
+    """
+    if query.of is ProgressOf.ALL:
+        first, last = rules.last_quarter(query.first)
+    else:
+        first, last = _year_before(query.first), _year_before(query.last)
+    try:
+        changes = {"first": first, "last": last, "by": None}
+        return read(query.model_copy(update=changes), viewer=viewer, now=now)
+    except RefusalError:
+        return None
+
+
+def _year_before(day: date) -> date:
+    """Return the same day a year before; the 28th for 29 February."""
+    is_leap_day = (day.month, day.day) == (2, 29)
+    return day.replace(year=day.year - 1, day=28 if is_leap_day else day.day)
 
 
 def _csv(progress: Progress, subject_name: str) -> HttpResponse:
@@ -101,9 +128,12 @@ def _csv(progress: Progress, subject_name: str) -> HttpResponse:
     return response
 
 
-def _figures_context(progress: Progress, *, titles: Mapping[str, str]) -> dict[str, object]:
+def _figures_context(
+    progress: Progress, *, titles: Mapping[str, str], earlier: Progress | None
+) -> dict[str, object]:
     """Return the template context of the figures."""
     total = progress.total
+    before = _counts(earlier.total) if earlier is not None else {}
     if isinstance(total, ReferralFigures):
         steps, outcomes = labels_progress.REFERRAL_STEPS, labels_progress.REFERRAL_OUTCOMES
         extra_labels = labels_progress.REFERRAL_BESIDE
@@ -118,8 +148,8 @@ def _figures_context(progress: Progress, *, titles: Mapping[str, str]) -> dict[s
     return {
         "total": total,
         "is_empty": not any(count != 0 for count in _visible_counts(counts, steps).values()),
-        "steps": charts.bars(steps, _visible_counts(counts, steps), whole=None),
-        "outcomes": charts.bars(outcomes, counts, whole=whole),
+        "steps": charts.bars(steps, _visible_counts(counts, steps), whole=None, before=before),
+        "outcomes": charts.bars(outcomes, counts, whole=whole, before=before),
         "beside": [
             (word, count)
             for name, word in extra_labels.items()

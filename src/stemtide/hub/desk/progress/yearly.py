@@ -79,11 +79,9 @@ def write(request: SignedInRequest) -> HttpResponse:
 
 
 def _query_form(parameters: Mapping[str, object], *, now: datetime, zone: str) -> YearForm:
-    """Return the query form for a year; by default the last year that is over."""
+    """Return the query form for a year; by default the current one."""
     years = rules.years(zone=zone, now=now)
-    return YearForm(
-        parameters if "year" in parameters else {"year": years[min(1, len(years) - 1)]}, years=years
-    )
+    return YearForm(parameters if "year" in parameters else {"year": years[0]}, years=years)
 
 
 def _report(request: SignedInRequest, query: YearForm, *, now: datetime, zone: str) -> YearlyReport:
@@ -106,6 +104,7 @@ def _page(
     context = {
         "asked": query,
         "found": report,
+        "before": {} if lines.errors else _before(request, query),
         "lines": lines,
         "files": FILES,
         "query": urlencode({"year": report.year} | ({"exercise": "on"} if report.exercise else {})),
@@ -119,6 +118,22 @@ def _page(
         ),
     }
     return render(request, "desk/progress/yearly.html", context, status=status)
+
+
+def _before(request: SignedInRequest, query: YearForm) -> dict[str, int]:
+    """Return the counts of the year before by figure, as far as they are known."""
+    now, zone = datetime.now(UTC), timezone.get_current_timezone_name()
+    if query.year - 1 not in rules.years(zone=zone, now=now):
+        return {}
+    report = yearly_reads.yearly(
+        query.year - 1,
+        viewer=request.user.party,
+        now=now,
+        zone=zone,
+        is_exercise=query.is_exercise,
+    )
+    figures = (figure for part in report.parts for figure in part.figures)
+    return {figure.name: figure.count for figure in figures if figure.count is not None}
 
 
 def _file(request: SignedInRequest, report: YearlyReport, *, as_: str) -> HttpResponse:

@@ -21,6 +21,8 @@ from stemtide.hub.desk.auth.people import (
     writers_only,
 )
 from stemtide.hub.desk.error_messages import error_text
+from stemtide.hub.desk.labels import figure
+from stemtide.hub.desk.reports.charts import charts_of
 from stemtide.hub.desk.reports.forms import FORM, ActionForm, NoteForm, PublishForm
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows
@@ -31,6 +33,9 @@ from stemtide.hub.rooms.reports.writes import reports as writes
 from stemtide.protocol.messages.reports import MAX_SECTION, ReportOut, SectionIn
 
 _TEXT, _BASIS = "text-", "basis-"
+_ROWS, _MOST_ROWS = 6, 24
+"""Lines of a text field: as many as its text has, within these."""
+
 _Params = ParamSpec("_Params")
 _View = Callable[Concatenate[SignedInRequest, _Params], HttpResponse]
 
@@ -56,6 +61,8 @@ def page(
         "now": datetime.now(UTC),
         "report": report,
         "sections": _sections(report, typed=typed or {}, request=request),
+        "has_drafts": bool(reads.stored_drafts(uid, viewer=viewer)),
+        "charts": charts_of(report.figures),
         "titles": titles,
         "party": viewer.name,
         "form": FORM,
@@ -73,6 +80,7 @@ def _sections(
 ) -> list[dict[str, object]]:
     """Return each section with the text for its field, and a newer text saved by somebody else."""
     rows = []
+    drafts = reads.stored_drafts(report.id, viewer=request.user.party)
     for section in report.sections:
         text = typed.get(section.name, section.text)
         basis = request.POST.get(_BASIS + section.name, "")
@@ -81,7 +89,9 @@ def _sections(
             {
                 "section": section,
                 "text": text,
+                "rows": min(max(_ROWS, text.count("\n") + len(text) // 80 + 2), _MOST_ROWS),
                 "basis": rules.fingerprint(section.text),
+                "is_drafted": bool(section.text) and drafts.get(section.name) == section.text,
                 "newer": section.text if is_newer and text != section.text else "",
             }
         )
@@ -183,6 +193,22 @@ def _next(request: SignedInRequest, uid: UUID, *, done: str = "") -> HttpRespons
 def save(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Save every section that was changed."""
     messages.success(request, _("Saved."))
+    return _next(request, uid)
+
+
+@require_POST
+@signed_in
+@writers_only
+@_saving
+def draft_again(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Draft again the sections that nobody changed."""
+    carry_out(
+        request,
+        lambda: writes.draft_again(
+            uid, by=actor_of(request), now=datetime.now(UTC), title_of=figure
+        ),
+        done=_("Drafted again. Sections that people changed are as they were."),
+    )
     return _next(request, uid)
 
 

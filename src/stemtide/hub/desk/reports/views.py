@@ -140,7 +140,9 @@ def of_crisis(request: SignedInRequest, uid: UUID) -> HttpResponse:
 def open_report(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Open a report, or the next version of a published one."""
     try:
-        report_out = writes.open_report(uid, by=actor_of(request), now=datetime.now(UTC))
+        report_out = writes.open_report(
+            uid, by=actor_of(request), now=datetime.now(UTC), title_of=figure
+        )
     except ConflictError as error:
         messages.error(request, error_text(error))
         return redirect("crisis-report", uid=uid)

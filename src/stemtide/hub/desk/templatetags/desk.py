@@ -172,6 +172,12 @@ def of(titles: Mapping[str, str], name: str) -> str:
 
 
 @register.filter
+def count_of(counts: Mapping[str, int], name: str) -> int | None:
+    """Return a count by its name; None if there is none."""
+    return counts.get(name)
+
+
+@register.filter
 def beside(cells: Sequence[object], heads: Sequence[object]) -> list[tuple[object, object]]:
     """Pair the cells of a row with the heads of their columns."""
     return list(zip(heads, cells, strict=True))

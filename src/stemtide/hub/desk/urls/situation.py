@@ -4,7 +4,7 @@
 from django.urls import path
 
 from stemtide.hub.desk import documents
-from stemtide.hub.desk.reports import page, views
+from stemtide.hub.desk.reports import differences, page, views
 from stemtide.hub.desk.search import views as search
 from stemtide.hub.desk.situation import leads, views as situation
 
@@ -30,6 +30,8 @@ urlpatterns = [
     path("reports", views.published, name="reports"),
     path("reports/<uuid:uid>", views.report, name="report"),
     path("reports/<uuid:uid>/pdf", views.report_pdf, name="report-pdf"),
+    path("reports/<uuid:uid>/draft", differences.draft, name="report-draft"),
+    path("reports/<uuid:uid>/draft/again", page.draft_again, name="report-draft-again"),
     path("reports/<uuid:uid>/sections", page.save, name="report-sections"),
     path("reports/<uuid:uid>/note", page.note, name="report-note"),
     path("reports/<uuid:uid>/action", page.action, name="report-action"),

@@ -55,11 +55,12 @@ class Report(models.Model):
 
 
 class ReportSection(models.Model):
-    """The current text of one section."""
+    """The current text of one section. draft: what the program wrote from the record."""
 
     report = models.ForeignKey(Report, models.CASCADE, related_name="sections")
     name = models.CharField(max_length=40)
     text = models.TextField(blank=True)
+    draft = models.TextField(blank=True, db_default="")
     written_by = models.ForeignKey(Party, models.PROTECT, related_name="sections_written")
     written_ref = models.CharField(max_length=80)
     written_at = models.DateTimeField()

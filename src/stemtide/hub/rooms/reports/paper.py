@@ -4,25 +4,24 @@
 hub/platform/documents/typesetting.py turns data into PDF.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeAlias
 
 from django.utils.translation import get_language, gettext as _
 
 from stemtide.hub.platform.documents.typesetting import typeset
+from stemtide.hub.rooms.reports.drafts import TitleOf, plain_title
 from stemtide.protocol.law.yearly import YearlyFigure, YearlyKind, YearlyPiece, YearlyReport
-from stemtide.protocol.messages.reports import Cell, ReportOut, TimelineEntry, TimelineExport
+from stemtide.protocol.messages.reports import (
+    Cell,
+    Figures,
+    ReportOut,
+    TimelineEntry,
+    TimelineExport,
+)
 
 TEMPLATES = Path(__file__).parent / "paper"
-
-Said: TypeAlias = Callable[[str, str], str]
-
-
-def _plainly(word: str, of: str) -> str:  # noqa: ARG001  # the same signature as the desk's labels
-    """Return a stored word unchanged."""
-    return word.replace("_", " ")
 
 
 def timeline_pdf(
@@ -70,7 +69,9 @@ def _plain(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def report_pdf(report: ReportOut, *, titles: Mapping[str, str], title_of: Said = _plainly) -> bytes:
+def report_pdf(
+    report: ReportOut, *, titles: Mapping[str, str], title_of: TitleOf = plain_title
+) -> bytes:
     """Return a post-crisis report as PDF.
 
     titles: parties' titles by name. title_of: returns the label of a stored word of a given type.
@@ -109,7 +110,9 @@ def report_pdf(report: ReportOut, *, titles: Mapping[str, str], title_of: Said =
     return _typeset("report.typ", document)
 
 
-def _debrief(report: ReportOut, *, titles: Mapping[str, str], title_of: Said) -> dict[str, object]:
+def _debrief(
+    report: ReportOut, *, titles: Mapping[str, str], title_of: TitleOf
+) -> dict[str, object]:
     """Return actions and notes for the document template."""
     return {
         "actions_title": _("Actions"),
@@ -144,24 +147,9 @@ def _hands(report: ReportOut, *, titles: Mapping[str, str]) -> list[list[str]]:
     ]
 
 
-def _figures(report: ReportOut, *, title_of: Said) -> list[dict[str, object]]:
+def _figures(report: ReportOut, *, title_of: TitleOf) -> list[dict[str, object]]:
     """Return the figures as small tables."""
     figures = report.figures
-    tables: list[tuple[str, str, list[Cell]]] = [
-        (_("Checklist"), "answer", figures.checks),
-        (_("Participants"), "participants", figures.participants),
-        (_("Signals by kind"), "kind", figures.signals_by_kind),
-        (_("Signals by label"), "label", figures.signals_by_label),
-        (_("Signals by state"), "state", figures.signals_by_state),
-        (_("Withdrawals by reason"), "reason", figures.withdrawn_by_reason),
-        (_("Opinions"), "opinion", figures.opinions),
-        (
-            _("Outcomes at providers"),
-            "outcome",
-            [*figures.outcomes, Cell(name="all", count=figures.matches)],
-        ),
-        (_("Messages in the log"), "message", figures.messages_by_kind),
-    ]
     rows: list[dict[str, object]] = [
         {
             "title": _("Times"),
@@ -181,10 +169,39 @@ def _figures(report: ReportOut, *, title_of: Said) -> list[dict[str, object]]:
         },
     ]
     return rows + [
-        {"title": title, "rows": [[title_of(cell.name, of), _count(cell)] for cell in cells]}
-        for title, of, cells in tables
+        {
+            "title": title,
+            "rows": [[title_of(cell.name, of), _count(cell)] for cell in cells],
+            "shares": _shares(cells),
+        }
+        for title, of, cells in _tables(figures)
         if cells
     ]
+
+
+def _tables(figures: Figures) -> list[tuple[str, str, list[Cell]]]:
+    """Return the tables of counts: their titles, the types of their words, and their cells."""
+    return [
+        (_("Checklist"), "answer", figures.checks),
+        (_("Participants"), "participants", figures.participants),
+        (_("Signals by kind"), "kind", figures.signals_by_kind),
+        (_("Signals by label"), "label", figures.signals_by_label),
+        (_("Signals by state"), "state", figures.signals_by_state),
+        (_("Withdrawals by reason"), "reason", figures.withdrawn_by_reason),
+        (_("Opinions"), "opinion", figures.opinions),
+        (
+            _("Outcomes at providers"),
+            "outcome",
+            [*figures.outcomes, Cell(name="all", count=figures.matches)],
+        ),
+        (_("Messages in the log"), "message", figures.messages_by_kind),
+    ]
+
+
+def _shares(cells: list[Cell]) -> list[float]:
+    """Return the lengths of the bars: shares of the largest count, 0 where it is withheld."""
+    largest = max((cell.count or 0 for cell in cells), default=0) or 1
+    return [round((cell.count or 0) / largest, 3) for cell in cells]
 
 
 def yearly_pdf(report: YearlyReport, *, title: str) -> bytes:

@@ -6,13 +6,16 @@ from datetime import date
 from uuid import UUID
 
 from stemtide.hub.platform.errors import NotFoundError
-from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.crises.reads import crises, life
 from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.reports.drafts import TitleOf, draft_sections
 from stemtide.hub.rooms.reports.models import DebriefAction, Report
 from stemtide.hub.rooms.reports.reads.figures import figures
 from stemtide.hub.rooms.reports.rules import reports as rules
 from stemtide.hub.rooms.situation.reads import situation
 from stemtide.protocol.enums import NoteTopic, ReportAudience, ReportState
+from stemtide.protocol.law.frameworks import framework
 from stemtide.protocol.messages.reports import (
     ActionOut,
     Figures,
@@ -79,6 +82,26 @@ def find(uid: UUID, *, viewer: Party) -> Report:
     if row is None or not _may_read(row, viewer=viewer):
         raise NotFoundError("there is no report {uid} that your party may read", uid=uid)
     return row
+
+
+def drafts(row: Report, *, viewer: Party, title_of: TitleOf) -> dict[str, str]:
+    """Return what the program writes for each section now, from what a party may see."""
+    return draft_sections(
+        life.describe(row.crisis, viewer=viewer),
+        figures(row.crisis, viewer=viewer),
+        framework=framework(row.framework).title,
+        titles={party.name: party.title for party in parties.parties()},
+        title_of=title_of,
+    )
+
+
+def stored_drafts(uid: UUID, *, viewer: Party) -> dict[str, str]:
+    """Return the drafts that a report was begun with, by section.
+
+    raises: NotFoundError, also for a report that the viewer may not read.
+    """
+    row = find(uid, viewer=viewer)
+    return {name: draft for name, draft in row.sections.values_list("name", "draft") if draft}
 
 
 def facts(row: Report) -> rules.ReportFacts:

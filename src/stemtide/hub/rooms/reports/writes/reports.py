@@ -15,6 +15,7 @@ from stemtide.hub.rooms.ledger.reads import ledger as ledger_reads
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.reads import independence, parties
 from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.reports.drafts import TitleOf, plain_title
 from stemtide.hub.rooms.reports.models import (
     DebriefAction,
     DebriefNote,
@@ -64,8 +65,12 @@ def export_timeline(uid: UUID, *, as_: str, by: Actor, now: datetime) -> Timelin
 
 
 @transaction.atomic
-def open_report(crisis: UUID, *, by: Actor, now: datetime) -> ReportOut:
+def open_report(
+    crisis: UUID, *, by: Actor, now: datetime, title_of: TitleOf = plain_title
+) -> ReportOut:
     """Begin the report of a crisis, or the next version of one that is published.
+
+    title_of: returns the label of a stored word of a given type.
 
     raises: NotFoundError, NotAllowedError, ConflictError while another version is being written.
     """
@@ -91,12 +96,15 @@ def open_report(crisis: UUID, *, by: Actor, now: datetime) -> ReportOut:
         opened_at=now,
         exercise=room.exercise,
     )
-    if before is not None:
+    if before is None:
+        _write_drafts(row, by=by, now=now, title_of=title_of)
+    else:
         ReportSection.objects.bulk_create(
             ReportSection(
                 report=row,
                 name=section.name,
                 text=section.text,
+                draft=section.draft,
                 written_by=section.written_by,
                 written_ref=section.written_ref,
                 written_at=section.written_at,
@@ -150,6 +158,38 @@ def write_sections(
         rules.check_section(name, sections=sections_of(row.framework))
         rules.check_unchanged(text=saved.get(name, ""), basis=bases.get(name, ""))
         _write(row, name=name, text=text, by=by, now=now)
+
+
+@transaction.atomic
+def draft_again(uid: UUID, *, by: Actor, now: datetime, title_of: TitleOf) -> ReportOut:
+    """Draft a report again from the record. Sections that people changed keep their text.
+
+    raises: NotFoundError, NotAllowedError, ConflictError.
+    """
+    ledger.lock_ledger()
+    row = reads.find(uid, viewer=by.party)
+    _check_write(row, by=by)
+    count = _write_drafts(row, by=by, now=now, title_of=title_of)
+    detail: dict[str, object] = {"sections": count} | (_redraft(row) if count else {})
+    _sign(row, by=by)
+    return _record("report.drafted", row, by=by, now=now, detail=detail)
+
+
+def _write_drafts(row: Report, *, by: Actor, now: datetime, title_of: TitleOf) -> int:
+    """Store new drafts, and use them where nobody changed the text; return how many texts."""
+    count = 0
+    saved = {section.name: section for section in row.sections.all()}
+    names = {section.name for section in sections_of(row.framework)}
+    for name, draft in reads.drafts(row, viewer=by.party, title_of=title_of).items():
+        if name not in names:
+            continue
+        section = saved.get(name) or ReportSection(report=row, name=name, draft="")
+        if section.text == section.draft and section.text != draft:
+            section.text, count = draft, count + 1
+            section.written_by, section.written_ref, section.written_at = by.party, by.ref, now
+        section.draft = draft
+        section.save()
+    return count
 
 
 def _write(row: Report, *, name: str, text: str, by: Actor, now: datetime) -> ReportOut:
