@@ -136,19 +136,18 @@ class Agent:
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         while line := await reader.readline():
-            if line.startswith(b'data: {"previous":'):
-                previous = int(line[18:40].partition(b",")[0])
-                following = int(line.rpartition(b'"next":')[2].partition(b",")[0])
+            if not line.startswith(b'data: {"position":'):
+                continue
+            position, _, rest = line[18:80].partition(b",")
+            if (
+                rest.startswith(b'"previous":')
+                and int(rest[11:].partition(b",")[0]) <= self.position
+            ):
                 self.counts["carried"] += 1
-                if previous <= self.position:
-                    self.move(following)
-                else:
-                    self.counts["gaps"] += 1
-                    self.wake.set()
-            elif line.startswith(b'data: {"position":'):
+                self.move(int(position))
+            elif int(position.strip().rstrip(b"}")) > self.position:
                 self.counts["wakes"] += 1
-                if int(line[18:].strip().rstrip(b"}")) > self.position:
-                    self.wake.set()
+                self.wake.set()
 
     async def beat(self) -> None:
         started = datetime.now(UTC).isoformat()

@@ -126,6 +126,8 @@ class FakeHub:
     key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     played_back: bytes = b""
     is_frozen: bool = False
+    carries: bool = True
+    carried: int = 0
     _server: Server | None = None
     _port: int = 0
 
@@ -304,23 +306,27 @@ class FakeHub:
             return _problem(ProblemType.CONFLICT, f"after: {after} lies beyond {head}")
         if request.query_params.get("history", self.marks.get(after)) != self.marks.get(after):
             return _problem(ProblemType.CONFLICT, f"history: another one up to {after}")
+        parties_after = request.query_params.get("parties_after")
+        answer = self._page(request, after, head, limit=limit, parties_after=parties_after)
+        # An older hub knows no parties, and no allow-list.
+        fields = {"parties": self.parties, "allowlist": self.allow_version}
+        return _json(answer, exclude={name for name, value in fields.items() if value is None})
+
+    def _page(self, request, after, head, *, limit, parties_after):
         found = [one for one in self._visible(request, after=after) if one.position <= head]
         page = found[:limit]
         more = len(found) > limit
         following = page[-1].position if more else head
-        answer = FeedPage(
+        return FeedPage(
             hub=self.id,
             entries=page,
             next=following,
             head=head,
             more=more,
             history=self.marks.get(following, ""),
-            parties=self._parties(request.query_params.get("parties_after"), until=following),
+            parties=self._parties(parties_after, until=following),
             allowlist=self.allow_version,
         )
-        # An older hub knows no parties, and no allow-list.
-        fields = {"parties": self.parties, "allowlist": self.allow_version}
-        return _json(answer, exclude={name for name, value in fields.items() if value is None})
 
     async def _allowlist_file(self, _request):
         manifest = AllowlistManifest(
@@ -421,12 +427,24 @@ class FakeHub:
                 if turn % 10 == 0:
                     yield ": ping\n\n"
                 if self.head > seen:
-                    seen = self.head
-                    wake = Wake(position=seen).model_dump_json()
-                    yield f"event: wake\nid: {seen}\ndata: {wake}\n\n"
+                    wake = self._carried(request, seen)
+                    seen = wake.position
+                    if self._take("lost event"):
+                        continue
+                    data = wake.model_dump_json()
+                    yield f"event: wake\nid: {seen}\ndata: {data}\n\n"
                 await asyncio.sleep(0.01)
 
         return StreamingResponse(body(), media_type="text/event-stream")
+
+    def _carried(self, request, seen):
+        """A wake, with the entries if they were asked for and this hub sends them."""
+        head = self.head
+        if not self.carries or request.query_params.get("entries") != "1":
+            return Wake(position=head)
+        page = self._page(request, seen, head, limit=MAX_PAGE, parties_after=str(seen))
+        self.carried += 1
+        return Wake(position=head, previous=seen, page=page)
 
     async def _status(self, request):
         status = AgentStatusIn.model_validate_json(await request.body())

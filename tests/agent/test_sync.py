@@ -30,6 +30,64 @@ def test_a_signal_shared_later_comes_over_the_feed(hub, agent):
     assert action(agent) == "block"
 
 
+def share_carried(hub, agent):
+    """Share until the stream carries a signal to the agent, which did not read the feed for it."""
+    numbers = iter(range(10**6))
+
+    def is_carried():
+        before = hub.asked["/feed"]
+        hub.share(sha256(b"carried %d" % next(numbers)))
+        agent.wait(position=hub.head)
+        return hub.asked["/feed"] == before
+
+    until(is_carried)
+
+
+def test_what_the_stream_carries_is_taken_without_asking_the_feed(hub, agent):
+    share_carried(hub, agent)
+    assert action(agent, b"carried 0") == "block"
+
+
+def test_an_agent_that_missed_an_event_reads_the_feed(hub, agent):
+    share_carried(hub, agent)
+    hub.faults["lost event"] = 1
+    hub.share(sha256(KNOWN))
+    until(lambda: not hub.faults["lost event"])
+    hub.share(sha256(b"the next one"))
+    agent.wait(position=hub.head)
+    assert action(agent) == action(agent, b"the next one") == "block"
+
+
+def test_a_stream_that_only_wakes_has_the_feed_read(hub, agent):
+    hub.carries = False
+    hub.share(sha256(KNOWN))
+    agent.wait(position=1)
+    assert (action(agent), hub.carried) == ("block", 0)
+
+
+def test_what_the_stream_carries_waits_until_the_histories_were_compared(hub, agent):
+    hub.share(sha256(KNOWN))
+    agent.wait(position=1)
+    hub.stop()
+    hub.set_back({}, 0)
+    hub.share(sha256(b"another"))
+    hub.share(sha256(b"a third"))
+    hub.answers["/feed"] = b"{}"  # the agent cannot compare yet
+    hub.start()
+    until(lambda: agent.health()["hub_head"] == 2)  # it has the event
+    del hub.answers["/feed"]
+    until(lambda: action(agent) is None)
+
+
+def test_a_withdrawal_that_the_stream_carries_is_applied(hub, agent):
+    signal = hub.share(sha256(KNOWN))
+    agent.wait(position=1)
+    share_carried(hub, agent)
+    hub.withdraw(signal)
+    agent.wait(position=hub.head)
+    assert action(agent) is None
+
+
 def test_without_a_stream_the_feed_is_still_followed(hub, config, sandbox):
     hub.faults["no stream"] = 1
     with agent_of(config, sandbox) as agent:

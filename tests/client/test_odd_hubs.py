@@ -22,7 +22,7 @@ from stemtide.client import (
     TooManyError,
     UnreachableError,
 )
-from stemtide.client.lines import EndlessLineError, EventParser, LineSplitter
+from stemtide.client.lines import MAX_EVENT_BYTES, EndlessLineError, EventParser, LineSplitter
 from stemtide.protocol.messages.crises import WarningIn
 from tests.client.conftest import broken_off, problem_answer
 
@@ -206,8 +206,14 @@ def test_a_stream_that_ends_ends(odd, later):
     [
         (Response("{}", media_type="application/json"), "no stream of events"),
         (Response("event: wake\ndata: {}\n\n", media_type=STREAM), "unreadable"),
-        (Response(b"data: " + b"x" * 70_000, media_type=STREAM), "a line without an end"),
-        (Response(b"data: xxxxxxxxxxxxxxx\n" * 5_000, media_type=STREAM), "an event of more than"),
+        (
+            Response(b"data: " + b"x" * (MAX_EVENT_BYTES + 1), media_type=STREAM),
+            "a line without an end",
+        ),
+        (
+            Response(b"data: xxxxxxxxxxxxxxx\n" * (MAX_EVENT_BYTES // 20), media_type=STREAM),
+            "an event of more than",
+        ),
     ],
     ids=["json", "unreadable", "endless-line", "endless-event"],
 )

@@ -131,12 +131,19 @@ class AsyncHub(Operations):
         self, events: Events[Answer], response: httpx.Response
     ) -> AsyncGenerator[Answer, None]:
         """Yield the events of an open stream. raises: HubError."""
+        async for data in self.event_texts(events, response):
+            yield events.read(data.encode())
+
+    async def event_texts(
+        self, events: Events[Any], response: httpx.Response
+    ) -> AsyncGenerator[str, None]:
+        """Yield the data of the events of an open stream, unread. raises: HubError."""
         cutter = EventParser(events.answers[0].__name__.lower())
         if media_type_of(response.headers) != EVENT_STREAM:
             raise AnswerError(self.connection.hub, "answered something that is no stream of events")
         async for part in self.bytes_of(response):
             for data in cutter.take(part):
-                yield events.read(data.encode())
+                yield data
 
     @asynccontextmanager
     async def opened(self, call: ApiRequest[Any]) -> AsyncIterator[httpx.Response]:

@@ -9,7 +9,7 @@ from stemtide.fingerprints.kinds import MAX_VALUE_BYTES
 MAX_LINE_BYTES = 2 * MAX_VALUE_BYTES + 256 * 1024
 """Maximum length of a snapshot line, which has the value in hex."""
 
-MAX_EVENT_BYTES = 64 * 1024
+MAX_EVENT_BYTES = 1024 * 1024
 """Maximum length of a line in an event stream."""
 
 PIECE_BYTES = 512 * 1024

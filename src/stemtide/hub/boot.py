@@ -28,6 +28,9 @@ TCP_TIMEOUT_MS = 120_000
 MAX_OPEN_FILES = 65_536
 """Open files that the hub asks the system for: each stream and connection is one."""
 
+KEEP_ALIVE_S = 15
+"""Seconds that an idle connection is kept: agents report every 5 s and read the feed every 10 s."""
+
 _BACKLOG = 2048
 
 
@@ -125,6 +128,7 @@ def _options() -> dict[str, Any]:
         "lifespan": "off",
         "server_header": False,
         "timeout_graceful_shutdown": DRAIN_S,
+        "timeout_keep_alive": KEEP_ALIVE_S,
     }
 
 

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The stream, from a real server over real sockets."""
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from queue import Queue
 from signal import SIGTERM
 
@@ -40,7 +42,7 @@ class Follower:
                 self.lines.append(line)
                 event = decoder.decode(line)
                 if event and event.event == "wake":
-                    assert event.json() == {"position": int(event.id)}
+                    assert event.json()["position"] == int(event.id)
                     self.wakes.put(int(event.id))
         except httpx.TransportError:
             pass  # the test closed it
@@ -254,3 +256,39 @@ def test_a_key_without_feed_read_opens_no_stream_below_django(machine, world):
 
     assert answer.status_code == 503
     assert "ASGI" in answer.json()["detail"]
+
+
+def carried(follower: Follower, *, until: int) -> list[dict]:
+    """The events with entries up to a position."""
+
+    def events() -> list[dict]:
+        lines = [line for line in follower.lines if line.startswith("data: ")]
+        return [json.loads(line.removeprefix("data: ")) for line in lines]
+
+    wait_until(lambda: any(event["position"] >= until for event in events()))
+    return events()
+
+
+def test_a_stream_with_entries_carries_to_each_what_it_may_see(hub, numbers):
+    with (
+        following(hub, "big-video", query="?entries=1") as outsider,
+        following(hub, "small-forum", query="?entries=1") as insider,
+    ):
+        red = share(hub, hex_value(next(numbers)), tlp="red", audience=["small-forum"])
+        clear = share(hub, hex_value(next(numbers)), tlp="clear")
+
+        for follower, expected in ((outsider, [clear["id"]]), (insider, [red["id"], clear["id"]])):
+            events = carried(follower, until=clear["position"])
+            ids = [entry["id"] for event in events for entry in event["page"]["entries"]]
+            assert ids == expected
+            chain = [(event["previous"], event["page"]["next"]) for event in events]
+            assert all(before[1] == after[0] for before, after in pairwise(chain))
+
+
+def test_a_stream_with_entries_ends_at_once_when_its_key_is_revoked():
+    with serving() as hub, following(hub, "big-video", query="?entries=1") as follower:
+        hub.order(f"revoke {hub.keys['big-video'].split('_')[1]}")
+        follower.has_ended.wait()
+        share(hub, hex_value(1), tlp="clear")
+
+        assert not any(line.startswith("data:") for line in follower.lines)

@@ -112,15 +112,15 @@ class Client:
                 async for part in self._hub.bytes_of(response):
                     incoming.add(part)
 
-    async def wakes(self, after: int) -> AsyncGenerator[int, None]:
-        """Yield 0 once the event stream is open, then each new feed position, until it ends."""
-        events = feed.follow_events(last_event_id=after)
+    async def events(self, after: int) -> AsyncGenerator[str, None]:
+        """Yield "" once the event stream is open, then the JSON of each Wake, until it ends."""
+        events = feed.follow_events(last_event_id=after, entries=True)
         with _with_remedy():
             async with self._hub.opened(events) as response:
-                yield 0
-                async with aclosing(self._hub.events_of(events, response)) as wakes:
-                    async for wake in wakes:
-                        yield wake.position
+                yield ""
+                async with aclosing(self._hub.event_texts(events, response)) as texts:
+                    async for text in texts:
+                        yield text
 
     async def send_outcomes(self, report: OutcomeReportIn) -> OutcomeReportOut:
         """Report outcomes. The hub counts each report id once, so a retry is safe."""

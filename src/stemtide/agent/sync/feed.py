@@ -71,6 +71,14 @@ class _Page(BaseModel):
     allowlist: str | None = None
 
 
+class _News(BaseModel):
+    """A Wake, with an unparsed page."""
+
+    position: Position
+    previous: Position | None = None
+    page: _Page | None = None
+
+
 class Sync:
     """Worker that keeps the store in step with the hub for as long as run() runs.
 
@@ -103,6 +111,8 @@ class Sync:
         self._started_at = datetime.now(UTC)
         self._party = ""
         self._wake = asyncio.Event()
+        self._applying = asyncio.Lock()
+        self._opened, self._caught_up = 0, -1
         self._position_changed = asyncio.Event()
         self._allowed_counts: list[tuple[str, int]] = []
 
@@ -144,12 +154,15 @@ class Sync:
         backoff = Backoff(first_s=0.25, cap_s=5.0)
         while True:
             self._wake.clear()
+            opened = self._opened
             try:
-                await self._catch_up()
+                async with self._applying:
+                    await self._catch_up()
             except HubError as error:
                 self._record_failure(error)
                 wait = backoff.next_s()
             else:
+                self._caught_up = opened
                 backoff.reset()
                 self.connection.is_reachable, self.connection.trouble = True, ""
                 wait = _POLL_STREAMING_S if self.connection.is_streaming else _POLL_S
@@ -161,6 +174,7 @@ class Sync:
             logger.warning("the stored signals keep matching; %s", trouble)
         self.connection.is_reachable, self.connection.trouble = False, trouble
         self._party = ""  # the next response may come from another hub
+        self._caught_up = -1
 
     async def _catch_up(self) -> None:
         """Apply all pages that the hub has."""
@@ -178,18 +192,22 @@ class Sync:
                 has_replaced = True
                 await self._take_snapshot()
                 continue
-            before, self.connection.head = self._store.position, page.head
-            if await asyncio.to_thread(self._apply, page):
-                self._on_undo()
-            await self._weaken_owed()
-            await asyncio.to_thread(self._look_for_parties)
-            if page.allowlist is not None and page.allowlist != self._store.view.allowlist:
-                await self._take_allowlist()
-            self._on_change()
-            if page.next != before:
-                self._position_changed.set()
+            await self._take_page(page)
             if not page.more:
                 return
+
+    async def _take_page(self, page: _Page) -> None:
+        """Apply a page that continues from the store's position."""
+        before, self.connection.head = self._store.position, page.head
+        if await asyncio.to_thread(self._apply, page):
+            self._on_undo()
+        await self._weaken_owed()
+        await asyncio.to_thread(self._look_for_parties)
+        if page.allowlist is not None and page.allowlist != self._store.view.allowlist:
+            await self._take_allowlist()
+        self._on_change()
+        if page.next != before:
+            self._position_changed.set()
 
     def _look_for_parties(self) -> None:
         """Note whether the hub says how far its parties may be believed."""
@@ -377,22 +395,50 @@ class Sync:
             )
 
     async def _listen(self) -> None:
-        """Wake up at stream events; without the stream the feed is polled."""
+        """Take the entries of stream events, or read the feed; without a stream it is polled."""
         backoff = Backoff(first_s=0.25, cap_s=5.0)
         while True:
             try:
-                async with aclosing(self._client.wakes(self._store.position)) as positions:
-                    async for position in positions:
+                async with aclosing(self._client.events(self._store.position)) as events:
+                    async for event in events:
                         backoff.reset()
                         self.connection.is_streaming = True
-                        self.connection.head = max(self.connection.head, position)
-                        if position == 0 or position > self._store.position:
+                        if not event:  # the stream is open: what came before it is in the feed
+                            self._opened += 1
+                        if not event or not await self._take_event(event):
                             self._wake.set()
             except HubError as error:
                 logger.debug("%s", error)  # _follow reports the same failure
             self.connection.is_streaming = False
             self._wake.set()  # check whether the hub is gone too
             await asyncio.sleep(backoff.next_s())
+
+    async def _take_event(self, event: str) -> bool:
+        """Apply what an event carries; return whether the position is now at least the event's.
+
+        The page is applied only if the feed has been read since the stream opened, which compares
+        the hub's history with ours, and if nothing is missing before it.
+
+        raises: HubError.
+        """
+        try:
+            news = _News.model_validate_json(event)
+        except ValidationError as error:
+            raise AnswerError(self._client.hub, f"its stream is unreadable: {error}") from error
+        self.connection.head = max(self.connection.head, news.position)
+        view = self._store.view
+        if news.position <= view.position:
+            return True
+        is_current = self._caught_up == self._opened and not self._applying.locked()
+        if news.page is None or news.previous is None or not is_current:
+            return False
+        if news.previous > min(view.position, view.parties_after):
+            return False
+        async with self._applying:
+            if not self._continues(news.page):
+                return False
+            await self._take_page(news.page)
+        return True
 
     async def _heartbeat(self) -> None:
         """Report our status to the hub, and delete records that are past their time."""

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 
 def follow_events(
-    *, last_event_id: int | None = None, exercise: bool | None = None
+    *, last_event_id: int | None = None, exercise: bool | None = None, entries: bool | None = None
 ) -> Events[Wake]:
     """Stream an event whenever your feed has something new, and a comment every 3 s in between.
 
     last_event_id: The position you have: you are woken at once if something lies after it.
+    entries: Whether events carry the entries: a Wake with `previous` and `page`.
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/events/stream
     """
@@ -29,7 +30,7 @@ def follow_events(
         (Wake,),
         "GET",
         "/api/v1/events/stream",
-        query={"exercise": exercise},
+        query={"exercise": exercise, "entries": entries},
         headers={"Last-Event-ID": last_event_id},
         is_view=True,
     )

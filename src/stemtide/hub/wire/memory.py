@@ -25,7 +25,7 @@ from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.reads import parties, standing
 from stemtide.hub.rooms.parties.reads.parties import Caller, Viewer
 from stemtide.hub.rooms.signals.tail import shared_entries
-from stemtide.hub.wire.tail import MAX_ENTRIES, NotInMemoryError, Reader, Tail
+from stemtide.hub.wire.tail import MAX_BYTES, MAX_ENTRIES, NotInMemoryError, Reader, Tail
 
 _Result = TypeVar("_Result")
 
@@ -34,6 +34,12 @@ MAX_AGE_S = 3.0
 
 REREAD_S = 15.0
 """Seconds after which keys and parties are read again, with or without a ledger entry."""
+
+EVENT_ENTRIES = 500
+"""Most entries of one event."""
+
+EVENT_BYTES = 192 * 1024
+"""Most bytes of the entries of one event, more only for a single entry."""
 
 _FIRST_ENTRIES = MAX_ENTRIES // 4
 _MAX_KINDS = 1000
@@ -55,6 +61,13 @@ class FeedQuery(NamedTuple):
     exercise: bool = False
     history: str = ""
     parties_after: int | None = None
+
+
+class Place(NamedTuple):
+    """A position of the feed, and the mark of the act that assigned it."""
+
+    position: int
+    mark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,16 +142,43 @@ class Memory:
 
         raises: NotInMemoryError, UnknownCrisesError.
         """
+        return self._page(party, query, most_bytes=MAX_BYTES)[0]
+
+    def event(self, party: Viewer, *, after: Place, exercise: bool) -> tuple[bytes, Place, bool]:
+        """Return the JSON of a wake with what follows on a place, its end, and whether more waits.
+
+        raises: NotInMemoryError, also if the feed's history at that place is another one;
+                UnknownCrisesError.
+        """
+        query = FeedQuery(after.position, EVENT_ENTRIES, exercise, after.mark, after.position)
+        page, following, more = self._page(party, query, most_bytes=EVENT_BYTES)
+        begin = f'{{"position":{following.position},"previous":{after.position},"page":'
+        return b"%b%b}" % (begin.encode(), page), following, more
+
+    @property
+    def place(self) -> Place | None:
+        """Return the place up to which the memory knows all changes, if it knows any."""
+        with self._lock:
+            tail = self._tail
+            return Place(tail.head, tail.mark(tail.head)) if tail else None
+
+    def _page(
+        self, party: Viewer, query: FeedQuery, *, most_bytes: int
+    ) -> tuple[bytes, Place, bool]:
+        """Return a page as JSON, its end, and whether more waits.
+
+        raises: NotInMemoryError, UnknownCrisesError.
+        """
         with self._lock:
             tail, context, heads = self._tail, self._context, self._heads
             if tail is None or context is None or heads is None:
                 raise NotInMemoryError
             reader = self._reader(context, party, is_rehearsing=query.exercise)
-            page = tail.page(reader, after=query.after, limit=query.limit)
+            page = tail.page(reader, after=query.after, limit=query.limit, most_bytes=most_bytes)
             if query.history and query.history != tail.mark(query.after):
                 raise NotInMemoryError  # the database says what is wrong
             mark, head = tail.mark(page.next), tail.head
-        return b"".join(
+        body = b"".join(
             (
                 f'{{"hub":"{heads.hub}","entries":['.encode(),
                 b",".join(page.bodies),
@@ -148,6 +188,7 @@ class Memory:
                 f'],"allowlist":"{context.allowlist}"}}'.encode(),
             )
         )
+        return body, Place(page.next, mark), page.more
 
     def missed(self, party: Viewer, *, after: int, exercise: bool) -> int | None:
         """Return the head if a reader may have anything after a position, else None.

@@ -29,10 +29,10 @@ from stemtide.hub.rooms.parties.reads.parties import Caller
 from stemtide.hub.rooms.signals.reads import signals
 from stemtide.hub.wire import admission
 from stemtide.hub.wire.memory import in_thread, is_current, memory
+from stemtide.hub.wire.news import News, wake_event
 from stemtide.hub.wire.tail import NotInMemoryError
 from stemtide.protocol import enums
 from stemtide.protocol.problems import Problem, ProblemType
-from stemtide.protocol.sync.feed import Wake
 
 ADDRESS = "/api/v1/events/stream"
 
@@ -55,9 +55,13 @@ _GET = "GET"
 
 
 class _StreamParameters(BaseModel):
-    """Parameters in query and headers. last_event_id: the position that the client has."""
+    """Parameters in query and headers. last_event_id: the position that the client has.
+
+    entries: whether events carry the entries.
+    """
 
     exercise: bool = False
+    entries: bool = False
     last_event_id: Annotated[int | None, Field(ge=0, le=MAX_POSITION, alias="Last-Event-ID")] = None
 
 
@@ -88,12 +92,13 @@ async def stream(scope: Scope, receive: Receive, send: Send) -> None:
         request = ASGIRequest(scope, io.BytesIO())
         try:
             opened = await _open(scope, request)  # 1
+            place = memory.place if memory.is_current else None
             subscription = await stack.enter_async_context(  # 2
                 notifier.subscribe(
                     opened.caller.party,
                     exercise=opened.parameters.exercise,
                     holder=opened.caller.ref,
-                    after=memory.head if memory.is_current else None,
+                    after=place.position if place else None,
                 )
             )
             missed = await _look_for_missed(opened)  # 3
@@ -104,7 +109,13 @@ async def stream(scope: Scope, receive: Receive, send: Send) -> None:
             return
         count(200)
         with streams_open.track_inprogress():
-            events = _events(opened, subscription, missed=missed)
+            news = News(opened.caller.party, exercise=opened.parameters.exercise, place=place)
+            events = _events(
+                opened,
+                subscription,
+                missed=missed,
+                news=news if opened.parameters.entries else None,
+            )
             limit_headers = [
                 (name.lower().encode(), value.encode()) for name, value in opened.limits.items()
             ]
@@ -145,37 +156,59 @@ async def _follow(
 
 
 async def _events(
-    opened: _StreamRequest, subscription: Subscription, *, missed: int | None
+    opened: _StreamRequest,
+    subscription: Subscription,
+    *,
+    missed: int | None,
+    news: News | None,
 ) -> AsyncIterator[bytes]:
-    """Yield the bytes of the stream, event by event."""
+    """Yield the bytes of the stream, event by event. news: for events with entries."""
     yield f"retry: {RETRY_MS}\n\n".encode()
     if missed is not None:
-        yield _event(missed)
-    clock = asyncio.get_running_loop().time
-    ping_at, check_at = clock() + PING_S, clock() + PING_S * _CHECK_PINGS
+        yield wake_event(missed)
+    check = _KeyCheck(opened)
+    ping_at = _now() + PING_S
     while True:
         try:
             async with asyncio.timeout_at(ping_at):
-                event = _event(await subscription.get())
+                position = await subscription.get()
         except NotifierClosedError:
             return
         except TimeoutError:
-            if memory.is_followed:
-                if not _is_usable(opened):
-                    return
-            elif clock() >= check_at:
-                if not await in_thread(lambda: _is_still_open(opened)):
-                    return
-                check_at = clock() + PING_S * _CHECK_PINGS
-            ping_at = clock() + PING_S
-            event = b": ping\n\n"
-        yield event
+            if not await check.is_open():
+                return
+            ping_at = _now() + PING_S
+            yield b": ping\n\n"
+            continue
+        if news is None:
+            yield wake_event(position)
+            continue
+        async for event in news.events(position):
+            if not await check.is_open():
+                return
+            yield event
 
 
-def _event(position: int) -> bytes:
-    """Return the bytes of a wake event."""
-    data = Wake(position=position).model_dump_json()
-    return f"event: wake\nid: {position}\ndata: {data}\n\n".encode()
+class _KeyCheck:
+    """The check whether the key of a stream still works: from memory while that is current."""
+
+    def __init__(self, opened: _StreamRequest) -> None:
+        self._opened = opened
+        self._check_at = _now() + PING_S * _CHECK_PINGS
+
+    async def is_open(self) -> bool:
+        """Whether the stream may go on."""
+        if memory.is_followed:
+            return _is_usable(self._opened)
+        if _now() < self._check_at:
+            return True
+        self._check_at = _now() + PING_S * _CHECK_PINGS
+        return await in_thread(lambda: _is_still_open(self._opened))
+
+
+def _now() -> float:
+    """Return the time of the event loop, in seconds."""
+    return asyncio.get_running_loop().time()
 
 
 async def _open(scope: Scope, request: ASGIRequest) -> _StreamRequest:
@@ -204,7 +237,7 @@ def _authenticate(request: ASGIRequest) -> _StreamRequest:
 
 def _read_parameters(request: ASGIRequest) -> _StreamParameters:
     """Return the parameters of a stream. raises: ProblemError."""
-    query = {"exercise": request.GET["exercise"]} if "exercise" in request.GET else {}
+    query = {name: request.GET[name] for name in ("exercise", "entries") if name in request.GET}
     after = request.headers.get("Last-Event-ID")
     try:
         return _StreamParameters.model_validate(

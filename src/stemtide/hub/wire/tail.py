@@ -119,23 +119,29 @@ class Tail:
         """Return the first position and the mark of the latest act; None if there is none."""
         return (self._firsts[-1], self._marks[-1]) if self._firsts else None
 
-    def page(self, reader: Reader, *, after: int, limit: int) -> TailPage:
+    def page(
+        self, reader: Reader, *, after: int, limit: int, most_bytes: int = MAX_BYTES
+    ) -> TailPage:
         """Return what a reader may have after a position, as the feed does.
+
+        most_bytes: of JSON, more only for a single entry.
 
         raises: NotInMemoryError, UnknownCrisesError.
         """
         if not self.start <= after <= self.head:
             raise NotInMemoryError
         bodies: list[bytes] = []
-        last, value_bytes, more = after, 0, False
+        last, value_bytes, size_bytes, more = after, 0, 0, False
         for index in range(bisect_right(self._positions, after), len(self._positions)):
             entry = self._entries.get(self._positions[index])
             if entry is None or not reader.may_read(entry.handling):
                 continue
-            if len(bodies) == limit:
+            body = reader.body(entry)
+            size_bytes += len(body)
+            if len(bodies) == limit or (bodies and size_bytes > most_bytes):
                 more = True
                 break
-            bodies.append(reader.body(entry))
+            bodies.append(body)
             last = entry.position
             value_bytes += entry.value_bytes
         if value_bytes > MAX_PAGE_VALUE_BYTES:

@@ -160,6 +160,13 @@ class SnapshotTail(BaseModel):
 
 
 class Wake(BaseModel):
-    """An event of the stream: there is news for you at or before this position."""
+    """An event of the stream: there is news for you at or before this position.
+
+    previous, page: on a stream with entries. The page has what changed for you after the position
+    `previous`, up to its own `next`. If you have read the feed up to `previous` or further, apply
+    it as you would apply a page of the feed. If not, or if there is no page, read the feed.
+    """
 
     position: int
+    previous: int | None = None
+    page: FeedPage | None = None

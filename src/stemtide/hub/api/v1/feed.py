@@ -49,6 +49,13 @@ _LAST_EVENT_ID = {
     "schema": {"type": "integer", "minimum": 0},
     "description": "The position you have: you are woken at once if something lies after it.",
 }
+_ENTRIES = {
+    "name": "entries",
+    "in": "query",
+    "required": False,
+    "schema": {"type": "boolean", "default": False},
+    "description": "Whether events carry the entries: a Wake with `previous` and `page`.",
+}
 _EXERCISE = {
     "name": "exercise",
     "in": "query",
@@ -99,7 +106,9 @@ def snapshot(request: HttpRequest, *, exercise: bool = False) -> StreamingHttpRe
 
 @router.get(
     "/events/stream",
-    **requires(Scope.FEED_READ, responses=_EVENTS, parameters=[_LAST_EVENT_ID, _EXERCISE]),
+    **requires(
+        Scope.FEED_READ, responses=_EVENTS, parameters=[_LAST_EVENT_ID, _EXERCISE, _ENTRIES]
+    ),
     operation_id="follow_events",
 )
 def stream(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  # ninja's
