@@ -19,9 +19,12 @@ class TimedCache(Generic[_T]):
 
     def get(self, read: Callable[[], _T]) -> _T:
         """Return the value, read anew if it is too old."""
-        if time.monotonic() >= self._until:
-            self._value = read()
-            self._until = time.monotonic() + self._lifetime_s
+        return self.renew(read) if time.monotonic() >= self._until else self._value
+
+    def renew(self, read: Callable[[], _T]) -> _T:
+        """Read the value anew, and return it."""
+        self._value = read()
+        self._until = time.monotonic() + self._lifetime_s
         return self._value
 
     def peek(self) -> _T:

@@ -16,12 +16,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
 
 from stemtide.hub.api.asgi import Scope as AsgiScope
 from stemtide.hub.platform.rate_windows import RatePolicy, headers, windows
+from stemtide.hub.rooms.ledger.reads import hub_settings
 from stemtide.hub.rooms.parties.reads.parties import Caller
 from stemtide.hub.wire.memory import memory
 from stemtide.protocol.enums import Scope
@@ -70,11 +70,12 @@ def admit(scope: AsgiScope, needed: Scope) -> Admitted | None:
 
 def count(admitted: Admitted, policy_name: str) -> dict[str, str] | None:
     """Count a request; return its rate limit headers. None if there were too many: ask Django."""
-    if not settings.RATES:
+    quota = hub_settings.last_value(f"rate_{policy_name}")
+    if quota is None:
         return {}
     now = time.monotonic()
     caller = admitted.caller
-    policy = RatePolicy(policy_name, settings.RATES[policy_name])
+    policy = RatePolicy(policy_name, quota)
     states = windows.take_with_party(policy, who=caller.key, party=caller.party.pk, now=now)
     return None if states[0].is_over else headers(states, now=now)
 

@@ -21,7 +21,7 @@ from django.db import Error, connection
 from stemtide.hub.notifier import NotifierClosedError, notifier
 from stemtide.hub.rooms.allowlists import reads as allowlists
 from stemtide.hub.rooms.crises.reads import crises
-from stemtide.hub.rooms.ledger.reads import ledger
+from stemtide.hub.rooms.ledger.reads import hub_settings, ledger
 from stemtide.hub.rooms.parties.reads import parties, standing
 from stemtide.hub.rooms.parties.reads.parties import Caller, Viewer
 from stemtide.hub.rooms.signals.tail import shared_entries
@@ -277,7 +277,8 @@ class Memory:
 
 
 def _read_context(now: float) -> _Context:
-    """Read keys, parties and the allow-list's version. now: monotonic, in seconds."""
+    """Read keys, parties, the allow-list's version and settings. now: monotonic, in seconds."""
+    hub_settings.renew()
     return _Context(
         keys=parties.usable_keys(),
         parties=[

@@ -58,6 +58,12 @@ def last_value(name: str) -> int | None:
 
 
 @needs_no_viewer("settings hold for everybody")
+def renew() -> None:
+    """Read the values that people set anew, for who has just seen a change of another process."""
+    cache.renew(_changed)
+
+
+@needs_no_viewer("settings hold for everybody")
 def office_hours() -> tuple[int, int]:
     """Return the hours at which offices open and close."""
     return value("office_opens") or 0, value("office_closes") or 0
