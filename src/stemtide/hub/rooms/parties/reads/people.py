@@ -16,7 +16,7 @@ from stemtide.hub.platform.errors import NotAllowedError, NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.platform.permissions import LEADING_ROLES, WRITING_ROLES
 from stemtide.hub.rooms.parties.models import Party, Person, PersonSession
-from stemtide.hub.rooms.parties.reads.independence import may_be_second
+from stemtide.hub.rooms.parties.reads.independence import users_of
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.rules import people as people_rules
 from stemtide.protocol.enums import Role, Standing
@@ -301,4 +301,5 @@ def has_other(party: Party, *, ref: str, is_leader: bool) -> bool:
     people = Person.objects.filter(
         party=party, is_active=True, role__in=roles, invitation_sha256=""
     )
-    return any(may_be_second(person.ref, first=ref) for person in people)
+    first = users_of(ref)
+    return any(first.isdisjoint((person.ref, *person.controllers.split())) for person in people)
