@@ -6,17 +6,17 @@ one TOML file, so that a lawyer can correct it without touching code.
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cache
-from importlib.resources import files
 from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from stemtide.protocol.law.toml_files import read_toml, toml_texts
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid")
 
@@ -345,32 +345,14 @@ def date_of(value: object) -> date | None:
 
 
 def _read(name: str, text: str) -> Form:
-    """Parse a form from TOML.
-
-    raises: FormError naming the file and the error.
-    """
-    try:
-        return Form.model_validate(tomllib.loads(text) | {"name": name})
-    except tomllib.TOMLDecodeError as error:
-        raise FormError(f"form {name}: {name}.toml is no TOML: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        raise FormError(
-            f"form {name}: in {name}.toml {f'at {where}: ' if where else ''}{message}"
-        ) from error
+    """Parse a form. raises: FormError."""
+    return read_toml(Form, text, name=name, noun="form", error=FormError)
 
 
 @cache
 def forms() -> dict[str, Form]:
     """Return all forms by name."""
-    forms_by_name = {}
-    for entry in files("stemtide.protocol.law.forms").iterdir():
-        if entry.name.endswith(".toml"):
-            name = entry.name.removesuffix(".toml")
-            forms_by_name[name] = _read(name, entry.read_text("utf-8"))
-    return forms_by_name
+    return {name: _read(name, text) for name, text in toml_texts("stemtide.protocol.law.forms")}
 
 
 def form(name: str) -> Form:

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Framework versions as data: the stages, moves and activation checklist of each."""
 
-import tomllib
 from functools import cache
-from importlib.resources import files
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stemtide.protocol.enums import PartyKind
+from stemtide.protocol.law.toml_files import read_toml, toml_texts
 from stemtide.protocol.law.triage import triages
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid")
@@ -156,43 +155,29 @@ class Framework(BaseModel):
 
 
 def _read(name: str, text: str) -> Framework:
-    """Parse a framework from TOML.
-
-    raises: FrameworkError naming the file and the error.
-    """
-    try:
-        raw = tomllib.loads(text)
-        for part in ("stages", "tests"):
-            for key, row in raw.get(part, {}).items():
-                row["name"] = key
-        return Framework.model_validate(raw | {"name": name})
-    except tomllib.TOMLDecodeError as error:
-        raise FrameworkError(f"framework {name}: {name}.toml is no TOML: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        raise FrameworkError(
-            f"framework {name}: in {name}.toml {f'at {where}: ' if where else ''}{message}"
-        ) from error
+    """Parse a framework. raises: FrameworkError."""
+    return read_toml(
+        Framework,
+        text,
+        name=name,
+        noun="framework",
+        error=FrameworkError,
+        named=("stages", "tests"),
+    )
 
 
 @cache
 def names() -> tuple[str, ...]:
     """Return the names of all framework versions, sorted."""
-    entries = files("stemtide.protocol.law.frameworks").iterdir()
-    return tuple(
-        sorted(
-            entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml")
-        )
-    )
+    return tuple(name for name, _ in toml_texts("stemtide.protocol.law.frameworks"))
 
 
 @cache
 def frameworks() -> dict[str, Framework]:
     """Return all framework versions by name."""
-    folder = files("stemtide.protocol.law.frameworks")
-    return {name: _read(name, (folder / f"{name}.toml").read_text("utf-8")) for name in names()}
+    return {
+        name: _read(name, text) for name, text in toml_texts("stemtide.protocol.law.frameworks")
+    }
 
 
 @cache

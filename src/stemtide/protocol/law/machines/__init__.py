@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """State machines as data: the states of requests, and who may make which move."""
 
-import tomllib
 from functools import cache
-from importlib.resources import files
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from stemtide.protocol.law.toml_files import read_toml, toml_texts
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid")
 
@@ -117,38 +117,16 @@ class Machine(BaseModel):
 
 
 def _read(name: str, text: str) -> Machine:
-    """Parse a machine from TOML.
-
-    raises: MachineError naming the file and the error.
-    """
-    try:
-        raw = tomllib.loads(text)
-        for part in ("states", "moves"):
-            for key, row in raw.get(part, {}).items():
-                row["name"] = key
-        return Machine.model_validate(raw | {"name": name})
-    except tomllib.TOMLDecodeError as error:
-        raise MachineError(f"machine {name}: {name}.toml is no TOML: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        raise MachineError(
-            f"machine {name}: in {name}.toml {f'at {where}: ' if where else ''}{message}"
-        ) from error
+    """Parse a machine. raises: MachineError."""
+    return read_toml(
+        Machine, text, name=name, noun="machine", error=MachineError, named=("states", "moves")
+    )
 
 
 @cache
 def machines() -> dict[str, Machine]:
     """Return all machines by name."""
-    machines_by_name = {}
-    for entry in sorted(
-        files("stemtide.protocol.law.machines").iterdir(), key=lambda entry: entry.name
-    ):
-        if entry.name.endswith(".toml"):
-            name = entry.name.removesuffix(".toml")
-            machines_by_name[name] = _read(name, entry.read_text("utf-8"))
-    return machines_by_name
+    return {name: _read(name, text) for name, text in toml_texts("stemtide.protocol.law.machines")}
 
 
 def machine(name: str) -> Machine:
