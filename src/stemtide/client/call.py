@@ -115,7 +115,7 @@ class Events(ApiRequest[Answer]):
 
 
 def part(value: One) -> str:
-    """Quote a path segment, so that it stays one segment whatever it contains."""
+    """Quote a path segment, so that it stays one segment with any content."""
     text = str(value)
     # Guard against "", "." and ".." segments: pad them, so that the URL cannot escape its path.
     return quote(text, safe="") if text.strip(".") else f"%20{text}"

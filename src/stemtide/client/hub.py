@@ -106,7 +106,7 @@ class Hub(Operations):
 
     @contextmanager
     def opened(self, call: ApiRequest[Any]) -> Iterator[httpx.Response]:
-        """Open a successful response to read as it arrives; failures inside become HubError."""
+        """Open a successful response as a stream; failures inside become HubError."""
         response = self._send(call)
         try:
             yield response

@@ -147,7 +147,7 @@ class AsyncHub(Operations):
 
     @asynccontextmanager
     async def opened(self, call: ApiRequest[Any]) -> AsyncIterator[httpx.Response]:
-        """Open a successful response to read as it arrives; failures inside become HubError."""
+        """Open a successful response as a stream; failures inside become HubError."""
         response = await self._send(call)
         try:
             yield response

@@ -164,7 +164,7 @@ class HmaClient:
         return self._read(TypeAdapter(HmaBank), response)
 
     async def make_bank(self, name: str) -> None:
-        """Create a bank; an existing one stays as it is."""
+        """Create a bank; an existing one does not change."""
         payload = {"name": name, "enabled": True}
         await self._send("POST", "/c/banks", payload=payload, expected=frozenset({_EXISTS}))
 

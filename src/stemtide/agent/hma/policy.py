@@ -2,8 +2,8 @@
 """Decide which bank of a provider's HMA a signal belongs in.
 
 1 HMA matches within one fixed distance and ignores the policy. So the mildest action of the
-  policy over all distances that HMA matches decides: whoever acts on a bank stays within it.
-2 A signal that is to match less far than HMA does is held for a person, whatever the rules say.
+  policy over all distances that HMA matches decides: no caller that acts on a bank exceeds it.
+2 A signal that is to match less far than HMA does is held for a person, against any rule.
 3 Signals of the same value count together, as they do when they match.
 4 Exercises and signals that are only logged go into no bank.
 """

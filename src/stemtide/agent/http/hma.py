@@ -125,7 +125,7 @@ class HmaRoutes:
         return JSONResponse(await self._group_by_bank(matches, only=_requested_banks(request)))
 
     async def look_up_raw(self, request: Request) -> Response:
-        """GET /m/raw_lookup: list the content ids of all matches, whatever their bank."""
+        """GET /m/raw_lookup: list the content ids of all matches, in any bank."""
         parameters = request.query_params
         matches = await self._match_signal(parameters.get("signal_type"), parameters.get("signal"))
         by_bank = await self._group_by_bank(

@@ -177,7 +177,7 @@ def build_answer(
 
 
 def decision_out(decision: Decision, remarks: Sequence[str], *, policies: Policies) -> DecisionOut:
-    """Return a decision as it is sent, held where remarks say that content was unreadable."""
+    """Return the decision to send, held where remarks say that content was unreadable."""
     decision = hold_unread(decision, remarks, policies=policies)
     return DecisionOut(
         action=decision.action,

@@ -6,7 +6,7 @@
 2 Each is judged by the policy that is tried and by the one in force, both with the signals and
   parties that the agent has now. So a difference that comes from the world is told from one that
   comes from the policy.
-3 What was done is the action as it stands now, after all undoing.
+3 The action compared is the present one, after all undoing.
 4 If a signal is gone, because it expired, the decision cannot be judged again and is only counted.
 """
 
@@ -41,7 +41,7 @@ class PastDecision:
 
     @property
     def done(self) -> Action:
-        """Return the action on the content, as it stands now."""
+        """Return the present action on the content."""
         return max((reason.action for reason in self.reasons), key=lambda action: action.rank)
 
 
@@ -87,7 +87,7 @@ class Trial:
 
 
 def earlier_hit(signal: FeedSignal, reason: MatchReason) -> Hit:
-    """Return a match as it was when the content was acted on, with the signal as it is now."""
+    """Return a match as of the action on the content, with the present signal."""
     occurrences: tuple[Occurrence, ...] = ()
     if reason.matched_s is not None:
         span = TimeRange(0.0, reason.matched_s)

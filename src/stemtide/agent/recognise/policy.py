@@ -9,7 +9,7 @@
 3 The signal with the strongest action decides; among equals a real one, then the nearest.
 4 Content that could not be read is held, unless a match asks for as much or the policy lets
   it pass. Such a hold names no signal and is never counted as a match.
-5 Each shadow of the policy decides by the same steps. What it says stands beside the decision,
+5 Each shadow of the policy decides by the same steps. Its result accompanies the decision,
   which does not depend on it.
 """
 

@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 class SignalChange:
     """A signal that may lead to less than before, and why.
 
-    signal:       as it was, if it is gone, else as it is; None if the agent did not have it.
+    signal:       its present or last state; None if the agent did not have it.
     is_withdrawn: it no longer counts at all.
     may_release:  content may be released because of the change.
     since:        Unix time; earlier actions stay as they are. None for all.

@@ -118,7 +118,7 @@ def export(hub: Hub = DEFAULT_HUB, key: Key = "") -> None:
 
 
 def _written(fields: dict[str, Any]) -> str:
-    """Return the value as it is added: of a web address, the address."""
+    """Return the value to add: of a web address, the address."""
     if fields["kind"] != "url":
         return str(fields["value"])
     return f"https://{fields['url']}"

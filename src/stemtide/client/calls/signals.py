@@ -161,7 +161,7 @@ def restore_disputes(*, uid: UUID | str) -> Call[DismissalOut]:
 def set_dispute_aside(body: SetAsideIn, *, uid: UUID | str, party: str) -> Call[SignalOut]:
     """Decide, as an agency, that a party's dispute does not count elsewhere.
 
-    The party's own agents still obey it. The party is told, and may answer once.
+    The party's own agents still obey it. The party is notified, and may answer once.
 
     Needs a key with the scope signals:write. raises: HubError. source: POST
     /api/v1/signals/{uid}/disputes/{party}/set-aside
@@ -179,7 +179,7 @@ def set_dispute_aside(body: SetAsideIn, *, uid: UUID | str, party: str) -> Call[
 def set_disputes_aside(body: DismissIn, *, name: str) -> Call[DismissalOut]:
     """Decide, as an agency, that all open disputes of a party and its group do not count elsewhere.
 
-    Send the count that you were shown. Each party is told once, and may answer once.
+    Send the count that you were shown. Each party is notified once, and may answer once.
 
     Needs a key with the scope signals:write. raises: HubError. source: POST
     /api/v1/parties/{name}/disputes/set-aside

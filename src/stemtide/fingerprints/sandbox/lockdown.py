@@ -24,7 +24,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def available_walls() -> frozenset[Wall]:
-    """Return the walls that this system has, as far as can be told from outside a worker."""
+    """Return the walls that this system has, as far as this is visible from outside a worker."""
     walls = {Wall.MEMORY} if address_space_bytes() else set()
     if sys.platform == "linux":
         walls.add(Wall.PRIVILEGES)

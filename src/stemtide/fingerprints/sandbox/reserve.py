@@ -14,7 +14,7 @@ from stemtide.fingerprints.sandbox.worker import Worker
 class Reserve:
     """Ready workers of each group of decoders. Thread-safe.
 
-    A group's server is started when its first worker is needed. Whatever has died is replaced.
+    A group's server is started when its first worker is needed. A dead process is replaced.
 
     size:     number of workers of a group that are kept ready.
     standing: the walls around the last worker that became ready; None before the first.

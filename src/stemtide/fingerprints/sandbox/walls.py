@@ -11,7 +11,7 @@ class Wall(StrEnum):
     landlock:   it can open no file.
     seccomp:    it can make no system call that decoding does not need.
     network:    it can reach no network: its own is empty, or seccomp refuses sockets.
-    memory:     it can take only so much memory.
+    memory:     it can take a limited amount of memory.
     privileges: it can gain no rights, and no other process of its user can look into it.
     """
 

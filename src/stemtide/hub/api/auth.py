@@ -25,7 +25,7 @@ def authenticate_key(token: str, request: HttpRequest, *, is_counted: bool = Tru
 
     is_counted: False to skip the count, for a request that was counted already.
 
-    raises: UnknownKeyError; SuspendedError, whose text says what happened and whom to write to;
+    raises: UnknownKeyError; SuspendedError, whose text gives the reason and a contact;
             ProblemError with 429 if the key or its party exceeds its rate limit.
     """
     caller = parties.caller(token, now=now())

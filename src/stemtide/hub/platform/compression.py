@@ -22,7 +22,7 @@ class CompressedPages(GZipMiddleware):
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
-        """Compress a page, style or script, and leave everything else as it is."""
+        """Compress a page, style or script, and nothing else."""
         kind = response.headers.get("Content-Type", "").partition(";")[0]
         if kind not in COMPRESSED or response.status_code == _PARTIAL_CONTENT:
             return response

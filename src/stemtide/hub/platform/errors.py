@@ -35,7 +35,7 @@ class NotAllowedError(RefusalError):
 
 
 class SuspendedError(NotAllowedError):
-    """The party is suspended. The text says since when, why, and whom to write to."""
+    """The party is suspended. The text gives the time, the reason and a contact."""
 
 
 class NotFoundError(RefusalError):

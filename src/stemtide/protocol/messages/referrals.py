@@ -249,7 +249,7 @@ class SearchIn(BaseModel):
 
 
 class Finding(BaseModel):
-    """A finding of the search before sending: its kind and whom to ask, no more.
+    """A finding of the search before sending: its kind and the party to ask, no more.
 
     is_open: somebody still has to act on it. contact: how to reach its party.
     referral, reference, state: only for the caller's own referrals. until, reason: of a hold.

@@ -214,7 +214,7 @@ def confirm_person(
 ) -> None:
     """Let a person count as a second person.
 
-    Whoever was added, or reset, by one colleague counts as that colleague until then.
+    A person who was added, or reset, by one colleague counts as that colleague until then.
     """
     if not yes:
         fail(f"speak to {email} first: do they alone sign in with it? Then add --yes", code=2)

@@ -41,7 +41,7 @@ class ColumnError(ValueError):
 
 
 def _warm_up() -> None:
-    """Read a made-up file, so that whatever reading loads is loaded before the lockdown."""
+    """Read a made-up file, so that all modules for reading are loaded before the lockdown."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

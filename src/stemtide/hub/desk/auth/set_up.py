@@ -96,7 +96,7 @@ def link(request: HttpRequest, secret: str) -> HttpResponse:
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 def set_up(request: HttpRequest) -> HttpResponse:
-    """Show and save the form that sets up the hub, for whoever opened the link."""
+    """Show and save the form that sets up the hub, after the link was opened."""
     now, digest = datetime.now(UTC), str(request.session.get(KEY, ""))
     if not reads.may_set_up(digest, now=now):
         return _refused(request)

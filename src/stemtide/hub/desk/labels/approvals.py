@@ -65,7 +65,7 @@ _AT_ONCE_PATTERN = _pattern(AT_ONCE)
 
 
 def translated_note(note: str, reason: str) -> str:
-    """Translate what was found of a signal that waits. What is not in NOTES stays as it is."""
+    """Translate what was found of a signal that waits. Other texts than NOTES stay English."""
     if reason == WaitReason.BROAD:
         return breadth.translated_note(note)
     for noted, pattern in _PATTERNS.items():

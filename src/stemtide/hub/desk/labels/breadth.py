@@ -78,7 +78,7 @@ def translated_note(note: str) -> str:
 
 
 def _translated(part: str) -> str:
-    """Translate one reason. What is not in NOTES, as of an older release, stays as it is."""
+    """Translate one reason. Texts of older releases, not in NOTES, stay English."""
     for reason, pattern in _PATTERNS.items():
         if match := pattern.fullmatch(part):
             facts = match.groupdict()

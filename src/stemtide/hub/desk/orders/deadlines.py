@@ -103,7 +103,7 @@ def steps(order: OrderOut, *, titles: Mapping[str, str]) -> list[TimelineEvent]:
 
 
 def _second_look(order: OrderOut) -> list[tuple[str, datetime | None, str]]:
-    """Return what became of the second look at an order, for those who read it."""
+    """Return the result of the second look at an order, for parties that may read it."""
     look = order.second_look
     if look is None:
         return []

@@ -262,7 +262,7 @@ def _field(row: Indicator) -> forms.Field:
 
 
 def _number(text: str) -> int | float | str:
-    """Return a whole number or one with a fraction as such; anything else as it is."""
+    """Return a whole number or one with a fraction as such; anything else unchanged."""
     for read in (int, float):
         try:
             return read(text)

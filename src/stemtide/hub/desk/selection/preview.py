@@ -64,7 +64,7 @@ def perform_all(
     by: Actor,
     now: datetime,
 ) -> Effects:
-    """Carry out an act on each signal; each refusal stands in the result.
+    """Carry out an act on each signal; the result names each refusal.
 
     raises: InvalidError if what was written is refused before anything was done.
     """

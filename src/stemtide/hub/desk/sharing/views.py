@@ -87,7 +87,7 @@ def share(request: SignedInRequest) -> HttpResponse:
 @require_safe
 @signed_in
 def done(request: SignedInRequest) -> HttpResponse:
-    """Show what was shared, whom it reaches, and the form that takes it back."""
+    """Show the share, the parties that it reaches, and the form that takes it back."""
     viewer, now = request.user.party, datetime.now(UTC)
     contents = _contents(request.GET.getlist("content"))
     rows = shares.own_shares(contents, viewer=viewer)
@@ -112,7 +112,7 @@ def done(request: SignedInRequest) -> HttpResponse:
 @signed_in
 @writers_only
 def undo(request: SignedInRequest) -> HttpResponse:
-    """Withdraw all live signals of a share, and say whom it had reached."""
+    """Withdraw all live signals of a share, and name the parties that it had reached."""
     viewer, now = request.user.party, datetime.now(UTC)
     contents = _contents(request.POST.getlist("content"))
     reached = shares.reach(contents, viewer=viewer, now=now)
@@ -335,7 +335,7 @@ def _contents(names: Iterable[str]) -> list[UUID]:
 
 
 def _undone_text(count: int, reached: shares.ShareReach) -> str:
-    """Return what was taken back, and whom it had reached."""
+    """Return the withdrawn signals, and the parties that they had reached."""
     text = ngettext("Withdrawn: %(count)d signal.", "Withdrawn: %(count)d signals.", count) % {
         "count": count
     }

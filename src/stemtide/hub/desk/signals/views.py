@@ -76,7 +76,7 @@ def withdraw(request: SignedInRequest, uid: UUID) -> HttpResponse:
 
 
 def _withdrawn_text(signal_out: SignalOut) -> str:
-    """Return what became of a withdrawal."""
+    """Return the result of a withdrawal."""
     if signal_out.state is SignalState.LIVE:
         return _(
             "The withdrawal waits for a second person, because your party has withdrawn many"

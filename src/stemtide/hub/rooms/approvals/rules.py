@@ -58,7 +58,7 @@ class ApprovalFacts:
 
 
 def check_looks(facts: ApprovalFacts, *, by: Acting, trust: PartyTrust) -> None:
-    """Refuse a second look of a key, of who asked, and of those whom the table does not name.
+    """Refuse a second look by a key, by its author, and by people that the table does not name.
 
     trust: of the party that acts.
     """

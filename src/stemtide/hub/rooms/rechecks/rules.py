@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a visit to an address means, when the next is due, and who may ask for one.
+"""Judge a visit to an address, say when the next is due, and who may ask for one.
 
-The worst mistake is to call gone what is there, so whatever proves neither is unclear: a page that
-shows itself to others only, one that leads elsewhere, one that says "removed" and answers "200 OK",
-a host that answers anything that is asked.
+The worst mistake is to call content gone that is there. So a response that proves neither is
+unclear: a page that only others can see, a redirect, a page that says "removed" with status 200, a
+host that answers every address.
 """
 
 import re

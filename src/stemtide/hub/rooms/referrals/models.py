@@ -54,7 +54,7 @@ class Referral(models.Model):
     """One address, referred by one authority or agency to one provider, or assessed for it.
 
     digest:     SHA-256 in hex of the address' canonical spelling: how equal ones are found.
-    url:        the address as it is sent. It is stored here only, in no entry of the ledger.
+    url:        the address to send. It is stored here only, in no entry of the ledger.
     decided_at: when its sender first decided: to refer it, or not to.
     freed_at:   when the last hold on it was over.
     override:   the emergency for which it did not wait for a hold.

@@ -10,7 +10,7 @@ HEAD_CHARS = 200
 
 
 class AddressHead(Func):
-    """The first characters of an address, compared byte by byte whatever the database's language.
+    """The first characters of an address, compared byte by byte in any language of the database.
 
     A range of such heads is then what begins with the same characters, and the index serves it.
     """

@@ -18,7 +18,7 @@ class StixObject(models.Model):
 
     position:   its order among signals and objects; a face's latest version has its signal's.
     version_at: when its creator last changed it; None for objects without versions.
-    body:       the object as JSON text, exactly as it was posted.
+    body:       the posted object as JSON text, byte for byte.
     made_from:  the source of a generated object ("opinion:7:3"); "" for a posted one.
     shared_by:  the party that posted it, or whose act it describes.
     tlp, audience: who may see it, unless its signal determines that.

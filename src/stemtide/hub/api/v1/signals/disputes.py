@@ -35,7 +35,7 @@ _Dismissals = RootModel[list[DismissalOut]]
 def set_aside(request: HttpRequest, uid: UUID, party: str, body: SetAsideIn) -> HttpResponse:
     """Decide, as an agency, that a party's dispute does not count elsewhere.
 
-    The party's own agents still obey it. The party is told, and may answer once.
+    The party's own agents still obey it. The party is notified, and may answer once.
     """
     by = caller_of(request).actor
     return respond(disputes.set_aside(uid, party, body=body, by=by, now=now()))
@@ -88,7 +88,7 @@ def count(request: HttpRequest, name: str) -> HttpResponse:
 def dismiss(request: HttpRequest, name: str, body: DismissIn) -> HttpResponse:
     """Decide, as an agency, that all open disputes of a party and its group do not count elsewhere.
 
-    Send the count that you were shown. Each party is told once, and may answer once.
+    Send the count that you were shown. Each party is notified once, and may answer once.
     """
     by = caller_of(request).actor
     return respond(dismissals.dismiss(name, body=body, by=by, now=now()), status=201)

@@ -181,7 +181,7 @@ def check_decide(
 ) -> None:
     """Check that the provider's reviewer decides and gives reasons.
 
-    hand: who reviews. Whoever took the decision may find it wrong, but not find it right.
+    hand: who reviews. The person who took the decision may find it wrong, but not right.
 
     raises: NotAllowedError, ConflictError, InvalidError naming the field.
     source: Regulation (EU) 2022/2065 Art. 20(4) and (6): diligent, and not by machines alone.

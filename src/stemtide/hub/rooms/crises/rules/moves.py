@@ -64,7 +64,7 @@ def check_propose(facts: CrisisFacts, *, by: Acting, act: ProposalAct) -> None:
 
 
 def check_may_activate(facts: CrisisFacts, *, by: Acting) -> None:
-    """Check that a person could propose activation, whatever the checklist still lacks."""
+    """Check that a person could propose activation, even if the checklist is incomplete."""
     act = ProposalAct.ACTIVATE
     check_leads(facts, by=by, act=WHAT[act])
     check_person_may_lead(by.role)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read which orders need a second look, and what became of it. Decision 0115."""
+"""Read which orders need a second look, and its result. Decision 0115."""
 
 from datetime import datetime
 from uuid import UUID
@@ -85,7 +85,7 @@ def order_of(approval: UUID, *, viewer: Party) -> UUID | None:
 
 
 def may_read(row: Order, *, viewer: Party) -> bool:
-    """Whether a party reads what became of the second look at an order."""
+    """Whether a party may read the result of the second look at an order."""
     if viewer.pk == row.issued_by_id:
         return True
     return Order.objects.filter(waiting_for(viewer), pk=row.pk).exists()

@@ -97,7 +97,7 @@ def suspension_facts(
 
 
 def check_not_suspended(party: Party) -> None:
-    """Refuse a suspended party, and say why, by whom, and whom to write to.
+    """Refuse a suspended party, with the reason, the agency and its mail address.
 
     raises: SuspendedError.
     """

@@ -86,7 +86,7 @@ def reference(series: str, *, year: int, number: int, state: str = "") -> str:
 
 
 def read_reference(text: str) -> str:
-    """Return a file reference as it is stored, however it was typed; "" if a text is none.
+    """Return the stored form of a file reference, however it was typed; "" if a text is none.
 
     Its letters may be small and the noughts of its number left out: "ro-be-2026-1". What
     shown_reference() adds in brackets is ignored.

@@ -19,7 +19,7 @@ def check_manage_keys(role: Role | None) -> None:
 def grantable(*, role: Role | None, kind: PartyKind) -> frozenset[Scope]:
     """Return the scopes that a person may give to a key of their party.
 
-    A key acts without a role. Whoever may not decide gives no scope with which a key decides: an
+    A key acts without a role. A person who may not decide gives no scope that decides: an
     administrator gives those that read, and at a provider that of an agent.
     """
     if role is Role.COORDINATOR:

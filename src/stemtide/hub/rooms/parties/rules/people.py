@@ -48,7 +48,7 @@ def digest(secret: str) -> str:
 
 
 def clean_name(name: str) -> str:
-    """Return the name of a person as it is stored; "" for none.
+    """Return the stored form of a person's name; "" for none.
 
     raises: InvalidError.
     """

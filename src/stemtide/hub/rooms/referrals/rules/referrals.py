@@ -147,7 +147,7 @@ def check_same_mark(*, exercise: bool, of_what: str, is_exercise: bool) -> None:
 
 
 def read_url(text: str) -> tuple[str, str]:
-    """Return an address as it is sent, and its canonical spelling for look-ups.
+    """Return the address to send, and its canonical spelling for look-ups.
 
     What was made unclickable (hxxp, [.]) is undone: the provider must find the content.
 
@@ -192,7 +192,7 @@ def check_hand(facts: ReferralFacts, move: str, *, by: Acting) -> None:
 
 
 def columns_of(body: AssessIn) -> dict[str, object]:
-    """Return what a referral's row stores of the assessment as it is."""
+    """Return the columns of a referral's row that come from its assessment."""
     return {
         "content_type": body.content_type,
         "language": body.language or "",

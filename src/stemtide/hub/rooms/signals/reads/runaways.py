@@ -112,7 +112,7 @@ def lowered_before(values: Iterable[str], *, by: Party) -> set[tuple[str, str, b
     """Return those of these values, as kind, value and exercise, of which a signal was lowered.
 
     These are ended signals, which the sharing party must be able to see, and live ones of its own
-    group. Whoever shares the value of another group's live signal confirms that signal.
+    group. A party that shares the value of another group's live signal confirms that signal.
     """
     of_group = Q(shared_by__group=by.group) if by.group else Q(shared_by=by)
     ended = ~Q(state=SignalState.LIVE) & (visible(by) | of_group)

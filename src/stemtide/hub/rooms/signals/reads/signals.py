@@ -312,7 +312,7 @@ def describe_taken_back(
 
 
 def describe_ended(row: WaitingSignal, *, viewer: Party) -> SignalOut:
-    """Return a signal that waited and was not shared, and what became of it."""
+    """Return a signal that waited and was not shared, with its result."""
     approval = row.approval
     words, state, reason = _ENDINGS.get(ApprovalState(approval.state), _TAKEN_BACK)
     by = approval.decided_by.name if approval.decided_by else ""

@@ -26,7 +26,7 @@ from stemtide.protocol.trust.disputes import DismissalAnswerIn, DismissalOut, Di
 def dismiss(name: str, *, body: DismissIn, by: Actor, now: datetime) -> DismissalOut:
     """Decide that all open disputes of a party and its group do not count elsewhere.
 
-    Each of these parties is told once, and may answer once. Their own agents still obey them.
+    Each of these parties is notified once, and may answer once. Their own agents still obey them.
 
     raises: NotFoundError, NotAllowedError for all but an agency, ConflictError if there are none,
             or another number than the agency saw.

@@ -71,7 +71,7 @@ def _share_of(draft: SignalDraft) -> _Share:
 
 
 def _row(draft: SignalDraft) -> WaitingRow:
-    """Return a draft as it is stored until somebody decides."""
+    """Return the stored form of a draft until somebody decides."""
     assert draft.wait is not None  # noqa: S101  # the caller checked it
     return WaitingRow(
         uid=draft.uid,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads for whoever shares: earlier shares in a crisis, known signals, how far a share got."""
+"""Reads for people who share: earlier shares in a crisis, known signals, how far a share got."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
