@@ -10,7 +10,7 @@ import pytest
 
 from stemtide.agent.counters import Counters
 from stemtide.agent.store.database import Store
-from stemtide.agent.sync.snapshot import Reader
+from stemtide.agent.sync.snapshot import FeedReader
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.trust.standing import PartyTrust, speaks_alone
 from tests.agent.test_upgrade import OLD, rows_of
@@ -89,7 +89,7 @@ def test_an_older_hub_keeps_what_is_known_of_parties(hub, config, sandbox):
 def test_a_party_with_a_word_from_the_future_does_not_count(change):
     counters = Counters(1)
     raw = {"position": 1, "name": "europol", "kind": "agency", "standing": "member"}
-    (party,) = Reader(counters, exercise=False).parties([raw | change, "no party"])
+    (party,) = FeedReader(counters, exercise=False).parties([raw | change, "no party"])
     trust = PartyTrust(party.name, party.kind, party.standing)
     assert not speaks_alone(trust, kind=Kind.SHA256, reach=None)
     assert counters.total("skipped") == 1

@@ -32,7 +32,7 @@ from stemtide.agent.recognise.recent import RecentUploads
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.store.parties import ALL, read_parties
 from stemtide.agent.sync import new_signals, signed_snapshot, undo, weakening
-from stemtide.agent.sync.snapshot import Position, Reader, take_snapshot
+from stemtide.agent.sync.snapshot import FeedReader, Position, take_snapshot
 from stemtide.agent.waits import Backoff, wait_woken
 from stemtide.client import AnswerError, DeclinedError, HubError, UnreachableError
 from stemtide.matching.library import Library
@@ -102,7 +102,7 @@ class Sync:
         self._on_undo = on_undo
         self._on_change = on_change
         self._tally = counters
-        self._reader = Reader(counters, exercise=config.exercise)
+        self._reader = FeedReader(counters, exercise=config.exercise)
         self._config = config
         self._store = store
         self._client = client

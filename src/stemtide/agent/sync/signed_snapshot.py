@@ -16,7 +16,7 @@ from stemtide.agent.config.settings import Config
 from stemtide.agent.hub.client import Client
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.store.position import Origin
-from stemtide.agent.sync.snapshot import Reader
+from stemtide.agent.sync.snapshot import FeedReader
 from stemtide.client import AnswerError
 from stemtide.matching.library import Library
 from stemtide.protocol.sync.signatures import SignatureError
@@ -37,7 +37,7 @@ async def take_signed(
     client: Client,
     store: Store,
     *,
-    reader: Reader,
+    reader: FeedReader,
     party: str,
     config: Config,
     alongside: Callable[[Transaction, Library], None],
@@ -82,7 +82,7 @@ async def take_signed(
 async def take_file(
     store: Store,
     *,
-    reader: Reader,
+    reader: FeedReader,
     config: Config,
     alongside: Callable[[Transaction, Library], None],
 ) -> SnapshotManifest | None:
@@ -110,7 +110,7 @@ def _load_newer(
     path: Path,
     store: Store,
     *,
-    reader: Reader,
+    reader: FeedReader,
     config: Config,
     alongside: Callable[[Transaction, Library], None],
 ) -> SnapshotManifest | None:
@@ -139,7 +139,7 @@ def _load_file(
     path: Path,
     store: Store,
     *,
-    reader: Reader,
+    reader: FeedReader,
     config: Config,
     check: Callable[[SnapshotManifest], None],
     now: datetime | None,

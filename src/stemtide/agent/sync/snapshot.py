@@ -48,7 +48,7 @@ class Head(SnapshotHead):
 Line = TypeVar("Line", Head, SnapshotTail)
 
 
-class Reader:
+class FeedReader:
     """Parser of feed entries; those that this version cannot read are skipped, counted and logged.
 
     exercise: whether this agent takes exercise signals. The hub sends none otherwise; if one
@@ -120,7 +120,7 @@ async def take_snapshot(
     client: Client,
     store: Store,
     *,
-    reader: Reader,
+    reader: FeedReader,
     party: str,
     exercise: bool,
     alongside: Callable[[Transaction, Library], None],

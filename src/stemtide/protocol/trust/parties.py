@@ -34,7 +34,7 @@ class GroupIn(BaseModel):
     reason: Why
 
 
-class TitleIn(BaseModel):
+class PartyTitleIn(BaseModel):
     """The full name of a party."""
 
     model_config = _STRICT

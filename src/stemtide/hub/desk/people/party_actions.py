@@ -41,10 +41,10 @@ from stemtide.protocol.trust.parties import (
     DigestsIn,
     DutyIn,
     GroupIn,
+    PartyTitleIn,
     StandingIn,
     SuspensionIn,
     SuspensionReasonIn,
-    TitleIn,
 )
 from stemtide.protocol.trust.standing import PartyTrust
 
@@ -83,10 +83,10 @@ class GroupForm(PartyReasonForm):
     field_order = ("group", "reason")
 
 
-class TitleForm(MessageForm):
+class PartyTitleForm(MessageForm):
     """The full name of a party."""
 
-    message_type = TitleIn
+    message_type = PartyTitleIn
     title = forms.CharField(
         label=_("Name of the organisation"),
         help_text=_("Its full name. Every other party reads it."),
@@ -434,7 +434,7 @@ PARTY_ACTIONS = action_table(
     ),
     Action(
         "rename",
-        TitleForm,
+        PartyTitleForm,
         joining.rename_party,
         _("Its name is changed."),
         _if_overseen,

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _, gettext_lazy, ngettext_lazy
 from stemtide.hub.desk.actions import why_not
 from stemtide.hub.desk.forms import MessageForm
 from stemtide.hub.desk.labels import Words
-from stemtide.hub.desk.selection.forms import DisputeManyForm, ExtendForm, WithdrawManyForm
+from stemtide.hub.desk.selection.forms import DisputeManyForm, ExtendSignalsForm, WithdrawManyForm
 from stemtide.hub.desk.signals.opinions import ConfirmSignalForm, SeenForm
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.signals.reads.signals import SelectedSignal
@@ -52,7 +52,7 @@ def _why_not_withdraw(signal: SelectedSignal, by: Actor, now: datetime) -> str: 
 
 def _why_not_extend(signal: SelectedSignal, by: Actor, now: datetime) -> str:
     """Return why the reader cannot have a signal expire later."""
-    until = now + timedelta(days=ExtendForm.MOST_DAYS)
+    until = now + timedelta(days=ExtendSignalsForm.MOST_DAYS)
     facts, before = signal.facts, signal.expires_at
     return why_not(rules.check_extend, facts, name=by.name, before=before, until=until)
 
@@ -141,7 +141,7 @@ _ACTS = (
             "count",
         ),
         ngettext_lazy("%(count)d signal extended.", "%(count)d signals extended.", "count"),
-        ExtendForm,
+        ExtendSignalsForm,
         _why_not_extend,
         _extend,
         help=gettext_lazy("They go on to match until then, at every agent."),

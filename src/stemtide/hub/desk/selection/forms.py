@@ -29,7 +29,7 @@ class WithdrawManyForm(WithdrawForm):
     confirm = None  # type: ignore[assignment]  # Django's way to leave a field out
 
 
-class ExtendForm(MessageForm):
+class ExtendSignalsForm(MessageForm):
     """Have signals expire later."""
 
     MOST_DAYS: ClassVar = _DAYS[-1]

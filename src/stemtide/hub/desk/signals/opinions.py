@@ -83,7 +83,7 @@ class SeenForm(MessageForm):
         return {"opinion": Opinion.SEEN}
 
 
-class TitleForm(MessageForm):
+class SignalTitleForm(MessageForm):
     """Give a signal a title."""
 
     message_type = TitleIn
@@ -355,7 +355,7 @@ ACTIONS = action_table(
     ),
     Action(
         "name",
-        TitleForm,
+        SignalTitleForm,
         _name,
         gettext_lazy("The title is saved."),
         itself_if(_may_name),

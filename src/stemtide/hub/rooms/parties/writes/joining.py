@@ -15,7 +15,7 @@ from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.rules import joining as rules, standing as standing_rules
 from stemtide.hub.rooms.parties.writes import parties, people, suspensions
 from stemtide.protocol.enums import PartyKind
-from stemtide.protocol.trust.parties import SuspensionIn, TitleIn
+from stemtide.protocol.trust.parties import PartyTitleIn, SuspensionIn
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def invite_first(
 
 
 @transaction.atomic
-def rename_party(party_name: str, *, body: TitleIn, by: Actor, now: datetime) -> Party:
+def rename_party(party_name: str, *, body: PartyTitleIn, by: Actor, now: datetime) -> Party:
     """Change the full name of another party. The ledger does not repeat names.
 
     raises: NotFoundError, NotAllowedError, ConflictError if it is called so already.
