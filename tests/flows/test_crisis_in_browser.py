@@ -52,7 +52,7 @@ def warn(duty):
     page.get_by_label("When did it happen?").fill("2026-01-01T10:00")
     page.get_by_label("Countries concerned").fill("BE, FR")
     page.get_by_label("Framework").select_option("eucp-2023")
-    page.get_by_label("What is known (may stay empty)").fill("Filmed by its perpetrator.")
+    page.get_by_label("What is known (optional)").fill("Filmed by its perpetrator.")
     button = page.get_by_role("button", name="Raise the warning")
     duty.act(
         "an early warning",

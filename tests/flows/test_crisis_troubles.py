@@ -99,7 +99,7 @@ def test_a_crisis_is_warned_of_answered_and_proposed_with_the_keyboard_alone(hou
     for label, text in (
         ("What happened, in a few words", NAME),
         ("Countries concerned", "BE, FR"),
-        ("What is known (may stay empty)", "Filmed."),
+        ("What is known (optional)", "Filmed."),
     ):
         tab_to(page, page.get_by_label(label))
         page.keyboard.type(text)

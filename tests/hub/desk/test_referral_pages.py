@@ -146,7 +146,7 @@ def test_a_hold_that_does_not_fit_says_so_beside_its_field(officer, facts, told)
         ({"reason": "Ask piet@example.org"}, "contains personal data"),
         ({"signals": "not-an-id"}, "This is no id of a signal: not-an-id"),
         ({"labels": []}, "required"),
-        ({"language": "klingon"}, "match pattern"),
+        ({"language": "klingon"}, "klingon is not one of the available choices"),
     ],
 )
 def test_a_referral_that_does_not_fit_says_so_beside_its_field(officer, facts, told):

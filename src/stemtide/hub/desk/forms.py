@@ -157,7 +157,7 @@ class WithdrawForm(MessageForm):
         choices=[("", _("Choose a reason")), *_REASONS],
     )
     note = forms.CharField(
-        label=_("Note (may stay empty)"),
+        label=_("Note (optional)"),
         help_text=NO_NAMES,
         required=False,
         max_length=NOTE_LENGTH,

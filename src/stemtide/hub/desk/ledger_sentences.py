@@ -320,14 +320,33 @@ def as_sentences(rows: list[ledger.EntryRow]) -> list[EntryLine]:
     return [_line(row, titles=titles) for row in rows]
 
 
+HUB_KINDS = frozenset(
+    {
+        *("alert.escalated", "alert.exhausted", "alerts.raised", "alerts.settled"),
+        *("approval.expired", "complaint.erased", "complaint.prompted", "crisis.ended"),
+        *("crisis.lapsed", "delivery.arrived", "delivery.exhausted", "disputes.weighed"),
+        *("drill.demanded", "drill.ended", "exchange.expired", "exchange.failed"),
+        *("exchange.pulled", "exchange.pushed", "exchange.recovered", "hold.expired"),
+        *("lead.erased", "order.missed", "proposal.expired", "recheck.confirmed"),
+        "recheck.contradicted",
+        *("recheck.met", "recheck.returned", "redress.lapsed", "review.prompted"),
+        *("review.required", "runaway.ended", "runaway.lowered", "scrutiny.missed"),
+        *("signals.expired", "signals.unconfirmed", "standing.vetted", "suspension.expired"),
+        *("webhook.disabled", "webhook.exhausted"),
+    }
+)
+"""Kinds that the hub's scheduler alone records (docs/understand/ledger.md).
+
+Who recorded them is no secret, even where names are withheld.
+"""
+
+
 def _line(row: ledger.EntryRow, *, titles: dict[str, str]) -> EntryLine:
     """Return an entry as a sentence. titles: titles of parties by their ledger reference."""
-    if row.actor == ledger.WITHHELD:
-        who = _("Someone else")
-    elif row.actor == CLOCK:
-        who = _("The hub's clock")
-    elif row.actor == HUB:
+    if row.actor in {CLOCK, HUB} or row.kind in HUB_KINDS:
         who = _("The hub")
+    elif row.actor == ledger.WITHHELD:
+        who = _("Someone else")
     elif row.actor == COMPLAINANT:
         who = _("An uploader")
     else:

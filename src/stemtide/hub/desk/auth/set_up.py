@@ -49,7 +49,7 @@ class SetUpForm(InvitedForm):
     )
     country = forms.ChoiceField(
         label=gettext_lazy("Member State"),
-        help_text=gettext_lazy("Leave this empty for a body of the Union."),
+        help_text=gettext_lazy("Choose None for a body of the Union."),
         choices=member_states,
         required=False,
     )

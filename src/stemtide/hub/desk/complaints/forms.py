@@ -9,9 +9,9 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from pydantic import BaseModel
 
-from stemtide.hub.desk.complaints.public_forms import WRITING_LANGUAGES
 from stemtide.hub.desk.forms import MessageForm
 from stemtide.hub.desk.labels.complaints import LABELS
+from stemtide.hub.desk.labels.languages import WRITING_LANGUAGES, own_language
 from stemtide.protocol.enums.complaints import ComplaintBasis, ComplaintFinding, Exemption
 from stemtide.protocol.messages.complaints import (
     MAX_WORDS,
@@ -58,7 +58,7 @@ class ComplaintLinkForm(MessageForm):
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
     )
     acted_by = forms.CharField(
-        label=_("Who decided, as your own tools name them (may stay empty)"),
+        label=_("Who decided, as your own tools name them (optional)"),
         help_text=_("Not their name. They will not reject a complaint about it."),
         max_length=80,
         required=False,
@@ -86,7 +86,7 @@ class FileComplaintForm(ComplaintLinkForm):
         widget=_area(6),
     )
     language = forms.ChoiceField(
-        label=_("In which language"), choices=WRITING_LANGUAGES, initial="en"
+        label=_("In which language"), choices=WRITING_LANGUAGES, initial=own_language
     )
 
 
@@ -155,7 +155,7 @@ class RejectForm(ReviewForm):
         widget=_area(4),
     )
     note = forms.CharField(
-        label=_("Your doubts about the order, for its issuer (may stay empty)"),
+        label=_("Your doubts about the order, for its issuer (optional)"),
         help_text=_IMPERSONAL,
         max_length=_NOTE_LENGTH,
         required=False,
@@ -172,7 +172,7 @@ class GrantRedressForm(MessageForm):
 
     message_type = RedressIn
     reason = forms.CharField(
-        label=_("What you say to it (may stay empty)"),
+        label=_("What you say to it (optional)"),
         help_text=_IMPERSONAL,
         max_length=_NOTE_LENGTH,
         required=False,

@@ -4,20 +4,13 @@
 from typing import Any
 
 from django import forms
-from django.conf.global_settings import LANGUAGES
-from django.conf.locale import LANG_INFO
 from django.utils.translation import gettext as _, gettext_lazy
 
 from stemtide.hub.desk.forms import MarkedForm
 from stemtide.hub.desk.labels.complaints import LABELS
+from stemtide.hub.desk.labels.languages import WRITING_LANGUAGES
 from stemtide.protocol.messages.complaints import MAX_WORDS, MIN_WORDS
 from stemtide.protocol.privacy.personal import find_personal
-
-WRITING_LANGUAGES = sorted(
-    ((code, LANG_INFO[code]["name_local"]) for code, _name in LANGUAGES if code.isalpha()),
-    key=lambda language: language[1].casefold(),
-)
-"""Languages that a complaint may be written in, each by its own name, from Django's list."""
 
 
 class ComplainForm(MarkedForm):

@@ -39,7 +39,7 @@ from stemtide.hub.desk.complaints.forms import (
     TakeForm,
     UpholdForm,
 )
-from stemtide.hub.desk.complaints.public_forms import WRITING_LANGUAGES
+from stemtide.hub.desk.labels.languages import LANGUAGE_NAMES
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows, check_person_may_write
 from stemtide.hub.rooms.complaints.reads import (
@@ -228,7 +228,7 @@ def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) 
         "now": now,
         "titles": party_titles(),
         "complaint": complaint_out,
-        "written_in": dict(WRITING_LANGUAGES).get(complaint_out.language, complaint_out.language),
+        "written_in": LANGUAGE_NAMES.get(complaint_out.language, complaint_out.language),
         "is_late": is_open and complaint_out.due_at < now,
         "is_open": is_open,
         "is_own": complaint_out.reviewer == by.ref,

@@ -99,7 +99,7 @@ class OptionalReasonForm(RoomForm):
     """A party's answer, with an optional reason."""
 
     message_type = OptionalReasonIn
-    reason = _area(_("Why? (may stay empty)"), required=False, help_text=NO_NAMES)
+    reason = _area(_("Why? (optional)"), required=False, help_text=NO_NAMES)
 
 
 class KeepForm(ReasonForm):
@@ -238,7 +238,7 @@ class NeighbourForm(RoomForm):
     version = forms.CharField(label=_("Version"), max_length=40, help_text=_("As in: 2025"))
     type = forms.CharField(label=_("Type of activation"), max_length=80)
     reference = forms.CharField(
-        label=_("What they call the event (may stay empty)"), required=False, max_length=200
+        label=_("What they call the event (optional)"), required=False, max_length=200
     )
     status = forms.ChoiceField(label=_("How it stands"), choices=list(LABELS["neighbour"].items()))
     started_at = WhenField(label=_("Since when"))
@@ -281,7 +281,7 @@ class WarningForm(RoomForm):
         help_text=_("As in: Attack at the harbour of Antwerp. No names of persons."),
     )
     happened_at = WhenField(
-        label=_("When did it happen? (may stay empty)"),
+        label=_("When did it happen? (optional)"),
         required=False,
         help_text=_("Leave blank if nobody knows yet. In the time zone of your preferences."),
     )
@@ -290,16 +290,16 @@ class WarningForm(RoomForm):
         max_length=300,
         help_text=_("Two letters each, as in: BE, NL"),
     )
-    summary = _area(_("What is known (may stay empty)"), rows=4, required=False, help_text=NO_NAMES)
+    summary = _area(_("What is known (optional)"), rows=4, required=False, help_text=NO_NAMES)
     framework = forms.ChoiceField(label=_("Framework"))
     event_refs = WordsField(
-        label=_("What others call the event (may stay empty)"),
+        label=_("What others call the event (optional)"),
         required=False,
         max_length=1000,
         help_text=_("As in: gifct:2026-011"),
     )
     invite = forms.MultipleChoiceField(
-        label=_("Address it to (may stay empty)"),
+        label=_("Address it to (optional)"),
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from stemtide.hub.desk.actions import Offer, perform
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
-from stemtide.hub.desk.crises import blocks as room_blocks, offers
+from stemtide.hub.desk.crises import blocks as room_blocks, last_look, offers
 from stemtide.hub.desk.crises.forms import FormChoices, WarningForm
 from stemtide.hub.desk.sharing.permissions import may_share
 from stemtide.hub.desk.signals.content_acts import ActedContent, content_acts
@@ -30,7 +30,9 @@ RELOAD_S = "15"
 @signed_in
 def room(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Show the whole page. ?every=15 reloads it, for browsers without JavaScript."""
-    page = _page(request, uid)
+    now = datetime.now(UTC)
+    page = _page(request, uid, news=last_look.new_entries(request, uid, now=now))
+    last_look.remember(request, uid, response=page, now=now)
     if request.GET.get("every") == RELOAD_S:
         page.headers["Refresh"] = RELOAD_S
     return page
@@ -95,13 +97,20 @@ def warn(request: SignedInRequest) -> HttpResponse:
     return render(request, "desk/warn.html", {"form": form}, status=status)
 
 
-def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) -> HttpResponse:
-    """Render the page; refused: a form that was sent with errors."""
+def _page(
+    request: SignedInRequest,
+    uid: UUID,
+    *,
+    refused: Offer | None = None,
+    news: last_look.NewEntries | None = None,
+) -> HttpResponse:
+    """Render the page. refused: a form that was sent with errors."""
     by = actor_of(request)
     context = room_blocks.page_context(request, uid, by=by, refused=refused)
     life = context["life"]
     content = ActedContent(crisis=life.id, exercise=life.exercise)
     is_at_work = life.in_room and not life.closed_at
     context["content_acts"] = content_acts(content, by=by) if is_at_work else []
+    context["news"] = news if life.in_room else None
     context["may_share"] = life.accepts_signals and life.in_room and may_share(by)
     return render(request, "desk/room.html", context, status=422 if refused else 200)

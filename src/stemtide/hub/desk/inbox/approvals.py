@@ -32,7 +32,7 @@ class ApprovalNoteForm(MessageForm):
     message_type = RefuseIn
 
     note = forms.CharField(
-        label=_("Note (may stay empty)"),
+        label=_("Note (optional)"),
         help_text=_("The party that asked reads this. Name no person."),
         required=False,
         max_length=500,

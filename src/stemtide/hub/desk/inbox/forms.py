@@ -63,14 +63,14 @@ class AnswerForm(MessageForm):
         widget=forms.Textarea(attrs={"rows": 2}),
     )
     note = forms.CharField(
-        label=_("Note (may stay empty)"),
+        label=_("Note (optional)"),
         help_text=_IMPERSONAL,
         required=False,
         max_length=MAX_WORDS,
         widget=forms.Textarea(attrs={"rows": 2}),
     )
     reference = forms.CharField(
-        label=_("Your own reference (may stay empty)"), required=False, max_length=100
+        label=_("Your own reference (optional)"), required=False, max_length=100
     )
 
     def __init__(self, *args: Any, answers: Collection[Answer] = (), **named: Any) -> None:  # noqa: ANN401  # Django's
@@ -125,7 +125,7 @@ class AcknowledgeForm(MessageForm):
 
     message_type = AcknowledgeIn
     reference = forms.CharField(
-        label=_("Your own reference (may stay empty)"), required=False, max_length=100
+        label=_("Your own reference (optional)"), required=False, max_length=100
     )
 
 
@@ -134,5 +134,5 @@ class ReinstateForm(MessageForm):
 
     message_type = ReinstateIn
     note = forms.CharField(
-        label=_("Why? (may stay empty)"), help_text=_IMPERSONAL, required=False, max_length=500
+        label=_("Why? (optional)"), help_text=_IMPERSONAL, required=False, max_length=500
     )

@@ -187,7 +187,7 @@ def _help(field: FormField, *, within: Form) -> str:
         return _("Two letters, as in BE or DE.")
     if field.is_required or field.kind in {FieldKind.TICK, FieldKind.MOMENT}:
         return ""
-    return _("May stay empty.")
+    return _("Optional.")
 
 
 def _area(rows: int) -> forms.Textarea:

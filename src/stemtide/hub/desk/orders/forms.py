@@ -32,7 +32,7 @@ _LANGUAGES = (
     ("fr", _("French")),
     ("de", _("German")),
 )
-_SIGNALS = _("Ids of your own signals of it (may stay empty)")
+_SIGNALS = _("Ids of your own signals of it (optional)")
 _FALL = _("They are withdrawn at every agent if the order loses its effect.")
 
 
@@ -173,7 +173,7 @@ class AccessForm(MessageForm):
     )
     who = forms.CharField(label=_("Which office? No person's name"), min_length=2, max_length=200)
     reference = forms.CharField(
-        label=_("Their reference (may stay empty)"), required=False, max_length=200
+        label=_("Their reference (optional)"), required=False, max_length=200
     )
 
 
@@ -192,7 +192,7 @@ class NewDraftForm(_ProviderForm):
 
     message_type = OrderIn
     urls = forms.CharField(
-        label=_("Exact web addresses of the content, one on a line (may stay empty)"),
+        label=_("Exact web addresses of the content, one on a line (optional)"),
         required=False,
         max_length=MAX_URLS * (MAX_URL + 2),
         widget=_area(3),

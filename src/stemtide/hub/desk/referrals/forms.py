@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from stemtide.hub.desk.forms import CrisisField, MessageForm, SignalsField
 from stemtide.hub.desk.labels import Words, ideology_title, label_title
+from stemtide.hub.desk.labels.languages import CONTENT_LANGUAGES
 from stemtide.hub.desk.labels.referrals import LABELS
 from stemtide.protocol.labels import ideologies, labels
 from stemtide.protocol.messages.holds import ExtendIn, HoldIn
@@ -64,20 +65,19 @@ class AssessForm(MessageForm):
         widget=_area(4),
     )
     terms = forms.CharField(
-        label=_("Clause of the provider's terms (may stay empty)"), required=False, max_length=300
+        label=_("Clause of the provider's terms (optional)"), required=False, max_length=300
     )
-    language = forms.CharField(
-        label=_("Its language (may stay empty)"),
-        help_text=_("A tag such as en, nl or sr-Latn."),
+    language = forms.TypedChoiceField(
+        label=_("Its language (optional)"),
+        choices=[("", _("not known")), *CONTENT_LANGUAGES],
         required=False,
-        max_length=12,
         empty_value=None,
     )
     ideology = forms.TypedChoiceField(
         label=_("Ideology (optional)"), required=False, empty_value=None
     )
     signals = SignalsField(
-        label=_("Ids of signals of the content (may stay empty)"),
+        label=_("Ids of signals of the content (optional)"),
         help_text=_("They find the same content at other addresses."),
         required=False,
         max_length=4000,
@@ -135,7 +135,7 @@ class SendForm(MessageForm):
         widget=_area(2),
     )
     override = forms.CharField(
-        label=_("The emergency for which it does not wait for a hold (may stay empty)"),
+        label=_("The emergency for which it does not wait for a hold (optional)"),
         help_text=_("The holder is told at once."),
         required=False,
         max_length=500,
@@ -151,7 +151,7 @@ class DropForm(MessageForm):
         label=_("Why is it not referred?"),
         choices=[("", _("Choose a reason")), *LABELS["drop"].items()],
     )
-    note = forms.CharField(label=_("Note (may stay empty)"), required=False, max_length=500)
+    note = forms.CharField(label=_("Note (optional)"), required=False, max_length=500)
 
 
 class TakeBackForm(MessageForm):
@@ -163,7 +163,7 @@ class TakeBackForm(MessageForm):
         choices=[("", _("Choose a reason")), *LABELS["take_back"].items()],
     )
     note = forms.CharField(
-        label=_("Note for the provider (may stay empty)"), required=False, max_length=500
+        label=_("Note for the provider (optional)"), required=False, max_length=500
     )
     signals = forms.BooleanField(
         label=_("Withdraw our linked signals as well: every agent undoes what it did"),
@@ -283,7 +283,7 @@ class HoldForm(MessageForm):
         max_length=200,
     )
     case_reference = forms.CharField(
-        label=_("Your case reference (may stay empty)"),
+        label=_("Your case reference (optional)"),
         help_text=_("Nobody but your party ever reads it."),
         required=False,
         max_length=80,

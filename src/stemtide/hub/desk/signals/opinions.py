@@ -51,7 +51,7 @@ class ConfirmSignalForm(TextForm):
     message_type = OpinionIn
     opinion = Opinion.AGREE
     text = forms.CharField(
-        label=gettext_lazy("Note (may stay empty)"),
+        label=gettext_lazy("Note (optional)"),
         required=False,
         max_length=NOTE_LENGTH,
         help_text=NO_NAMES,

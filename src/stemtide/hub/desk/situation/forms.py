@@ -8,6 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from stemtide.hub.desk.forms import MessageForm
+from stemtide.hub.desk.labels.languages import CONTENT_LANGUAGES, own_language
 from stemtide.hub.desk.labels.situation import LABELS
 from stemtide.protocol.enums import (
     LeadBasis,
@@ -24,7 +25,6 @@ from stemtide.protocol.messages.situation import (
 )
 
 NO_NAMES = _("Write nothing about a person: everybody in the room reads it, and it stays.")
-_TAG = _("A tag such as en, nl or sr-Latn.")
 
 
 def _area(rows: int) -> forms.Textarea:
@@ -49,15 +49,15 @@ class LogMessageForm(MessageForm):
         initial=Tlp.AMBER,
     )
     audience = forms.MultipleChoiceField(
-        label=_("Only these parties (may stay empty)"),
+        label=_("Only these parties (optional)"),
         help_text=_("TLP:RED needs at least one."),
         required=False,
         widget=forms.SelectMultiple(attrs={"size": 4}),
     )
-    language = forms.CharField(label=_("Language"), initial="en", max_length=12, help_text=_TAG)
-    signal = forms.UUIDField(
-        label=_("Id of a signal it speaks of (may stay empty)"), required=False
+    language = forms.ChoiceField(
+        label=_("Language"), choices=CONTENT_LANGUAGES, initial=own_language
     )
+    signal = forms.UUIDField(label=_("Id of a signal it speaks of (optional)"), required=False)
     answers = forms.UUIDField(required=False, widget=forms.HiddenInput)
     corrects = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
@@ -74,9 +74,12 @@ class StatementForm(MessageForm):
 
     def __init__(self, *args: Any, **named: Any) -> None:  # noqa: ANN401  # Django's
         super().__init__(*args, **named)
-        for number, tag in enumerate(("en", "", "", "")):
-            self.fields[f"language_{number}"] = forms.CharField(
-                label=_("Language"), initial=tag, max_length=12, required=not number, help_text=_TAG
+        for number in range(4):
+            self.fields[f"language_{number}"] = forms.ChoiceField(
+                label=_("Language"),
+                choices=[("", _("Choose a language")), *CONTENT_LANGUAGES],
+                initial="" if number else own_language,
+                required=not number,
             )
             self.fields[f"text_{number}"] = forms.CharField(
                 label=_("What may be said in public"),
@@ -105,7 +108,7 @@ class VoteForm(MessageForm):
 
     message_type = VoteIn
     vote = forms.ChoiceField(label=_("Your party"), choices=list(LABELS["vote"].items()))
-    note = forms.CharField(label=_("Why (may stay empty)"), required=False, max_length=500)
+    note = forms.CharField(label=_("Why (optional)"), required=False, max_length=500)
 
 
 class LeadForm(MessageForm):
@@ -120,13 +123,13 @@ class LeadForm(MessageForm):
         label=_("Why you report it"), widget=forms.CheckboxSelectMultiple
     )
     country = forms.CharField(
-        label=_("Country concerned (may stay empty)"),
+        label=_("Country concerned (optional)"),
         help_text=_("Two letters, such as BE. Empty: it goes to the agency."),
         required=False,
         max_length=2,
     )
     country_grounds = forms.MultipleChoiceField(
-        label=_("Why that country? (may stay empty)"),
+        label=_("Why that country? (optional)"),
         choices=list(LABELS["country_ground"].items()),
         widget=forms.CheckboxSelectMultiple,
         required=False,
@@ -141,17 +144,17 @@ class LeadForm(MessageForm):
         label=_("Why you think that a life is in danger"), max_length=2000, widget=_area(2)
     )
     address = forms.CharField(
-        label=_("Web address of the content (may stay empty)"), required=False, max_length=4096
+        label=_("Web address of the content (optional)"), required=False, max_length=4096
     )
     posted_at = forms.CharField(
-        label=_("When it was posted, with its time zone (may stay empty)"),
+        label=_("When it was posted, with its time zone (optional)"),
         help_text=_("Such as 2026-11-24T09:30:00+01:00."),
         required=False,
         max_length=40,
         empty_value=None,
     )
     locate = forms.CharField(
-        label=_("What helps to find the person (may stay empty)"),
+        label=_("What helps to find the person (optional)"),
         help_text=_("The only place for personal data, and no more than is needed."),
         required=False,
         max_length=2000,
