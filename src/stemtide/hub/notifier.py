@@ -213,7 +213,7 @@ class ChangeNotifier:
             holder=holder,
         )
         with self._lock:
-            self.check_limits(holder)
+            self.check_limits(holder, party=party.name)
             self._subscriptions.add(subscription)
         try:
             yield subscription
@@ -221,25 +221,29 @@ class ChangeNotifier:
             with self._lock:
                 self._subscriptions.discard(subscription)
 
-    def check_limits(self, holder: str) -> None:
-        """Refuse another stream if its key or person, or the process, has as many as allowed.
+    def check_limits(self, holder: str, *, party: str = "") -> None:
+        """Refuse another stream if its key or person, its party, or the process has enough of them.
 
         raises: RateLimitError, NoStreamLeftError.
         """
         with self._lock:
-            open_streams = sum(
-                1
-                for subscription in self._subscriptions
-                if holder and subscription.holder == holder
-            )
-            count = len(self._subscriptions)
-        if open_streams >= settings.STREAMS.get("key", math.inf):
+            subscriptions = list(self._subscriptions)
+        of_holder = sum(1 for entry in subscriptions if holder and entry.holder == holder)
+        if of_holder >= settings.STREAMS.get("key", math.inf):
             raise RateLimitError(
                 "{most} streams are open already, and one key or person has no more: close one",
                 retry_after_s=FULL_S,
                 most=settings.STREAMS["key"],
             )
-        if count >= min(settings.STREAMS.get("total", math.inf), _max_open_files() - OTHER_FILES):
+        of_party = sum(1 for entry in subscriptions if party and entry.party == party)
+        if of_party >= settings.STREAMS.get("party", math.inf):
+            raise RateLimitError(
+                "{most} streams are open already, and one party has no more: close one",
+                retry_after_s=FULL_S,
+                most=settings.STREAMS["party"],
+            )
+        most = min(settings.STREAMS.get("total", math.inf), _max_open_files() - OTHER_FILES)
+        if len(subscriptions) >= most:
             raise NoStreamLeftError("all streams are open that the hub may have (STEMTIDE_STREAMS)")
 
     def close(self) -> None:

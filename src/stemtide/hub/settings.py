@@ -308,7 +308,7 @@ AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]
 AXES_CLIENT_IP_CALLABLE = "stemtide.hub.desk.auth.locks.network_of_caller"
 
 RATES = _numbers("STEMTIDE_RATES", DEFAULT_QUOTAS)
-STREAMS = _numbers("STEMTIDE_STREAMS", {"key": 100, "total": 5000})
+STREAMS = _numbers("STEMTIDE_STREAMS", {"key": 100, "party": 1000, "total": 5000})
 ALERTING_ACTS = _numbers(
     "STEMTIDE_ALERTING_ACTS", {str(act): limit for act, limit in HOURLY_LIMITS.items()}
 )

@@ -15,7 +15,7 @@ STREAM = "/api/v1/events/stream"
 
 @pytest.fixture(scope="module")
 def tight():
-    with serving(STEMTIDE_TEST_GRACE_S="0.3", STEMTIDE_STREAMS="key=2 total=3") as running:
+    with serving(STEMTIDE_TEST_GRACE_S="0.3", STEMTIDE_STREAMS="key=2 party=3 total=4") as running:
         yield running
 
 
@@ -59,9 +59,11 @@ def test_a_large_body_at_an_honest_speed_has_more_time_than_the_grace(tight):
     assert answer.startswith(("HTTP/1.1 400 ", "HTTP/1.1 422 "))
 
 
-def test_streams_are_bounded_for_a_key_and_in_total_and_counted_while_open(tight):
-    def opened(stack, party):
+def test_streams_are_bounded_for_a_key_its_party_and_in_total_while_they_are_open(tight):
+    def opened(stack, party, key=None):
         client = stack.enter_context(tight.client(party))
+        if key:
+            client.headers["Authorization"] = f"Bearer {key}"
         return stack.enter_context(client.stream("GET", STREAM, timeout=60))
 
     with contextlib.ExitStack() as stack:
@@ -69,6 +71,9 @@ def test_streams_are_bounded_for_a_key_and_in_total_and_counted_while_open(tight
         refused = opened(stack, "big-video")
         assert (refused.status_code, refused.headers["Retry-After"]) == (429, "30")
         assert refused.headers["Content-Type"] == "application/problem+json"
+        another = tight.another_key("big-video")
+        assert opened(stack, "big-video", another).status_code == 200
+        assert opened(stack, "big-video", another).status_code == 429
         assert opened(stack, "small-forum").status_code == 200
         full = opened(stack, "tech-forum")
         assert (full.status_code, full.headers["Retry-After"]) == (503, "2")

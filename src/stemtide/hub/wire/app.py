@@ -25,14 +25,17 @@ from stemtide.hub.api.asgi import (
     Scope as AsgiScope,
     Send,
     limit_bodies,
+    send_problem,
 )
 from stemtide.hub.desk.headers import POLICY
 from stemtide.hub.rooms.parties.reads.parties import Viewer
 from stemtide.hub.wire import admission
+from stemtide.hub.wire.lane import Lane, LaneFullError
 from stemtide.hub.wire.memory import FeedQuery, in_thread, is_current, memory
 from stemtide.hub.wire.presence import presence
 from stemtide.hub.wire.tail import NotInMemoryError, UnknownCrisesError
 from stemtide.protocol.enums import Scope
+from stemtide.protocol.problems import ProblemType, problem
 from stemtide.protocol.sync.agents import AgentStatusIn
 from stemtide.protocol.sync.feed import MAX_PAGE
 
@@ -49,8 +52,12 @@ _QUERY = {
     "parties_after": re.compile(r"[0-9]{1,18}"),
 }
 _MAX_STATUS_BYTES = 4096
+_AT_WORK = 4
+_MOST_WAITING = 1000
+_MOST_OF_PARTY = 100
 _NUL = b"\\u0000"
 _ACCEPTED = b"{}"
+_FULL = "many agents report for the first time just now: report again in a few seconds"
 
 _HEADERS = [
     (b"content-type", b"application/json"),
@@ -67,9 +74,10 @@ _HEADERS = [
 
 def wire(django: Application) -> Application:
     """Wrap Django so that the wire answers what it can."""
+    lane = Lane(at_work=_AT_WORK, most_waiting=_MOST_WAITING, most_of_party=_MOST_OF_PARTY)
 
     async def take_status(scope: AsgiScope, receive: Receive, send: Send) -> None:
-        await _status(scope, receive, send, django)
+        await _status(scope, receive, send, django=django, lane=lane)
 
     bounded = limit_bodies(take_status)
 
@@ -119,8 +127,13 @@ async def _feed(scope: AsgiScope, send: Send) -> bool:
     return True
 
 
-async def _status(scope: AsgiScope, receive: Receive, send: Send, django: Application) -> None:
-    """Take the status of an agent; Django takes it if the database must have it at once."""
+async def _status(
+    scope: AsgiScope, receive: Receive, send: Send, *, django: Application, lane: Lane
+) -> None:
+    """Take the status of an agent; Django takes it, in turn, if the database must have it at once.
+
+    It changes nothing that the memory holds, so no answer has to wait for it.
+    """
     began = time.perf_counter()
     admitted = admission.admit(scope, Scope.FEEDBACK_WRITE) if await is_current() else None
     length = admitted.fields.get(b"content-length", "") if admitted else ""
@@ -130,13 +143,13 @@ async def _status(scope: AsgiScope, receive: Receive, send: Send, django: Applic
         or not is_short
         or admitted.fields.get(b"content-type") != "application/json"
     ):
-        await django(scope, receive, _noting(send))
+        await django(scope, receive, send)
         return
     messages = await _whole_body(receive)
     status = _read_status(b"".join(message.get("body", b"") for message in messages))
     name, now = scope["path"][len(AGENTS) :], datetime.now(UTC)
+    route = f"{AGENTS[1:]}<name>"
     if status is not None and (limits := _take(admitted, name, status, now=now)) is not None:
-        route = f"{AGENTS[1:]}<name>"
         await _send(_ACCEPTED, scope, send, limits=limits, route=route, began=began)
         return
 
@@ -145,7 +158,13 @@ async def _status(scope: AsgiScope, receive: Receive, send: Send, django: Applic
             presence.learn(admitted.caller, name, status, now=now)
         await send(message)
 
-    await django(scope, _replaying(messages, receive), _noting(learning))
+    try:
+        async with lane.enter(admitted.caller.party.pk):
+            await django(scope, _replaying(messages, receive), learning)
+    except LaneFullError:
+        seconds = time.perf_counter() - began
+        metrics.count_request(route=route, method=scope["method"], status=503, seconds=seconds)
+        await send_problem(problem(ProblemType.NOT_READY, _FULL), send)
 
 
 def _take(

@@ -34,7 +34,7 @@ SEEN_S = 6.0
 MAX_AGENTS = 20_000
 """Agents in memory; reports of further ones are written one by one."""
 
-_SILENT_S = SILENT_AFTER.total_seconds() / 2
+_SILENT_S = SILENT_AFTER.total_seconds()
 
 _Name = tuple[int, str]
 _Write = Callable[[list[StatusRow]], object]
