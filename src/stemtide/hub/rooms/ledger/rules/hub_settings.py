@@ -6,15 +6,11 @@ A bound keeps one agency from stopping all others: no limit can be so low that a
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
 
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
 from stemtide.hub.platform.rate_windows import DEFAULT_QUOTAS
 from stemtide.hub.rooms.ledger.rules.rate_limits import HOURLY_LIMITS
-
-PROPOSED_FOR = timedelta(hours=24)
-"""How long a proposed value waits for the second person."""
 
 LONGEST_PREVIEW_DAYS = 90
 MOST_MB = 1_000_000

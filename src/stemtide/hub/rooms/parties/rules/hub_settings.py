@@ -3,8 +3,9 @@
 
 from datetime import datetime
 
-from stemtide.hub.platform.errors import NotAllowedError, NotFoundError
+from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.permissions import check_person_may_manage
+from stemtide.hub.rooms.parties.rules.proposals import check_another_confirms
 from stemtide.hub.rooms.parties.rules.standing import Acting, check_oversees
 
 
@@ -26,5 +27,4 @@ def check_decide(*, proposed: int | None, expires_at: datetime | None, now: date
 def check_confirm(*, author: str, by: Acting) -> None:
     """Refuse to confirm one's own proposal: a limit holds for everybody."""
     check_propose(by=by)
-    if by.ref == author:
-        raise NotAllowedError("you cannot confirm your own proposal: ask another person")
+    check_another_confirms(author, by=by)

@@ -13,6 +13,7 @@ from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.reads import independence
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.rules import hub_settings as rules
+from stemtide.hub.rooms.parties.rules.proposals import PROPOSED_FOR
 
 
 @transaction.atomic
@@ -30,7 +31,7 @@ def propose_value(name: str, value: int, *, reason: str, by: Actor, now: datetim
     if value == (reads.default(name) if row.value is None else row.value):
         raise ConflictError("this value is already in force")
     row.proposed, row.proposed_by, row.reason = value, by.ref, reason[:500]
-    row.expires_at = now + bounds.PROPOSED_FOR
+    row.expires_at = now + PROPOSED_FOR
     row.save()
     _record("setting.proposed", row, by=by, now=now, value=value, act="change_setting")
     return row
