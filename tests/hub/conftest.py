@@ -23,9 +23,11 @@ from django.db import connection, transaction
 from django.test import TransactionTestCase
 from whitenoise.middleware import WhiteNoiseMiddleware
 
+from stemtide.hub.desk.crises import blocks as room_blocks, content
 from stemtide.hub.platform import rate_windows
 from stemtide.hub.rooms.ledger.models import Numbering
 from stemtide.hub.rooms.ledger.reads import hub_settings
+from stemtide.hub.rooms.signals.reads import clusters
 from tests.hub import statements
 from tests.world import World, make_world
 
@@ -178,8 +180,14 @@ def _others_have_time():
 
 @pytest.fixture(autouse=True)
 def _nobody_has_asked_yet():
-    """Begin with unused rate limits: they count in the process that runs all tests."""
+    """Begin with unused rate limits, and with nothing that a process keeps of a crisis.
+
+    A crisis that is put in place (tests/replays.py) has the id that it had in the last test.
+    """
     rate_windows.windows._windows.clear()
+    room_blocks.block_cache.clear()
+    content._counted_at.cache_clear()
+    clusters._clusters_of.cache_clear()
     hub_settings.cache.clear()
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The cast at the desk: parties of every kind, people in every role, one signal a mark."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -22,6 +23,7 @@ from stemtide.protocol.messages.crises import CheckIn, InviteIn, MeasureIn, Prop
 from stemtide.protocol.messages.signals import OpinionIn, SignalIn, WithdrawIn
 from stemtide.protocol.sync.agents import AgentStatusIn, Lookups, OutcomeReportIn, OutcomeRow
 from stemtide.protocol.sync.runaways import RunawayReportIn
+from tests.replays import replayed
 from tests.world import add_member
 
 PASSWORD = "tide and stem 4711"
@@ -37,15 +39,22 @@ PARTIES = {
 }
 
 
+EVERY_S = 30
+"""Tests that begin within so many seconds have the same moment: a crisis is put in place."""
+
+
 class World:
-    """What is in the hub, and who may look at it."""
+    """What is in the hub, and who may look at it. now: a moment ago."""
 
     def __init__(self):
-        self.now = datetime.now(UTC)
+        self.now = datetime.fromtimestamp(time.time() // EVERY_S * EVERY_S, UTC)
         self.party = {
             name: add_member(name, title=f"The {name}", kind=kind, country=country, now=self.now)
             for name, (kind, country) in PARTIES.items()
         }
+
+    def __repr__(self):
+        return f"World(now={self.now})"
 
     def person(self, party, role=Role.ANALYST):
         return parties.add_person(
@@ -121,6 +130,7 @@ class World:
     def actor(self, party):
         return Actor(party=self.party[party], ref=f"key:{party}")
 
+    @replayed
     def crisis(self, *, active=False, ready=False, joined=()):
         """A crisis of the authority; joined: parties that the agency invited and that joined.
 
