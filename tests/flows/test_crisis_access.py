@@ -32,6 +32,7 @@ PAGES = {
             "cluster",
             "signal",
         ),
+        "crisis-hand-over",
         *("crisis-log", "crisis-lines", "crisis-timeline", "preview-send", "alerts", "drills"),
         *(
             "drill",

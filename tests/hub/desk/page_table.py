@@ -79,6 +79,7 @@ GET  crisis                       in  200 200 200 200 200 200 200 200 200 404 40
 POST crisis-act                   in  302 403 403 403 403 302 403 403 403 404 404 403
 GET  crisis-blocks                in  200 200 200 200 200 200 200 200 200 404 404 200
 GET  crisis-content               in  200 200 200 200 200 200 200 200 200 404 404 200
+GET  crisis-hand-over             in  200 200 200 200 200 200 403 200 200 404 404 403
 GET  crisis-leads-block           in  200 200 200 200 200 200 200 200 200 200 200 200
 POST crisis-line-vote             in  302 403 403 403 403 302 404 302 403 404 404 404
 POST crisis-line-withdraw         in  302 302 403 403 302 403 404 403 403 404 404 404
