@@ -8,7 +8,9 @@ import hashlib
 import json
 import os
 import shutil
+import sqlite3
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,6 +59,12 @@ def played() -> Beginning:
     return _made(f"played-{turn}", "screenshots", "--seed")
 
 
+def _move_into_one_file(database: Path) -> None:
+    """Move what SQLite wrote beside a database into it: a fork ends without closing it."""
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def _made(name: str, *program: str) -> Beginning:
     """Return the beginning that a program makes in a folder with the tables of a new hub.
 
@@ -78,6 +86,7 @@ def _made(name: str, *program: str) -> Beginning:
             },
         )
         assert done.returncode == 0, done.stderr.decode()
+        _move_into_one_file(folder / tables.NAME)
         (folder / "told.json").write_bytes(done.stdout.splitlines()[-1])
 
     folder = once(name, make)
