@@ -28,6 +28,7 @@ PAGES = {
             "crises",
             "crisis-new",
             "crisis",
+            "crisis-activation",
             "crisis-content",
             "cluster",
             "signal",

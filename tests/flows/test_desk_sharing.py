@@ -244,11 +244,11 @@ def recorder(furnished):
     recorder.close()
 
 
-def officer(chromium, address, password, **how):
-    """The page of a duty officer who is signed in, in a browser of their own."""
+def officer(chromium, address, password, *, who=OFFICER, **how):
+    """The page of a duty officer, or another, who is signed in, in a browser of their own."""
     page = chromium.new_context(base_url=address, **how).new_page()
     page.goto("/sign-in")
-    page.get_by_label("Mail address").fill(OFFICER)
+    page.get_by_label("Mail address").fill(who)
     page.get_by_label("Password", exact=True).fill(password)
     page.get_by_role("button", name="Sign in").click()
     page.locator("#menu").wait_for(state="attached")

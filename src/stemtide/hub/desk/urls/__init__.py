@@ -5,7 +5,7 @@ from django.urls import path
 
 from stemtide.hub.desk import board, stream
 from stemtide.hub.desk.auth import urls
-from stemtide.hub.desk.crises import content_page, hand_over, room
+from stemtide.hub.desk.crises import activation, content_page, hand_over, room
 from stemtide.hub.desk.inbox import approvals
 from stemtide.hub.desk.selection import views as selection
 from stemtide.hub.desk.sharing import views as sharing
@@ -52,6 +52,8 @@ urlpatterns = [
     path("crises/<uuid:uid>/_blocks", room.blocks, name="crisis-blocks"),
     path("crises/<uuid:uid>/do/<slug:verb>", room.act, name="crisis-act"),
     path("crises/<uuid:uid>/hand-over", hand_over.hand_over, name="crisis-hand-over"),
+    path("crises/<uuid:uid>/activation", activation.activation, name="crisis-activation"),
+    path("crises/<uuid:uid>/activation/save", activation.save, name="crisis-activation-save"),
     path("crises/<uuid:uid>/content", content_page.content, name="crisis-content"),
     path("crises/<uuid:uid>/content/<uuid:key>", content_page.cluster, name="cluster"),
     path("signals/<uuid:uid>/look", previews.new, name="look-new"),
