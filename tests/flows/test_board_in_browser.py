@@ -155,7 +155,7 @@ def test_everything_works_without_javascript(house, open_desk):
     desk.sign_in()
     expect(desk.page.get_by_role("link", name="Reload it every 15 seconds")).to_be_visible()
     content(desk.page, "Manifesto").click()
-    desk.page.get_by_text("Dispute it", exact=True).click()
+    desk.page.locator("#verb-dispute-name").click()
     desk.page.get_by_label("Why is it wrong?").fill("It is the evening news.")
     desk.page.get_by_role("button", name="Dispute", exact=True).click()
     expect(desk.page.get_by_text("Your agents stop acting on it")).to_be_visible()

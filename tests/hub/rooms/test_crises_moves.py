@@ -74,7 +74,8 @@ def test_who_confirms_the_closure_that_another_proposed(
     confirm(ready, propose(ready, world.actor()), world.actor(world.agency))
     proposal = propose(ready, world.actor(**proposer), CLOSE)
     for party, expected in ((world.authority, same_party), (world.agency, True)):
-        by = world.actor(party, **confirmer)
+        elsewhere = "" if party == world.authority else "0"
+        by = world.actor(party, **{**confirmer, "ref": confirmer["ref"] + elsewhere})
         if expected:
             assert confirm(ready, proposal, by).stage == "closed"
             break

@@ -31,7 +31,7 @@ RELOAD_S = "15"
 def room(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Show the whole page. ?every=15 reloads it, for browsers without JavaScript."""
     now = datetime.now(UTC)
-    page = _page(request, uid, news=last_look.new_entries(request, uid, now=now))
+    page = _page(request, uid, new_entries=last_look.new_entries(request, uid, now=now))
     last_look.remember(request, uid, response=page, now=now)
     if request.GET.get("every") == RELOAD_S:
         page.headers["Refresh"] = RELOAD_S
@@ -102,7 +102,7 @@ def _page(
     uid: UUID,
     *,
     refused: Offer | None = None,
-    news: last_look.NewEntries | None = None,
+    new_entries: last_look.NewEntries | None = None,
 ) -> HttpResponse:
     """Render the page. refused: a form that was sent with errors."""
     by = actor_of(request)
@@ -111,6 +111,6 @@ def _page(
     content = ActedContent(crisis=life.id, exercise=life.exercise)
     is_at_work = life.in_room and not life.closed_at
     context["content_acts"] = content_acts(content, by=by) if is_at_work else []
-    context["news"] = news if life.in_room else None
+    context["new_entries"] = new_entries if life.in_room else None
     context["may_share"] = life.accepts_signals and life.in_room and may_share(by)
     return render(request, "desk/room.html", context, status=422 if refused else 200)
