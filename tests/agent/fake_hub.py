@@ -419,16 +419,19 @@ class FakeHub:
         if self.faults["no stream"]:
             return _problem(ProblemType.NOT_READY, "no stream now")
 
+        mark = self.marks.get(seen)
+
         async def body():
-            nonlocal seen
+            nonlocal seen, mark
             yield ": ping\n\n"
             for turn in itertools.count(1):
                 await self._thawed()
                 if turn % 10 == 0:
                     yield ": ping\n\n"
                 if self.head > seen:
-                    wake = self._carried(request, seen)
-                    seen = wake.position
+                    is_same = self.marks.get(seen) == mark
+                    wake = self._carried(request, seen if is_same else None)
+                    seen, mark = wake.position, self.marks.get(wake.position)
                     if self._take("lost event"):
                         continue
                     data = wake.model_dump_json()
@@ -438,9 +441,12 @@ class FakeHub:
         return StreamingResponse(body(), media_type="text/event-stream")
 
     def _carried(self, request, seen):
-        """A wake, with the entries if they were asked for and this hub sends them."""
+        """A wake, with the entries if they were asked for and this hub sends them.
+
+        seen: None if the hub was set back since: the feed then says that its history is another.
+        """
         head = self.head
-        if not self.carries or request.query_params.get("entries") != "1":
+        if seen is None or not self.carries or request.query_params.get("entries") != "1":
             return Wake(position=head)
         page = self._page(request, seen, head, limit=MAX_PAGE, parties_after=str(seen))
         self.carried += 1

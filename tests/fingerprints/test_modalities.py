@@ -224,10 +224,10 @@ def test_no_file_is_left_behind_by_a_worker_that_is_killed(launch, tmp_path, how
 CALLER = """
 import sys
 from pathlib import Path
-from stemtide.fingerprints.sandbox.decoders import Group
+from stemtide.fingerprints.sandbox.decoders import DecoderGroup
 from stemtide.fingerprints.sandbox.pool import Sandbox
 sandbox = Sandbox().warm()
-print(sandbox._reserve._servers[Group.PICTURES]._process.pid, flush=True)
+print(sandbox._reserve._servers[DecoderGroup.PICTURES]._process.pid, flush=True)
 while True:
     sandbox.analyse(Path(sys.argv[1]))
 """

@@ -82,7 +82,7 @@ def triage_and_check(duty, path):
         text="harm 4, virality 3",
     )
     duty.officer.goto(path)
-    tests = duty.officer.page.locator("[id^=verb-answer-]:not([id$=-name])")
+    tests = duty.officer.page.locator("[id^=verb-answer-]:not([id$=-name]):not([id$=-form])")
     names = [one.get_attribute("id").removeprefix("verb-answer-") for one in tests.all()]
     assert len(names) == 6
     for number, name in enumerate(names, start=1):
@@ -134,8 +134,8 @@ def activate(duty, path):
         "the second party confirms",
         duty.agency.page.get_by_role("button", name=confirm).click,
         seen_by=(duty.officer, duty.second),
-        where="#block-next",
-        text="De-escalate",
+        where="#block-ledger",
+        text="activated the protocol",
     )
 
 

@@ -107,7 +107,7 @@ def test_how_a_complaint_moves(state, take, uphold, reject, withdraw):
         allowed(rules.check_take, facts(state), **me),
         allowed(rules.check_decide, facts(state), outcome(), hand="r1", **me),
         allowed(rules.check_decide, facts(state), outcome(upheld=False), hand="r1", **me),
-        allowed(rules.state_after, "complaint", state, "withdraw", by="complainant"),
+        allowed(rules.state_after, "complaint", state, "withdraw", side="complainant"),
     ]
     assert said == [take, uphold, reject, withdraw]
 
@@ -129,7 +129,7 @@ def test_how_redress_moves(state, keep, grant, accept, lapse):
         allowed(rules_redress.check_answer, asked, RedressIn(keep=True, reason="It is."), **sharer),
         allowed(rules_redress.check_answer, asked, RedressIn(keep=False), **sharer),
         allowed(rules_redress.check_accept, asked, name="big-video", role=Role.ANALYST),
-        allowed(rules.state_after, "redress", state, "lapse", by="clock"),
+        allowed(rules.state_after, "redress", state, "lapse", side="clock"),
     ]
     assert said == [keep, grant, accept, lapse]
 

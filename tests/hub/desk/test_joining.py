@@ -27,7 +27,7 @@ from stemtide.hub.rooms.parties.writes import (
     suspensions,
 )
 from stemtide.protocol.enums import Duty, PartyKind, Role
-from stemtide.protocol.trust.parties import DutyIn
+from stemtide.protocol.trust.parties import DutyIn, PartyTitleIn
 from tests.hub.desk.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -125,7 +125,7 @@ def test_nobody_else_takes_a_party_in(world, party, role):
     with pytest.raises(NotAllowedError):
         writes.invite_first("observer", **PERSON, by=by, now=world.now)
     with pytest.raises(NotAllowedError):
-        writes.rename_party("observer", body=writes.TitleIn(title="Y"), by=by, now=world.now)
+        writes.rename_party("observer", body=PartyTitleIn(title="Y"), by=by, now=world.now)
 
 
 @pytest.mark.parametrize(

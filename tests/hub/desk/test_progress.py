@@ -31,7 +31,7 @@ def test_an_authority_reads_its_referrals_step_by_step(busy):
     page = busy.desk("authority").get(f"/progress?{PERIOD}&by=provider")
     told = text(page)
     assert "Referral outcomes" in told
-    for said in ("assessed 3", "referred 2", "removed or disabled 1", "refused 1 50 %"):
+    for said in ("assessed 3", "referred 2", "removed or disabled 1", "refused 1 before: 0 50 %"):
         assert said in told
     assert "counter-speech 1" in told
     assert "The provider 3 3 2 2 1 10 min 00 s" in told

@@ -182,7 +182,7 @@ def test_flaws_come_before_doubts():
 def test_every_kind_of_fault_has_words():
     annex = form("tco-annex-1")
     for kind in FaultKind:
-        flaw = rules_lint._worded(rules_lint.Fault("grounds", kind, "urls"), annex)
+        flaw = rules_lint._worded(rules_lint.FieldFault("grounds", kind, "urls"), annex)
         assert flaw.message
         assert "{" not in flaw.message
 

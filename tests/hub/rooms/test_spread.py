@@ -16,6 +16,8 @@ from tests.world import NOON, hex_value, report_of, signal_in
 
 pytestmark = pytest.mark.django_db
 
+NAMES = curves.CurveNames("Spread", seen="Seen", blocked="Blocked")
+
 
 @pytest.fixture
 def crisis(world):
@@ -125,7 +127,7 @@ def test_languages_are_counted_the_most_frequent_first_and_the_unsaid_last(world
 
 def test_a_drawing_rises_to_its_total_and_marks_what_happened():
     points = [CurvePoint(NOON + timedelta(minutes=5 * n), n * 100, n * 60) for n in range(1, 40)]
-    drawn = curves.draw(points, marks=[("first signal", NOON), ("activation", NOON)])
+    drawn = curves.draw(points, names=NAMES, marks=[("first signal", NOON), ("activation", NOON)])
     assert (drawn.total, drawn.total_blocked) == (3900, 2340)
     assert drawn.seen.count("V") == 39
     assert [one.word for one in drawn.marks] == ["first signal", "activation"]
@@ -136,10 +138,10 @@ def test_a_drawing_rises_to_its_total_and_marks_what_happened():
 
 
 def test_nothing_met_draws_nothing():
-    assert curves.draw([], marks=[]) is None
+    assert curves.draw([], names=NAMES) is None
 
 
 def test_one_point_is_drawn_as_well():
-    drawn = curves.draw([CurvePoint(NOON, 1, 0)], marks=[])
+    drawn = curves.draw([CurvePoint(NOON, 1, 0)], names=NAMES)
     assert drawn.total == 1
     assert [count for _, count in drawn.ticks_y] == [0, 1]

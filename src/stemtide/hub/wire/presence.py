@@ -89,7 +89,7 @@ class Presence:
                 return
             report.is_changed = report.is_changed or report.status != status
             report.status, report.seen_at, report.heard_at = status, now, time.monotonic()
-            if self._writer is None:
+            if self._writer is None or not self._writer.is_alive():
                 self._writer = threading.Thread(target=self._run, name="presence", daemon=True)
                 self._writer.start()
 

@@ -114,16 +114,16 @@ class SourceClient:
     """The requests of one run to one other hub.
 
     until: of time.monotonic(); nothing new is begun after it. now: for Retry-After.
-    after_s: how much longer requests take that were begun in time.
+    after_s: how much longer requests take that were begun in time; None for AFTER_S.
     """
 
     def __init__(
-        self, endpoint: Endpoint, *, until: float, now: datetime, after_s: float = AFTER_S
+        self, endpoint: Endpoint, *, until: float, now: datetime, after_s: float | None = None
     ) -> None:
         self.endpoint = endpoint
         self.now = now
         self._until = until
-        self._end = until + after_s
+        self._end = until + (AFTER_S if after_s is None else after_s)
         self._left = MAX_RUN_BYTES
         self._reach = AllowedAddresses(
             schemes=SCHEMES, ports=PORTS, loopback=endpoint.loopback, max_chars=MAX_URL_CHARS
