@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
@@ -69,6 +69,18 @@ class _Page(BaseModel):
     history: History = ""
     parties: list[Any] | None = None
     allowlist: str | None = None
+
+    def after(self, position: int) -> Self:
+        """Return the page without entries up to a position, which were applied before."""
+        return self.model_copy(
+            update={"entries": [e for e in self.entries if not _is_up_to(position, e)]}
+        )
+
+
+def _is_up_to(position: int, entry: object) -> bool:
+    """Whether an unparsed entry has a position, and one that is not after another."""
+    found = entry.get("position") if isinstance(entry, dict) else None
+    return isinstance(found, int) and found <= position
 
 
 class _News(BaseModel):
@@ -437,7 +449,7 @@ class Sync:
         async with self._applying:
             if not self._continues(news.page):
                 return False
-            await self._take_page(news.page)
+            await self._take_page(news.page.after(self._store.position))
         return True
 
     async def _heartbeat(self) -> None:
