@@ -108,3 +108,11 @@ def test_a_row_of_another_version_stays(caller):
     write_statuses([StatusRow(caller.party.pk, "a", status(version="0", position=7), later(1))])
 
     assert Agent.objects.get().position == 1
+
+
+def test_an_agent_that_the_database_does_not_know_reports_there_again(present, caller):
+    Agent.objects.all().delete()  # the database was set back to before its first report
+    present.take(caller, "a", status(position=7), now=later(1))
+    present.write_due()
+
+    assert not present.knows(caller, "a", status())

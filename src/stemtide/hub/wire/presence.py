@@ -12,7 +12,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -37,7 +37,7 @@ MAX_AGENTS = 20_000
 _SILENT_S = SILENT_AFTER.total_seconds()
 
 _Name = tuple[int, str]
-_Write = Callable[[list[StatusRow]], object]
+_Write = Callable[[list[StatusRow]], Sequence[StatusRow] | None]
 
 
 @dataclass(slots=True)
@@ -115,12 +115,15 @@ class Presence:
         if not rows:
             return
         try:
-            self._write(rows)
+            unknown = self._write(rows)
         except Error:
             with self._lock:
                 for report, was_changed in before:
                     report.written_at, report.is_changed = 0.0, was_changed or report.is_changed
             raise
+        with self._lock:
+            for row in unknown or ():  # the database was set back: the next report goes there
+                self._reports.pop((row.party, row.name), None)
 
     def stop(self) -> None:
         """Write what is left, and take no more."""

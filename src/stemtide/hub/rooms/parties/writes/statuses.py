@@ -38,18 +38,26 @@ class StatusRow(NamedTuple):
 
 
 @needs_no_entry("report_status records that an agent appears, returns or changes its version")
-def write_statuses(rows: Sequence[StatusRow]) -> None:
-    """Write further reports of known agents. What another process has written since stays."""
+def write_statuses(rows: Sequence[StatusRow]) -> list[StatusRow]:
+    """Write further reports of known agents. What another process has written since stays.
+
+    returns: the reports of agents that the database does not know, as after it was set back.
+    """
+    unknown = []
     ordered = sorted(rows, key=lambda row: (row.party, row.name))  # always locked in one order
     for start in range(0, len(ordered), _AT_ONCE):
-        _write_part(ordered[start : start + _AT_ONCE])
+        unknown += _write_part(ordered[start : start + _AT_ONCE])
+    return unknown
 
 
 @transaction.atomic
-def _write_part(rows: Sequence[StatusRow]) -> None:
-    """Write one part in a transaction of its own."""
+def _write_part(rows: Sequence[StatusRow]) -> list[StatusRow]:
+    """Write one part in a transaction of its own; return the reports of unknown agents."""
     with connection.cursor() as cursor:
         cursor.executemany(_UPDATE, [_parameters(row) for row in rows])
+    agents = Agent.objects.filter(name__in={row.name for row in rows})
+    known = set(agents.values_list("party_id", "name"))
+    return [row for row in rows if (row.party, row.name) not in known]
 
 
 def _parameters(row: StatusRow) -> list[Any]:
