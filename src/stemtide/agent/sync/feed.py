@@ -79,8 +79,8 @@ class _Page(BaseModel):
 
 def _is_up_to(position: int, entry: object) -> bool:
     """Whether an unparsed entry has a position, and one that is not after another."""
-    found = entry.get("position") if isinstance(entry, dict) else None
-    return isinstance(found, int) and found <= position
+    entry_position = entry.get("position") if isinstance(entry, dict) else None
+    return isinstance(entry_position, int) and entry_position <= position
 
 
 class _News(BaseModel):

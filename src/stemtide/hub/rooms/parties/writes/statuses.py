@@ -56,8 +56,8 @@ def _write_part(rows: Sequence[StatusRow]) -> list[StatusRow]:
     with connection.cursor() as cursor:
         cursor.executemany(_UPDATE, [_parameters(row) for row in rows])
     agents = Agent.objects.filter(name__in={row.name for row in rows})
-    known = set(agents.values_list("party_id", "name"))
-    return [row for row in rows if (row.party, row.name) not in known]
+    names = set(agents.values_list("party_id", "name"))
+    return [row for row in rows if (row.party, row.name) not in names]
 
 
 def _parameters(row: StatusRow) -> list[Any]:
