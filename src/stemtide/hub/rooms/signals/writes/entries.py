@@ -12,6 +12,7 @@ from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.rules.parties import check_expiry
 from stemtide.hub.rooms.signals import bulk_sql
+from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.hub.rooms.signals.reads.sharing.bulk import BulkContext
 from stemtide.hub.rooms.signals.rules import signals as rules
@@ -31,15 +32,7 @@ def republish(uid: UUID, *, by: Party, now: datetime, through: str) -> int:
     rules.check_republish(reads.facts(row), name=by.name)
     row.position = ledger.take_positions(1, now=now)
     row.save(update_fields=["position"])
-    ledger.append(
-        "signal.repeated",
-        actor=by.ref,
-        subject=row.ref,
-        now=now,
-        detail={"position": row.position, "through": through},
-        exercise=row.exercise,
-        crisis=row.crisis.uid if row.crisis else None,
-    )
+    _record("signal.repeated", row, by=by, now=now, through=through)
     return row.position
 
 
@@ -68,15 +61,7 @@ def join_crisis(uid: UUID, *, crisis: UUID, by: Party, now: datetime, through: s
     row.position = ledger.take_positions(1, now=now)
     row.stamp_s = bulk_sql.next_stamp(now)
     row.save(update_fields=["crisis", "position", "stamp_s"])
-    ledger.append(
-        "signal.joined",
-        actor=by.ref,
-        subject=row.ref,
-        now=now,
-        detail={"position": row.position, "through": through},
-        exercise=row.exercise,
-        crisis=crisis,
-    )
+    _record("signal.joined", row, by=by, now=now, through=through)
     return row.position
 
 
@@ -102,15 +87,7 @@ def name(
     row.title = " ".join(body.title.split())
     row.position = ledger.take_positions(1, now=now)
     row.save(update_fields=["title", "position"])
-    ledger.append(
-        "signal.named",
-        actor=by.ref,
-        subject=row.ref,
-        now=now,
-        detail={"position": row.position, "through": through, "is_named": bool(row.title)},
-        exercise=row.exercise,
-        crisis=row.crisis.uid if row.crisis else None,
-    )
+    _record("signal.named", row, by=by, now=now, through=through, is_named=bool(row.title))
     return reads.describe(row, viewer=by)
 
 
@@ -134,13 +111,20 @@ def extend(
     row.position = ledger.take_positions(1, now=now)
     row.stamp_s = bulk_sql.next_stamp(now)
     row.save(update_fields=["expires_at", "position", "stamp_s"])
+    _record("signal.extended", row, by=by, now=now, through=through, until=until.isoformat())
+    return reads.describe(row, viewer=by)
+
+
+def _record(
+    kind: str, row: Signal, *, by: Party, now: datetime, through: str, **facts: object
+) -> None:
+    """Append to the ledger that a signal took a new position. facts: more of the entry's detail."""
     ledger.append(
-        "signal.extended",
+        kind,
         actor=by.ref,
         subject=row.ref,
         now=now,
-        detail={"position": row.position, "until": until.isoformat(), "through": through},
+        detail={"position": row.position, "through": through, **facts},
         exercise=row.exercise,
         crisis=row.crisis.uid if row.crisis else None,
     )
-    return reads.describe(row, viewer=by)
