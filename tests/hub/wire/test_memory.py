@@ -85,7 +85,7 @@ def expected(party, query: FeedQuery) -> bytes:
 
 def assert_everybody_reads_the_same(memory: Memory, world, *, random: random.Random) -> None:
     head = ledger.heads().positions
-    places = sorted({0, head, head - 1, random.randrange(head + 1)})
+    places = sorted({0, head, max(head - 1, 0), random.randrange(head + 1)})
     cases = list(product(world.everyone, places, (False, True)))
     for party, after, is_rehearsing in random.sample(cases, rounds(12, nightly=len(cases))):
         query = FeedQuery(
