@@ -5,10 +5,12 @@ Only what would succeed is answered here. Everything else goes to Django unchang
 refusal and every page of old changes is made there.
 """
 
+import logging
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from datetime import UTC, datetime
+from typing import TypeVar
 from urllib.parse import parse_qsl
 from uuid import uuid4
 
@@ -41,6 +43,10 @@ from stemtide.protocol.sync.feed import MAX_PAGE
 
 FEED = "/api/v1/feed"
 AGENTS = "/api/v1/agents/"
+
+log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _AGENT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -113,18 +119,37 @@ async def page_of(party: Viewer, query: FeedQuery) -> bytes | None:
 async def _feed(scope: AsgiScope, send: Send) -> bool:
     """Answer a request for a page of the feed; False if Django must."""
     began = time.perf_counter()
-    query = _read_query(scope["query_string"])
-    if query is None or not await is_current():
+    answered = await _if_it_works(_page_with_limits(scope))
+    if answered is None:
         return False
-    admitted = admission.admit(scope, Scope.FEED_READ)
-    if admitted is None or admitted.fields.get(b"content-length", "0") != "0":
-        return False
-    body = await page_of(admitted.caller.party, query)
-    limits = admission.count(admitted, "reading") if body is not None else None
-    if body is None or limits is None:
-        return False
+    body, limits = answered
     await _send(body, scope, send, limits=limits, route=FEED[1:], began=began)
     return True
+
+
+async def _page_with_limits(scope: AsgiScope) -> tuple[bytes, dict[str, str]] | None:
+    """Return a page of the feed and the rate limit headers; None if Django must answer."""
+    query = _read_query(scope["query_string"])
+    if query is None or not await is_current():
+        return None
+    admitted = admission.admit(scope, Scope.FEED_READ)
+    if admitted is None or admitted.fields.get(b"content-length", "0") != "0":
+        return None
+    body = await page_of(admitted.caller.party, query)
+    limits = admission.count(admitted, "reading") if body is not None else None
+    return None if body is None or limits is None else (body, limits)
+
+
+async def _if_it_works(answer: Awaitable[_T | None]) -> _T | None:
+    """Return an answer; None if an unexpected error prevented it, which is logged.
+
+    A mistake in the wire then costs time and not the feed, because Django answers.
+    """
+    try:
+        return await answer
+    except Exception:
+        log.exception("the wire failed; Django answers instead")
+        return None
 
 
 async def _status(
@@ -135,7 +160,7 @@ async def _status(
     It changes nothing that the memory holds, so no answer has to wait for it.
     """
     began = time.perf_counter()
-    admitted = admission.admit(scope, Scope.FEEDBACK_WRITE) if await is_current() else None
+    admitted = await _if_it_works(_admit_status(scope))
     length = admitted.fields.get(b"content-length", "") if admitted else ""
     is_short = length.isdecimal() and int(length) <= _MAX_STATUS_BYTES
     if (
@@ -149,7 +174,10 @@ async def _status(
     status = _read_status(b"".join(message.get("body", b"") for message in messages))
     name, now = scope["path"][len(AGENTS) :], datetime.now(UTC)
     route = f"{AGENTS[1:]}<name>"
-    if status is not None and (limits := _take(admitted, name, status, now=now)) is not None:
+    limits = (
+        await _if_it_works(_take(admitted, name, status, now=now)) if status is not None else None
+    )
+    if limits is not None:
         await _send(_ACCEPTED, scope, send, limits=limits, route=route, began=began)
         return
 
@@ -167,7 +195,12 @@ async def _status(
         await send_problem(problem(ProblemType.NOT_READY, _FULL), send)
 
 
-def _take(
+async def _admit_status(scope: AsgiScope) -> admission.Admitted | None:
+    """Return a report of status that may be taken; None if Django must look at it."""
+    return admission.admit(scope, Scope.FEEDBACK_WRITE) if await is_current() else None
+
+
+async def _take(
     admitted: admission.Admitted, name: str, status: AgentStatusIn, *, now: datetime
 ) -> dict[str, str] | None:
     """Take a status into memory; return the rate limit headers, or None if Django must take it."""
