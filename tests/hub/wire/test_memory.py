@@ -29,6 +29,7 @@ class Play:
         self.shared = []
         self.numbers = iter(range(seed * 100_000, 10**12))
         self.crisis = world.warn()
+        world.share(value=hex_value(next(self.numbers)), crisis=self.crisis.id)
         self.acts = [self.share] * 5 + [self.withdraw, self.give_opinion, self.join, self.suspend]
 
     def act(self) -> None:
