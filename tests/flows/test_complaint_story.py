@@ -108,7 +108,7 @@ def complain(house, page, signal):
     code = page.locator(".answer__code").inner_text()
     page.goto("/complain")
     page.get_by_label("Your code").fill(code.lower())
-    page.get_by_role("button", name="Show it").click()
+    page.get_by_role("button", name="Show status").click()
     expect(page.locator("main")).to_contain_text("It has arrived")
     return path
 
@@ -124,11 +124,11 @@ def uphold(reviewer):
     until(alerted)
     page.get_by_role("link", name="Somebody complains of a decision of yours").click()
     expect(page.locator("main")).to_contain_text(WORDS)
-    page.get_by_role("button", name="Take it up").click()
+    page.get_by_role("button", name="Start the review").click()
     reviewer.says("main", "1 signal of others is disputed")
-    page.get_by_label("In which context does the content stand?").select_option("news")
+    page.get_by_label("Context of the content").select_option("news")
     page.get_by_label("it is wrong wherever it matches").check()
-    page.get_by_label("Your answer to whoever complained").first.fill(REASONS)
+    page.get_by_label("Your answer to the uploader").first.fill(REASONS)
     page.get_by_label("What you tell whoever asked for it").fill(NOTE)
     page.get_by_role("button", name="Uphold the complaint").click()
     reviewer.says("main", "Decided. The person who complained can now read your answer.")

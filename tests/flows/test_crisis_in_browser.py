@@ -204,11 +204,11 @@ def look(duty, path):
     page = duty.agency.page
     page.locator("#block-clusters").get_by_role("link", name="Preview").click()
     page.get_by_role("radio").first.check()
-    page.get_by_role("button", name="Open it behind its veil").click()
+    page.get_by_role("button", name="Open blurred preview").click()
     still = page.locator(".look__still")
     veiled = page.request.get(still.get_attribute("src")).body()
     expect(page.get_by_text("Your looks: 1 today, 1 in this crisis.")).to_be_visible()
-    page.get_by_role("button", name="Show it without the veil").click()
+    page.get_by_role("button", name="Show without blur").click()
     expect(page.get_by_role("heading", name="without its veil")).to_be_visible()
     assert len(page.request.get(still.get_attribute("src")).body()) > 2 * len(veiled)
     duty.agency.goto(path)

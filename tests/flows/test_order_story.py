@@ -127,7 +127,7 @@ def stopped_by_annex_three(stage):
     assert page.locator("[name=annex-authorised_person]").input_value() == "A. Moderator"
     page.get_by_role("button", name="Send Annex III").click()
     stage.moderator.says("main", "The clock stands still.")
-    stage.issuer.says("#block-order-hour", "stands still")
+    stage.issuer.says("#block-order-hour", "suspended")
     assert waiting(stage) == []
     stage.issuer.says("#block-order-told", "From when to when?")
     stage.issuer.says("#block-order-acts", "Clear up what Annex III asks")
@@ -163,7 +163,7 @@ def examined_and_undone(stage):
     stage.examiner.page.locator("[name=infringe-confirm]").check()
     button.click()
     stage.examiner.says("main", "the order has no effect any more")
-    stage.issuer.says("#block-order-hour", "has no effect any more")
+    stage.issuer.says("#block-order-hour", "is no longer in effect")
     stage.moderator.says("#block-order-acts", "The content is there again")
     stage.house.caught_up(agent)
     (freed,) = stage.house.match(agent, [{"ref": "upload-8", "sha256": value}])
@@ -221,7 +221,7 @@ def issue(stage, url, *, emergency="", signals="", is_first=None):
     page.get_by_label("Provider").select_option(PARTY)
     page.get_by_label("Exact web addresses").fill(url)
     page.get_by_label("Ids of your own signals").fill(signals)
-    page.get_by_role("button", name="Begin the draft").click()
+    page.get_by_role("button", name="Create the draft").click()
     is_first = bool(emergency) if is_first is None else is_first
     known = page.locator("[name=annex-authority_mail]").input_value()
     assert known == ("" if is_first else ANNEX_1["authority_mail"])

@@ -121,7 +121,7 @@ def answer_removed(pair, films):
     page.get_by_label("We removed it").check()
     expect(page.get_by_label("Why does it stay?")).to_be_hidden()
     films.there.clear()
-    send = page.get_by_role("button", name="Send this answer")
+    send = page.get_by_role("button", name="Send answer")
     pair.act("answered", send.click, seen_by=(pair.officer,), where="#block-marks", text="removed")
 
 
@@ -129,7 +129,7 @@ def re_check(pair, films):
     """Each side asks for a visit: it is gone; then it is there again, and both are told."""
     officer, provider = pair.officer, pair.provider
     officer.says("#block-rechecks", "It was not visited yet.")
-    officer.page.get_by_role("button", name="Visit it now").click()
+    officer.page.get_by_role("button", name="Check now").click()
     for one in pair.people:
         expect(one.page.locator("#block-rechecks")).to_contain_text("status 404")
         expect(one.page.locator("#block-rechecks .block__aside")).to_have_text(re.compile("gone"))
@@ -174,7 +174,7 @@ def test_a_referral_action_day_is_one_row_and_is_answered_at_once(pair, house):
         row.check()
     provider.page.get_by_role("button", name="Answer the chosen").click()
     provider.page.get_by_label("There is nothing at this address").check()
-    provider.page.get_by_role("button", name="Send this answer").click()
+    provider.page.get_by_role("button", name="Send answer").click()
     provider.says("main", "3 of 300 decided")
     officer.goto(f"/referrals?batch={opened['id']}")
     provider.page.get_by_text("Give all of them one answer").click()
@@ -195,7 +195,7 @@ def test_the_inbox_works_without_javascript(chromium, house):
     person.page.get_by_role("link", name=sent["reference"]).click()
     person.page.get_by_label("We blocked it in some countries").check()
     person.page.get_by_label("Countries where it is blocked").fill("BE NL")
-    person.page.get_by_role("button", name="Send this answer").click()
+    person.page.get_by_role("button", name="Send answer").click()
     person.says("main", "Answered. The sender sees it at once.")
     told = house.authority.get(f"/api/v1/referrals/{sent['id']}").json()
     assert (told["state"], told["countries"]) == ("geo_blocked", ["BE", "NL"])

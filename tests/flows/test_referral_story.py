@@ -43,7 +43,7 @@ def hold(person, url, *, hours="24"):
     page.locator("[name=contact]").fill("the duty desk, extension 12")
     page.locator("[name=case_reference]").fill("CASE-4711")
     page.get_by_role("button", name="Place the hold").click()
-    expect(page.get_by_role("button", name="Lift it").first).to_be_visible()
+    expect(page.get_by_role("button", name="Lift the hold").first).to_be_visible()
 
 
 def refer(person, url):
@@ -82,7 +82,7 @@ def test_a_referral_meets_a_hold_waits_and_is_answered_once_it_is_lifted(house, 
 
     agency.goto("/referrals/holds")
     expect(agency.page.locator("main")).to_contain_text("1 referral waits")
-    agency.page.get_by_role("button", name="Lift it").first.click()
+    agency.page.get_by_role("button", name="Lift the hold").first.click()
     expect(agency.page.locator("main")).to_contain_text("lifted")
 
     # Nothing is sent by itself: its sender is told, and looks again.

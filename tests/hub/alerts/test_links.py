@@ -221,7 +221,7 @@ def test_a_link_to_a_drill_has_no_files(world):
     contact(world.big_provider)
     writes_drills.start([world.big_provider.name], by=None, now=NOON)
     token = token_of("drill")
-    assert "What came with it" not in page_of(token).content.decode()
+    assert "Documents" not in page_of(token).content.decode()
     Client().post(reverse("receipt", args=[token]))
     assert Receipt.objects.get().shown == ""
     for what in ("paper", "content", "receipt"):
@@ -256,7 +256,7 @@ def test_a_withdrawn_order_says_so_and_what_follows(orders):  # noqa: F811
     writes_endings.withdraw(made.id, body=WORDS, by=by, now=after(5))
     raise_all()
     told = page_of(token).content.decode()
-    assert "has no effect any more" in told
+    assert "is no longer in effect" in told
     assert WORDS.text in told
     assert Client().post(reverse("receipt", args=[token])).status_code == 409
     assert not Receipt.objects.exists()

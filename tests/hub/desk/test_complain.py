@@ -148,7 +148,7 @@ def test_a_complaint_is_taken_back_by_its_link_after_a_tick(link, uploader):
     assert unsure.status_code == 422
     assert "Tick this box" in said(unsure)
     uploader.post(path, {"withdraw": "1", "confirm": "on"})
-    assert "You took it back" in said(uploader.get(path))
+    assert "You withdrew your complaint" in said(uploader.get(path))
     assert Entry.objects.filter(kind="complaint.withdrawn", actor="complainant").count() == 1
 
 
@@ -157,9 +157,9 @@ def test_a_complaint_is_taken_back_by_its_code(link, uploader):
     complain(uploader, path)
     code = uploader.get(path).context["code"]
     gone = uploader.post("/complain", {"code": code, "withdraw": "1", "confirm": "on"})
-    assert "You took it back" in said(gone)
+    assert "You withdrew your complaint" in said(gone)
     again = uploader.post("/complain", {"code": code, "withdraw": "1", "confirm": "on"})
-    assert "You took it back" in said(again)
+    assert "You withdrew your complaint" in said(again)
     assert Entry.objects.filter(kind="complaint.withdrawn").count() == 1
 
 
@@ -204,7 +204,7 @@ def test_a_link_that_is_wrong_opens_nothing_and_says_what_to_do(link, uploader):
     for one in (wrong, "/complain/nonsense", "/complain/" + "a" * 3000, "/complain/\u20ac"):
         for page in (uploader.get(one), complain(uploader, one)):
             assert page.status_code == 404
-            assert "This link opens nothing" in said(page)
+            assert "This link does not work" in said(page)
 
 
 def test_a_wrong_code_is_refused_and_many_of_them_wait(uploader):

@@ -379,7 +379,7 @@ def test_an_observer_of_the_provider_reads_and_is_offered_nothing(world):
     made = refer(world)
     observer = world.desk("provider", Role.OBSERVER)
     assert "Answer the chosen" not in said(observer.get("/inbox"))
-    assert "Send this answer" not in said(observer.get(f"/inbox/referrals/{made.id}"))
+    assert "Send answer" not in said(observer.get(f"/inbox/referrals/{made.id}"))
     assert act(observer, made, "answer", answer="removed").status_code == 403
 
 

@@ -186,7 +186,7 @@ def test_a_second_person_refuses_with_reasons_and_it_is_a_draft_again(stage, off
     page = said(officer.get(f"/orders/{uid}"))
     assert "It is the evening news." in page
     assert "A second person refused it" in page
-    assert "Go on with the draft" in page
+    assert "Edit the draft" in page
 
 
 def test_an_order_that_waits_is_taken_back_at_the_desk(stage, officer):
@@ -290,7 +290,7 @@ def test_a_draft_says_who_else_is_interested(stage, officer):
     hold = {"url": URL, "hours": "24", "reason": "evidence", "contact": "the duty desk"}
     neighbour.post("/referrals/holds/new", hold)
     page = said(officer.get(f"/orders/{drafted(stage)}/draft"))
-    assert "Who else is interested in it" in page
+    assert "Other parties concerned" in page
     assert "the duty desk" in page
     assert "A hold never delays an order that was received." in page
 
@@ -401,7 +401,7 @@ def test_annex_three_stops_the_clock_and_clarification_starts_the_hour_anew(
     assert "The clock stands still." in said(suspended(moderator, uid))
     assert Order.objects.get(uid=uid).due_at is None
     page = said(officer.get(f"/orders/{uid}"))
-    assert "stands still, and starts anew when the ground is over" in page
+    assert "suspended: a new hour starts when the ground no longer applies" in page
     assert "The number of the message." in page
     short = officer.post(f"/orders/{uid}/do/clarify", {"clarify-text": "x"})
     assert short.status_code == 422

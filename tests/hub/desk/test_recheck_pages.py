@@ -65,18 +65,18 @@ def test_what_never_went_is_still_there(world, officer):
     visit(row, hours=1, status=200)
     told = said(officer.get(f"/referrals/{made.id}"))
     assert "still there" in told
-    assert "came back" not in told.lower().replace("what came back", "")
+    assert "came back" not in told.lower().replace("back online", "")
 
 
 def test_either_side_asks_for_a_visit_once(world, officer):
     made, row = removed(world)
     visit(row, hours=1, status=404)
     page = f"/referrals/{made.id}"
-    assert "Visit it now" in said(officer.get(page))
+    assert "Check now" in said(officer.get(page))
     done = officer.post(f"/rechecks/{row.uid}/visit", {"back": "request"}, follow=True)
     assert done.redirect_chain[-1][0] == page
     assert "The hub visits the address within seconds." in said(done)
-    assert "Visit it now" not in said(done)
+    assert "Check now" not in said(done)
     again = officer.post(f"/rechecks/{row.uid}/visit", follow=True)
     assert again.redirect_chain[-1][0] == f"/rechecks/{row.uid}"
     assert "a visit is already due" in said(again)
@@ -85,14 +85,14 @@ def test_either_side_asks_for_a_visit_once(world, officer):
 def test_an_agency_reads_and_asks_for_none(world):
     made, row = removed(world)
     agency = world.desk("agency", Role.COORDINATOR)
-    assert "Visit it now" not in said(agency.get(f"/referrals/{made.id}"))
+    assert "Check now" not in said(agency.get(f"/referrals/{made.id}"))
     assert agency.post(f"/rechecks/{row.uid}/visit").status_code == 403
 
 
 def test_what_agents_met_again_is_told_and_whose_only_to_those_who_may_know(world, officer):
     signal = world.share(kind="pdq")
     made, _row = removed(world, signals=(signal,))
-    assert "No agent has met it since." in said(officer.get(f"/referrals/{made.id}"))
+    assert "No agent has found it since." in said(officer.get(f"/referrals/{made.id}"))
     world.outcome(signal, by="provider", count=2)
     world.outcome(signal, by="rival", count=5)
     told = said(officer.get(f"/referrals/{made.id}"))
@@ -107,7 +107,7 @@ def test_what_agents_met_again_is_told_and_whose_only_to_those_who_may_know(worl
 
 
 def test_the_list_is_narrowed_to_what_came_back(world, officer):
-    assert "Nothing is re-checked yet." in said(officer.get("/rechecks"))
+    assert "No re-checks yet." in said(officer.get("/rechecks"))
     back, row = removed(world)
     visit(row, hours=1, status=404)
     visit(row, hours=2, status=200)
@@ -119,7 +119,7 @@ def test_the_list_is_narrowed_to_what_came_back(world, officer):
     assert back.reference in told
     assert gone.reference not in told
     assert gone.reference in said(officer.get("/rechecks?show=gone"))
-    assert "No re-check is like that." in said(officer.get("/rechecks?show=unclear"))
+    assert "No re-checks match this filter." in said(officer.get("/rechecks?show=unclear"))
     assert officer.get("/rechecks?show=nonsense").status_code == 200
     assert "First seen gone" in said(officer.get(f"/rechecks/{row.uid}"))
 
@@ -132,7 +132,7 @@ def test_each_address_of_an_order_has_a_re_check_on_the_orders_page(world, offic
     while rechecks.follow_requests(world.now):
         pass
     told = said(officer.get(f"/orders/{made.id}"))
-    assert told.count("Re-check: is it gone?") == 2
+    assert told.count("Re-check of the removal") == 2
     row = Recheck.objects.get(url=urls[1])
     visit(row, hours=1, status=404)
     told = said(officer.get(f"/orders/{made.id}/_blocks"))
@@ -162,4 +162,4 @@ def test_a_reinstated_referral_is_not_visited_any_more(world, officer):
     Recheck.objects.filter(pk=row.pk).update(ended_at=world.now, next_at=None)
     told = said(officer.get(f"/referrals/{made.id}"))
     assert "Ended" in told
-    assert "Visit it now" not in told
+    assert "Check now" not in told

@@ -164,7 +164,7 @@ def test_a_lead_goes_from_its_sender_to_its_end(world, crisis):
     lead = reads_leads.leads(viewer=world.party["provider"])[0]
     assert lead.addressed_to == "authority"
     duty = world.desk("authority", Role.DUTY_OFFICER)
-    assert "We have received it" in text(duty.get(f"/leads/{lead.id}"))
+    assert "Confirm receipt" in text(duty.get(f"/leads/{lead.id}"))
     duty.post(f"/leads/{lead.id}/receive")
     duty.post(f"/leads/{lead.id}/pass-on", {"to": "neighbour"})
     assert "Choose an outcome." in text(duty.post(f"/leads/{lead.id}/close", {}, follow=True))

@@ -23,7 +23,7 @@ from stemtide.protocol.messages.complaints import (
     RedressIn,
 )
 
-_IMPERSONAL = _("Write nothing about a person: they read it as it stands.")
+_IMPERSONAL = _("The recipient reads exactly this text. Do not include personal data.")
 _NOTE_LENGTH = 500
 
 
@@ -37,7 +37,7 @@ class ComplaintLinkForm(MessageForm):
 
     message_type: type[BaseModel] = ComplaintLinkIn
     reference = forms.CharField(
-        label=_("Your name of the decision"),
+        label=_("Your reference for the decision"),
         help_text=_("Letters, digits and . _ : / -. Nothing that tells who somebody is."),
         max_length=120,
     )
@@ -45,7 +45,7 @@ class ComplaintLinkForm(MessageForm):
         label=_("What was done to the content"), choices=list(LABELS["restriction"].items())
     )
     basis = forms.ChoiceField(
-        label=_("What it rests on"), choices=list(LABELS["complaint_basis"].items())
+        label=_("Basis of the decision"), choices=list(LABELS["complaint_basis"].items())
     )
     ground = forms.UUIDField(
         label=_("Id of the signal, referral or order (empty for your own decision)"),
@@ -79,7 +79,7 @@ class FileComplaintForm(ComplaintLinkForm):
 
     message_type = ComplaintIn
     text = forms.CharField(
-        label=_("What the uploader says"),
+        label=_("The uploader's complaint"),
         help_text=_("Leave out who they are: nobody here needs to know it."),
         min_length=MIN_WORDS,
         max_length=MAX_WORDS,
@@ -114,7 +114,7 @@ class UpholdForm(ReviewForm):
     message_type = ComplaintOutcomeIn
     left_out = dict.fromkeys(("finding", "note"), (ComplaintBasis.OWN,))
     exemption = forms.ChoiceField(
-        label=_("In which context does the content stand?"),
+        label=_("Context of the content"),
         choices=[("", _("Choose a context")), *LABELS["exemption"].items()],
     )
     finding = forms.ChoiceField(
@@ -123,14 +123,14 @@ class UpholdForm(ReviewForm):
         widget=forms.RadioSelect,
     )
     reasons = forms.CharField(
-        label=_("Your answer to whoever complained"),
+        label=_("Your answer to the uploader"),
         help_text=_IMPERSONAL,
         min_length=MIN_WORDS,
         max_length=MAX_WORDS,
         widget=_area(4),
     )
     note = forms.CharField(
-        label=_("What you tell whoever asked for it (needed where that was wrong)"),
+        label=_("Note to the party that shared or requested it (required if the basis was wrong)"),
         help_text=_IMPERSONAL,
         max_length=_NOTE_LENGTH,
         required=False,
@@ -148,7 +148,7 @@ class RejectForm(ReviewForm):
     message_type = ComplaintOutcomeIn
     left_out = {"note": frozenset(ComplaintBasis) - {ComplaintBasis.ORDER}}
     reasons = forms.CharField(
-        label=_("Your answer to whoever complained"),
+        label=_("Your answer to the uploader"),
         help_text=_IMPERSONAL,
         min_length=MIN_WORDS,
         max_length=MAX_WORDS,
@@ -179,7 +179,7 @@ class GrantRedressForm(MessageForm):
         widget=_area(2),
     )
     confirm = forms.BooleanField(
-        label=_("Take it back: every agent undoes what it did because of it."),
+        label=_("Withdraw: every agent undoes its actions based on this."),
         error_messages={"required": _("Tick this box to say that you mean it.")},
     )
 

@@ -19,7 +19,7 @@ from stemtide.protocol.messages.referrals import (
     ReinstateIn,
 )
 
-_IMPERSONAL = _("The sender reads it. Write nothing about a person.")
+_IMPERSONAL = _("The sender reads this. Do not include personal data.")
 
 PARTS: dict[str, frozenset[Answer]] = {
     "measure_at": MEASURES,
@@ -35,7 +35,7 @@ class AnswerForm(MessageForm):
 
     message_type = AnswerIn
     answer = forms.ChoiceField(
-        label=_("What do you say?"),
+        label=_("Your decision"),
         widget=forms.RadioSelect,
         error_messages={"required": _("Choose an answer.")},
     )

@@ -40,7 +40,7 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
     },
     "complaint_cause": {
         ComplaintBasis.SIGNAL: _(
-            "It is like something on a list that authorities and services share."
+            "It matches an entry on a list that authorities and services share to stop terrorist content."
         ),
         ComplaintBasis.REFERRAL: _(
             "An authority pointed it out. The service decided under its own terms."
@@ -60,15 +60,15 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         Exemption.NONE: _("none of these"),
     },
     "complaint_finding": {
-        ComplaintFinding.CONTENT: _("this content alone: what the decision rests on stands"),
-        ComplaintFinding.GROUND: _("what the decision rests on: it is wrong wherever it matches"),
+        ComplaintFinding.CONTENT: _("this content only: the basis of the decision is correct"),
+        ComplaintFinding.GROUND: _("the basis of the decision: it is wrong for all content"),
     },
     "redress": {
         RedressState.ASKED: _("waits for an answer"),
         RedressState.KEPT: _("kept, with a reason"),
         RedressState.GRANTED: _("taken back"),
         RedressState.ACCEPTED: _("the reason is accepted"),
-        RedressState.MOOT: _("gone by itself"),
+        RedressState.MOOT: _("no longer needed"),
     },
     "personal": {
         PersonalKind.EMAIL: _("a mail address"),

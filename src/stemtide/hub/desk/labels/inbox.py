@@ -36,9 +36,9 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         OrderState.ISSUED: _("issued: open it"),
         OrderState.RECEIVED: _("the hour runs"),
         "over": _("the hour has passed"),
-        OrderState.SUSPENDED: _("the clock stands still"),
+        OrderState.SUSPENDED: _("deadline suspended"),
         OrderState.EXECUTED: _("executed"),
-        OrderState.WITHDRAWN: _("taken back by its issuer"),
+        OrderState.WITHDRAWN: _("withdrawn by its issuer"),
         OrderState.ANNULLED: _("without effect"),
         OrderState.UNDONE: _("without effect: reinstate"),
         OrderState.REINSTATED: _("content reinstated"),
@@ -48,7 +48,7 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         Verdict.THERE: _("still there"),
         Verdict.UNCLEAR: _("unclear"),
         "returned": _("came back"),
-        "": _("not visited yet"),
+        "": _("not checked yet"),
     },
     "visit": {
         Verdict.GONE: _("gone"),
@@ -61,9 +61,9 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         Reason.SAYS_REMOVED: _(
             "the page says that something was removed, and answers all the same"
         ),
-        Reason.ANSWERS_ANYTHING: _("the host answers anything that is asked"),
+        Reason.ANSWERS_ANYTHING: _("the server answers every address in the same way"),
         Reason.LED_ELSEWHERE: _("the answer came from another address"),
-        Reason.CLOSED: _("the address shuts us out; others may be shown it"),
+        Reason.CLOSED: _("the server refused access to the hub; others may see it"),
         Reason.PACKED: _("the answer came compressed, and nothing is unpacked"),
         Reason.BUSY: _("the server is busy"),
         Reason.OTHER_STATUS: _("the server answered with another status"),

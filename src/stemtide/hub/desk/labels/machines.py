@@ -81,7 +81,7 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         "rate_stranger": _("Requests without a valid key from one address in a minute"),
         "acts_warning": _("Warnings and steps of a crisis"),
         "acts_invitation": _("Invitations"),
-        "acts_lead": _("Leads to a threat to life"),
+        "acts_lead": _("Threat-to-life leads"),
         "acts_order": _("Removal orders and what follows them"),
         "acts_referral": _("Referrals"),
         "acts_hold": _("Holds placed"),

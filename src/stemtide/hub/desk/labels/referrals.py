@@ -86,7 +86,7 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
     "hold": {
         HoldState.PLACED: _("stands"),
         HoldState.LIFTED: _("lifted"),
-        HoldState.EXPIRED: _("ran out"),
+        HoldState.EXPIRED: _("expired"),
     },
     "hold_reason": {
         HoldReason.INVESTIGATION: _("an investigation"),

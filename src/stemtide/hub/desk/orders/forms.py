@@ -228,7 +228,7 @@ class DraftExtrasForm(MessageForm):
     )
     language = forms.ChoiceField(label=_("Language of the order"), choices=_LANGUAGES)
     content_type = forms.ChoiceField(
-        label=_("What is there?"), choices=list(CONTENT["content_type"].items())
+        label=_("Type of content"), choices=list(CONTENT["content_type"].items())
     )
     ideology = forms.TypedChoiceField(
         label=_("Ideology (optional)"), required=False, empty_value=None

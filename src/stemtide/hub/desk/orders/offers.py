@@ -135,7 +135,7 @@ ORDER_ACTIONS = action_table(
         _("Acknowledged. Its hour goes on."),
         _move("acknowledge"),
         title=_("Acknowledge it"),
-        help=_("It says that a person has the order. It changes nothing in its hour."),
+        help=_("Confirms that a person has seen the order. The one-hour deadline does not change."),
         is_primary=True,
     ),
     Action(
@@ -157,7 +157,7 @@ ORDER_ACTIONS = action_table(
         _("Said. Your hour has begun anew."),
         _move("resume", is_issuer=False),
         blocked=_later("resume", is_issuer=False),
-        title=_("The ground is over"),
+        title=_("The ground no longer applies"),
         help=_("Your hour starts anew, whole."),
         label=_("What has changed; the authority reads it"),
     ),
@@ -284,7 +284,7 @@ ORDER_ACTIONS = action_table(
         _("Taken back. The provider and all with a copy are told."),
         _move("withdraw"),
         blocked=_later("withdraw", is_issuer=True),
-        title=_("Take the order back"),
+        title=_("Withdraw the order"),
         help=_(
             "What was executed is to be reinstated, and your signals that the order names are"
             " withdrawn at every agent."
@@ -298,7 +298,7 @@ ORDER_ACTIONS = action_table(
         writes.discard,
         _("Thrown away. What it said is erased."),
         _move("discard"),
-        title=_("Throw the draft away"),
+        title=_("Discard the draft"),
         is_destructive=True,
     ),
 )

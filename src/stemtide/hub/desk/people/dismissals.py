@@ -72,7 +72,7 @@ ACTIONS = action_table(
         _("Answered. Only agencies and your party read it."),
         _if_answerable,
         title=_("Answer the agency"),
-        button=_("Send this answer"),
+        button=_("Send answer"),
         help=_("You can answer once, for all of them. Only agencies and your party read it."),
         is_primary=True,
     ),

@@ -25,7 +25,7 @@ from stemtide.protocol.messages.referrals import (
     TakeBackIn,
 )
 
-_IMPERSONAL = _("The provider reads it. Write nothing about a person.")
+_IMPERSONAL = _("The provider reads this. Do not include personal data.")
 _HOURS = (
     (6, _("6 hours")),
     (12, _("12 hours")),
@@ -53,13 +53,13 @@ class AssessForm(MessageForm):
     )
     provider = forms.ChoiceField(label=_("Provider"))
     content_type = forms.ChoiceField(
-        label=_("What is there?"), choices=list(LABELS["content_type"].items())
+        label=_("Type of content"), choices=list(LABELS["content_type"].items())
     )
     labels = forms.MultipleChoiceField(
-        label=_("What the content does"), widget=forms.CheckboxSelectMultiple
+        label=_("Labels"), widget=forms.CheckboxSelectMultiple
     )
     reason = forms.CharField(
-        label=_("Why it is referred"),
+        label=_("Reason for the referral"),
         help_text=_IMPERSONAL,
         max_length=MAX_WORDS,
         widget=_area(4),
@@ -68,7 +68,7 @@ class AssessForm(MessageForm):
         label=_("Clause of the provider's terms (optional)"), required=False, max_length=300
     )
     language = forms.TypedChoiceField(
-        label=_("Its language (optional)"),
+        label=_("Language of the content (optional)"),
         choices=[("", _("not known")), *CONTENT_LANGUAGES],
         required=False,
         empty_value=None,
@@ -77,13 +77,13 @@ class AssessForm(MessageForm):
         label=_("Ideology (optional)"), required=False, empty_value=None
     )
     signals = SignalsField(
-        label=_("Ids of signals of the content (optional)"),
-        help_text=_("They find the same content at other addresses."),
+        label=_("Signal ids (optional)"),
+        help_text=_("The hub uses these signals to find the same content at other addresses."),
         required=False,
         max_length=4000,
     )
     again = forms.BooleanField(
-        label=_("It was referred and answered before, and came back"), required=False
+        label=_("Refer again: this address was answered before, and the content is back"), required=False
     )
     crisis = CrisisField()
     exercise = forms.BooleanField(label=_("This is an exercise"), required=False)
@@ -188,7 +188,7 @@ class BatchForm(MessageForm):
 
     name = forms.CharField(
         label=_("Name of the batch"),
-        help_text=_("The same name goes on where it ended; nothing is sent twice."),
+        help_text=_("Use the same name to continue a batch. Rows that were sent are not sent again."),
         min_length=3,
         max_length=120,
     )
@@ -255,36 +255,36 @@ class HoldForm(MessageForm):
 
     url = forms.CharField(
         label=_("Web address of the content"),
-        help_text=_("Of it only a digest is kept."),
+        help_text=_("The hub keeps only a digest of the address."),
         required=False,
         max_length=MAX_URL_CHARS,
     )
     signal = forms.UUIDField(
-        label=_("Or the id of a signal of it"),
+        label=_("Or a signal id"),
         error_messages={"invalid": _("This is no id of a signal.")},
         required=False,
         widget=forms.TextInput(attrs={"maxlength": 40}),
     )
     hours = forms.TypedChoiceField(
         label=_("For how long?"),
-        help_text=_("It can be extended later, each time by somebody who leads."),
+        help_text=_("A duty officer or coordinator can extend it later."),
         choices=_HOURS,
         coerce=int,
         initial=24,
     )
     reason = forms.ChoiceField(
-        label=_("Why? No more of the case than this is told"),
+        label=_("Reason (others see only this)"),
         choices=[("", _("Choose a reason")), *LABELS["hold_reason"].items()],
     )
     contact = forms.CharField(
-        label=_("Where others call who meet the hold"),
+        label=_("Contact for questions about the hold"),
         help_text=_("A desk, not a person."),
         min_length=3,
         max_length=200,
     )
     case_reference = forms.CharField(
         label=_("Your case reference (optional)"),
-        help_text=_("Nobody but your party ever reads it."),
+        help_text=_("Only your party can read this."),
         required=False,
         max_length=80,
     )
@@ -303,7 +303,7 @@ class ExtendForm(MessageForm):
     """Extend a hold."""
 
     hours = forms.TypedChoiceField(
-        label=_("From now on, for"), choices=_HOURS, coerce=int, initial=24
+        label=_("Extend to (from now)"), choices=_HOURS, coerce=int, initial=24
     )
 
     def message_at(self, now: datetime) -> ExtendIn | None:

@@ -35,7 +35,7 @@ TITLES: dict[HitKind, Words] = {
     HitKind.COMPLAINTS: _("Complaints"),
     HitKind.CRISES: _("Crises"),
     HitKind.SIGNALS: _("Signals"),
-    HitKind.LEADS: _("Leads to a threat to life"),
+    HitKind.LEADS: _("Threat-to-life leads"),
     HitKind.PARTIES: _("Parties"),
     HitKind.PEOPLE: _("People"),
     HitKind.MESSAGES: _("Messages of situation logs"),

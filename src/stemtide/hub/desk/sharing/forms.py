@@ -65,7 +65,7 @@ class MarksForm(MarkedForm):
         label=_("Title (optional)"), required=False, max_length=80, help_text=NO_NAMES_IN_TITLE
     )
     labels = forms.MultipleChoiceField(
-        label=_("What the content does"), widget=forms.CheckboxSelectMultiple
+        label=_("Labels"), widget=forms.CheckboxSelectMultiple
     )
     severity = forms.ChoiceField(
         label=_("Severity"), choices=[(level, LABELS["severity"][level]) for level in Severity]

@@ -400,7 +400,7 @@ ACTIONS = action_table(
         gettext_lazy("Answered. Only agencies and your party read it."),
         _disputes(_may_answer),
         title=gettext_lazy("Answer the agency"),
-        button=gettext_lazy("Send this answer"),
+        button=gettext_lazy("Send answer"),
         help=gettext_lazy("You can answer once. Only agencies and your party read it."),
         label=gettext_lazy("Your answer"),
         block="dispute",

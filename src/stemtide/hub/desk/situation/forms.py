@@ -120,7 +120,7 @@ class LeadForm(MessageForm):
         choices=[("", _("Choose a level")), *reversed(LABELS["level"].items())],
     )
     bases = forms.MultipleChoiceField(
-        label=_("Why you report it"), widget=forms.CheckboxSelectMultiple
+        label=_("Basis of the report"), widget=forms.CheckboxSelectMultiple
     )
     country = forms.CharField(
         label=_("Country concerned (optional)"),
@@ -160,7 +160,7 @@ class LeadForm(MessageForm):
         max_length=2000,
         widget=_area(2),
     )
-    callback = forms.CharField(label=_("Where you are called back, at any hour"), max_length=300)
+    callback = forms.CharField(label=_("Call-back number, staffed at all hours"), max_length=300)
     crisis = forms.UUIDField(required=False, widget=forms.HiddenInput)
     exercise = forms.BooleanField(label=_("This is an exercise"), required=False)
 
@@ -173,7 +173,7 @@ class LeadForm(MessageForm):
     ) -> None:
         super().__init__(*args, **named)
         self.fields["bases"].choices = [(base, LABELS["basis"][base]) for base in bases]  # type: ignore[attr-defined]  # a choice field
-        self.fields["to"].choices = [("", _("whoever is in charge")), *parties]  # type: ignore[attr-defined]  # the same
+        self.fields["to"].choices = [("", _("the competent authority")), *parties]  # type: ignore[attr-defined]  # the same
 
     def clean_country(self) -> str:
         """Return the country in capitals."""
@@ -198,6 +198,6 @@ class CloseLeadForm(MessageForm):
 
     message_type = LeadCloseIn
     outcome = forms.ChoiceField(
-        label=_("What became of it?"),
+        label=_("Outcome"),
         choices=[("", _("Choose an outcome")), *LABELS["lead_outcome"].items()],
     )

@@ -105,7 +105,7 @@ def form_pdf(
             "nothing": _("not stated"),
             "not-asked": _("does not apply"),
             "remark": _(
-                "Parts of the wording of this form were not compared with the Official Journal."
+                "Some of this form's wording has not been checked against the Official Journal."
             )
             if form.from_memory
             else "",
@@ -311,7 +311,7 @@ def _parts(referral: ReferralOut, *, title_of: Said) -> list[tuple[str, str]]:
         (_("Labels"), labels),
         (_("Ideology"), title_of(referral.ideology, "ideology") if referral.ideology else ""),
         (_("Your terms that it may break"), referral.terms),
-        (_("Why it is referred"), referral.reason),
+        (_("Reason for the referral"), referral.reason),
         *parts,
     ]
 

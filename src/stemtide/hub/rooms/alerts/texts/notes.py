@@ -47,7 +47,7 @@ def referral_notes(*sender: str) -> tuple[Note, ...]:
 
 def ask_note(*sender: str) -> Note:
     """Return the note with the person to ask, and how to reach them."""
-    return (_("Whom to ask"), ", ".join(detail for detail in sender if detail))
+    return (_("Contact"), ", ".join(detail for detail in sender if detail))
 
 
 def _clock(order: OrderOut) -> str:

@@ -47,7 +47,7 @@ few enough for people to read the alerts."""
 GROUP_LABELS: Mapping[LimitGroup, str] = {
     LimitGroup.WARNING: "Warnings and steps of a crisis",
     LimitGroup.INVITATION: "Invitations",
-    LimitGroup.LEAD: "Leads to a threat to life",
+    LimitGroup.LEAD: "Threat-to-life leads",
     LimitGroup.ORDER: "Removal orders and what follows them",
     LimitGroup.REFERRAL: "Referrals",
     LimitGroup.HOLD: "Holds",
