@@ -22,7 +22,7 @@ from stemtide.hub.rooms.parties.writes import suspensions
 from stemtide.hub.rooms.rechecks import writes as rechecks
 from stemtide.hub.rooms.rechecks.visits import Visitor, way_of_settings
 from stemtide.hub.rooms.referrals.writes import holds
-from stemtide.hub.rooms.signals.writes import disputes, signals, vetting
+from stemtide.hub.rooms.signals.writes import disputes, outcomes, signals, vetting
 from stemtide.hub.rooms.situation.writes import leads
 from stemtide.hub.rooms.stix.writes import builder, stix
 from stemtide.hub.rooms.webhooks.sender import sender_from_settings
@@ -66,6 +66,7 @@ def run_once(now: datetime) -> JobCounts:
     redress.lapse_due(now)
     stix.forget_receipts(now)
     deliveries.forget_old(now)
+    outcomes.forget_spans(now)
     suspensions.expire_due(now)
     approvals.expire_due(now)
     approvals.forget_old(now)

@@ -97,9 +97,14 @@ class World:
         heard = self.now - timedelta(seconds=seconds_ago)
         parties.report_status(name, by=self.party[party], status=status, now=heard)
 
-    def outcome(self, uid, *, by, outcome=Outcome.BLOCKED, count=1, lookups=None):
+    def outcome(self, uid, *, by, outcome=Outcome.BLOCKED, count=1, lookups=None, language=None):
         row = OutcomeRow(
-            signal=uid, outcome=outcome, count=count, first_at=self.now, last_at=self.now
+            signal=uid,
+            outcome=outcome,
+            count=count,
+            language=language,
+            first_at=self.now,
+            last_at=self.now,
         )
         begins_at = datetime.fromtimestamp(self.now.timestamp() // 300 * 300, UTC)
         spans = () if lookups is None else (Lookups(begins_at=begins_at, count=lookups),)

@@ -382,6 +382,34 @@ def test_a_cluster_shows_distances_and_where_it_was_seen(world):
     assert "All providers 42" in own
 
 
+def test_a_cluster_shows_its_curve_and_its_languages_and_compares_pictures(world):
+    uid = world.crisis(active=True, joined=("provider", "rival"))
+    first = world.share(crisis=uid, tlp="green")
+    world.share(crisis=uid, tlp="green", value=f"{int(PDQ, 16) ^ 0b11111:064x}")
+    world.share(crisis=uid, tlp="green", value=f"{int(PDQ, 16) ^ 0b111:064x}")
+    world.outcome(first, by="provider", count=40, language="de")
+    world.outcome(first, by="rival", count=2, language="mt", outcome="held")
+    where = f"/crises/{uid}/content/{first}"
+    page = text(world.desk("authority", Role.DUTY_OFFICER).get(where))
+    assert "Seen: 42. Blocked: 40." in page
+    assert "German 40" in page
+    assert "Maltese 2" in page
+    pictures = page[page.index("Pictures side by side") : page.index("Those that match first")]
+    assert re.findall(r"(\d+) of 256 bits", pictures) == ["0", "3", "5"]
+    own = text(world.desk("rival", Role.DUTY_OFFICER).get(where))
+    assert "Seen: 42. Blocked: 40." in own
+    assert "Maltese 2" in own
+    assert "German" not in own
+
+
+def test_a_single_picture_is_compared_with_nothing(world):
+    uid = world.crisis(active=True)
+    only = world.share(crisis=uid)
+    page = text(world.desk("agency").get(f"/crises/{uid}/content/{only}"))
+    assert "side by side" not in page
+    assert "Matches and outcomes" not in page
+
+
 def test_the_curve_stands_beside_its_figures(world):
     uid = world.crisis(active=True)
     signal = world.share(crisis=uid, tlp="green")

@@ -14,6 +14,7 @@ from stemtide.hub.rooms.referrals.models import Referral
 from stemtide.hub.rooms.referrals.writes import referrals as referring
 from stemtide.protocol.enums import Role
 from stemtide.protocol.messages.referrals import AssessIn, SendIn
+from tests.hub.desk.conftest import PDQ
 from tests.hub.desk.test_complaints import file
 from tests.hub.desk.test_inbox import issue
 from tests.world import hex_value
@@ -108,7 +109,9 @@ def test_what_is_marked_red_is_found_by_its_recipients_alone_and_leaves_no_trace
     hidden = world.share(value=hex_value(5), **facts)
     world.share(kind="url", value="https://forum.example/thread/7", **facts)
     found(desks["rival"], "caches are filled")
+    desks["authority"].post(f"/signals/{hidden}/do/name", {"name-title": "Bridge"})
     for query, unknown in (
+        ("bridge", "tunnel"),
         (hex_value(5)[:8], hex_value(6)[:8]),
         (hex_value(5), hex_value(6)),
         ("forum.example", "other.example"),
@@ -121,6 +124,33 @@ def test_what_is_marked_red_is_found_by_its_recipients_alone_and_leaves_no_trace
             nothing = said(desks["rival"].get("/search", {"q": unknown}))
         assert answer == nothing
         assert len(asked) == len(asked_unknown)
+
+
+def test_content_is_found_by_the_words_of_its_titles_as_clusters_and_signals(world, desks):
+    crisis = world.crisis(active=True, joined=("provider",))
+    first = world.share(crisis=crisis, tlp="green")
+    near = world.share(crisis=crisis, tlp="green", value=f"{int(PDQ, 16) ^ 1:064x}")
+    loose = world.share(tlp="green", value=hex_value(5))
+    for signal, title in ((near, "BRÜCKE, zweite Kamera"), (loose, "Eine Brücke")):
+        desks["authority"].post(f"/signals/{signal}/do/name", {"name-title": title})
+    cluster = f"/crises/{crisis}/content/{first}"
+    assert found(desks["provider"], "brücke") == [cluster, f"/signals/{loose}", f"/signals/{near}"]
+    assert found(desks["provider"], "kamera brücke", page="/search/_results") == [
+        cluster,
+        f"/signals/{near}",
+    ]
+    assert found(desks["provider"], "brücke tunnel") == []
+    page = said(desks["provider"].get("/search", {"q": "Kamera"}))
+    assert "Content by title" in page
+    assert "Title in a cluster · 2 variants · " in page
+
+
+def test_a_cluster_is_not_found_by_those_who_do_not_see_its_crisis(world, desks):
+    crisis = world.crisis(active=True)
+    first = world.share(crisis=crisis, tlp="green")
+    world.share(crisis=crisis, tlp="green", value=f"{int(PDQ, 16) ^ 1:064x}")
+    desks["authority"].post(f"/signals/{first}/do/name", {"name-title": "Bridge"})
+    assert found(desks["rival"], "bridge") == [f"/signals/{first}"]
 
 
 def test_parties_are_found_by_all_and_people_by_those_who_may_see_them(world, desks):

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from stemtide.hub.desk.signals import curves
-from stemtide.hub.rooms.signals.models import SightingSpan
+from stemtide.hub.rooms.signals.models import Sighting, SightingSpan, SignalSpan
 from stemtide.hub.rooms.signals.reads import sightings as reads
 from stemtide.hub.rooms.signals.rules import signals as rules
 from stemtide.hub.rooms.signals.views import CurvePoint
@@ -72,10 +72,13 @@ def test_what_a_clock_that_runs_ahead_reports_counts_as_of_now(world, crisis, si
     assert point.at == world.at(minutes=5)
 
 
-def test_signals_of_no_crisis_make_no_spans(world):
+def test_signals_of_no_crisis_count_in_hours_of_their_own(world):
     loose = world.share(value=hex_value(5)).id
-    report(met(loose), by=world.big_provider)
+    report(met(loose), met(loose, at=world.at(minutes=59)), by=world.big_provider)
     assert not SightingSpan.objects.exists()
+    assert [(span.ends_at, span.count) for span in SignalSpan.objects.all()] == [
+        (world.at(hours=1), 2)
+    ]
 
 
 def test_a_curve_holds_nothing_of_a_signal_that_is_held_back(world, crisis, signal):
@@ -123,6 +126,77 @@ def test_languages_are_counted_the_most_frequent_first_and_the_unsaid_last(world
         ("nl", 2),
         ("", 9),
     ]
+
+
+def test_a_curve_of_a_cluster_adds_up_its_own_signals_alone(world, crisis, signal):
+    body = signal_in(value=hex_value(6), crisis=crisis.id)
+    other = writes.share(body, by=world.authority, now=NOON).id
+    report(met(signal, count=3), met(other, count=70), by=world.big_provider)
+    report(met(signal, at=world.at(minutes=7), count=4, outcome="held"), by=world.small_provider)
+    assert reads.cluster_curve([signal], viewer=world.agency) == [
+        CurvePoint(world.at(minutes=5), seen=3, blocked=3),
+        CurvePoint(world.at(minutes=10), seen=7, blocked=3),
+    ]
+    assert reads.cluster_curve([signal, other], viewer=world.small_provider)[-1].seen == 77
+
+
+def test_a_curve_of_a_cluster_holds_nothing_of_a_signal_that_is_held_back(world, crisis, signal):
+    body = signal_in(value=hex_value(6), crisis=crisis.id, tlp="red", audience=("big-video",))
+    red = writes.share(body, by=world.authority, now=NOON).id
+    report(met(signal, count=2), met(red, count=50, language="nl"), by=world.big_provider)
+    members = [signal, red]
+    assert reads.cluster_curve(members, viewer=world.big_provider)[-1].seen == 52
+    assert reads.cluster_curve(members, viewer=world.agency)[-1].seen == 2
+    (unsaid,) = reads.cluster_table(members, viewer=world.agency).languages
+    assert (unsaid.name, unsaid.outcomes.total) == ("", 2)
+
+
+def test_languages_of_a_cluster_are_those_at_the_providers_that_one_sees(world, crisis):
+    body = signal_in(crisis=crisis.id, tlp="clear")
+    signal = writes.share(body, by=world.authority, now=NOON).id
+    report(met(signal, count=2, language="nl"), by=world.big_provider)
+    report(met(signal, count=5, language="FR"), met(signal), by=world.small_provider)
+    expected = {
+        "eu-referral-unit": {"fr": 5, "nl": 2, "": 1},
+        "be-crisis-centre": {"fr": 5, "nl": 2, "": 1},
+        "big-video": {"nl": 2},
+        "small-forum": {"fr": 5, "": 1},
+        world.observer.name: {},
+    }
+    for party in (
+        world.agency,
+        world.authority,
+        world.big_provider,
+        world.small_provider,
+        world.observer,
+    ):
+        table = reads.cluster_table([signal], viewer=party)
+        counts = {row.name: row.outcomes.total for row in table.languages}
+        assert counts == expected[party.name], party.name
+        assert table.total.total == 8
+
+
+def test_what_an_older_agent_reverses_moves_in_the_spans_of_the_signal(world, signal):
+    report(
+        met(signal, count=2), met(signal, at=world.at(minutes=7), count=2), by=world.big_provider
+    )
+    late = world.at(hours=2)
+    report(met(signal, at=late, count=3, outcome="reversed"), by=world.big_provider)
+    counts = {(span.ends_at, span.outcome): span.count for span in SignalSpan.objects.all()}
+    assert counts == {
+        (world.at(minutes=5), "blocked"): 1,
+        (world.at(minutes=10), "blocked"): 0,
+        (world.at(minutes=5), "reversed"): 1,
+        (world.at(minutes=10), "reversed"): 2,
+    }
+
+
+def test_spans_of_signals_are_deleted_after_a_year_and_the_sums_stay(world, signal):
+    report(met(signal, count=2), met(signal, at=world.at(days=2)), by=world.big_provider)
+    assert writes_outcomes.forget_spans(world.at(days=365)) == 0
+    assert writes_outcomes.forget_spans(world.at(days=366)) == 1
+    assert Sighting.objects.get().count == 3
+    assert [point.seen for point in reads.cluster_curve([signal], viewer=world.agency)] == [1]
 
 
 def test_a_drawing_rises_to_its_total_and_marks_what_happened():

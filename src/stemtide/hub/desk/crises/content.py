@@ -119,6 +119,12 @@ def clusters(crisis: UUID, *, viewer: parties.Viewer) -> list[ClusterRow]:
     return rows
 
 
+def cluster_curve(cluster: Cluster, *, viewer: parties.Viewer) -> curves.Curve | None:
+    """Return how often content of a cluster was met over time; None if no times are known."""
+    points = sightings.cluster_curve(cluster.members, viewer=viewer)
+    return curves.draw(points, names=_SPREAD, marks=[(_("first signal"), cluster.first_at)])
+
+
 def marks_of(rows: Iterable[ClusterRow]) -> list[Tlp]:
     """Return the TLP marks of some clusters, strictest first."""
     marks = {row.cluster.tlp for row in rows}

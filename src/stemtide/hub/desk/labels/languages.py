@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from django.conf.global_settings import LANGUAGES
 from django.conf.locale import LANG_INFO
-from django.utils.translation import get_language, gettext_lazy as _
+from django.utils.translation import get_language, gettext, gettext_lazy as _
 
 from stemtide.hub.desk.labels import Words
 
@@ -46,6 +46,19 @@ WRITING_LANGUAGES = _grouped(code for code, _name in LANGUAGES if code.isalpha()
 
 LANGUAGE_NAMES = {code: name for _title, group in WRITING_LANGUAGES for code, name in group}
 """Own names of languages by their codes."""
+
+
+def language_name(tag: str) -> str:
+    """Return the name of a language in the reader's own; a tag that Django does not know as it is.
+
+    tag: of BCP 47, in small letters, such as "pt-br".
+    """
+    for code in (tag, tag.partition("-")[0]):
+        if code in LANG_INFO:
+            return gettext(LANG_INFO[code]["name"])
+        if code == "mt":
+            return gettext("Maltese")
+    return tag
 
 
 def own_language() -> str:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from django.urls import reverse
-from django.utils.translation import gettext as _, gettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy, ngettext
 
 from stemtide.fingerprints.url import canonical
 from stemtide.hub.desk.labels import LABELS, Words, label, label_title, translated
@@ -20,12 +20,16 @@ from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.complaints.reads import complaints
 from stemtide.hub.rooms.complaints.rules.complaints import check_read as check_read_complaints
+from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.orders.reads import orders
 from stemtide.hub.rooms.parties.reads import parties, people
 from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
 from stemtide.hub.rooms.parties.rules.competences import read_reference
 from stemtide.hub.rooms.parties.rules.people import check_see_people
 from stemtide.hub.rooms.referrals.reads import holds, referrals
+from stemtide.hub.rooms.signals.reads import clusters, signals
+from stemtide.hub.rooms.signals.reads.signals import SelectedSignal
+from stemtide.hub.rooms.signals.views import Cluster
 from stemtide.hub.rooms.situation.reads import search as reads
 from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.messages.complaints import ComplaintOut
@@ -225,6 +229,47 @@ def _complaints(query: SearchQuery) -> list[SearchHit]:
     ]
 
 
+def _content(query: SearchQuery) -> list[SearchHit]:
+    """Return content by the words of its titles: clusters of several signals, then signals."""
+    viewer = query.by.party
+    rows = signals.by_title(query.text.split(), viewer=viewer, limit=AT_ONCE)
+    names = {crisis.id: crisis.name for crisis in crises.crises(viewer=viewer)} if rows else {}
+    of_clusters: dict[UUID, SearchHit] = {}
+    of_signals = []
+    for row in rows:
+        name = names.get(row.crisis, "") if row.crisis else ""
+        of_signals.append(
+            SearchHit(
+                title=row.title,
+                url=reverse("signal", args=[row.id]),
+                reason=_("Title of a signal"),
+                detail=" · ".join(filter(None, (label(row.kind, "kind"), name))),
+                at=row.shared_at,
+                state=row.state,
+                state_of="state",
+                exercise=row.exercise,
+            )
+        )
+        cluster = name and clusters.cluster_of(row.id, crisis=row.crisis, viewer=viewer)
+        if cluster and len(cluster.members) > 1:
+            of_clusters.setdefault(cluster.key, _cluster(cluster, row, name=name))
+    return [*of_clusters.values(), *of_signals]
+
+
+def _cluster(cluster: Cluster, row: SelectedSignal, *, name: str) -> SearchHit:
+    """Return the cluster of a signal for the page. name: of the crisis."""
+    number = len(cluster.members)
+    variants = ngettext("{number} variant", "{number} variants", number).format(number=number)
+    return SearchHit(
+        title=cluster.title or row.title,
+        url=reverse("cluster", args=[row.crisis, cluster.key]),
+        reason=_("Title in a cluster"),
+        detail=f"{variants} · {name}",
+        at=cluster.last_at,
+        exercise=row.exercise,
+    )
+
+
 def _parties(query: SearchQuery) -> list[SearchHit]:
     """Return parties by name, title or country: every party may see every other."""
     words = query.text.casefold()
@@ -264,6 +309,7 @@ _FINDERS: dict[HitKind, Callable[[SearchQuery], list[SearchHit]]] = {
     HitKind.REFERRALS: _referrals,
     HitKind.HOLDS: _holds,
     HitKind.COMPLAINTS: _complaints,
+    HitKind.CONTENT: _content,
     HitKind.PARTIES: _parties,
     HitKind.PEOPLE: _people,
 }

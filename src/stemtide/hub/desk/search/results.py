@@ -20,6 +20,7 @@ class HitKind(StrEnum):
     HOLDS = "holds"
     COMPLAINTS = "complaints"
     CRISES = "crises"
+    CONTENT = "content"
     SIGNALS = "signals"
     LEADS = "leads"
     PARTIES = "parties"
@@ -34,6 +35,7 @@ TITLES: dict[HitKind, Words] = {
     HitKind.HOLDS: _("Holds on referrals"),
     HitKind.COMPLAINTS: _("Complaints"),
     HitKind.CRISES: _("Crises"),
+    HitKind.CONTENT: _("Content by title"),
     HitKind.SIGNALS: _("Signals"),
     HitKind.LEADS: _("Threat-to-life leads"),
     HitKind.PARTIES: _("Parties"),

@@ -17,7 +17,7 @@ from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.desk import labels, navigation, times
 from stemtide.hub.desk.actions import Offer
 from stemtide.hub.desk.inbox import views
-from stemtide.hub.desk.labels import approvals
+from stemtide.hub.desk.labels import approvals, languages
 from stemtide.hub.desk.signals import glyphs, names
 from stemtide.hub.rooms.alerts.reads import alerts
 from stemtide.hub.rooms.exchanges.reads import exchanges
@@ -59,6 +59,12 @@ def cluster_name(cluster: Cluster) -> str:
     url = next((variant.url for variant in cluster.variants if variant.url), "")
     kinds = list(cluster.kinds)
     return names.content_name(title=cluster.title, kinds=kinds, url=url, since=cluster.first_at)
+
+
+@register.filter
+def language_title(tag: str) -> str:
+    """Return the name of a language in the reader's own."""
+    return languages.language_name(tag)
 
 
 @register.filter

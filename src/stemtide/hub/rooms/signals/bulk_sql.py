@@ -51,10 +51,17 @@ ON CONFLICT (signal_id, party_id, outcome) DO UPDATE SET
 """
 
 _ADD_SPAN = """
-INSERT INTO signals_sightingspan AS had (crisis_id, ends_at, minutes, handling, party_id, outcome,
-  language, tlp, audience, shared_by_id, count)
+INSERT INTO signals_sightingspan AS had (crisis_id, ends_at, minutes, party_id, outcome, language,
+  handling, tlp, audience, shared_by_id, count)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (crisis_id, ends_at, minutes, handling, party_id, outcome, language) DO UPDATE SET
+  count = had.count + excluded.count
+"""
+
+_ADD_SIGNAL_SPAN = """
+INSERT INTO signals_signalspan AS had (signal_id, ends_at, party_id, outcome, language, count)
+VALUES (%s, %s, %s, %s, %s, %s)
+ON CONFLICT (signal_id, ends_at, party_id, outcome, language) DO UPDATE SET
   count = had.count + excluded.count
 """
 
@@ -225,26 +232,29 @@ def next_stamp(now: datetime) -> int:
 def add_spans(
     rows: Iterable[CountChange],
     *,
+    signals: Mapping[UUID, VisibleSignal],
     curves: Mapping[UUID, CurveFacts],
     by: Party,
     now: datetime,
 ) -> None:
-    """Add counts to the time spans of the crises whose signals were met.
+    """Add counts to the time spans of signals, and of the crises whose signals were met.
 
     A report from a machine whose clock runs ahead counts as of now: nothing is met in the future.
     """
     adapt = connection.ops.adapt_datetimefield_value
     sums: Counter[tuple[object, ...]] = Counter()
+    signal_sums: Counter[tuple[object, ...]] = Counter()
     for row in rows:
-        curve = curves.get(row.signal)
+        curve, language = curves.get(row.signal), (row.language or "").lower()
+        ends_at, minutes = span_of(min(row.last_at, now), since=curve and curve.warned_at)
+        party_key = (by.pk, row.outcome.value, language)
+        signal_sums[signals[row.signal].pk, adapt(ends_at), *party_key] += row.count
         if curve is None:
             continue
-        ends_at, minutes = span_of(min(row.last_at, now), since=curve.warned_at)
-        handling = handling_of(curve)
-        span_key = (curve.crisis, adapt(ends_at), minutes, handling, by.pk, row.outcome.value)
-        handling_columns = (curve.tlp, curve.audience, curve.shared_by)
-        sums[*span_key, (row.language or "").lower(), *handling_columns] += row.count
+        handling_columns = (handling_of(curve), curve.tlp, curve.audience, curve.shared_by)
+        sums[curve.crisis, adapt(ends_at), minutes, *party_key, *handling_columns] += row.count
     _run_many(_ADD_SPAN, [(*key, count) for key, count in sums.items()])
+    _run_many(_ADD_SIGNAL_SPAN, [(*key, count) for key, count in signal_sums.items()])
 
 
 def handling_of(curve: CurveFacts) -> str:

@@ -122,6 +122,7 @@ class Signal(models.Model):
             models.Index(
                 AddressHead("url"), condition=models.Q(kind=Kind.URL), name="signals_by_address"
             ),
+            models.Index("position", condition=~models.Q(title=""), name="signals_with_titles"),
         ]
 
     def __str__(self) -> str:
@@ -310,6 +311,33 @@ class SightingSpan(models.Model):
             models.UniqueConstraint(
                 fields=["crisis", "ends_at", "minutes", "handling", "party", "outcome", "language"],
                 name="one_span_a_crisis_handling_party_and_time",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.outcome} x {self.count} until {self.ends_at:%Y-%m-%d %H:%M}"
+
+
+class SignalSpan(models.Model):
+    """How often content of a signal was met at a party in one span of time, in one language.
+
+    The spans of a signal of a crisis are those of SightingSpan; of another signal they are hours.
+
+    language: a tag (BCP 47); "" where the provider did not say. ends_at: when the span ends.
+    """
+
+    signal = models.ForeignKey(Signal, models.CASCADE, related_name="spans")
+    party = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    outcome = models.CharField(max_length=10, choices=[(o.value, o.value) for o in Outcome])
+    language = models.CharField(max_length=35, blank=True)
+    ends_at = models.DateTimeField(db_index=True)
+    count = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["signal", "ends_at", "party", "outcome", "language"],
+                name="one_span_a_signal_party_and_time",
             )
         ]
 

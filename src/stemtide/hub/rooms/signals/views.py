@@ -92,6 +92,11 @@ class Outcomes:
         """Return the number of matches: each upload counts once, at its present outcome."""
         return self.blocked + self.held + self.logged + self.reversed
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return the numbers by outcome."""
+        return {outcome.value: getattr(self, outcome) for outcome in Outcome}
+
 
 @dataclass(frozen=True, slots=True)
 class CountChange:

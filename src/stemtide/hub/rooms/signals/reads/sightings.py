@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read outcomes: of one crisis by provider, language and time; of each signal as a sum."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from typing import TypeVar
 from uuid import UUID
 
 from django.db.models import Max, Min, QuerySet, Sum
@@ -13,7 +15,7 @@ from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.rules.parties import COORDINATING
 from stemtide.hub.rooms.signals.long_values import batches
-from stemtide.hub.rooms.signals.models import Sighting, SightingSpan, Signal
+from stemtide.hub.rooms.signals.models import Sighting, SightingSpan, Signal, SignalSpan
 from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.hub.rooms.signals.views import (
     CountRow,
@@ -24,6 +26,8 @@ from stemtide.hub.rooms.signals.views import (
     version_of,
 )
 from stemtide.protocol.enums import Outcome
+
+_Counts = TypeVar("_Counts", Sighting, SignalSpan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +48,8 @@ def table(crisis: UUID, *, viewer: Party) -> CountTable:
     """
     sightings = Sighting.objects.filter(visible(viewer, "signal__"), signal__crisis__uid=crisis)
     spans = SightingSpan.objects.filter(visible(viewer), crisis__uid=crisis)
-    own = sightings if viewer.kind in COORDINATING else sightings.filter(party=viewer)
     return CountTable(
-        providers=_by_provider(own),
+        providers=_by_provider(_shown_individually(sightings, viewer=viewer)),
         languages=_by_language(spans),
         total=Outcomes(**_sums(sightings)),
     )
@@ -55,18 +58,25 @@ def table(crisis: UUID, *, viewer: Party) -> CountTable:
 def cluster_table(members: Iterable[UUID], *, viewer: Party) -> CountTable:
     """Return the outcomes of the signals of one cluster that a party may see, as table() does.
 
-    Languages are counted for a whole crisis, and missing here.
+    Languages are those at the providers that the viewer sees: a cluster may have been met at few.
+    Older uploads that are in no span any more have none.
     """
     providers: dict[str, CountRow] = {}
+    languages: dict[str, CountRow] = {}
     total = Outcomes()
     for batch in batches(members):
         sightings = Sighting.objects.filter(visible(viewer, "signal__"), signal__uid__in=batch)
-        own = sightings if viewer.kind in COORDINATING else sightings.filter(party=viewer)
         total = _added(total, Outcomes(**_sums(sightings)))
-        for row in _by_provider(own):
+        for row in _by_provider(_shown_individually(sightings, viewer=viewer)):
             providers[row.name] = _joined(providers.get(row.name), row)
-    rows = sorted(providers.values(), key=lambda row: (-row.outcomes.total, row.name))
-    return CountTable(providers=rows, languages=[], total=total)
+        spans = SignalSpan.objects.filter(visible(viewer, "signal__"), signal__uid__in=batch)
+        for row in _by_language(_shown_individually(spans, viewer=viewer)):
+            languages[row.name] = _joined(languages.get(row.name), row)
+    return CountTable(
+        providers=sorted(providers.values(), key=lambda row: (-row.outcomes.total, row.name)),
+        languages=sorted(languages.values(), key=_languages_first),
+        total=total,
+    )
 
 
 def curve(crisis: UUID, *, viewer: Party) -> list[CurvePoint]:
@@ -74,16 +84,13 @@ def curve(crisis: UUID, *, viewer: Party) -> list[CurvePoint]:
 
     It covers all providers together, and the signals that a party may see.
     """
-    spans = SightingSpan.objects.filter(visible(viewer), crisis__uid=crisis)
-    summed = spans.order_by("ends_at").values_list("ends_at", "outcome").annotate(Sum("count"))
-    matched = blocked = 0
-    points = []
-    for at, group in groupby(summed, key=lambda row: row[0]):
-        for _, outcome, count in group:
-            matched += count
-            blocked += count if outcome == Outcome.BLOCKED else 0
-        points.append(CurvePoint(at=at, seen=matched, blocked=blocked))
-    return points
+    return _curve([SightingSpan.objects.filter(visible(viewer), crisis__uid=crisis)])
+
+
+def cluster_curve(members: Iterable[UUID], *, viewer: Party) -> list[CurvePoint]:
+    """Return the curve of the signals of one cluster that a party may see, as curve() does."""
+    spans = SignalSpan.objects.filter(visible(viewer, "signal__"))
+    return _curve([spans.filter(signal__uid__in=batch) for batch in batches(members)])
 
 
 def version(crisis: UUID, *, viewer: Party) -> int:
@@ -154,6 +161,30 @@ def sums(pks: Collection[int]) -> list[SightingSum]:
     return [SightingSum(rows[pk], sums, *ends[pk]) for pk, sums in sorted(outcomes.items())]
 
 
+def _curve(
+    groups: Iterable[QuerySet[SightingSpan] | QuerySet[SignalSpan]],
+) -> list[CurvePoint]:
+    """Return spans as cumulative counts, earliest first."""
+    sums: Counter[tuple[datetime, str]] = Counter()
+    for spans in groups:
+        summed = spans.order_by().values_list("ends_at", "outcome").annotate(Sum("count"))
+        for at, outcome, count in summed:
+            sums[at, outcome] += count
+    matched = blocked = 0
+    points = []
+    for at, group in groupby(sorted(sums), key=lambda key: key[0]):
+        for key in group:
+            matched += sums[key]
+            blocked += sums[key] if key[1] == Outcome.BLOCKED else 0
+        points.append(CurvePoint(at=at, seen=matched, blocked=blocked))
+    return points
+
+
+def _shown_individually(rows: QuerySet[_Counts], *, viewer: Party) -> QuerySet[_Counts]:
+    """Return the counts that a party sees provider by provider: all, or its own."""
+    return rows if viewer.kind in COORDINATING else rows.filter(party=viewer)
+
+
 def _by_provider(sightings: QuerySet[Sighting]) -> list[CountRow]:
     """Return one row for each provider, highest total first."""
     sums: dict[tuple[str, str], dict[str, int]] = {}
@@ -181,14 +212,19 @@ def _added(left: Outcomes, right: Outcomes) -> Outcomes:
     return Outcomes(**{word: getattr(left, word) + getattr(right, word) for word in Outcome})
 
 
-def _by_language(spans: QuerySet[SightingSpan]) -> list[CountRow]:
+def _by_language(spans: QuerySet[SightingSpan] | QuerySet[SignalSpan]) -> list[CountRow]:
     """Return one row for each language, most frequent first; "" where none was reported."""
     sums: dict[str, dict[str, int]] = {}
     rows = spans.order_by().values_list("language", "outcome")
     for language, outcome, count in rows.annotate(Sum("count")):
         sums.setdefault(language, {})[outcome] = count
     table_rows = [CountRow(tag, tag, Outcomes(**counts)) for tag, counts in sums.items()]
-    return sorted(table_rows, key=lambda row: (not row.name, -row.outcomes.total, row.name))
+    return sorted(table_rows, key=_languages_first)
+
+
+def _languages_first(row: CountRow) -> tuple[bool, int, str]:
+    """Return the sort key for the most frequent languages first, and the unknown one last."""
+    return (not row.name, -row.outcomes.total, row.name)
 
 
 def _sums(sightings: QuerySet[Sighting]) -> dict[str, int]:

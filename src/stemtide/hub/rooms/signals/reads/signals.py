@@ -92,6 +92,9 @@ _ENDINGS = {
 """What became of a signal that waited: in words, as a state, and as a reason."""
 
 _CHUNK = 5000
+
+MAX_TITLED = 20_000
+"""Titles that a search by words reads, of the signals that changed last."""
 """Signals in one chunk of a snapshot."""
 
 
@@ -130,6 +133,23 @@ def title_of(uid: UUID, *, viewer: Party) -> str:
     """Return the title of a signal that the viewer may see; "" if it has none."""
     titles = Signal.objects.filter(visible(viewer), uid=uid).values_list("title", flat=True)
     return titles.first() or ""
+
+
+def by_title(words: Iterable[str], *, viewer: Party, limit: int) -> list[SelectedSignal]:
+    """Return the signals whose title has all of these words, live ones first, then the latest.
+
+    The titles are compared here: SQLite does not know that "ü" is a small "Ü".
+    """
+    wanted = [word.casefold() for word in words]
+    titled = Signal.objects.filter(visible(viewer)).exclude(title="").order_by("-position")
+    columns = titled.values_list("uid", "state", "title")[:MAX_TITLED]
+    matches = [
+        (state != SignalState.LIVE, uid)
+        for uid, state, title in columns
+        if all(word in title.casefold() for word in wanted)
+    ]
+    matches.sort(key=lambda match: match[0])
+    return several([uid for _is_over, uid in matches[:limit]], viewer=viewer)
 
 
 def several(uids: Iterable[UUID], *, viewer: Party) -> list[SelectedSignal]:

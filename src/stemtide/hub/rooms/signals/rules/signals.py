@@ -30,6 +30,7 @@ from stemtide.protocol.privacy.personal import describe_spans, find_personal
 from stemtide.protocol.trust.second_look import WaitReason, second_look
 
 __all__ = [
+    "KEEP_SPANS",
     "BulkRefusedError",
     "Facts",
     "RateLimitError",
@@ -63,6 +64,9 @@ __all__ = [
 
 
 _DAY_S = 86_400
+
+KEEP_SPANS = timedelta(days=365)
+"""Retention of the times at which content of a signal was met. The sums stay."""
 
 
 class BulkRefusedError(RefusalError):
@@ -391,12 +395,14 @@ def check_report(*, kind: PartyKind) -> None:
         raise NotAllowedError("only providers can report outcomes: use a provider's key")
 
 
-def span_of(moment: datetime, *, since: datetime) -> tuple[datetime, int]:
+def span_of(moment: datetime, *, since: datetime | None) -> tuple[datetime, int]:
     """Return the end and the length in minutes of the time span that an outcome counts in.
 
     Five minutes in the first day of a crisis, when every quarter of an hour matters; then hours.
+
+    since: when the crisis was warned of; None without a crisis.
     """
-    minutes = 5 if moment < since + timedelta(days=1) else 60
+    minutes = 5 if since and moment < since + timedelta(days=1) else 60
     size_s = 60 * minutes
     end_s = (moment.timestamp() // size_s + 1) * size_s
     return datetime.fromtimestamp(end_s, UTC), minutes

@@ -13,12 +13,12 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals import bulk_sql
-from stemtide.hub.rooms.signals.models import SightingSpan
+from stemtide.hub.rooms.signals.models import SightingSpan, SignalSpan
 from stemtide.hub.rooms.signals.reads import sightings
 from stemtide.hub.rooms.signals.views import CountChange, CurveFacts, VisibleSignal
 from stemtide.protocol.enums import Outcome
@@ -92,9 +92,14 @@ def count_rows(
             rest -= counts.move(part, signal=row.signal, was=was, is_timed=False) if rest else 0
     changes = counts.changes + [change for pair in counts.untimed for change in pair]
     bulk_sql.add_sightings(changes, signals=signals, by=by)
-    bulk_sql.add_spans(counts.changes, curves=curves, by=by, now=now)
+    bulk_sql.add_spans(counts.changes, signals=signals, curves=curves, by=by, now=now)
     for away, to in counts.untimed:
-        _move_spans(away, to, curves=curves, by=by)
+        spans = SignalSpan.objects.filter(signal=signals[away.signal].pk, party=by)
+        _move_spans(spans, away, to)
+        if curve := curves.get(away.signal):
+            handling = bulk_sql.handling_of(curve)
+            of_crisis = SightingSpan.objects.filter(crisis=curve.crisis, handling=handling)
+            _move_spans(of_crisis.filter(party=by), away, to)
     return counts.counted, dict(counts.sums)
 
 
@@ -109,30 +114,22 @@ def _change(row: OutcomeRow) -> CountChange:
 
 
 def _move_spans(
-    away: CountChange, to: CountChange, *, curves: Mapping[UUID, CurveFacts], by: Party
+    spans: QuerySet[SignalSpan] | QuerySet[SightingSpan], away: CountChange, to: CountChange
 ) -> None:
     """Move uploads to another outcome in the latest spans that have them.
 
     For rows that give the time of the reversal and not the time of the match.
+
+    spans: of a party, and of one signal or of signals that count together.
     """
-    curve = curves.get(away.signal)
-    if curve is None:
-        return
-    keys = {"crisis_id": curve.crisis, "handling": bulk_sql.handling_of(curve), "party": by}
-    rows = SightingSpan.objects.filter(**keys, outcome=away.outcome, count__gt=0)
     rest = to.count
-    for row in rows.order_by("-ends_at"):
-        number = min(rest, row.count)
+    for span in spans.filter(outcome=away.outcome, count__gt=0).order_by("-ends_at"):
+        number = min(rest, span.count)
         if not number:
             break
-        at = SightingSpan.objects.get_or_create(
-            **keys,
-            outcome=to.outcome,
-            ends_at=row.ends_at,
-            minutes=row.minutes,
-            language=row.language,
-            defaults={"tlp": row.tlp, "audience": row.audience, "shared_by": row.shared_by},
-        )[0]
-        SightingSpan.objects.filter(pk=row.pk).update(count=F("count") - number)
-        SightingSpan.objects.filter(pk=at.pk).update(count=F("count") + number)
+        spans.filter(pk=span.pk).update(count=F("count") - number)
+        target = spans.filter(outcome=to.outcome, ends_at=span.ends_at, language=span.language)
+        if not target.update(count=F("count") + number):
+            span.pk, span.outcome, span.count = None, to.outcome, number
+            span.save(force_insert=True)
         rest -= number

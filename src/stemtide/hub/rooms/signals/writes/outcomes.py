@@ -7,10 +7,11 @@ from uuid import UUID
 
 from django.db import transaction
 
+from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals import outlier_rules
-from stemtide.hub.rooms.signals.models import CountedReport, Outlier
+from stemtide.hub.rooms.signals.models import CountedReport, Outlier, SignalSpan
 from stemtide.hub.rooms.signals.reads import sightings, signals as reads
 from stemtide.hub.rooms.signals.rules import signals as rules
 from stemtide.hub.rooms.signals.views import VisibleSignal
@@ -80,6 +81,15 @@ def report_outcomes(
         rejected=[RejectedOutcome(signal=uid, message=why) for uid, why in sorted(refused.items())],
         set_aside=set_aside,
     )
+
+
+@needs_no_lock("it deletes rows, and appends nothing")
+@needs_no_entry("it deletes old spans; the sums of sightings stay")
+@transaction.atomic
+def forget_spans(now: datetime) -> int:
+    """Delete the spans of signals past their retention; return how many."""
+    old = SignalSpan.objects.filter(ends_at__lt=now - rules.KEEP_SPANS)
+    return old.delete()[0] if old.exists() else 0
 
 
 def _set_aside(

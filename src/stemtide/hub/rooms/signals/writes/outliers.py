@@ -94,4 +94,4 @@ def _count(row: Outlier, numbers: list[tuple[Outcome, int]]) -> None:
     signals = {signal.uid: VisibleSignal(signal.pk, signal.exercise, crisis, signal.shared_at)}
     bulk_sql.add_sightings(changes, signals=signals, by=row.party)
     curves = sightings.curve_facts(signals, viewer=signal.shared_by)
-    bulk_sql.add_spans(changes, curves=curves, by=row.party, now=row.received_at)
+    bulk_sql.add_spans(changes, signals=signals, curves=curves, by=row.party, now=row.received_at)
