@@ -26,7 +26,9 @@ class ComplainForm(MarkedForm):
         max_length=MAX_WORDS,
         widget=forms.Textarea(attrs={"rows": 8, "dir": "auto"}),
     )
-    language = forms.ChoiceField(label=gettext_lazy("Language of your complaint"), choices=WRITING_LANGUAGES)
+    language = forms.ChoiceField(
+        label=gettext_lazy("Language of your complaint"), choices=WRITING_LANGUAGES
+    )
     is_sure = forms.BooleanField(
         label=gettext_lazy("Send it as it stands: I know that the service reads it."),
         required=False,

@@ -40,7 +40,8 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
     },
     "complaint_cause": {
         ComplaintBasis.SIGNAL: _(
-            "It matches an entry on a list that authorities and services share to stop terrorist content."
+            "It matches an entry on a list that authorities and services share to stop terrorist"
+            " content."
         ),
         ComplaintBasis.REFERRAL: _(
             "An authority pointed it out. The service decided under its own terms."

@@ -55,9 +55,7 @@ class AssessForm(MessageForm):
     content_type = forms.ChoiceField(
         label=_("Type of content"), choices=list(LABELS["content_type"].items())
     )
-    labels = forms.MultipleChoiceField(
-        label=_("Labels"), widget=forms.CheckboxSelectMultiple
-    )
+    labels = forms.MultipleChoiceField(label=_("Labels"), widget=forms.CheckboxSelectMultiple)
     reason = forms.CharField(
         label=_("Reason for the referral"),
         help_text=_IMPERSONAL,
@@ -83,7 +81,8 @@ class AssessForm(MessageForm):
         max_length=4000,
     )
     again = forms.BooleanField(
-        label=_("Refer again: this address was answered before, and the content is back"), required=False
+        label=_("Refer again: this address was answered before, and the content is back"),
+        required=False,
     )
     crisis = CrisisField()
     exercise = forms.BooleanField(label=_("This is an exercise"), required=False)
@@ -188,7 +187,9 @@ class BatchForm(MessageForm):
 
     name = forms.CharField(
         label=_("Name of the batch"),
-        help_text=_("Use the same name to continue a batch. Rows that were sent are not sent again."),
+        help_text=_(
+            "Use the same name to continue a batch. Rows that were sent are not sent again."
+        ),
         min_length=3,
         max_length=120,
     )

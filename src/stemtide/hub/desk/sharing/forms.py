@@ -64,9 +64,7 @@ class MarksForm(MarkedForm):
     title = forms.CharField(
         label=_("Title (optional)"), required=False, max_length=80, help_text=NO_NAMES_IN_TITLE
     )
-    labels = forms.MultipleChoiceField(
-        label=_("Labels"), widget=forms.CheckboxSelectMultiple
-    )
+    labels = forms.MultipleChoiceField(label=_("Labels"), widget=forms.CheckboxSelectMultiple)
     severity = forms.ChoiceField(
         label=_("Severity"), choices=[(level, LABELS["severity"][level]) for level in Severity]
     )
