@@ -33,7 +33,12 @@ settings.load_profile("house")
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection():
-    """Have one worker of a run compile the tests where nobody did before."""
+    """Have one worker of a run compile the tests where nobody did before.
+
+    Python's garbage collector rests meanwhile: what is imported stays, and to look through it
+    again and again takes a seventh of the time.
+    """
+    gc.disable()
     if "PYTEST_XDIST_WORKER" not in os.environ:
         return (yield)
     with compile_once():
@@ -46,6 +51,7 @@ def pytest_collection_finish():
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    gc.enable()
 
 
 def _close(connection):

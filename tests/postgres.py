@@ -33,6 +33,13 @@ def _run(*words: str, folder: Path) -> None:
         raise RuntimeError(f"{words[0]} failed: {done.stdout[-800:]} {done.stderr[-800:]}")
 
 
+THROW_AWAY = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off")
+"""Nothing of it has to live through a crash, or for long."""
+
+FEW_ROWS = ("jit=off",)
+"""To compile a statement takes longer than to look through the few rows of a test."""
+
+
 @contextlib.contextmanager
 def server() -> Iterator[str]:
     """Run a server; gives the address to put into STEMTIDE_DATABASE_URL."""
@@ -55,7 +62,8 @@ def server() -> Iterator[str]:
             *("--pwfile", str(folder / "password"), "-E", "UTF8", "--no-sync"),
             folder=folder,
         )
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} -c fsync=off"
+        settings = " ".join(f"-c {setting}" for setting in (*THROW_AWAY, *FEW_ROWS))
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} {settings}"
         _run(
             *(str(where / "pg_ctl"), "-D", rows, "-o", options),
             *("-l", str(folder / "log"), "-w", "start"),
