@@ -55,6 +55,7 @@ from stemtide.hub.rooms.signals.reads import (
 )
 from stemtide.hub.rooms.signals.writes import allowlists, dismissals, signals
 from stemtide.hub.rooms.situation.writes import leads as writes_leads, situation
+from stemtide.hub.rooms.tasks import writes as tasks
 from stemtide.hub.rooms.webhooks.models import Delivery as WebhookDelivery
 from stemtide.hub.rooms.webhooks.writes import webhooks
 from stemtide.interop.exchanges import Pull, RecordError, SourceRecord, Terms
@@ -72,6 +73,7 @@ from stemtide.protocol.messages.orders import OrderIn
 from stemtide.protocol.messages.previews import PreviewIn, Purpose
 from stemtide.protocol.messages.referrals import AnswerIn, AssessIn, SendIn
 from stemtide.protocol.messages.reports import ActionIn
+from stemtide.protocol.messages.response import TaskIn
 from stemtide.protocol.messages.situation import LeadIn, MessageIn, PublicStatementIn
 from stemtide.protocol.messages.webhooks import WebhookIn
 from stemtide.protocol.sync.allowlists import AllowlistIn
@@ -104,6 +106,8 @@ def assemble(world) -> dict[str, str]:
     message = situation.post(crisis, body=said, by=authority, now=world.now)
     line = PublicStatementIn(texts={"en": "The police are there. Share no films."})
     proposed = situation.propose_line(crisis, body=line, by=authority, now=world.now)
+    to_do = TaskIn(title="Call the forum", owner="provider", due_at=world.now + timedelta(hours=4))
+    given = tasks.give(crisis, body=to_do, by=authority, now=world.now)
     written = reports.open_report(crisis, by=authority, now=world.now)
     task = ActionIn(text="Drill it.", owner="authority", due="2030-01-31")
     written = reports.add_action(written.id, body=task, by=authority, now=world.now)
@@ -119,6 +123,7 @@ def assemble(world) -> dict[str, str]:
         "look": str(look),
         "message": str(message.id),
         "line": str(proposed.id),
+        "task": str(given.id),
         "lead": str(_lead(world, crisis)),
         "report": str(written.id),
         "action": str(written.actions[0].id),

@@ -34,6 +34,7 @@ PAGES = {
             "signal",
         ),
         "crisis-hand-over",
+        "crisis-tasks",
         *("crisis-log", "crisis-lines", "crisis-timeline", "preview-send", "alerts", "drills"),
         *(
             "drill",

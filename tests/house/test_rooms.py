@@ -20,6 +20,7 @@ ROOMS = [
     "media",
     "referrals",
     "orders",
+    "tasks",
     "rechecks",
     "complaints",
     "reports",

@@ -13,7 +13,7 @@ from stemtide.hub.desk.sharing.permissions import may_share
 from stemtide.hub.platform.permissions import allows, check_person_may_write
 from stemtide.hub.rooms.allowlists import rules as allowlists
 from stemtide.hub.rooms.approvals import rules as approvals
-from stemtide.hub.rooms.crises.rules import crises, moves, participants
+from stemtide.hub.rooms.crises.rules import crises, moves, participants, roles
 from stemtide.hub.rooms.orders.rules import orders
 from stemtide.hub.rooms.parties.rules import (
     competences,
@@ -27,6 +27,7 @@ from stemtide.hub.rooms.signals.rules import disputes, runaways, signals
 from stemtide.hub.rooms.signals.rules.disputes import Dispute, DisputeFacts
 from stemtide.hub.rooms.signals.rules.runaways import FloodFacts
 from stemtide.hub.rooms.signals.rules.signals import SignalFacts
+from stemtide.hub.rooms.tasks import rules as tasks
 from stemtide.protocol.enums import (
     ApprovalState,
     CheckAnswer,
@@ -40,6 +41,7 @@ from stemtide.protocol.enums import (
     Standing,
 )
 from stemtide.protocol.enums.orders import OrderState
+from stemtide.protocol.enums.response import ResponseRole, TaskState
 from stemtide.protocol.law.frameworks import framework
 from stemtide.protocol.trust.second_look import WaitReason, second_look
 from stemtide.protocol.trust.standing import PartyTrust, independent
@@ -230,6 +232,14 @@ def crisis(stage="early_warning", **more):
     return crises.CrisisFacts(framework=framework("eucp-2023"), stage=stage, **facts | more)
 
 
+def takes_role(who, role=ResponseRole.MEDIA):
+    return passes(roles.check_take, crisis(), roles.RoleFacts(role), by=who)
+
+
+def gives_task(who):
+    return passes(tasks.check_give, crisis(), by=who)
+
+
 def proposal(kind=AUTHORITY, act="activate", **more):
     facts = {"act": ProposalAct(act), "state": ProposalState.OPEN, "author": "other"}
     facts |= {
@@ -301,6 +311,18 @@ OTHERS = {
         moves.check_close, crisis(opened_by="us"), by=who
     ),
     "close a warning of another party": lambda who: passes(moves.check_close, crisis(), by=who),
+    "take an open role in the response": takes_role,
+    "lead a response to a crisis that another party opened": lambda who: takes_role(
+        who, ResponseRole.LEAD
+    ),
+    "add a task": gives_task,
+    "finish a task between two other parties": lambda who: passes(
+        tasks.check_move,
+        crisis(),
+        tasks.TaskFacts(TaskState.OPEN, given_by="one", owner="other"),
+        by=who,
+        to=TaskState.DONE,
+    ),
     "propose to close an active crisis": lambda who: passes(
         moves.check_propose, crisis("active"), by=who, act=ProposalAct.CLOSE
     ),
@@ -407,6 +429,14 @@ ROLES = {
         moves.check_emergency, crisis(), by=official(who), is_used=False, pending=None
     ),
     "close a warning": lambda who: passes(moves.check_close, crisis(), by=official(who)),
+    "take an open role in the response": lambda who: takes_role(official(who)),
+    "open a role that another party holds": lambda who: passes(
+        roles.check_lay_down,
+        crisis(),
+        roles.RoleFacts(ResponseRole.MEDIA, holder="other"),
+        by=official(who),
+    ),
+    "add or finish a task": lambda who: gives_task(official(who)),
     "decide on standings and suspensions": lambda who: decides_on_standing(official(who)),
     "take a party in, and invite its first person": lambda who: passes(
         joining.check_invite_first, has_people=False, has_keys=False, by=official(who)

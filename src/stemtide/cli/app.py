@@ -18,6 +18,7 @@ from stemtide.cli.commands.approval import approval
 from stemtide.cli.commands.crises import moves, participants  # noqa: F401  # they add to crisis
 from stemtide.cli.commands.crises.crisis import crisis
 from stemtide.cli.commands.crises.report import report
+from stemtide.cli.commands.crises.response import role, task
 from stemtide.cli.commands.crises.situation import lead, search, situation
 from stemtide.cli.commands.document import document
 from stemtide.cli.commands.operator.demo import demo
@@ -72,6 +73,8 @@ for _noun, _name in (
     (hub, "hub"),
     (agent, "agent"),
     (crisis, "crisis"),
+    (role, "role"),
+    (task, "task"),
     (situation, "situation"),
     (lead, "lead"),
     (order, "order"),

@@ -24,6 +24,7 @@ from stemtide.client.calls import (
     rechecks,
     referrals,
     reports,
+    response,
     search,
     signals,
     situation,
@@ -197,6 +198,12 @@ class Operations:
     read_report = response_method(reports.read_report)
     read_timeline = response_method(reports.read_timeline)
     write_section = response_method(reports.write_section)
+    give_role = response_method(response.give_role)
+    give_task = response_method(response.give_task)
+    lay_down_role = response_method(response.lay_down_role)
+    list_roles = response_method(response.list_roles)
+    list_tasks = response_method(response.list_tasks)
+    move_task = response_method(response.move_task)
     search = response_method(search.search)
     answer_dismissal = response_method(signals.answer_dismissal)
     answer_set_aside = response_method(signals.answer_set_aside)

@@ -24,6 +24,7 @@ from stemtide.client.calls import (
     rechecks,
     referrals,
     reports,
+    response,
     search,
     signals,
     situation,
@@ -202,6 +203,12 @@ class Operations:
     read_report = async_response_method(reports.read_report)
     read_timeline = async_response_method(reports.read_timeline)
     write_section = async_response_method(reports.write_section)
+    give_role = async_response_method(response.give_role)
+    give_task = async_response_method(response.give_task)
+    lay_down_role = async_response_method(response.lay_down_role)
+    list_roles = async_response_method(response.list_roles)
+    list_tasks = async_response_method(response.list_tasks)
+    move_task = async_response_method(response.move_task)
     search = async_response_method(search.search)
     answer_dismissal = async_response_method(signals.answer_dismissal)
     answer_set_aside = async_response_method(signals.answer_set_aside)

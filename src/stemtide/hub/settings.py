@@ -168,6 +168,7 @@ INSTALLED_APPS = [
     "stemtide.hub.rooms.media",
     "stemtide.hub.rooms.referrals",
     "stemtide.hub.rooms.orders",
+    "stemtide.hub.rooms.tasks",
     "stemtide.hub.rooms.rechecks",
     "stemtide.hub.rooms.complaints",
     "stemtide.hub.rooms.reports",

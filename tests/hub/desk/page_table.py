@@ -81,6 +81,9 @@ GET  crisis-activation            in  302 302 302 302 302 302 302 302 302 404 40
 POST crisis-activation-save       in  409 409 403 403 409 409 403 403 403 404 404 403
 GET  crisis-blocks                in  200 200 200 200 200 200 200 200 200 404 404 200
 GET  crisis-content               in  200 200 200 200 200 200 200 200 200 404 404 200
+GET  crisis-tasks                 in  200 200 200 200 200 200 403 200 200 404 404 403
+POST crisis-tasks                 in  302 302 403 403 302 302 403 302 403 404 404 403
+POST crisis-task-move             in  302 302 403 403 302 302 404 302 403 404 404 404
 GET  crisis-hand-over             in  200 200 200 200 200 200 403 200 200 404 404 403
 GET  crisis-leads-block           in  200 200 200 200 200 200 200 200 200 200 200 200
 POST crisis-line-vote             in  302 403 403 403 403 302 404 302 403 404 404 404
@@ -289,6 +292,7 @@ PARTS = {
     "look-reveal": {"uid": "look"},
     "look-still": {"uid": "look", "preview": "preview"},
     "crisis-log-pin": {"uid": "crisis", "message": "message"},
+    "crisis-task-move": {"uid": "crisis", "task": "task"},
     "crisis-line-vote": {"uid": "crisis", "line": "line"},
     "crisis-line-withdraw": {"uid": "crisis", "line": "line"},
     "lead": {"uid": "lead"},
@@ -455,6 +459,12 @@ DATA = {
     "referral-new": REFERRAL,
     "crisis-act": {"keep-reason": "variants still come"},
     "crisis-line-vote": {"vote": "agree"},
+    "crisis-tasks": {
+        "task-title": "Ask the media",
+        "task-owner": "role:media",
+        "task-due_in": "4",
+    },
+    "crisis-task-move": {"state": "done"},
     "crisis-lines-propose": {"line-language_0": "en", "line-text_0": "Stay away."},
     "crisis-log-post": MESSAGE,
     "crisis-log-pin": {"pinned": "1"},

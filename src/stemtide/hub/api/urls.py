@@ -25,7 +25,14 @@ from stemtide.hub.api.v1 import (
     webhooks,
     yearly,
 )
-from stemtide.hub.api.v1.crises import crises, leads, participants, reports, situation
+from stemtide.hub.api.v1.crises import (
+    crises,
+    leads,
+    participants,
+    reports,
+    response,
+    situation,
+)
 from stemtide.hub.api.v1.orders import answers, orders
 from stemtide.hub.api.v1.referrals import batches, complaints, holds, rechecks, referrals
 from stemtide.hub.api.v1.signals import (
@@ -44,7 +51,7 @@ api = machine()
 for _room in (
     exports,  # before signals: "export" is not a signal's id
     *(signals, disputes, previews, feed, snapshots, crises, participants),
-    *(situation, leads, reports, search, agents, outliers, runaways, alerts),
+    *(response, situation, leads, reports, search, agents, outliers, runaways, alerts),
     parties,
     *(documents, progress, yearly, dsa, rechecks, exchanges),
     *(referrals, batches, holds),

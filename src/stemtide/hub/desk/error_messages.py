@@ -49,9 +49,10 @@ TRANSLATED_VALUES = (
     *(_("objected"), _("superseded"), _("received"), _("passed on"), _("closed")),
     *(_("draft"), _("published"), _("acknowledged"), _("unanswered"), _("overtaken")),
     *(_("queued"), _("sending"), _("sent"), _("failed"), _("dead"), _("dropped"), _("stopped")),
+    *(_("done"),),
     *(_("leave the country out, and it goes to the agency"), _("call the police")),
     *(_("Warnings and steps of a crisis"), _("Invitations"), _("Threat-to-life leads")),
     *(_("Removal orders and what follows them"), _("Referrals"), _("Holds")),
-    *(_("Public lines"), _("Contact drills")),
+    *(_("Public lines"), _("Tasks and roles"), _("Contact drills")),
 )
 """Words that rooms put into error messages, listed here for the translators."""

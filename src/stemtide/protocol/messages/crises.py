@@ -19,6 +19,7 @@ from stemtide.protocol.enums import (
     TriageOutcome,
 )
 from stemtide.protocol.law import frameworks
+from stemtide.protocol.messages.response import RoleOut
 from stemtide.protocol.places import Country
 from stemtide.protocol.texts import THREE_CHARACTERS
 
@@ -355,13 +356,17 @@ class CrisisOut(BaseModel):
 
 
 class CrisisLife(CrisisOut):
-    """A crisis with its full history. Lists are oldest first; the latest triage counts."""
+    """A crisis with its full history. Lists are oldest first; the latest triage counts.
+
+    roles: of the response, for parties in the room.
+    """
 
     triages: list[TriageOut]
     measures: list[MeasureOut]
     proposals: list[ProposalOut]
     reviews: list[ReviewOut]
     participants: list[ParticipantOut]
+    roles: list[RoleOut]
     neighbours: list[NeighbourOut]
     alike: list[RelatedCrisisOut]
 

@@ -14,15 +14,18 @@ from stemtide.hub.rooms.crises.rules import (
     events,
     moves,
     participants,
+    roles,
 )
 from stemtide.hub.rooms.crises.writes import (
     crises as writes,
     events as events_writes,
     moves as moves_writes,
     participants as participants_writes,
+    roles as roles_writes,
 )
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.protocol.enums import ProposalAct
+from stemtide.protocol.enums.response import ResponseRole
 from stemtide.protocol.messages.crises import ProposalIn, ReasonIn
 
 
@@ -203,6 +206,61 @@ ROOM_ACTIONS = action_table(
         title=_("Leave this crisis"),
         button=_("Leave"),
         is_destructive=True,
+    ),
+    Action(
+        "take-role",
+        forms.EmptyForm,
+        roles_writes.take,
+        _("You hold this role now."),
+        targets.roles(roles.check_take),
+        block="roles",
+        title=_("Take"),
+        target_id=ResponseRole,
+    ),
+    Action(
+        "accept-role",
+        forms.EmptyForm,
+        roles_writes.accept,
+        _("You hold this role now."),
+        targets.roles(roles.check_accept),
+        block="roles",
+        title=_("Accept"),
+        target_id=ResponseRole,
+    ),
+    Action(
+        "decline-role",
+        forms.EmptyForm,
+        roles_writes.decline,
+        _("Your party declined the role."),
+        targets.roles(roles.check_decline),
+        block="roles",
+        title=_("Decline"),
+        target_id=ResponseRole,
+    ),
+    Action(
+        "give-role",
+        forms.GiveRoleForm,
+        roles_writes.give,
+        _("Done. The person or party is told."),
+        targets.roles(roles.check_may_give),
+        block="roles",
+        title=_("Give or hand over"),
+        button=_("Give the role"),
+        help=_(
+            "A colleague has it at once. Another party is asked, and a person there accepts; until "
+            "then it stays as it is."
+        ),
+        target_id=ResponseRole,
+    ),
+    Action(
+        "lay-down-role",
+        forms.EmptyForm,
+        roles_writes.lay_down,
+        _("Nobody holds this role now."),
+        targets.roles(roles.check_lay_down),
+        block="roles",
+        title=_("Leave open"),
+        target_id=ResponseRole,
     ),
     Action(
         "invite",

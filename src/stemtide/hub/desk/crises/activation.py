@@ -106,7 +106,7 @@ def _may_answer(room: Room) -> bool:
 
 def _top_offers(room: Room, uid: UUID) -> list[object]:
     """Return the forms that decide on a proposal that waits."""
-    choices = offers.form_choices(room.facts, uid=uid, others=())
+    choices = offers.form_choices(room.facts, uid=uid, others=(), by=room.by)
     offered = offers.offers(room, around=choices).get("next", [])
     return [offer for offer in offered if offer.action.name in _AT_THE_TOP and not offer.reason]
 
@@ -129,7 +129,7 @@ def _context(
     """Return the template context."""
     life, uid = room.life, room.life.id
     is_fragment = bool(request.headers.get("HX-Request"))
-    choices = offers.form_choices(room.facts, uid=uid, others=())
+    choices = offers.form_choices(room.facts, uid=uid, others=(), by=room.by)
     rated = life.triages[-1] if life.triages else None
     initial = {"harm": rated.harm, "virality": rated.virality} if rated else {}
     return {

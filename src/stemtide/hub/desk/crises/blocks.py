@@ -21,7 +21,7 @@ from django.utils import timezone, translation
 
 from stemtide.hub.desk.actions import Offer
 from stemtide.hub.desk.auth.people import SignedInRequest
-from stemtide.hub.desk.crises import content as room_content, offers as room_offers
+from stemtide.hub.desk.crises import content as room_content, offers as room_offers, tasks
 from stemtide.hub.desk.selection.offered import offered
 from stemtide.hub.desk.situation import leads, views as situation
 from stemtide.hub.platform.errors import NotFoundError
@@ -129,9 +129,12 @@ def fragment(request: SignedInRequest, uid: UUID, *, by: Actor) -> str:
                 _block(place, life, _offers_of_block(place, offers_context)) for place in names
             ]
         if life["life"].in_room:
+            blocks.append(_block("roles", life, _offers_of_block("roles", offers_context)))
             discussion = room.discussion()
             blocks += [
-                _block(name, discussion) for name in ("log", "lines", "leads") if name in discussion
+                _block(name, discussion)
+                for name in ("tasks", "log", "lines", "leads")
+                if name in discussion
             ]
         blocks += [_block("ledger", room.acts())]
         return "".join(blocks) + _bar(request, by=by, now=now, heads=heads) + _read_at_block(now)
@@ -154,6 +157,7 @@ def _block(name: str, *parts: Mapping[str, Any]) -> str:
 
 _NAMES = {
     "next": ("proposals", "next_offers", "later_offers"),
+    "roles": ("roles",),
     "people": ("uninvites", "people_offers"),
     "checks": ("checks", "check_offers"),
     "neighbours": ("news", "neighbour_offers"),
@@ -215,7 +219,8 @@ class _Room:
 
     def life(self) -> dict[str, Any]:
         """Return the crisis, its participants and proposals; the same for all of a party."""
-        return self._part("life", ("check", "measure", "proposal", "review"), self._read_life)
+        things = ("check", "measure", "proposal", "review", "role", "person", "party")
+        return self._part("life", things, self._read_life)
 
     def content(self) -> dict[str, Any]:
         """Return clocks, clusters and sightings; the same for all of a party.
@@ -230,8 +235,8 @@ class _Room:
         return self._part("acts", None, self._read_acts)
 
     def discussion(self) -> dict[str, Any]:
-        """Return log, public statements and leads, for participants, with their role's actions."""
-        things = ("message", "line", "signal", "signals")
+        """Return tasks, log, public statements and leads, with the acts of the reader's role."""
+        things = ("message", "line", "signal", "signals", "task", "role", "person", "party")
         return self._part("said", things, self._read_discussion, self._by.role)
 
     def _part(
@@ -286,7 +291,7 @@ class _Room:
         return room_content.acts(self.life()["life"], viewer=self._by.party)
 
     def _read_discussion(self) -> dict[str, Any]:
-        """Read log, public statements and leads; empty for parties that are not in the room."""
+        """Read tasks, log, public statements and leads; empty for parties outside the room."""
         if not self.life()["life"].in_room:
             return {}
         try:
@@ -294,10 +299,11 @@ class _Room:
                 situation.log_context(self._request, self._uid, query={})
                 | situation.lines_context(self._request, self._uid)
                 | leads.leads_context(self._request, self._uid)
+                | tasks.tasks_context(self._uid, by=self._by, now=self._now)
             )
         except NotFoundError:
             return {}
-        return {name: context[name] for name in ("log", "lines", "leads", "titles")}
+        return {name: context[name] for name in ("tasks", "log", "lines", "leads", "titles")}
 
 
 def _own_views(uid: UUID, *, by: Actor, now: datetime, hub: UUID) -> dict[str, Any]:
@@ -317,7 +323,9 @@ def _offers(
 ) -> dict[str, Any]:
     """Return the forms of all blocks. cached_html: as shared HTML without CSRF tokens."""
     room = room_offers.rules_input(shared["life"], shared["facts"], by=by, now=now)
-    around = room_offers.form_choices(shared["facts"], uid=room.life.id, others=shared["others"])
+    around = room_offers.form_choices(
+        shared["facts"], uid=room.life.id, others=shared["others"], by=by
+    )
     offers = room_offers.offers(room, around=around, refused=refused)
     if cached_html:
         offers = {
@@ -341,6 +349,10 @@ def _offers(
         "later_offers": [offer for offer in offers.get("next", ()) if offer.is_folded],
         "checks": [(check, answers.get(check.test)) for check in room.life.checks],
         "uninvites": {o.target: o for o in offers.get("people", ()) if o.action.name == "uninvite"},
+        "roles": [
+            (role, [o for o in offers.get("roles", ()) if o.target == role.role])
+            for role in room.life.roles
+        ],
         "people_offers": [o for o in offers.get("people", ()) if not o.target],
         "check_offers": [o for o in offers.get("checks", ()) if not o.target],
         "neighbour_offers": [o for o in offers.get("neighbours", ()) if not o.target],

@@ -29,6 +29,7 @@ from stemtide.protocol.messages.crises import (
     TriageIn,
     WarningIn,
 )
+from stemtide.protocol.messages.response import MAX_NOTE, RoleGiveIn
 
 NO_NAMES = _("Write nothing that names a person, unless it is needed.")
 _LENGTH = 2000
@@ -59,7 +60,10 @@ class RoomForm(MessageForm):
 
 
 class FormChoices:
-    """Values of a crisis that its forms need. parties: names and titles of parties to invite."""
+    """Values of a crisis that its forms need. parties: names and titles of parties to invite.
+
+    holders: colleagues and parties that a role can be given to, in named groups.
+    """
 
     def __init__(
         self,
@@ -69,19 +73,22 @@ class FormChoices:
         countries: Sequence[str] = (),
         review_h: int | None = None,
         others: Sequence[tuple[str, str]] = (),
+        holders: Sequence[tuple[Words, Sequence[tuple[str, str]]]] = (),
     ) -> None:
         self.triage = triage
         self.parties = parties
         self.countries = countries
         self.review_h = review_h
         self.others = others
+        self.holders = holders
 
     @property
     def key(self) -> Hashable:
         """Return all values: the forms depend on these, and on action, target and reader."""
         triage = self.triage.name if self.triage else None
         choices = (tuple(self.parties), tuple(self.countries), tuple(self.others))
-        return (triage, self.review_h, *choices)
+        holders = tuple((str(group), *people) for group, people in self.holders)
+        return (triage, self.review_h, *choices, holders)
 
 
 class EmptyForm(RoomForm):
@@ -100,6 +107,23 @@ class OptionalReasonForm(RoomForm):
 
     message_type = OptionalReasonIn
     reason = _area(_("Why? (optional)"), required=False, help_text=NO_NAMES)
+
+
+class GiveRoleForm(RoomForm):
+    """Give a role to a colleague or another party, with a note."""
+
+    message_type = RoleGiveIn
+    to = forms.ChoiceField(label=_("To"))
+    note = _area(
+        _("Note for the next holder (optional)"),
+        required=False,
+        help_text=_("What is under way, and what comes next. The room reads it."),
+    )
+
+    def prepare(self) -> None:
+        """Set the people and parties to choose from."""
+        self.fields["to"].choices = [("", _("Choose a person or party")), *self.around.holders]  # type: ignore[attr-defined]  # a choice field
+        self.fields["note"].max_length = MAX_NOTE  # type: ignore[attr-defined]  # a text field
 
 
 class KeepForm(ReasonForm):

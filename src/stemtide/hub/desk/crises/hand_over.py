@@ -12,10 +12,13 @@ from django.views.decorators.http import require_safe
 from stemtide.hub.desk import ledger_sentences
 from stemtide.hub.desk.auth.people import SignedInRequest, signed_in
 from stemtide.hub.desk.crises import content as room_content
+from stemtide.hub.desk.crises.tasks import TaskRow
 from stemtide.hub.rooms.crises.reads import life as life_reads
 from stemtide.hub.rooms.parties.reads.parties import Viewer
 from stemtide.hub.rooms.situation.reads import situation
+from stemtide.hub.rooms.tasks import reads as tasks
 from stemtide.protocol.enums import MessageKind, ProposalState
+from stemtide.protocol.enums.response import TaskState
 from stemtide.protocol.messages.situation import MessageOut
 
 HOURS = (4, 8, 12, 24)
@@ -43,6 +46,11 @@ def hand_over(request: SignedInRequest, uid: UUID) -> HttpResponse:
         **room_content.frame(life, viewer=viewer),
         **_messages(messages, since=since),
         **_content(uid, viewer=viewer, since=since),
+        "tasks": [
+            TaskRow(task, moves=())
+            for task in tasks.tasks(uid, viewer=viewer)
+            if task.state is TaskState.OPEN
+        ],
         "crisis": life,
         "now": now,
         "since": since,

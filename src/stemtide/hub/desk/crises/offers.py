@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Forms that a crisis' room offers now: those whose writes the rules would allow."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
+
+from django.utils.translation import gettext_lazy as _
 
 from stemtide.hub.desk import actions
 from stemtide.hub.desk.actions import Offer, available
@@ -11,17 +13,19 @@ from stemtide.hub.desk.auth.people import SignedInRequest
 from stemtide.hub.desk.crises.actions import ROOM_ACTIONS
 from stemtide.hub.desk.crises.forms import FormChoices
 from stemtide.hub.desk.crises.targets import Room
+from stemtide.hub.desk.labels import Words
+from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.crises.reads import crises
-from stemtide.hub.rooms.crises.rules import participants
+from stemtide.hub.rooms.crises.rules import participants, roles
 from stemtide.hub.rooms.crises.rules.crises import CrisisFacts
-from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.parties.reads import parties, people
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.protocol.law.triage import triages
 from stemtide.protocol.messages.crises import CrisisLife
 
 
 def form_choices(
-    facts: CrisisFacts, *, uid: UUID, others: Iterable[tuple[str, str]]
+    facts: CrisisFacts, *, uid: UUID, others: Iterable[tuple[str, str]], by: Actor
 ) -> FormChoices:
     """Return the values that the forms need. others: crises to link with, by id and name."""
     return FormChoices(
@@ -34,7 +38,21 @@ def form_choices(
         countries=facts.countries,
         review_h=facts.at.review_after_h,
         others=[(key, name) for key, name in others if key != str(uid)],
+        holders=_holders(facts, by=by),
     )
+
+
+def _holders(facts: CrisisFacts, *, by: Actor) -> list[tuple[Words, Sequence[tuple[str, str]]]]:
+    """Return the colleagues and other parties in the room that may hold roles."""
+    colleagues = [
+        (person.email, person.name or person.email) for person in people.writers(viewer=by.party)
+    ]
+    others = [
+        (party.name, party.title)
+        for party in parties.parties()
+        if party != by.party and allows(roles.check_any, facts, party)
+    ]
+    return [(_("Your party"), colleagues), (_("Another party, which accepts"), others)]
 
 
 def linkable(life: CrisisLife, *, viewer: parties.Viewer) -> list[tuple[str, str]]:
@@ -65,7 +83,7 @@ def sent_offer(request: SignedInRequest, uid: UUID, *, name: str, by: Actor) -> 
     """
     facts = crises.facts_of(uid, viewer=by.party)
     others = [(str(crisis.id), crisis.name) for crisis in crises.crises(viewer=by.party)]
-    choices = form_choices(facts, uid=uid, others=others)
+    choices = form_choices(facts, uid=uid, others=others, by=by)
     return actions.sent_offer(request, ROOM_ACTIONS, name, around=choices)
 
 

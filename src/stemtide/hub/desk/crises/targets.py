@@ -17,6 +17,7 @@ from stemtide.hub.rooms.crises.rules import (
     participants,
 )
 from stemtide.hub.rooms.crises.rules.crises import CrisisFacts
+from stemtide.hub.rooms.crises.rules.roles import RoleFacts
 from stemtide.hub.rooms.parties.reads import parties as reads
 from stemtide.hub.rooms.parties.reads.parties import Actor, Viewer
 from stemtide.protocol.enums import JoinState, PartyKind, ProposalAct, ProposalState
@@ -149,6 +150,24 @@ def proposal_facts(proposal: ProposalOut, *, party: Viewer) -> moves.ProposalFac
         is_suspended=party.is_suspended,
         group=party.group,
     )
+
+
+def roles(check: Callable[..., None]) -> Callable[[Room], list[str]]:
+    """Return a function that gives the roles for which a rule allows an act."""
+
+    def targets(room: Room) -> list[str]:
+        return [
+            role.role
+            for role in room.life.roles
+            if allows(
+                check,
+                room.facts,
+                RoleFacts(role.role, role.party or "", role.offered_to or ""),
+                by=room.by,
+            )
+        ]
+
+    return targets
 
 
 def tests(room: Room) -> list[str]:

@@ -13,6 +13,7 @@ from stemtide.protocol.enums import (
     ProposalAct,
     TriageOutcome,
 )
+from stemtide.protocol.enums.response import ResponseRole, TaskLinkKind, TaskState
 from stemtide.protocol.messages.previews import Purpose
 
 if TYPE_CHECKING:
@@ -38,6 +39,36 @@ LABELS: dict[str, dict[str, _Words]] = {
         Capacity.AFFECTED: _("affected"),
         Capacity.SUPPORTING: _("supporting"),
         Capacity.OBSERVER: _("observing"),
+    },
+    "task": {
+        TaskState.OPEN: _("to do"),
+        TaskState.DONE: _("done"),
+        TaskState.DROPPED: _("dropped"),
+    },
+    "task-act": {
+        TaskState.OPEN: _("Reopen"),
+        TaskState.DONE: _("Done"),
+        TaskState.DROPPED: _("Drop"),
+    },
+    "task-link": {
+        TaskLinkKind.SIGNAL: _("signal"),
+        TaskLinkKind.CLUSTER: _("cluster"),
+        TaskLinkKind.REFERRAL: _("referral"),
+        TaskLinkKind.ORDER: _("removal order"),
+    },
+    "response-role": {
+        ResponseRole.LEAD: _("Lead"),
+        ResponseRole.LIAISON: _("Liaison with providers"),
+        ResponseRole.VERIFICATION: _("Verification"),
+        ResponseRole.MEDIA: _("Media liaison"),
+        ResponseRole.LOG_KEEPER: _("Log keeper"),
+    },
+    "response-duty": {
+        ResponseRole.LEAD: _("sets priorities and assigns tasks"),
+        ResponseRole.LIAISON: _("keeps in touch with providers and other parties"),
+        ResponseRole.VERIFICATION: _("checks what is real, new or context"),
+        ResponseRole.MEDIA: _("prepares public lines and answers journalists"),
+        ResponseRole.LOG_KEEPER: _("writes decisions and events into the log"),
     },
     "proposal": {
         ProposalAct.ACTIVATE: _("Activation"),

@@ -86,6 +86,7 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         "acts_referral": _("Referrals"),
         "acts_hold": _("Holds placed"),
         "acts_line": _("Public lines"),
+        "acts_task": _("Tasks and roles"),
         "acts_drill": _("Contact drills"),
         "office_opens": _("Hour at which offices open"),
         "office_closes": _("Hour at which offices close"),

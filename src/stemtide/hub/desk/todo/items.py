@@ -31,6 +31,8 @@ class TodoKind(StrEnum):
     COMPLAINT = "complaint"
     REDRESS = "redress"
     REFERRALS = "referrals"
+    TASK = "task"
+    ROLE = "role"
     ACTION = "action"
     ALERT = "alert"
 
@@ -38,6 +40,7 @@ class TodoKind(StrEnum):
 ALERTS_OF: dict[TodoKind, frozenset[str]] = {
     TodoKind.PROPOSAL: frozenset({"proposal"}),
     TodoKind.INVITATION: frozenset({"invitation"}),
+    TodoKind.ROLE: frozenset({"role_offered"}),
     TodoKind.APPROVAL: frozenset({"second_look_waits", "second_look_due"}),
     TodoKind.REFERRALS: frozenset({"referral", "referrals"}),
 }

@@ -13,7 +13,7 @@ from stemtide.hub.platform.permissions import allows, check_person_may_lead, che
 from stemtide.hub.rooms.approvals import reads as approvals
 from stemtide.hub.rooms.complaints.reads import complaints, redress
 from stemtide.hub.rooms.complaints.rules.complaints import check_read as check_read_complaints
-from stemtide.hub.rooms.crises.reads import participants, proposals
+from stemtide.hub.rooms.crises.reads import participants, proposals, roles
 from stemtide.hub.rooms.crises.rules import moves
 from stemtide.hub.rooms.orders.reads import home, orders
 from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
@@ -21,6 +21,7 @@ from stemtide.hub.rooms.referrals.reads import inbox
 from stemtide.hub.rooms.reports.reads import reports
 from stemtide.hub.rooms.situation.reads import leads
 from stemtide.hub.rooms.situation.rules import leads as lead_rules
+from stemtide.hub.rooms.tasks import reads as tasks
 from stemtide.protocol.approvals import ApprovalOut
 from stemtide.protocol.enums import ApprovalState, LeadState, PartyKind, Urgency
 from stemtide.protocol.enums.complaints import RedressState
@@ -227,8 +228,39 @@ def _actions(by: Actor, now: datetime) -> Iterator[TodoItem]:
         )
 
 
+def _tasks(by: Actor, now: datetime) -> Iterator[TodoItem]:  # noqa: ARG001  # as all sources
+    """Yield open tasks of this person, of their roles, and of their party."""
+    for task in tasks.waiting(by):
+        owner = label(task.role, "response-role") if task.role else task.owner
+        yield TodoItem(
+            TodoKind.TASK,
+            task.title,
+            f"{reverse('crisis-tasks', args=[task.crisis])}#task-{task.id}",
+            task.given_at,
+            detail=owner,
+            due_at=task.due_at,
+            subject=f"task:{task.id}",
+            crisis=task.crisis,
+            exercise=task.exercise,
+        )
+
+
+def _roles(by: Actor, now: datetime) -> Iterator[TodoItem]:  # noqa: ARG001  # as all sources
+    """Yield roles that the party is asked to take."""
+    for offer in roles.offers_to(by.party):
+        yield TodoItem(
+            TodoKind.ROLE,
+            f"{label(offer.role, 'response-role')}: {offer.name}",
+            f"{reverse('crisis', args=[offer.crisis])}#role-{offer.role}",
+            offer.offered_at,
+            detail=offer.note or offer.offered_by,
+            crisis=offer.crisis,
+            exercise=offer.exercise,
+        )
+
+
 SOURCES: tuple[Callable[[Actor, datetime], Iterator[TodoItem]], ...] = (
     *(_orders, _orders_to_confirm, _scrutinies, _proposals, _invitations, _leads),
-    *(_approvals, _complaints, _redress, _referrals, _actions),
+    *(_approvals, _tasks, _roles, _complaints, _redress, _referrals, _actions),
 )
 """Every room in which something can wait for a person."""

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from django.db import models
 
-from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.models import Party, Person
 from stemtide.protocol.enums import (
     CheckAnswer,
     JoinState,
@@ -14,6 +14,7 @@ from stemtide.protocol.enums import (
     ProposalState,
     TriageOutcome,
 )
+from stemtide.protocol.enums.response import ResponseRole
 
 
 class Crisis(models.Model):
@@ -255,3 +256,40 @@ class EventLink(_Act):
 
     def __str__(self) -> str:
         return f"{self.crisis_id} with {self.other_id}"
+
+
+class RoleHolding(models.Model):
+    """A role that a person holds, held, or is offered; the ledger has its history.
+
+    person: None while a party is asked and nobody there has accepted.
+    note:   what the giver tells the next holder. given_by: the holder's own party if taken.
+    """
+
+    uid = models.UUIDField(unique=True)
+    crisis = models.ForeignKey(Crisis, models.CASCADE, related_name="roles")
+    role = models.CharField(max_length=20, choices=[(r, r) for r in ResponseRole])
+    party = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    person = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
+    note = models.CharField(max_length=500, blank=True)
+    given_by = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    given_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["given_at", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["crisis", "role"],
+                condition=models.Q(accepted_at__isnull=False, ended_at=None),
+                name="one_holder_a_crisis_and_role",
+            ),
+            models.UniqueConstraint(
+                fields=["crisis", "role"],
+                condition=models.Q(accepted_at=None, ended_at=None),
+                name="one_offer_a_crisis_and_role",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} of {self.crisis_id}"

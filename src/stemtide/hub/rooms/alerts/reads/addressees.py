@@ -25,6 +25,7 @@ from stemtide.hub.rooms.rechecks.models import Recheck
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import opinions, signals
 from stemtide.hub.rooms.situation.models import Lead
+from stemtide.hub.rooms.tasks.models import Task
 from stemtide.protocol.enums import ApprovalState, PartyKind
 from stemtide.protocol.law.frameworks import framework
 from stemtide.protocol.trust.second_look import WaitingAct
@@ -132,6 +133,25 @@ def _plain(name: str, entry: EntryRow) -> Matter:  # noqa: ARG001  # the entry s
         crisis=crisis,
         addressed=tuple(party for ref in refs for party in _party(ref)),
         parameters={"act": act} if isinstance(act, str) else {},
+        person=_person_of(entry),
+    )
+
+
+def _person_of(entry: EntryRow) -> Person | None:
+    """Return the person that an entry concerns, if it names one."""
+    number = str(entry.detail.get("person", "")).removeprefix("person:")
+    return Person.objects.filter(pk=int(number)).first() if number.isdigit() else None
+
+
+def _task(name: str, entry: EntryRow) -> Matter:
+    """Return the matter of an entry about a task: its title is quoted at the desk only."""
+    row = Task.objects.select_related("crisis__opened_by").get(uid=name)
+    return Matter(
+        entry=entry,
+        crisis=row.crisis,
+        addressed=_named(entry),
+        parameters={"reasons": row.title},
+        person=_person_of(entry),
     )
 
 
@@ -435,6 +455,7 @@ _READERS: Mapping[str, Callable[[str, EntryRow], Matter]] = {
     "complaint": _complaint,
     "dismissal": _dismissal,
     "recheck": _recheck,
+    "task": _task,
     **dict.fromkeys(requests.THINGS, _request),
 }
 """Readers of a subject, by its type before the colon."""

@@ -143,6 +143,8 @@ _AT_WORK = _kinds(
     *("participant.invited", "participant.uninvited", "participant.joined"),
     *("message.posted", "message.pinned", "message.unpinned", "preview.opened"),
     *("line.proposed", "line.agreed", "line.objected", "line.withdrawn"),
+    *("task.given", "task.done", "task.dropped", "task.reopened"),
+    *("role.taken", "role.accepted", "role.declined", "role.handed_over", "role.offered"),
 )
 """Acts of people in a crisis. Acts of machines, such as sharing signals and reporting outcomes,
 do not show that a person is there."""
@@ -237,6 +239,22 @@ RULES: Mapping[str, AlertRule] = {
         on=_kinds("line.proposed"),
         overtaken_by=_kinds("line.agreed", "line.withdrawn"),
         once=("by", "crisis"),
+    ),
+    "role_offered": AlertRule(
+        who=Addressees.COLLEAGUES,
+        urgency=Urgency.SOON,
+        on=_kinds("role.offered", "role.handed_over"),
+        overtaken_by=_kinds("role.accepted", "role.declined", "role.laid_down"),
+        of_self=True,
+        for_person=True,
+    ),
+    "task_given": AlertRule(
+        who=Addressees.COLLEAGUES,
+        urgency=Urgency.SOON,
+        on=_kinds("task.given", "task.reopened"),
+        overtaken_by=_kinds("task.done", "task.dropped"),
+        of_subject=True,
+        for_person=True,
     ),
     "signal_disputed": AlertRule(
         who=Addressees.SHARER,

@@ -54,6 +54,8 @@ class AlertRule:
     """One row of the table. on: ledger kinds that raise it; overtaken_by: those that end it.
 
     of_self: ended only by acts of the alerted party (an invitation by its own answer).
+    of_subject: ended only by entries about the same thing, and not by others in its crisis.
+    for_person: assigned to the person in the entry, if there is one.
     answered_by: acts of the alerted party that show that somebody there knows of the alert.
     once:    not raised again to a party while an open alert has the same values of these
              parameters, so that nobody can flood another with alerts.
@@ -73,6 +75,8 @@ class AlertRule:
     escalates: bool = False
     overtaken_by: frozenset[str] = frozenset()
     of_self: bool = False
+    of_subject: bool = False
+    for_person: bool = False
     answered_by: frozenset[str] = frozenset()
     once: tuple[str, ...] = ()
     sums: bool = False

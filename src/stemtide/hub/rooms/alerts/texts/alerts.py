@@ -32,6 +32,8 @@ TITLES: Mapping[str, Words] = {
     "ended": gettext_lazy("Ended: %(crisis)s"),
     "lead": gettext_lazy("Threat to life: a lead waits for you"),
     "line_proposed": gettext_lazy("Public line proposed: %(crisis)s"),
+    "task_given": gettext_lazy("A task: %(crisis)s"),
+    "role_offered": gettext_lazy("A role in the response: %(crisis)s"),
     "signal_disputed": gettext_lazy("Signals of yours are disputed: %(count)s"),
     "signal_runs_away": gettext_lazy("Signals that match too much: %(count)s"),
     "signal_lowered": gettext_lazy("Signals lowered to hold everywhere: %(count)s"),
@@ -103,6 +105,13 @@ TEXTS: Mapping[str, Words] = {
     ),
     "line_proposed": gettext_lazy(
         "%(by)s proposes a line for the public. Agree, or say what you object to."
+    ),
+    "task_given": gettext_lazy(
+        "%(by)s gave your party, or a person of it, a task in the response."
+    ),
+    "role_offered": gettext_lazy(
+        "%(by)s offers your party a role in the response, or gave it to a person of your party. The"
+        " room shows which one."
     ),
     "signal_disputed": gettext_lazy(
         "Disputed by: %(by)s. Their agents do not act on these signals. Other agents stop only if"

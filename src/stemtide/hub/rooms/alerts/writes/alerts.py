@@ -88,6 +88,7 @@ def create_alert(draft: AlertDraft, *, now: datetime) -> Alert:
         state=AlertState.OPEN,
         step_due=now + wait if wait is not None else None,
         created_at=now,
+        assigned_to=draft.person if rule.for_person else None,
     )
     _queue(alert, step=0, point=None, channel=Channel.PAGE, now=now)
     if rule.mails_person and draft.person is not None:

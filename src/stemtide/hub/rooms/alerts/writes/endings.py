@@ -96,7 +96,8 @@ def _own(kind: str, matter: Matter) -> list[Alert]:
 def _open(kind: str, matter: Matter) -> list[Alert]:
     """Return unacknowledged alerts of a kind about a matter."""
     about = Q(subject=matter.entry.subject)
-    if matter.crisis is not None:
+    is_narrow = EVERY_KIND[kind].of_subject and matter.entry.kind not in LEAVES
+    if matter.crisis is not None and not is_narrow:
         about |= Q(crisis=matter.crisis)
     rows = Alert.objects.filter(about, kind=kind, state__in=rules.UNSETTLED)
     return list(rows.select_related("party"))

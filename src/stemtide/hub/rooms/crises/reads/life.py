@@ -14,6 +14,7 @@ from stemtide.hub.rooms.crises.reads import (
     crises as reads,
     events,
     participants,
+    roles,
 )
 from stemtide.hub.rooms.crises.rules import crises as rules
 from stemtide.hub.rooms.crises.rules.moves import ProposalFacts
@@ -46,6 +47,7 @@ def describe(row: Crisis, *, viewer: Party) -> CrisisLife:
         if is_insider
         else [],
         participants=participants.describe_all(row, facts=facts, viewer=viewer),
+        roles=roles.describe_all(row, viewer=viewer) if rules.is_in_room(facts, viewer) else [],
         neighbours=events.neighbours(row, viewer=viewer) if is_insider else [],
         alike=events.related(row, viewer=viewer) if is_insider else [],
     )

@@ -25,6 +25,9 @@ _MICROSECOND = timedelta(microseconds=1)
 WITHHELD = "withheld"
 """Placeholder for a name that the reader may not see."""
 
+PERSONS = frozenset({"through", "person"})
+"""Details that name a person: the one who acted, and the one whom the act concerns."""
+
 Opens: TypeAlias = Callable[[Collection[str]], Collection[str]]
 """Returns those of the withheld subjects that the viewer may see after all."""
 
@@ -175,7 +178,7 @@ def without_through(row: EntryRow, *, viewer: Viewer) -> EntryRow:
     if row.actor == viewer.ref:
         return row
     return replace(
-        row, detail={key: value for key, value in row.detail.items() if key != "through"}
+        row, detail={key: value for key, value in row.detail.items() if key not in PERSONS}
     )
 
 

@@ -22,6 +22,7 @@ OPEN_TO: dict[str, frozenset[PartyKind]] = {
     "proposal": _COORDINATING,
     "review": _COORDINATING,
     "participant": _COORDINATING,
+    "role": _COORDINATING,
     "neighbour": _COORDINATING,
     "agent": _COORDINATING,
     "exchange": _COORDINATING,
@@ -49,6 +50,8 @@ IN_ITS_ROOM = frozenset(
             "line",
             "preview",
             "previews",
+            "role",
+            "task",
         ),
         *(
             "signal",

@@ -25,6 +25,7 @@ class LimitGroup(StrEnum):
     REFERRAL = "referral"
     HOLD = "hold"
     LINE = "line"
+    TASK = "task"
     DRILL = "drill"
 
 
@@ -39,6 +40,7 @@ HOURLY_LIMITS: Mapping[LimitGroup, int] = {
     LimitGroup.REFERRAL: 3000,
     LimitGroup.HOLD: 300,
     LimitGroup.LINE: 60,
+    LimitGroup.TASK: 120,
     LimitGroup.DRILL: 12,
 }
 """Default limits per group: several times what the largest party has done in any known crisis, and
@@ -52,6 +54,7 @@ GROUP_LABELS: Mapping[LimitGroup, str] = {
     LimitGroup.REFERRAL: "Referrals",
     LimitGroup.HOLD: "Holds",
     LimitGroup.LINE: "Public lines",
+    LimitGroup.TASK: "Tasks and roles",
     LimitGroup.DRILL: "Contact drills",
 }
 """Names of the groups in errors."""
@@ -79,6 +82,10 @@ LIMIT_GROUPS: Mapping[str, LimitGroup] = {
     "referral.explained": LimitGroup.REFERRAL,
     "hold.placed": LimitGroup.HOLD,
     "line.proposed": LimitGroup.LINE,
+    "task.given": LimitGroup.TASK,
+    "task.reopened": LimitGroup.TASK,
+    "role.offered": LimitGroup.TASK,
+    "role.handed_over": LimitGroup.TASK,
     "drill.started": LimitGroup.DRILL,
 }
 """The group of each ledger kind. Kinds that are missing have no limit."""

@@ -285,6 +285,18 @@ def own_row(by: Actor) -> Person:
     return person
 
 
+def may_write(person: Person) -> bool:
+    """Whether a person may act for their party."""
+    return person.is_active and person.role in WRITING_ROLES
+
+
+def writers(*, viewer: Party) -> list[ColleagueRow]:
+    """Return the people of a party who may act for it, by name or mail address."""
+    rows = Person.objects.filter(party=viewer, is_active=True, role__in=WRITING_ROLES)
+    people = [ColleagueRow(row.pk, row.name, row.email, Role(row.role)) for row in rows]
+    return sorted(people, key=lambda person: (person.name or person.email).casefold())
+
+
 def colleagues(*, viewer: Party) -> list[str]:
     """Return the mail addresses of a party's active people, in order."""
     rows = Person.objects.filter(party=viewer, is_active=True).order_by("email")

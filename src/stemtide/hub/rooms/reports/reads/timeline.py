@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.ledger.reads import ledger
+from stemtide.hub.rooms.ledger.reads.ledger import PERSONS
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.rules.parties import COORDINATING
 from stemtide.hub.rooms.signals.reads import signals
@@ -23,7 +24,7 @@ MAX_PAGE = 500
 MAX_EXPORT = 50_000
 """Entries in one export; a crisis that is live for two days has some thousands."""
 
-_OPEN_IN_THE_ROOM = frozenset({"crisis", "line", "debrief", "previews"})
+_OPEN_IN_THE_ROOM = frozenset({"crisis", "line", "task", "debrief", "previews"})
 """Things whose names everybody in the room may read."""
 
 
@@ -101,7 +102,7 @@ def whole(uid: UUID, *, viewer: Party, now: datetime) -> TimelineExport:
 def _entry(row: ledger.EntryRow, *, viewer: Party) -> TimelineEntry:
     """Return an entry as the message of the API. Persons are shown to their own party only."""
     is_own = row.actor == viewer.ref
-    detail = {name: fact for name, fact in row.detail.items() if is_own or name != "through"}
+    detail = {name: fact for name, fact in row.detail.items() if is_own or name not in PERSONS}
     return TimelineEntry(
         number=row.number,
         kind=row.kind,
