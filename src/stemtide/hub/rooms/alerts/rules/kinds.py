@@ -144,7 +144,7 @@ _AT_WORK = _kinds(
     *("message.posted", "message.pinned", "message.unpinned", "preview.opened"),
     *("line.proposed", "line.agreed", "line.objected", "line.withdrawn"),
     *("task.given", "task.done", "task.dropped", "task.reopened"),
-    *("role.taken", "role.accepted", "role.declined", "role.handed_over", "role.offered"),
+    *("role.taken", "role.accepted", "role.declined", "role.given", "role.offered"),
 )
 """Acts of people in a crisis. Acts of machines, such as sharing signals and reporting outcomes,
 do not show that a person is there."""
@@ -243,8 +243,8 @@ RULES: Mapping[str, AlertRule] = {
     "role_offered": AlertRule(
         who=Addressees.COLLEAGUES,
         urgency=Urgency.SOON,
-        on=_kinds("role.offered", "role.handed_over"),
-        overtaken_by=_kinds("role.accepted", "role.declined", "role.laid_down"),
+        on=_kinds("role.offered", "role.given"),
+        overtaken_by=_kinds("role.accepted", "role.declined", "role.opened"),
         of_self=True,
         for_person=True,
     ),

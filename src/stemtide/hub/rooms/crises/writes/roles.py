@@ -65,7 +65,7 @@ def give(
     if person is not None:
         _hold(given, person=person, note=body.note, given_by=by.party, now=now)
         told = [] if person.ref == by.ref else [by.name]
-        return _record("role.handed_over", given, by=by, now=now, parties=told, person=person.ref)
+        return _record("role.given", given, by=by, now=now, parties=told, person=person.ref)
     if to == by.party:
         raise InvalidError("to", "is your own party: name a person of it by mail address")
     _end(given, now=now, is_offer=True)
@@ -116,7 +116,7 @@ def lay_down(uid: UUID, role: ResponseRole, *, by: Actor, now: datetime) -> Cris
     held = _find(uid, role, by=by)
     rules.check_lay_down(held.facts, held.state, by=by)
     _end(held, now=now, is_offer=False)
-    return _record("role.laid_down", held, by=by, now=now, parties=[held.state.holder])
+    return _record("role.opened", held, by=by, now=now, parties=[held.state.holder])
 
 
 def _find(uid: UUID, role: ResponseRole, *, by: Actor) -> _Role:

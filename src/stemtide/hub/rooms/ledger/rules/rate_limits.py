@@ -85,7 +85,7 @@ LIMIT_GROUPS: Mapping[str, LimitGroup] = {
     "task.given": LimitGroup.TASK,
     "task.reopened": LimitGroup.TASK,
     "role.offered": LimitGroup.TASK,
-    "role.handed_over": LimitGroup.TASK,
+    "role.given": LimitGroup.TASK,
     "drill.started": LimitGroup.DRILL,
 }
 """The group of each ledger kind. Kinds that are missing have no limit."""
