@@ -6,6 +6,7 @@ import hashlib
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import connection
 from pymisp import MISPEvent
 
 from stemtide.hub.rooms.signals.reads import misp as reads_misp
@@ -14,6 +15,7 @@ from stemtide.interop.misp import events as misp
 from stemtide.protocol.enums import Opinion, Scope, WithdrawReason
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from tests.hub.api.conftest import Machine
+from tests.hub.api.test_exports import body
 from tests.world import NOON, hex_value, signal_in
 
 pytestmark = [pytest.mark.usefixtures("numbered_from_1"), pytest.mark.both_databases]
@@ -204,11 +206,22 @@ def test_timestamps_stay_once_a_minute_has_passed(world):
     assert timestamp(world, seconds=misp.QUIET_S) == timestamp(world, hours=5)
 
 
-def test_signals_are_spread_over_events(world, reader, monkeypatch):
-    monkeypatch.setattr(reads_misp, "MAX_SIGNALS", 3)
-    shared = {world.share(value=hex_value(number)).id for number in range(8)}
+def number_from(number):
+    """Give the signals shared from now on numbers from this one."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            sequence = "UPDATE sqlite_sequence SET seq = %s - 1 WHERE name = 'signals_signal'"
+        else:
+            sequence = "SELECT setval(pg_get_serial_sequence('signals_signal', 'id'), %s, false)"
+        cursor.execute(sequence, [number])
+
+
+def test_signals_are_spread_over_events(world, reader):
+    shared = {world.share(value=hex_value(number)).id for number in range(3)}
+    number_from(misp.MAX_SIGNALS - 2)
+    shared |= {world.share(value=hex_value(number)).id for number in range(3, 8)}
     events = reader(world.big_provider).events()
-    assert max(len(one["Object"]) for one in events) <= 3
+    assert sorted(len(one["Object"]) for one in events) == [3, 5]
     told = [UUID(o["Attribute"][0]["uuid"]) for one in events for o in one["Object"]]
     assert len(told) == 8
     assert {uid for one in told for uid in misp.signal_uids(one, crisis=None)} >= shared
@@ -222,7 +235,8 @@ def test_hashes_name_the_values_that_still_match(world, reader):
     (uuid,) = one.manifest()
     answer = one("GET", f"{BASE}/hashes.csv")
     value = hashlib.md5(hex_value(digits=32).encode(), usedforsecurity=False).hexdigest()
-    assert answer.content.decode() == f"{value},{uuid}\n"
+    assert answer.streaming
+    assert body(answer) == f"{value},{uuid}\n"
     assert answer.headers["Content-Type"] == "text/csv"
 
 

@@ -163,12 +163,14 @@ def is_for_detection(row: Mapping[str, Any]) -> bool:
 
 
 def hash_lines(head: EventHead, rows: Iterable[Mapping[str, Any]]) -> str:
-    """Return hashes.csv lines for an event's live signals: MISP looks values up by them."""
-    live = (value_of(row) for row in rows if row["state"] == SignalState.LIVE)
+    """Return hashes.csv lines for an event's live signals: MISP looks values up by them.
+
+    rows: kind, value and url of each live signal.
+    """
     name = str(head.uuid)
     return "".join(
         f"{hashlib.md5(value.encode(), usedforsecurity=False).hexdigest()},{name}\n"
-        for value in live
+        for value in map(value_of, rows)
     )
 
 

@@ -134,6 +134,47 @@ class Signal(models.Model):
         return f"signal:{self.uid}"
 
 
+class SignalTally(models.Model):
+    """How many signals have the same marks, by state; triggers of the database keep it (0135).
+
+    Who may see a signal depends on tlp, audience and shared_by alone: the sum of the tallies that a
+    party may see is the number of signals that it may see. disputed: of the live ones.
+    """
+
+    tlp = models.CharField(max_length=15)
+    audience = models.TextField(blank=True)
+    shared_by = models.ForeignKey(Party, models.PROTECT, related_name="+", db_index=False)
+    exercise = models.BooleanField()
+    live = models.BigIntegerField()
+    withdrawn = models.BigIntegerField()
+    expired = models.BigIntegerField()
+    disputed = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.tlp} of {self.shared_by_id}: {self.live} live"
+
+
+class MispBlock(models.Model):
+    """When signals with the same marks in a block of MISP last changed; triggers keep it (0135).
+
+    Only signals that MISP can hold count (interop.misp.events). block: as in EventHead.
+
+    crisis: that of the signals; None for all signals of the block, those of crises as well.
+    stamp_s: the highest of them.  since: when the first of them was shared.
+    """
+
+    block = models.BigIntegerField()
+    crisis = models.ForeignKey(Crisis, models.PROTECT, null=True, related_name="+", db_index=False)
+    tlp = models.CharField(max_length=15)
+    audience = models.TextField(blank=True)
+    shared_by = models.ForeignKey(Party, models.PROTECT, related_name="+", db_index=False)
+    stamp_s = models.BigIntegerField()
+    since = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"block {self.block} of {self.crisis_id}"
+
+
 class LongValue(models.Model):
     """A value as long as its content, stored once for all signals that have it; never changed.
 

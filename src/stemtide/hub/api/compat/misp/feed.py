@@ -9,11 +9,12 @@ as deleted: MISP would keep them forever if they were only left out.
 import hashlib
 import json
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Concatenate, ParamSpec, cast
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
@@ -22,6 +23,7 @@ from stemtide.hub.api.auth import authenticate_key, check_scope, now
 from stemtide.hub.api.compat.taxii import routes
 from stemtide.hub.api.error_formats import MISP
 from stemtide.hub.api.problems import ProblemError
+from stemtide.hub.api.v1.feed import pull
 from stemtide.hub.rooms.parties.reads.parties import Caller
 from stemtide.hub.rooms.signals.reads import misp as misp_reads
 from stemtide.interop.misp import events
@@ -33,7 +35,7 @@ _NEEDS_KEY = (
     " by HTTP Basic with the party's name; whoever runs the hub makes keys"
 )
 _Rest = ParamSpec("_Rest")
-_View = Callable[Concatenate[HttpRequest, _Rest], HttpResponse]
+_View = Callable[Concatenate[HttpRequest, _Rest], HttpResponseBase]
 
 
 def door(*methods: str) -> Callable[[_View[_Rest]], _View[_Rest]]:
@@ -41,7 +43,9 @@ def door(*methods: str) -> Callable[[_View[_Rest]], _View[_Rest]]:
 
     def wrap(view: _View[_Rest]) -> _View[_Rest]:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: _Rest.args, **named: _Rest.kwargs) -> HttpResponse:
+        def guarded(
+            request: HttpRequest, *args: _Rest.args, **named: _Rest.kwargs
+        ) -> HttpResponseBase:
             try:
                 if request.method not in methods:
                     return _wrong_method(methods)
@@ -69,32 +73,35 @@ def called(request: HttpRequest, scope: Scope) -> Caller:
 
 
 @door("GET", "HEAD")
-def manifest(request: HttpRequest) -> HttpResponse:
+def manifest(request: HttpRequest) -> HttpResponseBase:
     """List the events with the time of their last change."""
     caller = called(request, Scope.FEED_READ)
     heads = misp_reads.heads(viewer=caller.party, now=now())
     content = json.dumps({str(head.uuid): events.manifest_entry(head) for head in heads})
-    return _conditional_response(request, content, make=lambda: content)
+    return _conditional_response(request, content, make=partial(_json_response, content))
 
 
 @door("GET", "HEAD")
-def hashes(request: HttpRequest) -> HttpResponse:
-    """List the MD5 of every value with its event."""
+def hashes(request: HttpRequest) -> HttpResponseBase:
+    """List the MD5 of every value with its event, as it is read."""
     caller = called(request, Scope.FEED_READ)
     heads = misp_reads.heads(viewer=caller.party, now=now())
     version = json.dumps(["hashes", *([str(head.uuid), head.timestamp] for head in heads)])
 
-    def make() -> str:
+    def make() -> HttpResponseBase:
         lines = (
-            events.hash_lines(head, misp_reads.rows_of(head, viewer=caller.party)) for head in heads
+            events.hash_lines(head, misp_reads.live_values(head, viewer=caller.party)).encode()
+            for head in heads
         )
-        return "".join(lines)
+        parts = filter(None, lines)
+        first = next(parts, b"")  # now, so that trouble is still an error document
+        return StreamingHttpResponse(pull(first, parts), content_type="text/csv")
 
-    return _conditional_response(request, version, make=make, media_type="text/csv")
+    return _conditional_response(request, version, make=make)
 
 
 @door("GET", "HEAD")
-def event(request: HttpRequest, uuid: UUID) -> HttpResponse:
+def event(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
     """Return an event."""
     caller = called(request, Scope.FEED_READ)
     at = now()
@@ -106,9 +113,9 @@ def event(request: HttpRequest, uuid: UUID) -> HttpResponse:
             "there is no such event that your party may see: see the manifest",
         )
 
-    def make() -> str:
+    def make() -> HttpResponse:
         rows = misp_reads.rows_of(head, viewer=caller.party)
-        return json.dumps(events.event(head, rows, now=at))
+        return _json_response(json.dumps(events.event(head, rows, now=at)))
 
     version = json.dumps([str(head.uuid), events.manifest_entry(head)])
     return _conditional_response(request, version, make=make)
@@ -118,22 +125,22 @@ def _conditional_response(
     request: HttpRequest,
     version: str,
     *,
-    make: Callable[[], str],
-    media_type: str = MISP.media_type,
-) -> HttpResponse:
+    make: Callable[[], HttpResponseBase],
+) -> HttpResponseBase:
     """Return a response, or 304 if the client has it. version: identifies the content."""
     tag = f'"{hashlib.sha256(version.encode()).hexdigest()[:32]}"'
     had = {
         part.strip().removeprefix("W/")
         for part in request.headers.get("If-None-Match", "").split(",")
     }
-    response = (
-        HttpResponse(status=304)
-        if had & {tag, "*"}
-        else HttpResponse(make(), content_type=media_type)
-    )
+    response = HttpResponse(status=304) if had & {tag, "*"} else make()
     response.headers["ETag"] = tag
     return response
+
+
+def _json_response(content: str) -> HttpResponse:
+    """Return a response in MISP's format."""
+    return HttpResponse(content, content_type=MISP.media_type)
 
 
 def _wrong_method(methods: tuple[str, ...]) -> HttpResponse:

@@ -10,17 +10,19 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import F, Max, Min, Q, QuerySet
+from django.db.models import Max, Min, Q, QuerySet
 
 from stemtide.fingerprints.kinds import Kind
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.models import MispBlock, Signal
 from stemtide.hub.rooms.signals.reads.opinions import disputed_for
 from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.interop.misp import events
 from stemtide.interop.misp.events import MAX_SIGNALS, TYPE_OF, EventHead
+from stemtide.protocol.enums import SignalState
 
 Row = dict[str, Any]
 """The columns that an attribute is built from, by the names of protocol.misp."""
@@ -46,7 +48,7 @@ _KINDS = tuple(kind.value for kind in TYPE_OF)
 
 
 class _GroupSum(NamedTuple):
-    """Aggregates over the signals of one block, crisis and TLP."""
+    """Aggregates over the signals of one block, crisis (None: all of the block) and TLP."""
 
     block: int
     crisis: UUID | None
@@ -58,13 +60,12 @@ class _GroupSum(NamedTuple):
 def heads(*, viewer: Party, now: datetime) -> list[EventHead]:
     """Return the events of a party's feed, the permanent database first, then crises."""
     rooms = rooms_of(viewer=viewer)
-    rows = _representable(viewer).annotate(block=F("pk") / MAX_SIGNALS).order_by()
+    rows = MispBlock.objects.filter(visible(viewer)).order_by()
     groups = rows.values_list("block", "crisis__uid", "tlp")
-    sums = [_GroupSum(*group) for group in groups.annotate(Max("stamp_s"), Min("shared_at"))]
+    sums = [_GroupSum(*group) for group in groups.annotate(Max("stamp_s"), Min("since"))]
     parts: dict[tuple[UUID | None, int], list[_GroupSum]] = {}
     for group_sum in sums:
-        parts.setdefault((None, group_sum.block), []).append(group_sum)
-        if group_sum.crisis in rooms:
+        if group_sum.crisis is None or group_sum.crisis in rooms:
             parts.setdefault((group_sum.crisis, group_sum.block), []).append(group_sum)
     hub = ledger.heads().hub
     order = sorted(parts, key=lambda part: (part[0] is not None, str(part[0]), part[1]))
@@ -101,12 +102,25 @@ def rows_of(
 
     only: a few hundred ids; None for all.
     """
-    first = head.block * MAX_SIGNALS
-    rows = _representable(viewer).filter(pk__gte=first, pk__lt=first + MAX_SIGNALS)
-    if head.crisis is not None:
-        rows = rows.filter(crisis__uid=head.crisis)
+    rows = _of_event(head, viewer=viewer)
     rows = rows if only is None else rows.filter(uid__in=only)
     return _by_name(rows.annotate(disputed=disputed_for(viewer)))
+
+
+def live_values(head: EventHead, *, viewer: Party) -> Iterator[Row]:
+    """Yield kind, value and url of the live signals of an event, by primary key."""
+    columns = ("kind", "value", "url")
+    rows = _of_event(head, viewer=viewer).filter(state=SignalState.LIVE).order_by("pk")
+    for values in rows.values_list(*columns):
+        yield dict(zip(columns, values, strict=True))
+
+
+def _of_event(head: EventHead, *, viewer: Party) -> QuerySet[Signal]:
+    """Return the signals of an event that a party may see."""
+    first = head.block * MAX_SIGNALS
+    rows = representable(Signal.objects.filter(visible(viewer)))
+    rows = rows.filter(pk__gte=first, pk__lt=first + MAX_SIGNALS)
+    return rows if head.crisis is None else rows.filter(crisis__uid=head.crisis)
 
 
 def _by_name(rows: QuerySet[Signal]) -> Iterator[Row]:
@@ -116,10 +130,11 @@ def _by_name(rows: QuerySet[Signal]) -> Iterator[Row]:
         yield row | {"via": row["via"].split()}
 
 
-def _representable(viewer: Party) -> QuerySet[Signal]:
+@needs_no_viewer("its callers filter what they pass, or recount all")
+def representable(rows: QuerySet[Signal]) -> QuerySet[Signal]:
     """Return the signals that MISP can hold: real ones, each of a single value of a kind it knows.
 
     Signals of whole folders or hosts are left out: MISP would treat them as one address.
     """
-    rows = Signal.objects.filter(visible(viewer), exercise=False, kind__in=_KINDS)
+    rows = rows.filter(exercise=False, kind__in=_KINDS)
     return rows.exclude(Q(kind=Kind.URL) & (Q(url="") | Q(reach__isnull=False)))

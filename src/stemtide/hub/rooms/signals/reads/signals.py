@@ -25,7 +25,7 @@ from stemtide.hub.rooms.parties.reads import standing
 from stemtide.hub.rooms.parties.rules.parties import COORDINATING
 from stemtide.hub.rooms.signals import bulk_sql
 from stemtide.hub.rooms.signals.long_values import Row, batches, filled_parts, full_value
-from stemtide.hub.rooms.signals.models import ContentItem, Sighting, Signal
+from stemtide.hub.rooms.signals.models import ContentItem, Sighting, Signal, SignalTally
 from stemtide.hub.rooms.signals.reads import opinions
 from stemtide.hub.rooms.signals.rules.signals import Facts, SignalFacts, unpack_audience
 from stemtide.hub.rooms.signals.views import (
@@ -568,17 +568,27 @@ def sightings(
 def totals(*, viewer: Party) -> dict[str, int]:
     """Return counts for metrics over all that the viewer may see, real and exercise together."""
     heads = ledger.heads()
-    rows = Signal.objects.filter(visible(viewer))
-    states = dict(rows.order_by().values_list("state").annotate(Count("pk")))
+    counts = _tallied(viewer)
     sums = _outcomes(Sighting.objects.filter(visible(viewer, "signal__")))
     return {
         "ledger_entries": heads.entries,
         "feed_position": heads.positions,
-        **{f"signals_{state}": states.get(state, 0) for state in SignalState},
+        **{f"signals_{state}": counts.get(state, 0) for state in SignalState},
         "signals_waiting": approvals.count_open_signals(viewer=viewer),
-        "signals_disputed": rows.filter(state=SignalState.LIVE, is_disputed=True).count(),
+        "signals_disputed": counts["disputed"],
         **{f"outcomes_{outcome}": sums.get(outcome, 0) for outcome in Outcome},
     }
+
+
+TALLIED = ("live", "withdrawn", "expired", "disputed")
+"""What the database counts: signals by state, and those of the live ones that are disputed."""
+
+
+def _tallied(viewer: Party) -> dict[str, int]:
+    """Return how many signals a party may see, by TALLIED, without counting them (0135)."""
+    rows = SignalTally.objects.filter(visible(viewer))
+    sums = rows.aggregate(*(Sum(name) for name in TALLIED))
+    return {name: sums[f"{name}__sum"] or 0 for name in TALLIED}
 
 
 _FACTS = tuple(
