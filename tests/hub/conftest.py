@@ -28,6 +28,7 @@ from stemtide.hub.platform import rate_windows
 from stemtide.hub.rooms.ledger.models import Numbering
 from stemtide.hub.rooms.ledger.reads import hub_settings
 from stemtide.hub.rooms.signals.reads import clusters
+from stemtide.hub.rooms.signals.reads.caches.pictures import pictures
 from tests.hub import statements
 from tests.world import World, make_world
 
@@ -95,10 +96,10 @@ def asks_in_a_room(item: pytest.Item) -> bool:
 
 @contextmanager
 def guards_lifted() -> Iterator[None]:
-    """Let the ledger's tables be emptied, for as long as this lasts."""
+    """Let the tables that have triggers be emptied, for as long as this lasts."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            tables = ("ledger_entry", "ledger_numbering")
+            tables = ("ledger_entry", "ledger_numbering", "signals_signal")
             for table in tables:
                 cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
             yield
@@ -187,7 +188,8 @@ def _nobody_has_asked_yet():
     rate_windows.windows._windows.clear()
     room_blocks.block_cache.clear()
     content._counted_at.cache_clear()
-    clusters._clusters_of.cache_clear()
+    clusters.crisis_clusters.clear()
+    pictures.forget()
     hub_settings.cache.clear()
 
 

@@ -1,14 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Signals of a crisis as clusters: what belongs together, for whom, under which name."""
 
+import random
+from contextlib import suppress
+from itertools import combinations
 from uuid import uuid4
 
 import pytest
+from django.db import transaction
 
+from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import clusters as reads
-from stemtide.hub.rooms.signals.writes import signals as writes
+from stemtide.hub.rooms.signals.reads.caches import variants
+from stemtide.hub.rooms.signals.reads.signals import visible
+from stemtide.hub.rooms.signals.writes import entries, signals as writes
 from stemtide.protocol.enums import Severity, SignalState
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
+from tests.rounds import rounds
 from tests.world import NOON, hex_value, outcome, report_of, signal_in
 
 pytestmark = pytest.mark.django_db
@@ -157,8 +165,110 @@ def test_the_cluster_of_a_signal_is_found_by_any_of_them(world, crisis, share):
     assert reads.cluster_of(uuid4(), crisis=crisis.id, viewer=world.agency) is None
 
 
-def test_clusters_are_made_once_for_each_position(world, crisis, share, django_assert_num_queries):
+def test_clusters_are_kept_while_nothing_changes(world, crisis, share, django_assert_num_queries):
     share()
+    first = reads.clusters(crisis.id, viewer=world.agency)
+    with django_assert_num_queries(2):
+        assert reads.clusters(crisis.id, viewer=world.agency) is first
+
+
+def belong_together(left, right):
+    """Whether two signals are of one content item or value, or pictures near each other."""
+    if left.content_id is not None and left.content_id == right.content_id:
+        return True
+    if (left.kind, left.value) == (right.kind, right.value):
+        return True
+    if left.kind != "pdq" or right.kind != "pdq":
+        return False
+    return (int(left.value, 16) ^ int(right.value, 16)).bit_count() <= 31
+
+
+def grouped_slowly(crisis, viewer):
+    """The slow twin: groups are joined for each pair of signals that belong together."""
+    rows = list(Signal.objects.filter(visible(viewer), crisis__uid=crisis.id))
+    groups = [{row} for row in rows]
+    for left, right in combinations(rows, 2):
+        if belong_together(left, right):
+            one, two = (next(group for group in groups if row in group) for row in (left, right))
+            if one is not two:
+                groups.remove(two)
+                one |= two
+    return {frozenset(row.uid for row in group) for group in groups}
+
+
+MARKS = ({}, {}, {"tlp": "green"}, {"tlp": "red", "audience": ("small-forum",)})
+
+
+class Shares:
+    """Random shares and withdrawals in a crisis, of pictures that are near some others."""
+
+    def __init__(self, world, crisis, *, seed):
+        self.world, self.crisis = world, crisis
+        self.chance = random.Random(seed)  # noqa: S311  # the same acts each time
+        self.roots = [self.chance.getrandbits(256) for _ in range(4)]
+        self.contents = [uuid4() for _ in range(3)]
+
+    def value(self):
+        value = self.chance.choice(self.roots)
+        for bit in self.chance.sample(range(256), self.chance.choice((0, 8, 20))):
+            value ^= 1 << bit
+        return f"{value:064x}"
+
+    def share(self):
+        facts = {"value": self.value(), **self.chance.choice(MARKS)}
+        if self.chance.random() < 0.3:
+            facts["content"] = self.chance.choice(self.contents)
+        if self.chance.random() < 0.3:
+            facts |= {"kind": "sha256", "quality": None}
+        by = self.chance.choice((self.world.authority, self.world.other_authority))
+        is_in = self.chance.random() < 0.8
+        body = signal_in(crisis=self.crisis.id if is_in else None, **facts)
+        return writes.share_many([body], by=by, now=NOON, partial=True)
+
+    def withdraw(self):
+        row = Signal.objects.filter(state="live").order_by("?").first()
+        body = WithdrawIn(reason="mistake")
+        writes.withdraw(row.uid, body=body, by=row.shared_by, now=NOON, is_counted=False)
+
+    def join(self):
+        row = Signal.objects.filter(state="live", crisis=None).first()
+        if row:
+            crisis = self.crisis.id
+            entries.join_crisis(row.uid, crisis=crisis, by=row.shared_by, now=NOON, through="key:1")
+
+    def take_back(self):
+        """Share and look at it, in a transaction that comes to nothing."""
+        with suppress(KeyError), transaction.atomic():
+            self.share()
+            reads.clusters(self.crisis.id, viewer=self.world.agency)
+            raise KeyError
+
+    def act(self):
+        getattr(self, self.chance.choice(("share",) * 5 + ("withdraw", "join", "take_back")))()
+
+
+@pytest.mark.parametrize("seed", range(rounds(1, nightly=20)))
+def test_kept_clusters_are_those_that_are_computed_anew(world, crisis, seed, monkeypatch):
+    monkeypatch.setattr(variants, "_AT_ONCE", seed % 3)
+    shares = Shares(world, crisis, seed=seed)
+    shares.share()
+    viewers = (world.agency, world.big_provider, world.small_provider, world.authority)
+    for _ in range(rounds(40, nightly=80)):
+        shares.act()
+        viewer = shares.chance.choice(viewers)
+        kept = reads.clusters(crisis.id, viewer=viewer)
+        anew = variants.Variants(build=reads._cluster, order=reads._order)
+        assert kept == anew.of(crisis.id).groups(viewer=viewer)
+        assert {cluster.members for cluster in kept} == grouped_slowly(crisis, viewer)
+    assert len(kept) > 1
+
+
+def test_many_new_pictures_are_grouped_as_each_alone(world, crisis, monkeypatch):
+    shares = Shares(world, crisis, seed=3)
+    bodies = [signal_in(value=shares.value(), crisis=crisis.id) for _ in range(30)]
     reads.clusters(crisis.id, viewer=world.agency)
-    with django_assert_num_queries(3):
-        reads.clusters(crisis.id, viewer=world.agency)
+    writes.share_many(bodies, by=world.authority, now=NOON)
+    each = reads.clusters(crisis.id, viewer=world.agency)
+    monkeypatch.setattr(variants, "_AT_ONCE", 5)
+    reads.crisis_clusters.clear()
+    assert reads.clusters(crisis.id, viewer=world.agency) == each

@@ -1,13 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
+import random
+from contextlib import suppress
 from uuid import uuid4
 
 import pytest
+from django.db import transaction
 
 from stemtide.hub.platform.errors import InvalidError
-from stemtide.hub.rooms.signals.reads import similar
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.reads.caches.pictures import pictures
+from stemtide.hub.rooms.signals.reads.signals import visible
+from stemtide.hub.rooms.signals.writes import signals as writes
 from stemtide.hub.rooms.situation.reads import search as reads_search
 from stemtide.hub.rooms.situation.reads.search import search
-from tests.world import hex_value
+from stemtide.protocol.messages.signals import WithdrawIn
+from tests.rounds import rounds
+from tests.world import NOON, hex_value, signal_in
 
 ASKED = hex_value(77)
 
@@ -56,21 +64,43 @@ def test_a_picture_is_found_near_by_the_nearest_first(room):
     assert answer.compared == 3
 
 
-def test_only_so_many_are_compared_and_it_is_said(room, monkeypatch):
-    room.world.share(value=NEAR)
-    for n in range(3):
-        room.world.share(value=hex_value(n))
-    monkeypatch.setattr(similar, "MAX_SCAN", 3)
-    answer = search(ASKED, viewer=room.world.agency)
-    assert (answer.compared, answer.groups) == (3, [])
+@pytest.mark.parametrize("seed", range(rounds(2, nightly=20)))
+def test_near_pictures_are_those_that_an_oracle_finds(room, seed):
+    chance = random.Random(seed)  # noqa: S311  # the same pictures each time
+    world = room.world
+    viewers = (world.agency, world.big_provider, world.small_provider)
+    rows = []
+    for number in range(30):
+        value = near(chance.randrange(60))
+        facts = chance.choice(({}, {"tlp": "red", "audience": ("small-forum",)}))
+        by = chance.choice((world.authority, world.other_authority))
+        shared = writes.share(signal_in(value=value, **facts), by=by, now=NOON)
+        rows.append((shared.id, value))
+        if chance.random() < 0.2:
+            gone, _ = rows.pop(chance.randrange(len(rows)))
+            row = Signal.objects.get(uid=gone)
+            if row.state == "live":
+                body = WithdrawIn(reason="mistake")
+                writes.withdraw(gone, body=body, by=row.shared_by, now=NOON, is_counted=False)
+        if number % 5 == 0:
+            viewer = chance.choice(viewers)
+            live = Signal.objects.filter(visible(viewer), kind="pdq", state="live")
+            slow = sorted(
+                (oracle_distance(ASKED, value), pk) for pk, value in live.values_list("pk", "value")
+            )
+            close = [each for each in slow if 0 < each[0] <= 31]
+            assert pictures.near([ASKED], viewer=viewer) == {ASKED: close}
+            assert pictures.count(viewer=viewer) == len(slow)
 
 
-def test_distances_agree_with_the_oracle():
-    values = [*(hex_value(n) for n in range(50)), "0" * 64, "f" * 64, ASKED, NEAR]
-    for value in values[-4:]:
-        slow = [oracle_distance(value, other) for other in values]
-        assert similar._distances(value, similar._words(values)).tolist() == slow
-    assert similar._distances(ASKED, similar._words([])).tolist() == []
+def test_a_share_that_came_to_nothing_is_not_kept(room):
+    with suppress(KeyError), transaction.atomic():
+        room.world.share(value=near(3))
+        assert pictures.count(viewer=room.world.agency) == 1
+        raise KeyError
+    shared = room.world.share(value=near(5))
+    assert [bits for bits, _ in pictures.near([ASKED], viewer=room.world.agency)[ASKED]] == [5]
+    assert found(ASKED, room.world.agency) == {"signals": [shared.id]}
 
 
 def oracle_distance(one, other):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Content in a crisis' room: clocks, clusters of variants, sightings, last entries."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -79,15 +79,15 @@ def frame(life: CrisisLife, *, viewer: parties.Viewer) -> dict[str, object]:
 
 def read(life: CrisisLife, *, viewer: parties.Viewer, now: datetime) -> dict[str, object]:
     """Return clocks, clusters and sightings; the same for all of a party."""
-    times = times_reads.crisis_times(life.id, viewer=viewer)
-    rows = clusters(life.id, viewer=viewer)
+    clusters = clusters_reads.clusters(life.id, viewer=viewer)
     totals = _counted(life.id, viewer=viewer)
+    times = _times(clusters, totals)
     return {
         "clocks": _clocks(life, times=times, now=now),
-        "clusters": rows[:CLUSTERS],
-        "cluster_marks": marks_of(rows[:CLUSTERS]),
-        "cluster_count": len(rows),
-        "variant_count": sum(len(row.cluster.members) for row in rows),
+        "clusters": rows_of(clusters[:CLUSTERS], crisis=life.id, viewer=viewer),
+        "cluster_marks": marks_of(clusters[:CLUSTERS]),
+        "cluster_count": len(clusters),
+        "variant_count": sum(len(cluster.members) for cluster in clusters),
         "table": totals.table,
         "curve": curves.draw(totals.points, names=_SPREAD, marks=_marks(life, times=times)),
     }
@@ -101,16 +101,18 @@ def acts(life: CrisisLife, *, viewer: parties.Viewer) -> dict[str, object]:
     }
 
 
-def clusters(crisis: UUID, *, viewer: parties.Viewer) -> list[ClusterRow]:
-    """Return all clusters of a crisis, the one with the latest variant first."""
+def rows_of(
+    clusters: Iterable[Cluster], *, crisis: UUID, viewer: parties.Viewer
+) -> list[ClusterRow]:
+    """Return clusters of a crisis, in the order given, with what is known of their content."""
     with_preview = reads.with_stored_preview(crisis, viewer=viewer)
     counted = _counted(crisis, viewer=viewer)
     rows = []
-    for cluster, outcomes in counted.clusters:
+    for cluster in clusters:
         spans = [counted.times[uid] for uid in cluster.members if uid in counted.times]
         row = ClusterRow(
             cluster=cluster,
-            outcomes=outcomes,
+            outcomes=clusters_reads.sum_of(cluster, counts=counted.outcomes),
             preview=_latest_with_preview(cluster, with_preview),
             seen_first_at=min((first for first, _ in spans), default=None),
             seen_last_at=max((last for _, last in spans), default=None),
@@ -125,42 +127,50 @@ def cluster_curve(cluster: Cluster, *, viewer: parties.Viewer) -> curves.Curve |
     return curves.draw(points, names=_SPREAD, marks=[(_("first signal"), cluster.first_at)])
 
 
-def marks_of(rows: Iterable[ClusterRow]) -> list[Tlp]:
+def marks_of(clusters: Iterable[Cluster]) -> list[Tlp]:
     """Return the TLP marks of some clusters, strictest first."""
-    marks = {row.cluster.tlp for row in rows}
+    marks = {cluster.tlp for cluster in clusters}
     return [tlp for tlp in Tlp if tlp in marks]
 
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    """Figures that change only with signals and outcomes, not with every action in the room."""
+    """Outcomes of the signals of a crisis: by signal, as a table and as a curve."""
 
-    clusters: list[tuple[Cluster, Outcomes]]
+    outcomes: dict[UUID, Outcomes]
+    times: dict[UUID, tuple[datetime, datetime]]
     table: CountTable
     points: list[CurvePoint]
-    times: dict[UUID, tuple[datetime, datetime]]
 
 
 def _counted(crisis: UUID, *, viewer: parties.Viewer) -> _Counted:
-    """Return clusters, table and curve, cached until a signal or an outcome is added."""
+    """Return outcomes, cached until some are reported or a signal joins that may have some.
+
+    A newly shared signal has none.
+    """
     heads = crisis_versions.refresh()
-    at = crisis_versions.of_room(crisis, ("signal", "signals", "opinion", "outcomes"))
+    at = crisis_versions.of_room(crisis, ("outcomes", "signal.joined"))
     version = sightings.version(crisis, viewer=viewer)
     return _counted_at(crisis, viewer, at=(heads.hub, at, version))
 
 
 @lru_cache(maxsize=64)
 def _counted_at(crisis: UUID, viewer: parties.Viewer, *, at: tuple[UUID, int, int]) -> _Counted:  # noqa: ARG001  # the key of the cache
-    """Compute clusters, table and curve; `at` is the key of the cache."""
-    counts = clusters_reads.outcomes(crisis, viewer=viewer)
+    """Sum outcomes; `at` is the key of the cache."""
     return _Counted(
-        clusters=[
-            (cluster, clusters_reads.sum_of(cluster, counts=counts))
-            for cluster in clusters_reads.clusters(crisis, viewer=viewer)
-        ],
+        outcomes=clusters_reads.outcomes(crisis, viewer=viewer),
+        times=clusters_reads.seen_times(crisis, viewer=viewer),
         table=sightings.table(crisis, viewer=viewer),
         points=sightings.curve(crisis, viewer=viewer),
-        times=clusters_reads.seen_times(crisis, viewer=viewer),
+    )
+
+
+def _times(clusters: Sequence[Cluster], counted: _Counted) -> times_reads.CrisisTimes:
+    """Return the key times of a crisis, as times.crisis_times() reads them from the database."""
+    return times_reads.CrisisTimes(
+        first_signal_at=min((cluster.first_at for cluster in clusters), default=None),
+        last_variant_at=max((cluster.last_at for cluster in clusters), default=None),
+        first_sighting_at=min((first for first, _ in counted.times.values()), default=None),
     )
 
 

@@ -17,7 +17,7 @@ from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.media import reads
 from stemtide.hub.rooms.parties.reads.parties import Viewer, party_titles
-from stemtide.hub.rooms.signals.reads import sightings
+from stemtide.hub.rooms.signals.reads import clusters as clusters_reads, sightings
 from stemtide.hub.rooms.signals.views import Cluster
 from stemtide.protocol.enums import SignalState
 from stemtide.protocol.messages.crises import CrisisOut
@@ -32,16 +32,17 @@ def content(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """List all clusters, page by page."""
     viewer = request.user.party
     life = crises.crisis(uid, viewer=viewer)
-    rows = room_content.clusters(uid, viewer=viewer)
-    pages = Paginator(rows, CLUSTERS_A_PAGE)
+    clusters = clusters_reads.clusters(uid, viewer=viewer)
+    page = Paginator(clusters, CLUSTERS_A_PAGE).get_page(request.GET.get("page"))
+    page.object_list = room_content.rows_of(page.object_list, crisis=uid, viewer=viewer)
     context = {
         "life": life,
         "now": datetime.now(UTC),
-        "page": pages.get_page(request.GET.get("page")),
-        "cluster_marks": room_content.marks_of(rows),
+        "page": page,
+        "cluster_marks": room_content.marks_of(clusters),
         "titles": party_titles(),
-        "cluster_count": len(rows),
-        "variant_count": sum(len(row.cluster.members) for row in rows),
+        "cluster_count": len(clusters),
+        "variant_count": sum(len(cluster.members) for cluster in clusters),
         "seen": reads.opened_signals(uid, by=actor_of(request)),
         "bulk_acts": offered(actor_of(request)),
     }
@@ -57,12 +58,12 @@ def cluster(request: SignedInRequest, uid: UUID, key: UUID) -> HttpResponse:
     """
     viewer = request.user.party
     life = crises.crisis(uid, viewer=viewer)
-    rows = room_content.clusters(uid, viewer=viewer)
-    row = next((candidate for candidate in rows if key in candidate.cluster.members), None)
-    if row is None:
+    own_cluster = clusters_reads.cluster_of(key, crisis=uid, viewer=viewer)
+    if own_cluster is None:
         raise NotFoundError(
             "there is no cluster {key} in this crisis that your party may see", key=key
         )
+    (row,) = room_content.rows_of([own_cluster], crisis=uid, viewer=viewer)
     pages = Paginator(row.cluster.variants, VARIANTS_A_PAGE)
     acts = content_acts(_content(row.cluster, life, viewer=viewer), by=actor_of(request))
     page = pages.get_page(request.GET.get("page"))

@@ -15,6 +15,7 @@ from stemtide.hub.desk.crises import content as room_content
 from stemtide.hub.desk.crises.tasks import TaskRow
 from stemtide.hub.rooms.crises.reads import life as life_reads
 from stemtide.hub.rooms.parties.reads.parties import Viewer
+from stemtide.hub.rooms.signals.reads import clusters as clusters_reads
 from stemtide.hub.rooms.situation.reads import situation
 from stemtide.hub.rooms.tasks import reads as tasks
 from stemtide.protocol.enums import MessageKind, ProposalState
@@ -83,7 +84,7 @@ def _messages(messages: list[MessageOut], *, since: datetime) -> dict[str, objec
 
 def _content(uid: UUID, *, viewer: Viewer, since: datetime) -> dict[str, object]:
     """Return clusters that are new, and how many signals are, in all and since a time."""
-    clusters = [row.cluster for row in room_content.clusters(uid, viewer=viewer)]
+    clusters = clusters_reads.clusters(uid, viewer=viewer)
     shared = [variant.shared_at for cluster in clusters for variant in cluster.variants]
     return {
         "new_clusters": [cluster for cluster in clusters if cluster.first_at >= since],

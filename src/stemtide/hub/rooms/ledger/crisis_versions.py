@@ -46,8 +46,8 @@ class CrisisVersions:
     def of_room(self, crisis: UUID, things: Collection[str] | None = None) -> int:
         """Return the last entry that the blocks of a crisis may show.
 
-        things: the things in the crisis that the blocks show; all if None. Entries that concern
-                every crisis count in any case.
+        things: the things in the crisis that the blocks show, or kinds of entries; all if None.
+                Entries that concern every crisis count in any case.
         """
         entry_by_thing = self._in_room.get(crisis, {})
         numbers = [
@@ -72,6 +72,7 @@ class CrisisVersions:
             self._in_room[entry.crisis] = {
                 **entry_by_thing,
                 thing: entry.number,
+                entry.kind: entry.number,
             }  # readers take no lock
         if is_of_alerts(entry.kind):
             self._in_bar = entry.number

@@ -2,59 +2,26 @@
 """Group the signals of one crisis into clusters of variants, so that people review each once.
 
 Signals belong to one cluster if they describe the same content item, have the same value, or have
-pictures within PDQ distance of each other, transitively (matching.clusters). Only signals that the
+pictures within PDQ distance of each other, transitively (caches.variants). Only signals that the
 viewer may see are linked, so a cluster reveals nothing about hidden ones.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, NamedTuple
 from uuid import UUID
 
-import numpy as np
 from django.db.models import Max, Min, Sum
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.platform.exemptions import needs_no_viewer
-from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.signals.models import Sighting, Signal
+from stemtide.hub.rooms.signals.models import Sighting
+from stemtide.hub.rooms.signals.reads.caches.variants import VariantRow, Variants
 from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.hub.rooms.signals.rules.signals import unpack_audience
 from stemtide.hub.rooms.signals.views import Cluster, Outcomes, Variant
-from stemtide.matching.clusters import linked
 from stemtide.protocol.enums import Outcome, Severity, SignalState
 from stemtide.protocol.handling import Pap, Tlp
-
-_COLUMNS = (
-    *("pk", "uid", "kind", "value", "url", "state", "severity", "labels", "provenance"),
-    *("tlp", "pap", "audience", "is_disputed", "shared_by__name", "shared_at", "content_id"),
-    "title",
-)
-
-
-class _Row(NamedTuple):
-    """One signal with the columns of _COLUMNS."""
-
-    pk: int
-    uid: UUID
-    kind: str
-    value: str
-    url: str
-    state: str
-    severity: str
-    labels: list[str]
-    provenance: str
-    tlp: str
-    pap: str
-    audience: str
-    is_disputed: bool
-    shared_by: str
-    shared_at: datetime
-    content: int | None
-    title: str
 
 
 def clusters(crisis: UUID, *, viewer: Party) -> tuple[Cluster, ...]:
@@ -63,10 +30,7 @@ def clusters(crisis: UUID, *, viewer: Party) -> tuple[Cluster, ...]:
     A cluster's key is the id of its first signal: it stays while variants are added, and if two
     clusters merge, the key of the older one remains.
     """
-    signals = Signal.objects.filter(visible(viewer), crisis__uid=crisis).order_by()
-    handlings = frozenset(signals.values_list("tlp", "audience", "shared_by").distinct())
-    last = signals.aggregate(last=Max("position"))["last"]
-    return _clusters_of(crisis, handlings, hub=ledger.heads().hub, position=last)
+    return crisis_clusters.of(crisis).groups(viewer=viewer)
 
 
 def cluster_of(signal: UUID, *, crisis: UUID, viewer: Party) -> Cluster | None:
@@ -102,68 +66,7 @@ def sum_of(cluster: Cluster, *, counts: dict[UUID, Outcomes]) -> Outcomes:
     )
 
 
-@lru_cache(maxsize=128)
-def _clusters_of(
-    crisis: UUID,
-    handlings: frozenset[tuple[str, str, int]],
-    *,
-    hub: UUID,  # noqa: ARG001  # part of the cache key
-    position: int | None,  # noqa: ARG001  # part of the cache key
-) -> tuple[Cluster, ...]:
-    """Return the clusters of exactly the signals with these marks, audiences and sharers.
-
-    Who may see a signal depends on these alone, so parties that see the same signals share the
-    cached result. hub and position are part of the cache key: any change to such a signal moves its
-    position.
-    """
-    signals = Signal.objects.filter(crisis__uid=crisis).order_by("pk")
-    rows = [
-        _Row(*columns)
-        for *columns, tlp, audience, sharer in signals.values_list(
-            *_COLUMNS, "tlp", "audience", "shared_by"
-        )
-        if (tlp, audience, sharer) in handlings
-    ]
-    groups: dict[int, list[_Row]] = {}
-    for root, row in zip(_roots(rows), rows, strict=True):
-        groups.setdefault(root, []).append(row)
-    clusters = [_cluster(group) for group in groups.values()]
-    return tuple(
-        sorted(clusters, key=lambda cluster: (cluster.last_at, cluster.key.hex), reverse=True)
-    )
-
-
-def _roots(rows: Sequence[_Row]) -> list[int]:
-    """Return for each row the lowest index in its cluster (union-find)."""
-    parents = list(range(len(rows)))
-
-    def root(place: int) -> int:
-        while parents[place] != place:
-            parents[place] = parents[parents[place]]
-            place = parents[place]
-        return place
-
-    for left, right in _links(rows):
-        low, high = sorted((root(left), root(right)))
-        parents[high] = low
-    return [root(place) for place in range(len(rows))]
-
-
-def _links(rows: Sequence[_Row]) -> Iterable[tuple[int, int]]:
-    """Yield pairs of row indexes that belong together."""
-    first: dict[Any, int] = {}
-    for index, row in enumerate(rows):
-        if row.content is not None:
-            yield first.setdefault(row.content, index), index
-        yield first.setdefault((row.kind, row.value), index), index
-    indexes = [index for index, row in enumerate(rows) if row.kind == Kind.PDQ]
-    raw = bytes.fromhex("".join(rows[index].value for index in indexes))
-    prints = np.frombuffer(raw, dtype="<u8").reshape(len(indexes), 4)
-    for pdq_index, label in enumerate(linked(prints).tolist()):
-        yield indexes[label], indexes[pdq_index]
-
-
-def _cluster(rows: list[_Row]) -> Cluster:
+def _cluster(rows: list[VariantRow]) -> Cluster:
     """Build one cluster from its rows, oldest first."""
     latest = max(rows, key=lambda row: row.shared_at)
     live = [row for row in rows if row.state == SignalState.LIVE]
@@ -189,12 +92,12 @@ def _cluster(rows: list[_Row]) -> Cluster:
     )
 
 
-def _newest_first(row: _Row) -> tuple[bool, float]:
+def _newest_first(row: VariantRow) -> tuple[bool, float]:
     """Return the sort key for live signals first, then the latest."""
     return (row.state != SignalState.LIVE, -row.shared_at.timestamp())
 
 
-def _variant(row: _Row) -> Variant:
+def _variant(row: VariantRow) -> Variant:
     """Return one signal as a variant of its cluster."""
     return Variant(
         id=row.uid,
@@ -206,3 +109,12 @@ def _variant(row: _Row) -> Variant:
         shared_at=row.shared_at,
         is_disputed=row.is_disputed and row.state == SignalState.LIVE,
     )
+
+
+def _order(cluster: Cluster) -> tuple[datetime, str]:
+    """Return the sort key for the cluster with the latest variant first, in reverse."""
+    return (cluster.last_at, cluster.key.hex)
+
+
+crisis_clusters = Variants(build=_cluster, order=_order)
+"""The clusters that this process keeps."""

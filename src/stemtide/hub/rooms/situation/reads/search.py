@@ -20,7 +20,8 @@ from stemtide.hub.platform.errors import InvalidError, NotFoundError
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import Signal
-from stemtide.hub.rooms.signals.reads import lookups, similar
+from stemtide.hub.rooms.signals.reads import lookups
+from stemtide.hub.rooms.signals.reads.caches.pictures import pictures
 from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.hub.rooms.situation.reads import leads as leads_reads, situation as reads
 from stemtide.protocol.labels import labels
@@ -97,7 +98,7 @@ def search(
     return SearchOut(
         query=recognised.text,
         recognised=recognised.is_a,
-        compared=_compared(viewer) if _is_pdq(recognised) else None,
+        compared=pictures.count(viewer=viewer) if _is_pdq(recognised) else None,
         groups=[group for group in groups if group.found],
     )
 
@@ -219,14 +220,9 @@ def _near(query: _Query, viewer: Party) -> list[SearchResult]:
     """
     exact = lookups.by_value(query.digest, viewer=viewer, limit=MAX_NEAR)
     matches = [_signal(row) for row in exact]
-    near = similar.near_pictures([query.digest], viewer=viewer)[query.digest][:MAX_NEAR]
+    near = pictures.near([query.digest], viewer=viewer)[query.digest][:MAX_NEAR]
     rows = Signal.objects.in_bulk([pk for _, pk in near])
     return matches + [_signal(rows[pk], bits=bits) for bits, pk in near if pk in rows]
-
-
-def _compared(viewer: Party) -> int:
-    """Return the number of signals that a search for similar ones compares."""
-    return min(similar.live_pictures(viewer=viewer).count(), similar.MAX_SCAN)
 
 
 def _is_pdq(query: _Query) -> bool:

@@ -10,7 +10,8 @@ from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.signals.models import Signal
-from stemtide.hub.rooms.signals.reads import similar, times
+from stemtide.hub.rooms.signals.reads import times
+from stemtide.hub.rooms.signals.reads.caches.pictures import pictures
 from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.hub.rooms.signals.rules.signals import unpack_audience
 from stemtide.protocol.enums import PartyKind, SignalState
@@ -104,7 +105,7 @@ def near_signals(
     values: Iterable[str], *, viewer: Party, exercise: bool
 ) -> dict[str, list[KnownSignal]]:
     """Return the nearest live pictures to each PDQ value, of real or exercise signals."""
-    pairs = similar.near_pictures(values, viewer=viewer)
+    pairs = pictures.near(values, viewer=viewer)
     pks = {pk for near in pairs.values() for _, pk in near[: 4 * _FEW]}
     rows = Signal.objects.select_related("shared_by").in_bulk(pks)
     return {
