@@ -34,11 +34,11 @@ def content(request: SignedInRequest, uid: UUID) -> HttpResponse:
     life = crises.crisis(uid, viewer=viewer)
     clusters = clusters_reads.clusters(uid, viewer=viewer)
     page = Paginator(clusters, CLUSTERS_A_PAGE).get_page(request.GET.get("page"))
-    page.object_list = room_content.rows_of(page.object_list, crisis=uid, viewer=viewer)
     context = {
         "life": life,
         "now": datetime.now(UTC),
         "page": page,
+        "rows": room_content.rows_of(page, crisis=uid, viewer=viewer),
         "cluster_marks": room_content.marks_of(clusters),
         "titles": party_titles(),
         "cluster_count": len(clusters),

@@ -8,6 +8,7 @@ from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.signals.models import MispBlock, SignalTally
 from stemtide.hub.rooms.signals.reads.caches import recount
 from stemtide.hub.rooms.signals.reads.caches.recount import Difference
+from stemtide.hub.rooms.signals.reads.signals import TALLIED
 
 
 @needs_no_entry("it changes numbers only, to what the signals say")
@@ -23,7 +24,7 @@ def check(*, repair: bool = False) -> list[Difference]:
         SignalTally.objects.all().delete()
         MispBlock.objects.all().delete()
         SignalTally.objects.bulk_create(
-            SignalTally(**_columns((*recount.MARKS, *recount.TALLIED), (*key, *numbers)))
+            SignalTally(**_columns((*recount.MARKS, *TALLIED), (*key, *numbers)))
             for key, numbers in recount.counted_tallies().items()
         )
         MispBlock.objects.bulk_create(
