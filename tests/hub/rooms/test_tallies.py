@@ -44,6 +44,13 @@ class Acts:
         self.crisis = world.activate()
         world.join(self.crisis, world.other_authority, world.big_provider)
         self.uids = []
+        self.minutes = 0
+
+    @property
+    def now(self):
+        """A later time for each act, so that each leaves another stamp."""
+        self.minutes += 1
+        return self.world.at(minutes=self.minutes)
 
     def share(self):
         kind = self.chance.choice(KINDS)
@@ -61,28 +68,28 @@ class Acts:
             facts["exercise"] = True
         by = self.chance.choice((self.world.authority, self.world.other_authority))
         many = [signal_in(**facts)]
-        out = writes.share_many(many, by=by, now=NOON, partial=True)
+        out = writes.share_many(many, by=by, now=self.now, partial=True)
         self.uids += [signal.id for signal in out.signals if signal]
 
     def withdraw(self):
         body = WithdrawIn(reason="mistake")
-        self._own(lambda uid, by: writes.withdraw(uid, body=body, by=by, now=NOON))
+        self._own(lambda uid, by: writes.withdraw(uid, body=body, by=by, now=self.now))
 
     def dispute(self):
         body = OpinionIn(opinion="dispute", note="a news report")
         by = self.chance.choice((self.world.agency, self.world.big_provider, self.world.authority))
-        writes.give_opinion(self.chance.choice(self.uids), body=body, by=by, now=NOON)
+        writes.give_opinion(self.chance.choice(self.uids), body=body, by=by, now=self.now)
 
     def agree(self):
         body = OpinionIn(opinion="agree")
         uid = self.chance.choice(self.uids)
-        writes.give_opinion(uid, body=body, by=self.world.agency, now=NOON)
+        writes.give_opinion(uid, body=body, by=self.world.agency, now=self.now)
 
     def join(self):
         crisis = self.crisis.id
         self._own(
             lambda uid, by: entries.join_crisis(
-                uid, crisis=crisis, by=by, now=NOON, through="key:1"
+                uid, crisis=crisis, by=by, now=self.now, through="key:1"
             )
         )
 

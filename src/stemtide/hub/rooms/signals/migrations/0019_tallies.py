@@ -18,6 +18,9 @@ _IN_MISP = (
 _BLOCK = "{row}id / 5000"
 """The block of stemtide.interop.misp.events.MAX_SIGNALS, as the database divides."""
 
+_NONE, _OWN = "CAST(NULL AS bigint)", "r.crisis_id"
+"""Whose block a statement brings up to date: that of all signals, or that of a crisis."""
+
 _KEYS = {
     # An audience may be too long for an index of PostgreSQL.
     "sqlite": {"tallies": _MARKS, "blocks": "block, coalesce(crisis_id, 0), tlp, audience"},
@@ -49,9 +52,9 @@ def _add_tallies(vendor: str, select: str) -> str:
 def _widen_blocks(vendor: str, rows: str, crisis: str) -> str:
     """Return the statement that brings MISP's blocks up to date with rows, named r.
 
-    crisis: NULL for the block of all signals.
+    crisis: _NONE for the block of all signals, _OWN for that of the signal's crisis.
     """
-    is_named = " AND r.crisis_id IS NOT NULL" if crisis != "NULL" else ""
+    is_named = " AND r.crisis_id IS NOT NULL" if crisis == _OWN else ""
     latest, earliest = ("MAX", "MIN") if vendor == "sqlite" else ("GREATEST", "LEAST")
     return (
         "INSERT INTO signals_mispblock"  # noqa: S608  # our own names
@@ -84,7 +87,7 @@ def _sqlite() -> list[str]:
         + " AND ".join(f"{name} = OLD.{name}" for name in names)
     )
     this = "(SELECT * FROM signals_signal WHERE id = NEW.id)"
-    blocks = "; ".join(_widen_blocks("sqlite", this, crisis) for crisis in ("NULL", "r.crisis_id"))
+    blocks = "; ".join(_widen_blocks("sqlite", this, crisis) for crisis in (_NONE, _OWN))
     counted = "state, is_disputed, tlp, audience, shared_by_id, exercise"
     listed = (
         "stamp_s, shared_at, crisis_id, kind, url, reach, tlp, audience, shared_by_id, exercise"
@@ -135,8 +138,7 @@ def _postgresql() -> list[str]:
         )
         body = [_add_tallies("postgresql", select)]
         if name != "removed":
-            crises = ("NULL::bigint", "r.crisis_id")
-            body += [_widen_blocks("postgresql", "added", crisis) for crisis in crises]
+            body += [_widen_blocks("postgresql", "added", crisis) for crisis in (_NONE, _OWN)]
         statements += [
             (
                 f"CREATE FUNCTION signals_tally_{name}() RETURNS trigger LANGUAGE plpgsql AS"
@@ -196,7 +198,7 @@ def count_existing(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> 
     # WHERE true: without it SQLite takes ON CONFLICT for a join.
     select = f"SELECT {_MARKS}, {numbers} FROM signals_signal WHERE true GROUP BY {_MARKS}"  # noqa: S608  # our own names
     schema_editor.execute(_add_tallies(vendor, select), params=None)
-    for crisis in ("NULL" if vendor == "sqlite" else "NULL::bigint", "r.crisis_id"):
+    for crisis in (_NONE, _OWN):
         schema_editor.execute(_widen_blocks(vendor, "signals_signal", crisis), params=None)
 
 
