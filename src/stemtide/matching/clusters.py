@@ -40,10 +40,17 @@ def _link(
     queries: npt.NDArray[np.int64],
     keys: npt.NDArray[np.int64],
 ) -> None:
-    """Give every query and all its hits the lowest label among them."""
-    apart = labels[queries] != labels[keys]
-    queries, keys = queries[apart], keys[apart]
-    for query in np.unique(queries):
-        merged = np.unique(labels[np.append(keys[queries == query], query)])
-        if len(merged) > 1:
-            labels[np.isin(labels, merged)] = merged[0]
+    """Give every query and all its hits, and their clusters, the lowest label among them.
+
+    Each label is the row number of the first of its cluster, whose label is itself. Clusters that
+    are linked take the lowest label that they see, all at once, until none are apart.
+    """
+    while True:
+        left, right = labels[queries], labels[keys]
+        apart = left != right
+        if not apart.any():
+            return
+        queries, keys, left, right = queries[apart], keys[apart], left[apart], right[apart]
+        np.minimum.at(labels, np.maximum(left, right), np.minimum(left, right))
+        while (labels != labels[labels]).any():
+            labels[:] = labels[labels]

@@ -71,7 +71,7 @@ def test_near_pictures_are_those_that_an_oracle_finds(room, seed):
     viewers = (world.agency, world.big_provider, world.small_provider)
     rows = []
     for number in range(30):
-        value = near(chance.randrange(60))
+        value = f"{int(near(chance.randrange(60)), 16) ^ (1 << (100 + number)):064x}"
         facts = chance.choice(({}, {"tlp": "red", "audience": ("small-forum",)}))
         by = chance.choice((world.authority, world.other_authority))
         shared = writes.share(signal_in(value=value, **facts), by=by, now=NOON)
