@@ -203,7 +203,7 @@ def count_existing(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> 
 
 
 class Migration(migrations.Migration):
-    dependencies = [("signals", "0018_titles")]
+    dependencies = [("signals", "0020_signals_with_titles")]
     operations = [
         migrations.CreateModel(
             "SignalTally",
