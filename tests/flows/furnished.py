@@ -27,9 +27,11 @@ def main():
 
     from tests import scene
     from tests.hub.desk.conftest import PASSWORD, World
+    from tests.world import add_member
 
     world = World()
     parts = scene.assemble(world)
+    add_member("archive", title="The archive", kind="provider", country="DE", now=world.now)
     for party, role in PEOPLE:
         if not get_user_model().objects.filter(email=f"{role}@{party}.example").exists():
             world.person(party, role)

@@ -1,93 +1,133 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Activation on one page: by keyboard, saved as typed; the second party confirms on a phone."""
+"""Activation on one page, by mouse and by keyboard; then the hand-over and the report.
+
+The second party confirms on a phone.
+"""
 
 import re
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.flows.test_crisis_access import COORDINATOR
+from tests.flows.steps import BY_KEYBOARD, MOST, Steps, check
+from tests.flows.test_crisis_access import COORDINATOR, OFFICER, WIDE
 from tests.flows.test_desk_keys import faults
 from tests.flows.test_desk_sharing import officer
 
 pytestmark = [pytest.mark.flow, pytest.mark.browser]
 
 PHONE = {"width": 390, "height": 844}
-KEYS, PAGES = 30, 3
-"""At most so many keys beside the words, and pages: of old 24 clicks and 8 pages."""
+REASON = "It crosses borders."
 
 
-class Typist:
-    """Somebody at a keyboard, whose keys are counted, but for words."""
+@pytest.fixture
+def begin(chromium, furnished):
+    """Sign somebody in with a phone, on the page where a task begins."""
 
-    def __init__(self, page):
-        self.page, self.keys, self.pages = page, 0, 0
-        page.on("framenavigated", self._count_page)
+    def begin_task(path, *, who=OFFICER):
+        steps = Steps(
+            officer(chromium, furnished.address, furnished.password, who=who, viewport=PHONE)
+        )
+        steps.begin(path)
+        return steps
 
-    def _count_page(self, frame):
-        self.pages += frame == self.page.main_frame
-
-    def press(self, *keys):
-        for key in keys:
-            self.keys += 1
-            self.page.keyboard.press(key)
-
-    def write(self, words):
-        self.page.keyboard.type(words)
+    return begin_task
 
 
-def raise_warning(page):
-    """Raise an early warning, and record a national measure; the address of its room."""
-    page.goto("/crises/new")
-    page.get_by_label("What happened, in a few words").fill("Attack at the station")
-    page.get_by_label("When did it happen?").fill("2026-01-01T10:00")
-    page.get_by_label("Countries concerned").fill("BE, FR")
-    page.get_by_label("Framework").select_option("eucp-2023")
-    page.get_by_role("button", name="Raise the warning").click()
-    page.wait_for_url(re.compile("/crises/[0-9a-f]"))
-    page.evaluate("document.querySelector('#verb-measure').open = true")
-    form = page.locator("#verb-measure-form")
-    form.locator('[name="measure-country"]').select_option("BE")
-    form.locator('[name="measure-measure"]').fill("referrals")
-    form.locator('[name="measure-insufficient"]').fill("The hosts are abroad.")
-    form.locator("button[type=submit]").click()
-    page.wait_for_load_state()
-    return page.url
+def raise_by_mouse(steps):
+    """Raise a warning; its room."""
+    steps.page.set_viewport_size(WIDE)
+    steps.follow("Crises")
+    steps.follow("Raise an early warning")
+    steps.fill(name="Attack at the station", countries="BE, FR")
+    steps.press_button("Raise the warning")
+    steps.page.wait_for_url(re.compile("/crises/[0-9a-f]"))
+    return steps.page.url
 
 
-def answer_all(typist):
-    """Rate the warning and answer six tests with the keyboard alone."""
-    page = typist.page
-    page.get_by_label("Harm", exact=True).focus()
-    typist.press("4", "Tab", "3")
+def propose_by_mouse(steps):
+    """Rate the warning, answer six tests, record a measure, and propose the activation."""
+    steps.follow("Answer everything on one page")
+    steps.fill(triage__harm="4", triage__virality="3")
+    tests = steps.page.locator("section[id^=test-]")
+    expect(tests).to_have_count(6)
+    for test in tests.all():
+        steps.click(test.get_by_label("Yes"))
+        steps.write(test.get_by_label("Evidence"), "Two officers saw it.")
+    steps.fill(measure__measure="referrals", measure__insufficient="The hosts are abroad.")
+    steps.fill(reason=REASON)
+    expect(steps.page.locator("#activation-state")).to_contain_text("Nothing is missing.")
+    steps.press_button("Save and propose activation")
+
+
+def raise_by_keyboard(steps):
+    """Raise a warning with the keyboard alone; its room."""
+    steps.press("/", "(early)")
+    expect(steps.page.locator("#palette [role=listbox]")).to_have_attribute("aria-busy", "false")
+    steps.press("Enter")
+    expect(steps.page.locator("main [name=name]")).to_be_focused()
+    steps.press("(Attack at the station)", "Tab", "(BE, FR)", "Enter")
+    steps.page.wait_for_url(re.compile("/crises/[0-9a-f]"))
+    return steps.page.url
+
+
+def propose_by_keyboard(steps):
+    """Do what propose_by_mouse() does, with the keyboard alone."""
+    page = steps.page
+    steps.press("v")
+    expect(page.get_by_label("Harm", exact=True)).to_be_focused()
+    steps.press("4", "Tab", "3")
     for number in range(1, 7):
-        typist.press("Tab", "ArrowDown", "Tab")
-        typist.write(f"Evidence {number}.")
-    typist.press("Tab")
+        steps.press("Tab", "ArrowDown", "Tab", f"(Evidence {number}.)")
+    steps.press("Tab", "Tab", "(referrals)", "Tab", "(The hosts are abroad.)", "Tab")
     expect(page.locator("#activation-state")).to_contain_text("Nothing is missing.")
+    assert faults(page) == []
+    steps.press(f"({REASON})", "Tab", "Enter")
 
 
-def test_desk_a_crisis_is_rated_answered_and_proposed_on_one_page(chromium, furnished):
-    page = officer(chromium, furnished.address, furnished.password, viewport=PHONE)
-    room = raise_warning(page)
-    typist = Typist(page)
-    page.goto(f"{room}/activation")
-    assert faults(page) == []
-    answer_all(typist)
-    assert faults(page) == []
-    typist.write("It crosses borders.")
-    typist.press("Tab", "Enter")
-    page.wait_for_url(room)
-    expect(page.locator("#block-next")).to_contain_text("It crosses borders.")
-    assert (typist.keys <= KEYS, typist.pages <= PAGES) == (True, True), vars(typist)
-    print(f"{typist.keys} keys, {typist.pages} pages")
-    second = officer(
-        chromium, furnished.address, furnished.password, who=COORDINATOR, viewport=PHONE
-    )
-    second.goto(f"{room}/activation")
-    confirm = second.get_by_role("button", name="Confirm as the second person")
+def write_report(author, second, room):
+    """Open the report, which is drafted, correct a section, and have a second party agree."""
+    author.begin(room)
+    author.follow("Report and debrief")
+    author.press_button("Open a report")
+    author.page.wait_for_url("**/reports/*")
+    author.fill(text__lessons="Call the hosts sooner.")
+    author.click(author.page.get_by_role("button", name="Save").first)
+    expect(author.page.get_by_text("Saved").first).to_be_visible()
+    second.begin(author.page.url)
+    second.press_button("Agree to this report")
+    expect(second.page.get_by_text("Agreed by")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("raise_warning", "propose", "most"),
+    [
+        (raise_by_mouse, propose_by_mouse, MOST),
+        (raise_by_keyboard, propose_by_keyboard, BY_KEYBOARD),
+    ],
+)
+def test_desk_a_crisis_is_raised_activated_handed_over_and_reported(
+    begin, raise_warning, propose, most
+):
+    steps = begin("/")
+    room = raise_warning(steps)
+    propose(steps)
+    steps.page.wait_for_url(room)
+    expect(steps.page.locator("#block-next")).to_contain_text(REASON)
+    second = begin(f"{room}/activation", who=COORDINATOR)
+    confirm = second.page.get_by_role("button", name="Confirm as the second person")
     box = confirm.bounding_box()
     assert box["y"] + box["height"] <= PHONE["height"]
-    assert faults(second) == []
-    confirm.press("Enter")
-    expect(second.locator("#block-next")).not_to_contain_text("Confirm as the second person")
+    assert faults(second.page) == []
+    second.click(confirm)
+    expect(second.page.locator("#block-next")).not_to_contain_text("Confirm as the second person")
+    check("Raise a warning and activate it", steps, second, most=most)
+    if most is BY_KEYBOARD:
+        return
+    steps.begin(room)
+    steps.follow("Hand-over")
+    expect(steps.page.get_by_role("heading", level=1)).to_have_text("Hand-over")
+    expect(steps.page.locator("main")).to_contain_text("activated the protocol")
+    check("Hand over a shift", steps)
+    write_report(steps, second, room)
+    check("Write the post-crisis report", steps, second)

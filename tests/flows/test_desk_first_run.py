@@ -14,6 +14,7 @@ from playwright.sync_api import expect
 from tests import tables
 from tests.cli.conftest import run
 from tests.flows.conftest import NARROW, RunningHub
+from tests.flows.steps import Steps, check
 
 pytestmark = [pytest.mark.flow, pytest.mark.browser]
 
@@ -80,40 +81,53 @@ def sign_in(page, email):
     page.get_by_role("link", name="To the board").click()
 
 
-def add_party(page):
+def open_by_search(steps, words):
+    """Open a page by its name, from any page."""
+    steps.press("/", f"({words})")
+    expect(steps.page.locator("#palette [role=listbox]")).to_have_attribute("aria-busy", "false")
+    steps.press("Enter")
+
+
+def add_party(steps):
     """Add a provider and invite its first person; return the link of the invitation."""
-    page.goto("/parties")
-    page.get_by_role("link", name="Add a party").click()
-    page.get_by_label("Name of the organisation").fill("Small pictures")
-    page.get_by_label("Short name").fill("small-pictures")
-    page.get_by_label("Kind").select_option("provider")
-    page.get_by_label("How do you know").fill("Called back on the number of the register.")
+    page = steps.page
+    steps.begin("/")
+    open_by_search(steps, "add a party")
+    reason = "Called back on the number of the register."
+    page.get_by_label("How do you know").wait_for()
     check_access(page)
-    page.get_by_role("button", name="Add the party").click()
-    page.get_by_label("Name", exact=True).fill("Bo Example")
-    page.get_by_label("Mail address").fill("bo@small.example")
+    steps.fill(title="Small pictures", name="small-pictures", kind="provider", reason=reason)
+    steps.press_button("Add the party")
+    page.get_by_label("Mail address").wait_for()
     check_access(page)
-    page.get_by_role("button", name="Add, and make a link").click()
+    steps.fill(name="Bo Example", email="bo@small.example")
+    steps.press_button("Add, and make a link")
     return page.get_by_label("Give them this link").input_value()
 
 
-def join(page, link):
-    """Accept an invitation, sign in and set up codes."""
-    page.goto(link)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_label("Repeat the password").fill(PASSWORD)
-    page.get_by_role("button", name="Save").click()
-    sign_in(page, "bo@small.example")
+def join(steps, link):
+    """Accept an invitation. Signing in and setting up codes is not counted."""
+    steps.begin(link)
+    steps.write(steps.page.get_by_label("Password", exact=True), PASSWORD)
+    steps.write(steps.page.get_by_label("Repeat the password"), PASSWORD)
+    steps.press_button("Save")
+    steps.page.get_by_label("Mail address").wait_for()
+    taken = steps.pages, steps.steps
+    sign_in(steps.page, "bo@small.example")
+    expect(steps.page.locator("#board")).to_be_attached()
+    steps.pages, steps.steps = taken
 
 
-def create_key(page):
+def create_key(steps):
     """Create a key for an agent and return its text."""
-    page.goto("/keys")
-    page.get_by_role("link", name="Create a key").click()
-    page.get_by_label("What is it for?").fill("agent-1")
-    page.get_by_label("read signals and crises").check()
+    page = steps.page
+    open_by_search(steps, "create a key")
+    page.get_by_label("What is it for?").wait_for()
     check_access(page)
-    page.get_by_role("button", name="Create the key").click()
+    steps.fill(name="agent-1")
+    steps.click(page.get_by_label("read signals and crises"))
+    steps.press_button("Create the key")
+    page.get_by_label("Copy it into a file").wait_for()
     check_access(page)
     return page.get_by_label("Copy it into a file").input_value()
 
@@ -130,12 +144,14 @@ def test_an_empty_hub_is_set_up_in_a_browser(page, empty_hub, chromium):
     address = page.url.partition("/set-up")[0]
     context = chromium.new_context(viewport=NARROW, locale="en", base_url=address)
     context.add_cookies(page.context.cookies())
-    invited = add_party(context.new_page())
+    agency = Steps(context.new_page())
+    invited = add_party(agency)
     context.close()
     provider = chromium.new_context(viewport=NARROW, locale="en", base_url=address)
-    page = provider.new_page()
-    join(page, invited)
-    key = create_key(page)
+    first = Steps(provider.new_page())
+    join(first, invited)
+    key = create_key(first)
+    check("Add a party, its person and a key", agency, first)
     answer = httpx.get(f"{address}/api/v1/whoami", headers={"Authorization": f"Bearer {key}"})
     assert answer.json()["party"] == "small-pictures"
     provider.close()

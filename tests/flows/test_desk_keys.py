@@ -1,15 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """The desk by keyboard: the search over the page, rows, letters that open forms, and undo."""
 
+import base64
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from tests.flows.steps import BY_KEYBOARD, Steps, check
 from tests.flows.test_crisis_access import NARROW, RULES, WIDE
-from tests.flows.test_desk_sharing import officer
-from tests.world import hex_value
+from tests.flows.test_desk_sharing import officer, saved, scene
 
 pytestmark = [pytest.mark.flow, pytest.mark.browser]
+
+
+COPY_PICTURE = """
+async (text) => {
+  const content = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const picture = new Blob([content], {type: "image/png"});
+  await navigator.clipboard.write([new ClipboardItem({"image/png": picture})]);
+}
+"""
 
 
 def faults(page):
@@ -85,15 +96,21 @@ def test_desk_the_first_act_of_a_room_is_within_five_tabs(chromium, furnished):
     expect(page.locator("main").get_by_role("link", name="Share", exact=True)).to_be_focused()
 
 
-def test_desk_what_was_shared_is_undone_by_a_letter(chromium, furnished):
+def test_desk_a_picture_is_pasted_shared_and_undone_with_three_keys(chromium, furnished):
     page = officer(chromium, furnished.address, furnished.password, viewport=NARROW)
-    page.goto(f"/share?crisis={furnished.parts['crisis']}")
-    page.get_by_label("Hashes, web addresses or a text").fill(hex_value(4711))
-    page.get_by_role("button", name="Check content").click()
-    page.get_by_role("button", name="Share", exact=True).click()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    steps = Steps(page)
+    steps.begin(f"/crises/{furnished.parts['crisis']}")
+    page.evaluate(COPY_PICTURE, base64.b64encode(saved(scene(seed=9), "PNG")).decode())
+    steps.press("Control+v")
+    expect(page.get_by_role("button", name="Share", exact=True)).to_be_focused()
+    steps.press("Enter")
     expect(page.get_by_role("heading", name="1 signal is live")).to_be_visible()
-    page.keyboard.press("u")
+    check("Share a picture into a crisis", steps, most=BY_KEYBOARD)
+    steps.reset()
+    steps.press("u")
     expect(page.get_by_text("Withdrawn: 1 signal.")).to_be_visible()
+    check("Undo it", steps, most=BY_KEYBOARD)
 
 
 def test_desk_letters_are_switched_off_in_the_profile_and_the_search_key_stays(chromium, furnished):

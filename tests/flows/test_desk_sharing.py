@@ -19,6 +19,7 @@ from playwright.sync_api import expect
 
 from stemtide.fingerprints.image.fingerprint import fingerprint_image
 from stemtide.fingerprints.limits import DecodingLimits
+from tests.flows.steps import Steps, check
 from tests.flows.test_crisis_access import NARROW, OFFICER, RULES, WIDE
 
 pytestmark = [pytest.mark.flow, pytest.mark.browser]
@@ -268,19 +269,24 @@ def test_desk_a_picture_is_shared_into_a_crisis_and_stays_on_the_computer(
 ):
     picture = saved(scene(seed=7), "JPEG")
     page = officer(chromium, recorder.address, furnished.password, viewport=WIDE)
-    page.goto(f"/crises/{furnished.parts['crisis']}")
+    steps = Steps(page)
+    steps.begin(f"/crises/{furnished.parts['crisis']}")
     put_files(page, "drop", scene_jpg=picture)
+    steps.steps += 1
     share = page.get_by_role("button", name="Share", exact=True)
     expect(share).to_be_focused()
     expect(page.get_by_role("heading", name="scene.jpg")).to_be_visible()
     assert page.get_by_label("Crisis", exact=True).input_value() == furnished.parts["crisis"]
-    page.keyboard.press("Enter")
+    steps.press("Enter")
     expect(page.get_by_role("heading", name="3 signals are live")).to_be_visible()
+    check("Share a picture into a crisis", steps)
     assert pieces_sent(picture, recorder.sent) == 0
     value = fingerprint_image(picture, limits=DecodingLimits()).each[0].hex
     assert value[:8].encode() in recorder.sent  # the recorder hears what is sent
-    page.get_by_role("button", name="Undo").click()
+    steps.reset()
+    steps.press_button("Undo")
     expect(page.get_by_text("Withdrawn: 3 signals.")).to_be_visible()
+    check("Undo it", steps)
 
 
 def test_desk_a_text_leaves_the_computer_only_after_consent(chromium, furnished, recorder):

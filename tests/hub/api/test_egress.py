@@ -167,7 +167,7 @@ def desk_opinion(asker):
 
 
 def desk_withdrawal(asker):
-    client, form = asker.desk(), {"withdraw-reason": "mistake", "withdraw-confirm": "on"}
+    client, form = asker.desk(), {"withdraw-reason": "mistake"}
     return asker.answered(lambda uid: client.post(f"/signals/{uid}/withdraw", form).status_code)
 
 

@@ -487,7 +487,7 @@ DATA = {
     "report-sections": {"text-lessons": "Learnt."},
     "signals-selected": {"act": "confirm"},
     "signal-act": {"dispute-text": "It is the evening news."},
-    "signal-withdraw": {"withdraw-reason": "mistake", "withdraw-confirm": "on"},
+    "signal-withdraw": {"withdraw-reason": "mistake"},
     "signal-outlier": {"decision": "count"},
     "exchange-act": {"confirm": "on"},
     "hub-setting-act": {"value": "30", "reason": "The court asked."},

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from stemtide.hub.rooms.crises.models import Check, Proposal, Triage
+from stemtide.hub.rooms.crises.models import Check, Measure, Proposal, Triage
 from stemtide.hub.rooms.crises.writes import crises as writes
 from stemtide.protocol.enums import Role
 from stemtide.protocol.messages.crises import CheckIn
@@ -96,3 +96,20 @@ def test_who_answers_nothing_is_led_to_the_room(world, crisis):
     assert observer.get(at).headers["Location"] == f"/crises/{crisis}"
     assert observer.post(f"{at}/save", {"triage-harm": "1"}).status_code == 403
     assert world.desk("rival").get(at).status_code == 404
+
+
+def test_a_national_measure_is_recorded_by_the_button_and_not_while_it_is_typed(world, desk):
+    crisis = world.crisis()
+    at = f"/crises/{crisis}/activation"
+    page = desk.get(at)
+    assert "#measure" in page.content.decode()
+    half = fields(page) | {"measure-country": "BE", "measure-measure": "referrals"}
+    assert "say which, and why it does not suffice" in text(desk.post(f"{at}/save", half))
+    sent = half | {"measure-insufficient": "The hosts are abroad."}
+    told = desk.post(f"{at}/save", sent, headers=LIVE)
+    assert "National measures that were considered" not in text(told)
+    assert Measure.objects.count() == 0
+    desk.post(f"{at}/save", sent)
+    desk.post(f"{at}/save", sent)
+    assert Measure.objects.get().insufficient == "The hosts are abroad."
+    assert 'id="measure"' not in desk.get(at).content.decode()

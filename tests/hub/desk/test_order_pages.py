@@ -94,6 +94,10 @@ def as_sent(page, **changes):
             continue
         shown = field.field.widget.format_value(value) if not isinstance(value, list) else value
         found[field.html_name] = "on" if value is True else shown
+    found["doubt"] = [
+        remark.field for remark in page.context.get("remarks") or [] if not remark.is_error
+    ]
+    found["at_once"] = "1" if page.context.get("at_once") else ""
     return found | changes
 
 
@@ -108,8 +112,7 @@ def test_a_draft_begins_with_what_is_known_and_says_what_is_missing(officer):
     assert (annex["home_state"], annex["cross_border"], annex["urls"]) == ("NL", True, [URL])
     assert "The neighbour" in annex["home_contact"]
     assert "is missing: fill it in" in said(page)
-    assert "An order with errors is not issued" in said(page)
-    assert 'name="do" value="issue"' not in said(page)
+    assert "An order with errors is saved and not issued." in said(page)
 
 
 def test_the_lint_stands_beside_the_fields_after_saving(stage, officer):
@@ -240,6 +243,18 @@ def test_a_flawed_order_is_not_issued_whatever_is_sent(stage, officer):
     page = officer.post(f"/orders/{uid}/draft", sent, follow=True)
     assert "must be mended before this order is issued" in said(page)
     assert Order.objects.get(uid=uid).state == "drafted"
+
+
+def test_an_order_is_issued_only_if_the_page_showed_its_warnings_and_how_it_is_sent(stage, officer):
+    uid = drafted(stage)
+    sent = as_sent(officer.get(f"/orders/{uid}/draft"), do="issue", confirm="1")
+    changes = {"annex-reasons": "Short."}, {"at_once": ""}
+    for change in changes:
+        page = officer.post(f"/orders/{uid}/draft", sent | change, follow=True)
+        assert "something below is new" in said(page)
+        sent = as_sent(page, do="issue", confirm="1")
+    done = officer.post(f"/orders/{uid}/draft", sent, follow=True)
+    assert "Issued at once. It ends unless" in said(done)
 
 
 def test_an_analyst_writes_a_draft_and_does_not_issue_it(stage):

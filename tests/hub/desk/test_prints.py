@@ -39,7 +39,7 @@ def test_it_is_judged_and_withdrawn_from_its_page(world, kind):
     desk = world.desk("authority")
     wrong = desk.post(f"/signals/{uid}/do/dispute", {})
     desk.post(f"/signals/{uid}/do/dispute", {"dispute-text": "It is the evening news."})
-    gone = {"withdraw-reason": "mistake", "withdraw-note": "", "withdraw-confirm": "on"}
+    gone = {"withdraw-reason": "mistake", "withdraw-note": ""}
     desk.post(f"/signals/{uid}/withdraw", gone)
     found = reads.signal(uid, viewer=world.party["authority"])
     assert wrong.status_code == 422

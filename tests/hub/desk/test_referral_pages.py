@@ -46,17 +46,35 @@ def refer(world, by="authority", despite="", **facts):
     return writes.refer(body, assessment=how, by=world.actor(by), now=world.now)
 
 
-def test_nothing_is_sent_that_was_not_searched_for_first(officer):
-    page = officer.post("/referrals/new", REFERRAL | {"do": "send"})
-    assert "Nothing was found." in said(page)
+def test_a_referral_of_which_the_search_finds_nothing_is_sent_at_once(officer):
+    checked = officer.post("/referrals/new", REFERRAL | {"do": "search"})
+    assert "Nothing was found." in said(checked)
     assert Referral.objects.count() == 0
-    form = searched(officer)
-    changed = officer.post("/referrals/new", form | {"url": f"{URL}2", "do": "send"})
-    assert changed.status_code == 200
-    assert Referral.objects.count() == 0
-    sent = officer.post("/referrals/new", form | {"do": "send"}, follow=True)
+    sent = officer.post("/referrals/new", REFERRAL | {"do": "send"}, follow=True)
     assert "The provider decides under its own terms." in said(sent)
     assert Referral.objects.get().state == "sent"
+
+
+def test_nothing_is_sent_before_its_sender_saw_what_the_search_found(world, officer):
+    refer(world, "neighbour")
+    first = officer.post("/referrals/new", REFERRAL | {"do": "send", "despite": "Ours."})
+    assert "The neighbour" in said(first)
+    form = searched(officer) | {"do": "send", "despite": "Ours."}
+    refer(world, "neighbour", url=f"{URL}2")
+    officer.post("/referrals/new", form | {"url": f"{URL}2"})
+    own = Referral.objects.filter(sender=world.party["authority"])
+    assert own.count() == 0
+    officer.post("/referrals/new", form)
+    assert own.get().url == URL
+
+
+def test_the_same_content_is_referred_elsewhere_with_its_fields_filled_in(world, officer):
+    made = refer(world)
+    assert f"/referrals/new?like={made.id}" in said(officer.get(f"/referrals/{made.id}"))
+    form = officer.get(f"/referrals/new?like={made.id}").context["form"]
+    filled_in = {name: form[name].value() for name in REFERRAL}
+    assert filled_in == REFERRAL | {"url": None, "provider": None}
+    assert world.desk("neighbour").get(f"/referrals/new?like={made.id}").status_code == 404
 
 
 def test_a_page_of_a_referral_says_that_it_is_voluntary_and_when_each_step_was(world, officer):

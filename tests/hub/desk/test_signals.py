@@ -9,7 +9,7 @@ from tests.hub.desk.conftest import PDQ
 from tests.hub.desk.test_board import text
 from tests.world import approve_all
 
-WITHDRAW = {"withdraw-reason": "mistake", "withdraw-note": "", "withdraw-confirm": "on"}
+WITHDRAW = {"withdraw-reason": "mistake", "withdraw-note": ""}
 OPINION = {"dispute-text": "It is the evening news."}
 
 # party, role, may withdraw a signal of the authority, may give an opinion
@@ -69,7 +69,6 @@ def test_a_withdrawal_is_confirmed_on_the_page(world):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"withdraw-confirm": ""}, "Tick this box to say that you mean it."),
         ({"withdraw-reason": ""}, "This field is required."),
         ({"withdraw-reason": "boredom"}, "is not one of the available choices"),
         ({"withdraw-note": "x" * 501}, "at most 500 characters"),

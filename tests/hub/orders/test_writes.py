@@ -56,8 +56,9 @@ def test_a_draft_begins_with_what_is_known(orders):
 
 
 def test_a_second_draft_takes_over_who_the_authority_is(orders):
-    cast.draft(orders)
+    cast.draft(orders, to="big-video", annex={"home_contact": "tco@home.example"})
     made = writes.draft(OrderIn(to="big-video"), by=orders.actor(orders.authority), now=after(5))
+    assert made.annex["home_contact"] == "tco@home.example"
     assert made.annex["authority_phone"] == "+32 2 555 01 23"
     assert made.annex["home_state"] == "IE"
     assert "file_number" not in made.annex

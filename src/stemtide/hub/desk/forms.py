@@ -149,7 +149,7 @@ _REASONS = [(k, v) for k, v in LABELS["reason"].items() if k != WithdrawReason.U
 
 
 class WithdrawForm(MessageForm):
-    """Withdraw a signal, with a reason and a confirmation."""
+    """Withdraw a signal, with a reason."""
 
     message_type = WithdrawIn
     reason = forms.ChoiceField(
@@ -162,8 +162,4 @@ class WithdrawForm(MessageForm):
         required=False,
         max_length=NOTE_LENGTH,
         widget=forms.Textarea(attrs={"rows": 2}),
-    )
-    confirm = forms.BooleanField(
-        label=_("Every agent forgets this signal at once and undoes what it did because of it."),
-        error_messages={"required": _("Tick this box to say that you mean it.")},
     )

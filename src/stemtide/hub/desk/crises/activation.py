@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One page to activate a crisis: rating, tests with evidence, and the proposal, saved as typed.
+"""One page to activate a crisis: rating, tests with evidence, a measure, and the proposal.
 
-Every change is saved by itself with JavaScript, and by a button without. What somebody else
-answered meanwhile is never overwritten: both answers are shown.
+Every change is saved by itself with JavaScript, and by a button without; a national measure, which
+is never changed, by a button alone. What somebody else answered meanwhile is never overwritten:
+both answers are shown.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.crises import offers
-from stemtide.hub.desk.crises.forms import CheckForm, TriageForm
+from stemtide.hub.desk.crises.forms import CheckForm, MeasureForm, TriageForm
 from stemtide.hub.desk.crises.targets import Room
 from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.platform.errors import ConflictError, InvalidError
@@ -69,6 +70,8 @@ def save(request: SignedInRequest, uid: UUID) -> HttpResponse:
     try:
         _save_rating(request.POST, room)
         _save_answers(request.POST, room, problems=problems)
+        if not request.headers.get("HX-Request"):
+            _save_measure(request.POST, room, problems=problems)
         if request.POST.get("do") == "propose" and not problems:
             _propose(request.POST.get("reason", "").strip(), room)
             messages.success(request, _("Proposed. Another person confirms it."))
@@ -132,16 +135,21 @@ def _context(
     choices = offers.form_choices(room.facts, uid=uid, others=(), by=room.by)
     rated = life.triages[-1] if life.triages else None
     initial = {"harm": rated.harm, "virality": rated.virality} if rated else {}
+    rating = TriageForm(typed, around=choices, prefix="triage", initial=initial)
+    top = _top_offers(room, uid)
+    if not rated and not top:
+        rating.fields["harm"].widget.attrs["autofocus"] = True
     return {
         "now": room.now,
         "life": life,
         "titles": party_titles(),
         "proposals": life.proposals,
-        "top": _top_offers(room, uid),
+        "top": top,
         "may_answer": _may_answer(room),
         "may_propose": allows(moves.check_may_activate, room.facts, by=room.by),
-        "missing": _missing(room),
-        "rating": TriageForm(typed, around=choices, prefix="triage", initial=initial),
+        "missing": _missing(room, typed=typed or {}),
+        "measure": _measure_form(room, typed=typed) if _may_record(room) else None,
+        "rating": rating,
         "rows": [_row(check, typed=typed, is_fragment=is_fragment) for check in life.checks],
         "reason": (typed or {}).get("reason", ""),
         "is_fragment": is_fragment,
@@ -162,8 +170,11 @@ def _row(check: CheckOut, *, typed: Mapping[str, str] | None, is_fragment: bool)
     return TestRow(check, form, sent_basis if newer and is_fragment else basis, newer=newer)
 
 
-def _missing(room: Room) -> list[tuple[str, str]]:
-    """Return what activation still lacks: the anchor of its field, and the words."""
+def _missing(room: Room, *, typed: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return what activation still lacks: the anchor of its field, and the words.
+
+    A national measure that is typed is saved with the proposal: it is not missing.
+    """
     facts, framework = room.facts, room.facts.framework
     lacking = [
         (f"#test-{check.test}", _(check.question))
@@ -172,10 +183,40 @@ def _missing(room: Room) -> list[tuple[str, str]]:
     ]
     if len(set(facts.countries)) < framework.needs_countries:
         lacking.append(("", _("Countries concerned: at least %s") % framework.needs_countries))
-    if facts.measures < framework.needs_measures:
+    if facts.measures + all(_typed_measure(typed)) < framework.needs_measures:
         text = _("National measures that were considered: at least %s")
-        lacking.append(("", text % framework.needs_measures))
+        anchor = "#measure" if _may_record(room) else ""
+        lacking.append((anchor, text % framework.needs_measures))
     return lacking
+
+
+def _may_record(room: Room) -> bool:
+    """Whether activation lacks a national measure that the reader may record."""
+    is_lacking = room.facts.measures < room.facts.framework.needs_measures
+    return is_lacking and allows(rules.check_measure, room.facts, by=room.by)
+
+
+def _measure_form(room: Room, *, typed: Mapping[str, str] | None) -> MeasureForm:
+    """Return the form of a national measure, for the reader's own country first."""
+    choices = offers.form_choices(room.facts, uid=room.life.id, others=())
+    initial = {"country": room.by.party.country}
+    return MeasureForm(typed, around=choices, prefix="measure", initial=initial)
+
+
+def _typed_measure(typed: Mapping[str, str]) -> list[str]:
+    """Return a measure and why it does not suffice, as they were sent."""
+    return [typed.get(f"measure-{name}", "").strip() for name in ("measure", "insufficient")]
+
+
+def _save_measure(typed: Mapping[str, str], room: Room, *, problems: list[str]) -> None:
+    """Record the national measure that was sent, if activation lacks one."""
+    if not any(_typed_measure(typed)) or not _may_record(room):
+        return
+    body = _measure_form(room, typed=typed).message()
+    if body is None:
+        problems.append(_("National measure: say which, and why it does not suffice."))
+        return
+    writes.consider(room.life.id, body=body, by=room.by, now=room.now)
 
 
 def _save_rating(typed: Mapping[str, str], room: Room) -> None:

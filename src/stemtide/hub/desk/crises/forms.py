@@ -303,16 +303,17 @@ class WarningForm(RoomForm):
         min_length=3,
         max_length=200,
         help_text=_("As in: Attack at the harbour of Antwerp. No names of persons."),
-    )
-    happened_at = WhenField(
-        label=_("When did it happen? (optional)"),
-        required=False,
-        help_text=_("Leave blank if nobody knows yet. In the time zone of your preferences."),
+        widget=forms.TextInput(attrs={"autofocus": True}),
     )
     countries = CountriesField(
         label=_("Countries concerned"),
         max_length=300,
         help_text=_("Two letters each, as in: BE, NL"),
+    )
+    happened_at = WhenField(
+        label=_("When did it happen? (optional)"),
+        required=False,
+        help_text=_("Leave blank if nobody knows yet. In the time zone of your preferences."),
     )
     summary = _area(_("What is known (optional)"), rows=4, required=False, help_text=NO_NAMES)
     framework = forms.ChoiceField(label=_("Framework"))

@@ -175,6 +175,9 @@ def _after_save(request: SignedInRequest, uid: UUID, *, by: Actor) -> HttpRespon
     if not request.POST.get("confirm"):
         messages.error(request, _("Saved, not issued: tick the box that says that you read it."))
         return redirect(draft_url)
+    if not _is_as_shown(request, uid, by=by):
+        messages.error(request, _("Saved, not issued: something below is new. Read it first."))
+        return redirect(draft_url)
     try:
         order = issue.issue(uid, by=by, now=datetime.now(UTC))
     except (FlawedError, ConflictError) as error:
@@ -187,6 +190,16 @@ def _after_save(request: SignedInRequest, uid: UUID, *, by: Actor) -> HttpRespon
             request, _("Issued at once. It ends unless a second person confirms it in time.")
         )
     return redirect("order", uid=uid)
+
+
+def _is_as_shown(request: SignedInRequest, uid: UUID, *, by: Actor) -> bool:
+    """Whether the sent page showed each warning of the saved draft, and how it will be sent."""
+    row = reads.find(uid, viewer=by.party)
+    findings = drafts.findings(row, viewer=by.party, now=datetime.now(UTC))
+    doubts = {finding.field for finding in findings if not finding.is_error}
+    is_at_once = at_once(second_looks.issue_facts(row, by=by)) is not None
+    shown_doubts = set(request.POST.getlist("doubt"))
+    return doubts <= shown_doubts and is_at_once == bool(request.POST.get("at_once"))
 
 
 def _page(

@@ -180,7 +180,7 @@ class AccessForm(MessageForm):
 class _ProviderForm(MessageForm):
     """A form that names a provider."""
 
-    to = forms.ChoiceField(label=_("Provider"))
+    to = forms.ChoiceField(label=_("Provider"), widget=forms.Select(attrs={"autofocus": True}))
 
     def __init__(self, *args: Any, providers: Iterable[tuple[str, str]] = (), **named: Any) -> None:  # noqa: ANN401  # Django's
         super().__init__(*args, **named)

@@ -31,6 +31,7 @@ class PartyForm(MarkedForm):
         label=gettext_lazy("Name of the organisation"),
         help_text=gettext_lazy("Its full name. Every other party reads it."),
         max_length=200,
+        widget=forms.TextInput(attrs={"autofocus": True}),
     )
     name = forms.CharField(
         label=gettext_lazy("Short name"),

@@ -48,20 +48,22 @@ class AssessForm(MessageForm):
     """Assessed content, to be referred or not. searched: the last search before sending."""
 
     message_type = AssessIn
+    provider = forms.ChoiceField(
+        label=_("Provider"), widget=forms.Select(attrs={"autofocus": True})
+    )
     url = forms.CharField(
         label=_("Web address of the content"), max_length=MAX_URL_CHARS, strip=True
     )
-    provider = forms.ChoiceField(label=_("Provider"))
-    content_type = forms.ChoiceField(
-        label=_("Type of content"), choices=list(LABELS["content_type"].items())
-    )
-    labels = forms.MultipleChoiceField(label=_("Labels"), widget=forms.CheckboxSelectMultiple)
     reason = forms.CharField(
         label=_("Reason for the referral"),
         help_text=_IMPERSONAL,
         max_length=MAX_WORDS,
         widget=_area(4),
     )
+    content_type = forms.ChoiceField(
+        label=_("Type of content"), choices=list(LABELS["content_type"].items())
+    )
+    labels = forms.MultipleChoiceField(label=_("Labels"), widget=forms.CheckboxSelectMultiple)
     terms = forms.CharField(
         label=_("Clause of the provider's terms (optional)"), required=False, max_length=300
     )

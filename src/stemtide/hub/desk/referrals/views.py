@@ -44,8 +44,14 @@ from stemtide.hub.rooms.referrals.reads import referrals as reads, search
 from stemtide.hub.rooms.referrals.rules import referrals as rules
 from stemtide.hub.rooms.referrals.writes import referrals as writes
 from stemtide.protocol.enums import PartyKind
-from stemtide.protocol.enums.referrals import ReferralState
-from stemtide.protocol.messages.referrals import ReferralOut, ReferralSearchOut, SearchIn, SendIn
+from stemtide.protocol.enums.referrals import FindingKind, ReferralState
+from stemtide.protocol.messages.referrals import (
+    Finding,
+    ReferralOut,
+    ReferralSearchOut,
+    SearchIn,
+    SendIn,
+)
 
 AT_ONCE = 50
 """Referrals on one page of the list."""
@@ -99,7 +105,10 @@ def referrals(request: SignedInRequest) -> HttpResponse:
 @signed_in
 @writers_only
 def new(request: SignedInRequest) -> HttpResponse:
-    """Assess content and refer it. Nothing is sent before a search for earlier referrals."""
+    """Assess content and refer it, after a search that finds nothing or whose findings were shown.
+
+    The search is for referrals and holds of the same content.
+    """
     by = actor_of(request)
     rules.check_assess(kind=by.kind, role=by.role)
     build = partial(AssessForm, providers=_providers(), crises=crisis_choices(viewer=by.party))
@@ -113,7 +122,9 @@ def new(request: SignedInRequest) -> HttpResponse:
         return _show_form(request, form, by=by, status=422)
     key = f"{body.provider} {search_out.canonical}"
     action = request.POST.get("do", "search")
-    if action == "search" or form.cleaned_data["searched"] != key:
+    is_shown = form.cleaned_data["searched"] == key
+    is_clear = action == "send" and not _to_be_shown(search_out, by=by)
+    if action == "search" or not (is_shown or is_clear):
         return _show_form(request, form, by=by, search_out=search_out, key=key)
     try:
         if action == "send":
@@ -245,6 +256,7 @@ def _context(
         "offers": offers,
         "all_offers": all_offers,
         "rechecks": rechecks.of_request(request, referral=referral_out.id),
+        "may_refer": allows(rules.check_assess, kind=by.kind, role=by.role),
         "entries": ledger_sentences.as_sentences(reads.history(referral_out.id, viewer=by.party)),
     }
 
@@ -264,14 +276,33 @@ def _search(form: AssessForm, search_in: SearchIn, *, by: Actor) -> ReferralSear
         return None
 
 
+def _to_be_shown(search_out: ReferralSearchOut, *, by: Actor) -> list[Finding]:
+    """Return what a sender has to see before sending: all but its own referrals elsewhere."""
+    return [
+        finding
+        for finding in search_out.findings
+        if finding.kind is not FindingKind.SIMILAR or finding.party != by.name
+    ]
+
+
 def _initial(request: SignedInRequest, *, by: Actor) -> dict[str, object]:
-    """Return the fields that the address of the form fills in."""
+    """Return the fields that the address of the form fills in. like: a referral to copy."""
+    if like := uuid_or_none(request.GET.get("like")):
+        return _initial_like(reads.referral(like, viewer=by.party), by=by)
     names = ("url", "provider", "signals")
     initial: dict[str, object] = {name: request.GET.get(name, "") for name in names}
     initial["labels"] = request.GET.getlist("labels")
     initial["exercise"] = request.GET.get("exercise") == "1"
     crisis = uuid_or_none(request.GET.get("crisis"))
     return initial | initial_crisis(crisis, viewer=by.party)
+
+
+def _initial_like(referral_out: ReferralOut, *, by: Actor) -> dict[str, object]:
+    """Return the fields of another referral of the same content, but where it is."""
+    names = ("content_type", "labels", "reason", "language", "ideology", "exercise")
+    initial: dict[str, object] = {name: getattr(referral_out, name) for name in names}
+    initial["signals"] = " ".join(map(str, referral_out.signals))
+    return initial | initial_crisis(referral_out.crisis, viewer=by.party)
 
 
 def _show_form(

@@ -9,9 +9,9 @@ from typing import Any
 from django.utils.translation import gettext as _, gettext_lazy, ngettext_lazy
 
 from stemtide.hub.desk.actions import why_not
-from stemtide.hub.desk.forms import MessageForm
+from stemtide.hub.desk.forms import MessageForm, WithdrawForm
 from stemtide.hub.desk.labels import Words
-from stemtide.hub.desk.selection.forms import DisputeManyForm, ExtendSignalsForm, WithdrawManyForm
+from stemtide.hub.desk.selection.forms import DisputeManyForm, ExtendSignalsForm
 from stemtide.hub.desk.signals.opinions import ConfirmSignalForm, SeenForm
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.signals.reads.signals import SelectedSignal
@@ -123,7 +123,7 @@ _ACTS = (
         gettext_lazy("Withdraw"),
         ngettext_lazy("Withdraw %(count)d signal", "Withdraw %(count)d signals", "count"),
         ngettext_lazy("%(count)d signal withdrawn.", "%(count)d signals withdrawn.", "count"),
-        WithdrawManyForm,
+        WithdrawForm,
         _why_not_withdraw,
         _withdraw,
         help=gettext_lazy(

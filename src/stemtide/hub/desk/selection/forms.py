@@ -6,7 +6,7 @@ from typing import ClassVar
 from django import forms
 from django.utils.translation import gettext_lazy as _, ngettext_lazy
 
-from stemtide.hub.desk.forms import NO_NAMES, NOTE_LENGTH, MessageForm, WithdrawForm
+from stemtide.hub.desk.forms import NO_NAMES, NOTE_LENGTH, MessageForm
 from stemtide.hub.desk.signals.opinions import DisputeForm
 
 _DAYS = (7, 30, 90, 365)
@@ -21,12 +21,6 @@ class DisputeManyForm(DisputeForm):
         help_text=NO_NAMES,
         widget=forms.Textarea(attrs={"rows": 2}),
     )
-
-
-class WithdrawManyForm(WithdrawForm):
-    """Withdraw signals, with one reason; the page says how many, and the button confirms it."""
-
-    confirm = None  # type: ignore[assignment]  # Django's way to leave a field out
 
 
 class ExtendSignalsForm(MessageForm):

@@ -60,8 +60,15 @@ def start(to: str, *, viewer: Party, now: datetime) -> Values:
         ]
         values["home_contact"] = "\n".join(
             contact.removesuffix(": ") for contact in contacts_of_homes
-        )
+        ) or _last_home_contact(provider.country, viewer=viewer)
     return {name: value for name, value in values.items() if value not in ("", None)}
+
+
+def _last_home_contact(country: str, *, viewer: Party) -> str:
+    """Return the authority of a Member State that a party's last order there names; "" for none."""
+    orders = Order.objects.filter(issued_by=viewer, addressee__country=country)
+    named = orders.filter(annex__has_key="home_contact").order_by("-drafted_at", "-pk").first()
+    return str(named.annex["home_contact"]) if named else ""
 
 
 def start_answer(name: str, *, viewer: Party, now: datetime) -> Values:
