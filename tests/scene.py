@@ -73,8 +73,7 @@ from stemtide.protocol.messages.orders import OrderIn
 from stemtide.protocol.messages.previews import PreviewIn, Purpose
 from stemtide.protocol.messages.referrals import AnswerIn, AssessIn, SendIn
 from stemtide.protocol.messages.reports import ActionIn
-from stemtide.protocol.messages.response import TaskIn
-from stemtide.protocol.messages.situation import LeadIn, MessageIn, PublicStatementIn
+from stemtide.protocol.messages.situation import LeadIn, MessageIn, PublicStatementIn, TaskIn
 from stemtide.protocol.messages.webhooks import WebhookIn
 from stemtide.protocol.sync.allowlists import AllowlistIn
 from stemtide.protocol.trust.disputes import DismissIn

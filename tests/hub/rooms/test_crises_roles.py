@@ -15,7 +15,7 @@ from stemtide.protocol.enums import JoinState, PartyKind, Role
 from stemtide.protocol.enums.response import ResponseRole
 from stemtide.protocol.law.frameworks import framework
 from stemtide.protocol.messages.crises import OptionalReasonIn
-from stemtide.protocol.messages.response import RoleGiveIn
+from stemtide.protocol.messages.situation import RoleGiveIn
 from tests.world import NOON, suspend
 
 MEDIA, LEAD = ResponseRole.MEDIA, ResponseRole.LEAD

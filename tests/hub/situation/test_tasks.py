@@ -15,7 +15,7 @@ from stemtide.hub.rooms.tasks import reads, rules, writes
 from stemtide.protocol.enums import JoinState, PartyKind, Role
 from stemtide.protocol.enums.response import ResponseRole, TaskState
 from stemtide.protocol.law.frameworks import framework
-from stemtide.protocol.messages.response import TaskIn, TaskLink, TaskMoveIn
+from stemtide.protocol.messages.situation import TaskIn, TaskLink, TaskMoveIn
 from tests.world import NOON
 
 SOON = NOON + timedelta(hours=1)
@@ -104,7 +104,7 @@ def test_a_task_is_given_done_and_reopened_and_the_ledger_has_each_step(room, pe
     assert move(task, OPEN, by).ended_at is None
     move(task, DROPPED, by)
     assert room.world.ledger_kinds()[-4:] == [
-        *("task.given", "task.done", "task.reopened", "task.dropped"),
+        *("task.given", "task.finished", "task.reopened", "task.dropped"),
     ]
     assert room.world.last_entry().crisis == room.crisis.id
 

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
     from stemtide.protocol.enums.response import ResponseRole
     from stemtide.protocol.messages.crises import CrisisLife
-    from stemtide.protocol.messages.response import RoleGiveIn, RoleOut, TaskIn, TaskMoveIn, TaskOut
+    from stemtide.protocol.messages.situation import (
+        RoleGiveIn,
+        RoleOut,
+        TaskIn,
+        TaskMoveIn,
+        TaskOut,
+    )
 
 
 def give_role(body: RoleGiveIn, *, uid: UUID | str, role: ResponseRole) -> Call[CrisisLife]:
@@ -40,7 +46,7 @@ def give_task(body: TaskIn, *, uid: UUID | str) -> Call[TaskOut]:
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/tasks
     """
-    from stemtide.protocol.messages.response import TaskOut
+    from stemtide.protocol.messages.situation import TaskOut
 
     return Call((TaskOut,), "POST", f"/api/v1/crises/{part(uid)}/tasks", body=body)
 
@@ -64,7 +70,7 @@ def list_roles(*, uid: UUID | str) -> Call[list[RoleOut]]:
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/crises/{uid}/roles
     """
-    from stemtide.protocol.messages.response import RoleOut
+    from stemtide.protocol.messages.situation import RoleOut
 
     return Call((list[RoleOut],), "GET", f"/api/v1/crises/{part(uid)}/roles")
 
@@ -74,7 +80,7 @@ def list_tasks(*, uid: UUID | str) -> Call[list[TaskOut]]:
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/crises/{uid}/tasks
     """
-    from stemtide.protocol.messages.response import TaskOut
+    from stemtide.protocol.messages.situation import TaskOut
 
     return Call((list[TaskOut],), "GET", f"/api/v1/crises/{part(uid)}/tasks")
 
@@ -84,6 +90,6 @@ def move_task(body: TaskMoveIn, *, uid: UUID | str) -> Call[TaskOut]:
 
     Needs a key with the scope crises:write. raises: HubError. source: PUT /api/v1/tasks/{uid}/state
     """
-    from stemtide.protocol.messages.response import TaskOut
+    from stemtide.protocol.messages.situation import TaskOut
 
     return Call((TaskOut,), "PUT", f"/api/v1/tasks/{part(uid)}/state", body=body)

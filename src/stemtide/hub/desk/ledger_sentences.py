@@ -130,7 +130,7 @@ ENTRY_PHRASES = {
     "message.pinned": gettext_lazy("pinned a message"),
     "message.unpinned": gettext_lazy("took a pinned message down"),
     "task.given": gettext_lazy("added a task"),
-    "task.done": gettext_lazy("finished a task"),
+    "task.finished": gettext_lazy("finished a task"),
     "task.dropped": gettext_lazy("dropped a task"),
     "task.reopened": gettext_lazy("reopened a task"),
     "role.taken": gettext_lazy("took a role in the response"),

@@ -19,7 +19,7 @@ from stemtide.protocol.enums import (
     TriageOutcome,
 )
 from stemtide.protocol.law import frameworks
-from stemtide.protocol.messages.response import RoleOut
+from stemtide.protocol.messages.situation import RoleOut
 from stemtide.protocol.places import Country
 from stemtide.protocol.texts import THREE_CHARACTERS
 

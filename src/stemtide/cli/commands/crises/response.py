@@ -36,7 +36,7 @@ def give(
     note: Annotated[str, typer.Option(help="For the next holder; no personal data.")] = "",
 ) -> Request:
     """Give a role to a colleague, or offer it to another party in the room."""
-    from stemtide.protocol.messages.response import RoleGiveIn
+    from stemtide.protocol.messages.situation import RoleGiveIn
 
     return lambda client: client.give_role(RoleGiveIn(to=to, note=note), uid=crisis_id, role=role)
 
@@ -70,7 +70,7 @@ def add(
     link: Annotated[str, typer.Option(help="What it is about, such as order:ID.")] = "",
 ) -> Request:
     """Add a task, and have its owner told."""
-    from stemtide.protocol.messages.response import TaskIn
+    from stemtide.protocol.messages.situation import TaskIn
 
     kind, _, uid = link.partition(":")
     body = {
@@ -88,6 +88,6 @@ def move(
     state: Annotated[TaskState, typer.Argument(metavar="done|dropped|open")],
 ) -> Request:
     """Finish, drop or reopen a task."""
-    from stemtide.protocol.messages.response import TaskMoveIn
+    from stemtide.protocol.messages.situation import TaskMoveIn
 
     return lambda client: client.move_task(TaskMoveIn(state=state), uid=task_id)

@@ -29,7 +29,7 @@ from stemtide.protocol.messages.crises import (
     TriageIn,
     WarningIn,
 )
-from stemtide.protocol.messages.response import MAX_NOTE, RoleGiveIn
+from stemtide.protocol.messages.situation import MAX_NOTE, RoleGiveIn
 
 NO_NAMES = _("Write nothing that names a person, unless it is needed.")
 _LENGTH = 2000

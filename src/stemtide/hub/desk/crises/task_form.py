@@ -18,7 +18,7 @@ from stemtide.hub.rooms.parties.reads import parties, people
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.tasks import rules
 from stemtide.protocol.enums.response import TaskLinkKind
-from stemtide.protocol.messages.response import TaskIn
+from stemtide.protocol.messages.situation import TaskIn
 
 OwnerChoices = Sequence[tuple[Words, Sequence[tuple[str, Words]]]]
 

@@ -26,7 +26,7 @@ from stemtide.hub.rooms.crises.rules.crises import CrisisFacts
 from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
 from stemtide.hub.rooms.tasks import reads, rules, writes
 from stemtide.protocol.enums.response import TaskState
-from stemtide.protocol.messages.response import TaskMoveIn, TaskOut
+from stemtide.protocol.messages.situation import TaskMoveIn, TaskOut
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from stemtide.hub.rooms.signals.reads import signals
 from stemtide.hub.rooms.tasks.models import Task
 from stemtide.hub.rooms.tasks.rules import TaskFacts
 from stemtide.protocol.enums.response import ResponseRole, TaskLinkKind, TaskState
-from stemtide.protocol.messages.response import TaskLinkOut, TaskOut
+from stemtide.protocol.messages.situation import TaskLinkOut, TaskOut
 
 MAX_ENDED = 20
 """Tasks in one list that are done or dropped, the latest ones."""
@@ -76,8 +76,8 @@ def owner(row: Task) -> tuple[Party | None, Person | None]:
     """Return the party and the person that own a task now: of a role, whoever holds it."""
     if not row.owner_role:
         return row.owner_party, row.owner_person
-    held = roles.current(row.crisis, ResponseRole(row.owner_role)).held
-    return (held.party, held.person) if held else (None, None)
+    holding = roles.current(row.crisis, ResponseRole(row.owner_role)).held
+    return (holding.party, holding.person) if holding else (None, None)
 
 
 def describe(row: Task, *, viewer: Party) -> TaskOut:

@@ -18,10 +18,10 @@ from stemtide.hub.rooms.signals.rules.signals import uuid_at
 from stemtide.hub.rooms.tasks import reads, rules
 from stemtide.hub.rooms.tasks.models import Task
 from stemtide.protocol.enums.response import ResponseRole, TaskState
-from stemtide.protocol.messages.response import TaskIn, TaskMoveIn, TaskOut
+from stemtide.protocol.messages.situation import TaskIn, TaskMoveIn, TaskOut
 
 _KINDS = {
-    TaskState.DONE: "task.done",
+    TaskState.DONE: "task.finished",
     TaskState.DROPPED: "task.dropped",
     TaskState.OPEN: "task.reopened",
 }
@@ -85,9 +85,9 @@ def _owner(text: str, *, crisis: Crisis, by: Actor) -> _Owner:
     if text.startswith(_ROLE):
         name = text.removeprefix(_ROLE)
         if name not in set(ResponseRole):
-            known = ", ".join(ResponseRole)
+            roles = ", ".join(ResponseRole)
             raise InvalidError(
-                "owner", "there is no role {name!r}; known are {known}", name=name[:20], known=known
+                "owner", "there is no role {name!r}; known are {known}", name=name[:20], known=roles
             )
         return _Owner(role=ResponseRole(name))
     if "@" in text:

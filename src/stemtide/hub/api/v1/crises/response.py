@@ -16,7 +16,7 @@ from stemtide.hub.rooms.tasks import reads as tasks_reads, writes as tasks_write
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.enums.response import ResponseRole
 from stemtide.protocol.messages.crises import CrisisLife
-from stemtide.protocol.messages.response import (
+from stemtide.protocol.messages.situation import (
     RoleGiveIn,
     RoleOut,
     TaskIn,

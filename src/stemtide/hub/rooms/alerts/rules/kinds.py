@@ -143,7 +143,7 @@ _AT_WORK = _kinds(
     *("participant.invited", "participant.uninvited", "participant.joined"),
     *("message.posted", "message.pinned", "message.unpinned", "preview.opened"),
     *("line.proposed", "line.agreed", "line.objected", "line.withdrawn"),
-    *("task.given", "task.done", "task.dropped", "task.reopened"),
+    *("task.given", "task.finished", "task.dropped", "task.reopened"),
     *("role.taken", "role.accepted", "role.declined", "role.given", "role.offered"),
 )
 """Acts of people in a crisis. Acts of machines, such as sharing signals and reporting outcomes,
@@ -252,7 +252,7 @@ RULES: Mapping[str, AlertRule] = {
         who=Addressees.COLLEAGUES,
         urgency=Urgency.SOON,
         on=_kinds("task.given", "task.reopened"),
-        overtaken_by=_kinds("task.done", "task.dropped"),
+        overtaken_by=_kinds("task.finished", "task.dropped"),
         of_subject=True,
         for_person=True,
     ),

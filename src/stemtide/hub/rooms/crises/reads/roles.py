@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.crises.models import Crisis, RoleHolding
 from stemtide.hub.rooms.crises.reads import crises as reads
 from stemtide.hub.rooms.crises.rules import crises as rules
@@ -15,7 +16,7 @@ from stemtide.hub.rooms.parties.reads import people
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.request_cache import cached
 from stemtide.protocol.enums.response import ResponseRole
-from stemtide.protocol.messages.response import RoleOut
+from stemtide.protocol.messages.situation import RoleOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ def current(row: Crisis, role: ResponseRole) -> RoleRows:
     return _current(row)[role]
 
 
+@needs_no_viewer("the caller found the rows")
 def role_facts(role: ResponseRole, rows: RoleRows) -> RoleFacts:
     """Return the facts that the rules need of a role."""
     return RoleFacts(
@@ -116,9 +118,9 @@ def _read_current(row: Crisis) -> dict[ResponseRole, RoleRows]:
     facts = reads.facts(row)
     rows = row.roles.filter(ended_at=None).select_related("party", "person", "given_by")
     counting = [holding for holding in rows if _counts(holding, facts=facts)]
-    held = {holding.role: holding for holding in counting if holding.accepted_at}
-    offered = {holding.role: holding for holding in counting if not holding.accepted_at}
-    return {role: RoleRows(held.get(role), offered.get(role)) for role in ResponseRole}
+    holdings = {holding.role: holding for holding in counting if holding.accepted_at}
+    offers = {holding.role: holding for holding in counting if not holding.accepted_at}
+    return {role: RoleRows(holdings.get(role), offers.get(role)) for role in ResponseRole}
 
 
 def _counts(row: RoleHolding, *, facts: rules.CrisisFacts) -> bool:
@@ -134,17 +136,17 @@ def _counts(row: RoleHolding, *, facts: rules.CrisisFacts) -> bool:
 
 def _describe(role: ResponseRole, rows: RoleRows, *, viewer: Party) -> RoleOut:
     """Return a role as a party in the room reads it."""
-    held, offered = rows.held, rows.offered
-    person = held.person if held else None
+    holding, offer = rows.held, rows.offered
+    person = holding.person if holding else None
     return RoleOut(
         role=role,
-        party=held.party.name if held else None,
+        party=holding.party.name if holding else None,
         holder=person_name(person, viewer=viewer) if person else "",
         ref=person.ref if person and person.party == viewer else None,
-        since=held.accepted_at if held else None,
-        note=held.note if held else "",
-        offered_to=offered.party.name if offered else None,
-        offered_by=offered.given_by.name if offered else None,
-        offered_at=offered.given_at if offered else None,
-        offer_note=offered.note if offered else "",
+        since=holding.accepted_at if holding else None,
+        note=holding.note if holding else "",
+        offered_to=offer.party.name if offer else None,
+        offered_by=offer.given_by.name if offer else None,
+        offered_at=offer.given_at if offer else None,
+        offer_note=offer.note if offer else "",
     )

@@ -18,7 +18,7 @@ from stemtide.hub.rooms.parties.reads import parties, people
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.protocol.enums.response import ResponseRole
 from stemtide.protocol.messages.crises import CrisisLife
-from stemtide.protocol.messages.response import RoleGiveIn
+from stemtide.protocol.messages.situation import RoleGiveIn
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,10 @@ def take(uid: UUID, role: ResponseRole, *, by: Actor, now: datetime) -> CrisisLi
 
     raises: NotFoundError, NotAllowedError, ConflictError for a role that somebody holds.
     """
-    taken = _find(uid, role, by=by)
-    rules.check_take(taken.facts, taken.state, by=by)
-    _hold(taken, person=people.own_row(by), note="", given_by=by.party, now=now)
-    return _record("role.taken", taken, by=by, now=now, parties=[])
+    current = _find(uid, role, by=by)
+    rules.check_take(current.facts, current.state, by=by)
+    _hold(current, person=people.own_row(by), note="", given_by=by.party, now=now)
+    return _record("role.taken", current, by=by, now=now, parties=[])
 
 
 @transaction.atomic
@@ -58,27 +58,27 @@ def give(
 
     raises: NotFoundError, NotAllowedError, ConflictError, InvalidError naming the field.
     """
-    given = _find(uid, role, by=by)
+    current = _find(uid, role, by=by)
     person = _colleague(body.to, by=by) if "@" in body.to else None
     to = by.party if person else _party(body.to)
-    rules.check_give(given.facts, given.state, by=by, to=to)
+    rules.check_give(current.facts, current.state, by=by, to=to)
     if person is not None:
-        _hold(given, person=person, note=body.note, given_by=by.party, now=now)
-        told = [] if person.ref == by.ref else [by.name]
-        return _record("role.given", given, by=by, now=now, parties=told, person=person.ref)
+        _hold(current, person=person, note=body.note, given_by=by.party, now=now)
+        alerted = [] if person.ref == by.ref else [by.name]
+        return _record("role.given", current, by=by, now=now, parties=alerted, person=person.ref)
     if to == by.party:
         raise InvalidError("to", "is your own party: name a person of it by mail address")
-    _end(given, now=now, is_offer=True)
+    _end(current, now=now, is_offer=True)
     RoleHolding.objects.create(
         uid=uuid4(),
-        crisis=given.crisis,
+        crisis=current.crisis,
         role=role,
         party=to,
         note=body.note,
         given_by=by.party,
         given_at=now,
     )
-    return _record("role.offered", given, by=by, now=now, parties=[to.name])
+    return _record("role.offered", current, by=by, now=now, parties=[to.name])
 
 
 @transaction.atomic
@@ -87,12 +87,12 @@ def accept(uid: UUID, role: ResponseRole, *, by: Actor, now: datetime) -> Crisis
 
     raises: NotFoundError, NotAllowedError, ConflictError for a role that is not offered.
     """
-    offered = _find(uid, role, by=by)
-    rules.check_accept(offered.facts, offered.state, by=by)
-    offer = offered.rows.offered
+    current = _find(uid, role, by=by)
+    rules.check_accept(current.facts, current.state, by=by)
+    offer = current.rows.offered
     note, giver = (offer.note, offer.given_by) if offer else ("", by.party)
-    _hold(offered, person=people.own_row(by), note=note, given_by=giver, now=now)
-    return _record("role.accepted", offered, by=by, now=now, parties=[by.name])
+    _hold(current, person=people.own_row(by), note=note, given_by=giver, now=now)
+    return _record("role.accepted", current, by=by, now=now, parties=[by.name])
 
 
 @transaction.atomic
@@ -101,10 +101,10 @@ def decline(uid: UUID, role: ResponseRole, *, by: Actor, now: datetime) -> Crisi
 
     raises: NotFoundError, NotAllowedError, ConflictError for a role that is not offered.
     """
-    offered = _find(uid, role, by=by)
-    rules.check_decline(offered.facts, offered.state, by=by)
-    _end(offered, now=now, is_offer=True)
-    return _record("role.declined", offered, by=by, now=now, parties=[by.name])
+    current = _find(uid, role, by=by)
+    rules.check_decline(current.facts, current.state, by=by)
+    _end(current, now=now, is_offer=True)
+    return _record("role.declined", current, by=by, now=now, parties=[by.name])
 
 
 @transaction.atomic
@@ -113,10 +113,10 @@ def lay_down(uid: UUID, role: ResponseRole, *, by: Actor, now: datetime) -> Cris
 
     raises: NotFoundError, NotAllowedError, ConflictError for an open role.
     """
-    held = _find(uid, role, by=by)
-    rules.check_lay_down(held.facts, held.state, by=by)
-    _end(held, now=now, is_offer=False)
-    return _record("role.opened", held, by=by, now=now, parties=[held.state.holder])
+    current = _find(uid, role, by=by)
+    rules.check_lay_down(current.facts, current.state, by=by)
+    _end(current, now=now, is_offer=False)
+    return _record("role.opened", current, by=by, now=now, parties=[current.state.holder])
 
 
 def _find(uid: UUID, role: ResponseRole, *, by: Actor) -> _Role:

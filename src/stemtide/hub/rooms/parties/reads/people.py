@@ -285,6 +285,7 @@ def own_row(by: Actor) -> Person:
     return person
 
 
+@needs_no_viewer("the caller found the person")
 def may_write(person: Person) -> bool:
     """Whether a person may act for their party."""
     return person.is_active and person.role in WRITING_ROLES
