@@ -253,7 +253,7 @@ def test_kept_clusters_are_those_that_are_computed_anew(world, crisis, seed, mon
     shares = Shares(world, crisis, seed=seed)
     shares.share()
     viewers = (world.agency, world.big_provider, world.small_provider, world.authority)
-    for _ in range(rounds(40, nightly=80)):
+    for _ in range(rounds(20, nightly=80)):
         shares.act()
         viewer = shares.chance.choice(viewers)
         kept = reads.clusters(crisis.id, viewer=viewer)

@@ -8,17 +8,26 @@ import pytest
 from django.db.models import Count, Max, Min
 
 from stemtide.hub.platform.errors import RefusalError
-from stemtide.hub.rooms.signals.models import MispBlock, Signal, SignalTally
+from stemtide.hub.rooms.parties.rules.parties import COORDINATING
+from stemtide.hub.rooms.signals.models import (
+    MispBlock,
+    OutcomeTally,
+    Sighting,
+    Signal,
+    SignalTally,
+)
 from stemtide.hub.rooms.signals.reads import misp, signals as reads
 from stemtide.hub.rooms.signals.reads.caches import recount
 from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.hub.rooms.signals.writes import entries, signals as writes, tallies
-from stemtide.protocol.enums import SignalState
+from stemtide.protocol.enums import Outcome, SignalState
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from tests.rounds import rounds
-from tests.world import NOON, hex_value, signal_in
+from tests.world import NOON, hex_value, outcome, report_of, signal_in
 
 pytestmark = pytest.mark.django_db
+
+OUTCOMES = ("blocked", "held", "logged")
 
 MARKS = (
     {"tlp": "clear"},
@@ -93,6 +102,17 @@ class Acts:
             )
         )
 
+    def report(self):
+        by = self.chance.choice((self.world.big_provider, self.world.small_provider))
+        rows = [
+            outcome(self.chance.choice(self.uids), self.chance.choice(OUTCOMES), count=number)
+            for number in (2, 3)
+        ]
+        if self.chance.random() < 0.3:
+            moved = {"outcome": Outcome.REVERSED, "was": rows[0].outcome}
+            rows.append(rows[0].model_copy(update=moved))
+        writes.report_outcomes(report_of(*rows), by=by, now=self.now)
+
     def expire(self):
         writes.expire_due(NOON + timedelta(days=self.chance.randrange(1, 8)))
 
@@ -103,7 +123,17 @@ class Acts:
     def play(self, number):
         for _ in range(number):
             name = self.chance.choice(
-                ("share", "share", "share", "withdraw", "dispute", "agree", "join", "expire")
+                (
+                    "share",
+                    "share",
+                    "share",
+                    "withdraw",
+                    "dispute",
+                    "agree",
+                    "join",
+                    "report",
+                    "expire",
+                )
             )
             if name != "share" and not self.uids:
                 continue
@@ -123,6 +153,15 @@ def counted(viewer):
     }
 
 
+def summed(viewer):
+    """The slow twin of the rows of outcomes: every sighting that a party may see, summed."""
+    sightings = Sighting.objects.filter(visible(viewer, "signal__"))
+    if viewer.kind in COORDINATING:
+        return reads._sighting_rows(sightings)
+    own = reads._sighting_rows(sightings.filter(party=viewer))
+    return [*own, reads._total_row(sightings)]
+
+
 def event_facts(viewer, *, crisis):
     """The slow twin of an event's head: the last change and the first share of its signals."""
     rows = misp.representable(Signal.objects.filter(visible(viewer)))
@@ -137,7 +176,10 @@ def test_kept_numbers_are_those_of_a_recount_after_random_acts(world, seed):
     assert Signal.objects.exclude(state="live").exists()
     assert Signal.objects.filter(is_disputed=True).exists()
     assert recount.differences() == []
+    assert OutcomeTally.objects.filter(party=None, count__gt=1).exists()
     for viewer in world.everyone:
+        rows = reads.sightings(viewer=viewer)
+        assert [row for row in rows if row.signals or row.is_total] == summed(viewer)
         totals = reads.totals(viewer=viewer)
         assert {name: totals[name] for name in counted(viewer)} == counted(viewer)
         for head in misp.heads(viewer=viewer, now=NOON):

@@ -154,6 +154,26 @@ class SignalTally(models.Model):
         return f"{self.tlp} of {self.shared_by_id}: {self.live} live"
 
 
+class OutcomeTally(models.Model):
+    """Sums of sightings of signals that have the same marks; triggers keep them (0135).
+
+    party: where the content was met; None for all parties.
+    outcome: "" where count is the number of signals that were met, with any outcome.
+    """
+
+    tlp = models.CharField(max_length=15)
+    audience = models.TextField(blank=True)
+    shared_by = models.ForeignKey(Party, models.PROTECT, related_name="+", db_index=False)
+    exercise = models.BooleanField()
+    party = models.ForeignKey(Party, models.PROTECT, null=True, related_name="+", db_index=False)
+    outcome = models.CharField(max_length=10, blank=True)
+    count = models.BigIntegerField()
+    last_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.outcome} x {self.count} at {self.party_id}"
+
+
 class MispBlock(models.Model):
     """When signals with the same marks in a block of MISP last changed; triggers keep it (0135).
 

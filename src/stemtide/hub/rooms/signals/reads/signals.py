@@ -25,7 +25,13 @@ from stemtide.hub.rooms.parties.reads import standing
 from stemtide.hub.rooms.parties.rules.parties import COORDINATING
 from stemtide.hub.rooms.signals import bulk_sql
 from stemtide.hub.rooms.signals.long_values import Row, batches, filled_parts, full_value
-from stemtide.hub.rooms.signals.models import ContentItem, Sighting, Signal, SignalTally
+from stemtide.hub.rooms.signals.models import (
+    ContentItem,
+    OutcomeTally,
+    Sighting,
+    Signal,
+    SignalTally,
+)
 from stemtide.hub.rooms.signals.reads import opinions
 from stemtide.hub.rooms.signals.rules.signals import Facts, SignalFacts, unpack_audience
 from stemtide.hub.rooms.signals.views import (
@@ -555,21 +561,67 @@ def sightings(
     Coordinating parties get a row for each provider; a provider its own and the total (is_total);
     an observer the total. exercise: None for real and exercise alike.
     """
-    visible_sightings = Sighting.objects.filter(visible(viewer, "signal__"))
+    if signal is None:
+        return _tallied_sightings(viewer, exercise=exercise)
+    rows = Sighting.objects.filter(visible(viewer, "signal__"), signal__uid=signal)
     if exercise is not None:
-        visible_sightings = visible_sightings.filter(signal__exercise=exercise)
-    if signal is not None:
-        visible_sightings = visible_sightings.filter(signal__uid=signal)
+        rows = rows.filter(signal__exercise=exercise)
     if viewer.kind in COORDINATING:
-        return _sighting_rows(visible_sightings)
-    return [*_sighting_rows(visible_sightings.filter(party=viewer)), _total_row(visible_sightings)]
+        return _sighting_rows(rows)
+    return [*_sighting_rows(rows.filter(party=viewer)), _total_row(rows)]
+
+
+def _tallied_sightings(viewer: Party, *, exercise: bool | None) -> list[SightingRow]:
+    """Return the rows of sightings() for all signals, from what the database keeps (0135)."""
+    rows = OutcomeTally.objects.filter(visible(viewer))
+    if exercise is not None:
+        rows = rows.filter(exercise=exercise)
+    own = rows.filter(party__isnull=False)
+    if viewer.kind not in COORDINATING:
+        own = own.filter(party=viewer)
+    names = ("party__name", "party__title")
+    groups: dict[tuple[str, str], dict[str, tuple[int, datetime]]] = {}
+    sums = own.order_by("party__name").values_list(*names, "outcome")
+    for name, title, outcome, count, last_at in sums.annotate(Sum("count"), Max("last_at")):
+        groups.setdefault((name, title), {})[outcome] = (count, last_at)
+    providers = [
+        _tallied_row(sums_of_party, party=name, title=title)
+        for (name, title), sums_of_party in groups.items()
+    ]
+    if viewer.kind in COORDINATING:
+        return providers
+    whole = rows.filter(Q(party__isnull=True) | ~Q(outcome="")).order_by().values_list("outcome")
+    total = {
+        outcome: (count, last_at)
+        for outcome, count, last_at in whole.annotate(Sum("count"), Max("last_at"))
+    }
+    return [*providers, _tallied_row(total, party="", title="All providers", is_total=True)]
+
+
+def _tallied_row(
+    sums: dict[str, tuple[int, datetime]], *, party: str, title: str, is_total: bool = False
+) -> SightingRow:
+    """Return sums by outcome as a row; that of "" is the number of signals."""
+    counts = {outcome: sums[outcome][0] if outcome in sums else 0 for outcome in ("", *Outcome)}
+    return SightingRow(
+        party=party,
+        title=title,
+        blocked=counts[Outcome.BLOCKED],
+        held=counts[Outcome.HELD],
+        logged=counts[Outcome.LOGGED],
+        reversed=counts[Outcome.REVERSED],
+        signals=counts[""],
+        last_at=max((last_at for _, last_at in sums.values()), default=None),
+        is_total=is_total,
+    )
 
 
 def totals(*, viewer: Party) -> dict[str, int]:
     """Return counts for metrics over all that the viewer may see, real and exercise together."""
     heads = ledger.heads()
     counts = _tallied(viewer)
-    sums = _outcomes(Sighting.objects.filter(visible(viewer, "signal__")))
+    outcome_tallies = OutcomeTally.objects.filter(visible(viewer)).exclude(outcome="").order_by()
+    sums = dict(outcome_tallies.values_list("outcome").annotate(Sum("count")))
     return {
         "ledger_entries": heads.entries,
         "feed_position": heads.positions,

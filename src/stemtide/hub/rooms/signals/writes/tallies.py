@@ -5,7 +5,7 @@ from django.db import transaction
 
 from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.ledger.writes import ledger
-from stemtide.hub.rooms.signals.models import MispBlock, SignalTally
+from stemtide.hub.rooms.signals.models import MispBlock, OutcomeTally, SignalTally
 from stemtide.hub.rooms.signals.reads.caches import recount
 from stemtide.hub.rooms.signals.reads.caches.recount import Difference
 from stemtide.hub.rooms.signals.reads.signals import TALLIED
@@ -23,6 +23,7 @@ def check(*, repair: bool = False) -> list[Difference]:
     if wrong and repair:
         SignalTally.objects.all().delete()
         MispBlock.objects.all().delete()
+        OutcomeTally.objects.all().delete()
         SignalTally.objects.bulk_create(
             SignalTally(**_columns((*recount.MARKS, *TALLIED), (*key, *numbers)))
             for key, numbers in recount.counted_tallies().items()
@@ -31,10 +32,14 @@ def check(*, repair: bool = False) -> list[Difference]:
             MispBlock(**_columns((*recount.OF_BLOCK, "stamp_s", "since"), (*key, *ends)))
             for key, ends in recount.counted_blocks().items()
         )
+        OutcomeTally.objects.bulk_create(
+            OutcomeTally(**_columns((*recount.OF_OUTCOME, "count", "last_at"), (*key, *sums)))
+            for key, sums in recount.counted_outcomes().items()
+        )
     return wrong
 
 
 def _columns(names: tuple[str, ...], values: tuple[object, ...]) -> dict[str, object]:
     """Return values by column; those of foreign keys are primary keys."""
-    columns = {"shared_by": "shared_by_id", "crisis": "crisis_id"}
+    columns = {name: f"{name}_id" for name in ("shared_by", "crisis", "party")}
     return {columns.get(name, name): value for name, value in zip(names, values, strict=True)}

@@ -4,16 +4,24 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from django.db.models import Count, F, Max, Min, Q
+from django.db.models import Count, F, Max, Min, Q, Sum
 
 from stemtide.hub.platform.exemptions import needs_no_viewer
-from stemtide.hub.rooms.signals.models import MispBlock, Signal, SignalTally
+from stemtide.hub.rooms.signals.models import (
+    MispBlock,
+    OutcomeTally,
+    Sighting,
+    Signal,
+    SignalTally,
+)
 from stemtide.hub.rooms.signals.reads.misp import representable
 from stemtide.hub.rooms.signals.reads.signals import TALLIED
 from stemtide.interop.misp.events import MAX_SIGNALS
 from stemtide.protocol.enums import SignalState
 
 MARKS = ("tlp", "audience", "shared_by", "exercise")
+OF_OUTCOME = (*MARKS, "party", "outcome")
+_ROW_MARKS = tuple(f"signal__{name}" for name in MARKS)
 OF_BLOCK = ("block", "crisis", "tlp", "audience", "shared_by")
 
 Rows = dict[tuple[Any, ...], tuple[Any, ...]]
@@ -36,9 +44,13 @@ def differences() -> list[Difference]:
     kept_blocks = _by_key(
         MispBlock.objects.values_list(*OF_BLOCK, "stamp_s", "since"), size=len(OF_BLOCK)
     )
+    kept_outcomes = _by_key(
+        OutcomeTally.objects.values_list(*OF_OUTCOME, "count", "last_at"), size=len(OF_OUTCOME)
+    )
     return [
         *_compared("tally", kept_tallies, counted_tallies()),
         *_compared("block", kept_blocks, counted_blocks()),
+        *_compared("outcomes", kept_outcomes, counted_outcomes()),
     ]
 
 
@@ -67,6 +79,25 @@ def counted_blocks() -> Rows:
     of_crises = rows.filter(crisis__isnull=False).values_list(*OF_BLOCK).annotate(*ends)
     whole = ((block, None, *more) for block, *more in of_all)
     return _by_key([*whole, *of_crises], size=len(OF_BLOCK))
+
+
+@needs_no_viewer("the operator recounts for all parties")
+def counted_outcomes() -> Rows:
+    """Return sums and last times of sightings by OF_OUTCOME."""
+    rows = Sighting.objects.order_by().values_list(*_ROW_MARKS)
+    last, signals = Max("last_at"), Count("signal", distinct=True)
+    sums = rows.values_list(*_ROW_MARKS, "party", "outcome").annotate(Sum("count"), last)
+    of_parties = rows.values_list(*_ROW_MARKS, "party").annotate(signals, last)
+    of_all = rows.annotate(signals, last)
+    size = len(MARKS)
+    return _by_key(
+        [
+            *sums,
+            *((*row[: size + 1], "", *row[size + 1 :]) for row in of_parties),
+            *((*row[:size], None, "", *row[size:]) for row in of_all),
+        ],
+        size=len(OF_OUTCOME),
+    )
 
 
 def _by_key(rows: Iterable[tuple[Any, ...]], *, size: int) -> Rows:
