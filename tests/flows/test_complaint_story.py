@@ -65,7 +65,7 @@ def test_an_uploader_complains_and_every_agent_lets_the_content_through_again(
     assert decide(house, other, value)["action"] is None
     until(lambda: released(house, OTHER))
     reviewer.goto("/complaints")
-    reviewer.says("main", "taken back")
+    reviewer.says("main", "withdrawn")
     keeps_no_words(house)
     assert house.ledger_has_no_gap()
     assert [one.complaints for one in people] == [[], []]
@@ -127,9 +127,9 @@ def uphold(reviewer):
     page.get_by_role("button", name="Start the review").click()
     reviewer.says("main", "1 signal of others is disputed")
     page.get_by_label("Context of the content").select_option("news")
-    page.get_by_label("it is wrong wherever it matches").check()
+    page.get_by_label("it is wrong for all content").check()
     page.get_by_label("Your answer to the uploader").first.fill(REASONS)
-    page.get_by_label("What you tell whoever asked for it").fill(NOTE)
+    page.get_by_label("Note to the party that shared").fill(NOTE)
     page.get_by_role("button", name="Uphold the complaint").click()
     reviewer.says("main", "Decided. The person who complained can now read your answer.")
 
@@ -142,9 +142,9 @@ def take_back(sharer):
     sharer.says("main", NOTE)
     for secret in (WORDS, REASONS, "upload-7"):
         expect(page.locator("main")).not_to_contain_text(secret)
-    page.get_by_label("Take it back: every agent undoes").check()
-    page.get_by_role("button", name="Take it back").click()
-    sharer.says("main", "Taken back. Agents undo what they did as they hear of it.")
+    page.get_by_label("Withdraw: every agent undoes").check()
+    page.get_by_role("button", name="Withdraw").click()
+    sharer.says("main", "Withdrawn. Agents undo their actions when they receive it.")
 
 
 def keeps_no_words(house):

@@ -207,13 +207,13 @@ def look(duty, path):
     page.get_by_role("button", name="Open blurred preview").click()
     still = page.locator(".look__still")
     veiled = page.request.get(still.get_attribute("src")).body()
-    expect(page.get_by_text("Your looks: 1 today, 1 in this crisis.")).to_be_visible()
+    expect(page.get_by_text("Previews you opened: 1 today, 1 in this crisis.")).to_be_visible()
     page.get_by_role("button", name="Show without blur").click()
     expect(page.get_by_role("heading", name="without its veil")).to_be_visible()
     assert len(page.request.get(still.get_attribute("src")).body()) > 2 * len(veiled)
     duty.agency.goto(path)
     duty.agency.says("#block-clusters", "you looked at a variant of it")
-    expect(duty.second.page.locator("#block-clusters")).not_to_contain_text("Your looks")
+    expect(duty.second.page.locator("#block-clusters")).not_to_contain_text("Previews you opened")
 
 
 def meet(duty, value):

@@ -104,7 +104,7 @@ def order_is_answered_by_annex_two(stage):
     assert (told["state"], [one["via"] for one in told["receipts"]]) == ("received", ["link"])
     assert hashlib.sha256(shown).hexdigest() in stage.page.content()
     stage.page.goto(link)
-    stage.page.get_by_role("link", name="Answer by Annex II:").click()
+    stage.page.get_by_role("link", name="Confirm removal (Annex II)").click()
     stage.page.get_by_label("the terrorist content has been removed").check()
     stage.page.get_by_label("Name of the authorised person").fill("The one person")
     stage.page.get_by_role("button", name="Send Annex II").click()

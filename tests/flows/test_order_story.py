@@ -182,7 +182,7 @@ def examined_and_undone(stage):
 def ended_as_nobody_confirmed_it(stage):
     """Issued at once in an emergency, obeyed, confirmed by nobody: two hours later it ends."""
     path = issue(stage, f"{URL}?part=4", emergency="Another attack.", is_first=False)
-    stage.issuer.says("#block-order-hour", "Issued at once: waits to be confirmed")
+    stage.issuer.says("#block-order-hour", "Issued at once: confirmation pending")
     answer_by_annex_two(stage, path)
     two_hours_later(stage)
     until(lambda: stage.heard("order_ended"))

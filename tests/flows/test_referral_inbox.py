@@ -115,11 +115,11 @@ def test_a_referral_goes_there_and_back_between_two_people(pair, house, films):
 def answer_removed(pair, films):
     """The provider removes the film, and says so; fields of other answers stay out of sight."""
     page = pair.provider.page
-    page.get_by_label("We leave it where it is").check()
-    expect(page.get_by_label("Why does it stay?")).to_be_visible()
+    page.get_by_label("We leave it online").check()
+    expect(page.get_by_label("Reason for leaving it online")).to_be_visible()
     expect(page.get_by_label("Countries where it is blocked")).to_be_hidden()
     page.get_by_label("We removed it").check()
-    expect(page.get_by_label("Why does it stay?")).to_be_hidden()
+    expect(page.get_by_label("Reason for leaving it online")).to_be_hidden()
     films.there.clear()
     send = page.get_by_role("button", name="Send answer")
     pair.act("answered", send.click, seen_by=(pair.officer,), where="#block-marks", text="removed")
@@ -128,7 +128,7 @@ def answer_removed(pair, films):
 def re_check(pair, films):
     """Each side asks for a visit: it is gone; then it is there again, and both are told."""
     officer, provider = pair.officer, pair.provider
-    officer.says("#block-rechecks", "It was not visited yet.")
+    officer.says("#block-rechecks", "Not checked yet.")
     officer.page.get_by_role("button", name="Check now").click()
     for one in pair.people:
         expect(one.page.locator("#block-rechecks")).to_contain_text("status 404")
@@ -172,8 +172,8 @@ def test_a_referral_action_day_is_one_row_and_is_answered_at_once(pair, house):
     provider.page.get_by_role("link", name=re.compile("300 referrals")).click()
     for row in provider.page.locator("input[name=uid]").all()[:3]:
         row.check()
-    provider.page.get_by_role("button", name="Answer the chosen").click()
-    provider.page.get_by_label("There is nothing at this address").check()
+    provider.page.get_by_role("button", name="Answer selected").click()
+    provider.page.get_by_label("Nothing found at this address").check()
     provider.page.get_by_role("button", name="Send answer").click()
     provider.says("main", "3 of 300 decided")
     officer.goto(f"/referrals?batch={opened['id']}")

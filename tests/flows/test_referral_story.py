@@ -151,13 +151,13 @@ def test_an_action_day_is_tried_sent_and_told_row_by_row(house, people, tmp_path
     page.goto("/referrals/batches/new")
     page.locator("[name=name]").fill("Action day")
     page.locator("[name=file]").set_input_files(file)
-    page.get_by_role("button", name="Try it").click()
+    page.get_by_role("button", name="Check without sending").click()
     expect(page.locator("main")).to_contain_text("Nothing was sent, and nobody learnt of it.")
     assert house.rows("SELECT count(*) FROM referrals_referral") == [(0,)]
     page.get_by_role("button", name="Refer 240 addresses").click()
     expect(page.locator("main")).to_contain_text("The result of each row is below.")
     with page.expect_download() as told:
-        page.get_by_role("link", name="All outcomes as a file").click()
+        page.get_by_role("link", name="Download CSV").click()
     rows = list(csv.DictReader(io.StringIO(told.value.path().read_text("utf-8"))))
     outcomes = [one["outcome"] for one in rows]
     assert [one for one, url in zip(outcomes, urls, strict=False) if url in held] == ["held"] * 6

@@ -90,7 +90,7 @@ def test_the_mail_of_an_order_says_the_clock_and_whom_to_ask_and_how_to_answer(o
     told = mail_of("order")
     assert "It binds." in told
     assert "Clock: One hour from receipt." in told
-    assert "Whom to ask: Belgian Crisis Centre, +32 2 555 01 23, duty@crisis.example" in told
+    assert "Contact: Belgian Crisis Centre, +32 2 555 01 23, duty@crisis.example" in told
     assert "send Annex II or Annex III of the Regulation to: duty@crisis.example, +32 2" in told
     assert "the link works until 2026-12-01 12:00 UTC" in told
     assert cast.URL not in told
@@ -102,7 +102,7 @@ def test_the_mail_of_a_referral_says_that_no_clock_runs_and_whom_to_ask(desk):  
     told = mail_of("referral")
     assert "no removal order" in told
     assert "Clock: None runs. A referral is voluntary" in told
-    assert "Whom to ask: Belgian Crisis Centre, duty@crisis.example" in told
+    assert "Contact: Belgian Crisis Centre, duty@crisis.example" in told
 
 
 def test_a_mail_speaks_the_language_of_its_reader_throughout(orders):  # noqa: F811
@@ -256,7 +256,7 @@ def test_a_withdrawn_order_says_so_and_what_follows(orders):  # noqa: F811
     writes_endings.withdraw(made.id, body=WORDS, by=by, now=after(5))
     raise_all()
     told = page_of(token).content.decode()
-    assert "is no longer in effect" in told
+    assert "has no effect any more" in told
     assert WORDS.text in told
     assert Client().post(reverse("receipt", args=[token])).status_code == 409
     assert not Receipt.objects.exists()

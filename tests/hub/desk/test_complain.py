@@ -131,7 +131,7 @@ def test_a_rejection_is_read_with_its_reasons_and_the_ways_that_are_left(world, 
     page = said(uploader.get(path))
     assert "We looked at it &lt;b&gt;again&lt;/b&gt;." in page
     assert "out-of-court dispute settlement" in page
-    assert "Take it back" not in page
+    assert "Withdraw your complaint" not in page
 
 
 def test_an_upheld_complaint_says_so(world, link, uploader):
@@ -182,7 +182,7 @@ def test_erased_words_are_said_to_be_so(world, link, uploader):
     Complaint.objects.update(erase_due=world.now)
     writes.erase_due_words(world.now)
     page = said(uploader.get(path))
-    assert "What was written was erased" in page
+    assert "The text was erased" in page
     assert "We looked at it" not in page
 
 

@@ -76,7 +76,7 @@ def state(uid=None):
 def test_the_queue_is_empty_and_says_how_it_fills(reviewer):
     page = said(reviewer.get("/complaints"))
     assert "No complaints to decide." in page
-    assert "Put a link into each statement of reasons" in page
+    assert "Put a complaint link into each statement of reasons" in page
     assert "No requests to reconsider." in page
 
 
@@ -164,7 +164,7 @@ def test_a_sharer_keeps_it_and_the_provider_accepts_why(world, reviewer, sharer)
     sharer.post(f"{asked}/do/keep", {"keep-reason": "It shows the attacker's own film."})
     assert "own film" in said(reviewer.get(page))
     accepted = reviewer.post(f"{page}/do/accept", follow=True)
-    assert "Your dispute is taken back, and agents act on the signal again." in said(accepted)
+    assert "Your dispute is withdrawn, and agents act on the signal again." in said(accepted)
     assert Signal.objects.get().disputes == 0
     assert state() == ("upheld", "accepted")
 

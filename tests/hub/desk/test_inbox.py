@@ -159,7 +159,7 @@ def test_what_is_decided_leaves_the_inbox_and_is_found_when_asked_for(world, off
     assert made.reference in said(officer.get("/inbox?state=decided"))
     assert made.reference in said(officer.get("/inbox?state=removed"))
     assert made.reference in said(officer.get(f"/inbox?reference={made.reference}"))
-    assert "No referral is like that." in said(officer.get("/inbox?state=refused"))
+    assert "No referrals match this filter." in said(officer.get("/inbox?state=refused"))
     assert officer.get("/inbox?state=nonsense&page=x&orders=all").status_code == 200
 
 
@@ -204,7 +204,7 @@ def test_each_answer_is_given_from_the_page(world, officer, fields, state):
         ({"answer": "geo_blocked", "countries": "Belgium"}, "Two letters each"),
         ({"answer": "refused"}, "Choose a reason."),
         ({"answer": "refused", "reason": "other"}, "Say in words why."),
-        ({"answer": "needs_context"}, "Say what you must know."),
+        ({"answer": "needs_context"}, "Enter your question."),
         ({"answer": "removed", "question": "Which?"}, "belongs to another answer"),
         ({"answer": "removed", "measure_at": "2999-01-01T10:00"}, "is in the future"),
         ({"answer": "removed", "note": "Ask piet@example.org"}, "contains personal data"),
@@ -350,7 +350,7 @@ def test_chosen_referrals_are_answered_together(world, officer):
     ticked = {"uid": [str(one.id) for one in made[:3]] + ["nonsense"]}
     form = officer.post("/inbox/several", ticked | {"do": "choose"})
     assert "Answer 2 referrals" in said(form)
-    assert "We must know more" not in said(form)
+    assert "We need more information" not in said(form)
     wrong = officer.post("/inbox/several", ticked | {"do": "answer"})
     assert wrong.status_code == 422
     told = officer.post(
@@ -363,7 +363,7 @@ def test_chosen_referrals_are_answered_together(world, officer):
 def test_nothing_chosen_says_so(world, officer):
     refer(world)
     page = officer.post("/inbox/several", {"do": "acknowledge"}, follow=True)
-    assert "Nothing was ticked that still waits" in said(page)
+    assert "Select at least one referral" in said(page)
 
 
 def test_alerts_lead_to_what_was_sent(world, officer):
@@ -378,7 +378,7 @@ def test_alerts_lead_to_what_was_sent(world, officer):
 def test_an_observer_of_the_provider_reads_and_is_offered_nothing(world):
     made = refer(world)
     observer = world.desk("provider", Role.OBSERVER)
-    assert "Answer the chosen" not in said(observer.get("/inbox"))
+    assert "Answer selected" not in said(observer.get("/inbox"))
     assert "Send answer" not in said(observer.get(f"/inbox/referrals/{made.id}"))
     assert act(observer, made, "answer", answer="removed").status_code == 403
 

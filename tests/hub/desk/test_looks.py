@@ -57,14 +57,14 @@ def test_a_look_is_begun_with_its_purpose_and_opens_behind_a_veil(world, signal)
     desk = world.desk("agency")
     look = begin(desk, signal)
     page = desk.get(look)
-    assert "behind its veil" in text(page)
+    assert "Preview, blurred" in text(page)
     veil = still_of(desk, look)
     desk.post(f"{look}/reveal")
     whole = still_of(desk, look)
     assert veil.content.startswith(JPEG)
     assert whole.content.startswith(JPEG)
     assert len(veil.content) < len(whole.content) / 2
-    assert "without its veil" in text(desk.get(look))
+    assert "Preview, not blurred" in text(desk.get(look))
 
 
 def test_a_picture_is_kept_nowhere_and_runs_nothing(world, signal):
@@ -142,8 +142,8 @@ def test_a_cluster_that_was_looked_at_says_so_to_that_person_alone(world, crisis
     assert "you looked at a variant" not in text(desk.get(f"/crises/{crisis}"))
     begin(desk, signal)
     assert "you looked at a variant" in text(desk.get(f"/crises/{crisis}"))
-    assert "Your looks: 1 today, 1 in this crisis." in text(desk.get(f"/crises/{crisis}"))
-    assert "looked at a variant of this content already" in text(
+    assert "Previews you opened: 1 today, 1 in this crisis." in text(desk.get(f"/crises/{crisis}"))
+    assert "already opened a preview of a variant of this content" in text(
         desk.get(f"/signals/{signal}/look")
     )
     other = world.desk("agency", Role.DUTY_OFFICER)

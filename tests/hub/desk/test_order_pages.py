@@ -107,7 +107,7 @@ def _lines(part):
 
 def test_a_draft_begins_with_what_is_known_and_says_what_is_missing(officer):
     page = officer.post("/orders/new", {"to": "provider", "urls": URL}, follow=True)
-    assert "Begun. What is known is filled in" in said(page)
+    assert "Draft created. Check the fields" in said(page)
     annex = Order.objects.get().annex
     assert (annex["home_state"], annex["cross_border"], annex["urls"]) == ("NL", True, [URL])
     assert "The neighbour" in annex["home_contact"]
@@ -142,7 +142,7 @@ def test_an_order_is_issued_only_by_somebody_who_says_that_they_read_it(stage, o
     uid = drafted(stage)
     sent = as_sent(officer.get(f"/orders/{uid}/draft"), do="issue")
     unread = officer.post(f"/orders/{uid}/draft", sent, follow=True)
-    assert "Saved, not issued" in said(unread)
+    assert "Saved, but not issued" in said(unread)
     done = officer.post(f"/orders/{uid}/draft", sent | {"confirm": "1"}, follow=True)
     assert "Issued at once. It ends unless" in said(done)
     row = Order.objects.get(uid=uid)

@@ -188,11 +188,11 @@ def test_a_question_is_answered_from_the_page(world, officer):
 
 
 def test_the_list_is_narrowed_and_says_so_where_nothing_fits(world, officer):
-    assert "There is no referral that you may see." in said(officer.get("/referrals"))
+    assert "No referrals to show." in said(officer.get("/referrals"))
     made = refer(world)
     assert made.reference in said(officer.get("/referrals?state=waiting&provider=provider"))
     empty = said(officer.get("/referrals?state=ours"))
-    assert "No referral is like that." in empty
+    assert "No referrals match this filter." in empty
     assert made.reference not in empty
     assert officer.get("/referrals?page=99999999&state=nonsense&batch=x").status_code == 200
 

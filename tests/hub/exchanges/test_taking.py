@@ -273,7 +273,7 @@ def test_what_can_no_longer_be_taken_is_not_kept_either(desk):
         ({"tlp": "red"}, "TLP:RED is stricter"),
         ({"tlp": "amber+strict"}, "TLP:AMBER+STRICT is stricter"),
         ({"audience": ("somebody",)}, "for named parties"),
-        ({"expires_at": NOON}, "expired"),
+        ({"expires_at": NOON}, "ran out"),
     ],
     ids=["red", "strict", "named", "over"],
 )

@@ -321,7 +321,12 @@ def of_crisis(crisis: UUID, *, viewer: Viewer, limit: int = TAIL) -> list[EntryL
 
 def about(subject: str, *, viewer: Viewer) -> list[EntryLine]:
     """Return the entries about one subject that the viewer may see, oldest first."""
-    return as_sentences(ledger.entries(viewer=viewer, subject=subject))
+    return of_request(ledger.entries(viewer=viewer, subject=subject))
+
+
+def of_request(rows: list[ledger.EntryRow]) -> list[EntryLine]:
+    """Return the entries of one request as sentences, without those about its alerts."""
+    return as_sentences([row for row in rows if row.kind not in NOISE])
 
 
 def as_sentences(rows: list[ledger.EntryRow]) -> list[EntryLine]:

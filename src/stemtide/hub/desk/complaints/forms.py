@@ -180,7 +180,7 @@ class GrantRedressForm(MessageForm):
     )
     confirm = forms.BooleanField(
         label=_("Withdraw: every agent undoes its actions based on this."),
-        error_messages={"required": _("Tick this box to say that you mean it.")},
+        error_messages={"required": _("Tick this box to confirm.")},
     )
 
     def message_fields(self) -> dict[str, object]:

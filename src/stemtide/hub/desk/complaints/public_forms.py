@@ -78,5 +78,5 @@ class WithdrawComplaintForm(MarkedForm):
             "I take it back. Nobody reviews it any more, and I cannot complain of this decision"
             " again."
         ),
-        error_messages={"required": gettext_lazy("Tick this box to say that you mean it.")},
+        error_messages={"required": gettext_lazy("Tick this box to confirm.")},
     )

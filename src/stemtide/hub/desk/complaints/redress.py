@@ -69,7 +69,7 @@ _ACTIONS = action_table(
         "grant",
         GrantRedressForm,
         redress_writes.answer,
-        gettext_lazy("Taken back. Agents undo what they did as they hear of it."),
+        gettext_lazy("Withdrawn. Agents undo their actions when they receive it."),
         _may(is_kept=False),
     ),
     Action(

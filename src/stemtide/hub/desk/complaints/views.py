@@ -160,7 +160,7 @@ _ACTIONS = action_table(
         "accept",
         ReviewForm,
         redress_writes.accept,
-        gettext_lazy("Accepted. Your dispute is taken back, and agents act on the signal again."),
+        gettext_lazy("Accepted. Your dispute is withdrawn, and agents act on the signal again."),
         itself_if(_may_accept),
     ),
 )

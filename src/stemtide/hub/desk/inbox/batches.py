@@ -90,7 +90,7 @@ def answer_several(request: SignedInRequest) -> HttpResponse:
     back = redirect("inbox-batch", uid=batch[0]) if batch else redirect("inbox")
     action = request.POST.get("do", "choose")
     if not undecided:
-        messages.error(request, _("Nothing was ticked that still waits for an answer."))
+        messages.error(request, _("Select at least one referral that still waits for an answer."))
         return back
     form: AnswerForm | None = AnswerForm(prefix="answer", answers=ANSWERS)
     if action in {"acknowledge", "answer"}:

@@ -51,12 +51,12 @@ class AnswerForm(MessageForm):
         max_length=1000,
     )
     reason = forms.ChoiceField(
-        label=_("Why does it stay?"),
+        label=_("Reason for leaving it online"),
         choices=[("", _("Choose a reason")), *OF_REFERRALS["refusal"].items()],
         required=False,
     )
     question = forms.CharField(
-        label=_("What must you know?"),
+        label=_("Your question"),
         help_text=_IMPERSONAL,
         required=False,
         max_length=MAX_WORDS,
@@ -117,7 +117,7 @@ class AnswerForm(MessageForm):
         if is_other and not form_data.get("note", "").strip():
             self.add_error("note", _("Say in words why."))
         if answer is Answer.NEEDS_CONTEXT and not form_data.get("question"):
-            self.add_error("question", _("Say what you must know."))
+            self.add_error("question", _("Enter your question."))
 
 
 class AcknowledgeForm(MessageForm):

@@ -170,7 +170,7 @@ def _context(
         "offers": by_name(offers),
         "all_offers": offers,
         "rechecks": rechecks.of_request(request, referral=uid),
-        "entries": ledger_sentences.as_sentences(reads.history(uid, viewer=by.party)),
+        "entries": ledger_sentences.of_request(reads.history(uid, viewer=by.party)),
     }
 
 

@@ -50,13 +50,14 @@ GROUPS = {
 class OrderRow:
     """One order. address: of its page, "" if this hub has none. is_waiting: for the provider.
 
-    status: its state, or "over" if its hour is over.
+    status: its state, or "over" if its hour is over. url: its first; "" before it is received.
     """
 
     head: OrderHead
     address: str
     status: str
     is_waiting: bool
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +138,18 @@ def _context(request: SignedInRequest) -> dict[str, object]:
 
 def _orders(request: SignedInRequest, *, is_all: bool) -> list[OrderRow]:
     """Return orders by the end of their hour; ended ones only if is_all."""
-    now = datetime.now(UTC)
+    now, viewer = datetime.now(UTC), request.user.party
+    heads = orders.inbox(viewer=viewer)
+    urls = orders.first_addresses(heads, viewer=viewer)
     rows = [
         OrderRow(
             head,
             address=address("order", head.id),
             status="over" if head.due_at and head.due_at < now else head.state.value,
             is_waiting=head.state in _WAITING_ORDERS,
+            url=urls.get(head.id, ""),
         )
-        for head in orders.inbox(viewer=request.user.party)
+        for head in heads
     ]
     return [row for row in rows if row.is_waiting or is_all]
 

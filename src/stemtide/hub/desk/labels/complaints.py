@@ -24,7 +24,7 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         ComplaintState.IN_REVIEW: _("being reviewed"),
         ComplaintState.UPHELD: _("upheld"),
         ComplaintState.REJECTED: _("rejected"),
-        ComplaintState.WITHDRAWN: _("taken back"),
+        ComplaintState.WITHDRAWN: _("withdrawn"),
     },
     "restriction": {
         Restriction.HELD: _("held back until a person has looked"),
@@ -67,7 +67,7 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
     "redress": {
         RedressState.ASKED: _("waits for an answer"),
         RedressState.KEPT: _("kept, with a reason"),
-        RedressState.GRANTED: _("taken back"),
+        RedressState.GRANTED: _("withdrawn"),
         RedressState.ACCEPTED: _("the reason is accepted"),
         RedressState.MOOT: _("no longer needed"),
     },

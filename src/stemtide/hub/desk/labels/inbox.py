@@ -28,9 +28,9 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         Answer.REMOVED: _("We removed it"),
         Answer.DISABLED: _("We disabled access to it, everywhere"),
         Answer.GEO_BLOCKED: _("We blocked it in some countries"),
-        Answer.REFUSED: _("We leave it where it is"),
-        Answer.NOT_FOUND: _("There is nothing at this address"),
-        Answer.NEEDS_CONTEXT: _("We must know more before we decide"),
+        Answer.REFUSED: _("We leave it online"),
+        Answer.NOT_FOUND: _("Nothing found at this address"),
+        Answer.NEEDS_CONTEXT: _("We need more information"),
     },
     "order_in": {
         OrderState.ISSUED: _("issued: open it"),

@@ -10,18 +10,18 @@ if TYPE_CHECKING:
 
 LINK_ACTIONS: "dict[str, tuple[str | _StrPromise, str | _StrPromise, str | _StrPromise]]" = {
     "execute": (
-        gettext_lazy("Answer by Annex II: it is removed, or access is disabled"),
+        gettext_lazy("Confirm removal (Annex II)"),
         gettext_lazy("Send Annex II"),
         gettext_lazy("Answered by Annex II. Preserve the content for six months (Art. 6)."),
     ),
     "suspend": (
-        gettext_lazy("Answer by Annex III: it cannot be executed"),
+        gettext_lazy("Cannot comply (Annex III)"),
         gettext_lazy("Send Annex III: stop the clock"),
         gettext_lazy("Answered by Annex III. The clock stands still."),
     ),
     "resume": (
-        gettext_lazy("Say that the ground is over"),
-        gettext_lazy("The ground is over: start the hour anew"),
+        gettext_lazy("Report that the ground no longer applies"),
+        gettext_lazy("Ground no longer applies: start a new hour"),
         gettext_lazy("The hour runs anew."),
     ),
     "reinstate": (

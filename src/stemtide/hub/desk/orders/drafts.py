@@ -87,7 +87,9 @@ def new(request: SignedInRequest) -> HttpResponse:
         except InvalidError as error:
             form_sent.add_refusal(error)
         else:
-            messages.success(request, _("Begun. What is known is filled in: look at all of it."))
+            messages.success(
+                request, _("Draft created. Check the fields that we filled in for you.")
+            )
             return redirect("order-draft", uid=order.id)
     form_sent.mark_errors()
     return render(request, "desk/orders/new.html", {"form": form_sent}, status=422)
@@ -170,10 +172,12 @@ def _after_save(request: SignedInRequest, uid: UUID, *, by: Actor) -> HttpRespon
     """Redirect after a draft was saved: back to it, or to the issued order."""
     draft_url = f"{reverse('order-draft', args=[uid])}?look=1"
     if request.POST.get("do") != "issue":
-        messages.success(request, _("Saved. Nobody but your authority sees it."))
+        messages.success(request, _("Saved. Only your authority can see it."))
         return redirect(draft_url)
     if not request.POST.get("confirm"):
-        messages.error(request, _("Saved, not issued: tick the box that says that you read it."))
+        messages.error(
+            request, _("Saved, but not issued: tick the box to confirm that you read the order.")
+        )
         return redirect(draft_url)
     if not _is_as_shown(request, uid, by=by):
         messages.error(request, _("Saved, not issued: something below is new. Read it first."))

@@ -45,8 +45,8 @@ class ConfirmForm(MessageForm):
     """An action that takes no message and cannot be undone: it must be confirmed."""
 
     confirm = forms.BooleanField(
-        label=_("I mean it: it cannot be undone."),
-        error_messages={"required": _("Tick this box to say that you mean it.")},
+        label=_("I confirm. This cannot be undone."),
+        error_messages={"required": _("Tick this box to confirm.")},
     )
 
 
@@ -55,7 +55,8 @@ class ConfirmOrderForm(MessageForm):
 
     confirm = forms.BooleanField(
         label=_(
-            "I read it as the provider will. It binds the provider within one hour of receipt."
+            "I have read the order as the provider will see it. The provider must comply within one"
+            " hour of receipt."
         ),
         error_messages={"required": _("Tick this box to say that you read it.")},
     )
@@ -75,7 +76,7 @@ class ConfirmWithReasonsForm(ReasonsForm):
 
     confirm = forms.BooleanField(
         label=_("I mean it: the order loses its effect at once, and does not get it back."),
-        error_messages={"required": _("Tick this box to say that you mean it.")},
+        error_messages={"required": _("Tick this box to confirm.")},
     )
 
 

@@ -145,6 +145,7 @@ def _context(
         "is_over": order_out.due_at is not None and now > order_out.due_at,
         "from_memory": annex.from_memory,
         "sections": sections(annex, order_out.annex),
+        "urls": order_out.annex.get("urls") or [],
         "stopped_at": order_out.answers[-1].answered_at
         if order_out.state is OrderState.SUSPENDED and order_out.answers
         else None,
@@ -162,7 +163,7 @@ def _context(
         ),
         "asked": redress.of_order(uid, viewer=by.party) if allows(check_read, by.role) else [],
         "rechecks": rechecks.of_request(request, order=uid),
-        "entries": ledger_sentences.as_sentences(reads.history(uid, viewer=by.party)),
+        "entries": ledger_sentences.of_request(reads.history(uid, viewer=by.party)),
     }
 
 
@@ -176,19 +177,22 @@ def _list_context(request: SignedInRequest) -> dict[str, object]:
     is_issuing = competences.is_competent(by.party, Duty.ISSUE)
     may_draft = allows(rules.check_draft, kind=by.kind, is_competent=is_issuing, role=by.role)
     copies = home.copies(viewer=by.party, now=now)
+    lists = [
+        (side, rows)
+        for side in _SIDES.get(by.kind, ())
+        if (rows := reads.orders(viewer=by.party, side=side, state=state))
+        or side is not Side.ISSUER
+        or is_issuing
+    ]
+    heads = [head for _, rows in lists for head in rows]
     return {
         "now": now,
         "titles": party_titles(),
         "kind": by.kind,
         "asked": requested if state else "",
         "states": LABELS["order"].items(),
-        "lists": [
-            (side, rows)
-            for side in _SIDES.get(by.kind, ())
-            if (rows := reads.orders(viewer=by.party, side=side, state=state))
-            or side is not Side.ISSUER
-            or is_issuing
-        ],
+        "lists": lists,
+        "addresses": reads.first_addresses(heads, viewer=by.party),
         "copies": [copy for copy in copies if state in {None, copy.order.state}],
         "decisions": decisions.decisions(viewer=by.party),
         "may_draft": may_draft,

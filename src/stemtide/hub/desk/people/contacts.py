@@ -27,7 +27,7 @@ class ContactForm(MarkedForm):
     """A contact point."""
 
     title = forms.CharField(
-        label=gettext_lazy("Type of content"),
+        label=gettext_lazy("Name of the contact point"),
         help_text=gettext_lazy("A desk or a duty, such as “duty desk”. Never a person's name."),
         max_length=80,
         required=False,

@@ -66,7 +66,7 @@ class ConfirmedReasonForm(PartyReasonForm):
 
     confirm = forms.BooleanField(
         label=_("Once another person confirms, its programs and people are shut out."),
-        error_messages={"required": _("Tick this box to say that you mean it.")},
+        error_messages={"required": _("Tick this box to confirm.")},
     )
 
 
@@ -113,7 +113,7 @@ class PersonForm(MessageForm):
         label=_(
             "I have spoken to this person. They alone know the password and have the second factor."
         ),
-        error_messages={"required": _("Tick this box to say that you mean it.")},
+        error_messages={"required": _("Tick this box to confirm.")},
     )
 
 

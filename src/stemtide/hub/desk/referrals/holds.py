@@ -93,7 +93,7 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
         carry_out(
             request,
             lambda: writes.lift(uid, by=by, now=now),
-            done=_("Lifted. The senders of what waited for it are told."),
+            done=_("Lifted. Senders of waiting referrals are notified."),
         )
         return redirect("holds")
     if verb != "extend":

@@ -257,7 +257,7 @@ def _context(
         "all_offers": all_offers,
         "rechecks": rechecks.of_request(request, referral=referral_out.id),
         "may_refer": allows(rules.check_assess, kind=by.kind, role=by.role),
-        "entries": ledger_sentences.as_sentences(reads.history(referral_out.id, viewer=by.party)),
+        "entries": ledger_sentences.of_request(reads.history(referral_out.id, viewer=by.party)),
     }
 
 
@@ -332,7 +332,7 @@ def _done_text(referral_out: ReferralOut) -> str:
     if referral_out.state is ReferralState.SENT:
         return _("Sent. The provider decides under its own terms.")
     if referral_out.state is ReferralState.HELD:
-        return _("It waits: somebody asked that this content be left alone for now.")
+        return _("The referral waits: another party placed a hold on this content.")
     return _("Recorded. Nothing was sent.")
 
 

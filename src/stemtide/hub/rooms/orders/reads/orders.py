@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read removal orders, for the issuer, the addressee, and authorities with a copy."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -98,6 +98,14 @@ def orders(
         "waits", F("due_at").asc(nulls_last=True), "-drafted_at", "-pk"
     )
     return [head(row, viewer=viewer) for row in rows[: max(1, min(limit, MAX_LIST))]]
+
+
+def first_addresses(heads: Iterable[OrderHead], *, viewer: Party) -> dict[UUID, str]:
+    """Return the first address of each order that the viewer wrote or has received."""
+    is_read = Q(issued_by=viewer) | Q(addressee=viewer, received_at__isnull=False)
+    rows = Order.objects.filter(is_read, uid__in=[head.id for head in heads])
+    annexes = rows.values_list("uid", "annex")
+    return {uid: urls[0] for uid, annex in annexes if (urls := annex.get("urls"))}
 
 
 def inbox(*, viewer: Party) -> list[OrderHead]:
