@@ -5,12 +5,14 @@ from inspect import signature
 
 import pytest
 
+from stemtide.hub.desk import rechecks
 from stemtide.hub.desk.actions import ActorFacts
 from stemtide.hub.desk.complaints import redress, views as complaints
 from stemtide.hub.desk.crises.actions import ROOM_ACTIONS
-from stemtide.hub.desk.inbox import referral as inbox
+from stemtide.hub.desk.inbox import approvals, referral as inbox
 from stemtide.hub.desk.orders.offers import ORDER_ACTIONS
 from stemtide.hub.desk.referrals import views as referrals
+from stemtide.hub.desk.signals import allowlist
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.referrals.rules.referrals import ReferralFacts
@@ -18,6 +20,9 @@ from stemtide.protocol.enums import PartyKind, Role
 from stemtide.protocol.enums.referrals import ReferralState
 
 TABLES = {
+    "allowlist": allowlist.ACTIONS,
+    "approvals": approvals.ACTIONS,
+    "rechecks": rechecks.ACTIONS,
     "crises": ROOM_ACTIONS,
     "orders": ORDER_ACTIONS,
     "referrals": referrals._ACTIONS,

@@ -31,7 +31,7 @@ def test_an_entry_is_added_searched_removed_and_put_back(officer):
     row = AllowEntry.objects.get()
     assert "logo of Newsroom" in said(officer.get("/allowlist?q=newsroom"))
     assert "No entry matches your search." in said(officer.get("/allowlist?q=nothing"))
-    officer.post(f"/allowlist/{row.uid}/remove", {"reason": "it was wrong"})
+    officer.post(f"/allowlist/{row.uid}/remove", {"remove-reason": "it was wrong"})
     assert "it was wrong" in said(officer.get(f"/allowlist/{row.uid}"))
     assert "logo of Newsroom" in said(officer.get("/allowlist?removed=1"))
     page = officer.post(f"/allowlist/{row.uid}/restore", follow=True)

@@ -26,6 +26,7 @@ from stemtide.protocol.sync.allowlists import (
     AllowMatchCount,
     AllowMatchesIn,
     AllowRemoveIn,
+    AllowRestoreIn,
 )
 from tests.world import NOON, hex_value, signal_in
 
@@ -78,7 +79,7 @@ def test_no_other_party_adds_removes_or_restores_an_entry(world, add, party):
     for act in (
         lambda: allowlists.add(body, by=by, now=NOON),
         lambda: allowlists.check(body, by=by, now=NOON),
-        lambda: allowlists.restore(uid, is_accepted=True, by=by, now=NOON),
+        lambda: allowlists.restore(uid, body=AllowRestoreIn(accept_covered=True), by=by, now=NOON),
         lambda: writes.remove(uid, body=WHY, by=by, now=NOON),
     ):
         with pytest.raises(NotAllowedError, match="only an agency"):
@@ -280,12 +281,13 @@ def test_a_removed_entry_is_put_back_once_and_only_knowingly(world, add, officer
     writes.remove(uid, body=WHY, by=officer, now=NOON)
     world.share(kind="sha256", value=SHA)
     with pytest.raises(ConflictError, match="cover 1"):
-        allowlists.restore(uid, is_accepted=False, by=officer, now=NOON)
-    restored = allowlists.restore(uid, is_accepted=True, by=officer, now=NOON)
+        allowlists.restore(uid, body=AllowRestoreIn(), by=officer, now=NOON)
+    knowingly = AllowRestoreIn(accept_covered=True)
+    restored = allowlists.restore(uid, body=knowingly, by=officer, now=NOON)
     assert (restored.removed_at, restored.removed_reason) == (None, "")
     assert world.last_entry().kind == "allow_entry.restored"
     with pytest.raises(ConflictError, match="has an entry"):
-        allowlists.restore(uid, is_accepted=True, by=officer, now=NOON)
+        allowlists.restore(uid, body=knowingly, by=officer, now=NOON)
 
 
 def test_covered_signals_are_listed_only_as_far_as_a_party_may_see_them(world, add):

@@ -7,16 +7,22 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from stemtide.hub.desk.auth.people import (
-    SignedInRequest,
-    actor_of,
-    carry_out,
-    signed_in,
-    writers_only,
+from stemtide.hub.desk.actions import (
+    Action,
+    Offer,
+    action_table,
+    available,
+    itself_blocked,
+    itself_if,
+    perform,
+    sent_offer,
+    why_not_yet,
 )
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
+from stemtide.hub.desk.forms import MessageForm
 from stemtide.hub.desk.navigation import address
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
@@ -38,9 +44,43 @@ class RecheckRow:
 
     recheck: RecheckOut
     status: str
-    may_ask: bool
+    offers: list[Offer]
     address: str
     others: list[tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class _PageFacts:
+    """What the rules need of a re-check."""
+
+    recheck: RecheckOut
+    by: Actor
+    now: datetime
+
+    def check_visit(self) -> None:
+        """Refuse a visit that the reader may not ask for now."""
+        recheck = self.recheck
+        rules.check_ask(
+            role=self.by.role,
+            is_side=self.by.name in {recheck.requested_by, recheck.provider},
+            is_over=recheck.ended_at is not None,
+            visited_at=recheck.visits[0].at if recheck.visits else None,
+            next_at=recheck.next_at,
+            now=self.now,
+        )
+
+
+ACTIONS = action_table(
+    Action(
+        "visit",
+        MessageForm,
+        writes.ask,
+        gettext_lazy("The hub visits the address within seconds. See here what it finds."),
+        itself_if(lambda page: allows(page.check_visit)),
+        title=gettext_lazy("Check now"),
+        blocked=itself_blocked(lambda page: why_not_yet(page.check_visit)),
+    )
+)
 
 
 def of_request(
@@ -81,13 +121,8 @@ def recheck(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @writers_only
 def ask(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Ask for a visit now, and return to the page that it was asked on."""
-    by = actor_of(request)
-    recheck_out = reads.recheck(uid, viewer=by.party)
-    carry_out(
-        request,
-        lambda: writes.ask(uid, by=by, now=datetime.now(UTC)),
-        done=_("The hub visits the address within seconds. See here what it finds."),
-    )
+    recheck_out = reads.recheck(uid, viewer=request.user.party)
+    perform(request, sent_offer(request, ACTIONS, "visit"), uid)
     request_url = _address(recheck_out) if request.POST.get("back") == "request" else ""
     return redirect(request_url or address("recheck", uid))
 
@@ -120,15 +155,7 @@ def _context(request: SignedInRequest) -> dict[str, object]:
 
 def _row(recheck_out: RecheckOut, *, by: Actor, now: datetime) -> RecheckRow:
     """Return a re-check with the actions that the reader may take."""
-    may_ask = allows(
-        rules.check_ask,
-        role=by.role,
-        is_side=by.name in {recheck_out.requested_by, recheck_out.provider},
-        is_over=recheck_out.ended_at is not None,
-        visited_at=recheck_out.visits[0].at if recheck_out.visits else None,
-        next_at=recheck_out.next_at,
-        now=now,
-    )
+    page = _PageFacts(recheck_out, by, now)
     status = recheck_out.verdict or ""
     if recheck_out.returned_at is not None and status == Verdict.THERE:
         status = "returned"
@@ -136,7 +163,7 @@ def _row(recheck_out: RecheckOut, *, by: Actor, now: datetime) -> RecheckRow:
     return RecheckRow(
         recheck=recheck_out,
         status=status,
-        may_ask=may_ask,
+        offers=available(ACTIONS.values(), page),
         address=_address(recheck_out),
         others=sorted(uploads.items(), key=lambda upload: (-upload[1], upload[0])),
     )

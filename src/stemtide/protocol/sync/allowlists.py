@@ -87,6 +87,14 @@ class AllowRemoveIn(BaseModel):
     reason: _Words
 
 
+class AllowRestoreIn(BaseModel):
+    """Put an entry back. accept_covered: although it covers live signals of other parties."""
+
+    model_config = _STRICT
+
+    accept_covered: bool = False
+
+
 class AllowlistAddedOut(BaseModel):
     """The result of adding entries, or of a dry run of it.
 

@@ -5,7 +5,7 @@ Redress that a complaint asks of other parties has its own pages: redress.py. Ne
 decision 0058.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -26,8 +26,10 @@ from stemtide.hub.desk.actions import (
     by_name,
     itself_blocked,
     itself_if,
+    only_later,
     perform,
     sent_offer,
+    why_not,
 )
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
 from stemtide.hub.desk.complaints import grounds as complaint_grounds
@@ -47,7 +49,8 @@ from stemtide.hub.rooms.complaints.reads import (
     grounds,
     redress as redress_reads,
 )
-from stemtide.hub.rooms.complaints.rules import complaints as rules
+from stemtide.hub.rooms.complaints.rules import complaints as rules, redress as redress_rules
+from stemtide.hub.rooms.complaints.rules.redress import RedressFacts
 from stemtide.hub.rooms.complaints.writes import complaints as writes, redress as redress_writes
 from stemtide.hub.rooms.parties.reads.parties import party_titles
 from stemtide.protocol.enums import PartyKind
@@ -99,14 +102,28 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class _PageFacts(ActorFacts):
-    """The facts of a complaint. redress: what its author answered, if it was asked."""
+    """The facts of a complaint. redress: of what its author was asked; None if nothing was."""
 
-    redress: RedressState | None
+    redress: RedressFacts | None
+
+    def may_accept(self, state: RedressState) -> bool:
+        """Whether the actor may accept, in a state, why another party keeps its signal."""
+        if self.redress is None:
+            return False
+        facts, by = replace(self.redress, state=state), self.by
+        return allows(redress_rules.check_accept, facts, name=by.name, role=by.role)
 
 
 def _may_accept(page: _PageFacts) -> bool:
-    """Whether the actor may accept why another party keeps its signal."""
-    return page.redress is RedressState.KEPT and allows(check_person_may_write, page.by.role)
+    """Whether the actor may accept now why another party keeps its signal."""
+    return page.redress is not None and page.may_accept(page.redress.state)
+
+
+def _accepts_later(page: _PageFacts) -> str:
+    """Return in which later state the actor may accept it."""
+    if page.redress is None or not page.may_accept(RedressState.KEPT):
+        return ""
+    return only_later("redress", page.redress.state, "accept")
 
 
 def _may_decide(page: ActorFacts) -> bool:
@@ -118,6 +135,11 @@ def _may_decide(page: ActorFacts) -> bool:
 def _may_reject(page: ActorFacts) -> bool:
     """Whether the actor may reject a complaint: not if it is about their own decision."""
     return _may_decide(page) and not rules.own_hand(page.facts, page.by.ref)
+
+
+def _bound(page: ActorFacts) -> str:
+    """Return that an order forbids to uphold a complaint that the actor may decide."""
+    return why_not(rules.check_unbound, page.facts) if _may_decide(page) else ""
 
 
 def _not_taken(page: ActorFacts) -> str:
@@ -143,9 +165,9 @@ _ACTIONS = action_table(
         UpholdForm,
         writes.decide,
         _DECIDED,
-        itself_if(lambda page: _may_decide(page) and not page.facts.binds),
+        itself_if(lambda page: _may_decide(page) and not _bound(page)),
         title=gettext_lazy("Uphold the complaint"),
-        blocked=itself_blocked(lambda page: "" if page.facts.binds else _not_taken(page)),
+        blocked=itself_blocked(lambda page: _bound(page) or _not_taken(page)),
     ),
     Action(
         "reject",
@@ -162,6 +184,8 @@ _ACTIONS = action_table(
         redress_writes.accept,
         gettext_lazy("Accepted. Your dispute is withdrawn, and agents act on the signal again."),
         itself_if(_may_accept),
+        title=gettext_lazy("Accept their reason"),
+        blocked=itself_blocked(_accepts_later),
     ),
 )
 
@@ -219,7 +243,8 @@ def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) 
     row = reads.find(uid, viewer=by.party)
     complaint_out = reads.describe(row)
     complaint_facts = reads.facts(row, viewer=by.party)
-    page = _PageFacts(complaint_facts, by, complaint_out.redress)
+    asked = redress_reads.facts(row) if complaint_out.redress else None
+    page = _PageFacts(complaint_facts, by, asked)
     all_offers = available(_ACTIONS.values(), page, refused=refused, basis=complaint_out.basis)
     offers = by_name(all_offers)
     now = datetime.now(UTC)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Acts that wait for a second look, at the desk: the list, one act, the decision."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -11,7 +12,15 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
-from stemtide.hub.desk.actions import Action, Offer, action_table, available, perform, sent_offer
+from stemtide.hub.desk.actions import (
+    Action,
+    Offer,
+    action_table,
+    available,
+    perform,
+    sent_offer,
+    why_not,
+)
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
 from stemtide.hub.desk.forms import MessageForm, uuid_or_none
 from stemtide.hub.platform.permissions import allows
@@ -48,12 +57,34 @@ class _PageFacts:
     by: Actor
     now: datetime
 
+    def check_approve(self) -> None:
+        """Refuse an approval that the reader may not give now."""
+        count, trust = self.facts.count, self.by.party.trust
+        rules.check_approve(self.facts, by=self.by, trust=trust, count=count, now=self.now)
 
-def _if_looks(page: _PageFacts) -> list[str]:
-    """Return the number of things that the act does, if the reader may decide it."""
-    trust = page.by.party.trust
-    may = allows(rules.check_refuse, page.facts, by=page.by, trust=trust, now=page.now)
-    return [str(page.facts.count)] if may else []
+    def check_refuse(self) -> None:
+        """Refuse a refusal that the reader may not give now."""
+        rules.check_refuse(self.facts, by=self.by, trust=self.by.party.trust, now=self.now)
+
+
+def _looks(check: Callable[[_PageFacts], None]) -> Callable[[_PageFacts], list[str]]:
+    """Return a function that gives the number of things that the act does, if a rule allows."""
+    return lambda page: [str(page.facts.count)] if allows(check, page) else []
+
+
+def _waits(check: Callable[[_PageFacts], None]) -> Callable[[_PageFacts], dict[str, str]]:
+    """Return a function that says why an open act waits for something else than this reader.
+
+    It says so to readers who could decide the act if somebody else had asked for it.
+    """
+
+    def blocked(page: _PageFacts) -> dict[str, str]:
+        of_another = replace(page, facts=replace(page.facts, ref=""))
+        could_decide = allows(of_another.check_refuse)
+        reason = why_not(check, page) if could_decide else ""
+        return {str(page.facts.count): reason} if reason else {}
+
+    return blocked
 
 
 def _if_own(page: _PageFacts) -> list[str]:
@@ -77,7 +108,8 @@ ACTIONS = action_table(
         ApprovalNoteForm,
         _approve,
         _("Approved."),
-        _if_looks,
+        _looks(_PageFacts.check_approve),
+        blocked=_waits(_PageFacts.check_approve),
         title=_("Approve"),
         button=_("Approve"),
         help=_("It is done now, under the name of the party that asked."),
@@ -89,7 +121,8 @@ ACTIONS = action_table(
         ApprovalNoteForm,
         _refuse,
         _("Refused."),
-        _if_looks,
+        _looks(_PageFacts.check_refuse),
+        blocked=_waits(_PageFacts.check_refuse),
         title=_("Refuse"),
         button=_("Refuse"),
         help=_("It is not done. What was done at once in a crisis is undone."),

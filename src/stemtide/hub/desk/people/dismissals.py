@@ -11,7 +11,17 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
-from stemtide.hub.desk.actions import Action, Offer, action_table, available, perform, sent_offer
+from stemtide.hub.desk.actions import (
+    Action,
+    Offer,
+    action_table,
+    available,
+    itself_blocked,
+    itself_if,
+    perform,
+    sent_offer,
+    why_not_yet,
+)
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
 from stemtide.hub.desk.forms import MessageForm
 from stemtide.hub.platform.permissions import allows
@@ -41,11 +51,9 @@ class _PageFacts:
     by: Actor
 
 
-def _if_restorable(page: _PageFacts) -> list[str]:
-    """Return the decision if the reader may take it back."""
-    by = page.by
-    is_allowed = allows(rules.check_restore_many, page.facts, kind=by.kind, role=by.role)
-    return [""] if is_allowed else []
+def _check_restore(page: _PageFacts) -> None:
+    """Refuse to take the decision back where the reader may not do so now."""
+    rules.check_restore_many(page.facts, kind=page.by.kind, role=page.by.role)
 
 
 def _if_answerable(page: _PageFacts) -> list[str]:
@@ -61,7 +69,8 @@ ACTIONS = action_table(
         MessageForm,
         writes.restore,
         _("Taken back. The disputes count again within seconds."),
-        _if_restorable,
+        itself_if(lambda page: allows(_check_restore, page)),
+        blocked=itself_blocked(lambda page: why_not_yet(_check_restore, page)),
         title=_("Let all these disputes count again"),
         button=_("Let them count again"),
     ),

@@ -2,7 +2,7 @@
 """Actions on a party's page: standing, group, digests, and the suspension by two people."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from uuid import UUID
@@ -11,7 +11,13 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from pydantic import BaseModel
 
-from stemtide.hub.desk.actions import Action, action_table
+from stemtide.hub.desk.actions import (
+    Action,
+    action_table,
+    itself_blocked,
+    why_not,
+    why_not_yet,
+)
 from stemtide.hub.desk.forms import MessageForm
 from stemtide.hub.desk.labels import LABELS
 from stemtide.hub.platform.permissions import allows
@@ -225,6 +231,26 @@ def _if_waiting(check: Callable[..., object]) -> _Targets:
     return targets
 
 
+def _waits_for_another(facts: PartyFacts) -> dict[str, str]:
+    """Return why the proposal waits for somebody else, to a reader who decides such ones."""
+    waiting, arguments = facts.waiting, {"by": facts.by, "now": facts.now}
+    if waiting is None:
+        return {}
+    of_another = replace(waiting, author_ref="")
+    could_confirm = allows(suspension_rules.check_confirm, of_another, **arguments)
+    reason = why_not(suspension_rules.check_confirm, waiting, **arguments) if could_confirm else ""
+    return {facts.waiting_id: reason} if reason else {}
+
+
+def _duty_waits_for_another(facts: PartyFacts) -> dict[str, str]:
+    """Return why the proposal about a duty waits for somebody else, to one who decides such."""
+    row = facts.proposed_duty
+    if row is None or not allows(competence_rules.check_propose, by=facts.by):
+        return {}
+    reason = why_not(competence_rules.check_confirm, row.author_ref, by=facts.by)
+    return {str(row.number): reason} if reason else {}
+
+
 def _if_nameable(facts: PartyFacts) -> list[str]:
     """Return the party if it may be proposed for another duty."""
     is_open = facts.trust.kind is PartyKind.AUTHORITY and len(facts.duties) < len(Duty)
@@ -265,16 +291,15 @@ def _if_unconfirmed(facts: PartyFacts) -> list[str]:
 
 def _if_disputing(facts: PartyFacts) -> list[str]:
     """Return the number of the party's open disputes if the reader may set them aside."""
-    by, count = facts.by, facts.disputes.count
-    is_allowed = allows(
-        dispute_rules.check_dismiss,
-        facts.disputes,
-        shown=count,
-        kind=by.kind,
-        name=by.name,
-        role=by.role,
+    return [str(facts.disputes.count)] if allows(_check_dismiss, facts) else []
+
+
+def _check_dismiss(facts: PartyFacts) -> None:
+    """Refuse to set the party's open disputes aside where the reader may not do so now."""
+    by, disputes = facts.by, facts.disputes
+    dispute_rules.check_dismiss(
+        disputes, shown=disputes.count, kind=by.kind, name=by.name, role=by.role
     )
-    return [str(count)] if is_allowed else []
 
 
 def _dismiss(
@@ -297,6 +322,8 @@ PARTY_ACTIONS = action_table(
         _on_proposal(suspensions.confirm),
         _("Confirmed. It took effect at once."),
         _if_waiting(suspension_rules.check_confirm),
+        blocked=_waits_for_another,
+        is_step=True,
         title=_("Confirm what was proposed"),
         button=_("Confirm as the second person"),
         target_id=UUID,
@@ -387,6 +414,8 @@ PARTY_ACTIONS = action_table(
         competences.confirm_duty,
         _("Confirmed. It took effect at once."),
         _if_duty_confirmable,
+        blocked=_duty_waits_for_another,
+        is_step=True,
         title=_("Confirm the proposal about its duty"),
         button=_("Confirm as the second person"),
         target_id=int,
@@ -447,6 +476,7 @@ PARTY_ACTIONS = action_table(
         _dismiss,
         _("Set aside. Each party is told once, and may answer once."),
         _if_disputing,
+        blocked=itself_blocked(lambda facts: why_not_yet(_check_dismiss, facts)),
         title=_("Set all its open disputes aside"),
         button=_("Set them all aside"),
         help=_(

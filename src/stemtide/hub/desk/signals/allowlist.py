@@ -1,19 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """The hub's allow-list at the desk: search it, add an entry, remove one, put it back."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _, gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from stemtide.fingerprints.kinds import Kind
-from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, signed_in
+from stemtide.hub.desk.actions import (
+    Action,
+    Offer,
+    action_table,
+    available,
+    itself_blocked,
+    itself_if,
+    perform,
+    sent_offer,
+    why_not_yet,
+)
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.forms import MessageForm, uuid_or_none
 from stemtide.hub.desk.labels import LABELS
 from stemtide.hub.platform.errors import ConflictError, InvalidError
@@ -30,6 +41,7 @@ from stemtide.protocol.sync.allowlists import (
     AllowEntryIn,
     AllowlistIn,
     AllowRemoveIn,
+    AllowRestoreIn,
 )
 
 ROWS = 50
@@ -99,8 +111,10 @@ class RemoveEntryForm(MessageForm):
     reason = forms.CharField(label=gettext_lazy("Reason"), min_length=3, max_length=300)
 
 
-class RestoreEntryForm(forms.Form):
+class RestoreEntryForm(MessageForm):
     """Whether a removed entry may cover live signals of others."""
+
+    message_type = AllowRestoreIn
 
     accept_covered = forms.BooleanField(label=_ACCEPT, required=False)
 
@@ -154,48 +168,76 @@ def _add(request: SignedInRequest, form: AllowEntryForm, *, by: Actor, now: date
 @signed_in
 def entry(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Show an entry, and the live signals that it covers."""
-    return render(request, "desk/allowlists/entry.html", _entry_context(request, uid))
+    return _page(request, uid)
 
 
 @require_POST
 @signed_in
 def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     """Remove an entry, or put it back."""
-    by, now = actor_of(request), datetime.now(UTC)
+    by = actor_of(request)
     rules.check_change(kind=by.kind, role=by.role)
-    if verb == "remove":
-        form = RemoveEntryForm(request.POST)
-        body = form.message()
-        if body is None:
-            form.mark_errors()
-            context = _entry_context(request, uid) | {"form": form}
-            return render(request, "desk/allowlists/entry.html", context, status=422)
-        done = _("Removed. Agents act again on what it covered. You can put it back here.")
-        carry_out(request, lambda: writes.remove(uid, body=body, by=by, now=now), done=done)
-    elif verb == "restore":
-        is_accepted = bool(request.POST.get("accept_covered"))
-        carry_out(
-            request,
-            lambda: allowlists.restore(uid, is_accepted=is_accepted, by=by, now=now),
-            done=_("It is on the list again."),
-        )
-    else:
-        raise Http404
+    offer = sent_offer(request, ACTIONS, verb)
+    if not perform(request, offer, uid):
+        return _page(request, uid, refused=offer)
     return redirect("allow-entry", uid=uid)
 
 
-def _entry_context(request: SignedInRequest, uid: UUID) -> dict[str, Any]:
-    """Return what the page of an entry shows."""
+@dataclass(frozen=True, slots=True)
+class _EntryFacts:
+    """What the rules need of an entry's page. is_listed: its value is on the list."""
+
+    removed_at: datetime | None
+    is_listed: bool
+    by: Actor
+
+    def check_remove(self) -> None:
+        """Refuse the removal that the reader may not make now."""
+        rules.check_remove(removed_at=self.removed_at, kind=self.by.kind, role=self.by.role)
+
+    def check_restore(self) -> None:
+        """Refuse to put the entry back where the reader may not do so now."""
+        rules.check_restore(is_listed=self.is_listed, kind=self.by.kind, role=self.by.role)
+
+
+ACTIONS = action_table(
+    Action(
+        "remove",
+        RemoveEntryForm,
+        writes.remove,
+        gettext_lazy("Removed. Agents act again on what it covered. You can put it back here."),
+        itself_if(lambda page: allows(page.check_remove)),
+        title=gettext_lazy("Remove it"),
+        button=gettext_lazy("Remove the entry"),
+        is_destructive=True,
+        is_primary=True,
+        blocked=itself_blocked(lambda page: why_not_yet(page.check_remove)),
+    ),
+    Action(
+        "restore",
+        RestoreEntryForm,
+        allowlists.restore,
+        gettext_lazy("It is on the list again."),
+        itself_if(lambda page: allows(page.check_restore)),
+        title=gettext_lazy("Put it back"),
+        is_primary=True,
+        blocked=itself_blocked(lambda page: why_not_yet(page.check_restore)),
+    ),
+)
+
+
+def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) -> HttpResponse:
+    """Render the page of an entry. refused: an action that was refused."""
     row, by = reads.find(uid), actor_of(request)
-    is_removed = row.removed_at is not None
-    return {
+    facts = _EntryFacts(row.removed_at, reads.is_listed(row), by)
+    context = {
         "now": datetime.now(UTC),
         "one": reads.describe(row),
         "covered": allowed.covered_signals(row, viewer=by.party),
-        "listed": allowed.LISTED,
-        "may_change": _may_change(by),
-        "form": RestoreEntryForm() if is_removed else RemoveEntryForm(),
+        "offers": available(ACTIONS.values(), facts, refused=refused),
     }
+    status = 422 if refused else 200
+    return render(request, "desk/allowlists/entry.html", context, status=status)
 
 
 def _may_change(by: Actor) -> bool:

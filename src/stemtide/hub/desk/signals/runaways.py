@@ -7,12 +7,20 @@ from uuid import UUID
 
 from django.utils.translation import gettext_lazy
 
-from stemtide.hub.desk.actions import Action, Offer, action_table, available, itself_if
+from stemtide.hub.desk.actions import (
+    Action,
+    Offer,
+    action_table,
+    available,
+    itself_blocked,
+    itself_if,
+    why_not_yet,
+)
 from stemtide.hub.desk.signals import curves
 from stemtide.hub.desk.signals.opinions import PageFacts, TextForm
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.signals.reads import runaways as reads
-from stemtide.hub.rooms.signals.rules import runaways as rules
+from stemtide.hub.rooms.signals.rules import runaways as rules, signals as signal_rules
 from stemtide.hub.rooms.signals.views import CurvePoint
 from stemtide.hub.rooms.signals.writes import runaways
 from stemtide.protocol.enums import SignalState
@@ -43,12 +51,14 @@ class DecisionForm(TextForm):
 
 def context(uid: UUID, page: PageFacts, *, refused: Offer | None) -> dict[str, object]:
     """Return the facts about a signal that matches too much, and what an agency may do."""
-    row = next(iter(reads.runaways(viewer=page.by.party, signal=uid)), None)
+    is_live = page.signal.state is SignalState.LIVE
+    reported = next(iter(reads.runaways(viewer=page.by.party, signal=uid, is_live=is_live)), None)
+    row = reported if is_live else None
     lowered = {"basis_sentence": _LOWERED} if row and row.lowered else {}
     return lowered | {
         "runaway": row,
         "curve": curves.draw(_points(row), names=_PLAUSIBLE) if row else None,
-        "runaway_offers": available(ACTIONS.values(), page, refused=refused),
+        "runaway_offers": available(ACTIONS.values(), page, refused=refused) if reported else [],
     }
 
 
@@ -74,10 +84,14 @@ def _points(row: RunawayOut) -> list[CurvePoint]:
     return points
 
 
-def _may_decide(page: PageFacts) -> bool:
-    """Whether the reader may lower the signal or clear it."""
-    is_live = page.signal.state is SignalState.LIVE
-    return is_live and allows(rules.check_decide, kind=page.by.kind, role=page.by.role)
+def _check_decide(page: PageFacts) -> None:
+    """Refuse a decision that the reader may not take now."""
+    rules.check_decide(kind=page.by.kind, role=page.by.role)
+    signal_rules.check_live(page.facts)
+
+
+_may_decide = itself_if(lambda page: allows(_check_decide, page))
+_decides_no_more = itself_blocked(lambda page: why_not_yet(_check_decide, page))
 
 
 ACTIONS = action_table(
@@ -86,7 +100,8 @@ ACTIONS = action_table(
         DecisionForm,
         runaways.lower,
         gettext_lazy("Lowered. Agents everywhere hold what it matches."),
-        itself_if(_may_decide),
+        _may_decide,
+        blocked=_decides_no_more,
         title=gettext_lazy("Lower it to hold everywhere"),
         button=gettext_lazy("Lower it"),
         help=gettext_lazy("What it blocked becomes a hold. Nothing is released."),
@@ -97,7 +112,8 @@ ACTIONS = action_table(
         DecisionForm,
         runaways.clear,
         gettext_lazy("Cleared. Agents follow their policies for it again."),
-        itself_if(_may_decide),
+        _may_decide,
+        blocked=_decides_no_more,
         title=gettext_lazy("Clear it: its matches are right"),
         button=gettext_lazy("Clear it"),
         help=gettext_lazy("Reports made before no longer count, and no agent lowers it again."),

@@ -171,6 +171,11 @@ def _own_acts(signal_out: SignalOut, context: Mapping[str, Any], *, by: Actor) -
         for offer in context["opinion_offers"]
         if offer.action.name not in {"seen", "name"}
     ]
+    acts += [
+        ContentAct(offer.action.name, offer.action.title, "", reason=offer.reason)
+        for offer in context["runaway_offers"]
+        if offer.reason
+    ]
     facts = _facts(signal_out)
     ended = why_not_yet(rules.check_withdraw, facts, kind=by.kind, name=by.name)
     if context["may_withdraw"] or (ended and by.role in WRITING_ROLES):

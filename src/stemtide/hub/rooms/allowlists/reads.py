@@ -141,6 +141,11 @@ def find_values(values: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Allo
     return rows
 
 
+def is_listed(row: AllowEntry) -> bool:
+    """Whether the value of an entry is on the list, by this entry or another one."""
+    return row.removed_at is None or bool(find_values([(row.kind, row.value)]))
+
+
 def describe(row: AllowEntry) -> AllowEntryOut:
     """Return an entry for readers."""
     return AllowEntryOut(

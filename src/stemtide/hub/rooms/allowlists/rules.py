@@ -97,6 +97,22 @@ def check_change(*, kind: PartyKind, role: Role | None) -> None:
         )
 
 
+def check_remove(*, removed_at: datetime | None, kind: PartyKind, role: Role | None) -> None:
+    """Refuse to remove an entry that has left the list. removed_at: None if it has not."""
+    check_change(kind=kind, role=role)
+    if removed_at is not None:
+        raise ConflictError(
+            "the entry was removed at {at:%Y-%m-%d %H:%M} UTC: put it back first", at=removed_at
+        )
+
+
+def check_restore(*, is_listed: bool, kind: PartyKind, role: Role | None) -> None:
+    """Refuse to put an entry back while its value is on the list."""
+    check_change(kind=kind, role=role)
+    if is_listed:
+        raise ConflictError("the list has an entry of this value: remove that one first")
+
+
 def check_wide(draft: AllowDraft, *, role: Role | None) -> None:
     """Refuse entries of keys that cover much: a stolen key must not silence a whole host."""
     if role is not None:

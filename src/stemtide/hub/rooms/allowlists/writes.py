@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 
-from stemtide.hub.platform.errors import ConflictError
 from stemtide.hub.rooms.allowlists import reads, rules
 from stemtide.hub.rooms.allowlists.models import AllowEntry, AllowMatches, ListState
 from stemtide.hub.rooms.allowlists.rules import AllowDraft, Coverage
@@ -76,11 +75,9 @@ def remove(uid: UUID, *, body: AllowRemoveIn, by: Actor, now: datetime) -> Allow
 
     raises: NotFoundError, NotAllowedError, ConflictError.
     """
-    rules.check_change(kind=by.kind, role=by.role)
     ledger.lock_ledger()
     row = reads.find(uid)
-    if row.removed_at is not None:
-        raise ConflictError("the entry was removed at {at:%Y-%m-%d %H:%M} UTC", at=row.removed_at)
+    rules.check_remove(removed_at=row.removed_at, kind=by.kind, role=by.role)
     _leave(row, reason=body.reason, by=by, now=now)
     _note_change(now)
     ledger.append_by("allow_entry.removed", by=by, subject=row.ref, now=now)
@@ -99,8 +96,7 @@ def restore(
     rules.check_coverage(coverage, role=by.role, is_accepted=is_accepted)
     ledger.lock_ledger()
     row = reads.find(uid)
-    if row.removed_at is None or reads.find_values([(row.kind, row.value)]):
-        raise ConflictError("the list has an entry of this value")
+    rules.check_restore(is_listed=reads.is_listed(row), kind=by.kind, role=by.role)
     row.removed_at, row.removed_by, row.removed_ref, row.removed_reason = None, None, "", ""
     row.save()
     _note_change(now)

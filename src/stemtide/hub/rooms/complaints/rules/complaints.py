@@ -40,6 +40,7 @@ __all__ = [
     "check_link",
     "check_read",
     "check_take",
+    "check_unbound",
     "erase_due",
     "hand_of",
     "link_ends",
@@ -212,17 +213,22 @@ def _check_upheld(facts: ComplaintFacts, outcome: ComplaintOutcomeIn) -> None:
 
     source: Regulation (EU) 2021/784 Art. 3(1) and 4(4): an order is obeyed, and then disputed.
     """
-    if facts.binds:
-        raise ConflictError(
-            "a removal order binds you while it has effect: reject with a note to its "
-            "authority or request scrutiny, and name the competent court to the complainant"
-        )
+    check_unbound(facts)
     if outcome.finding is None:
         raise InvalidError("finding", "is missing: choose content or ground")
     if outcome.finding is ComplaintFinding.GROUND and facts.basis is ComplaintBasis.OWN:
         raise InvalidError("finding", "your own decision has no other ground: choose content")
     if outcome.finding is ComplaintFinding.GROUND and not outcome.note.strip():
         raise InvalidError("note", "is missing: explain to the requesting party what is wrong")
+
+
+def check_unbound(facts: ComplaintFacts) -> None:
+    """Refuse to uphold a complaint while a removal order binds the provider."""
+    if facts.binds:
+        raise ConflictError(
+            "a removal order binds you while it has effect: reject with a note to its "
+            "authority or request scrutiny, and name the competent court to the complainant"
+        )
 
 
 def asks_author(outcome: ComplaintOutcomeIn, *, basis: ComplaintBasis) -> bool:

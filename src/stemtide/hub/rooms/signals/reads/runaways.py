@@ -25,13 +25,16 @@ from stemtide.protocol.trust.standing import independent
 _MOST = 200
 
 
-def runaways(*, viewer: Party, signal: UUID | None = None) -> list[RunawayOut]:
+def runaways(
+    *, viewer: Party, signal: UUID | None = None, is_live: bool = True
+) -> list[RunawayOut]:
     """Return the signals with reports or decisions that a party may see, latest first; 200 at most.
 
     Coordinating parties see all of those of signals that they may see. Others see those that they
-    shared, and those that their own agents reported.
+    shared, and those that their own agents reported. is_live: those that have not ended.
     """
-    rows = _rows(viewer).filter(uid=signal) if signal else _rows(viewer)
+    rows = _rows(viewer, is_live=is_live)
+    rows = rows.filter(uid=signal) if signal else rows
     latest = rows.select_related("shared_by").order_by("-position")[:_MOST]
     return [describe(row, viewer=viewer) for row in latest]
 
@@ -46,9 +49,10 @@ def board(*, viewer: Party, limit: int) -> list[RunawayRow]:
     ]
 
 
-def _rows(viewer: Party) -> QuerySet[Signal]:
-    """Return the live signals with reports or decisions that a party may see."""
-    rows = Signal.objects.filter(visible(viewer), state=SignalState.LIVE, pk__in=_named())
+def _rows(viewer: Party, *, is_live: bool = True) -> QuerySet[Signal]:
+    """Return the live or the ended signals with reports or decisions that a party may see."""
+    of_state = Q(state=SignalState.LIVE) if is_live else ~Q(state=SignalState.LIVE)
+    rows = Signal.objects.filter(visible(viewer), of_state, pk__in=_named())
     if viewer.kind in COORDINATING:
         return rows
     own_reports = RunawayReport.objects.filter(party=viewer).values("signal")

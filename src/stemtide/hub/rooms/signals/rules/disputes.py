@@ -173,7 +173,10 @@ def check_restore_many(facts: DismissalFacts, *, kind: PartyKind, role: Role | N
     """Refuse to take a decision on many disputes back to all but an agency, or twice."""
     _check_agency(kind, role=role)
     if facts.is_restored:
-        raise ConflictError("this decision was taken back already")
+        raise ConflictError(
+            "this decision was taken back already: set the disputes aside anew on the page of"
+            " their party"
+        )
 
 
 def check_answer_many(facts: DismissalFacts, *, name: str, role: Role | None = None) -> None:

@@ -19,6 +19,7 @@ from stemtide.protocol.sync.allowlists import (
     AllowEntryOut,
     AllowlistAddedOut,
     AllowlistIn,
+    AllowRestoreIn,
 )
 
 
@@ -54,14 +55,14 @@ def check(body: AllowlistIn, *, by: Actor, now: datetime) -> AllowlistAddedOut:
 
 
 @needs_no_entry("the room of the allow-list records it")
-def restore(uid: UUID, *, is_accepted: bool, by: Actor, now: datetime) -> AllowEntryOut:
-    """Put a removed entry back. is_accepted: although it covers live signals of others.
+def restore(uid: UUID, *, body: AllowRestoreIn, by: Actor, now: datetime) -> AllowEntryOut:
+    """Put a removed entry back.
 
     raises: NotFoundError, NotAllowedError, ConflictError.
     """
     rules.check_change(kind=by.kind, role=by.role)
     counted = allowed.coverage([reads.find(uid)], by=by.party)
-    return writes.restore(uid, coverage=counted, is_accepted=is_accepted, by=by, now=now)
+    return writes.restore(uid, coverage=counted, is_accepted=body.accept_covered, by=by, now=now)
 
 
 def _read(
