@@ -6,9 +6,12 @@ import re
 import pytest
 from django.utils.html import escape
 
+from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.orders.models import Order
+from stemtide.hub.rooms.parties.models import ContactPoint
 from stemtide.hub.rooms.parties.writes import competences
 from stemtide.hub.rooms.referrals.models import Referral
+from stemtide.hub.rooms.signals.models import Signal
 from stemtide.protocol.enums import Duty, Role
 from tests.hub.desk.page_table import REFERRAL
 
@@ -144,3 +147,42 @@ def test_a_referral_names_the_states_of_its_later_acts(officer):
     sent = {**REFERRAL, "do": "record", "searched": searched}
     html = officer.post("/referrals/new", sent, follow=True).content.decode()
     assert "Possible once the state is: needs context" in html
+
+
+def invited(client, address):
+    """Return the parties that the form for invitations proposes, and whether it is open."""
+    offers = client.get(address).context["people_offers"]
+    (offer,) = [offer for offer in offers if offer.action.name == "invite"]
+    return list(offer.form["parties"].value() or []), offer.is_open
+
+
+def test_an_invitation_proposes_who_shared_the_content(world, officer, crisis):
+    signal = world.share(by="neighbour", tlp="green")
+    Signal.objects.filter(uid=signal).update(crisis=Crisis.objects.get(uid=crisis))
+    address = acts(officer, f"/signals/{signal}")["invite"].address
+    assert invited(officer, address) == (["neighbour"], True)
+    assert invited(officer, f"/crises/{crisis}") == ([], False)
+
+
+@pytest.mark.parametrize(
+    ("contact", "proposed"),
+    [
+        ({"address": "abuse@site.example"}, ["rival"]),
+        ({"address": "abuse@site.example", "verified_at": None}, []),
+        ({"address": "abuse@a.site.example"}, []),
+        ({"address": "abuse@othersite.example"}, []),
+    ],
+)
+def test_an_invitation_proposes_the_host_of_the_address(world, officer, crisis, contact, proposed):
+    facts = {"party": world.party["rival"], "channel": "mail", "verified_at": world.now}
+    ContactPoint.objects.create(**facts | contact)
+    url = "https://media.site.example/v/1"
+    signal = world.share(crisis=crisis, kind="url", value=url)
+    address = acts(officer, f"/signals/{signal}")["invite"].address
+    assert invited(officer, address)[0] == proposed
+
+
+def test_an_invitation_proposes_nobody_who_takes_part_or_does_not_exist(world, officer):
+    crisis = world.crisis(active=True, joined=("provider",))
+    address = f"/crises/{crisis}?invite=provider&invite=nobody&invite=rival"
+    assert invited(officer, address) == (["rival"], True)

@@ -9,7 +9,7 @@ Each block is rendered once for each combination, from nothing but these inputs,
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -91,7 +91,8 @@ def page_context(
     now, heads = datetime.now(UTC), crisis_versions.refresh()
     with request_cache(_shared_reads(uid, heads)):
         room = _Room(request, uid, by=by, now=now, hub=heads.hub)
-        offers_context = _offers(room.life(), by=by, now=now, refused=refused)
+        proposed = request.GET.getlist("invite")
+        offers_context = _offers(room.life(), by=by, now=now, refused=refused, proposed=proposed)
         own_views = _own_views(uid, by=by, now=now, hub=heads.hub)
         return {
             **room.content(),
@@ -320,11 +321,19 @@ def _offers(
     now: datetime,
     refused: Offer | None = None,
     cached_html: bool = False,
+    proposed: Collection[str] = (),
 ) -> dict[str, Any]:
-    """Return the forms of all blocks. cached_html: as shared HTML without CSRF tokens."""
+    """Return the forms of all blocks.
+
+    cached_html: as shared HTML without CSRF tokens. proposed: names of parties to invite.
+    """
     room = room_offers.rules_input(shared["life"], shared["facts"], by=by, now=now)
     around = room_offers.form_choices(
-        shared["facts"], uid=room.life.id, others=shared["others"], by=by
+        shared["facts"],
+        uid=room.life.id,
+        others=shared["others"],
+        by=by,
+        proposed=proposed,
     )
     offers = room_offers.offers(room, around=around, refused=refused)
     if cached_html:

@@ -95,4 +95,5 @@ def _content(cluster: Cluster, life: CrisisOut, *, viewer: Viewer) -> ActedConte
         exercise=life.exercise,
         url=next((variant.url for variant in live if variant.url), ""),
         labels=tuple(cluster.labels),
+        sharers=tuple({variant.shared_by for variant in live}),
     )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Forms of a crisis' room: each builds the message that its write takes."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -60,8 +60,9 @@ class RoomForm(MessageForm):
 
 
 class FormChoices:
-    """Values of a crisis that its forms need. parties: names and titles of parties to invite.
+    """Values of a crisis that its forms need.
 
+    parties: names and titles of parties to invite. proposed: names of those that are ticked.
     holders: colleagues and parties that a role can be given to, in named groups.
     """
 
@@ -74,6 +75,7 @@ class FormChoices:
         review_h: int | None = None,
         others: Sequence[tuple[str, str]] = (),
         holders: Sequence[tuple[Words, Sequence[tuple[str, str]]]] = (),
+        proposed: Collection[str] = (),
     ) -> None:
         self.triage = triage
         self.parties = parties
@@ -81,12 +83,14 @@ class FormChoices:
         self.review_h = review_h
         self.others = others
         self.holders = holders
+        self.proposed = proposed
 
     @property
     def key(self) -> Hashable:
         """Return all values: the forms depend on these, and on action, target and reader."""
         triage = self.triage.name if self.triage else None
-        choices = (tuple(self.parties), tuple(self.countries), tuple(self.others))
+        parties = (tuple(self.parties), tuple(self.proposed))
+        choices = (*parties, tuple(self.countries), tuple(self.others))
         holders = tuple((str(group), *people) for group, people in self.holders)
         return (triage, self.review_h, *choices, holders)
 
@@ -236,6 +240,7 @@ class InviteForm(RoomForm):
         field = self.fields["parties"]
         assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101  # as declared above
         field.choices = list(self.around.parties)
+        field.initial = [name for name, _ in self.around.parties if name in self.around.proposed]
 
     def clean(self) -> dict[str, Any]:
         """Require at least one party or kind of party."""

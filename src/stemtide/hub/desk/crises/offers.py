@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Forms that a crisis' room offers now: those whose writes the rules would allow."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -25,9 +26,17 @@ from stemtide.protocol.messages.crises import CrisisLife
 
 
 def form_choices(
-    facts: CrisisFacts, *, uid: UUID, others: Iterable[tuple[str, str]], by: Actor
+    facts: CrisisFacts,
+    *,
+    uid: UUID,
+    others: Iterable[tuple[str, str]],
+    by: Actor,
+    proposed: Collection[str] = (),
 ) -> FormChoices:
-    """Return the values that the forms need. others: crises to link with, by id and name."""
+    """Return the values that the forms need.
+
+    others: crises to link with, by id and name. proposed: names of parties to invite.
+    """
     return FormChoices(
         triage=triages()[facts.framework.triage],
         parties=[
@@ -39,6 +48,7 @@ def form_choices(
         review_h=facts.at.review_after_h,
         others=[(key, name) for key, name in others if key != str(uid)],
         holders=_holders(facts, by=by),
+        proposed=proposed,
     )
 
 
@@ -71,6 +81,8 @@ def offers(
     """Return the offers of each block. refused: one that was sent with errors, in its place."""
     offers_by_block: dict[str, list[Offer]] = {}
     for offer in available(ROOM_ACTIONS.values(), room, refused=refused, around=around):
+        if offer.action.name == "invite" and around.proposed:
+            offer = replace(offer, is_open=True)  # noqa: PLW2901  # an offer is a value
         if offer.action.name != "link" or around.others:
             offers_by_block.setdefault(offer.action.block, []).append(offer)
     return offers_by_block

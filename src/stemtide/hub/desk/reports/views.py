@@ -33,7 +33,7 @@ ROWS = 100
 
 def _refs() -> dict[str, str]:
     """Return titles of actors by their ledger reference."""
-    fixed_titles = {"clock": _("The hub's clock"), "operator": _("The hub's operator")}
+    fixed_titles = {"clock": _("The hub"), "operator": _("The hub's operator")}
     titles = {party.ref: party.title for party in parties.parties()}
     return titles | fixed_titles | {"withheld": _("withheld")}
 

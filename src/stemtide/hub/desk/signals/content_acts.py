@@ -7,7 +7,7 @@ with the reason.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
 from django.urls import reverse
@@ -19,6 +19,8 @@ from stemtide.hub.desk.orders.drafts import check_issuer
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.crises.rules import crises as crisis_rules, participants
+from stemtide.hub.rooms.crises.rules.crises import CrisisFacts
+from stemtide.hub.rooms.parties.reads import contacts, parties
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.referrals.rules import holds, referrals
 from stemtide.hub.rooms.referrals.rules.referrals import REFERRING
@@ -30,7 +32,8 @@ from stemtide.protocol.enums import MessageKind
 class ActedContent:
     """What the forms are filled in with. own: those of the signals that the reader's party shared.
 
-    signals: the live ones. crisis: its id; None for none.
+    signals: the live ones. crisis: its id; None for none. sharers: names of the parties that shared
+    them.
     """
 
     signals: tuple[UUID, ...] = ()
@@ -39,6 +42,7 @@ class ActedContent:
     exercise: bool = False
     url: str = ""
     labels: tuple[str, ...] = ()
+    sharers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +120,29 @@ def _in_room(uid: UUID, content: ActedContent, *, by: Actor) -> list[ContentAct]
         ContentAct(
             "invite",
             _("Invite parties"),
-            f"{reverse('crisis', args=[uid])}#verb-invite-form",
+            _invitation(facts, content, uid=uid, by=by),
             why_not_yet(participants.check_invite, facts, by=by),
         )
         if _is_for(participants.check_invite, facts, by=by)
         else None,
     ]
     return [way for way in ways if way]
+
+
+def _invitation(facts: CrisisFacts, content: ActedContent, *, uid: UUID, by: Actor) -> str:
+    """Return the address of the form that invites, with the parties that the content names.
+
+    These are its sharers, and the parties whose contact points are at the host of its address.
+    """
+    host = urlsplit(content.url).hostname or ""
+    at_host = contacts.parties_at(host, viewer=by.party) if host else []
+    query = [
+        ("invite", party.name)
+        for party in parties.parties()
+        if party.name in {*content.sharers, *at_host} and participants.is_to_invite(facts, party)
+    ]
+    text = f"?{urlencode(query[:MAX_SIGNALS])}" if query else ""
+    return f"{reverse('crisis', args=[uid])}{text}#verb-invite-form"
 
 
 def _is_for(check: Callable[..., None], /, *facts: object, **arguments: object) -> bool:

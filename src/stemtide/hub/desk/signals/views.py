@@ -203,6 +203,7 @@ def _content(signal_out: SignalOut, *, request: SignedInRequest) -> ActedContent
         exercise=signal_out.exercise,
         url=signal_out.value if signal_out.kind is Kind.URL and "://" in signal_out.value else "",
         labels=tuple(signal_out.labels),
+        sharers=(signal_out.shared_by,),
     )
 
 

@@ -51,6 +51,24 @@ def contact_points(*, viewer: Party, now: datetime) -> list[ContactRow]:
     ]
 
 
+def parties_at(host: str, *, viewer: Party) -> list[str]:
+    """Return names of parties with a contact point, which the viewer may see, at a web host.
+
+    Only points that answered in a drill count: a party could name anybody's address as its own.
+    """
+    kind = PartyKind(viewer.kind)
+    points = ContactPoint.objects.filter(removed_at=None, verified_at__isnull=False)
+    points = points.select_related("party")
+    return sorted(
+        {
+            point.party.name
+            for point in points
+            if contacts.is_at(host, address=point.address)
+            and contacts.may_see_contact(_facts(point), viewer=viewer.name, kind=kind)
+        }
+    )
+
+
 def own_contact_points(*, viewer: Party, now: datetime) -> list[ContactRow]:
     """Return the viewer's own contact points; 24/7 ones first."""
     points = ContactPoint.objects.filter(party=viewer, removed_at=None).select_related("party")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from stemtide.hub.platform.errors import InvalidError
@@ -158,6 +159,15 @@ def may_see_contact(facts: ContactFacts, *, viewer: str, kind: PartyKind) -> boo
     if kind in COORDINATING:
         return True
     return facts.is_24_7 and (facts.channel != "phone" or facts.owner_kind in COORDINATING)
+
+
+def is_at(host: str, *, address: str) -> bool:
+    """Whether a contact point's domain is a web host, or one above it.
+
+    address: of mail or of a web page; a telephone number is at none.
+    """
+    domain = (urlsplit(address).hostname or address.rpartition("@")[2]).lower()
+    return "." in domain and f".{host.lower()}".endswith(f".{domain}")
 
 
 def check_ladder(points: Iterable[int], waits: Iterable[int], *, own: Iterable[int]) -> None:
