@@ -134,7 +134,7 @@ def _invitation(facts: CrisisFacts, content: ActedContent, *, uid: UUID, by: Act
 
     These are its sharers, and the parties whose contact points are at the host of its address.
     """
-    host = urlsplit(content.url).hostname or ""
+    host = urlsplit(f"//{content.url}").hostname or ""  # the canonical spelling has no scheme
     at_host = contacts.parties_at(host, viewer=by.party) if host else []
     query = [
         ("invite", party.name)

@@ -11,7 +11,6 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.desk import ledger_sentences, long_fingerprints
 from stemtide.hub.desk.actions import Offer, perform, sent_offer, why_not_yet
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, signed_in
@@ -201,7 +200,7 @@ def _content(signal_out: SignalOut, *, request: SignedInRequest) -> ActedContent
         own=(signal_out.id,) if is_own else (),
         crisis=crisis.id if crisis else None,
         exercise=signal_out.exercise,
-        url=signal_out.value if signal_out.kind is Kind.URL and "://" in signal_out.value else "",
+        url=signal_out.url or "",
         labels=tuple(signal_out.labels),
         sharers=(signal_out.shared_by,),
     )
