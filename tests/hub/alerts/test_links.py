@@ -89,7 +89,7 @@ def test_the_mail_of_an_order_says_the_clock_and_whom_to_ask_and_how_to_answer(o
     ordered(orders)
     told = mail_of("order")
     assert "It binds." in told
-    assert "Clock: One hour from receipt." in told
+    assert "Deadline: One hour from receipt." in told
     assert "Contact: Belgian Crisis Centre, +32 2 555 01 23, duty@crisis.example" in told
     assert "send Annex II or Annex III of the Regulation to: duty@crisis.example, +32 2" in told
     assert "the link works until 2026-12-01 12:00 UTC" in told
@@ -101,7 +101,7 @@ def test_the_mail_of_a_referral_says_that_no_clock_runs_and_whom_to_ask(desk):  
     referred(desk)
     told = mail_of("referral")
     assert "no removal order" in told
-    assert "Clock: None runs. A referral is voluntary" in told
+    assert "Deadline: None runs. A referral is voluntary" in told
     assert "Contact: Belgian Crisis Centre, duty@crisis.example" in told
 
 
@@ -119,7 +119,7 @@ def test_a_mail_speaks_the_language_of_its_reader_throughout(orders):  # noqa: F
 def test_of_an_exercise_no_clock_runs(orders):  # noqa: F811
     cast.inform(orders, exercise=True)
     ordered(orders, exercise=True)
-    assert "Clock: It is an exercise: no time limit has any effect." in mail_of("order")
+    assert "Deadline: It is an exercise: no time limit has any effect." in mail_of("order")
 
 
 # The page

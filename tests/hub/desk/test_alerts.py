@@ -71,7 +71,7 @@ def test_an_empty_page_says_so(world):
     desk = world.desk("provider")
     assert "Nothing waits for you." in desk.get(reverse("alerts")).content.decode()
     assert "No alerts" in desk.get(reverse("board")).content.decode()
-    assert "Everything arrived" in desk.get(reverse("deliveries")).content.decode()
+    assert "No delivery has failed." in desk.get(reverse("deliveries")).content.decode()
 
 
 def test_an_alert_is_seen_in_the_bar_of_every_page_and_acknowledged_at_once(world):
@@ -201,7 +201,7 @@ def test_a_dead_letter_is_seen_with_its_reason_and_retried(world):
     assert "no such user" in page
     assert "duty@desk.example" in page
     answer = desk.post(reverse("delivery-retry", args=[row.uid]), follow=True)
-    assert "tried again now" in answer.content.decode()
+    assert "tries to deliver it again" in answer.content.decode()
     row.refresh_from_db()
     assert (row.state, row.attempts) == ("queued", 0)
 
@@ -210,7 +210,7 @@ def test_a_dead_letter_is_dropped_with_a_reason_and_not_without_one(world):
     row = dead_letter(world, "provider")
     desk = world.desk("provider")
     address = reverse("delivery-drop", args=[row.uid])
-    assert "Say why" in desk.post(address, {"reason": ""}, follow=True).content.decode()
+    assert "Enter the reason" in desk.post(address, {"reason": ""}, follow=True).content.decode()
     answer = desk.post(address, {"reason": "They moved."}, follow=True)
     assert "They moved." in answer.content.decode()
     row.refresh_from_db()

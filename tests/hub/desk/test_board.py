@@ -2,7 +2,9 @@
 import re
 
 import pytest
+from django.db import transaction
 
+from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.protocol.enums import Outcome, Role
 from tests.hub.desk.conftest import PDQ
 
@@ -150,6 +152,28 @@ def test_the_ledger_names_nobody_whom_the_viewer_may_not_know(world):
     world.share(tlp="red", audience=["agency"])
     assert "The authority shared a signal" in text(world.desk("authority").get("/"))
     assert "Someone else shared a signal" in text(world.desk("provider").get("/"))
+
+
+def test_the_ledger_counts_what_repeats_and_leaves_alerts_out(world):
+    for number in range(3):
+        world.share(value=f"{number}{PDQ[1:]}")
+    with transaction.atomic():
+        ledger.append("alerts.raised", actor="clock", subject="position:1", now=world.now)
+    page = text(world.desk("authority").get("/"))
+    assert page.count("The authority shared a signal") == 1
+    assert re.search(r"The authority shared a signal . 3 ", page)
+    assert "alerted parties" not in page
+
+
+def test_older_content_is_on_the_next_page_of_the_board(world):
+    for number in range(13):
+        world.share(value=f"{number:x}{PDQ[1:]}")
+    desk = world.desk("agency")
+    first, second = desk.get("/"), desk.get("/board/_blocks?page=2")
+    assert [text(page).count("PDQ ") for page in (first, second)] == [12, 1]
+    assert f"0{PDQ[1:8]}" in text(second)
+    assert 'href="/?page=2#signals-title">Older' in first.content.decode()
+    assert 'href="/?page=1#signals-title">Newer' in second.content.decode()
 
 
 def test_an_exercise_is_marked_as_one(world):

@@ -112,7 +112,7 @@ def test_a_form_without_its_token_is_refused_in_the_house_style():
     client = Client(enforce_csrf_checks=True)
     answer = sign_in(client)
     assert answer.status_code == 403
-    assert "The form was too old" in answer.content.decode()
+    assert "The form has expired" in answer.content.decode()
 
 
 def test_somebody_signed_in_is_not_asked_again(world):

@@ -107,7 +107,7 @@ def test_who_has_none_of_its_own_reads_everybodys_of_the_last_quarter(busy, part
     told = text(page)
     assert page.status_code == 200
     assert "my party's" not in told
-    assert "days of UTC" in told
+    assert "in days of UTC" in told
 
 
 def test_everybodys_small_counts_are_withheld(busy):

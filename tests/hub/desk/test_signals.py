@@ -109,7 +109,7 @@ def test_a_signal_that_was_not_shared_with_a_party_is_not_there_for_it(world, pa
         for one in (uid, uuid4())
     )
     assert (hidden.status_code, unknown.status_code) == (404, 404)
-    assert "There is no such thing here" in text(hidden)
+    assert "Page not found" in text(hidden)
     assert PDQ not in text(hidden)
 
 

@@ -12,10 +12,13 @@ from django.views.decorators.http import require_safe
 
 from stemtide.hub.desk import ledger_sentences
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
+from stemtide.hub.desk.forms import page_number
 from stemtide.hub.desk.sharing.permissions import may_share
 from stemtide.hub.desk.signals import sightings
+from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.approvals import reads as approvals
 from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.crises.rules.crises import check_warn
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.reads.parties import Viewer, party_titles
@@ -33,8 +36,11 @@ CLOSED_FOR = timedelta(days=1)
 
 RELOAD_S = "15"
 
-ROWS = 50
-"""Pieces of content on the board."""
+ROWS = 12
+"""Pieces of content on a page of the board."""
+
+LAST_PAGE = 100
+"""The last page of shared content: each page reads what stands before it, too."""
 
 RUNAWAYS = 10
 """Signals that match too much on the board."""
@@ -77,6 +83,8 @@ def blocks(request: SignedInRequest) -> HttpResponse:
 def _context(request: SignedInRequest) -> dict[str, object]:
     """Return the template context of the board, for the signed-in person's party."""
     viewer, now = request.user.party, datetime.now(UTC)
+    page = min(page_number(request.GET.get("page")), LAST_PAGE)
+    rows = signals.board(viewer=viewer, limit=ROWS + 1, skip=(page - 1) * ROWS)
     agents = parties.agents(viewer=viewer, now=now, head=times.last_position())
     summary = sightings.summary(viewer=viewer)
     heads = ledger.heads()
@@ -90,15 +98,19 @@ def _context(request: SignedInRequest) -> dict[str, object]:
             for crisis in crisis_rows
             if not crisis.closed_at or now - crisis.closed_at < CLOSED_FOR
         ],
-        "rows": signals.board(viewer=viewer, limit=ROWS),
+        "rows": rows[:ROWS],
+        "page": page,
+        "before": page - 1,
+        "after": page + 1 if len(rows) > ROWS and page < LAST_PAGE else 0,
         "looks": approvals.waiting(viewer=viewer),
         "agents": agents,
         "runaways": runaways.board(viewer=viewer, limit=RUNAWAYS),
         "troubles": {trouble.part for trouble in vitals.troubles()},
         "sightings": summary,
         "outliers": outliers.outliers(viewer=viewer, is_open=True),
-        "entries": ledger_sentences.tail(viewer=viewer),
+        "entries": ledger_sentences.latest(viewer=viewer),
         "may_share": may_share(actor_of(request)),
+        "may_warn": allows(check_warn, by=actor_of(request)),
         "figures": _figures(
             totals_at(viewer, hub=heads.hub, position=heads.positions),
             agents=agents,

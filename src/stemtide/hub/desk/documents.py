@@ -62,8 +62,8 @@ class DocumentForm(MarkedForm):
     """Upload of the PDF to verify."""
 
     document = forms.FileField(
-        label=gettext_lazy("The PDF"),
-        help_text=gettext_lazy("It is looked at and not kept."),
+        label=gettext_lazy("PDF file"),
+        help_text=gettext_lazy("The file is checked and not stored."),
         widget=forms.ClearableFileInput(attrs={"accept": "application/pdf"}),
     )
 

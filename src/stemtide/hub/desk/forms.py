@@ -74,6 +74,12 @@ class MessageForm(MarkedForm):
             return None
 
 
+def page_number(text: str | None) -> int:
+    """Return the page of a list that a request asks for; 1 if it asks for none."""
+    digits = text or ""
+    return (int(digits) or 1) if digits.isdecimal() and len(digits) < 6 else 1  # noqa: PLR2004  # digits
+
+
 def uuid_or_none(text: str | None) -> UUID | None:
     """Return an id from a request; None if it is invalid."""
     try:

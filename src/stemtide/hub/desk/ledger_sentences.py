@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ledger entries as sentences for people."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -17,7 +17,10 @@ from stemtide.hub.rooms.parties.writes.locks import HUB
 from stemtide.hub.rooms.reports.reads import timeline
 
 TAIL = 12
-"""Entries at the end of the ledger that the board shows."""
+"""Lines of a short list of entries."""
+
+LATEST = 120
+"""Entries at the end of the ledger that the board reads."""
 
 ENTRY_PHRASES = {
     "party.added": gettext_lazy("took a party in"),
@@ -286,7 +289,7 @@ ENTRY_PHRASES = {
 
 @dataclass(frozen=True, slots=True)
 class EntryLine:
-    """One ledger entry as a sentence: actor and action."""
+    """One ledger entry as a sentence: actor and action. times: how often, if it repeats."""
 
     number: int
     who: str
@@ -294,17 +297,23 @@ class EntryLine:
     kind: str
     exercise: bool
     recorded_at: datetime
+    times: int = 1
 
 
-def tail(*, viewer: Viewer) -> list[EntryLine]:
-    """Return the last entries, newest first."""
-    head = ledger.heads().entries
-    rows = ledger.entries(viewer=viewer, after=max(0, head - TAIL), limit=TAIL)
-    return as_sentences(rows[::-1])
-
-
-NOISE = ("alerts.raised", "alerts.settled")
+NOISE = ("alerts.raised", "alerts.settled", "delivery.arrived")
 """Kinds that the scheduler writes after every action: left out of short lists."""
+
+
+def latest(*, viewer: Viewer) -> list[EntryLine]:
+    """Return what happened last, newest first, without NOISE and with repetitions counted."""
+    head = ledger.heads().entries
+    rows = ledger.entries(viewer=viewer, after=max(0, head - LATEST), limit=LATEST)
+    lines: dict[tuple[str, str, bool], EntryLine] = {}
+    for line in as_sentences([row for row in rows[::-1] if row.kind not in NOISE]):
+        first = lines.setdefault((line.who, line.kind, line.exercise), line)
+        if first is not line:
+            lines[line.who, line.kind, line.exercise] = replace(first, times=first.times + 1)
+    return list(lines.values())[:TAIL]
 
 
 def of_crisis(crisis: UUID, *, viewer: Viewer, limit: int = TAIL) -> list[EntryLine]:

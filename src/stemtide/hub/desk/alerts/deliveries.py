@@ -25,7 +25,7 @@ class DropDeliveryForm(forms.Form):
     """Drop a dead delivery, with a reason."""
 
     reason = forms.CharField(
-        label=gettext_lazy("Why is it dropped?"), max_length=rules.REASON_LENGTH
+        label=gettext_lazy("Reason for discarding it"), max_length=rules.REASON_LENGTH
     )
 
 
@@ -55,7 +55,7 @@ def retry(request: SignedInRequest, uid: UUID) -> HttpResponse:
     carry_out(
         request,
         lambda: writes.retry(uid, by=actor_of(request), now=datetime.now(UTC)),
-        done=_("It is tried again now."),
+        done=_("The hub tries to deliver it again now."),
     )
     return redirect("deliveries")
 
@@ -66,13 +66,13 @@ def drop(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Drop a dead delivery."""
     form = DropDeliveryForm(request.POST)
     if not form.is_valid():
-        messages.error(request, _("Say why it is dropped."))
+        messages.error(request, _("Enter the reason for discarding it."))
         return redirect("deliveries")
     reason = form.cleaned_data["reason"]
     carry_out(
         request,
         lambda: writes.drop(uid, reason=reason, by=actor_of(request), now=datetime.now(UTC)),
-        done=_("Dropped, with your reason."),
+        done=_("Delivery discarded. Your reason is in the ledger."),
     )
     return redirect("deliveries")
 

@@ -323,18 +323,18 @@ class WarningForm(RoomForm):
     summary = _area(_("What is known (optional)"), rows=4, required=False, help_text=NO_NAMES)
     framework = forms.ChoiceField(label=_("Framework"))
     event_refs = WordsField(
-        label=_("What others call the event (optional)"),
+        label=_("Reference of the event in other systems (optional)"),
         required=False,
         max_length=1000,
         help_text=_("As in: gifct:2026-011"),
     )
     invite = forms.MultipleChoiceField(
-        label=_("Address it to (optional)"),
+        label=_("Invite parties (optional)"),
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
     exercise = forms.BooleanField(
-        label=_("This is an exercise. The mark stays for ever."), required=False
+        label=_("This is an exercise. You cannot change this later."), required=False
     )
 
     def prepare(self) -> None:

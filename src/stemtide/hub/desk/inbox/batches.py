@@ -12,8 +12,9 @@ from django.utils.translation import gettext as _, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
+from stemtide.hub.desk.forms import page_number
 from stemtide.hub.desk.inbox.forms import AnswerForm
-from stemtide.hub.desk.inbox.views import requested_page, requested_states, uuids
+from stemtide.hub.desk.inbox.views import requested_states, uuids
 from stemtide.hub.desk.labels.inbox import LABELS
 from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.platform.permissions import WRITING_ROLES, allows, check_person_may_write
@@ -168,7 +169,7 @@ def _parcel_context(request: SignedInRequest, uid: UUID) -> dict[str, object]:
     rules.check_inbox(by.kind)
     parcel_out = reads.parcel(uid, viewer=viewer)
     state = request.GET.get("state", "all")[:60]
-    number = requested_page(request)
+    number = page_number(request.GET.get("page"))
     rows, more = reads.of_parcel(
         uid, viewer=viewer, states=requested_states(state), limit=AT_ONCE, page=number
     )

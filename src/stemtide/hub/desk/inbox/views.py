@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
+from stemtide.hub.desk.forms import page_number
 from stemtide.hub.desk.labels.inbox import LABELS
 from stemtide.hub.desk.navigation import address
 from stemtide.hub.platform.permissions import allows, check_person_may_write
@@ -101,12 +102,6 @@ def requested_states(word: str) -> tuple[ReferralState, ...]:
     return GROUPS.get(word) or tuple(state for state in STATES if state.value == word) or GROUPS[""]
 
 
-def requested_page(request: SignedInRequest) -> int:
-    """Return the page number of the query string; 1 if it is missing or invalid."""
-    page = request.GET.get("page", "1")
-    return int(page) if page.isdecimal() and len(page) < 6 else 1  # noqa: PLR2004  # digits
-
-
 def _context(request: SignedInRequest) -> dict[str, object]:
     """Return the template context of the inbox."""
     viewer, by = request.user.party, actor_of(request)
@@ -114,7 +109,7 @@ def _context(request: SignedInRequest) -> dict[str, object]:
     query = {name: request.GET.get(name, "")[:60] for name in ("orders", "state", "reference")}
     reference = query["reference"].strip()
     states = requested_states("all" if reference and not query["state"] else query["state"])
-    number = requested_page(request)
+    number = page_number(request.GET.get("page"))
     rows, more = reads.singles(
         viewer=viewer, states=states, reference=reference, limit=AT_ONCE, page=number
     )

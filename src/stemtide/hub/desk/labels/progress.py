@@ -28,7 +28,7 @@ REFERRAL_OUTCOMES: dict[str, Words] = {
     "geo_blocked": _("blocked in some countries"),
     "refused": _("refused"),
     "not_found": _("not found"),
-    "withdrawn": _("taken back before an answer"),
+    "withdrawn": _("withdrawn before an answer"),
     "waiting": _("waiting for an answer"),
 }
 
@@ -50,7 +50,7 @@ ORDER_OUTCOMES: dict[str, Words] = {
 ORDER_BESIDE: dict[str, Words] = {
     "overdue": _("the hour passed without an answer"),
     "cross_border": _("to a provider of another Member State"),
-    "scrutinised": _("examined there"),
+    "scrutinised": _("examined under Article 4"),
     "infringed": _("found to infringe"),
     "undone": _("lost its effect after execution"),
     "unconfirmed": _("ended, because no second person confirmed it"),
@@ -60,8 +60,8 @@ ORDER_BESIDE: dict[str, Words] = {
 
 REFERRAL_BESIDE: dict[str, Words] = {
     "not_referred": _("decided not to refer"),
-    "reinstated": _("put back by the provider"),
-    "came_back": _("there again at a visit of the hub"),
+    "reinstated": _("restored by the provider"),
+    "came_back": _("online again at a re-check"),
 }
 
 REASONS: dict[str, Words] = {

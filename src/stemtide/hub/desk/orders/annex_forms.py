@@ -40,7 +40,7 @@ class MomentField(forms.DateTimeField):
     def __init__(self, **named: Any) -> None:  # noqa: ANN401  # Django's
         super().__init__(**named)
         if not self.help_text:
-            self.help_text = gettext_lazy("On the clock that the foot of this page names.")
+            self.help_text = gettext_lazy("In the time zone at the foot of this page.")
 
 
 class AnnexForm(MarkedForm):

@@ -126,35 +126,35 @@ class ReportFields(MarkedForm):
     )
     ground = forms.ChoiceField(
         label=_("Blocks are based on"),
-        choices=[("", _("not said")), ("law", _("the law")), ("terms", _("our terms"))],
+        choices=[("", _("not stated")), ("law", _("the law")), ("terms", _("our terms"))],
         required=False,
     )
     measure = forms.ChoiceField(
         label=_("What blocks do"),
         choices=[
-            ("", _("not said")),
+            ("", _("not stated")),
             ("removal", _("remove content")),
             ("disable", _("disable access to content")),
         ],
         required=False,
     )
     complete = forms.MultipleChoiceField(
-        label=_("Nothing else happened here"),
-        help_text=_("Tick what is complete with the figures below: empty rows become 0."),
+        label=_("Complete sections"),
+        help_text=_("Tick a section if your figures are complete. Its empty rows then become 0."),
         choices=_GROUPS,
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
     restrictions = forms.MultipleChoiceField(
         label=_("Restrictions that the service can impose"),
-        help_text=_("The columns of others stay blank."),
+        help_text=_("Columns of other restrictions stay blank."),
         choices=_RESTRICTIONS,
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
     impossible = forms.CharField(
-        label=_("Rows that can never happen in the service"),
-        help_text=_("Names of rows, with spaces between. They stay blank."),
+        label=_("Rows that do not apply to the service"),
+        help_text=_("Names of rows, separated by spaces. They stay blank."),
         required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
     )

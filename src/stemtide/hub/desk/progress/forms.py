@@ -18,9 +18,9 @@ from stemtide.protocol.messages.progress import ProgressQuery
 class ProgressForm(MarkedForm):
     """Period, scope and grouping, sent as a query string so that each page has a URL."""
 
-    of = forms.ChoiceField(label=_("Whose"), choices=[])
+    of = forms.ChoiceField(label=_("Requests of"), choices=[])
     by = forms.ChoiceField(
-        label=_("A row for each"), required=False, choices=[("", _("no rows")), *BY.items()]
+        label=_("Group by"), required=False, choices=[("", _("no grouping")), *BY.items()]
     )
     exercise = forms.BooleanField(label=_("Count exercises instead"), required=False)
 
@@ -30,12 +30,12 @@ class ProgressForm(MarkedForm):
         self.fields = {
             "from": forms.DateField(label=_("From"), widget=forms.DateInput(day, "%Y-%m-%d")),
             "to": forms.DateField(
-                label=_("To, and with it"), widget=forms.DateInput(day, "%Y-%m-%d")
+                label=_("To (inclusive)"), widget=forms.DateInput(day, "%Y-%m-%d")
             ),
             **self.fields,
         }
         choices = [(scope, word) for scope, word in OF.items() if owns or scope == ProgressOf.ALL]
-        self.fields["of"] = forms.ChoiceField(label=_("Whose"), choices=choices)
+        self.fields["of"] = forms.ChoiceField(label=_("Requests of"), choices=choices)
 
     def query(self, *, zone: str) -> ProgressQuery:
         """Return the query for the room; days of all parties are UTC. Call it on a valid form."""

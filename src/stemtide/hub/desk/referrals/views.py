@@ -26,7 +26,7 @@ from stemtide.hub.desk.actions import (
     sent_offer,
 )
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
-from stemtide.hub.desk.forms import crisis_choices, initial_crisis, uuid_or_none
+from stemtide.hub.desk.forms import crisis_choices, initial_crisis, page_number, uuid_or_none
 from stemtide.hub.desk.labels.referrals import LABELS
 from stemtide.hub.desk.referrals.forms import (
     AssessForm,
@@ -80,8 +80,7 @@ def referrals(request: SignedInRequest) -> HttpResponse:
         reference=query["reference"].strip(),
         batch=uuid_or_none(query["batch"]),
     )
-    page = request.GET.get("page", "1")
-    number = int(page) if page.isdecimal() and len(page) < 6 else 1  # noqa: PLR2004  # digits
+    number = page_number(request.GET.get("page"))
     rows, more = reads.latest(viewer=viewer, filters=filters, limit=AT_ONCE, page=number)
     context = {
         "now": datetime.now(UTC),

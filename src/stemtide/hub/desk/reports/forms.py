@@ -49,11 +49,9 @@ class ActionForm(MessageForm):
     """Add an action with an owner and a due day."""
 
     message_type = ActionIn
-    text = forms.CharField(label=_("What is to be done"), max_length=500)
-    owner = forms.ChoiceField(label=_("By whom"))
-    due = forms.DateField(
-        label=_("Until which day"), widget=forms.DateInput(attrs={"type": "date"})
-    )
+    text = forms.CharField(label=_("Task"), max_length=500)
+    owner = forms.ChoiceField(label=_("Owner"))
+    due = forms.DateField(label=_("Due date"), widget=forms.DateInput(attrs={"type": "date"}))
 
     def __init__(self, *args: Any, parties: Iterable[tuple[str, str]] = (), **named: Any) -> None:  # noqa: ANN401  # Django's
         super().__init__(*args, **named)

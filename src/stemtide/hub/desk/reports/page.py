@@ -33,7 +33,7 @@ from stemtide.hub.rooms.reports.writes import reports as writes
 from stemtide.protocol.messages.reports import MAX_SECTION, ReportOut, SectionIn
 
 _TEXT, _BASIS = "text-", "basis-"
-_ROWS, _MOST_ROWS = 6, 24
+_ROWS, _MOST_ROWS = 4, 24
 """Lines of a text field: as many as its text has, within these."""
 
 _Params = ParamSpec("_Params")
@@ -89,7 +89,10 @@ def _sections(
             {
                 "section": section,
                 "text": text,
-                "rows": min(max(_ROWS, text.count("\n") + len(text) // 80 + 2), _MOST_ROWS),
+                "rows": min(
+                    max(_ROWS, sum(1 + len(line) // 90 for line in text.split("\n")) + 1),
+                    _MOST_ROWS,
+                ),
                 "basis": rules.fingerprint(section.text),
                 "is_drafted": bool(section.text) and drafts.get(section.name) == section.text,
                 "newer": section.text if is_newer and text != section.text else "",

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
-from stemtide.hub.desk.forms import MessageForm, uuid_or_none
+from stemtide.hub.desk.forms import MessageForm, page_number, uuid_or_none
 from stemtide.hub.desk.selection.acts import BULK_ACTS, BulkAct
 from stemtide.hub.desk.selection.offered import offered
 from stemtide.hub.desk.selection.preview import Effects, perform_all, preview
@@ -51,8 +51,7 @@ class Selection:
 def own(request: SignedInRequest) -> HttpResponse:
     """List the signals that the reader's party shares, the latest change first."""
     by = actor_of(request)
-    text = request.GET.get("page", "1")
-    page = int(text) if text.isdecimal() and len(text) < 6 and int(text) else 1  # noqa: PLR2004  # digits
+    page = page_number(request.GET.get("page"))
     is_all = "all" in request.GET
     signals, more = reads.of_party(viewer=by.party, is_live=not is_all, limit=A_PAGE, page=page)
     context = {

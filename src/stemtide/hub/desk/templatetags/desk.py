@@ -25,7 +25,7 @@ from stemtide.hub.rooms.signals.reads.signals import SelectedSignal
 from stemtide.hub.rooms.signals.views import BoardRow, BoardSignal, Cluster, Outcomes
 from stemtide.protocol.enums import Outcome, PartyKind, Role, SignalState
 from stemtide.protocol.handling import Pap, Tlp
-from stemtide.protocol.law.frameworks import Framework
+from stemtide.protocol.law.frameworks import Framework, framework
 from stemtide.protocol.messages.crises import TriageOut
 
 register = template.Library()
@@ -121,6 +121,19 @@ def wait_words(words: str) -> str:
 def translated(text: str) -> str:
     """Translate a text of our data files, such as the title of a stage."""
     return labels.translated(text)
+
+
+@register.filter
+def sentence(text: str) -> str:
+    """Return a refusal with a capital letter and a full stop."""
+    words = str(text)
+    return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) else ".")
+
+
+@register.filter
+def framework_title(name: str) -> str:
+    """Return the title of a version of a crisis protocol."""
+    return labels.translated(framework(name).title)
 
 
 @register.filter

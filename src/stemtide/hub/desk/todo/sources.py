@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, time
 
 from django.urls import reverse
-from django.utils.translation import ngettext
+from django.utils.translation import gettext as _, ngettext
 
 from stemtide.hub.desk.labels import label
 from stemtide.hub.desk.todo.items import TodoItem, TodoKind
@@ -130,13 +130,15 @@ def _leads(by: Actor, now: datetime) -> Iterator[TodoItem]:  # noqa: ARG001  # a
     """Yield leads to a threat to life that nobody has received."""
     if not allows(lead_rules.check_read, by.role):
         return
+    titles = party_titles()
     for lead in leads.leads(viewer=by.party, is_open=True):
         if lead.state is LeadState.REPORTED and by.name in {lead.addressed_to, lead.copied_to}:
             yield TodoItem(
                 TodoKind.LEAD,
-                label(lead.level, "level"),
+                _("Lead from {party}").format(party=titles.get(lead.sent_by, lead.sent_by)),
                 reverse("lead", args=[lead.id]),
                 lead.reported_at,
+                detail=label(lead.level, "level"),
                 urgency=Urgency.NOW,
                 subject=f"lead:{lead.id}",
                 exercise=lead.exercise,
@@ -145,17 +147,19 @@ def _leads(by: Actor, now: datetime) -> Iterator[TodoItem]:  # noqa: ARG001  # a
 
 def _approvals(by: Actor, now: datetime) -> Iterator[TodoItem]:  # noqa: ARG001  # as all sources
     """Yield acts of others that need a second look by this person."""
+    titles = party_titles()
     page = approvals.approvals(viewer=by.party, state=ApprovalState.WAITING, limit=200)
     for approval in page.approvals:
         if approval.may_decide and approval.ref != by.ref:
-            yield _of_approval(approval)
+            yield _of_approval(approval, asked_by=titles.get(approval.by, approval.by))
 
 
-def _of_approval(approval: ApprovalOut) -> TodoItem:
+def _of_approval(approval: ApprovalOut, *, asked_by: str) -> TodoItem:
     """Return the entry of an act that needs a second look."""
+    act = label(approval.act, "approval-act")
     return TodoItem(
         TodoKind.APPROVAL,
-        label(approval.act, "approval-act"),
+        f"{asked_by}: {act} ({approval.count})",
         reverse("approval", args=[approval.id]),
         approval.at,
         detail="; ".join(label(reason, "approval-reason") for reason in approval.reasons),
@@ -188,7 +192,9 @@ def _redress(by: Actor, now: datetime) -> Iterator[TodoItem]:  # noqa: ARG001  #
         if request.state is RedressState.ASKED:
             yield TodoItem(
                 TodoKind.REDRESS,
-                titles.get(request.provider, request.provider),
+                _("Request from {party}").format(
+                    party=titles.get(request.provider, request.provider)
+                ),
                 reverse("redress", args=[request.id]),
                 request.asked_at,
                 subject=f"complaint:{request.id}",

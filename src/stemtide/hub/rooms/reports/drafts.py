@@ -100,7 +100,7 @@ def _activation(crisis: CrisisLife, *, titles: Mapping[str, str]) -> Iterable[st
 def _proposal(proposal: ProposalOut, *, titles: Mapping[str, str]) -> str:
     """Return a sentence about a proposal to activate, and its decision."""
     by = titles.get(proposal.by.party, proposal.by.party)
-    facts = {"by": by, "at": _moment(proposal.at), "reason": proposal.reason}
+    facts = {"by": by, "at": _moment(proposal.at), "reason": f"{proposal.reason.rstrip('.')}."}
     text = _("%(by)s proposed to activate on %(at)s: %(reason)s") % facts
     if proposal.decided_by is None or proposal.decided_at is None:
         return text

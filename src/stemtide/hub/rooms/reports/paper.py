@@ -12,6 +12,7 @@ from django.utils.translation import get_language, gettext as _
 
 from stemtide.hub.platform.documents.typesetting import typeset
 from stemtide.hub.rooms.reports.drafts import TitleOf, plain_title
+from stemtide.protocol.law.frameworks import framework
 from stemtide.protocol.law.yearly import YearlyFigure, YearlyKind, YearlyPiece, YearlyReport
 from stemtide.protocol.messages.reports import (
     Cell,
@@ -83,7 +84,7 @@ def report_pdf(
         "tlp": "TLP:CLEAR" if report.audience == "public" else "TLP:AMBER",
         "facts": [
             [_("Report"), f"{report.id}, {_('version')} {report.version}"],
-            [_("Framework"), report.framework],
+            [_("Framework"), _(framework(report.framework).title)],
             *_hands(report, titles=titles),
             [_("Figures as seen by"), titles.get(report.figures.seen_by, report.figures.seen_by)],
             [_("Ledger's highest number then"), str(report.figures.head)],

@@ -23,7 +23,7 @@ def order_notes(order: OrderOut) -> tuple[Note, ...]:
         "By the link, without an account; or send Annex II or Annex III of the Regulation to:"
         " %(contact)s"
     )
-    notes = [(_("Clock"), _clock(order)), ask_note(*_issuer(order))]
+    notes = [(_("Deadline"), _clock(order)), ask_note(*_issuer(order))]
     if feedback_contact and order.state in {
         OrderState.ISSUED,
         OrderState.RECEIVED,
@@ -42,7 +42,7 @@ def referral_notes(*sender: str) -> tuple[Note, ...]:
     """Return the notes for the addressee of a referral. sender: name and addresses to ask."""
     no_deadline = _("None runs. A referral is voluntary: you may also leave it unanswered.")
     instructions = _("By the link, without an account, by the API, or at the desk.")
-    return ((_("Clock"), no_deadline), ask_note(*sender), (_("How to answer"), instructions))
+    return ((_("Deadline"), no_deadline), ask_note(*sender), (_("How to answer"), instructions))
 
 
 def ask_note(*sender: str) -> Note:

@@ -527,9 +527,12 @@ def changes(after: int) -> list[SharedChange]:
     return sorted(changed, key=attrgetter("position"))
 
 
-def board(*, viewer: Party, limit: int = 50, exercise: bool | None = None) -> list[BoardRow]:
+def board(
+    *, viewer: Party, limit: int = 50, skip: int = 0, exercise: bool | None = None
+) -> list[BoardRow]:
     """Return live and lately withdrawn signals grouped by content, latest change first.
 
+    skip: pieces of content to leave out before the first.
     exercise: None for real and exercise alike.
     """
     rows = Signal.objects.filter(visible(viewer)).exclude(state=SignalState.EXPIRED)
@@ -537,11 +540,11 @@ def board(*, viewer: Party, limit: int = 50, exercise: bool | None = None) -> li
         rows = rows.filter(exercise=exercise)
     latest: Iterable[tuple[int, int | None]] = rows.order_by("-position").values_list(
         "pk", "content_id"
-    )[: limit * 6]
+    )[: (skip + limit) * 6]
     keys = dict.fromkeys(
         (None, pk) if content is None else (content, None) for pk, content in latest
     )
-    newest_keys = list(islice(keys, limit))
+    newest_keys = list(islice(keys, skip, skip + limit))
     loose = [pk for _, pk in newest_keys if pk is not None]
     items = [content for content, _ in newest_keys if content is not None]
     matching = rows.filter(Q(pk__in=loose) | Q(content__in=items)).order_by("-position")
