@@ -199,5 +199,5 @@ def test_a_wrong_number_is_found_and_corrected_by_a_recount(world):
     SignalTally.objects.update(live=7)
     MispBlock.objects.update(stamp_s=5)
     wrong = tallies.check(repair=True)
-    assert {(found.table, found.kept[0]) for found in wrong} == {("tally", 7), ("block", 5)}
+    assert {(found.table, found.stored[0]) for found in wrong} == {("tally", 7), ("block", 5)}
     assert tallies.check() == []

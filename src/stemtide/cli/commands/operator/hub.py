@@ -215,10 +215,10 @@ def recount(
 
     wrong = tallies.check(repair=repair)
     for row in wrong:
-        key, kept, counted = (", ".join(map(str, part)) for part in row[1:])
-        fields: dict[str, object] = {"table": row.table, "key": key, "kept": kept}
+        key, stored, counted = (", ".join(map(str, part)) for part in row[1:])
+        fields: dict[str, object] = {"table": row.table, "key": key, "kept": stored}
         fields["counted"] = counted
-        line = f"{row.table} {key}: kept {kept or 'nothing'}, counted {counted or 'nothing'}"
+        line = f"{row.table} {key}: kept {stored or 'nothing'}, counted {counted or 'nothing'}"
         print_result(fields, as_json=as_json, line=line)
     if wrong and not repair:
         fail(f"{len(wrong)} numbers are wrong: repeat the command with --repair to correct them")

@@ -97,8 +97,8 @@ class Pictures(FeedMemory):
         """Return rows as keys, words (4, n), whether each is live, and the numbers of marks."""
         keys, values, states, *marks = zip(*rows, strict=True)
         numbers = [
-            self._number_of.setdefault(each, len(self._number_of))
-            for each in zip(*marks, strict=True)
+            self._number_of.setdefault(row_marks, len(self._number_of))
+            for row_marks in zip(*marks, strict=True)
         ]
         return (
             np.array(keys, dtype=np.int64),

@@ -29,11 +29,11 @@ Rows = dict[tuple[Any, ...], tuple[Any, ...]]
 
 
 class Difference(NamedTuple):
-    """A kept row that its signals do not bear out. kept, counted: empty where there is none."""
+    """A kept row that its signals do not bear out. stored, counted: empty where there is none."""
 
     table: str
     key: tuple[Any, ...]
-    kept: tuple[Any, ...]
+    stored: tuple[Any, ...]
     counted: tuple[Any, ...]
 
 
@@ -105,11 +105,11 @@ def _by_key(rows: Iterable[tuple[Any, ...]], *, size: int) -> Rows:
     return {row[:size]: row[size:] for row in rows}
 
 
-def _compared(table: str, kept: Rows, counted: Rows) -> list[Difference]:
+def _compared(table: str, stored: Rows, counted: Rows) -> list[Difference]:
     """Return the rows of a table that differ; a row of nothing but zeros is as good as none."""
     return [
-        Difference(table, key, kept.get(key, ()), counted.get(key, ()))
-        for key in kept.keys() | counted.keys()
-        if kept.get(key, ()) != counted.get(key, ())
-        and (any(kept.get(key, ())) or any(counted.get(key, ())))
+        Difference(table, key, stored.get(key, ()), counted.get(key, ()))
+        for key in stored.keys() | counted.keys()
+        if stored.get(key, ()) != counted.get(key, ())
+        and (any(stored.get(key, ())) or any(counted.get(key, ())))
     ]

@@ -204,12 +204,14 @@ class CrisisVariants(FeedMemory, Generic[Group]):
         """Return the groups of the signals that a party may see, highest in order first."""
         with self._lock:
             self.catch_up()
-            seen = frozenset(marks for marks in self._of_marks if may_see(marks, viewer=viewer))
-            if seen not in self._sorted:
-                groups = self._grouping(seen).groups(self._rows)
-                self._sorted[seen] = tuple(sorted(groups, key=self._order, reverse=True))
-            self._groupings.move_to_end(seen)
-            return self._sorted[seen]
+            visible_marks = frozenset(
+                marks for marks in self._of_marks if may_see(marks, viewer=viewer)
+            )
+            if visible_marks not in self._sorted:
+                groups = self._grouping(visible_marks).groups(self._rows)
+                self._sorted[visible_marks] = tuple(sorted(groups, key=self._order, reverse=True))
+            self._groupings.move_to_end(visible_marks)
+            return self._sorted[visible_marks]
 
     def read_after(self, position: int) -> None:
         """Read the signals of the crisis that changed after a position."""
@@ -226,27 +228,27 @@ class CrisisVariants(FeedMemory, Generic[Group]):
         self._rows.update((row.pk, row) for row in rows)
         for row in added:
             self._of_marks.setdefault(row.marks, []).append(row.pk)
-        for seen, grouping in self._groupings.items():
-            new = [row for row in added if row.marks in seen]
-            changed = [row for row in again if row.marks in seen]
+        for visible_marks, grouping in self._groupings.items():
+            new = [row for row in added if row.marks in visible_marks]
+            changed = [row for row in again if row.marks in visible_marks]
             grouping.add(new)
             for row in changed:
                 grouping.change(row.pk)
             if new or changed:
-                self._sorted.pop(seen, None)
+                self._sorted.pop(visible_marks, None)
 
-    def _grouping(self, seen: frozenset[Marks]) -> Grouping[Group]:
+    def _grouping(self, visible_marks: frozenset[Marks]) -> Grouping[Group]:
         """Return the grouping of the signals with these marks, made from that of most of them."""
-        if seen in self._groupings:
-            return self._groupings[seen]
-        parts = [known for known in self._groupings if known < seen]
+        if visible_marks in self._groupings:
+            return self._groupings[visible_marks]
+        parts = [smaller for smaller in self._groupings if smaller < visible_marks]
         nearest = max(parts, key=lambda part: len(self._groupings[part]), default=frozenset())
         grouping = (
             self._groupings[nearest].copy() if nearest in self._groupings else Grouping(self._build)
         )
-        keys = sorted(key for marks in seen - nearest for key in self._of_marks[marks])
+        keys = sorted(key for marks in visible_marks - nearest for key in self._of_marks[marks])
         grouping.add(self._rows[key] for key in keys)
-        self._groupings[seen] = grouping
+        self._groupings[visible_marks] = grouping
         while len(self._groupings) > MAX_GROUPINGS:
             oldest, _ = self._groupings.popitem(last=False)
             self._sorted.pop(oldest, None)
