@@ -146,13 +146,13 @@ def by_title(words: Iterable[str], *, viewer: Party, limit: int) -> list[Selecte
 
     The titles are compared here: SQLite does not know that "ü" is a small "Ü".
     """
-    wanted = [word.casefold() for word in words]
+    folded_words = [word.casefold() for word in words]
     titled = Signal.objects.filter(visible(viewer)).exclude(title="").order_by("-position")
     columns = titled.values_list("uid", "state", "title")[:MAX_TITLED]
     matches = [
         (state != SignalState.LIVE, uid)
         for uid, state, title in columns
-        if all(word in title.casefold() for word in wanted)
+        if all(word in title.casefold() for word in folded_words)
     ]
     matches.sort(key=lambda match: match[0])
     return several([uid for _is_over, uid in matches[:limit]], viewer=viewer)
