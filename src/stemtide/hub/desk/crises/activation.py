@@ -198,7 +198,7 @@ def _may_record(room: Room) -> bool:
 
 def _measure_form(room: Room, *, typed: Mapping[str, str] | None) -> MeasureForm:
     """Return the form of a national measure, for the reader's own country first."""
-    choices = offers.form_choices(room.facts, uid=room.life.id, others=())
+    choices = offers.form_choices(room.facts, uid=room.life.id, others=(), by=room.by)
     initial = {"country": room.by.party.country}
     return MeasureForm(typed, around=choices, prefix="measure", initial=initial)
 
