@@ -17,6 +17,7 @@ FLOORS = [
     {"media"},
     {"referrals"},
     {"orders"},
+    {"tasks"},
     {"rechecks"},
     {"complaints"},
     {"reports"},

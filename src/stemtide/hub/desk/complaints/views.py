@@ -243,8 +243,8 @@ def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) 
     row = reads.find(uid, viewer=by.party)
     complaint_out = reads.describe(row)
     complaint_facts = reads.facts(row, viewer=by.party)
-    asked = redress_reads.facts(row) if complaint_out.redress else None
-    page = _PageFacts(complaint_facts, by, asked)
+    redress_facts = redress_reads.facts(row) if complaint_out.redress else None
+    page = _PageFacts(complaint_facts, by, redress_facts)
     all_offers = available(_ACTIONS.values(), page, refused=refused, basis=complaint_out.basis)
     offers = by_name(all_offers)
     now = datetime.now(UTC)

@@ -343,9 +343,7 @@ def _offers(
             ]
             for place, offers_here in offers.items()
         }
-    answers = {
-        offer.target: offer for offer in offers.get("checks", ()) if offer.action.name == "answer"
-    }
+    answers = {o.target: o for o in offers.get("checks", ()) if o.action.name == "answer"}
     proposals = [
         (proposal, [offer for offer in offers.get("next", ()) if offer.target == str(proposal.id)])
         for proposal in room.life.proposals

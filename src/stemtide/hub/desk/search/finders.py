@@ -250,8 +250,10 @@ def _content(query: SearchQuery) -> list[SearchHit]:
                 exercise=row.exercise,
             )
         )
-        cluster = name and clusters.cluster_of(row.id, crisis=row.crisis, viewer=viewer)
-        if cluster and len(cluster.members) > 1:
+        if row.crisis is None or not name:
+            continue
+        cluster = clusters.cluster_of(row.id, crisis=row.crisis, viewer=viewer)
+        if cluster is not None and len(cluster.members) > 1:
             of_clusters.setdefault(cluster.key, _cluster(cluster, row, name=name))
     return [*of_clusters.values(), *of_signals]
 

@@ -246,7 +246,7 @@ def add_spans(
     signal_sums: Counter[tuple[object, ...]] = Counter()
     for row in rows:
         curve, language = curves.get(row.signal), (row.language or "").lower()
-        ends_at, minutes = span_of(min(row.last_at, now), since=curve and curve.warned_at)
+        ends_at, minutes = span_of(min(row.last_at, now), since=curve.warned_at if curve else None)
         party_key = (by.pk, row.outcome.value, language)
         signal_sums[signals[row.signal].pk, adapt(ends_at), *party_key] += row.count
         if curve is None:
