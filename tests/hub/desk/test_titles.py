@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names of content: titles that sharers write, and what the hub proposes without one."""
 
+import re
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 
+from stemtide.fingerprints.values.video import VideoPrint
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.protocol.enums import Role
 from tests.hub.desk.test_share import preview, share
+from tests.prints import long_value
 from tests.world import hex_value
 
 pytestmark = pytest.mark.django_db
@@ -64,6 +68,23 @@ def test_an_empty_title_takes_the_earlier_one_away(world, officer):
     name(officer, signal, TITLE)
     name(officer, signal, "")
     assert "Picture of" in officer.get(f"/signals/{signal}").content.decode()
+
+
+def test_a_proposed_name_says_kind_time_length_and_the_country_of_the_first_report(world, officer):
+    crisis = world.crisis(active=True)
+    film = replace(VideoPrint.from_bytes(long_value("video")), duration_ms=134_000)
+    signal = world.share(crisis=crisis, kind="video", value=film.to_bytes().hex())
+    proposed = re.compile(r"Video of [^<]+, 2 min 14 s, reported in BE")
+    pages = (f"/signals/{signal}", f"/crises/{crisis}", f"/crises/{crisis}/content/{signal}", "/")
+    for path in (*pages, "/signals"):
+        assert proposed.search(officer.get(path).content.decode()), path
+
+
+def test_a_proposed_name_says_no_place_for_a_provider_that_is_based_somewhere(world, officer):
+    loose = world.share(value=hex_value(3), by="provider")
+    page = officer.get(f"/signals/{loose}").content.decode()
+    assert "Picture of" in page
+    assert "reported in" not in page
 
 
 def test_a_title_is_given_while_sharing_and_numbered(officer):

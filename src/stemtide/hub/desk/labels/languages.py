@@ -15,7 +15,7 @@ _OFFICIAL = (
 )
 """source: Council Regulation No 1 of 1958, Art. 1, as amended."""
 
-_FREQUENT = ["ar", "fa", "ru", "tr", "uk", "ur"]
+_FREQUENT = ["ar", "ckb", "fa", "he", "hi", "id", "ru", "sq", "sr", "tr", "uk", "ur"]
 """Further languages of content and messages; the API takes every tag of BCP 47."""
 
 _NAMES = {"mt": "Malti"}

@@ -134,12 +134,7 @@ def _page(
     context = {
         "now": datetime.now(UTC),
         "viewer": viewer,
-        "content_name": names.content_name(
-            title=reads.title_of(uid, viewer=viewer),
-            kinds=[signal_out.kind],
-            url=signal_out.url or "",
-            since=signal_out.shared_at,
-        ),
+        "content_name": _name(signal_out, viewer=viewer),
         "signal": signal_out,
         "print": summary,
         "titles": party_titles(),
@@ -159,6 +154,21 @@ def _page(
     ]
     status = 422 if withdraw_form or refused_offer else 200
     return render(request, "desk/signal.html", context, status=status)
+
+
+def _name(signal_out: SignalOut, *, viewer: parties.Viewer) -> str:
+    """Return the name of a signal; one that waits, or waited, for a second look has no title."""
+    stored = reads.several([signal_out.id], viewer=viewer)
+    if stored:
+        return names.signal_name(stored[0])
+    return names.content_name(
+        title="",
+        kinds=[signal_out.kind],
+        url=signal_out.url or "",
+        since=signal_out.shared_at,
+        lasts_ms=None,
+        shared_by=signal_out.shared_by,
+    )
 
 
 def _own_acts(signal_out: SignalOut, context: Mapping[str, Any], *, by: Actor) -> list[ContentAct]:

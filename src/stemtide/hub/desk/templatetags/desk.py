@@ -58,7 +58,14 @@ def cluster_name(cluster: Cluster) -> str:
     """Return the name of a cluster."""
     url = next((variant.url for variant in cluster.variants if variant.url), "")
     kinds = list(cluster.kinds)
-    return names.content_name(title=cluster.title, kinds=kinds, url=url, since=cluster.first_at)
+    return names.content_name(
+        title=cluster.title,
+        kinds=kinds,
+        url=url,
+        since=cluster.first_at,
+        lasts_ms=cluster.lasts_ms,
+        shared_by=cluster.first_shared_by,
+    )
 
 
 @register.filter
@@ -72,15 +79,20 @@ def row_name(row: BoardRow) -> str:
     """Return the name of a row of the board."""
     url = next((signal.url for signal in row.signals if signal.url), "")
     kinds = [signal.kind for signal in row.signals]
-    return names.content_name(title=row.title, kinds=kinds, url=url, since=row.shared_at)
+    return names.content_name(
+        title=row.title,
+        kinds=kinds,
+        url=url,
+        since=row.shared_at,
+        lasts_ms=row.lasts_ms,
+        shared_by=row.first_shared_by,
+    )
 
 
 @register.filter
 def signal_name(signal: SelectedSignal) -> str:
     """Return the name of a signal in a list."""
-    return names.content_name(
-        title=signal.title, kinds=[signal.kind], url=signal.url, since=signal.shared_at
-    )
+    return names.signal_name(signal)
 
 
 @register.filter

@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 from django.db import connection
 
 from stemtide.fingerprints.kinds import Kind
+from stemtide.fingerprints.values.audio import Sound
+from stemtide.fingerprints.values.video import VideoPrint
 from stemtide.hub.rooms.ledger.reads import hub_settings
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import LongValue, LongValueSpending
@@ -29,8 +31,8 @@ _AT_ONCE = 900
 """Values in one query: SQLite refuses several thousand parameters."""
 
 _INSERT = """
-INSERT INTO signals_longvalue (digest, size_bytes, value) VALUES (%s, %s, %s)
-ON CONFLICT (digest) DO UPDATE SET value = excluded.value
+INSERT INTO signals_longvalue (digest, size_bytes, lasts_ms, value) VALUES (%s, %s, %s, %s)
+ON CONFLICT (digest) DO UPDATE SET value = excluded.value, lasts_ms = excluded.lasts_ms
 """
 """An existing value is rewritten: otherwise a share of a value that others hold would finish sooner
 than one of a new value, and a party could measure who has which values."""
@@ -39,17 +41,29 @@ _SPEND = """
 INSERT INTO signals_longvaluespending (party_id, day, spent_bytes) VALUES (%s, %s, %s)
 ON CONFLICT (party_id) DO UPDATE SET day = excluded.day, spent_bytes = excluded.spent_bytes
 """
+_TIMED = frozenset({Kind.VIDEO.value, Kind.AUDIO.value})
 _LONG = frozenset(kind.value for kind in Kind if is_long(kind))
 
 
 def store(drafts: Iterable[SignalDraft]) -> None:
     """Store the long values of drafts, at the same cost whether or not a value exists already."""
-    rows = {draft.value: draft.long for draft in drafts if draft.long is not None}
+    rows = {
+        draft.value: (len(draft.long), _lasts_ms(draft.body.kind, draft.long), draft.long)
+        for draft in drafts
+        if draft.long is not None
+    }
     if rows:
         with connection.cursor() as cursor:
-            cursor.executemany(
-                _INSERT, [(digest, len(value), value) for digest, value in rows.items()]
-            )
+            cursor.executemany(_INSERT, [(digest, *columns) for digest, columns in rows.items()])
+
+
+def _lasts_ms(kind: Kind, value: bytes) -> int | None:
+    """Return the duration of a film or sound; None for other kinds, and where it is not known."""
+    if kind is Kind.VIDEO:
+        return VideoPrint.from_bytes(value).duration_ms or None
+    if kind is Kind.AUDIO:
+        return round(1000 * Sound.from_bytes(value).seconds) or None
+    return None
 
 
 def check_budget(drafts: Iterable[SignalDraft], *, by: Party, now: datetime) -> int:
@@ -135,6 +149,19 @@ def _filled(part: list[Row]) -> list[Row]:
         return part
     values = _load(digests)
     return [{**row, "value": values[row["value"]]} if _is_long(row) else row for row in part]
+
+
+def durations(rows: Iterable[tuple[str, str]]) -> dict[str, int]:
+    """Return how long films and sounds last, in milliseconds, by value; without unknown ones.
+
+    rows: kind and value of signals.
+    """
+    timed = {value for kind, value in rows if kind in _TIMED}
+    known: dict[str, int] = {}
+    for batch in batches(timed):
+        values = LongValue.objects.filter(digest__in=batch, lasts_ms__isnull=False)
+        known.update(values.values_list("digest", "lasts_ms"))
+    return known
 
 
 def _sizes(digests: Iterable[str]) -> dict[str, int]:

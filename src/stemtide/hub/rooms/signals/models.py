@@ -201,10 +201,12 @@ class LongValue(models.Model):
     It has its own table, so that no list of signals ever loads one.
 
     digest: its SHA-256 in hex, which is the `value` of its signals.
+    lasts_ms: duration of a film or sound; None for other kinds, and where it is not known.
     """
 
     digest = models.CharField(max_length=64, primary_key=True)
     size_bytes = models.PositiveIntegerField()
+    lasts_ms = models.BigIntegerField(null=True)
     value = models.BinaryField()
 
     def __str__(self) -> str:

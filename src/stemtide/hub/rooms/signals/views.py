@@ -130,6 +130,8 @@ class BoardRow:
 
     key:   its content id, or its signal's where it has none.
     state: live while any of its signals is.
+    lasts_ms: duration of a film or sound; None if it is not known.
+    first_shared_by: the name of the party that shared it first.
     """
 
     key: str
@@ -153,6 +155,8 @@ class BoardRow:
     withdrawn_at: datetime | None
     crisis: UUID | None
     title: str = ""
+    lasts_ms: int | None = None
+    first_shared_by: str = ""
     signals: list[BoardSignal] = field(default_factory=list)
     outcomes: Outcomes = field(default_factory=Outcomes)
 
@@ -182,6 +186,8 @@ class Cluster:
     audience: the parties that any of them names as its only recipients.
     drawing:  a PDQ value to draw; "" if there is no picture.
     title:    the first that a sharer wrote; "" if none did.
+    lasts_ms: duration of its first film or sound; None if it is not known.
+    first_shared_by: the name of the party that shared the first of them.
     """
 
     key: UUID
@@ -200,6 +206,8 @@ class Cluster:
     last_at: datetime
     drawing: str
     title: str
+    lasts_ms: int | None
+    first_shared_by: str
 
     @property
     def is_live(self) -> bool:
@@ -227,10 +235,13 @@ def version_of(sums: Mapping[str, int]) -> int:
     return sum(sums.get(outcome, 0) * weight for weight, outcome in enumerate(Outcome, start=1))
 
 
-def board_row(group: list[Signal], *, counts: Mapping[int, Outcomes]) -> BoardRow:
-    """Build one piece of content from its signals, latest first."""
+def board_row(
+    group: list[Signal], *, counts: Mapping[int, Outcomes], durations: Mapping[str, int]
+) -> BoardRow:
+    """Build one piece of content from its signals, latest first. durations: by value."""
     latest = group[0]
     live = any(row.state == SignalState.LIVE for row in group)
+    first = min(group, key=lambda row: row.shared_at)
     counts_by_signal = [counts.get(row.pk, Outcomes()) for row in group]
     return BoardRow(
         key=str(latest.content.uid if latest.content else latest.uid),
@@ -249,11 +260,13 @@ def board_row(group: list[Signal], *, counts: Mapping[int, Outcomes]) -> BoardRo
         exercise=latest.exercise,
         shared_by=latest.shared_by.name,
         shared_by_title=latest.shared_by.title,
-        shared_at=min(row.shared_at for row in group),
+        shared_at=first.shared_at,
         expires_at=latest.expires_at,
         withdrawn_at=None if live else latest.withdrawn_at,
         crisis=latest.crisis.uid if latest.crisis else None,
         title=next((row.title for row in group if row.title), ""),
+        lasts_ms=next((durations[row.value] for row in group if row.value in durations), None),
+        first_shared_by=first.shared_by.name,
         signals=[_board_signal(row) for row in group],
         outcomes=Outcomes(
             **{

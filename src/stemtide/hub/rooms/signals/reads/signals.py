@@ -24,7 +24,13 @@ from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import standing
 from stemtide.hub.rooms.parties.rules.parties import COORDINATING
 from stemtide.hub.rooms.signals import bulk_sql
-from stemtide.hub.rooms.signals.long_values import Row, batches, filled_parts, full_value
+from stemtide.hub.rooms.signals.long_values import (
+    Row,
+    batches,
+    durations,
+    filled_parts,
+    full_value,
+)
 from stemtide.hub.rooms.signals.models import (
     ContentItem,
     OutcomeTally,
@@ -128,17 +134,12 @@ class SelectedSignal(NamedTuple):
     own_opinion: str
     title: str
     shared_at: datetime
+    lasts_ms: int | None
 
     @property
     def state(self) -> SignalState:
         """Return its state."""
         return self.facts.state
-
-
-def title_of(uid: UUID, *, viewer: Party) -> str:
-    """Return the title of a signal that the viewer may see; "" if it has none."""
-    titles = Signal.objects.filter(visible(viewer), uid=uid).values_list("title", flat=True)
-    return titles.first() or ""
 
 
 def by_title(words: Iterable[str], *, viewer: Party, limit: int) -> list[SelectedSignal]:
@@ -187,6 +188,7 @@ def _selected(rows: "QuerySet[Signal]", *, viewer: Party) -> list[SelectedSignal
     """Return rows as entries of a list."""
     chosen = list(rows.select_related("shared_by", "crisis"))
     own = dict(opinions.of_party([row.pk for row in chosen], viewer=viewer))
+    lengths = durations((row.kind, row.value) for row in chosen)
     return [
         SelectedSignal(
             id=row.uid,
@@ -202,6 +204,7 @@ def _selected(rows: "QuerySet[Signal]", *, viewer: Party) -> list[SelectedSignal
             own_opinion=own.get(row.pk, ""),
             title=row.title,
             shared_at=row.shared_at,
+            lasts_ms=lengths.get(row.value),
         )
         for row in chosen
     ]
@@ -552,8 +555,10 @@ def board(
     for row in matching.select_related("shared_by", "content", "crisis"):
         key = ("signal", row.pk) if row.content_id is None else ("content", row.content_id)
         groups.setdefault(key, []).append(row)
-    counts = _outcomes_by_signal([row.pk for group in groups.values() for row in group])
-    return [board_row(group, counts=counts) for group in groups.values()]
+    in_groups = [row for group in groups.values() for row in group]
+    counts = _outcomes_by_signal([row.pk for row in in_groups])
+    lengths = durations((row.kind, row.value) for row in in_groups)
+    return [board_row(group, counts=counts, durations=lengths) for group in groups.values()]
 
 
 def sightings(

@@ -15,10 +15,11 @@ from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
+from django.db.models import OuterRef, Subquery
 
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS, Kind
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.models import LongValue, Signal
 from stemtide.hub.rooms.signals.reads.caches.feed_memory import FeedMemory
 from stemtide.hub.rooms.signals.reads.caches.marks import Marks, may_see
 from stemtide.matching.clusters import linked
@@ -35,7 +36,7 @@ _AT_ONCE = 256
 _COLUMNS = (
     *("pk", "uid", "kind", "value", "url", "state", "severity", "labels", "provenance"),
     *("tlp", "pap", "audience", "is_disputed", "shared_by__name", "shared_at", "content_id"),
-    *("title", "position"),
+    *("title", "position", "lasts_ms"),
 )
 
 Group = TypeVar("Group")
@@ -62,6 +63,7 @@ class VariantRow(NamedTuple):
     content: int | None
     title: str
     position: int
+    lasts_ms: int | None
 
     @property
     def marks(self) -> Marks:
@@ -216,6 +218,8 @@ class CrisisVariants(FeedMemory, Generic[Group]):
     def read_after(self, position: int) -> None:
         """Read the signals of the crisis that changed after a position."""
         rows = Signal.objects.filter(crisis__uid=self._crisis, position__gt=position)
+        lasts_ms = LongValue.objects.filter(digest=OuterRef("value")).values("lasts_ms")
+        rows = rows.annotate(lasts_ms=Subquery(lasts_ms))
         columns = rows.order_by("pk").values_list(*_COLUMNS)
         self._apply([VariantRow(*row) for row in columns])
 
