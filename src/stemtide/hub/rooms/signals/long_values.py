@@ -159,8 +159,14 @@ def durations(rows: Iterable[tuple[str, str]]) -> dict[str, int]:
     timed = {value for kind, value in rows if kind in _TIMED}
     known: dict[str, int] = {}
     for batch in batches(timed):
-        values = LongValue.objects.filter(digest__in=batch, lasts_ms__isnull=False)
-        known.update(values.values_list("digest", "lasts_ms"))
+        values = LongValue.objects.filter(digest__in=batch)
+        known.update(
+            {
+                digest: ms
+                for digest, ms in values.values_list("digest", "lasts_ms")
+                if ms is not None
+            }
+        )
     return known
 
 
