@@ -116,7 +116,7 @@ def _debrief(
 ) -> dict[str, object]:
     """Return actions and notes for the document template."""
     return {
-        "actions_title": _("Actions"),
+        "actions_title": _("Follow-up actions"),
         "actions_heads": [_("What"), _("Who"), _("Until"), _("Done")],
         "actions": [
             [
