@@ -33,7 +33,7 @@ def test_desk_a_role_changes_hands_and_a_task_is_done_on_a_phone(chromium, furni
     expect(offered).to_contain_text("The authority")
     offered.get_by_role("button", name="Accept").click()
     expect(phone.locator("#role-media")).to_contain_text(PROVIDER)
-    expect(desk.locator("#role-media")).to_contain_text("The provider")
+    expect(desk.locator("#role-media .party-row__state")).to_contain_text("The provider")
 
     desk.locator("#verb-task-name").click()
     task = desk.locator("#verb-task-form")

@@ -121,7 +121,7 @@ class GiveRoleForm(RoomForm):
     note = _area(
         _("Note for the next holder (optional)"),
         required=False,
-        help_text=_("What is under way, and what comes next. The room reads it."),
+        help_text=_("What is under way, and what comes next. Everybody in the room can read it."),
     )
 
     def prepare(self) -> None:
