@@ -164,6 +164,7 @@ ACTS = {
     *(
         "hub-setting-act",
         "exchange-act",
+        "exchange-withdrawal",
         "webhook-act",
         "webhook-again",
         "key-revoke",

@@ -16,6 +16,7 @@ from stemtide.hub.rooms.approvals import writes as approvals
 from stemtide.hub.rooms.complaints.writes import complaints, redress
 from stemtide.hub.rooms.crises.writes import moves
 from stemtide.hub.rooms.exchanges.runner import ExchangeRunner
+from stemtide.hub.rooms.exchanges.writes import withdrawals
 from stemtide.hub.rooms.media import writes
 from stemtide.hub.rooms.orders.writes import deadlines
 from stemtide.hub.rooms.parties.writes import suspensions
@@ -71,6 +72,7 @@ def run_once(now: datetime) -> JobCounts:
     approvals.expire_due(now)
     approvals.forget_old(now)
     vetting.vet_due(now)
+    withdrawals.continue_due(now)
     return JobCounts(
         expired=signals.expire_due(now),
         reweighed=disputes.reweigh_due(now),

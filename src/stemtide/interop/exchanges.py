@@ -185,6 +185,52 @@ class ExchangeOut(BaseModel):
     push_address: str = ""
 
 
+class WithdrawAllIn(BaseModel):
+    """Withdraw all that an exchange brought. count: its live signals, as the caller saw them.
+
+    The note must not contain personal data.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    count: int = Field(ge=0)
+    reason: WithdrawReason
+    note: str = Field(default="", max_length=500)
+
+
+class WithdrawalOut(BaseModel):
+    """A withdrawal of all that an exchange brought, and how far it is.
+
+    by: the party that asked; "" for the operator. waiting: withdrawals that wait for a second look.
+    restored: signals that were shared again. done_at, restored_at: null while it goes on.
+    """
+
+    by: str
+    reason: WithdrawReason
+    note: str
+    total: int
+    withdrawn: int
+    waiting: int
+    refused: int
+    begun_at: AwareDatetime
+    done_at: AwareDatetime | None
+    restore_at: AwareDatetime | None
+    restored: int
+    restored_at: AwareDatetime | None
+
+
+class BroughtOut(BaseModel):
+    """The live signals that an exchange brought, and their last withdrawal.
+
+    at_once: how many of them your party can withdraw today before a withdrawal waits for a second
+    person.
+    """
+
+    live: int
+    at_once: int
+    withdrawal: WithdrawalOut | None
+
+
 class ExchangeLineOut(BaseModel):
     """A line of an exchange's log."""
 

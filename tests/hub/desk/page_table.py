@@ -119,6 +119,7 @@ GET  hold-new                     in  200 403 403 403 403 200 200 403 403 403 40
 POST hold-new                     in  302 403 403 403 403 302 302 403 403 403 403 403
 GET  exchange                      in  200 200 200 200 200 200 200 403 403 403 403 200
 POST exchange-act                 in  403 403 403 403 403 302 403 403 403 403 403 403
+POST exchange-withdrawal           in  403 403 403 403 403 302 403 403 403 403 403 403
 GET  exchange-new                  in  403 403 403 403 403 200 403 403 403 403 403 403
 POST exchange-new                  in  403 403 403 403 403 422 403 403 403 403 403 403
 GET  exchanges                    in  200 200 200 200 200 200 200 403 403 403 403 200
@@ -343,6 +344,7 @@ PARTS = {
     "colleague-act": {"number": "person"},
     "exchange": {"name": "exchange"},
     "exchange-act": {"name": "exchange"},
+    "exchange-withdrawal": {"name": "exchange"},
     "contact": {"number": "contact"},
     "contact-remove": {"number": "contact"},
     "invited": {"secret": "secret"},
@@ -383,6 +385,7 @@ FIXED = {
     "inbox-batch-act": {"verb": "acknowledge"},
     "colleague-act": {"verb": "deactivate"},
     "exchange-act": {"verb": "pause"},
+    "exchange-withdrawal": {"verb": "share-again"},
     "hub-setting-act": {"name": "media_max_days", "verb": "propose"},
     "allow-entry-act": {"verb": "remove"},
     "dismissal-act": {"verb": "answer"},

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two coordinators of an agency add an exchange at the desk; a test reads one page and no more."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -10,11 +10,12 @@ from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowed
 from stemtide.hub.rooms.alerts.models import Alert
 from stemtide.hub.rooms.exchanges import connection
 from stemtide.hub.rooms.exchanges.models import Exchange, Record
-from stemtide.hub.rooms.exchanges.writes import exchanges as writes, proposals
+from stemtide.hub.rooms.exchanges.writes import exchanges as writes, proposals, withdrawals
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.parties.models import Person
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.writes import parties
+from stemtide.hub.rooms.signals.models import Signal
 from stemtide.interop.exchanges import Terms
 from stemtide.protocol.enums import ExchangeKind, Role
 from tests.hub.desk.test_inbox import said
@@ -192,3 +193,38 @@ def test_a_test_reaches_no_private_address(world, desk, partner):
     page = said(desk.post("/exchanges/partner/test", follow=True))
     assert "The connection does not work: only https addresses are reached" in page
     assert partner.asked == []
+
+
+def test_a_coordinator_withdraws_all_that_an_exchange_brought_and_shares_it_again(world, desk):
+    propose(world)
+    proposals.confirm("partner", by=coordinator(world, 2), now=world.now)
+    row = Exchange.objects.get()
+    signal = world.share(by="provider", tlp="green")
+    Exchange.objects.update(party=world.party["provider"])
+    Record.objects.create(
+        exchange=row, key="r1", version="1", signal_id=find(signal).pk, seen_at=world.now
+    )
+    assert "1 signal that it brought is live." in said(desk.get("/exchanges/partner"))
+    form = {"target": "1", "withdraw-all-1-reason": "mistake"}
+    unsure = desk.post("/exchanges/partner/all/withdraw-all", form)
+    assert unsure.status_code == 422
+    assert "Tick this box" in said(unsure)
+    form["withdraw-all-1-confirm"] = "on"
+    page = desk.post("/exchanges/partner/all/withdraw-all", form, follow=True)
+    assert "It goes on." in said(page)
+    assert "a withdrawal of all that it brought goes on" in said(page)
+    withdrawals.continue_due(datetime.now(UTC))
+    page = said(desk.get("/exchanges/partner"))
+    assert "It is done." in page
+    assert "Share it again" in page
+    assert find(signal).state == "withdrawn"
+    desk.post("/exchanges/partner/all/share-again")
+    withdrawals.continue_due(datetime.now(UTC))
+    assert "It was taken back." in said(desk.get("/exchanges/partner"))
+    assert Record.objects.get().signal.state == "live"
+    analyst = world.desk("agency", Role.ANALYST)
+    assert "Withdraw all that it brought" not in said(analyst.get("/exchanges/partner"))
+
+
+def find(uid):
+    return Signal.objects.get(uid=uid)

@@ -6,9 +6,9 @@ import pytest
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 from stemtide.hub.rooms.exchanges.runner import ExchangeRunner
-from stemtide.hub.rooms.exchanges.writes import exchanges as writes
-from stemtide.interop.exchanges import Terms
-from stemtide.protocol.enums import ExchangeKind
+from stemtide.hub.rooms.exchanges.writes import exchanges as writes, withdrawals
+from stemtide.interop.exchanges import Terms, WithdrawAllIn
+from stemtide.protocol.enums import ExchangeKind, WithdrawReason
 from tests.hub.api.conftest import Machine
 from tests.hub.exchanges.conftest import told
 from tests.hub.exchanges.test_taxii import indicator
@@ -94,7 +94,9 @@ def test_a_run_is_taken_once_and_again_when_its_lease_is_over(desk):
 def test_a_removed_exchange_forgets_its_secret_and_can_take_its_signals_along(desk):
     desk.add(secret="hush")
     desk.take(told(1), told(2))
-    assert writes.withdraw_all("partner", now=NOON) == 2
+    body = WithdrawAllIn(count=2, reason=WithdrawReason.OTHER)
+    withdrawals.begin("partner", body=body, now=NOON)
+    assert withdrawals.finish("partner", now=NOON).withdrawn == 2
     writes.remove("partner", actor="operator", now=NOON)
     assert (desk.live(), desk.row.secret) == ([], "")
     with pytest.raises(NotFoundError):

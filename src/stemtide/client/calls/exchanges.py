@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 from stemtide.client.call import Call, part
 
 if TYPE_CHECKING:
-    from stemtide.interop.exchanges import ExchangeLineOut, ExchangeOut
+    from stemtide.interop.exchanges import (
+        BroughtOut,
+        ExchangeLineOut,
+        ExchangeOut,
+        WithdrawAllIn,
+        WithdrawalOut,
+    )
 
 
 def list_exchanges() -> Call[list[ExchangeOut]]:
@@ -35,6 +41,17 @@ def pause_exchange(*, name: str) -> Call[ExchangeOut]:
     return Call((ExchangeOut,), "POST", f"/api/v1/exchanges/{part(name)}/pause")
 
 
+def read_brought(*, name: str) -> Call[BroughtOut]:
+    """Count the live signals that an exchange brought, and retrieve their last withdrawal.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET
+    /api/v1/exchanges/{name}/brought
+    """
+    from stemtide.interop.exchanges import BroughtOut
+
+    return Call((BroughtOut,), "GET", f"/api/v1/exchanges/{part(name)}/brought")
+
+
 def read_exchange(*, name: str) -> Call[ExchangeOut]:
     """Retrieve an exchange.
 
@@ -55,6 +72,17 @@ def read_exchange_log(*, name: str) -> Call[list[ExchangeLineOut]]:
     return Call((list[ExchangeLineOut],), "GET", f"/api/v1/exchanges/{part(name)}/log")
 
 
+def restore_brought(*, name: str) -> Call[WithdrawalOut]:
+    """Begin to share again what the last withdrawal of all withdrew, as an agency.
+
+    Needs a key with the scope signals:write. raises: HubError. source: POST
+    /api/v1/exchanges/{name}/restore
+    """
+    from stemtide.interop.exchanges import WithdrawalOut
+
+    return Call((WithdrawalOut,), "POST", f"/api/v1/exchanges/{part(name)}/restore")
+
+
 def resume_exchange(*, name: str) -> Call[ExchangeOut]:
     """Resume an exchange, as an agency, from where it stopped.
 
@@ -64,3 +92,16 @@ def resume_exchange(*, name: str) -> Call[ExchangeOut]:
     from stemtide.interop.exchanges import ExchangeOut
 
     return Call((ExchangeOut,), "POST", f"/api/v1/exchanges/{part(name)}/resume")
+
+
+def withdraw_brought(body: WithdrawAllIn, *, name: str) -> Call[WithdrawalOut]:
+    """Pause an exchange and begin to withdraw every signal that it brought, as an agency.
+
+    Beyond the withdrawals of a day, each waits for a second person.
+
+    Needs a key with the scope signals:write. raises: HubError. source: POST
+    /api/v1/exchanges/{name}/withdraw
+    """
+    from stemtide.interop.exchanges import WithdrawalOut
+
+    return Call((WithdrawalOut,), "POST", f"/api/v1/exchanges/{part(name)}/withdraw", body=body)

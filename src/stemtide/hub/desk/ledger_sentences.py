@@ -269,6 +269,8 @@ ENTRY_PHRASES = {
     "exchange.paused": gettext_lazy("paused an exchange with another hub"),
     "exchange.resumed": gettext_lazy("resumed an exchange with another hub"),
     "exchange.removed": gettext_lazy("ended an exchange with another hub"),
+    "exchange.withdrawn": gettext_lazy("began to withdraw all that an exchange brought"),
+    "exchange.restored": gettext_lazy("began to share again what an exchange brought"),
     "exchange.pulled": gettext_lazy("took in what another hub told"),
     "exchange.pushed": gettext_lazy("told another hub what is shared"),
     "exchange.failed": gettext_lazy("found that an exchange fails"),

@@ -13,7 +13,7 @@ from stemtide.cli.local_hub import OPERATOR, DataDir, now, open_hub
 from stemtide.cli.output import AsJson, fail, fail_on, print_note, print_result
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
-from stemtide.protocol.enums import Direction, ExchangeKind, Severity
+from stemtide.protocol.enums import Direction, ExchangeKind, Severity, WithdrawReason
 from stemtide.protocol.handling import Pap, Tlp
 
 if TYPE_CHECKING:
@@ -220,14 +220,64 @@ def remove(
     open_hub(data_dir)
     from stemtide.hub.rooms.exchanges.writes import exchanges as writes
 
-    with fail_on(NotFoundError):
+    with fail_on(NotFoundError, ConflictError):
         if withdraw:
-            count = writes.withdraw_all(name, now=now())
+            count = _withdraw_all(name, reason=WithdrawReason.OTHER, note="")
             print_note(f"{count} signals withdrawn.")
         writes.remove(name, actor=OPERATOR, now=now())
     print_result(
         {"exchange": name, "state": "removed"}, as_json=as_json, line=f"{name} is removed."
     )
+
+
+@exchange.command("withdraw")
+def withdraw_all(
+    name: Name,
+    reason: Annotated[WithdrawReason, typer.Option(help="Why.")],
+    note: Annotated[str, typer.Option(help="For those who received them. Name no person.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm the action.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Pause an exchange and withdraw every signal that it brought."""
+    open_hub(data_dir)
+    from stemtide.hub.rooms.exchanges.reads import exchanges as reads, withdrawals
+
+    with fail_on(NotFoundError):
+        live = withdrawals.live_of(reads.find(name), viewer=None).count()
+    if not yes:
+        fail(f"this withdraws {live} signals that {name} brought; add --yes to confirm", code=2)
+    with fail_on(NotFoundError, ConflictError):
+        count = _withdraw_all(name, reason=reason, note=note)
+    line = f"{count} signals withdrawn; {name} is paused."
+    print_result({"exchange": name, "withdrawn": count}, as_json=as_json, line=line)
+
+
+@exchange.command("restore")
+def restore(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Share again what the last withdrawal of all withdrew. The exchange stays paused."""
+    open_hub(data_dir)
+    from stemtide.hub.rooms.exchanges.writes import withdrawals
+
+    with fail_on(NotFoundError, ConflictError):
+        withdrawals.restore(name, now=now())
+        count = withdrawals.finish(name, now=now()).restored
+    line = f"{count} signals are shared again, or wait for a second look."
+    print_result({"exchange": name, "restored": count}, as_json=as_json, line=line)
+
+
+def _withdraw_all(name: str, *, reason: WithdrawReason, note: str) -> int:
+    """Withdraw all that an exchange brought, and return how many signals that were."""
+    from stemtide.hub.rooms.exchanges.reads import exchanges as reads, withdrawals as brought
+    from stemtide.hub.rooms.exchanges.writes import withdrawals
+    from stemtide.interop.exchanges import WithdrawAllIn
+
+    live = brought.live_of(reads.find(name), viewer=None).count()
+    if not live:
+        return 0
+    body = WithdrawAllIn(count=live, reason=reason, note=note)
+    withdrawals.begin(name, body=body, now=now())
+    return withdrawals.finish(name, now=now()).withdrawn
 
 
 def _change(verb: str, name: str, *, data_dir: Path | None, as_json: bool) -> None:

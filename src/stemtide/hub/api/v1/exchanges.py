@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Endpoints for exchanges: status, log, pause and resume.
+"""Endpoints for exchanges: status, log, pause, resume, and the withdrawal of all they brought.
 
 They are added and removed on the hub's own machine only: decision 0073.
 """
@@ -11,9 +11,15 @@ from pydantic import RootModel
 from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
-from stemtide.hub.rooms.exchanges.reads import exchanges as reads
-from stemtide.hub.rooms.exchanges.writes import exchanges as writes
-from stemtide.interop.exchanges import ExchangeLineOut, ExchangeOut
+from stemtide.hub.rooms.exchanges.reads import exchanges as reads, withdrawals as brought_reads
+from stemtide.hub.rooms.exchanges.writes import exchanges as writes, withdrawals
+from stemtide.interop.exchanges import (
+    BroughtOut,
+    ExchangeLineOut,
+    ExchangeOut,
+    WithdrawAllIn,
+    WithdrawalOut,
+)
 from stemtide.protocol.enums import Scope
 
 router = Router(tags=["exchanges"])
@@ -77,3 +83,42 @@ def resume(request: HttpRequest, name: str) -> HttpResponse:
     """Resume an exchange, as an agency, from where it stopped."""
     by = caller_of(request).actor
     return answer(writes.resume(name, actor=by.ref, by=by, now=now()))
+
+
+@router.get(
+    "/exchanges/{name}/brought",
+    **requires(Scope.FEED_READ),
+    response=BroughtOut,
+    operation_id="read_brought",
+)
+def read_brought(request: HttpRequest, name: str) -> HttpResponse:
+    """Count the live signals that an exchange brought, and retrieve their last withdrawal."""
+    viewer = caller_of(request).party
+    return answer(brought_reads.brought(name, viewer=viewer, now=now()))
+
+
+@router.post(
+    "/exchanges/{name}/withdraw",
+    **requires(Scope.SIGNALS_WRITE),
+    response=WithdrawalOut,
+    operation_id="withdraw_brought",
+)
+def withdraw_all(request: HttpRequest, name: str, body: WithdrawAllIn) -> HttpResponse:
+    """Pause an exchange and begin to withdraw every signal that it brought, as an agency.
+
+    Beyond the withdrawals of a day, each waits for a second person.
+    """
+    by = caller_of(request).actor
+    return answer(withdrawals.begin(name, body=body, by=by, now=now()))
+
+
+@router.post(
+    "/exchanges/{name}/restore",
+    **requires(Scope.SIGNALS_WRITE),
+    response=WithdrawalOut,
+    operation_id="restore_brought",
+)
+def restore(request: HttpRequest, name: str) -> HttpResponse:
+    """Begin to share again what the last withdrawal of all withdrew, as an agency."""
+    by = caller_of(request).actor
+    return answer(withdrawals.restore(name, by=by, now=now()))

@@ -3,21 +3,15 @@
 
 from django.urls import path
 
-from stemtide.hub.desk.machines import (
-    exchange_acts,
-    exchange_form,
-    exchanges,
-    hub_settings,
-    keys,
-    webhook_form,
-    webhooks,
-)
+from stemtide.hub.desk.machines import hub_settings, keys, webhook_form, webhooks
+from stemtide.hub.desk.machines.exchanges import acts, form, pages
 
 urlpatterns = [
-    path("exchanges", exchanges.exchanges, name="exchanges"),
-    path("exchanges/new/exchange", exchange_form.new, name="exchange-new"),
-    path("exchanges/<slug:name>", exchanges.exchange, name="exchange"),
-    path("exchanges/<slug:name>/<slug:verb>", exchange_acts.act, name="exchange-act"),
+    path("exchanges", pages.exchanges, name="exchanges"),
+    path("exchanges/new/exchange", form.new, name="exchange-new"),
+    path("exchanges/<slug:name>", pages.exchange, name="exchange"),
+    path("exchanges/<slug:name>/all/<slug:verb>", pages.withdrawal, name="exchange-withdrawal"),
+    path("exchanges/<slug:name>/<slug:verb>", acts.act, name="exchange-act"),
     path("hub-settings", hub_settings.hub_settings, name="hub-settings"),
     path("hub-settings/<slug:name>/<slug:verb>", hub_settings.act, name="hub-setting-act"),
     path("keys", keys.keys, name="keys"),

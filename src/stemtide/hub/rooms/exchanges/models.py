@@ -103,6 +103,45 @@ class Record(models.Model):
         return self.key
 
 
+class Withdrawal(models.Model):
+    """The withdrawal of all that an exchange brought. The scheduler does it in parts.
+
+    by, ref:  the party and the person or key that asked; None and "operator" for the operator.
+    signals:  those that it withdrew, or whose withdrawal waits.
+    total:    live signals when it began. withdrawn, waiting, refused: how many of them so far.
+    last:     primary key of the signal after which the next part begins.
+    done_at:  None while it goes on.
+    restore_at: when somebody asked to share the withdrawn signals again; restore_by, restore_ref:
+              who.
+    restored: how many are shared again. restored_at: None while that goes on.
+    """
+
+    exchange = models.ForeignKey(Exchange, models.CASCADE, related_name="withdrawals")
+    by = models.ForeignKey(Party, models.PROTECT, null=True, related_name="+")
+    ref = models.CharField(max_length=80)
+    signals = models.ManyToManyField(Signal, related_name="+")
+    reason = models.CharField(max_length=20)
+    note = models.CharField(max_length=500, blank=True)
+    total = models.PositiveIntegerField()
+    withdrawn = models.PositiveIntegerField(default=0)
+    waiting = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    last = models.BigIntegerField(default=0)
+    begun_at = models.DateTimeField()
+    done_at = models.DateTimeField(null=True)
+    restore_at = models.DateTimeField(null=True)
+    restore_by = models.ForeignKey(Party, models.PROTECT, null=True, related_name="+")
+    restore_ref = models.CharField(max_length=80, blank=True)
+    restored = models.PositiveIntegerField(default=0)
+    restored_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.exchange_id} {self.withdrawn}/{self.total}"
+
+
 class Line(models.Model):
     """A line of an exchange's log. It never contains a signal's value."""
 

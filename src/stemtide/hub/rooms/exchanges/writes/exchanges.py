@@ -21,27 +21,21 @@ from stemtide.hub.rooms.exchanges.reads.exchanges import ClaimedRun
 from stemtide.hub.rooms.exchanges.rules import exchanges as rules, proposals
 from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
-from stemtide.hub.rooms.ledger.writes.transactions import part
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads.parties import Actor
-from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.rules.signals import uuid_at
-from stemtide.hub.rooms.signals.writes import signals
 from stemtide.interop.exchanges import ExchangeOut, Terms
 from stemtide.protocol.enums import (
     Direction,
     ExchangeKind,
     PartyKind,
-    SignalState,
     Standing,
-    WithdrawReason,
 )
-from stemtide.protocol.messages.signals import WithdrawIn
 
 KEPT_LINES = 500
 """Lines that are kept of each exchange's log."""
 
-_AT_ONCE, _RECORDS_AT_ONCE = 200, 500
+_RECORDS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,33 +157,6 @@ def remove(name: str, *, actor: str, now: datetime, by: Actor | None = None) -> 
     row.taken += 1
     row.save(update_fields=["removed_at", "next_at", "secret", "taken"])
     _record("exchange.removed", row, actor=actor, by=by, now=now)
-
-
-@needs_no_entry("signals record each withdrawal")
-def withdraw_all(name: str, *, now: datetime) -> int:
-    """Withdraw all live signals that a source brought; return how many.
-
-    raises: NotFoundError.
-    """
-    row = reads.find(name)
-    brought = Signal.objects.filter(
-        records__exchange=row, records__is_own=True, state=SignalState.LIVE, shared_by=row.party
-    ).distinct()
-    count = 0
-    body = WithdrawIn(reason=WithdrawReason.OTHER, note=f"all that came through {row.name}")
-    while uids := list(brought.values_list("uid", flat=True)[:_AT_ONCE]):
-        with part():
-            for uid in uids:
-                signals.withdraw(
-                    uid,
-                    body=body,
-                    by=row.party,
-                    now=now,
-                    actor_ref=row.ref,
-                    is_counted=False,
-                )
-        count += len(uids)
-    return count
 
 
 @needs_no_entry("it is a lease; what the run brought is recorded")

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Exchanges at the desk: the state of each connection, its records and errors.
 
-Two coordinators of agencies add one (exchange_form.py, exchange_acts.py): decision 0127.
+Two coordinators of agencies add one (form.py, acts.py): decision 0127.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django.http import HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
 
-from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
-from stemtide.hub.desk.machines.exchange_acts import acts_on
+from stemtide.hub.desk.actions import Offer
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
+from stemtide.hub.desk.machines.exchanges import withdrawal as withdrawal_acts
+from stemtide.hub.desk.machines.exchanges.acts import acts_on
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.crises.reads import crises
@@ -75,6 +77,20 @@ def exchanges(request: SignedInRequest) -> HttpResponse:
 @signed_in
 def exchange(request: SignedInRequest, name: str) -> HttpResponse:
     """Show one exchange: its state, terms, counts of records and log."""
+    return _page(request, name)
+
+
+@require_POST
+@signed_in
+@writers_only
+def withdrawal(request: SignedInRequest, name: str, verb: str) -> HttpResponse:
+    """Withdraw all that an exchange brought, or share it again."""
+    refused = withdrawal_acts.sent(request, name, verb)
+    return _page(request, name, refused=refused) if refused else redirect("exchange", name=name)
+
+
+def _page(request: SignedInRequest, name: str, *, refused: Offer | None = None) -> HttpResponse:
+    """Render the page of an exchange. refused: an act that was refused."""
     by, now = actor_of(request), datetime.now(UTC)
     viewer = by.party
     exchange_out = reads.exchange(name, viewer=viewer)
@@ -90,8 +106,10 @@ def exchange(request: SignedInRequest, name: str) -> HttpResponse:
         "acts": acts_on(exchange_out, by=by, now=now),
         "is_own": reads_proposals.author_of(name, viewer=viewer) == by.ref,
         "expires_at": exchange_out.added_at + PROPOSED_FOR,
+        **withdrawal_acts.withdrawal_context(name, by=by, now=now, refused=refused),
     }
-    return render(request, "desk/machines/exchange.html", context)
+    status = 422 if refused else 200
+    return render(request, "desk/machines/exchange.html", context, status=status)
 
 
 def _row(
