@@ -18,7 +18,7 @@ def test_desk_a_role_changes_hands_and_a_task_is_done_on_a_phone(chromium, furni
     desk.goto(room)
     phone.goto(room)
     media = desk.locator("#role-media")
-    expect(media).to_contain_text("open")
+    expect(media).to_contain_text("vacant")
     media.get_by_role("button", name="Take").click()
     expect(desk.locator("#role-media")).to_contain_text("duty_officer@authority.example")
 

@@ -198,4 +198,4 @@ def test_where_no_preview_is_kept_any_more_a_page_says_so(world, signal):
     world.withdraw(signal)
     late = desk.get(f"/signals/{signal}/look")
     assert late.status_code == 409
-    assert "there is no preview" in text(late)
+    assert "There is no preview" in text(late)

@@ -238,5 +238,5 @@ def test_searches_by_similarity_are_counted_at_the_desk_as_well(world, settings)
 
     assert [one.status_code for one in answers] == [200, 200, 429]
     assert int(answers[2].headers["Retry-After"]) <= 60
-    assert "too many searches by fingerprint" in answers[2].content.decode()
+    assert "Too many searches by fingerprint" in answers[2].content.decode()
     assert client.get("/search", {"q": "attack"}).status_code == 200

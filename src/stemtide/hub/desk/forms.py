@@ -136,7 +136,7 @@ class CrisisField(forms.TypedChoiceField):
 
 def crisis_choices(*, viewer: Viewer) -> list[tuple[str, Words]]:
     """Return the crises to which a party may tie a referral or an order, and none."""
-    return [("", _("none")), *((str(row.id), row.name) for row in open_crises(viewer=viewer))]
+    return [("", _("no crisis")), *((str(row.id), row.name) for row in open_crises(viewer=viewer))]
 
 
 def open_crises(*, viewer: Viewer) -> list[CrisisOut]:

@@ -109,7 +109,7 @@ class MarksForm(MarkedForm):
         crisis_choices = [(uid, crisis.name) for uid, crisis in self.crises.items()]
         choices_of = {
             "labels": label_choices,
-            "crisis": [("", _("none")), *crisis_choices],
+            "crisis": [("", _("no crisis")), *crisis_choices],
             "audience": list(parties),
         }
         for name, choices in choices_of.items():
