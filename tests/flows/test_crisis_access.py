@@ -141,6 +141,7 @@ ACTS = {
         "approval-act",
         "dismissal-act",
         "crisis-act",
+        "crisis-task-move",
         "crisis-activation-save",
         "report-draft-again",
         "own-name",
