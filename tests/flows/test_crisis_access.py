@@ -144,6 +144,7 @@ ACTS = {
         "crisis-task-move",
         "crisis-activation-save",
         "report-draft-again",
+        "crisis-task-move",
         "own-name",
         "preview-destroy",
         "look-reveal",

@@ -40,4 +40,4 @@ def test_desk_menu_on_a_phone_needs_the_keyboard_alone(page):
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Board", exact=True)).to_be_focused()
     page.get_by_role("link", name="Leads").press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Leads")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Threat-to-life leads")

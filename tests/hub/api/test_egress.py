@@ -149,11 +149,19 @@ def stream(asker):
 
 
 def desk_board(asker):
-    return asker.named_in(asker.desk().get("/").content.decode())
+    return named_on_pages(asker, "/")
 
 
 def desk_blocks(asker):
-    return asker.named_in(asker.desk().get("/board/_blocks").content.decode())
+    return named_on_pages(asker, "/board/_blocks")
+
+
+def named_on_pages(asker, path):
+    """The marks of signals on the board, which shows some of them on each page."""
+    client, pages = asker.desk(), []
+    while not pages or f"page={len(pages) + 1}" in pages[-1]:
+        pages.append(client.get(path, {"page": len(pages) + 1}).content.decode())
+    return asker.named_in("".join(pages))
 
 
 def desk_page(asker):

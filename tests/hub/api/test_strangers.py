@@ -36,6 +36,7 @@ PART_OF = {
     "orders": "order",
     "webhooks": "webhook",
     "suspensions": "suspension",
+    "tasks": "task",
     "dismissals": "dismissal",
 }
 """What stands behind the first word of an address."""
@@ -67,6 +68,9 @@ BODIES = {
     "post_message": {"kind": "observation", "text": "Seen."},
     "propose_line": {"texts": {"en": "Stay calm."}},
     "vote_on_line": {"vote": "agree"},
+    "give_role": {"to": "rival"},
+    "give_task": {"title": "Call the host.", "due_at": "2030-01-01T00:00:00Z"},
+    "move_task": {"state": "done"},
     "pass_on_lead": {},
     "close_lead": {"outcome": "no_threat"},
     "take_complaint": {"reviewed_by": "moderator-1"},
@@ -163,6 +167,7 @@ def _address(path, given):
         uid=given[named],
         test="cross-border",
         name="parameters",
+        role="liaison",
         party="provider",
         proposal=uuid4(),
         neighbour=uuid4(),

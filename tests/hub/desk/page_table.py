@@ -451,7 +451,7 @@ DATA = {
     "order-act": {"withdraw-text": "A mistake.", "withdraw-confirm": "on"},
     "order-answer": ORDER_ANSWER,
     "order-draft": {"language": "en", "content_type": "video"},
-    "allow-entry-act": {"reason": "It was wrong."},
+    "allow-entry-act": {"remove-reason": "It was wrong."},
     "dismissal-act": {"answer-text": "It was right."},
     "approval-act": {"target": "1"},
     "order-inform": {"to": "provider", "text": "Orders come by webhook and by mail."},

@@ -185,7 +185,7 @@ def test_a_duty_takes_two_people(desk, world):
     number = proposed(desk)
     page = desk.get("/parties/authority").content.decode()
     assert "A duty waits for a second person" in page
-    assert "confirm-duty" not in page
+    assert "you cannot confirm your own proposal" in page
     assert desk.post("/parties/authority/confirm-duty", {"target": number}).status_code == 403
     authority = world.party["authority"]
     assert not competence_reads.is_competent(authority, Duty.ISSUE)

@@ -37,22 +37,26 @@ def life(world, uid):
 
 CHECKS = {"answer", "measure", "widen"}
 AROUND = {"mirror"}
+ROLES = {"take-role", "give-role"}
 WARNING = {
-    ("authority", Role.DUTY_OFFICER): {"triage", "close", "invite"} | CHECKS | AROUND,
-    ("authority", Role.COORDINATOR): {"triage", "close", "invite"} | CHECKS | AROUND,
-    ("authority", Role.ANALYST): {"triage"} | CHECKS | AROUND,
-    ("authority", Role.ADMINISTRATOR): {"triage"} | CHECKS | AROUND,
+    ("authority", Role.DUTY_OFFICER): {"triage", "close", "invite"} | CHECKS | AROUND | ROLES,
+    ("authority", Role.COORDINATOR): {"triage", "close", "invite"} | CHECKS | AROUND | ROLES,
+    ("authority", Role.ANALYST): {"triage"} | CHECKS | AROUND | ROLES,
+    ("authority", Role.ADMINISTRATOR): {"triage"} | CHECKS | AROUND | ROLES,
     ("authority", Role.DATA_PROTECTION_OFFICER): set(),
     ("authority", Role.OBSERVER): set(),
-    ("agency", Role.DUTY_OFFICER): {"triage", "close", "invite"} | CHECKS | AROUND,
-    ("agency", Role.ANALYST): {"triage"} | CHECKS | AROUND,
+    ("agency", Role.DUTY_OFFICER): {"triage", "close", "invite"} | CHECKS | AROUND | ROLES,
+    ("agency", Role.ANALYST): {"triage"} | CHECKS | AROUND | ROLES,
     ("neighbour", Role.DUTY_OFFICER): {"join"},
     ("neighbour", Role.ANALYST): set(),
     ("provider", Role.DUTY_OFFICER): None,
     ("observer", Role.DUTY_OFFICER): None,
 }
 INVITED = {
-    ("authority", Role.DUTY_OFFICER): {"triage", "close", "invite", "uninvite"} | CHECKS | AROUND,
+    ("authority", Role.DUTY_OFFICER): {"triage", "close", "invite", "uninvite"}
+    | CHECKS
+    | AROUND
+    | ROLES,
     ("provider", Role.DUTY_OFFICER): {"join", "decline"},
     ("provider", Role.COORDINATOR): {"join", "decline"},
     ("provider", Role.ANALYST): set(),
@@ -62,14 +66,14 @@ INVITED = {
 }
 LIVE = {
     ("authority", Role.DUTY_OFFICER): (
-        {"keep", "deescalate", "propose-close", "invite"} | CHECKS | AROUND
+        {"keep", "deescalate", "propose-close", "invite"} | CHECKS | AROUND | ROLES
     ),
-    ("authority", Role.ANALYST): CHECKS | AROUND,
+    ("authority", Role.ANALYST): CHECKS | AROUND | ROLES,
     ("agency", Role.COORDINATOR): (
-        {"keep", "deescalate", "propose-close", "invite"} | CHECKS | AROUND
+        {"keep", "deescalate", "propose-close", "invite"} | CHECKS | AROUND | ROLES
     ),
-    ("provider", Role.DUTY_OFFICER): {"leave"},
-    ("provider", Role.ANALYST): set(),
+    ("provider", Role.DUTY_OFFICER): {"leave"} | ROLES,
+    ("provider", Role.ANALYST): ROLES,
     ("neighbour", Role.DUTY_OFFICER): {"join"},
     ("rival", Role.DUTY_OFFICER): None,
     ("observer", Role.DUTY_OFFICER): None,
