@@ -14,7 +14,7 @@ MOST = {
     "Answer an order on a phone": (3, 5),
     "Find an order by its number": (1, 3),
     "Hand over a shift": (1, 1),
-    "Write the post-crisis report": (4, 5),
+    "Write the post-crisis report": (4, 6),
     "Add a party, its person and a key": (6, 20),
     "Withdraw a signal": (1, 2),
 }

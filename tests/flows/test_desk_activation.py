@@ -86,12 +86,12 @@ def propose_by_keyboard(steps):
 
 
 def write_report(author, second, room):
-    """Open the report, which is drafted, correct a section, and have a second party agree."""
+    """Open the report, write what no ledger knows, and have a second party agree to all of it."""
     author.begin(room)
     author.follow("Report and debrief")
     author.press_button("Open a report")
     author.page.wait_for_url("**/reports/*")
-    author.fill(text__lessons="Call the hosts sooner.")
+    author.fill(text__victims="No victim is shown.", text__lessons="Call the hosts sooner.")
     author.click(author.page.get_by_role("button", name="Save").first)
     expect(author.page.get_by_text("Saved").first).to_be_visible()
     second.begin(author.page.url)

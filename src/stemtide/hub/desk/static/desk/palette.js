@@ -82,6 +82,7 @@
   }
 
   query.addEventListener("input", () => {
+    request?.abort(); // its answer to an earlier text would look fresh
     list.setAttribute("aria-busy", "true");
     window.clearTimeout(timer);
     timer = window.setTimeout(load, WAIT_MS);
