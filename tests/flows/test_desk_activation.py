@@ -39,7 +39,7 @@ def raise_by_mouse(steps):
     steps.page.set_viewport_size(WIDE)
     steps.follow("Crises")
     steps.follow("Raise an early warning")
-    steps.fill(name="Attack at the station", countries="BE, FR")
+    steps.fill(warning__name="Attack at the station", warning__countries="BE, FR")
     steps.press_button("Raise the warning")
     steps.page.wait_for_url(re.compile("/crises/[0-9a-f]"))
     return steps.page.url
@@ -65,7 +65,7 @@ def raise_by_keyboard(steps):
     steps.press("/", "(early)")
     expect(steps.page.locator("#palette [role=listbox]")).to_have_attribute("aria-busy", "false")
     steps.press("Enter")
-    expect(steps.page.locator("main [name=name]")).to_be_focused()
+    expect(steps.page.locator("main [name=warning-name]")).to_be_focused()
     steps.press("(Attack at the station)", "Tab", "(BE, FR)", "Enter")
     steps.page.wait_for_url(re.compile("/crises/[0-9a-f]"))
     return steps.page.url
