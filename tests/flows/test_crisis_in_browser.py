@@ -209,7 +209,7 @@ def look(duty, path):
     veiled = page.request.get(still.get_attribute("src")).body()
     expect(page.get_by_text("Previews you opened: 1 today, 1 in this crisis.")).to_be_visible()
     page.get_by_role("button", name="Show without blur").click()
-    expect(page.get_by_role("heading", name="without its veil")).to_be_visible()
+    expect(page.get_by_role("heading", name="Preview, not blurred")).to_be_visible()
     assert len(page.request.get(still.get_attribute("src")).body()) > 2 * len(veiled)
     duty.agency.goto(path)
     duty.agency.says("#block-clusters", "you looked at a variant of it")

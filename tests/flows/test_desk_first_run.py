@@ -83,6 +83,7 @@ def sign_in(page, email):
 
 def open_by_search(steps, words):
     """Open a page by its name, from any page."""
+    steps.page.wait_for_load_state()  # the key acts once its script is there
     steps.press("/", f"({words})")
     expect(steps.page.locator("#palette [role=listbox]")).to_have_attribute("aria-busy", "false")
     steps.press("Enter")

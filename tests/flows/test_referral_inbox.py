@@ -170,6 +170,7 @@ def test_a_referral_action_day_is_one_row_and_is_answered_at_once(pair, house):
     )
     expect(provider.page.locator("#bar-inbox")).to_contain_text("300 new")
     provider.page.get_by_role("link", name=re.compile("300 referrals")).click()
+    provider.page.wait_for_url("**/inbox/batches/*")
     for row in provider.page.locator("input[name=uid]").all()[:3]:
         row.check()
     provider.page.get_by_role("button", name="Answer selected").click()

@@ -35,7 +35,7 @@ def give(
     to: Annotated[str, typer.Argument(help="A colleague's mail address, or a party's name.")],
     note: Annotated[str, typer.Option(help="For the next holder; no personal data.")] = "",
 ) -> Request:
-    """Give a role to a colleague, or offer it to another party in the room."""
+    """Give a role to a colleague, or offer it to another party."""
     from stemtide.protocol.messages.situation import RoleGiveIn
 
     return lambda client: client.give_role(RoleGiveIn(to=to, note=note), uid=crisis_id, role=role)

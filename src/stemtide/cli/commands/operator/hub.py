@@ -206,7 +206,7 @@ def recount(
         bool, typer.Option("--json", help="Print one JSON object per line.")
     ] = False,
 ) -> None:
-    """Count all signals and prove the totals that are kept; exit 1 if some differ.
+    """Prove the totals that are kept; exit 1 if some differ.
 
     Nobody can share while it counts: some seconds for a million signals.
     """
