@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from stemtide.hub.api.compat.misp import search as misp_rest
-from stemtide.hub.rooms.signals.reads import misp as reads_misp, signals as reads
+from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.hub.rooms.signals.writes import signals as writes
 from stemtide.interop.misp import events as misp
 from stemtide.protocol.enums import Scope, WithdrawReason

@@ -157,17 +157,17 @@ def durations(rows: Iterable[tuple[str, str]]) -> dict[str, int]:
     rows: kind and value of signals.
     """
     timed = {value for kind, value in rows if kind in _TIMED}
-    known: dict[str, int] = {}
+    lengths_ms: dict[str, int] = {}
     for batch in batches(timed):
         values = LongValue.objects.filter(digest__in=batch)
-        known.update(
+        lengths_ms.update(
             {
                 digest: ms
                 for digest, ms in values.values_list("digest", "lasts_ms")
                 if ms is not None
             }
         )
-    return known
+    return lengths_ms
 
 
 def _sizes(digests: Iterable[str]) -> dict[str, int]:
