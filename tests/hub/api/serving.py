@@ -18,7 +18,7 @@ from stemtide.hub import boot
 def obey() -> None:
     from stemtide.hub.rooms.parties.writes import parties as writes
     from stemtide.hub.rooms.signals.reads import signals as reads
-    from stemtide.hub.rooms.signals.reads.similar import _one_scan
+    from stemtide.hub.rooms.signals.reads.caches.pictures import pictures
 
     for line in sys.stdin:
         verb, _, rest = line.strip().partition(" ")
@@ -33,9 +33,9 @@ def obey() -> None:
         elif verb == "suspend":
             _suspend(rest)
         elif verb == "hold-searches":
-            _one_scan.acquire()
+            pictures._lock.acquire()
         elif verb == "release-searches":
-            _one_scan.release()
+            pictures._lock.release()
         elif verb == "key":
             print(_another_key(rest), flush=True)
             continue
