@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import threading
+import traceback
 from datetime import UTC, datetime
 
 from stemtide.hub import boot
@@ -40,6 +41,18 @@ def obey() -> None:
             print(_another_key(rest), flush=True)
             continue
         print("done", flush=True)
+
+
+def obey_or_end() -> None:
+    """Obey; end the process at an order that fails, or the test would wait for its answer."""
+    has_obeyed = False
+    try:
+        obey()
+        has_obeyed = True
+    finally:
+        if not has_obeyed:
+            traceback.print_exc()
+            os._exit(1)
 
 
 def _suspend(name: str) -> None:
@@ -75,5 +88,5 @@ def main() -> None:
     while builder.follow_ledger(datetime.now(UTC)):
         pass  # or the scheduler moves the feed while the first test looks at it
     print(json.dumps({party.name: world.key(party) for party in world.everyone}), flush=True)
-    threading.Thread(target=obey, daemon=True).start()
+    threading.Thread(target=obey_or_end, daemon=True).start()
     boot.serve("127.0.0.1", 0, ready=lambda address: print(address, flush=True))
