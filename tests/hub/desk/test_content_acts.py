@@ -94,7 +94,8 @@ def test_activation_says_what_is_missing_first(world):
         world.desk("authority", Role.DUTY_OFFICER).get(f"/crises/{crisis}").content.decode().split()
     )
     assert 'id="verb-propose-activate"' in html
-    assert "Not possible now: not every test of the checklist is answered yes" in html
+    assert "Not possible now: not every test of the checklist is answered yes: Does the" in html
+    assert "real-world-event," not in html
 
 
 def test_content_is_acted_upon_beside_the_clusters(officer, crisis):

@@ -34,6 +34,22 @@ def test_the_timeline_is_shown_in_words_and_by_thing(world, crisis, monkeypatch)
     assert "There is no such entry." in later
 
 
+def test_the_timeline_has_the_answers_to_the_checklist_in_one_row(world, crisis):
+    page = text(world.desk("authority").get(f"/crises/{crisis}/timeline?thing=steps"))
+    assert page.count("The authority answered the checklist") == 1
+    assert "seriously intimidating a population? yes" in page
+    assert "before: Early identification" in page
+    assert "joined a crisis" not in page
+
+
+def test_only_the_own_party_reads_which_key_acted(world, crisis):
+    own, other = (
+        world.desk(name).get(f"/crises/{crisis}/timeline") for name in ("authority", "provider")
+    )
+    assert "by key authority" in text(own)
+    assert "by key authority" not in text(other)
+
+
 @pytest.mark.parametrize(
     ("role", "may"),
     [

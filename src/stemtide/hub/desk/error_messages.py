@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Error messages of the rooms, translated. Rooms raise them in English, with templates."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from django.utils.translation import gettext, gettext_noop as _
 
 from stemtide.hub.platform.errors import InvalidError, RefusalError
+from stemtide.protocol.law.frameworks import frameworks
 
 
 def error_text(error: Exception) -> str:
@@ -25,15 +26,25 @@ def fill_template(template: str, facts: Mapping[str, object]) -> str:
     """Return a message template in the reader's language, with its values filled in."""
     text = gettext(template)
     return (
-        text.format_map({name: _translated(fact) for name, fact in facts.items()})
+        text.format_map({name: _fact(name, fact) for name, fact in facts.items()})
         if facts
         else text
     )
 
 
-def _translated(fact: object) -> object:
+def _fact(name: str, fact: object) -> object:
     """Return a value of a message in the reader's language if it is a word."""
-    return gettext(fact) if isinstance(fact, str) and fact else fact
+    if not isinstance(fact, str) or not fact:
+        return fact
+    return _questions(fact.split(", ")) if name == "open_tests" else gettext(fact)
+
+
+def _questions(tests: Sequence[str]) -> str:
+    """Return the questions of tests of a checklist, in place of their names."""
+    questions = {
+        name: test.question for law in frameworks().values() for name, test in law.tests.items()
+    }
+    return " ".join(gettext(questions.get(name, name)) for name in tests)
 
 
 TRANSLATED_VALUES = (

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ledger entries as sentences for people."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
 from uuid import UUID
 
 from django.utils.translation import gettext as _, gettext_lazy
@@ -85,14 +87,14 @@ ENTRY_PHRASES = {
     "crisis.linked": gettext_lazy("linked two crises of one event"),
     "crisis.unlinked": gettext_lazy("set a crisis apart from another"),
     "measure.considered": gettext_lazy("recorded a national measure"),
-    "proposal.opened": gettext_lazy("proposed activation or closure"),
+    "proposal.opened": gettext_lazy("proposed a step of the crisis"),
     "proposal.declined": gettext_lazy("declined what was proposed"),
     "proposal.withdrawn": gettext_lazy("withdrew a proposal"),
     "proposal.expired": gettext_lazy("let a proposal run out"),
     "review.prompted": gettext_lazy("asked whether a crisis can be de-escalated"),
     "review.required": gettext_lazy("found a review overdue"),
     "participant.invited": gettext_lazy("invited parties to a crisis"),
-    "participant.uninvited": gettext_lazy("took an invitation back"),
+    "participant.uninvited": gettext_lazy("withdrew an invitation"),
     "participant.joined": gettext_lazy("joined a crisis"),
     "participant.declined": gettext_lazy("declined an invitation"),
     "participant.left": gettext_lazy("left a crisis"),
@@ -107,7 +109,7 @@ ENTRY_PHRASES = {
     "approval.asked": gettext_lazy("asked for a second look"),
     "approval.approved": gettext_lazy("approved what waited for a second look"),
     "approval.refused": gettext_lazy("refused what waited for a second look"),
-    "approval.withdrawn": gettext_lazy("took back what waited for a second look"),
+    "approval.withdrawn": gettext_lazy("withdrew what waited for a second look"),
     "approval.expired": gettext_lazy("let expire what waited for a second look"),
     "preview.added": gettext_lazy("sent a preview of a signal"),
     "preview.opened": gettext_lazy("opened a preview, behind its veil"),
@@ -131,7 +133,7 @@ ENTRY_PHRASES = {
     "outlier.decided": gettext_lazy("decided whether reported uploads count"),
     "message.posted": gettext_lazy("wrote into a situation log"),
     "message.pinned": gettext_lazy("pinned a message"),
-    "message.unpinned": gettext_lazy("took a pinned message down"),
+    "message.unpinned": gettext_lazy("unpinned a message"),
     "task.given": gettext_lazy("added a task"),
     "task.finished": gettext_lazy("finished a task"),
     "task.dropped": gettext_lazy("dropped a task"),
@@ -189,12 +191,12 @@ ENTRY_PHRASES = {
     "complaint.filed": gettext_lazy("complained of a provider's decision"),
     "complaint.taken": gettext_lazy("took up a complaint"),
     "complaint.decided": gettext_lazy("decided a complaint"),
-    "complaint.withdrawn": gettext_lazy("took a complaint back"),
+    "complaint.withdrawn": gettext_lazy("withdrew a complaint"),
     "complaint.prompted": gettext_lazy("found a complaint overdue"),
     "complaint.erased": gettext_lazy("erased the words of a complaint"),
     "redress.asked": gettext_lazy("asked for redress after a complaint"),
     "redress.declined": gettext_lazy("kept what a complaint was about"),
-    "redress.granted": gettext_lazy("took back what a complaint was about"),
+    "redress.granted": gettext_lazy("withdrew what a complaint was about"),
     "redress.accepted": gettext_lazy("accepted why it was kept"),
     "redress.lapsed": gettext_lazy("found that nothing is left to answer"),
     "information.given": gettext_lazy("informed a provider before its first order"),
@@ -283,8 +285,8 @@ ENTRY_PHRASES = {
     "webhook.tested": gettext_lazy("tested a webhook"),
     "webhook.retried": gettext_lazy("sent an event to a webhook again"),
     "webhook.removed": gettext_lazy("ended a webhook"),
-    "webhook.exhausted": gettext_lazy("gave an event to a webhook up"),
-    "webhook.disabled": gettext_lazy("gave a webhook up"),
+    "webhook.exhausted": gettext_lazy("gave up delivering an event to a webhook"),
+    "webhook.disabled": gettext_lazy("disabled a webhook"),
 }
 """Verb phrases by kind of ledger entry; a kind that is not listed is shown unchanged."""
 
@@ -337,7 +339,13 @@ def about(subject: str, *, viewer: Viewer) -> list[EntryLine]:
 
 def of_request(rows: list[ledger.EntryRow]) -> list[EntryLine]:
     """Return the entries of one request as sentences, without those about its alerts."""
-    return as_sentences([row for row in rows if row.kind not in NOISE])
+    return grouped(as_sentences([row for row in rows if row.kind not in NOISE]))
+
+
+def grouped(lines: Iterable[EntryLine]) -> list[EntryLine]:
+    """Return lines with each run of the same act by the same party as one line."""
+    runs = [list(run) for _key, run in groupby(lines, key=lambda row: (row.who, row.kind))]
+    return [replace(run[0], times=len(run)) for run in runs]
 
 
 def as_sentences(rows: list[ledger.EntryRow]) -> list[EntryLine]:

@@ -95,8 +95,9 @@ def read(life: CrisisLife, *, viewer: parties.Viewer, now: datetime) -> dict[str
 
 def acts(life: CrisisLife, *, viewer: parties.Viewer) -> dict[str, object]:
     """Return the last ledger entries of a crisis."""
+    entries = ledger_sentences.of_crisis(life.id, viewer=viewer) if life.in_room else []
     return {
-        "entries": ledger_sentences.of_crisis(life.id, viewer=viewer) if life.in_room else [],
+        "entries": ledger_sentences.grouped(entries),
         "timeline_address": navigation.address("crisis-timeline", life.id) if life.in_room else "",
     }
 

@@ -14,6 +14,7 @@ from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, 
 from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.desk.labels import figure
 from stemtide.hub.desk.ledger_sentences import ENTRY_PHRASES
+from stemtide.hub.desk.reports import timeline as timeline_rows
 from stemtide.hub.desk.reports.page import page
 from stemtide.hub.desk.situation.views import room_of
 from stemtide.hub.platform.errors import ConflictError
@@ -25,7 +26,7 @@ from stemtide.hub.rooms.reports import paper
 from stemtide.hub.rooms.reports.reads import reports as reads, timeline as timeline_reads
 from stemtide.hub.rooms.reports.rules import reports as rules
 from stemtide.hub.rooms.reports.writes import reports as writes
-from stemtide.protocol.messages.reports import TimelineEntry
+from stemtide.protocol.law.frameworks import framework
 
 ROWS = 100
 """Entries on one page of the timeline."""
@@ -46,43 +47,25 @@ def timeline(request: SignedInRequest, uid: UUID) -> HttpResponse:
     start = int(after) if after.isdigit() and len(after) < 19 else 0  # noqa: PLR2004  # 64 bits
     viewer, by = request.user.party, actor_of(request)
     page_out = timeline_reads.timeline(
-        uid, viewer=viewer, after=start, limit=ROWS, things=[thing] if thing else ()
+        uid, viewer=viewer, after=start, limit=ROWS, things=timeline_rows.things_of(thing)
     )
-    refs = _refs()
+    crisis = crises.crisis(uid, viewer=viewer)
     context = {
         "now": datetime.now(UTC),
-        "crisis": crises.crisis(uid, viewer=viewer),
-        "rows": [_line(entry, refs=refs) for entry in page_out.entries],
+        "crisis": crisis,
+        "rows": timeline_rows.rows(
+            page_out.entries,
+            titles=_refs(),
+            framework=framework(crisis.framework),
+            with_alerts=bool(thing),
+        ),
         "next": page_out.next if page_out.more else None,
         "after": start,
         "thing": thing,
-        "things": _things(),
+        "things": [(name, title) for name, (title, _kinds) in timeline_rows.SUBJECTS.items()],
         "may_export": allows(rules.check_export, kind=by.kind, role=by.role),
     }
     return render(request, "desk/timeline.html", context)
-
-
-def _things() -> list[str]:
-    """Return the subjects that entries of a crisis can have."""
-    return [
-        *("crisis", "check", "signal", "signals", "opinion", "outcomes", "message", "line"),
-        *("participant", "proposal", "report", "action", "timeline"),
-    ]
-
-
-def _line(entry: TimelineEntry, *, refs: dict[str, str]) -> dict[str, object]:
-    """Return an entry as a row of the page."""
-    return {
-        "entry": entry,
-        "who": refs.get(entry.actor, entry.actor),
-        "act": str(ENTRY_PHRASES.get(entry.kind, entry.kind)),
-        "facts": ", ".join(f"{name} {_as_text(value)}" for name, value in entry.detail.items()),
-    }
-
-
-def _as_text(value: object) -> str:
-    """Return a value of an entry as text."""
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 @require_POST
