@@ -113,6 +113,7 @@ def test_a_draft_begins_with_what_is_known_and_says_what_is_missing(officer):
     assert "The neighbour" in annex["home_contact"]
     assert "is missing: fill it in" in said(page)
     assert "An order with errors is saved and not issued." in said(page)
+    assert "A. Issuing State, addressee and reference 1 error" in said(page)
 
 
 def test_the_lint_stands_beside_the_fields_after_saving(stage, officer):
@@ -197,7 +198,7 @@ def test_an_order_that_waits_is_taken_back_at_the_desk(stage, officer):
     sent = as_sent(officer.get(f"/orders/{uid}/draft"), do="issue", confirm="1")
     officer.post(f"/orders/{uid}/draft", sent)
     done = officer.post(f"/orders/{uid}/do/recall", {}, follow=True)
-    assert "Taken back. It is a draft again." in said(done)
+    assert "Returned to draft." in said(done)
 
 
 def test_a_lone_authority_has_its_order_confirmed_by_an_agency(stage, officer):

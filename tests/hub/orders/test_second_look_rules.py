@@ -142,5 +142,5 @@ def test_the_clock_recalls_what_waits_and_ends_what_is_in_effect(state):
 
 
 def test_an_order_that_waits_is_taken_back_before_it_is_changed():
-    with pytest.raises(ConflictError, match="take it back before you change it"):
+    with pytest.raises(ConflictError, match="return it to draft before you change it"):
         rules.check_change(facts("submitted"), name=ISSUER, role=None)

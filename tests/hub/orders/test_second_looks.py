@@ -141,7 +141,7 @@ def expired(world, uid):  # noqa: ARG001  # all are called alike
 )
 def test_an_order_that_is_not_confirmed_is_a_draft_again(orders, end, through):
     uid = submit(orders)
-    with pytest.raises(ConflictError, match="take it back"):
+    with pytest.raises(ConflictError, match="return it to draft"):
         writes.change(uid, body=DraftIn(language="fr"), by=officer(orders), now=NOON)
     end(orders, uid)
     draft = read(orders, uid)

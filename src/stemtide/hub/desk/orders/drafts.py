@@ -55,13 +55,14 @@ class FieldLine:
 
 @dataclass(frozen=True, slots=True)
 class FormSection:
-    """One section of the form. filled_in: fields that the hub fills in."""
+    """One section of the form. filled_in: fields that the hub fills in; flaws: errors in it."""
 
     name: str
     title: str
     note: str
     filled_in: tuple[Shown, ...]
     lines: tuple[FieldLine, ...]
+    flaws: int
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -230,7 +231,7 @@ def _page(
         "titles": party_titles(),
         "order": order,
         "seen": _version(order),
-        "parts": _parts(annex, order, remarks=remarks if is_looked_at else ()),
+        "parts": _parts(annex, order, remarks=remarks, shown=is_looked_at),
         "beside": _lines(extras, extras.fields, remarks=remarks if is_looked_at else ()),
         "wrong": [*annex.non_field_errors(), *extras.non_field_errors()],
         "remarks": remarks,
@@ -267,16 +268,22 @@ def _version(order: OrderOut) -> str:
 
 
 def _parts(
-    annex: AnnexForm, order: OrderOut, *, remarks: Sequence[LintRemark]
+    annex: AnnexForm, order: OrderOut, *, remarks: Sequence[LintRemark], shown: bool
 ) -> list[FormSection]:
-    """Return the sections of Annex I, to be filled in."""
+    """Return the sections of Annex I, to be filled in. shown: remarks stand beside the fields."""
+    flawed = [remark.field for remark in remarks if remark.is_error]
     return [
         FormSection(
             name=section.name,
             title=section.title.within(language()),
             note=section.note.within(language()) if section.note else "",
             filled_in=filled_in(section, order.annex),
-            lines=_lines(annex, [field.name for field in section.fields], remarks=remarks),
+            lines=_lines(
+                annex,
+                [field.name for field in section.fields],
+                remarks=remarks if shown else (),
+            ),
+            flaws=sum(field.name in flawed for field in section.fields),
         )
         for section in annex.annex.sections
     ]

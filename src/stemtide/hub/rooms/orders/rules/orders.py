@@ -225,7 +225,7 @@ def check_change(facts: OrderFacts, *, name: str, role: Role | None) -> None:
     if facts.state is OrderState.SUBMITTED:
         _check_side(facts, Side.ISSUER, name=name)
         raise ConflictError(
-            "this order waits for a second person: take it back before you change it"
+            "this order waits for a second person: return it to draft before you change it"
         )
     check_move(facts, "discard", name=name, role=role)
 

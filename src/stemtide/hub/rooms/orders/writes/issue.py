@@ -108,7 +108,7 @@ def issue_approved(look: Approval, now: datetime) -> list[RowError]:
     name = row.issued_by.name
     after = rules.check_move(facts, "confirm", name=name, role=None, is_competent=is_competent)
     if any(finding.is_error for finding in drafts.findings(row, viewer=row.issued_by, now=now)):
-        raise ConflictError("this order has errors by now: take it back, and correct the draft")
+        raise ConflictError("this order has errors by now: return it to draft, and correct it")
     row.state = after
     _send(row, by=by, now=now)
     return []
