@@ -96,7 +96,7 @@ def test_a_signal_is_withdrawn_from_its_page(house, open_desk):
     desk = open_desk()
     desk.sign_in()
     content(desk.page, "Manifesto").click()
-    desk.page.get_by_label("Why is it taken back?").select_option("mistake")
+    desk.page.get_by_label("Why do you withdraw it?").select_option("mistake")
     desk.page.get_by_role("button", name="Withdraw this signal").click()
     expect(desk.page.get_by_text("Withdrawn. Agents forget it")).to_be_visible()
     told = house.authority.get(f"/api/v1/signals/{shared['id']}").json()

@@ -32,7 +32,7 @@ def stored():
 def test_it_opens_on_the_period_that_is_due_with_what_is_missing_on_top(desk):
     page = text(desk.get(PAGE))
     assert f"1 Jan {due_year(datetime.now(UTC).date())}" in page
-    assert page.index("What is missing") < page.index("What the hub counted")
+    assert page.index("Missing entries") < page.index("Counted by the hub")
     assert "11_qualitative" in page
 
 

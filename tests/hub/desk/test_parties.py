@@ -192,5 +192,5 @@ def test_all_disputes_of_a_party_are_set_aside_answered_and_restored(coordinator
     assert f"{address}/answer" not in page.content.decode()
     page = coordinator.post(f"{address}/restore", follow=True).content.decode()
     assert "It is ours." in page
-    assert "took this back" in page
+    assert "withdrew this decision" in page
     assert f"{address}/restore" not in page

@@ -158,7 +158,7 @@ def test_a_decision_is_taken_back_once_and_what_was_decided_singly_since_stays(w
     assert stopped() == 1
     (left,) = OpinionRow.objects.exclude(set_aside_at=None)
     assert (left.signal.uid, left.set_aside_reason) == (uid, "This one.")
-    with pytest.raises(ConflictError, match="taken back already"):
+    with pytest.raises(ConflictError, match="withdrawn already"):
         writes.restore(decision.id, by=by, now=NOON)
 
 

@@ -159,7 +159,7 @@ class WithdrawForm(MessageForm):
 
     message_type = WithdrawIn
     reason = forms.ChoiceField(
-        label=_("Why is it taken back?"),
+        label=_("Why do you withdraw it?"),
         choices=[("", _("Choose a reason")), *_REASONS],
     )
     note = forms.CharField(

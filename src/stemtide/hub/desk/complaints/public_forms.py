@@ -75,8 +75,8 @@ class WithdrawComplaintForm(MarkedForm):
 
     confirm = forms.BooleanField(
         label=gettext_lazy(
-            "I take it back. Nobody reviews it any more, and I cannot complain of this decision"
-            " again."
+            "I withdraw my complaint. Nobody reviews it any more, and I cannot complain of this"
+            " decision again."
         ),
         error_messages={"required": gettext_lazy("Tick this box to confirm.")},
     )

@@ -299,6 +299,9 @@ class LinkForm(ReasonForm):
         field.choices = list(self.around.others)
 
 
+_DETAILS = ("framework", "event_refs", "invite")
+
+
 class WarningForm(RoomForm):
     """Raise an early warning."""
 
@@ -351,3 +354,11 @@ class WarningForm(RoomForm):
         ]
         invite.choices = list(self.around.parties)
         self.initial.setdefault("framework", newest())
+
+    def essentials(self) -> list[forms.BoundField]:
+        """Return what a warning needs, and what its readers look for first."""
+        return [self[name] for name in self.fields if name not in _DETAILS]
+
+    def details(self) -> list[forms.BoundField]:
+        """Return the fields that can stay as they are."""
+        return [self[name] for name in _DETAILS]

@@ -132,10 +132,10 @@ ACTIONS = action_table(
         "take-back",
         ApprovalNoteForm,
         writes.take_back,
-        _("Taken back."),
+        _("Withdrawn."),
         _if_own,
-        title=_("Take it back"),
-        button=_("Take it back"),
+        title=_("Withdraw it"),
+        button=_("Withdraw it"),
     ),
 )
 

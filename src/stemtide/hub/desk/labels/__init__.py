@@ -14,6 +14,7 @@ from stemtide.hub.desk.labels import (
     inbox,
     machines,
     orders,
+    progress,
     referrals,
     situation,
     todo,
@@ -147,6 +148,7 @@ LABELS: dict[str, dict[str, Words]] = {
 LABELS |= situation.LABELS | alerts.LABELS | crises.LABELS
 LABELS |= referrals.LABELS | orders.LABELS | complaints.LABELS
 LABELS |= inbox.LABELS | machines.LABELS | approvals.LABELS | todo.LABELS
+LABELS |= {"dsa-sheet": progress.DSA_SHEETS}
 
 TONES: dict[str, dict[str, str]] = {
     "severity": {Severity.HIGH: "warn", Severity.CRITICAL: "bad"},

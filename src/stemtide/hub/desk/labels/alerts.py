@@ -32,7 +32,7 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         DeliveryState.SENDING: _("under way"),
         DeliveryState.SENT: _("arrived"),
         DeliveryState.FAILED: _("failed, tried again"),
-        DeliveryState.DEAD: _("given up"),
+        DeliveryState.DEAD: _("failed"),
         DeliveryState.DROPPED: _("dropped"),
         DeliveryState.ACKNOWLEDGED: _("acknowledged"),
         DeliveryState.STOPPED: _("not needed any more"),

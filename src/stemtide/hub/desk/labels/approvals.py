@@ -19,7 +19,7 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         ApprovalState.WAITING: _("waits"),
         ApprovalState.APPROVED: _("approved"),
         ApprovalState.REFUSED: _("refused"),
-        ApprovalState.TAKEN_BACK: _("taken back"),
+        ApprovalState.TAKEN_BACK: _("withdrawn"),
         ApprovalState.EXPIRED: _("expired"),
     },
     "approval-act": {

@@ -33,7 +33,7 @@ LABELS: dict[str, dict[str, _Words]] = {
         JoinState.JOINED: _("takes part"),
         JoinState.DECLINED: _("declined"),
         JoinState.LEFT: _("left"),
-        JoinState.UNINVITED: _("invitation taken back"),
+        JoinState.UNINVITED: _("invitation withdrawn"),
     },
     "capacity": {
         Capacity.AFFECTED: _("affected"),

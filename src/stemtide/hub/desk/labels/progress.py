@@ -91,6 +91,21 @@ CONTENT_TYPES: dict[str, Words] = {
     ContentType.OTHER: _("other"),
 }
 
+DSA_SHEETS: dict[str, Words] = {
+    "1_report_identification": _("Identification of the report"),
+    "2_categories_names": _("Names of categories"),
+    "3_member_states_orders": _("Orders of Member States"),
+    "4_notices": _("Notices"),
+    "5_own_initiative_illegal": _("Own initiative: illegal content"),
+    "6_own_initiative_TC": _("Own initiative: terms and conditions"),
+    "7_appeals_and_recidivism": _("Complaints, disputes and suspensions"),
+    "8_automated_means": _("Automated means"),
+    "9_human_resources": _("Human resources"),
+    "10_AMAR": _("Average monthly active recipients"),
+    "11_qualitative": _("Qualitative description"),
+}
+"""Titles of the sheets of the DSA template, whose names are English."""
+
 BY: dict[str, Words] = {
     ProgressBy.PROVIDER: _("provider"),
     ProgressBy.AUTHORITY: _("authority"),

@@ -68,7 +68,7 @@ ACTIONS = action_table(
         "restore",
         MessageForm,
         writes.restore,
-        _("Taken back. The disputes count again within seconds."),
+        _("Withdrawn. The disputes count again within seconds."),
         itself_if(lambda page: allows(_check_restore, page)),
         blocked=itself_blocked(lambda page: why_not_yet(_check_restore, page)),
         title=_("Let all these disputes count again"),

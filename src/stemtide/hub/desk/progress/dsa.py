@@ -123,8 +123,14 @@ def _figures(facts: ReportCounts) -> dict[str, str]:
         _("Decisions reversed after a complaint"): complaints.reversed if complaints else 0,
     }
     return {
-        title: f"{value:,}" if isinstance(value, int) else value for title, value in figures.items()
+        title: value if isinstance(value, str) else _grouped(value)
+        for title, value in figures.items()
     }
+
+
+def _grouped(number: int) -> str:
+    """Return a whole number with thin spaces between thousands."""
+    return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
 def _to_page(query: PeriodForm) -> HttpResponse:

@@ -129,7 +129,7 @@ def undo(request: SignedInRequest) -> HttpResponse:
     if waiting:
         messages.warning(request, _waiting_text(waiting))
     if not count and not waiting:
-        messages.error(request, _("Nothing was live any more: it had been taken back before."))
+        messages.error(request, _("Nothing was live any more: it was withdrawn before."))
     return redirect(_done_url([content.hex for content in contents], request.POST.get("crisis")))
 
 

@@ -31,7 +31,7 @@ from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.allowlists import reads, rules, writes
 from stemtide.hub.rooms.allowlists.rules import AllowlistRefusedError
-from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
 from stemtide.hub.rooms.signals.reads import allowed
 from stemtide.hub.rooms.signals.writes import allowlists
 from stemtide.protocol.enums import Reach
@@ -49,8 +49,8 @@ ROWS = 50
 
 _KINDS = [(name, LABELS["kind"][name]) for name in ("sha256", "md5", "pdq", "url")]
 _ACCEPT = gettext_lazy(
-    "Add it even if it covers live signals that other parties share: agents then no longer act on"
-    " them by themselves"
+    "Add it even if it covers live signals of other parties: agents then stop acting on them"
+    " automatically"
 )
 
 
@@ -233,6 +233,7 @@ def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) 
     context = {
         "now": datetime.now(UTC),
         "one": reads.describe(row),
+        "titles": party_titles(),
         "covered": allowed.covered_signals(row, viewer=by.party),
         "offers": available(ACTIONS.values(), facts, refused=refused),
     }

@@ -108,6 +108,12 @@ def folded(offers: Sequence[Offer]) -> list[Offer]:
 
 
 @register.filter
+def possible(acts: Sequence[Any]) -> list[Any]:
+    """Return the acts that are possible now."""
+    return [act for act in acts if not act.reason]
+
+
+@register.filter
 def by_reason(acts: Sequence[Any]) -> list[tuple[str, list[Any]]]:
     """Return acts that are not possible now, by the reason that they share."""
     reasons: dict[str, list[Any]] = {}

@@ -104,7 +104,7 @@ def check_take_back(facts: ApprovalFacts, *, by: Acting, now: datetime) -> None:
     """Check that the party that asked takes its act back, by a person or a key."""
     if by.name != facts.party.name:
         raise NotAllowedError(
-            "only {party} can take this back: refuse it instead", party=facts.party.name
+            "only {party} can withdraw this: refuse it instead", party=facts.party.name
         )
     check = check_person_may_lead if facts.is_by_leaders else check_person_may_write
     check(by.role)
@@ -125,7 +125,7 @@ def check_room(waiting: int, *, more: int) -> None:
     if waiting + more > most:
         raise RateLimitError(
             "{waiting:,} signals of your party wait for a second look, and {most:,} are the most:"
-            " have somebody look at them, or take them back",
+            " have somebody look at them, or withdraw them",
             retry_after_s=3600,
             waiting=waiting,
             most=most,

@@ -46,7 +46,7 @@ TITLES: Mapping[str, Words] = {
     "complaint_overdue": gettext_lazy("A complaint has waited for two weeks"),
     "redress_asked": gettext_lazy("%(by)s asks you to look again"),
     "redress_declined": gettext_lazy("%(by)s keeps what you asked about"),
-    "redress_granted": gettext_lazy("%(by)s took it back"),
+    "redress_granted": gettext_lazy("%(by)s withdrew it"),
     "still_there": gettext_lazy("Still there: %(reference)s"),
     "came_back": gettext_lazy("It came back: %(reference)s"),
     "uploaded_again": gettext_lazy("Uploaded again: %(reference)s"),
@@ -142,7 +142,7 @@ TEXTS: Mapping[str, Words] = {
         "Read the answer at the desk. If it convinces you, let the disputes count again."
     ),
     "signal_withdrawn": gettext_lazy(
-        "%(by)s took it back. Agents forget it and undo what they did because of it."
+        "%(by)s withdrew it. Agents forget it and undo what they did because of it."
     ),
     "complaint": gettext_lazy(
         "Look at it and decide within two weeks. What they wrote is at the desk only."
@@ -152,10 +152,10 @@ TEXTS: Mapping[str, Words] = {
     ),
     "redress_asked": gettext_lazy(
         "A complaint about what you shared or asked for was decided there. See what they say of it,"
-        " and take it back or keep it with a reason."
+        " and withdraw it or keep it with a reason."
     ),
     "redress_declined": gettext_lazy(
-        "Read their reason. If it convinces you, accept it: your dispute is then taken back."
+        "Read their reason. If it convinces you, accept it: your dispute is then withdrawn."
     ),
     "redress_granted": gettext_lazy(
         "You had upheld a complaint about it, or asked. Agents undo what they did because of it."

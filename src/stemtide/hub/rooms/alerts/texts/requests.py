@@ -111,7 +111,7 @@ TEXTS: Mapping[str, Words] = {
     ),
     "referral_answer": gettext_lazy("See what became of it, and of others since."),
     "referral_withdrawn": gettext_lazy(
-        "%(by)s took it back. Look again at what you did because of it."
+        "%(by)s withdrew it. Look again at what you did because of it."
     ),
     "referral_freed": gettext_lazy(
         "It was not sent while the hold stood, and is not sent by itself. Send it, or decide not"

@@ -84,7 +84,7 @@ _END_WORDS = {
 }
 
 _TAKEN_BACK = (
-    "your party took it back before it was approved",
+    "your party withdrew it before it was approved",
     SignalState.WITHDRAWN,
     WithdrawReason.OTHER,
 )

@@ -174,7 +174,7 @@ def check_restore_many(facts: DismissalFacts, *, kind: PartyKind, role: Role | N
     _check_agency(kind, role=role)
     if facts.is_restored:
         raise ConflictError(
-            "this decision was taken back already: set the disputes aside anew on the page of"
+            "this decision was withdrawn already: set the disputes aside anew on the page of"
             " their party"
         )
 
@@ -198,7 +198,7 @@ def _check_agency(kind: PartyKind, *, role: Role | None) -> None:
 def _check_others(party: str, *, kind: PartyKind, name: str) -> None:
     """Refuse to set disputes of one's own party, and of an agency, aside."""
     if party == name:
-        raise NotAllowedError("this dispute is your own party's: take it back instead")
+        raise NotAllowedError("this dispute is your own party's: withdraw it instead")
     if kind is PartyKind.AGENCY:
         raise NotAllowedError(
             "the dispute of an agency cannot be set aside: ask {party}", party=party
