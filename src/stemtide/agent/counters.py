@@ -29,7 +29,7 @@ _TRIES = 100
 COLUMNS = (
     *("pid", "lead", "position", "closed"),
     *("items", "undecodable", "unrecorded", "skipped", "hashes", "hashes_matched"),
-    *("live_chunks", "live_alarms", "allowed"),
+    *("live_chunks", "live_alarms", "allowed", "unjournaled", "retro_matches"),
     *(f"decisions {action} {is_real}" for action in ACTIONS for is_real in ("false", "true")),
     *(f"matches {kind}" for kind in Kind),
     *(f"seconds {end}" for end in (*SECONDS, "more")),

@@ -10,6 +10,8 @@ from typing import Any
 class ExerciseCounts:
     """Counts of an exercise.
 
+    uploaded_before, found_later: copies that were uploaded before their signal was shared, and
+    those of them that were blocked afterwards.
     referrals, orders: how many are in each state at the end.
     """
 
@@ -20,6 +22,8 @@ class ExerciseCounts:
     missed: int = 0
     false_blocks: int = 0
     unrelated_passed: int = 0
+    uploaded_before: int = 0
+    found_later: int = 0
     webhooks_heard: int = 0
     ledger_entries: int = 0
     feedback_received: int = 0
@@ -45,8 +49,14 @@ class ExerciseCounts:
         return (
             self.blocked > 0
             and self.missed == self.false_blocks == 0
-            and self.feedback_received == self.blocked
+            and self.found_later == self.uploaded_before
+            and self.feedback_received == self.all_blocked
         )
+
+    @property
+    def all_blocked(self) -> int:
+        """Return how many uploads were blocked, at their upload or later."""
+        return self.blocked + self.found_later
 
     def as_json(self) -> dict[str, Any]:
         """Return the counts as a JSON object, times in milliseconds."""
@@ -57,6 +67,8 @@ class ExerciseCounts:
             "missed": self.missed,
             "false_blocks": self.false_blocks,
             "unrelated_passed": self.unrelated_passed,
+            "uploaded_before": self.uploaded_before,
+            "found_later": self.found_later,
             "share_to_block_ms": {
                 "p50": percentile(self.share_to_block_ms, percent=50),
                 "p99": percentile(self.share_to_block_ms, percent=99),

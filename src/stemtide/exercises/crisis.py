@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Play a short crisis on a real hub and three real agents.
 
-1 start the hub and the agents; 2 an authority warns, rates, answers the checklist and proposes;
-the agency confirms, and the providers join; 3 the authority shares pictures, a video, a text and
-a URL, and each is uploaded at every provider at once; 4 altered copies and unrelated content
-follow; 5 other content is referred, held and ordered away; 6 the counts return to the board.
+1 start the hub and the agents; copies are uploaded before anybody knows them; 2 an authority
+warns, rates, answers the checklist and proposes; the agency confirms, and the providers join; 3 the
+authority shares pictures, a video, a text and a URL, each is uploaded at every provider at once,
+and the earlier copies are found; 4 altered copies and unrelated content follow; 5 other content is
+referred, held and ordered away; 6 the counts return to the board.
 """
 
 import contextlib
@@ -30,6 +31,7 @@ from stemtide.protocol.law.frameworks import framework
 
 FRAMEWORK = "eucp-2023"
 SHARED_MEDIA = ("film.mp4", "document.html")
+EARLY_PICTURES = 2
 _ANSWERED_WITHIN_S = 30.0
 
 
@@ -101,6 +103,7 @@ def _play(stage: RunningExercise, people: cast.Cast) -> None:
     files = pictures.photographs()
     stage.say("Making a film, its sound and a text to share")
     files |= {"film.mp4": media.film(files), "document.html": media.document()}
+    _upload_early(stage, files)
     with stage.client(people, cast.AUTHORITY) as authority:
         crisis = _activate(stage, people, authority=authority)
         with Sandbox() as sandbox:
@@ -114,9 +117,42 @@ def _play(stage: RunningExercise, people: cast.Cast) -> None:
             f"{stage.counts.signals_shared} signals shared; blocked at every agent within "
             f"{max(stage.counts.share_to_block_ms):.0f} ms"
         )
+    _wait_for_early(stage)
     _upload_the_rest(stage, files)
     requests.play_requests(stage, people, crisis=crisis)
     _gather(stage)
+
+
+def _upload_early(stage: RunningExercise, files: dict[str, bytes]) -> None:
+    """Step 1: upload copies at every provider before anybody shares their signals."""
+    early = [
+        (name, files[name])
+        for name in ("document.html", "film.mp4", *pictures.SHARED[:EARLY_PICTURES])
+    ]
+    for client, receiver in zip(stage.agents.values(), stage.receivers, strict=True):
+        for name, blob in early:
+            uploaded = provider.upload(client, ref=_ref(f"early-{name}"), blob=blob)
+            if uploaded.action:
+                raise DemoError(f"{uploaded.ref} matched before its signal was shared")
+            stage.early.append((receiver, uploaded.ref))
+    stage.counts.uploaded_before = len(stage.early)
+    stage.say(f"{len(stage.early)} copies are uploaded before anybody knows them.")
+
+
+def _wait_for_early(stage: RunningExercise) -> None:
+    """Step 3: wait until the providers are told to block what was uploaded before its signal."""
+    ends = time.monotonic() + _ANSWERED_WITHIN_S
+    counts = stage.counts
+    while counts.found_later < counts.uploaded_before and time.monotonic() < ends:
+        time.sleep(0.05)
+        counts.found_later = sum(
+            any(event["data"]["ref"] == ref for event in receiver.heard)
+            for receiver, ref in stage.early
+        )
+    stage.say(
+        f"{counts.found_later} of {counts.uploaded_before} copies that were uploaded before their"
+        " signal are found and blocked."
+    )
 
 
 def _say_missing_walls(stage: RunningExercise, sandbox: Sandbox) -> None:
@@ -299,7 +335,7 @@ def _gather(stage: RunningExercise) -> None:
     while time.monotonic() < ends:
         counts.feedback_received, counts.ledger_entries = _at_the_hub()
         counts.webhooks_heard = sum(len(receiver.heard) for receiver in stage.receivers)
-        if counts.feedback_received >= counts.blocked <= counts.webhooks_heard:
+        if counts.feedback_received >= counts.all_blocked <= counts.webhooks_heard:
             break
         time.sleep(0.05)
     stage.say(

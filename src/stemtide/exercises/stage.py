@@ -23,7 +23,10 @@ class DemoError(Exception):
 
 @dataclass(slots=True)
 class RunningExercise:
-    """A running exercise: processes, clients, and the clock that the narration shows."""
+    """A running exercise: processes, clients, and the clock that the narration shows.
+
+    early: uploads before their signal was shared, each with the provider that hears of it.
+    """
 
     folder: Path
     began: float = field(default_factory=time.monotonic)
@@ -31,6 +34,7 @@ class RunningExercise:
     receivers: list[provider.Receiver] = field(default_factory=list)
     agents: dict[str, httpx.Client] = field(default_factory=dict)
     counts: ExerciseCounts = field(default_factory=ExerciseCounts)
+    early: list[tuple[provider.Receiver, str]] = field(default_factory=list)
 
     def say(self, words: str) -> None:
         """Print a narration line, with the seconds since the start."""

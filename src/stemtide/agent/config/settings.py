@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from stemtide.agent.config import values
 from stemtide.agent.config.companion import HmaSettings
+from stemtide.agent.config.journal import JournalSettings
 from stemtide.agent.config.policy import (
     DEFAULT_RULES,
     OnDispute,
@@ -133,6 +134,7 @@ class Config:
     webhook: WebhookSettings | None = None
     transparency: Transparency | None = None
     companion: HmaSettings | None = None
+    journal: JournalSettings = field(default_factory=JournalSettings)
     policies: Policies = field(default_factory=Policies)
 
     @property
@@ -198,9 +200,9 @@ def _read_file(path: Path | None) -> tuple[dict[str, Any], Path]:
         raise ConfigError(str(file), f"is not TOML: {error}; correct that line") from error
 
 
-_TABLES = {"webhook", "transparency", "companion", "policies"}
+_TABLES = {"webhook", "transparency", "companion", "journal", "policies"}
 _PLAIN = {setting.name for setting in fields(Config)} - _TABLES | {"key_file", "token_file"}
-"""Settings that the environment may set, besides those of the webhook and the companion."""
+"""Settings that the environment may set, besides those of some tables."""
 
 
 def _add_environment(raw: dict[str, Any], env: Mapping[str, str]) -> None:
@@ -210,7 +212,7 @@ def _add_environment(raw: dict[str, Any], env: Mapping[str, str]) -> None:
             continue
         setting = name.removeprefix(PREFIX).lower()
         table, _, inner = setting.partition("_")
-        if table in ("webhook", "companion"):
+        if table in ("webhook", "companion", "journal"):
             raw.setdefault(table, {})[inner] = value
         elif setting in _PLAIN:
             raw[setting] = value

@@ -2,6 +2,7 @@
 """The agent as an ASGI application: its routes and background tasks."""
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from stemtide.agent.config.settings import Config
+from stemtide.agent.config.settings import Config, ConfigError
 from stemtide.agent.counters import Counters
 from stemtide.agent.hma.sync import HmaSync
 from stemtide.agent.http import (
@@ -30,12 +31,15 @@ from stemtide.agent.http.banks import BankRoutes
 from stemtide.agent.http.companion import CompanionRoutes
 from stemtide.agent.http.health import HealthCollector
 from stemtide.agent.http.hma import HmaRoutes
+from stemtide.agent.http.journal import JournalRoutes
 from stemtide.agent.http.live import LiveRoutes
 from stemtide.agent.http.match_requests import BadRequestError, invalid, read_items
 from stemtide.agent.http.openapi.document import document
 from stemtide.agent.http.own_list import AllowRoutes
 from stemtide.agent.http.runaways import RunawayRoutes
 from stemtide.agent.hub.client import Client
+from stemtide.agent.journal.file import JournalFile
+from stemtide.agent.journal.key import JournalKeyError
 from stemtide.agent.live.streams import Live
 from stemtide.agent.outbox.actions import Deliverer
 from stemtide.agent.outbox.engine import Outboxes
@@ -48,6 +52,7 @@ from stemtide.agent.recognise.recent import RecentUploads
 from stemtide.agent.store.database import Store
 from stemtide.agent.sync.feed import Sync
 from stemtide.agent.sync.flood_guard import FloodGuard
+from stemtide.agent.sync.retro_match import RetroMatcher
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.protocol.problems import ProblemType
 
@@ -74,6 +79,15 @@ class Agent:
         self._outboxes = _outboxes(config, store=store, client=client)
         self._companion = HmaSync(config=config, store=store)
         self._recent = RecentUploads()
+        self._journal = _open_journal(config)
+        self._retro = RetroMatcher(
+            config=config,
+            store=store,
+            journal=self._journal,
+            counters=counters,
+            on_actions=self._outboxes.wake,
+            on_lowered=self._wake_all,
+        )
         self._sync = Sync(
             config=config,
             store=store,
@@ -91,6 +105,8 @@ class Agent:
             sync=self._sync,
             outboxes=self._outboxes,
             companion=self._companion,
+            journal=self._journal,
+            retro=self._retro,
             open_streams=lambda: self._live.streams.count(now=time.time()),
             walls=lambda: sandbox.standing,
         )
@@ -105,6 +121,7 @@ class Agent:
             companion=self._companion,
             write_lookups=self._recogniser.write_lookups,
             flood_guard=(self._flood_guard.run, self._runaways.run),
+            retro=self._retro.run,
             on_settled=on_settled,
         )
 
@@ -115,9 +132,10 @@ class Agent:
         self._runaways.wake()
 
     def _wake_after_page(self) -> None:
-        """Announce that signals changed: wanted banks, and marks of new signals."""
+        """Announce that signals changed: wanted banks, marks, and uploads that came before them."""
         self._companion.wake()
         self._runaways.wake()
+        self._retro.wake()
 
     def _create_content_parts(self, sandbox: Sandbox, client: Client) -> None:
         """Create the components that process content."""
@@ -133,6 +151,7 @@ class Agent:
             sandbox=sandbox,
             wake=self._outboxes.wake,
             recent=self._recent,
+            journal=self._journal,
             on_matches=self._flood_guard.count,
         )
         self._live = Live(
@@ -174,6 +193,7 @@ class Agent:
             *companion.routes(),
             *allow.routes(),
             *runaways.routes(),
+            *JournalRoutes(self._journal, wake=self._retro.wake).routes(),
             Route("/health", self.health, methods=["GET"]),
             Route("/metrics", self.metrics, methods=["GET"]),
             Route("/deliveries/retry", self.retry, methods=["POST"]),
@@ -208,6 +228,8 @@ class Agent:
             await asyncio.to_thread(self._recogniser.close)
             await asyncio.to_thread(self.lookup.close)
             await asyncio.to_thread(self._live.close)
+            if self._journal:
+                await asyncio.to_thread(self._journal.close)
 
     async def match(self, request: Request) -> Response:
         """POST /match: recognise content, decide, act."""
@@ -310,6 +332,23 @@ class Agent:
         """Return the version of the signals that a response is based on."""
         view = self._store.view
         return {"position": view.position, "stale_s": view.stale_s(), "ready": True}
+
+
+def _open_journal(config: Config) -> JournalFile | None:
+    """Open the upload journal; None if it is off. raises: ConfigError."""
+    if not config.journal.enabled:
+        return None
+    try:
+        return JournalFile(config.data_dir, key_path=config.journal.key_file)
+    except JournalKeyError as error:
+        raise ConfigError(
+            "journal.key_file",
+            f"{error}: put the key back, or move the file away, and the agent makes a new one",
+        ) from error
+    except (OSError, sqlite3.Error) as error:
+        raise ConfigError(
+            "journal", f"the upload journal in {config.data_dir} cannot be used: {error}"
+        ) from error
 
 
 def _outboxes(config: Config, *, store: Store, client: Client) -> Outboxes:

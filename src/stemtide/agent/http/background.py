@@ -55,6 +55,7 @@ class BackgroundTasks:
         companion: HmaSync,
         write_lookups: Callable[[], None],
         flood_guard: Iterable[Callable[[], Awaitable[None]]],
+        retro: Callable[[], Awaitable[None]],
         on_settled: Callable[[], None],
     ) -> None:
         self._client = client
@@ -67,6 +68,7 @@ class BackgroundTasks:
         self._companion = companion
         self._write_lookups = write_lookups
         self._flood_guard = flood_guard
+        self._retro = retro
         self._on_settled = on_settled
 
     async def run(self) -> None:
@@ -90,6 +92,7 @@ class BackgroundTasks:
                 self._live.run,
                 self._companion.run,
                 *self._flood_guard,
+                self._retro,
                 self._save,
                 self._publish_state,
                 self._check_file,

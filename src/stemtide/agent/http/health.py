@@ -10,11 +10,13 @@ from stemtide.agent.config.settings import Config
 from stemtide.agent.counters import Counters
 from stemtide.agent.hma.sync import HmaSync
 from stemtide.agent.hub.connection import HubConnection
+from stemtide.agent.journal.file import JournalFile
 from stemtide.agent.outbox.engine import Outboxes
 from stemtide.agent.store.database import Store
 from stemtide.agent.store.match_rates import COUNT_LOWERED
 from stemtide.agent.store.parties import NAMES
 from stemtide.agent.sync.feed import Sync
+from stemtide.agent.sync.retro_match import RetroMatcher
 from stemtide.fingerprints.sandbox.walls import Wall
 
 _TEXT = 2000
@@ -32,6 +34,8 @@ class HealthCollector:
         sync: Sync,
         outboxes: Outboxes,
         companion: HmaSync,
+        journal: JournalFile | None,
+        retro: RetroMatcher,
         open_streams: Callable[[], int],
         walls: Callable[[], frozenset[Wall] | None],
     ) -> None:
@@ -41,6 +45,8 @@ class HealthCollector:
         self._sync = sync
         self._outboxes = outboxes
         self._companion = companion
+        self._journal = journal
+        self._retro = retro
         self._open_streams = open_streams
         self._walls = walls
 
@@ -67,6 +73,7 @@ class HealthCollector:
         ((lowered,),) = self._store.read(COUNT_LOWERED)
         own = _flood_trouble(lowered) | {"shadow": self._shadow_trouble()}
         own |= {"policy": self._sharers_trouble(), "webhook": deliveries.trouble}
+        own["journal"] = self._journal.trouble if self._journal else ""
         own["statements"] = notice.get("statements", "") or owed.trouble
         troubles = _troubles(connection, notice) | own
         return {
@@ -96,6 +103,7 @@ class HealthCollector:
             "lowered": lowered,
             "walls": _walls(self._walls()),
             "companion": notice.get("companion") or None,
+            "journal": notice.get("journal") or None,
             **self._processes(),
             "troubles": {name: text for name, text in troubles.items() if text},
         }
@@ -161,6 +169,7 @@ class HealthCollector:
             "store": _short(self._store.trouble),
             "statements": _short(self._outboxes.statements.trouble),
             "companion": self._companion.health(),
+            "journal": self._retro.health(),
             "companion_trouble": _short(self._companion.trouble),
         }
 

@@ -31,6 +31,8 @@ _COUNTERS = {
     "live_chunks": "Chunks of live streams taken in.",
     "live_alarms": "Times that known content began in a live stream.",
     "allowed": "Matches that only log, because an allow-list covers the content.",
+    "retro_matches": "Earlier uploads that a later signal led to an action on.",
+    "unjournaled": "Uploads that could not be written to the upload journal.",
 }
 
 _GAUGES = {

@@ -10,16 +10,19 @@
 import asyncio
 import logging
 import sqlite3
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from uuid import uuid4
 
 from stemtide.agent.config.settings import Config
 from stemtide.agent.counters import Counters
+from stemtide.agent.journal.entries import JournalEntry, views_to_keep
+from stemtide.agent.journal.file import JournalFile
 from stemtide.agent.outbox import actions, uploads
 from stemtide.agent.recognise.allowlists import mark_allowed
 from stemtide.agent.recognise.answers import MAX_REASONS, Answer, build_answer, match_fields
@@ -87,6 +90,7 @@ class Recogniser:
     """Recognition of content: fingerprints it, looks it up and records decisions.
 
     recent:     takes the fingerprints of uploads.
+    journal:    remembers the fingerprints of uploads; None if it is off.
     on_matches: called on the event loop with the signals that new uploads matched.
     """
 
@@ -100,8 +104,10 @@ class Recogniser:
         wake: Callable[[], None],
         recent: RecentUploads,
         on_matches: Callable[[Sequence[str]], None],
+        journal: JournalFile | None = None,
     ) -> None:
         self._recent = recent
+        self._journal = journal
         self._on_matches = on_matches
         self._tally = counters
         self._config = config
@@ -177,6 +183,7 @@ class Recogniser:
         """Match, decide and record a whole request."""
         if not look_only:
             self._recent.add(prints)
+            self._remember(items, prints)
         try:
             matches = self._store.library.match_many(prints)
             return self._record_decisions(items, prints, matches, look_only=look_only, strict=True)
@@ -185,6 +192,27 @@ class Recogniser:
             self._store.catch_up()
             matches = self._store.library.match_many(prints)
             return self._record_decisions(items, prints, matches, look_only=look_only, strict=False)
+
+    def _remember(self, items: Sequence[SubmittedContent], prints: Sequence[Fingerprints]) -> None:
+        """Write uploads to the journal. An upload is decided even if that fails."""
+        if self._journal is None:
+            return
+        now, orientations = time.time(), self._config.journal.orientations
+        entries = [
+            JournalEntry(
+                item.ref,
+                now,
+                replace(content, views=views_to_keep(content, orientations=orientations)),
+                item.language,
+            )
+            for item, content in zip(items, prints, strict=True)
+            if content.each
+        ]
+        try:
+            self._journal.add(entries)
+        except sqlite3.Error:
+            logger.exception("%d uploads are not in the upload journal", len(entries))
+            self._tally.add("unjournaled", len(entries))
 
     def _record_decisions(
         self,
@@ -200,7 +228,7 @@ class Recogniser:
         if look_only or not any(matches):
             if not look_only:
                 self._pending.add(len(items), kinds=kinds)
-            return _RequestResult(self._decide(prints, matches, tx=None, strict=strict))
+            return _RequestResult(self._decide(prints, matches, strict=strict))
         try:
             with self._store.write() as tx:
                 decisions = self._decide(prints, matches, tx=tx, strict=strict)
@@ -224,7 +252,7 @@ class Recogniser:
             # The content must still be stopped: the answer says that it was not recorded.
             trouble = f"not recorded: {self._store.path} cannot be written ({error})"
             logger.exception("%s", trouble)
-            decisions = self._decide(prints, matches, tx=None, strict=strict)
+            decisions = self._decide(prints, matches, strict=strict)
             self._tally.add(
                 "unrecorded", sum(item_decision.action is not None for item_decision in decisions)
             )
@@ -234,24 +262,42 @@ class Recogniser:
     def _decide(
         self,
         prints: Sequence[Fingerprints],
-        all_matches: Sequence[Sequence[Match]],
+        matches: Sequence[Sequence[Match]],
         *,
-        tx: Transaction | None,
         strict: bool,
+        tx: Transaction | None = None,
     ) -> list[Decision]:
-        """Decide about each piece of content by the current signals and allow-lists."""
-        keys = {match.key for item_matches in all_matches for match in item_matches}
-        signals = self._store.find(keys, tx=tx, strict=strict) if keys else {}
-        now = datetime.now(UTC)
-        active = {
-            key: signal
-            for key, signal in signals.items()
-            if is_active(signal, now=now, exercise=self._config.exercise)
-        }
-        parties = self._store.parties(active.values(), tx=tx)
-        all_hits = [_hits(item_matches, active) for item_matches in all_matches]
-        all_hits = mark_allowed(self._store, prints, all_hits, parties=parties, now=now, tx=tx)
-        return [decide(hits, self._config.policies, parties) for hits in all_hits]
+        return decide_matches(
+            prints, matches, store=self._store, config=self._config, tx=tx, strict=strict
+        )
+
+
+def decide_matches(
+    prints: Sequence[Fingerprints],
+    all_matches: Sequence[Sequence[Match]],
+    *,
+    store: Store,
+    config: Config,
+    tx: Transaction | None,
+    strict: bool,
+) -> list[Decision]:
+    """Decide about each piece of content by the current signals and allow-lists.
+
+    tx:     what is read is as this transaction sees it, if one is given.
+    raises: BehindError when strict, and a matched signal is gone.
+    """
+    keys = {match.key for item_matches in all_matches for match in item_matches}
+    signals = store.find(keys, tx=tx, strict=strict) if keys else {}
+    now = datetime.now(UTC)
+    active = {
+        key: signal
+        for key, signal in signals.items()
+        if is_active(signal, now=now, exercise=config.exercise)
+    }
+    parties = store.parties(active.values(), tx=tx)
+    all_hits = [_hits(item_matches, active) for item_matches in all_matches]
+    all_hits = mark_allowed(store, prints, all_hits, parties=parties, now=now, tx=tx)
+    return [decide(hits, config.policies, parties) for hits in all_hits]
 
 
 def record_decision(

@@ -149,7 +149,10 @@ class TornError(Exception):
     """The file is damaged."""
 
 
-_OWN_FILES = ("agent.*", "live.db*", "segments*", "actions.jsonl*", "incoming.jsonl.gz")
+_OWN_FILES = (
+    *("agent.*", "journal.*", "live.db*", "segments*"),
+    *("actions.jsonl*", "incoming.jsonl.gz"),
+)
 """Files of an agent in its data directory."""
 
 

@@ -275,42 +275,44 @@ class FloodGuard:
             if is_minute:
                 match_rates.tidy(tx, now=now)
             present = self._store.find_ids([*changed, *ended], tx=tx)
-            self._undo(tx, lowered, present, now=now)
+            hold_blocked(tx, lowered, present, store=self._store, config=self._config, now=now)
             rows.update_wanted(tx, present.values(), {}, store=self._store, config=self._config)
         if is_minute:
             self._tidied_at = int(now.timestamp())
         for row in lowered:
             logger.warning("signal %s is lowered to hold: %s", row.signal, row.why)
 
-    def _undo(
-        self,
-        tx: Transaction,
-        lowered: Iterable[Runaway],
-        present: Mapping[str, FeedSignal],
-        *,
-        now: datetime,
-    ) -> None:
-        """Turn into holds what signals blocked since they ran away."""
-        changes = [
-            undo.SignalChange(
-                row.signal,
-                present.get(row.signal),
-                f"signal {row.signal} matches far more than usual: {row.why}",
-                may_release=False,
-                since=row.since,
-            )
-            for row in lowered
-        ]
-        own = self._store.origin.party if self._store.origin else ""
-        undo.Undoing(
-            tx,
-            self._store,
-            self._config,
-            now=now,
-            parties=read_parties(tx, None, own=own),
-            changes=changes,
-            library=self._store.library,
-        ).run()
+
+def hold_blocked(
+    tx: Transaction,
+    lowered: Iterable[Runaway],
+    present: Mapping[str, FeedSignal],
+    *,
+    store: Store,
+    config: Config,
+    now: datetime,
+) -> None:
+    """Turn into holds what lowered signals blocked since they ran away. present: them, by id."""
+    changes = [
+        undo.SignalChange(
+            row.signal,
+            present.get(row.signal),
+            f"signal {row.signal} matches far more than usual: {row.why}",
+            may_release=False,
+            since=row.since,
+        )
+        for row in lowered
+    ]
+    own = store.origin.party if store.origin else ""
+    undo.Undoing(
+        tx,
+        store,
+        config,
+        now=now,
+        parties=read_parties(tx, None, own=own),
+        changes=changes,
+        library=store.library,
+    ).run()
 
 
 def support_for(

@@ -51,10 +51,10 @@ def mark_frequent(
     store: Store,
     config: Config,
     now: datetime,
-) -> int:
-    """Mark those of the new signals whose matches are implausible; return how many."""
+) -> list[Runaway]:
+    """Mark those of the new signals whose matches are implausible; return the marks."""
     second = int(now.timestamp())
-    marked = 0
+    marked = []
     for signal in signals:
         rate = rates.get(str(signal.id))
         if rate is None:
@@ -66,9 +66,8 @@ def mark_frequent(
         why = f"{rate.matches} of the {rate.lookups} uploads before it would have matched it"
         most = most_matches(rate.lookups, usual=None)
         uid, state = str(signal.id), verdict[0]
-        match_rates.put_runaway(
-            tx, Runaway(uid, state, why, second, second, rate.matches, rate.lookups, most)
-        )
+        runaway = Runaway(uid, state, why, second, second, rate.matches, rate.lookups, most)
+        match_rates.put_runaway(tx, runaway)
         logger.warning("signal %s is %s on arrival: %s", uid, state.value, why)
-        marked += 1
+        marked.append(runaway)
     return marked

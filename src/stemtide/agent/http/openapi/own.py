@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from stemtide.agent.http.companion import MatchesIn, RebuildIn
 from stemtide.agent.http.hash_requests import BINARY, BINARY_ANSWER
+from stemtide.agent.http.journal import JournalOut
 from stemtide.agent.http.match_requests import ItemsIn
 from stemtide.agent.http.openapi.operation import BYTES, Operation, Parameter, in_path, one_of, text
 from stemtide.agent.http.own_list import OwnEntry, OwnList
@@ -349,6 +350,23 @@ OWN = (
         "Watch a signal again that was lifted: it may be lowered from now on.",
         None,
         parameters=(in_path("signal", text(least=1, most=100), "The signal's id."),),
+        status=204,
+        errors=(404,),
+    ),
+    Operation(
+        "GET",
+        "/journal",
+        "read_journal",
+        "Return the size of the upload journal.",
+        JournalOut,
+    ),
+    Operation(
+        "DELETE",
+        "/journal/{ref}",
+        "erase_from_journal",
+        "Erase what the upload journal has of an upload.",
+        None,
+        parameters=(in_path("ref", _REF, "Your own id of the upload."),),
         status=204,
         errors=(404,),
     ),

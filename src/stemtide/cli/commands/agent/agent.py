@@ -11,6 +11,7 @@ import typer
 
 from stemtide.cli.commands.agent.allow import allow
 from stemtide.cli.commands.agent.companion import companion
+from stemtide.cli.commands.agent.journal import journal
 from stemtide.cli.commands.agent.live import live
 from stemtide.cli.commands.agent.policy import policy
 from stemtide.cli.commands.agent.report import report
@@ -136,3 +137,4 @@ agent.add_typer(allow, name="allow")
 agent.add_typer(policy, name="policy")
 agent.add_typer(report, name="report")
 agent.add_typer(runaway, name="runaway")
+agent.add_typer(journal, name="journal")
