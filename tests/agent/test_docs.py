@@ -3,6 +3,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+from stemtide.agent.config.journal import JournalSettings
 from stemtide.agent.config.settings import DEFAULT_RULES, Config, Unread, load
 from stemtide.protocol.enums import Action
 from tests.agent import streams
@@ -86,5 +87,7 @@ def test_the_live_example_on_the_page_works(hub, agent, sandbox):
 
 def test_every_setting_is_on_the_page():
     for one in fields(Config):
-        if one.name not in {"webhook", "companion", "policies"}:
+        if one.name not in {"webhook", "companion", "journal", "policies"}:
             assert re.search(rf"^\| `{one.name}`[ ,]", RUN, re.MULTILINE), one.name
+    for one in fields(JournalSettings):
+        assert f"`journal.{one.name}`" in RUN
