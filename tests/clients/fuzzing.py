@@ -22,6 +22,7 @@ ROLE = "what may be sent depends on the kind of party that sends it"
 TOGETHER = "which fields go together depends on what stands in them"
 CLOCK = "a time or a year must lie before or after now"
 EXCEPTED = {
+    "add_allow_entries": "what a value looks like depends on its kind",
     "add_webhook": "an address must be https at a public host",
     "answer_referral": TOGETHER,
     "change_webhook": "a change must change something",
@@ -29,6 +30,8 @@ EXCEPTED = {
     "download_dsa_report": "a year is over or runs, and a version exists",
     "draft_order": KNOWN,
     "finish_dsa_report": "a version is finished after its period",
+    "give_role": KNOWN,
+    "give_task": KNOWN,
     "inform_provider": KNOWN,
     "invite_parties": TOGETHER,
     "mirror_neighbour": CLOCK,
@@ -44,6 +47,7 @@ EXCEPTED = {
     "read_yearly_report": CLOCK,
     "refer": KNOWN,
     "report_lead": ROLE,
+    "report_runaway": CLOCK,
     "report_outcomes": "first_at must not lie after last_at",
     "search": "spaces around the words do not count",
     "search_before_sending": "what is a web address is more than a pattern",
