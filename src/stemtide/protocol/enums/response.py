@@ -37,3 +37,16 @@ class TaskLinkKind(StrEnum):
     CLUSTER = "cluster"
     REFERRAL = "referral"
     ORDER = "order"
+
+
+class ReferenceKind(StrEnum):
+    """Kind of thing that a message of a situation log mentions (the last three) or links to."""
+
+    SIGNAL = "signal"
+    CLUSTER = "cluster"
+    REFERRAL = "referral"
+    ORDER = "order"
+    TASK = "task"
+    ROLE = "role"
+    PARTY = "party"
+    PERSON = "person"

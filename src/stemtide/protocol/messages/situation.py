@@ -17,7 +17,12 @@ from stemtide.protocol.enums import (
     Urgency,
     Vote,
 )
-from stemtide.protocol.enums.response import ResponseRole, TaskLinkKind, TaskState
+from stemtide.protocol.enums.response import (
+    ReferenceKind,
+    ResponseRole,
+    TaskLinkKind,
+    TaskState,
+)
 from stemtide.protocol.handling import Tlp
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
@@ -32,6 +37,9 @@ MAX_TEXT = 4000
 class MessageIn(BaseModel):
     """A message for the situation log. Messages are never edited: a correction is a new message.
 
+    text: may mention somebody (@role:lead, @party:NAME, @person:MAIL of your own party) and link to
+          things of the crisis (#signal:ID, #cluster:, #referral:, #order:, #task:, with the id or
+          its last 8 digits or more). Whoever is mentioned gets an alert.
     signal, answers, corrects: what it refers to, in the same crisis.
     audience: names of parties; if any is named, nobody else reads it. TLP:RED needs one.
     """
@@ -49,6 +57,22 @@ class MessageIn(BaseModel):
     corrects: UUID | None = None
 
 
+class ReferenceOut(BaseModel):
+    """What a message mentions or links to, as one party reads it.
+
+    token: stands for it in the text, such as "#signal:1". It contains no id and no name of a thing.
+    id:    of a thing that the party may see; None for others. Of a cluster: of its first signal.
+    name:  of the thing, the role, the party or the person; "" if the party may not read it.
+    party: the party that was told, for a role, a party or a person.
+    """
+
+    token: str
+    kind: ReferenceKind
+    id: UUID | None
+    name: str
+    party: str | None
+
+
 class MessageOut(BaseModel):
     """A message as a party reads it. corrected_by: the latest correction that it may read."""
 
@@ -57,6 +81,7 @@ class MessageOut(BaseModel):
     crisis: UUID
     kind: MessageKind
     text: str
+    references: list[ReferenceOut]
     language: str
     tlp: Tlp
     urgency: Urgency

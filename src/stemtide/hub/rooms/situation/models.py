@@ -4,7 +4,7 @@
 from django.db import models
 
 from stemtide.hub.rooms.crises.models import Crisis
-from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.models import Party, Person
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.protocol.enums import (
     LeadLevel,
@@ -15,6 +15,7 @@ from stemtide.protocol.enums import (
     Urgency,
     Vote,
 )
+from stemtide.protocol.enums.response import ReferenceKind
 
 
 class Message(models.Model):
@@ -59,6 +60,31 @@ class Message(models.Model):
     def ref(self) -> str:
         """Return the row's name in the ledger."""
         return f"message:{self.uid}"
+
+
+class MessageReference(models.Model):
+    """What a message mentions or links to.
+
+    token: stands for it in the text. thing: the id of what is linked to.
+    name:  of a role. party, person: who was told; of a role, its holder then.
+    """
+
+    message = models.ForeignKey(Message, models.CASCADE, related_name="references")
+    token = models.CharField(max_length=80)
+    kind = models.CharField(max_length=10, choices=[(k, k) for k in ReferenceKind])
+    thing = models.UUIDField(null=True)
+    name = models.CharField(max_length=20, blank=True)
+    party = models.ForeignKey(Party, models.PROTECT, null=True, related_name="+")
+    person = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint("message", "token", name="one_reference_a_message_and_token")
+        ]
+
+    def __str__(self) -> str:
+        return self.token
 
 
 class Line(models.Model):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read tasks of a response."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -47,6 +47,13 @@ def find(uid: UUID, *, viewer: Party) -> Task:
     if row is None or not crises.is_in_room(row.crisis.uid, party=viewer):
         raise NotFoundError("there is no task {uid} that your party may read", uid=uid)
     return row
+
+
+def names(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, str]:
+    """Return the titles of those of these tasks whose rooms a party is in."""
+    rows = Task.objects.filter(uid__in=list(uids)).values_list("uid", "title", "crisis__uid")
+    is_inside = {room: crises.is_in_room(room, party=viewer) for _uid, _title, room in rows}
+    return {uid: title for uid, title, room in rows if is_inside[room]}
 
 
 def waiting(by: Actor) -> list[TaskOut]:

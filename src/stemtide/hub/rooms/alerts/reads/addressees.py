@@ -24,7 +24,7 @@ from stemtide.hub.rooms.rechecks import reads
 from stemtide.hub.rooms.rechecks.models import Recheck
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import opinions, signals
-from stemtide.hub.rooms.situation.models import Lead
+from stemtide.hub.rooms.situation.models import Lead, MessageReference
 from stemtide.hub.rooms.tasks.models import Task
 from stemtide.protocol.enums import ApprovalState, PartyKind
 from stemtide.protocol.law.frameworks import framework
@@ -153,6 +153,13 @@ def _task(name: str, entry: EntryRow) -> Matter:
         parameters={"reasons": row.title},
         person=_person_of(entry),
     )
+
+
+def _message(name: str, entry: EntryRow) -> Matter:
+    """Return the matter of an entry about a message: of a mention, with the person mentioned."""
+    rows = MessageReference.objects.select_related("person")
+    row = rows.filter(message__uid=name, token=entry.detail.get("reference", "")).first()
+    return replace(_plain(name, entry), person=row.person if row else None)
 
 
 def _signal(name: str, entry: EntryRow) -> Matter:
@@ -451,6 +458,7 @@ _READERS: Mapping[str, Callable[[str, EntryRow], Matter]] = {
     "delivery": _delivery,
     "person": _person,
     "lead": _lead,
+    "message": _message,
     "approval": _approval,
     "complaint": _complaint,
     "dismissal": _dismissal,

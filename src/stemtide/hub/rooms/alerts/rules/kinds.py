@@ -256,6 +256,13 @@ RULES: Mapping[str, AlertRule] = {
         of_subject=True,
         for_person=True,
     ),
+    "mentioned": AlertRule(
+        who=Addressees.COLLEAGUES,
+        urgency=Urgency.SOON,
+        on=_kinds("message.mentioned"),
+        overtaken_by=_kinds("crisis.closed"),
+        for_person=True,
+    ),
     "signal_disputed": AlertRule(
         who=Addressees.SHARER,
         urgency=Urgency.SOON,

@@ -34,6 +34,7 @@ TITLES: Mapping[str, Words] = {
     "line_proposed": gettext_lazy("Public line proposed: %(crisis)s"),
     "task_given": gettext_lazy("A task: %(crisis)s"),
     "role_offered": gettext_lazy("A role in the response: %(crisis)s"),
+    "mentioned": gettext_lazy("You are mentioned: %(crisis)s"),
     "signal_disputed": gettext_lazy("Signals of yours are disputed: %(count)s"),
     "signal_runs_away": gettext_lazy("Signals that match too much: %(count)s"),
     "signal_lowered": gettext_lazy("Signals lowered to hold everywhere: %(count)s"),
@@ -112,6 +113,10 @@ TEXTS: Mapping[str, Words] = {
     "role_offered": gettext_lazy(
         "%(by)s offers your party a role in the response, or gave it to a person of your party. The"
         " room shows which one."
+    ),
+    "mentioned": gettext_lazy(
+        "%(by)s mentions your party, or a person of it, in the situation log. Read the message"
+        " there."
     ),
     "signal_disputed": gettext_lazy(
         "Disputed by: %(by)s. Their agents do not act on these signals. Other agents stop only if"

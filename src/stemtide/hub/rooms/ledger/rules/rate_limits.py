@@ -26,6 +26,7 @@ class LimitGroup(StrEnum):
     HOLD = "hold"
     LINE = "line"
     TASK = "task"
+    MENTION = "mention"
     DRILL = "drill"
 
 
@@ -41,6 +42,7 @@ HOURLY_LIMITS: Mapping[LimitGroup, int] = {
     LimitGroup.HOLD: 300,
     LimitGroup.LINE: 60,
     LimitGroup.TASK: 120,
+    LimitGroup.MENTION: 120,
     LimitGroup.DRILL: 12,
 }
 """Default limits per group: several times what the largest party has done in any known crisis, and
@@ -55,6 +57,7 @@ GROUP_LABELS: Mapping[LimitGroup, str] = {
     LimitGroup.HOLD: "Holds",
     LimitGroup.LINE: "Public lines",
     LimitGroup.TASK: "Tasks and roles",
+    LimitGroup.MENTION: "Mentions in situation logs",
     LimitGroup.DRILL: "Contact drills",
 }
 """Names of the groups in errors."""
@@ -86,6 +89,7 @@ LIMIT_GROUPS: Mapping[str, LimitGroup] = {
     "task.reopened": LimitGroup.TASK,
     "role.offered": LimitGroup.TASK,
     "role.given": LimitGroup.TASK,
+    "message.mentioned": LimitGroup.MENTION,
     "drill.started": LimitGroup.DRILL,
 }
 """The group of each ledger kind. Kinds that are missing have no limit."""

@@ -141,6 +141,11 @@ def find(uid: UUID, *, viewer: Party) -> Order:
     return row
 
 
+def names(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, str]:
+    """Return the references of those of these orders that a party sees; "" of drafts."""
+    return dict(_visible(viewer).filter(uid__in=list(uids)).values_list("uid", "reference"))
+
+
 def by_reference(reference: str, *, viewer: Party) -> list[OrderHead]:
     """Return the orders with a file reference that a party sees; old references may repeat."""
     rows = _visible(viewer).filter(reference=reference).exclude(reference="")

@@ -74,6 +74,11 @@ def find(uid: UUID, *, viewer: Party) -> Referral:
     return row
 
 
+def names(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, str]:
+    """Return the references of those of these referrals that a party may see."""
+    return dict(_visible(viewer).filter(uid__in=list(uids)).values_list("uid", "reference"))
+
+
 def facts(row: Referral) -> ReferralFacts:
     """Return the facts that the rules need of a referral."""
     return ReferralFacts(

@@ -408,6 +408,16 @@ def visible_by_uid(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, Visible
     return signals
 
 
+def names(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, str]:
+    """Return the titles of signals that a party may see; else their addresses or values."""
+    titles = {}
+    for batch in batches(uids):
+        rows = Signal.objects.filter(visible(viewer), uid__in=batch)
+        for uid, title, url, value in rows.values_list("uid", "title", "url", "value"):
+            titles[uid] = title or url or value[:16]
+    return titles
+
+
 def content_items(uids: Iterable[UUID], *, exercise: bool, by: Party) -> dict[UUID, int]:
     """Return the primary keys of those content items of a party that exist."""
     pks: dict[UUID, int] = {}

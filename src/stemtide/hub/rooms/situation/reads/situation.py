@@ -13,10 +13,17 @@ from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.reads import signals
 from stemtide.hub.rooms.signals.rules.signals import unpack_audience
 from stemtide.hub.rooms.situation.models import Line, Message
+from stemtide.hub.rooms.situation.reads import references
 from stemtide.hub.rooms.situation.rules.situation import LineFacts, MessageFacts, RoomFacts
 from stemtide.protocol.enums import MessageKind, PublicStatementState, Urgency, Vote
 from stemtide.protocol.handling import TLP_ALLOWS, Tlp
-from stemtide.protocol.messages.situation import LogPage, MessageOut, PublicStatementOut, VoteOut
+from stemtide.protocol.messages.situation import (
+    LogPage,
+    MessageOut,
+    PublicStatementOut,
+    ReferenceOut,
+    VoteOut,
+)
 
 MAX_PAGE = 500
 """Messages on one page of a log."""
@@ -199,18 +206,29 @@ def _describe_all(rows: list[Message], *, viewer: Party) -> list[MessageOut]:
     corrections = dict(correcting.values_list("corrects", "uid"))
     spoken_of = {row.signal.uid for row in rows if row.signal}
     visible_signals = signals.visible_by_uid(spoken_of, viewer=viewer) if spoken_of else {}
+    named = references.describe(rows, viewer=viewer)
     return [
-        _describe(row, corrected_by=corrections.get(row.pk), visible_signals=visible_signals.keys())
+        _describe(
+            row,
+            corrected_by=corrections.get(row.pk),
+            visible_signals=visible_signals.keys(),
+            named=named.get(row.pk, []),
+        )
         for row in rows
     ]
 
 
 def _describe(
-    row: Message, *, corrected_by: UUID | None, visible_signals: Collection[UUID]
+    row: Message,
+    *,
+    corrected_by: UUID | None,
+    visible_signals: Collection[UUID],
+    named: list[ReferenceOut],
 ) -> MessageOut:
     """Return a message for a viewer.
 
     visible_signals: ids of the signals that the viewer may see; others are not named.
+    named: what the text mentions and links to, for the viewer.
     """
     return MessageOut(
         id=row.uid,
@@ -218,6 +236,7 @@ def _describe(
         crisis=row.crisis.uid,
         kind=MessageKind(row.kind),
         text=row.text,
+        references=named,
         language=row.language,
         tlp=Tlp(row.tlp),
         urgency=Urgency(row.urgency),

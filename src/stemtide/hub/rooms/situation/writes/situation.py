@@ -17,7 +17,9 @@ from stemtide.hub.rooms.signals.reads import signals
 from stemtide.hub.rooms.signals.rules.signals import pack_audience, uuid_at
 from stemtide.hub.rooms.situation.models import Line, LineVote, Message
 from stemtide.hub.rooms.situation.reads import situation as reads
+from stemtide.hub.rooms.situation.reads.message_text import read_text
 from stemtide.hub.rooms.situation.rules import situation as rules
+from stemtide.hub.rooms.situation.writes.references import add_references
 from stemtide.protocol.enums import PartyKind, PublicStatementState, Vote as VoteWord
 from stemtide.protocol.messages.situation import (
     MessageIn,
@@ -32,7 +34,10 @@ from stemtide.protocol.messages.situation import (
 def post(uid: UUID, *, body: MessageIn, by: Actor, now: datetime) -> MessageOut:
     """Write a message into the log of a crisis. It never changes; corrections follow it.
 
-    raises: NotFoundError, NotAllowedError, InvalidError naming the field, ConflictError.
+    Whoever its text mentions is told.
+
+    raises: NotFoundError, NotAllowedError, InvalidError naming the field, ConflictError;
+            RateLimitError over the party's limit of mentions.
     """
     ledger.lock_ledger()
     room = reads.find_room(uid, viewer=by.party)
@@ -48,13 +53,14 @@ def post(uid: UUID, *, body: MessageIn, by: Actor, now: datetime) -> MessageOut:
         answers=_facts(answers),
         corrects=_facts(corrects),
     )
+    text, referenced = read_text(body, room=room, by=by)
     last = room.messages.aggregate(last=Max("number"))["last"] or 0
     row = Message.objects.create(
         uid=uuid_at(now),
         crisis=room,
         number=last + 1,
         kind=body.kind,
-        text=body.text,
+        text=text,
         language=body.language,
         tlp=body.tlp,
         audience=pack_audience(body.audience),
@@ -71,7 +77,9 @@ def post(uid: UUID, *, body: MessageIn, by: Actor, now: datetime) -> MessageOut:
     detail: dict[str, object] = {"kind": body.kind.value, "urgency": body.urgency.value}
     if corrects is not None:
         detail["corrects"] = corrects.ref
-    return _tell_message("message.posted", row, by=by, now=now, detail=detail)
+    _record("message.posted", row, by=by, now=now, detail=detail)
+    add_references(row, referenced, by=by, now=now)
+    return reads.message(row.uid, viewer=by.party)
 
 
 def _spoken_of(uid: UUID | None, *, field: str, room: Crisis, by: Actor) -> Message | None:
