@@ -114,6 +114,7 @@ test_sign_in_in_browser.py and test_desk_first_run.py look at them on the way.
 
 PIECES = {
     *("board-blocks", "board-stream", "crisis-stream", "crisis-blocks", "crisis-log-block"),
+    "crisis-log-proposals",
     *(
         "crisis-lines-block",
         "crisis-leads-block",

@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
+import re
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
 
+from stemtide.hub.rooms.crises.writes import roles
+from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.situation.reads import leads as reads_leads, situation as reads
 from stemtide.protocol.enums import Role
+from stemtide.protocol.enums.response import ResponseRole
 from tests.hub.desk.test_board import text
 
 LEAD = {
@@ -240,3 +246,57 @@ def test_searches_by_similarity_are_counted_at_the_desk_as_well(world, settings)
     assert int(answers[2].headers["Retry-After"]) <= 60
     assert "Too many searches by fingerprint" in answers[2].content.decode()
     assert client.get("/search", {"q": "attack"}).status_code == 200
+
+
+def test_a_message_links_what_the_reader_may_see_and_says_no_more_to_others(world, crisis):
+    signal = world.share(crisis=crisis, tlp="red", audience=("provider",))
+    Signal.objects.filter(uid=signal).update(title="Hidden title")
+    address = f"http://testserver/signals/{signal}"
+    written = SAID | {"message-text": f"<i>Look</i>: {address}, @party:provider."}
+    world.desk("authority").post(f"/crises/{crisis}/log/post", written)
+    sees = world.desk("provider").get(f"/crises/{crisis}/_log").content.decode()
+    assert f'<a class="reference" href="/signals/{signal}">signal Hidden title</a>' in sees
+    assert "&lt;i&gt;Look&lt;/i&gt;: " in sees
+    assert '<span class="reference">@The provider</span>.' in sees
+    other = world.desk("rival").get(f"/crises/{crisis}/_log").content.decode()
+    assert "signal (not visible to your party)" in other
+    assert str(signal) not in other
+    assert "Hidden title" not in other
+
+
+def test_a_wrong_mention_is_an_error_near_the_field_and_the_text_is_kept(world, crisis):
+    written = SAID | {"message-text": "Ask @role:lead, please."}
+    answer = world.desk("authority").post(f"/crises/{crisis}/log/post", written)
+    assert answer.status_code == 422
+    page = answer.content.decode()
+    assert "Ask @role:lead, please.</textarea>" in page
+    error = page.partition('id="id_message-text-error">')[2].partition("</p>")[0]
+    assert "which nobody holds: mention a party, or give the role" in error
+
+
+@pytest.mark.parametrize(
+    ("query", "proposed"),
+    [
+        ("@lea", ["@role:lead"]),
+        ("@riv", ["@party:rival"]),
+        ("@auth", ["@party:authority", "@person:analyst@authority.example"]),
+        ("#hid", []),
+        ("#", []),
+        ("lead", []),
+        ("", []),
+    ],
+)
+def test_mentions_are_proposed_by_the_beginning_of_a_name(world, crisis, query, proposed):
+    signal = world.share(crisis=crisis, tlp="red", audience=("provider",))
+    Signal.objects.filter(uid=signal).update(title="Hidden title")
+    desk = world.desk("rival" if query.startswith("#") else "authority")
+    page = desk.get(f"/crises/{crisis}/log/_proposals", {"q": query}).content.decode()
+    assert sorted(re.findall('data-token="([^"]+)"', page)) == sorted(proposed)
+
+
+def test_people_of_other_parties_are_never_proposed_but_the_holder_of_a_role(world, crisis):
+    other = parties.actor(world.person("provider", Role.DUTY_OFFICER))
+    roles.take(crisis, ResponseRole.MEDIA, by=other, now=datetime.now(UTC))
+    page = world.desk("authority").get(f"/crises/{crisis}/log/_proposals", {"q": "@"})
+    assert "@provider.example" not in page.content.decode()
+    assert "Media liaison The provider" in text(page)

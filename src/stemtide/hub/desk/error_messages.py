@@ -64,6 +64,7 @@ TRANSLATED_VALUES = (
     *(_("leave the country out, and it goes to the agency"), _("call the police")),
     *(_("Warnings and steps of a crisis"), _("Invitations"), _("Threat-to-life leads")),
     *(_("Removal orders and what follows them"), _("Referrals"), _("Holds")),
-    *(_("Public lines"), _("Tasks and roles"), _("Contact drills")),
+    *(_("Public lines"), _("Tasks and roles"), _("Mentions in situation logs")),
+    *(_("Contact drills"),),
 )
 """Words that rooms put into error messages, listed here for the translators."""

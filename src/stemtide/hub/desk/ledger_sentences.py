@@ -132,6 +132,7 @@ ENTRY_PHRASES = {
     "outcomes.reported": gettext_lazy("reported outcomes"),
     "outlier.decided": gettext_lazy("decided whether reported uploads count"),
     "message.posted": gettext_lazy("wrote into a situation log"),
+    "message.mentioned": gettext_lazy("mentioned somebody in a situation log"),
     "message.pinned": gettext_lazy("pinned a message"),
     "message.unpinned": gettext_lazy("unpinned a message"),
     "task.given": gettext_lazy("added a task"),

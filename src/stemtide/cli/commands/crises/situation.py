@@ -29,9 +29,14 @@ LeadId = Annotated[str, typer.Argument(help="The lead's id, from: stemtide lead 
 def _message_line(row: dict[str, Any]) -> str:
     """Describe a message on one line."""
     drill = " EXERCISE" if row["exercise"] else ""
+    linked = "".join(
+        f" [{reference['token']} = {reference['id']} {reference['name']}]"
+        for reference in row["references"]
+        if reference["id"]
+    )
     return (
         f"{row['number']:>5}  {row['id']}  TLP:{row['tlp'].upper()} {row['urgency']} {row['kind']}"
-        f"  {row['posted_by']}: {row['text']}{drill}"
+        f"  {row['posted_by']}: {row['text']}{linked}{drill}"
     )
 
 
@@ -61,7 +66,10 @@ def read_log(
 @hub_command(situation, "post", line=_message_line)
 def post(
     crisis_id: CrisisId,
-    text: Annotated[str, typer.Argument(help="The text; no personal data.")],
+    text: Annotated[
+        str,
+        typer.Argument(help="The text; no personal data. It may have @role:lead or #signal:ID."),
+    ],
     kind: Annotated[MessageKind, typer.Option(help="Kind of message.")] = MessageKind.OBSERVATION,
     urgency: Annotated[Urgency, typer.Option(help="Urgency of the message.")] = Urgency.ROUTINE,
     tlp: Annotated[Tlp, typer.Option(help="TLP marking of the message.")] = Tlp.AMBER,

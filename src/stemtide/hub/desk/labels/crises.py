@@ -13,7 +13,7 @@ from stemtide.protocol.enums import (
     ProposalAct,
     TriageOutcome,
 )
-from stemtide.protocol.enums.response import ResponseRole, TaskLinkKind, TaskState
+from stemtide.protocol.enums.response import ReferenceKind, ResponseRole, TaskLinkKind, TaskState
 from stemtide.protocol.messages.previews import Purpose
 
 if TYPE_CHECKING:
@@ -55,6 +55,13 @@ LABELS: dict[str, dict[str, _Words]] = {
         TaskLinkKind.CLUSTER: _("cluster"),
         TaskLinkKind.REFERRAL: _("referral"),
         TaskLinkKind.ORDER: _("removal order"),
+    },
+    "reference": {
+        ReferenceKind.SIGNAL: _("signal"),
+        ReferenceKind.CLUSTER: _("cluster"),
+        ReferenceKind.REFERRAL: _("referral"),
+        ReferenceKind.ORDER: _("removal order"),
+        ReferenceKind.TASK: _("task"),
     },
     "response-role": {
         ResponseRole.LEAD: _("Lead"),

@@ -87,6 +87,7 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         "acts_hold": _("Holds placed"),
         "acts_line": _("Public lines"),
         "acts_task": _("Tasks and roles"),
+        "acts_mention": _("Mentions in situation logs"),
         "acts_drill": _("Contact drills"),
         "office_opens": _("Start of office hours (hour, 0 to 23)"),
         "office_closes": _("End of office hours (hour, 1 to 24)"),

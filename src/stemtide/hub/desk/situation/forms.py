@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from stemtide.hub.desk.forms import MessageForm
 from stemtide.hub.desk.labels.languages import CONTENT_LANGUAGES, own_language
 from stemtide.hub.desk.labels.situation import LABELS
+from stemtide.hub.desk.situation.references import with_tokens
 from stemtide.protocol.enums import (
     LeadBasis,
 )
@@ -61,9 +62,20 @@ class LogMessageForm(MessageForm):
     answers = forms.UUIDField(required=False, widget=forms.HiddenInput)
     corrects = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, parties: Iterable[tuple[str, str]] = (), **named: Any) -> None:  # noqa: ANN401  # Django's
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401  # Django's
+        parties: Iterable[tuple[str, str]] = (),
+        host: str = "",
+        **named: Any,  # noqa: ANN401  # Django's
+    ) -> None:
         super().__init__(*args, **named)
+        self.host = host
         self.fields["audience"].choices = list(parties)  # type: ignore[attr-defined]  # a choice field
+
+    def clean_text(self) -> str:
+        """Return the text with links in place of addresses of this desk's pages."""
+        return with_tokens(self.cleaned_data["text"], host=self.host)
 
 
 class StatementForm(MessageForm):

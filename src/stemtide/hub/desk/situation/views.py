@@ -23,7 +23,7 @@ from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.desk.forms import uuid_or_none
 from stemtide.hub.desk.labels.situation import LABELS
 from stemtide.hub.desk.situation.forms import LogMessageForm, StatementForm, VoteForm
-from stemtide.hub.platform.errors import ConflictError, InvalidError
+from stemtide.hub.platform.errors import ConflictError, InvalidError, RateLimitError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.parties.reads.parties import party_titles
@@ -167,13 +167,15 @@ def _choices() -> list[tuple[str, str]]:
 @writers_only
 def post(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Write a message into the log."""
-    form = LogMessageForm(request.POST, prefix="message", parties=_choices())
+    form = LogMessageForm(
+        request.POST, prefix="message", parties=_choices(), host=request.get_host()
+    )
     body = form.message()
     if body is None:
         return _log_page(request, uid, form=form)
     try:
         writes.post(uid, body=body, by=actor_of(request), now=datetime.now(UTC))
-    except InvalidError as error:
+    except (InvalidError, RateLimitError) as error:
         form.add_refusal(error)
         return _log_page(request, uid, form=form)
     except ConflictError as error:

@@ -19,6 +19,7 @@ from stemtide.hub.desk.actions import Offer
 from stemtide.hub.desk.inbox import views
 from stemtide.hub.desk.labels import approvals, languages
 from stemtide.hub.desk.signals import glyphs, names
+from stemtide.hub.desk.situation import references
 from stemtide.hub.rooms.alerts.reads import alerts
 from stemtide.hub.rooms.exchanges.reads import exchanges
 from stemtide.hub.rooms.signals.reads.signals import SelectedSignal
@@ -27,6 +28,7 @@ from stemtide.protocol.enums import Outcome, PartyKind, Role, SignalState
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.law.frameworks import Framework, framework
 from stemtide.protocol.messages.crises import TriageOut
+from stemtide.protocol.messages.situation import MessageOut
 
 register = template.Library()
 
@@ -66,6 +68,12 @@ def cluster_name(cluster: Cluster) -> str:
         lasts_ms=cluster.lasts_ms,
         shared_by=cluster.first_shared_by,
     )
+
+
+@register.filter
+def message_html(message: MessageOut) -> SafeString:
+    """Return the text of a message of a situation log, with its mentions and links."""
+    return references.message_html(message)
 
 
 @register.filter

@@ -6,11 +6,12 @@ from django.urls import path
 from stemtide.hub.desk import documents
 from stemtide.hub.desk.reports import differences, page, views
 from stemtide.hub.desk.search import views as search
-from stemtide.hub.desk.situation import leads, views as situation
+from stemtide.hub.desk.situation import leads, references, views as situation
 
 urlpatterns = [
     path("crises/<uuid:uid>/log", situation.log, name="crisis-log"),
     path("crises/<uuid:uid>/_log", situation.log_block, name="crisis-log-block"),
+    path("crises/<uuid:uid>/log/_proposals", references.propose, name="crisis-log-proposals"),
     path("crises/<uuid:uid>/log/post", situation.post, name="crisis-log-post"),
     path("crises/<uuid:uid>/log/<uuid:message>/pin", situation.pin, name="crisis-log-pin"),
     path("crises/<uuid:uid>/lines", situation.lines, name="crisis-lines"),

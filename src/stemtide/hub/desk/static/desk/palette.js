@@ -1,101 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 // The palette: a search field over the page, with results while one types. Ctrl-K opens it, and "/"
-// (keys.js). It is a combobox with a list, after the ARIA Authoring Practices; without this file
-// the field in the bar and the search page do the same.
+// (keys.js). Without this file the field in the bar and the search page do the same.
 "use strict";
 
-(() => {
-  const WAIT_MS = 120;
-  const palette = document.getElementById("palette");
-  if (!palette) {
-    return;
-  }
+import { combobox } from "./combobox.js";
+
+const palette = document.getElementById("palette");
+if (palette) {
   const query = palette.querySelector("[role=combobox]");
-  const list = palette.querySelector("[role=listbox]");
-  const status = palette.querySelector("[role=status]");
-  let request = null;
-  let timer = 0;
+  const results = combobox({
+    field: query,
+    list: palette.querySelector("[role=listbox]"),
+    status: palette.querySelector("[role=status]"),
+    changed: (number) => query.setAttribute("aria-expanded", String(number > 0)),
+  });
 
-  function options() {
-    return [...list.querySelectorAll("[role=option]")];
-  }
-
-  function isFresh() {
-    return list.getAttribute("aria-busy") === "false"; // the list answers what is in the field
-  }
-
-  function active() {
-    return list.querySelector("[aria-selected=true]");
-  }
-
-  function select(option) {
-    for (const other of options()) {
-      other.setAttribute("aria-selected", String(other === option));
-    }
-    if (option) {
-      query.setAttribute("aria-activedescendant", option.id);
-      option.scrollIntoView({ block: "nearest" });
-    } else {
-      query.removeAttribute("aria-activedescendant");
-    }
-  }
-
-  function move(step) {
-    const all = options();
-    const next = all.indexOf(active()) + step;
-    select(all[(next + all.length) % all.length]);
-  }
-
-  function show(html) {
-    list.innerHTML = html;
-    list.setAttribute("aria-busy", "false");
-    select(options()[0]);
-    query.setAttribute("aria-expanded", String(options().length > 0));
-    status.textContent = status.dataset.found.replace("%s", String(options().length));
-  }
-
-  async function load() {
-    request?.abort();
-    request = new AbortController();
-    const address = `${palette.dataset.results}?q=${encodeURIComponent(query.value)}`;
-    try {
-      const answer = await fetch(address, { signal: request.signal, redirect: "error" });
-      if (!answer.ok) {
-        throw new Error(String(answer.status));
-      }
-      show(await answer.text());
-    } catch (error) {
-      if (error.name !== "AbortError") {
-        show("");
-        status.textContent = status.dataset.failed;
-      }
-    }
+  function address() {
+    return `${palette.dataset.results}?q=${encodeURIComponent(query.value)}`;
   }
 
   function open() {
     if (!palette.open) {
       palette.showModal(); // the browser gives the focus back when it closes
-      load();
+      results.load(address());
     }
     query.focus();
     query.select();
   }
 
-  query.addEventListener("input", () => {
-    request?.abort(); // its answer to an earlier text would look fresh
-    list.setAttribute("aria-busy", "true");
-    window.clearTimeout(timer);
-    timer = window.setTimeout(load, WAIT_MS);
-  });
+  query.addEventListener("input", () => results.loadSoon(address()));
 
   query.addEventListener("keydown", (event) => {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step && options().length) {
-      event.preventDefault();
-      move(step);
-    } else if (event.key === "Enter" && isFresh() && active() && !event.isComposing) {
+    if (!results.moved(event) && event.key === "Enter" && !event.isComposing && results.chosen()) {
       event.preventDefault(); // otherwise the form leads to the search page
-      active().click();
+      results.chosen().click();
     }
   });
 
@@ -106,10 +44,7 @@
     }
   });
 
-  palette.addEventListener("close", () => {
-    window.clearTimeout(timer);
-    request?.abort();
-  });
+  palette.addEventListener("close", results.cancel);
 
   document.addEventListener("keydown", (event) => {
     const isAsked = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey;
@@ -119,4 +54,4 @@
     }
   });
   document.addEventListener("palette:open", open);
-})();
+}

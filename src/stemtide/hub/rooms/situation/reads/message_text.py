@@ -36,11 +36,11 @@ def read_text(body: MessageIn, *, room: Crisis, by: Actor) -> tuple[str, list[Me
         if row.party is not None:
             rules.check_told(body, row.party, author=by.party.name)
         thing = row.thing or (row.person.ref if row.person and not row.name else written.name)
-        known = rows.setdefault((written.kind, thing), row)
-        if known is row:
+        first = rows.setdefault((written.kind, thing), row)
+        if first is row:
             is_named = written.kind in _NAMED
             row.token = written.text if is_named else f"{written.text[0]}{row.kind}:{len(rows)}"
-        tokens[written] = known.token
+        tokens[written] = first.token
     return rules.replace_references(body.text, tokens.__getitem__), list(rows.values())
 
 

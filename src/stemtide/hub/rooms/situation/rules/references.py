@@ -37,14 +37,14 @@ class WrittenReference:
 
 def written_references(text: str) -> list[WrittenReference]:
     """Return the mentions and links in a text in order, each once. raises: InvalidError."""
-    found = list(dict.fromkeys(_read(match) for match in _WRITTEN.finditer(text)))
-    if len(found) > MAX_REFERENCES:
+    references = list(dict.fromkeys(_read(match) for match in _WRITTEN.finditer(text)))
+    if len(references) > MAX_REFERENCES:
         raise InvalidError(
             "text",
             "mentions and links to more than {most} things: leave some out",
             most=MAX_REFERENCES,
         )
-    return found
+    return references
 
 
 def replace_references(text: str, token_of: Callable[[WrittenReference], str]) -> str:

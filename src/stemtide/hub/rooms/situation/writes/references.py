@@ -21,15 +21,15 @@ def add_references(
 
     raises: RateLimitError over the party's limit of mentions.
     """
-    told = set()
+    alerted = set()
     for row in rows:
         row.message = message
         row.save()
         is_self = row.person is not None and row.person.ref == by.ref
         addressee = (row.party, row.person)
-        if row.party is None or is_self or addressee in told:
+        if row.party is None or is_self or addressee in alerted:
             continue
-        told.add(addressee)
+        alerted.add(addressee)
         ledger.append_by(
             "message.mentioned",
             by=by,

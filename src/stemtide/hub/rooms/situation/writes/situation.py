@@ -54,11 +54,10 @@ def post(uid: UUID, *, body: MessageIn, by: Actor, now: datetime) -> MessageOut:
         corrects=_facts(corrects),
     )
     text, referenced = read_text(body, room=room, by=by)
-    last = room.messages.aggregate(last=Max("number"))["last"] or 0
     row = Message.objects.create(
         uid=uuid_at(now),
         crisis=room,
-        number=last + 1,
+        number=_next_number(room),
         kind=body.kind,
         text=text,
         language=body.language,
@@ -80,6 +79,12 @@ def post(uid: UUID, *, body: MessageIn, by: Actor, now: datetime) -> MessageOut:
     _record("message.posted", row, by=by, now=now, detail=detail)
     add_references(row, referenced, by=by, now=now)
     return reads.message(row.uid, viewer=by.party)
+
+
+def _next_number(room: Crisis) -> int:
+    """Return the number of the next message in the log of a crisis."""
+    last: int = room.messages.aggregate(last=Max("number"))["last"] or 0
+    return last + 1
 
 
 def _spoken_of(uid: UUID | None, *, field: str, room: Crisis, by: Actor) -> Message | None:
