@@ -39,7 +39,8 @@ def asked(hub, method, path, body=b""):
     head = (
         f"{method} {path} HTTP/1.1\r\nHost: {address.netloc}\r\n"
         f"Authorization: Bearer {hub.keys['fr-referral-unit']}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        "Cookie: to=django\r\n\r\n"
     )
     with socket.create_connection((address.hostname, address.port), timeout=60) as line:
         line.sendall(head.encode() + body)

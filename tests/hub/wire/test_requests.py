@@ -15,6 +15,7 @@ from tests.hub.api.conftest import serving, signal, wait_until
 from tests.world import hex_value
 
 FEED = "/api/v1/feed"
+SIGNALS = "/api/v1/signals"
 AGENT = "/api/v1/agents/agent-1"
 BY_DJANGO = {"Cookie": "by=django"}
 VARYING = {"x-request-id", "ratelimit", "date", "retry-after"}
@@ -222,3 +223,71 @@ def test_both_ways_count_for_the_same_limit():
         assert [reply.status_code for reply in replies] == [200] * 6 + [429] * 2
         left = [re.search(r";r=(\d+)", reply.headers["RateLimit"])[1] for reply in replies]
         assert left == ["5", "4", "3", "2", "1", "0", "0", "0"]
+
+
+def stored_together(hub) -> float:
+    """How many single shares the hub has stored in transactions of groups."""
+    begin = "stemtide_shares_in_a_commit_sum "
+    with hub.client() as client:
+        lines = client.get("/metrics").text.splitlines()
+    return next(float(line.removeprefix(begin)) for line in lines if line.startswith(begin))
+
+
+def test_a_share_is_stored_and_answered_as_by_django(hub):
+    before = stored_together(hub)
+    with hub.client("big-video") as client:
+        by_wire = client.post(SIGNALS, json=signal(hex_value(101)))
+        by_django = client.post(SIGNALS, json=signal(hex_value(102)), headers=BY_DJANGO)
+        again = both(client, "POST", SIGNALS, json=signal(hex_value(101)))
+
+    assert by_wire.status_code == by_django.status_code == 201
+    assert described(by_wire)[2:] == described(by_django)[2:]
+    assert by_wire.json() == {**by_django.json(), **again.json(), "created": True}
+    assert again.status_code == 200
+    assert stored_together(hub) == before + 2
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "expected"),
+    [
+        (json.dumps(signal(hex_value(101), severity="low")), {}, 409),
+        (json.dumps(signal(hex_value(103), audience=["nobody"])), {}, 422),
+        (json.dumps(signal(hex_value(103), quality="90")), {}, 422),
+        (json.dumps(signal("00" * 32)), {}, 422),
+        (json.dumps(signal(hex_value(101), quality=90.0)), {}, 200),
+        (json.dumps(signal(hex_value(101))) + " " * 20_000, {}, 200),
+        (json.dumps(signal(hex_value(103), labels=["\0"])), {}, 400),
+        ("{", {}, 400),
+        ("", {}, 422),
+        (json.dumps(signal(hex_value(103))), {"Content-Type": "text/plain"}, 415),
+        (json.dumps(signal(hex_value(103))), {"Authorization": "Bearer st_x_y"}, 401),
+    ],
+)
+def test_a_share_is_refused_as_by_django(hub, body, headers, expected):
+    headers = {"Content-Type": "application/json"} | headers
+    with hub.client("big-video") as client:
+        client.post(SIGNALS, json=signal(hex_value(101)))
+        answer = both(client, "POST", SIGNALS, content=body, headers=headers)
+
+    assert answer.status_code == expected
+
+
+def test_a_refused_share_counts_once_against_the_rate_limit(hub):
+    body = signal(hex_value(103), audience=["nobody"])
+    with hub.client("small-forum") as client:
+        left = [
+            int(re.search(r";r=(\d+)", client.post(SIGNALS, json=body).headers["RateLimit"])[1])
+            for _ in range(3)
+        ]
+
+    assert [left[0] - more for more in left] == [0, 1, 2]
+
+
+def test_a_key_without_the_scope_and_a_revoked_one_share_nothing(hub):
+    with hub.client("big-video") as client:
+        for scopes, expected in ((["feed:read"], 403), (["signals:write"], 201)):
+            key = hub.another_key("big-video", *scopes)
+            headers = {"Authorization": f"Bearer {key}"}
+            client.get(FEED)
+            answer = client.post(SIGNALS, json=signal(hex_value(104)), headers=headers)
+            assert answer.status_code == expected

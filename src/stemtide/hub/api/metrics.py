@@ -55,6 +55,12 @@ from_memory = Counter(
     ["route"],
     registry=process,
 )
+shares_in_a_commit = Histogram(
+    "stemtide_shares_in_a_commit",
+    "Single shares that one transaction stored together.",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 100),
+    registry=process,
+)
 streams_open = Gauge("stemtide_streams_open", "Event streams open here.", registry=process)
 
 

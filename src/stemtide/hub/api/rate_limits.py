@@ -27,6 +27,9 @@ from stemtide.protocol.problems import Problem, ProblemType, problem
 LARGE_BYTES = 256 * 1024
 """Larger bodies count as a bulk, and so do bodies of unknown length."""
 
+COUNTED = "stemtide.counted"
+"""Where an ASGI scope has the limits of a request that was counted before Django had it."""
+
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _HEAVY = ("/documents/verify",)
 _SEARCH = "/api/v1/search"
@@ -62,7 +65,11 @@ def _is_similar(query: str) -> bool:
 
 
 def count(request: HttpRequest, caller: Caller) -> None:
-    """Count a request of a known caller. raises: ProblemError with 429."""
+    """Count a request of a known caller, unless it was counted. raises: ProblemError with 429."""
+    counted = getattr(request, "scope", {}).get(COUNTED)
+    if counted is not None:
+        request.stemtide_rates = counted  # type: ignore[attr-defined]  # read by headers_of
+        return
     now = time.monotonic()
     query = request.META.get("QUERY_STRING", "")
     name = policy_name(request.method or "", request.path, query, header=request.headers.get)

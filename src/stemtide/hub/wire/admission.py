@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
 
+from stemtide.hub.api import rate_limits
 from stemtide.hub.api.asgi import Scope as AsgiScope
 from stemtide.hub.platform.rate_windows import RatePolicy, headers, windows
 from stemtide.hub.rooms.ledger.reads import hub_settings
@@ -68,8 +69,13 @@ def admit(scope: AsgiScope, needed: Scope) -> Admitted | None:
     return Admitted(caller, token, fields)
 
 
-def count(admitted: Admitted, policy_name: str) -> dict[str, str] | None:
-    """Count a request; return its rate limit headers. None if there were too many: ask Django."""
+def count(
+    admitted: Admitted, policy_name: str, *, scope: AsgiScope | None = None
+) -> dict[str, str] | None:
+    """Count a request; return its rate limit headers. None if there were too many: ask Django.
+
+    scope: of a request that may still go to Django, which then does not count it again.
+    """
     quota = hub_settings.last_value(f"rate_{policy_name}")
     if quota is None:
         return {}
@@ -77,7 +83,11 @@ def count(admitted: Admitted, policy_name: str) -> dict[str, str] | None:
     caller = admitted.caller
     policy = RatePolicy(policy_name, quota)
     states = windows.take_with_party(policy, who=caller.key, party=caller.party.pk, now=now)
-    return None if states[0].is_over else headers(states, now=now)
+    if states[0].is_over:
+        return None
+    if scope is not None:
+        scope[rate_limits.COUNTED] = states
+    return headers(states, now=now)
 
 
 def _fields(scope: AsgiScope) -> dict[bytes, str] | None:

@@ -5,22 +5,16 @@ Only what would succeed is answered here. Everything else goes to Django unchang
 refusal and every page of old changes is made there.
 """
 
-import logging
 import re
 import time
-from collections.abc import Awaitable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import TypeVar
 from urllib.parse import parse_qsl
-from uuid import uuid4
 
-from django.conf import settings
 from django.db import Error
 from pydantic import ValidationError
 
 from stemtide.hub.api import metrics
 from stemtide.hub.api.asgi import (
-    NO_STORE,
     Application,
     Message,
     Receive,
@@ -29,12 +23,21 @@ from stemtide.hub.api.asgi import (
     limit_bodies,
     send_problem,
 )
-from stemtide.hub.desk.headers import POLICY
 from stemtide.hub.rooms.parties.reads.parties import Viewer
 from stemtide.hub.wire import admission
 from stemtide.hub.wire.lane import Lane, LaneFullError
 from stemtide.hub.wire.memory import FeedQuery, in_thread, is_current, memory
 from stemtide.hub.wire.presence import presence
+from stemtide.hub.wire.responses import (
+    ESCAPED_NUL,
+    if_it_works,
+    is_short_json,
+    replaying,
+    send_json,
+    whole_body,
+)
+from stemtide.hub.wire.share_queue import ShareQueue
+from stemtide.hub.wire.shares import SIGNALS, take_share
 from stemtide.hub.wire.tail import NotInMemoryError, UnknownCrisesError
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.problems import ProblemType, problem
@@ -43,10 +46,6 @@ from stemtide.protocol.sync.feed import MAX_PAGE
 
 FEED = "/api/v1/feed"
 AGENTS = "/api/v1/agents/"
-
-log = logging.getLogger(__name__)
-
-_T = TypeVar("_T")
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _AGENT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -61,31 +60,25 @@ _MAX_STATUS_BYTES = 4096
 _AT_WORK = 4
 _MOST_WAITING = 1000
 _MOST_OF_PARTY = 100
-_NUL = b"\\u0000"
 _ACCEPTED = b"{}"
 _FULL = "many agents report for the first time just now: report again in a few seconds"
-
-_HEADERS = [
-    (b"content-type", b"application/json"),
-    (b"x-frame-options", b"DENY"),
-    (b"content-security-policy", POLICY.encode()),
-    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"same-origin"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    NO_STORE,
-]
-"""Headers that middlewares of Django add to each of these answers."""
 
 
 def wire(django: Application) -> Application:
     """Wrap Django so that the wire answers what it can."""
     lane = Lane(at_work=_AT_WORK, most_waiting=_MOST_WAITING, most_of_party=_MOST_OF_PARTY)
+    queue = ShareQueue()
 
     async def take_status(scope: AsgiScope, receive: Receive, send: Send) -> None:
         await _status(scope, receive, send, django=django, lane=lane)
 
-    bounded = limit_bodies(take_status)
+    async def take_signal(scope: AsgiScope, receive: Receive, send: Send) -> None:
+        await take_share(scope, receive, send, django=noting, queue=queue)
+
+    async def noting(scope: AsgiScope, receive: Receive, send: Send) -> None:
+        await django(scope, receive, _noting(send))
+
+    statuses, shares = limit_bodies(take_status), limit_bodies(take_signal)
 
     async def answer(scope: AsgiScope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -95,11 +88,13 @@ def wire(django: Application) -> Application:
         if method == "GET" and path == FEED and await _feed(scope, send):
             return
         if method == "PUT" and path.startswith(AGENTS) and _AGENT.fullmatch(path[len(AGENTS) :]):
-            await bounded(scope, receive, send)
+            await statuses(scope, receive, send)
+        elif method == "POST" and path == SIGNALS:
+            await shares(scope, receive, send)
         elif method in _SAFE:
             await django(scope, receive, send)
         else:
-            await django(scope, receive, _noting(send))
+            await noting(scope, receive, send)
 
     return answer
 
@@ -119,11 +114,12 @@ async def page_of(party: Viewer, query: FeedQuery) -> bytes | None:
 async def _feed(scope: AsgiScope, send: Send) -> bool:
     """Answer a request for a page of the feed; False if Django must."""
     began = time.perf_counter()
-    answered = await _if_it_works(_page_with_limits(scope))
+    answered = await if_it_works(_page_with_limits(scope))
     if answered is None:
         return False
     body, limits = answered
-    await _send(body, scope, send, limits=limits, route=FEED[1:], began=began)
+    metrics.from_memory.labels(FEED[1:]).inc()
+    await send_json(body, scope, send, limits=limits, route=FEED[1:], began=began)
     return True
 
 
@@ -140,18 +136,6 @@ async def _page_with_limits(scope: AsgiScope) -> tuple[bytes, dict[str, str]] | 
     return None if body is None or limits is None else (body, limits)
 
 
-async def _if_it_works(answer: Awaitable[_T | None]) -> _T | None:
-    """Return an answer; None if an unexpected error prevented it, which is logged.
-
-    A mistake in the wire then costs time and not the feed, because Django answers.
-    """
-    try:
-        return await answer
-    except Exception:
-        log.exception("the wire failed; Django answers instead")
-        return None
-
-
 async def _status(
     scope: AsgiScope, receive: Receive, send: Send, *, django: Application, lane: Lane
 ) -> None:
@@ -160,25 +144,20 @@ async def _status(
     It changes nothing that the memory holds, so no answer has to wait for it.
     """
     began = time.perf_counter()
-    admitted = await _if_it_works(_admit_status(scope))
-    length = admitted.fields.get(b"content-length", "") if admitted else ""
-    is_short = length.isdecimal() and int(length) <= _MAX_STATUS_BYTES
-    if (
-        admitted is None
-        or not is_short
-        or admitted.fields.get(b"content-type") != "application/json"
-    ):
+    admitted = await if_it_works(_admit_status(scope))
+    if admitted is None or not is_short_json(admitted.fields, most_bytes=_MAX_STATUS_BYTES):
         await django(scope, receive, send)
         return
-    messages = await _whole_body(receive)
+    messages = await whole_body(receive)
     status = _read_status(b"".join(message.get("body", b"") for message in messages))
     name, now = scope["path"][len(AGENTS) :], datetime.now(UTC)
     route = f"{AGENTS[1:]}<name>"
     limits = (
-        await _if_it_works(_take(admitted, name, status, now=now)) if status is not None else None
+        await if_it_works(_take(admitted, name, status, now=now)) if status is not None else None
     )
     if limits is not None:
-        await _send(_ACCEPTED, scope, send, limits=limits, route=route, began=began)
+        metrics.from_memory.labels(route).inc()
+        await send_json(_ACCEPTED, scope, send, limits=limits, route=route, began=began)
         return
 
     async def learning(message: Message) -> None:
@@ -188,7 +167,7 @@ async def _status(
 
     try:
         async with lane.enter(admitted.caller.party.pk):
-            await django(scope, _replaying(messages, receive), learning)
+            await django(scope, replaying(messages, receive), learning)
     except LaneFullError:
         seconds = time.perf_counter() - began
         metrics.count_request(route=route, method=scope["method"], status=503, seconds=seconds)
@@ -238,32 +217,12 @@ def _read_query(query: bytes) -> FeedQuery | None:
 
 def _read_status(body: bytes) -> AgentStatusIn | None:
     """Return a status; None for what Django must read."""
-    if _NUL in body:
+    if ESCAPED_NUL in body:
         return None
     try:
         return AgentStatusIn.model_validate_json(body, strict=True)
     except ValidationError:
         return None
-
-
-async def _whole_body(receive: Receive) -> list[Message]:
-    """Return the messages of a body, the last of which may say that its sender left."""
-    messages = [await receive()]
-    while messages[-1]["type"] == "http.request" and messages[-1].get("more_body", False):
-        messages.append(await receive())
-    return messages
-
-
-def _replaying(messages: Iterable[Message], receive: Receive) -> Receive:
-    """Return a receive that gives messages again before it goes on."""
-    left = iter(messages)
-
-    async def again() -> Message:
-        for message in left:
-            return message
-        return await receive()
-
-    return again
 
 
 def _noting(send: Send) -> Send:
@@ -275,41 +234,3 @@ def _noting(send: Send) -> Send:
         await send(message)
 
     return noted
-
-
-async def _send(
-    body: bytes,
-    scope: AsgiScope,
-    send: Send,
-    *,
-    limits: Mapping[str, str],
-    route: str,
-    began: float,
-) -> None:
-    """Send a JSON response with the headers that Django would send, and count it."""
-    own = [(name.lower().encode(), value.encode()) for name, value in limits.items()]
-    sent = [
-        *_HEADERS,
-        (b"content-length", str(len(body)).encode()),
-        (b"x-request-id", uuid4().hex.encode()),
-        *own,
-        *_transport_security(scope),
-    ]
-    metrics.count_request(
-        route=route, method=scope["method"], status=200, seconds=time.perf_counter() - began
-    )
-    metrics.from_memory.labels(route).inc()
-    await send({"type": "http.response.start", "status": 200, "headers": sent})
-    await send({"type": "http.response.body", "body": body})
-
-
-def _transport_security(scope: AsgiScope) -> list[tuple[bytes, bytes]]:
-    """Return the header that Django adds to what came over TLS, as its settings say."""
-    proxy_header = settings.SECURE_PROXY_SSL_HEADER
-    if not settings.SECURE_HSTS_SECONDS or not proxy_header:
-        return []
-    name = proxy_header[0].removeprefix("HTTP_").replace("_", "-").lower().encode()
-    values = [value for key, value in scope["headers"] if key == name]
-    if not values or values[0].split(b",")[0].strip() != proxy_header[1].encode():
-        return []
-    return [(b"strict-transport-security", f"max-age={settings.SECURE_HSTS_SECONDS}".encode())]

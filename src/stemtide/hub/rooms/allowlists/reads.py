@@ -9,6 +9,7 @@ from typing import Protocol
 from uuid import UUID
 
 import numpy as np
+from django.db import connection
 from django.db.models import Q, QuerySet, Sum
 
 from stemtide.fingerprints.kinds import Kind
@@ -29,6 +30,8 @@ from stemtide.protocol.sync.allowlists import (
 MAX_PAGE = 500
 """Maximum entries of a page."""
 
+_VERSION = "SELECT version FROM allowlists_liststate ORDER BY id LIMIT 1"
+
 _WORD = np.dtype("<u8")
 
 
@@ -46,7 +49,10 @@ class ValueRow(Protocol):
 @needs_no_viewer("every party may read the whole list")
 def version() -> str:
     """Return the name of the list's version; "" if there never was an entry."""
-    return ListState.objects.values_list("version", flat=True).first() or ""
+    with connection.cursor() as cursor:
+        cursor.execute(_VERSION)
+        row = cursor.fetchone()
+    return str(row[0]) if row else ""
 
 
 @needs_no_viewer("every party may read the whole list")

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from itertools import islice
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Q, QuerySet
 
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.approvals import rules
-from stemtide.hub.rooms.approvals.models import ActCount, AffectedSignal, Approval, WaitingSignal
+from stemtide.hub.rooms.approvals.models import AffectedSignal, Approval, WaitingSignal
 from stemtide.hub.rooms.crises.reads import crises, participants
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import people
@@ -44,6 +45,12 @@ SAMPLE = 20
 """Signals of a share that are shown."""
 
 _AT_ONCE = 900
+
+_DONE = (
+    "SELECT count FROM approvals_actcount"
+    " WHERE party_id = %s AND act = %s AND exercise = %s AND day = %s"
+)
+_ANY_WAITING = "SELECT 1 FROM approvals_waitingsignal WHERE party_id = %s AND is_open LIMIT 1"
 
 
 def approvals(
@@ -288,9 +295,11 @@ def waiting_by_key(
     keys: Iterable[tuple[str, str, bool]], *, party: Party
 ) -> dict[tuple[str, str, bool], WaitingSignal]:
     """Return the signals of a party that wait, by kind, value and exercise."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ANY_WAITING, [party.pk])
+        if not cursor.fetchone():
+            return {}
     rows = WaitingSignal.objects.filter(party=party, is_open=True)
-    if not rows.exists():
-        return {}
     values = iter({value for _, value, _ in keys})
     waiting = {}
     while batch := list(islice(values, _AT_ONCE)):
@@ -312,6 +321,7 @@ def count_own_signals(*, party: Party) -> int:
 
 def count_today(act: WaitingAct, *, party: Party, exercise: bool, now: datetime) -> int:
     """Return how many acts of a kind a party did today (UTC)."""
-    rows = ActCount.objects.filter(party=party, act=act, exercise=exercise)
-    day = now.astimezone(UTC).date()
-    return rows.filter(day=day).values_list("count", flat=True).first() or 0
+    with connection.cursor() as cursor:
+        cursor.execute(_DONE, [party.pk, act.value, exercise, now.astimezone(UTC).date()])
+        row = cursor.fetchone()
+    return int(row[0]) if row else 0

@@ -38,6 +38,10 @@ _LIVE_WITH = (
     "SELECT id FROM signals_signal WHERE state = 'live' AND kind = %s AND value IN ({marks})"
 )
 _WITHDRAWN_WITH = "SELECT id FROM signals_signal WHERE state = 'withdrawn' AND value IN ({marks})"
+_HAS_RUNAWAYS = (
+    "SELECT EXISTS (SELECT 1 FROM signals_runawayreport)"
+    " OR EXISTS (SELECT 1 FROM signals_runawaydecision)"
+)
 _LAST_STAMP = "SELECT coalesce(max(stamp_s), 0) FROM signals_signal"
 _ADD_SIGHTING = """
 INSERT INTO signals_sighting AS had (signal_id, party_id, outcome, count, first_at, last_at)
@@ -217,6 +221,13 @@ def withdrawn_with(values: Iterable[str]) -> list[int]:
             cursor.execute(_WITHDRAWN_WITH.format(marks=placeholders), list(batch))
             pks += [pk for (pk,) in cursor.fetchall()]
     return pks
+
+
+def has_runaways() -> bool:
+    """Whether any signal was reported to match too much, or decided about."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HAS_RUNAWAYS)
+        return bool(cursor.fetchone()[0])
 
 
 def next_stamp(now: datetime) -> int:

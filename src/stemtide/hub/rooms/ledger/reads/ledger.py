@@ -11,9 +11,10 @@ from django.db import connection
 from django.db.models import Q
 
 from stemtide.hub.platform.exemptions import needs_no_viewer
-from stemtide.hub.rooms.ledger.models import Entry, Numbering, Placement
+from stemtide.hub.rooms.ledger.models import Entry, Placement
 from stemtide.hub.rooms.ledger.rules.ledger import SPACING, Viewer, may_read
 
+_HEADS = "SELECT hub, entries, positions FROM ledger_numbering"
 _FIRSTS = (
     "SELECT wanted.column1, (SELECT max(first) FROM ledger_placement"
     " WHERE first <= wanted.column1) FROM (VALUES {marks}) AS wanted"
@@ -74,8 +75,10 @@ def kinds(*, after: int, until: int) -> list[KindRow]:
 @needs_no_viewer("it returns numbers only: how far the ledger and the feed have come")
 def heads() -> Heads:
     """Return the hub's id and its highest committed entry number and feed position."""
-    row = Numbering.objects.get()
-    return Heads(hub=row.hub, entries=row.entries, positions=row.positions)
+    with connection.cursor() as cursor:
+        cursor.execute(_HEADS)
+        hub, entries, positions = cursor.fetchone()
+    return Heads(hub if isinstance(hub, UUID) else UUID(hub), entries, positions)
 
 
 @dataclass(frozen=True, slots=True)

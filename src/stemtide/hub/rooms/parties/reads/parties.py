@@ -3,7 +3,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
@@ -153,6 +153,20 @@ def usable_keys() -> dict[str, tuple[Caller, datetime | None]]:
         digest: (Caller(owners[party], prefix, frozenset(map(Scope, scopes))), expires_at)
         for digest, prefix, scopes, expires_at, party in rows.values_list(*columns)
         if party in owners
+    }
+
+
+@needs_no_viewer("it finds out who is calling")
+def working_callers(prefixes: Collection[str], *, now: datetime) -> dict[str, Caller]:
+    """Return the callers of keys that work now, by prefix. The secrets were compared before.
+
+    A key of a suspended party does not work.
+    """
+    keys = ApiKey.objects.filter(prefix__in=prefixes, revoked_at=None).select_related("party")
+    return {
+        key.prefix: Caller(key.party, key.prefix, frozenset(map(Scope, key.scopes)))
+        for key in keys
+        if (key.expires_at is None or key.expires_at > now) and not key.party.is_suspended
     }
 
 

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from stemtide.hub.platform.errors import ConflictError
 from stemtide.hub.platform.permissions import check_person_may_write
+from stemtide.hub.rooms.ledger.reads import ledger as ledger_reads
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.rules.parties import check_expiry
@@ -55,7 +56,7 @@ def join_crisis(uid: UUID, *, crisis: UUID, by: Party, now: datetime, through: s
             "this signal is in another crisis, and a signal is in one at a time: withdraw it, then"
             " share it in this crisis"
         )
-    context = BulkContext(by, now=now)
+    context = BulkContext(by, hub=ledger_reads.heads().hub, now=now)
     context.check_crisis(crisis, exercise=row.exercise)
     row.crisis_id = context.crises[crisis]
     row.position = ledger.take_positions(1, now=now)

@@ -216,7 +216,7 @@ def _place(
         draft.position = position
     exercise = drafts[0].body.exercise
     uids = {draft.facts.content for draft in drafts if draft.facts.content}
-    items = _content_items(uids, exercise=exercise, by=by, now=now)
+    items = content_items(uids, exercise=exercise, by=by, now=now)
     long_values.store(drafts)
     bulk_sql.insert(drafts, items=items, crises=context.crises, by=by, now=now)
     detail: dict[str, object] = {"first": first, "last": first + len(drafts) - 1}
@@ -239,7 +239,7 @@ def _place(
     )
 
 
-def _content_items(
+def content_items(
     uids: set[UUID], *, exercise: bool, by: Party, now: datetime
 ) -> dict[UUID | None, int | None]:
     """Return the primary keys of content items, creating those that do not exist."""

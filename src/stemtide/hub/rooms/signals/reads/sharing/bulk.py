@@ -141,9 +141,9 @@ def plan(
 
     approved: the reasons for which somebody has given the rows a second look; None: nobody has.
     """
-    entries = ledger.heads().entries
+    heads = ledger.heads()
     errors = list(ready.errors)
-    context = BulkContext(by, now=now)
+    context = BulkContext(by, hub=heads.hub, now=now)
     fitting = [draft for draft in ready.drafts if context.accepts(draft, errors=errors)]
     new, placed = deduplicate(fitting, errors=errors, by=by)
     waits = second_looks.waits(new, by=by, active=context.active_crises, now=now, approved=approved)
@@ -151,15 +151,15 @@ def plan(
         new[place].wait = wait
     going = [draft for draft in new if not draft.is_waiting]
     waiting = [draft for draft in new if draft.is_waiting]
-    return BulkPlan(going, waiting, placed, errors, context, entries)
+    return BulkPlan(going, waiting, placed, errors, context, heads.entries)
 
 
 class BulkContext:
     """Cache of the crises and parties that rows refer to. crises: primary keys by public id."""
 
-    def __init__(self, by: Party, *, now: datetime) -> None:
+    def __init__(self, by: Party, *, hub: UUID, now: datetime) -> None:
         self._by = by
-        self._hub = ledger.heads().hub
+        self._hub = hub
         self._now = now
         self._crises: dict[UUID, rules.SignalCrisis | None] = {}
         self._parties: set[str] = set()
