@@ -141,7 +141,7 @@ def records(name, bodies):
     """Whether a function, or a private helper it names, appends to the ledger."""
     body = bodies[name]
     private = [one for one in bodies if one.startswith("_") and one != name and f"{one}(" in body]
-    is_told = "ledger.append(" in body or "ledger.append_by(" in body
+    is_told = any(f"ledger.{name}(" in body for name in ("append", "append_by", "append_many"))
     return is_told or any(records(one, bodies) for one in private)
 
 

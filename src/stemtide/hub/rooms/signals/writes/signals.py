@@ -239,6 +239,7 @@ def _place(
     )
 
 
+@needs_no_entry("the share records itself")
 def content_items(
     uids: set[UUID], *, exercise: bool, by: Party, now: datetime
 ) -> dict[UUID | None, int | None]:
