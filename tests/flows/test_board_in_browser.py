@@ -142,7 +142,7 @@ def test_a_session_that_ended_leads_the_board_to_the_sign_in(open_desk):
 def test_a_wrong_password_is_told_in_words(open_desk):
     desk = open_desk()
     desk.sign_in(password="not the password")
-    expect(desk.page.get_by_role("alert")).to_contain_text("do not belong together")
+    expect(desk.page.get_by_role("alert")).to_contain_text("Wrong mail address or password")
 
 
 def test_everything_works_without_javascript(house, open_desk):

@@ -72,11 +72,11 @@ def sign_in(page, email):
     page.get_by_label("Mail address").fill(email)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("link", name="Set up codes").click()
-    page.get_by_text("It cannot be scanned").click()
+    page.get_by_role("link", name="Set up app").click()
+    page.get_by_text("I cannot scan it").click()
     secret = page.locator("code").inner_text()
     code = format_hotp_value(hotp_value(secret, int(time.time()) // 30))
-    page.get_by_label("Then type the code").fill(code)
+    page.get_by_label("Code from the app").fill(code)
     page.get_by_role("button", name="Set up").click()
     page.get_by_role("link", name="To the board").click()
 
@@ -95,15 +95,15 @@ def add_party(steps):
     steps.begin("/")
     open_by_search(steps, "add a party")
     reason = "Called back on the number of the register."
-    page.get_by_label("How do you know").wait_for()
+    page.get_by_label("How did you check").wait_for()
     check_access(page)
     steps.fill(title="Small pictures", name="small-pictures", kind="provider", reason=reason)
     steps.press_button("Add the party")
     page.get_by_label("Mail address").wait_for()
     check_access(page)
     steps.fill(name="Bo Example", email="bo@small.example")
-    steps.press_button("Add, and make a link")
-    return page.get_by_label("Give them this link").input_value()
+    steps.press_button("Add and create link")
+    return page.get_by_label("Link for this person").input_value()
 
 
 def join(steps, link):
@@ -111,7 +111,7 @@ def join(steps, link):
     steps.begin(link)
     steps.write(steps.page.get_by_label("Password", exact=True), PASSWORD)
     steps.write(steps.page.get_by_label("Repeat the password"), PASSWORD)
-    steps.press_button("Save")
+    steps.press_button("Set password")
     steps.page.get_by_label("Mail address").wait_for()
     taken = steps.pages, steps.steps
     sign_in(steps.page, "bo@small.example")
@@ -123,7 +123,7 @@ def create_key(steps):
     """Create a key for an agent and return its text."""
     page = steps.page
     open_by_search(steps, "create a key")
-    page.get_by_label("What is it for?").wait_for()
+    page.get_by_label("Name", exact=True).wait_for()
     check_access(page)
     steps.fill(name="agent-1")
     steps.click(page.get_by_label("read signals and crises"))

@@ -71,7 +71,7 @@ def test_an_exchange_that_no_clock_runs_is_called_late(world, coordinator):
     exchange(world, "waits")
     assert "late:" not in said(coordinator.get("/exchanges/waits"))
     Exchange.objects.update(next_at=world.now - timedelta(minutes=20))
-    assert "late: the hub's clock does not run it" in said(coordinator.get("/exchanges/waits"))
+    assert "overdue: the hub has not run it" in said(coordinator.get("/exchanges/waits"))
 
 
 def test_without_exchanges_the_page_says_how_one_is_added(coordinator):
@@ -95,7 +95,7 @@ def test_an_agency_pauses_and_resumes_with_a_tick(world, coordinator):
     coordinator.post("/exchanges/partner/pause")
     assert Exchange.objects.get().is_paused is False
     answer = coordinator.post("/exchanges/partner/pause", {"confirm": "on"}, follow=True)
-    assert "Paused. What it brought stays" in said(answer)
+    assert "Paused. Signals already received stay" in said(answer)
     assert Exchange.objects.get().is_paused is True
     coordinator.post("/exchanges/partner/resume", {"confirm": "on"})
     assert Exchange.objects.get().is_paused is False

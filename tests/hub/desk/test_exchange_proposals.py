@@ -178,7 +178,7 @@ def test_a_test_says_what_the_partner_answers_and_keeps_nothing(world, desk, par
     settings.EXCHANGE_LOOPBACK = True
     propose(world, address=f"{partner.address}/root/collections/c1/")
     page = said(desk.post("/exchanges/partner/test", follow=True))
-    assert "The connection does not work: it has nothing at this address (404)" in page
+    assert "Connection failed: it has nothing at this address (404)" in page
     partner.answers = lambda *_: (200, {}, {"objects": []})
     page = said(desk.post("/exchanges/partner/test", follow=True))
     assert "It answers. Its first page has 0 signals." in page
@@ -191,7 +191,7 @@ def test_a_test_says_what_the_partner_answers_and_keeps_nothing(world, desk, par
 def test_a_test_reaches_no_private_address(world, desk, partner):
     propose(world, address=f"{partner.address}/root/collections/c1/")
     page = said(desk.post("/exchanges/partner/test", follow=True))
-    assert "The connection does not work: only https addresses are reached" in page
+    assert "Connection failed: only https addresses are reached" in page
     assert partner.asked == []
 
 
@@ -204,26 +204,26 @@ def test_a_coordinator_withdraws_all_that_an_exchange_brought_and_shares_it_agai
     Record.objects.create(
         exchange=row, key="r1", version="1", signal_id=find(signal).pk, seen_at=world.now
     )
-    assert "1 signal that it brought is live." in said(desk.get("/exchanges/partner"))
+    assert "1 of its signals is live." in said(desk.get("/exchanges/partner"))
     form = {"target": "1", "withdraw-all-1-reason": "mistake"}
     unsure = desk.post("/exchanges/partner/all/withdraw-all", form)
     assert unsure.status_code == 422
     assert "Tick this box" in said(unsure)
     form["withdraw-all-1-confirm"] = "on"
     page = desk.post("/exchanges/partner/all/withdraw-all", form, follow=True)
-    assert "It goes on." in said(page)
-    assert "a withdrawal of all that it brought goes on" in said(page)
+    assert "In progress." in said(page)
+    assert "all its signals are being withdrawn" in said(page)
     withdrawals.continue_due(datetime.now(UTC))
     page = said(desk.get("/exchanges/partner"))
-    assert "It is done." in page
-    assert "Share it again" in page
+    assert "Done." in page
+    assert "Share again" in page
     assert find(signal).state == "withdrawn"
     desk.post("/exchanges/partner/all/share-again")
     withdrawals.continue_due(datetime.now(UTC))
-    assert "It was taken back." in said(desk.get("/exchanges/partner"))
+    assert "Undone: the signals were shared again." in said(desk.get("/exchanges/partner"))
     assert Record.objects.get().signal.state == "live"
     analyst = world.desk("agency", Role.ANALYST)
-    assert "Withdraw all that it brought" not in said(analyst.get("/exchanges/partner"))
+    assert "Withdraw all its signals" not in said(analyst.get("/exchanges/partner"))
 
 
 def find(uid):

@@ -80,7 +80,7 @@ def test_an_authority_is_shut_out_until_a_second_person_agrees(desk, world, kind
     client = Client()
     client.post("/sign-in", credentials)
     assert client.get("/").headers["Location"].startswith("/sign-in")
-    joining = "shut out until a second coordinator confirms it"
+    joining = "no access until a second coordinator confirms it"
     assert joining in desk.get("/parties/small-pictures").content.decode()
     proposal = SuspensionProposal.objects.get()
     author = world.someone(Person.objects.get(email="coordinator@agency.example"))
@@ -184,7 +184,7 @@ def proposed(desk):
 def test_a_duty_takes_two_people(desk, world):
     number = proposed(desk)
     page = desk.get("/parties/authority").content.decode()
-    assert "A duty waits for a second person" in page
+    assert "new duty:" in page
     assert "you cannot confirm your own proposal" in page
     assert desk.post("/parties/authority/confirm-duty", {"target": number}).status_code == 403
     authority = world.party["authority"]

@@ -154,10 +154,10 @@ def test_a_coordinator_lifts_a_lock_in_one_act(world, by):
     person = world.person("provider", Role.DUTY_OFFICER)
     fail(person.email)
     desk = world.desk("provider", by)
-    assert "Lift the lock" in desk.get("/people").content.decode()
+    assert "Unlock" in desk.get("/people").content.decode()
     page = desk.post(f"/people/{person.pk}/unlock", follow=True)
-    assert "The lock is lifted" in page.content.decode()
-    assert "Lift the lock" not in desk.get("/people").content.decode()
+    assert "Unlocked." in page.content.decode()
+    assert "Unlock" not in desk.get("/people").content.decode()
     assert sign_in(person.email)[1].status_code == 302
     entry = Entry.objects.get(kind="person.unlocked")
     assert (entry.subject, entry.actor.partition(":")[0]) == (person.ref, "person")

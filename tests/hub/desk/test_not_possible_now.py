@@ -71,12 +71,12 @@ def test_a_decision_that_was_taken_back_says_how_to_decide_anew(world, officer):
     officer.post("/parties/provider/set-aside", {"target": "1", "set-aside-1-reason": "It is."})
     reason = "provider has no open dispute: nothing to set aside"
     coordinator = world.desk("agency", Role.COORDINATOR)
-    title = "Set all its open disputes aside"
+    title = "Set aside all open disputes"
     assert blocked(coordinator, "/parties/provider")[title] == reason
     path = f"/disputes/{Dismissal.objects.get().uid}"
     assert blocked(coordinator, path) == {}
     coordinator.post(f"{path}/restore")
-    assert list(blocked(coordinator, path)) == ["Let all these disputes count again"]
+    assert list(blocked(coordinator, path)) == ["Undo: count these disputes again"]
     assert blocked(world.desk("provider", Role.DUTY_OFFICER), path) == {}
 
 

@@ -45,7 +45,7 @@ def test_the_list_shows_each_standing_and_what_waits_comes_first(world, coordina
     assert len(re.findall(r'href="/parties/[\w-]+"', page)) == len(world.party)
     send(coordinator, "suspend", "rival", **{"suspend-reason": "Spam.", "suspend-confirm": "on"})
     page = coordinator.get("/parties").content.decode()
-    assert "suspension waits for a second person" in page
+    assert "suspension: waiting for a second person" in page
     assert page.index("/parties/rival") < page.index("/parties/agency")
 
 
@@ -53,7 +53,7 @@ def test_a_standing_is_granted_with_a_reason_that_the_history_shows(coordinator,
     page = send(coordinator, "make-trusted", **{"make-trusted-reason": "They answer fast."})
     world.party["provider"].refresh_from_db()
     assert world.party["provider"].standing == "trusted"
-    assert "It is trusted now." in page
+    assert "Standing changed: trusted." in page
     assert "They answer fast." in page
     page = coordinator.post("/parties/provider/make-member", {"make-member-reason": ""})
     assert page.status_code == 422
@@ -62,7 +62,7 @@ def test_a_standing_is_granted_with_a_reason_that_the_history_shows(coordinator,
 def test_a_party_is_grouped_and_may_speak_for_digests(coordinator, world):
     send(coordinator, "group", **{"group-group": "owner", "group-reason": "One owner."})
     page = send(coordinator, "grant-digests", **{"grant-digests-reason": "Their list is clean."})
-    assert "Its word alone is enough for exact digests" in page
+    assert "Agents may now block exact files that it alone shared" in page
     world.party["provider"].refresh_from_db()
     assert (world.party["provider"].group, world.party["provider"].speaks_for_digests) == (
         *("owner", True),
@@ -100,7 +100,7 @@ def test_a_coordinator_who_added_the_other_suspends_nobody_with_them(coordinator
     uid = str(SuspensionProposal.objects.get().uid)
     page = send(added, "confirm", target=uid)
     assert "you count as the first one" in page
-    assert "not a second person yet" in coordinator.get("/people").content.decode()
+    assert "cannot confirm yet" in coordinator.get("/people").content.decode()
     for client, status in ((coordinator, 403), (colleague, 302)):
         answer = client.post(f"/people/{number}/confirm", {"confirm": "yes"})
         assert answer.status_code == status
@@ -111,13 +111,13 @@ def test_an_agency_confirms_the_second_person_of_a_party_with_one(coordinator, w
     one = world.desk("provider", Role.COORDINATOR)
     facts = {"name": "Two", "email": "two@provider.example", "role": "coordinator"}
     link = re.search(r"/invited/[\w-]+", one.post("/people", facts).content.decode())[0]
-    assert "Not a second person yet" in coordinator.get("/parties/provider").content.decode()
+    assert "People who cannot confirm yet" in coordinator.get("/parties/provider").content.decode()
     Client().post(link, {"password": PASSWORD, "again": PASSWORD})
     person = Person.objects.get(email="two@provider.example")
     fields = {"confirm-person-person": person.pk, "confirm-person-confirm": "on"}
     page = send(coordinator, "confirm-person", **fields)
-    assert "They count as a second person from now on." in page
-    assert "Not a second person yet" not in page
+    assert "They now count as a second person." in page
+    assert "People who cannot confirm yet" not in page
 
 
 def test_who_made_a_key_does_not_approve_what_the_key_shared(world):
@@ -154,7 +154,7 @@ def test_a_proposal_is_declined_with_a_reason_or_withdrawn(coordinator, colleagu
 def test_an_analyst_of_the_agency_reads_and_is_offered_nothing(world):
     analyst = world.desk("agency", Role.ANALYST)
     page = analyst.get("/parties/provider").content.decode()
-    assert "Its standing has not changed since it joined." in page
+    assert "No changes since it joined." in page
     assert 'class="verb' not in page
     fields = {"make-trusted-reason": "They answer fast."}
     assert analyst.post("/parties/provider/make-trusted", fields).status_code == 403
@@ -172,11 +172,11 @@ def test_all_disputes_of_a_party_are_set_aside_answered_and_restored(coordinator
     uid = world.share()
     world.dispute(uid)
     page = coordinator.get("/parties/provider").content.decode()
-    assert "Open, with those of its group: 1" in page
+    assert "Open, including its group: 1" in page
     stale = {"target": "2", "set-aside-2-reason": "It is art."}
     assert "you saw 2" in send(coordinator, "set-aside", **stale)
     page = send(coordinator, "set-aside", target="1", **{"set-aside-1-reason": "It is not."})
-    assert "Each party is told once" in page
+    assert "Each party gets one notice" in page
     address = re.search(r"/disputes/[0-9a-f-]{36}", page).group()
     officer = world.desk("provider", Role.DUTY_OFFICER)
     assert address in officer.get(f"/signals/{uid}").content.decode()
@@ -185,7 +185,7 @@ def test_all_disputes_of_a_party_are_set_aside_answered_and_restored(coordinator
     assert "is suspended" not in page
     Party.objects.filter(name=world.party["agency"].name).update(standing="suspended")
     page = officer.get(address).content.decode()
-    assert "is suspended, so the disputes count at present" in page
+    assert "is suspended, so the disputes count for now" in page
     Party.objects.filter(name=world.party["agency"].name).update(standing="member")
     page = officer.post(f"{address}/answer", {"answer-text": "It is ours."}, follow=True)
     assert "Answered." in page.content.decode()

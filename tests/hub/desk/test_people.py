@@ -7,7 +7,7 @@ from stemtide.protocol.enums import Role
 from tests.hub.desk.conftest import PASSWORD
 
 SIGN_IN = "/sign-in"
-WRONG = "This mail address and password do not belong together."
+WRONG = "Wrong mail address or password."
 
 
 def sign_in(client, *, email="analyst@authority.example", password=PASSWORD, **more):

@@ -191,7 +191,7 @@ def test_a_deactivated_person_is_told_no_more_than_a_stranger(world):
     Person.objects.update(is_active=False)
     _, page = sign_in(person.email)
     _, other = sign_in("nobody@provider.example")
-    said = "do not belong together"
+    said = "Wrong mail address or password"
     assert said in page.content.decode()
     assert said in other.content.decode()
 
@@ -311,7 +311,7 @@ def test_an_invitation_ends_after_three_days(world):
     ("given", "said"),
     [
         ({"password": "short", "again": "short"}, "at least 12"),
-        ({"password": PASSWORD, "again": PASSWORD + "x"}, "not the same"),
+        ({"password": PASSWORD, "again": PASSWORD + "x"}, "do not match"),
         ({}, "required"),
     ],
 )

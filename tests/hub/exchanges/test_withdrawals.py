@@ -99,13 +99,13 @@ def test_what_was_withdrawn_is_shared_again_and_the_source_can_end_it(full, coor
 @pytest.mark.usefixtures("full")
 @pytest.mark.parametrize("count", [0, 2, 4])
 def test_a_number_that_nobody_saw_is_refused(coordinator, count):
-    with pytest.raises(ConflictError, match="3 signals that it brought are live"):
+    with pytest.raises(ConflictError, match="3 of its signals are live"):
         begin(coordinator, count)
 
 
 @pytest.mark.usefixtures("full")
 def test_a_second_withdrawal_waits_for_the_first_and_nothing_is_withdrawn_twice(coordinator):
-    with pytest.raises(ConflictError, match="nothing that this exchange brought"):
+    with pytest.raises(ConflictError, match="there is nothing to share again"):
         withdrawals.restore("partner", by=coordinator, now=NOON)
     begin(coordinator)
     with pytest.raises(ConflictError, match="goes on"):
@@ -117,7 +117,7 @@ def test_a_second_withdrawal_waits_for_the_first_and_nothing_is_withdrawn_twice(
         begin(coordinator, 0)
     withdrawals.restore("partner", by=coordinator, now=NOON)
     withdrawals.finish("partner", now=NOON)
-    with pytest.raises(ConflictError, match="nothing that this exchange brought"):
+    with pytest.raises(ConflictError, match="there is nothing to share again"):
         withdrawals.restore("partner", by=coordinator, now=NOON)
 
 

@@ -37,7 +37,7 @@ PAGES: dict[str, Words] = {
     "exchanges": _("Exchanges"),
     "allowlist": _("Allow-list"),
     "you": _("Your account"),
-    "preferences": _("Language, time and keys"),
+    "preferences": _("Preferences"),
     "colleagues": _("People"),
     "keys": _("Keys"),
     "webhooks": _("Webhooks"),

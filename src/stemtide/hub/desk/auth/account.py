@@ -68,7 +68,7 @@ def change_name(request: SignedInRequest) -> HttpResponse:
     carry_out(
         request,
         lambda: people_writes.change_own_name(request.user, name=name),
-        done=_("Your name is changed."),
+        done=_("Name changed."),
     )
     return redirect("you")
 
@@ -83,5 +83,5 @@ def end_sitting(request: SignedInRequest) -> HttpResponse:
         sessions_writes.end_session(int(number), person=person, now=now)
     else:
         sessions_writes.end_other_sessions(sessions.number(request), person=person, now=now)
-    messages.success(request, _("Signed out there."))
+    messages.success(request, _("Signed out."))
     return redirect("you")

@@ -42,11 +42,13 @@ _MESSAGES = {
     "account/messages/password_changed.txt": _(
         "Your password is changed. You are signed out everywhere else."
     ),
-    "mfa/messages/totp_activated.txt": _("Codes from your app are asked for from now on."),
-    "mfa/messages/totp_deactivated.txt": _("Codes from your app are no longer asked for."),
-    "mfa/messages/webauthn_added.txt": _("The passkey is kept."),
+    "mfa/messages/totp_activated.txt": _(
+        "Authenticator app set up. You will be asked for its codes."
+    ),
+    "mfa/messages/totp_deactivated.txt": _("Authenticator app removed."),
+    "mfa/messages/webauthn_added.txt": _("Passkey added."),
     "mfa/messages/webauthn_removed.txt": _("The passkey is removed."),
-    "mfa/messages/recovery_codes_generated.txt": _("New recovery codes are made."),
+    "mfa/messages/recovery_codes_generated.txt": _("New recovery codes created."),
 }
 """The desk's texts for allauth's messages; messages that are not listed are not shown."""
 
@@ -79,7 +81,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         user: Someone,  # noqa: ARG002  # allauth's signature
     ) -> HttpResponseBase:
         """Show a deactivated person the same message as an unknown person."""
-        messages.error(request, gettext("This did not open the desk. Try again, or another way."))
+        messages.error(request, gettext("Sign-in failed. Try again, or sign in another way."))
         return redirect("sign-in")
 
     def pre_login(self, request: HttpRequest, user: Someone, **hooks: object) -> object:

@@ -98,15 +98,12 @@ class PreferencesForm(MarkedForm):
 
     language = forms.ChoiceField(
         label=gettext_lazy("Language"),
-        choices=[("", gettext_lazy("As my browser asks for")), *settings.LANGUAGES],
+        choices=[("", gettext_lazy("Same as my browser")), *settings.LANGUAGES],
         required=False,
     )
     time_zone = forms.CharField(
         label=gettext_lazy("Time zone"),
-        help_text=gettext_lazy(
-            "Type a part of its name, such as Brussels. Leave it empty for UTC. Times are shown on"
-            " this clock, with its zone."
-        ),
+        help_text=gettext_lazy("Type part of its name, such as Brussels. Empty means UTC."),
         max_length=60,
         required=False,
         widget=forms.TextInput(attrs={"list": "time-zones", "autocomplete": "off"}),

@@ -37,7 +37,7 @@ class SetUpForm(InvitedForm):
 
     title = forms.CharField(
         label=gettext_lazy("Name of your organisation"),
-        help_text=gettext_lazy("Its full name. Every other party reads it."),
+        help_text=gettext_lazy("Its full name. All parties see it."),
         max_length=200,
     )
     name = forms.CharField(

@@ -11,20 +11,20 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _, gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from stemtide.hub.desk.auth import sessions
-from stemtide.hub.desk.error_messages import error_text, field_error_text
+from stemtide.hub.desk.error_messages import field_error_text
 from stemtide.hub.desk.forms import MarkedForm
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
 from stemtide.hub.rooms.parties.reads import people
 from stemtide.hub.rooms.parties.writes import people as people_writes, sessions as sessions_writes
 
-_WRONG = gettext_lazy("This mail address and password do not belong together. Try again.")
+_WRONG = gettext_lazy("Wrong mail address or password. Try again.")
 
 
 class SignInForm(AuthenticationForm):
@@ -103,7 +103,7 @@ class InvitedForm(MarkedForm):
 
     password = forms.CharField(
         label=gettext_lazy("Password"),
-        help_text=gettext_lazy("At least 12 letters, and none of the common ones."),
+        help_text=gettext_lazy("At least 12 characters. Common passwords are refused."),
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
     again = forms.CharField(
@@ -114,7 +114,7 @@ class InvitedForm(MarkedForm):
     def clean_again(self) -> str:
         """Refuse two different passwords."""
         if self.cleaned_data["again"] != self.cleaned_data.get("password"):
-            raise forms.ValidationError(_("The two are not the same."))
+            raise forms.ValidationError(_("The passwords do not match."))
         return str(self.cleaned_data["again"])
 
 
@@ -125,17 +125,17 @@ def invited(request: HttpRequest, secret: str) -> HttpResponse:
     now = datetime.now(UTC)
     invitation = people.invited(secret, now=now)
     if invitation is None:
-        raise Http404(_("This link was used, or is too old: ask your administrator for another."))
+        return render(request, "desk/invited_refused.html", status=404)
     form = InvitedForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
             people_writes.accept_invitation(secret, password=form.cleaned_data["password"], now=now)
         except InvalidError as error:
             form.add_error("password", field_error_text(error))
-        except NotFoundError as error:
-            raise Http404(error_text(error)) from error
+        except NotFoundError:
+            return render(request, "desk/invited_refused.html", status=404)
         else:
-            messages.success(request, _("Your password is kept. Sign in with it."))
+            messages.success(request, _("Password set. Sign in with it."))
             return redirect("sign-in")
     form.mark_errors()
     context = {"form": form, "invited": invitation}

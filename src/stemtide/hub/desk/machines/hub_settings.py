@@ -90,6 +90,6 @@ def _act_with_value(
 _DONE = {
     "propose": gettext_lazy("Proposed. Another person must confirm within 24 hours."),
     "confirm": gettext_lazy("Confirmed. It holds within seconds."),
-    "drop": gettext_lazy("The proposal is dropped."),
+    "drop": gettext_lazy("Proposal dropped."),
     "reset": gettext_lazy("The default holds again within seconds."),
 }

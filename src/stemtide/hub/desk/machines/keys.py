@@ -35,12 +35,14 @@ class KeyForm(MarkedForm):
     """A new key."""
 
     name = forms.CharField(
-        label=gettext_lazy("What is it for?"),
-        help_text=gettext_lazy("One key for each program, such as agent-1."),
+        label=gettext_lazy("Name"),
+        help_text=gettext_lazy(
+            "The program that uses it, such as agent-1. Use one key for each program."
+        ),
         max_length=60,
     )
     scopes = forms.MultipleChoiceField(
-        label=gettext_lazy("What may it do?"), widget=forms.CheckboxSelectMultiple
+        label=gettext_lazy("Permissions"), widget=forms.CheckboxSelectMultiple
     )
     days = forms.ChoiceField(label=gettext_lazy("Valid for"), choices=list(_VALID_FOR.items()))
 
@@ -62,9 +64,11 @@ def keys(request: SignedInRequest) -> HttpResponse:
     """List the keys of the party, without their secrets: valid ones first."""
     rules.check_manage_keys(actor_of(request).role)
     now = datetime.now(UTC)
-    rows = [(key, key.is_valid(now)) for key in reads.keys(viewer=request.user.party)]
-    rows.sort(key=lambda row: not row[1])
-    return render(request, "desk/machines/keys.html", {"now": now, "rows": rows})
+    valid, ended = [], []
+    for key in reads.keys(viewer=request.user.party):
+        (valid if key.is_valid(now) else ended).append(key)
+    context = {"now": now, "valid": valid, "ended": ended}
+    return render(request, "desk/machines/keys.html", context)
 
 
 @sensitive_variables("text")
@@ -103,11 +107,11 @@ def revoke(request: SignedInRequest, prefix: str) -> HttpResponse:
     by, now = actor_of(request), datetime.now(UTC)
     rules.check_manage_keys(by.role)
     if not request.POST.get("confirm"):
-        messages.error(request, _("Tick the box beside it to say that you mean it."))
+        messages.error(request, _("Nothing changed: tick the box to confirm, then send again."))
         return redirect("keys")
     carry_out(
         request,
         lambda: writes.revoke_own_key(prefix, by=by, now=now),
-        done=_("The key is revoked. Programs that use it are refused from now on."),
+        done=_("Key revoked. Programs with it no longer have access."),
     )
     return redirect("keys")

@@ -80,7 +80,7 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     rules.check_may_manage(by.role)
     if verb in _CONFIRMED_VERBS and not request.POST.get("confirm"):
         reads.webhook(uid, viewer=by.party)
-        messages.error(request, _("Tick the box beside it to say that you mean it."))
+        messages.error(request, _("Nothing changed: tick the box to confirm, then send again."))
         return redirect("webhook", uid=uid)
     if verb == "secret":
         return _new_secret(request, uid)

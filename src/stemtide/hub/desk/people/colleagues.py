@@ -60,15 +60,14 @@ def colleagues(request: SignedInRequest) -> HttpResponse:
         else:
             return invitation_page(request, email=person.email, secret=secret)
     form.mark_errors()
+    rows = people.people(by=by, idle=settings.SESSION_IDLE_TIMEOUT, now=now)
     context = {
         "now": now,
         "form": form,
         "roles": _ROLES,
         "may_manage": allows(check_person_may_manage, by.role),
-        "rows": [
-            (person, _allowed(person, by=by))
-            for person in people.people(by=by, idle=settings.SESSION_IDLE_TIMEOUT, now=now)
-        ],
+        "has_unconfirmed": any(person.controllers and person.is_active for person in rows),
+        "rows": [(person, _allowed(person, by=by)) for person in rows],
     }
     return render(request, "desk/colleagues.html", context, status=422 if form.errors else 200)
 
@@ -89,7 +88,7 @@ def act(request: SignedInRequest, number: int, verb: str) -> HttpResponse:
         elif verb == "role":
             people_writes.change_role(number, role=request.POST.get("role", ""), by=by, now=now)
         elif verb in ("erase", "confirm") and not request.POST.get("confirm"):
-            messages.error(request, _("Tick the box beside it to say that you mean it."))
+            messages.error(request, _("Nothing changed: tick the box to confirm, then send again."))
             return redirect("colleagues")
         else:
             _VERBS[verb](number, by=by, now=now)
@@ -118,17 +117,15 @@ _VERBS: dict[str, Callable[..., object]] = {
 
 _DONE = {
     "invite": "",
-    "name": gettext_lazy("The name is changed."),
-    "role": gettext_lazy("The role is changed. They sign in again to act in it."),
-    "deactivate": gettext_lazy("They are shut out, from this moment."),
-    "reactivate": gettext_lazy("They may sign in again."),
-    "sign-out": gettext_lazy("They are signed out everywhere."),
-    "unlock": gettext_lazy("The lock is lifted. They can sign in with their password again."),
-    "factors": gettext_lazy(
-        "Their second factors are gone. With their password they reach the page to set up new ones."
-    ),
-    "confirm": gettext_lazy("Confirmed. They count as a second person from now on."),
-    "erase": gettext_lazy("What was kept of them is erased. Their number stays in the ledger."),
+    "name": gettext_lazy("Name changed."),
+    "role": gettext_lazy("Role changed. It applies when they next sign in."),
+    "deactivate": gettext_lazy("Deactivated. They can no longer sign in."),
+    "reactivate": gettext_lazy("Reactivated. They can sign in again."),
+    "sign-out": gettext_lazy("Signed out everywhere."),
+    "unlock": gettext_lazy("Unlocked. They can sign in with their password again."),
+    "factors": gettext_lazy("Second factors removed. They set up new ones at their next sign-in."),
+    "confirm": gettext_lazy("Confirmed. They now count as a second person."),
+    "erase": gettext_lazy("Personal data erased. Only the number stays in the ledger."),
 }
 
 

@@ -27,8 +27,8 @@ class ContactForm(MarkedForm):
     """A contact point."""
 
     title = forms.CharField(
-        label=gettext_lazy("Name of the contact point"),
-        help_text=gettext_lazy("A desk or a duty, such as “duty desk”. Never a person's name."),
+        label=gettext_lazy("Name (optional)"),
+        help_text=gettext_lazy("A desk or a duty, such as “duty desk”. Not a person."),
         max_length=80,
         required=False,
     )
@@ -44,8 +44,8 @@ class ContactForm(MarkedForm):
         max_length=300,
     )
     languages = forms.CharField(
-        label=gettext_lazy("Languages spoken there"),
-        help_text=gettext_lazy("By their tags, separated by commas: nl, fr-BE, en."),
+        label=gettext_lazy("Languages (optional)"),
+        help_text=gettext_lazy("Language codes, separated by commas: nl, fr-BE, en."),
         max_length=120,
         required=False,
     )
@@ -56,7 +56,7 @@ class ContactForm(MarkedForm):
     )
     is_24_7 = forms.BooleanField(
         label=gettext_lazy(
-            "Somebody is always there. If not: Monday to Friday, 9 to 17 in this time zone."
+            "Staffed at all hours (24/7). Otherwise: Monday to Friday, 9 to 17 in this time zone."
         ),
         required=False,
     )
@@ -116,7 +116,7 @@ def contact(request: SignedInRequest, number: int = 0) -> HttpResponse:
         except InvalidError as error:
             form.add_refusal(error)
         else:
-            messages.success(request, _("The contact point is kept."))
+            messages.success(request, _("Contact point saved."))
             return redirect("own-contacts")
     form.mark_errors()
     context = {"form": form, "number": number}
@@ -128,7 +128,7 @@ def contact(request: SignedInRequest, number: int = 0) -> HttpResponse:
 def remove_contact(request: SignedInRequest, number: int) -> HttpResponse:
     """Take a contact point out of use."""
     contacts_writes.remove_contact_point(number, by=actor_of(request), now=datetime.now(UTC))
-    messages.success(request, _("The contact point is removed, from the ladder as well."))
+    messages.success(request, _("Contact point removed, also from the ladder."))
     return redirect("own-contacts")
 
 
@@ -141,7 +141,7 @@ def set_ladder(request: SignedInRequest) -> HttpResponse:
         contacts_writes.set_ladder(_steps(request, by=by, now=now), by=by, now=now)
     except InvalidError as error:
         return _own_page(request, error=field_error_text(error))
-    messages.success(request, _("The ladder is kept. It holds from the next alert on."))
+    messages.success(request, _("Ladder saved. It applies from the next alert."))
     return redirect("own-contacts")
 
 

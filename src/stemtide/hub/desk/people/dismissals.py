@@ -71,8 +71,8 @@ ACTIONS = action_table(
         _("Withdrawn. The disputes count again within seconds."),
         itself_if(lambda page: allows(_check_restore, page)),
         blocked=itself_blocked(lambda page: why_not_yet(_check_restore, page)),
-        title=_("Let all these disputes count again"),
-        button=_("Let them count again"),
+        title=_("Undo: count these disputes again"),
+        button=_("Count disputes again"),
     ),
     Action(
         "answer",

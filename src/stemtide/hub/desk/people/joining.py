@@ -29,7 +29,7 @@ class PartyForm(MarkedForm):
 
     title = forms.CharField(
         label=gettext_lazy("Name of the organisation"),
-        help_text=gettext_lazy("Its full name. Every other party reads it."),
+        help_text=gettext_lazy("Its full name. All parties see it."),
         max_length=200,
         widget=forms.TextInput(attrs={"autofocus": True}),
     )
@@ -43,7 +43,7 @@ class PartyForm(MarkedForm):
     kind = forms.ChoiceField(
         label=gettext_lazy("Kind"),
         help_text=gettext_lazy(
-            "An authority or an agency can act only after another coordinator has confirmed it."
+            "Another coordinator must confirm an authority or an agency before it can act."
         ),
         choices=[
             ("", gettext_lazy("Choose a kind")),
@@ -54,7 +54,7 @@ class PartyForm(MarkedForm):
         label=gettext_lazy("Member State"), choices=member_states, required=False
     )
     reason = forms.CharField(
-        label=gettext_lazy("How do you know that it is this organisation?"),
+        label=gettext_lazy("How did you check its identity?"),
         help_text=gettext_lazy("Other coordinators read this. Name no person."),
         max_length=500,
         widget=forms.Textarea(attrs={"rows": 2}),
@@ -84,7 +84,7 @@ def new_party(request: SignedInRequest) -> HttpResponse:
         except ConflictError as error:
             form.add_error("name", error_text(error))
         else:
-            messages.success(request, _("The party is added. Invite its first person now."))
+            messages.success(request, _("Party added. Now invite its first person."))
             return redirect("first-person", name=party.name)
     form.mark_errors()
     status = 422 if form.errors else 200

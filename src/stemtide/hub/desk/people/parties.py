@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.desk.actions import Offer, available, perform, sent_offer
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
+from stemtide.hub.desk.labels import Words
 from stemtide.hub.desk.people.party_actions import PARTY_ACTIONS, PartyFacts
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.parties.reads import (
@@ -41,10 +43,28 @@ class PartyRow:
     waiting: SuspensionOut | None
 
 
+@dataclass(frozen=True, slots=True)
+class PartyGroup:
+    """A section of the list of parties. name: its place on the page."""
+
+    name: str
+    title: Words
+    rows: list[PartyRow]
+
+
+_GROUP_TITLES: dict[PartyKind, Words] = {
+    PartyKind.AGENCY: _("Agencies"),
+    PartyKind.AUTHORITY: _("Authorities"),
+    PartyKind.PROVIDER: _("Providers"),
+    PartyKind.CONSORTIUM: _("Consortia"),
+    PartyKind.OBSERVER: _("Observers"),
+}
+
+
 @require_safe
 @signed_in
 def parties(request: SignedInRequest) -> HttpResponse:
-    """List all parties with their standing, those with a proposal that waits first."""
+    """List all parties by kind with their standing, those with a proposal that waits first."""
     viewer = request.user.party
     rules.check_sees_standings(PartyKind(viewer.kind))
     waiting = {
@@ -53,9 +73,15 @@ def parties(request: SignedInRequest) -> HttpResponse:
         if proposal.state is ProposalState.OPEN
     }
     rows = [PartyRow(party, waiting.get(party.name)) for party in reads.describe_all()]
+    rows.sort(key=lambda row: row.party.title.casefold())
+    groups = [PartyGroup("waiting", _("Open proposals"), [row for row in rows if row.waiting])]
+    groups += [
+        PartyGroup(kind, title, [row for row in rows if row.party.kind == kind and not row.waiting])
+        for kind, title in _GROUP_TITLES.items()
+    ]
     context = {
         "now": datetime.now(UTC),
-        "rows": sorted(rows, key=lambda row: (row.waiting is None, row.party.title.casefold())),
+        "groups": [group for group in groups if group.rows],
         "titles": party_titles(),
         "may_add": allows(joining_rules.check_take_in, by=actor_of(request)),
     }
@@ -100,7 +126,7 @@ def _page(request: SignedInRequest, name: str, *, refused: Offer | None = None) 
         "duties": facts.duties,
         "proposed_duty": facts.proposed_duty,
         "unconfirmed": facts.unconfirmed,
-        "proposals": proposals,
+        "decided": [proposal for proposal in proposals if proposal is not waiting],
         "waiting": waiting,
         "may_invite": allows(
             joining_rules.check_invite_first,

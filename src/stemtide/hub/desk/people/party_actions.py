@@ -71,7 +71,9 @@ class ConfirmedReasonForm(PartyReasonForm):
     """An action with its reason and a confirmation."""
 
     confirm = forms.BooleanField(
-        label=_("Once another person confirms, its programs and people are shut out."),
+        label=_(
+            "I understand that its programs and people lose access once another person confirms."
+        ),
         error_messages={"required": _("Tick this box to confirm.")},
     )
 
@@ -81,7 +83,7 @@ class GroupForm(PartyReasonForm):
 
     message_type = GroupIn
     group = forms.CharField(
-        label=_("Name of the group (empty: none)"),
+        label=_("Group (optional)"),
         help_text=_("Lower-case letters, digits and hyphens, such as big-company."),
         max_length=60,
         required=False,
@@ -95,7 +97,7 @@ class PartyTitleForm(MessageForm):
     message_type = PartyTitleIn
     title = forms.CharField(
         label=_("Name of the organisation"),
-        help_text=_("Its full name. Every other party reads it."),
+        help_text=_("Its full name. All parties see it."),
         max_length=200,
     )
 
@@ -113,7 +115,9 @@ class PersonForm(MessageForm):
 
     message_type = ConfirmPersonIn
     person = forms.IntegerField(
-        label=_("Number of the person"), help_text=_("Such as 12 for person:12."), min_value=1
+        label=_("Person number"),
+        help_text=_("From the list on this page, such as 12 for person:12."),
+        min_value=1,
     )
     confirm = forms.BooleanField(
         label=_(
@@ -324,7 +328,7 @@ PARTY_ACTIONS = action_table(
         _if_waiting(suspension_rules.check_confirm),
         blocked=_waits_for_another,
         is_step=True,
-        title=_("Confirm what was proposed"),
+        title=_("Confirm the proposal"),
         button=_("Confirm as the second person"),
         target_id=UUID,
         is_primary=True,
@@ -335,7 +339,7 @@ PARTY_ACTIONS = action_table(
         _on_proposal(suspensions.decline),
         _("The proposal is declined."),
         _if_waiting(suspension_rules.check_decline),
-        title=_("Decline what was proposed"),
+        title=_("Decline the proposal"),
         button=_("Decline the proposal"),
         target_id=UUID,
     ),
@@ -353,60 +357,63 @@ PARTY_ACTIONS = action_table(
         "make-member",
         PartyReasonForm,
         _grant_of(Standing.MEMBER),
-        _("It is a member now."),
+        _("Standing changed: member."),
         _if_grantable(Standing.MEMBER),
-        title=_("Make it a member"),
-        button=_("Make it a member"),
-        help=_("Its word counts as that of every member."),
+        title=_("Make member"),
+        button=_("Make member"),
+        help=_("Its signals count like those of every member."),
     ),
     Action(
         "make-trusted",
         PartyReasonForm,
         _grant_of(Standing.TRUSTED),
-        _("It is trusted now."),
+        _("Standing changed: trusted."),
         _if_grantable(Standing.TRUSTED),
-        title=_("Make it trusted"),
-        button=_("Make it trusted"),
+        title=_("Make trusted"),
+        button=_("Make trusted"),
         help=_("You vouch for it. Agents can name trusted parties in their policies."),
     ),
     Action(
         "make-new",
         PartyReasonForm,
         _grant_of(Standing.NEW),
-        _("It is new again."),
+        _("Standing changed: new."),
         _if_grantable(Standing.NEW),
-        title=_("Set it back to new"),
-        button=_("Set it back to new"),
-        help=_("Its signals block nothing elsewhere until it is a member again."),
+        title=_("Reset to new"),
+        button=_("Reset to new"),
+        help=_("Its signals then block only at its own agents, until it is a member again."),
     ),
     Action(
         "grant-digests",
         PartyReasonForm,
         _digests_of(speaks=True),
-        _("Its word alone is enough for exact digests now."),
+        _("Agents may now block exact files that it alone shared."),
         _if_digests(speaks=True),
-        title=_("Let it speak alone for exact digests"),
-        button=_("Grant this"),
-        help=_("Agents block files with exactly its SHA-256 and MD5 values on its word."),
+        title=_("Require no second party for its exact files"),
+        button=_("Allow this"),
+        help=_(
+            "Agents may then block files with its SHA-256 or MD5 values before another "
+            "party confirms them."
+        ),
     ),
     Action(
         "end-digests",
         PartyReasonForm,
         _digests_of(speaks=False),
-        _("Its word alone is no longer enough for exact digests."),
+        _("Its exact files need a second party again."),
         _if_digests(speaks=False),
-        title=_("No longer let it speak alone for exact digests"),
-        button=_("End this"),
+        title=_("Require a second party for its exact files"),
+        button=_("Require a second party"),
     ),
     Action(
         "group",
         GroupForm,
         writes.set_group,
-        _("Its group is changed."),
+        _("Group changed."),
         _if_regroupable,
-        title=_("Change its group"),
-        button=_("Change the group"),
-        help=_("Parties of one owner, or that one exchange brings, count once."),
+        title=_("Change group"),
+        button=_("Save group"),
+        help=_("Parties in one group count as one: those of one owner, or behind one exchange."),
     ),
     Action(
         "confirm-duty",
@@ -416,7 +423,7 @@ PARTY_ACTIONS = action_table(
         _if_duty_confirmable,
         blocked=_duty_waits_for_another,
         is_step=True,
-        title=_("Confirm the proposal about its duty"),
+        title=_("Confirm the proposed duty change"),
         button=_("Confirm as the second person"),
         target_id=int,
         is_primary=True,
@@ -425,9 +432,9 @@ PARTY_ACTIONS = action_table(
         "drop-duty",
         MessageForm,
         competences.drop_duty,
-        _("The proposal is dropped."),
+        _("Proposal dropped."),
         _if_duty_droppable,
-        title=_("Drop the proposal about its duty"),
+        title=_("Drop the proposed duty change"),
         button=_("Drop the proposal"),
         target_id=int,
     ),
@@ -435,11 +442,11 @@ PARTY_ACTIONS = action_table(
         "confirm-person",
         PersonForm,
         independence.confirm_person,
-        _("Confirmed. They count as a second person from now on."),
+        _("Confirmed. They now count as a second person."),
         _if_unconfirmed,
-        title=_("Confirm a person of it"),
+        title=_("Confirm a person of this party"),
         button=_("Confirm the person"),
-        help=_("Use this if the party has nobody else who could. Call its contact point first."),
+        help=_("Only if nobody of the party can do it. Call its contact point first."),
     ),
     Action(
         "name-duty",
@@ -447,9 +454,12 @@ PARTY_ACTIONS = action_table(
         competences.propose_duty,
         _("Proposed. Another person must confirm within 24 hours."),
         _if_nameable,
-        title=_("Propose a duty that its Member State gave it"),
-        button=_("Propose the duty"),
-        help=_("Under Article 12 of Regulation (EU) 2021/784. Write where the state published it."),
+        title=_("Propose a duty"),
+        button=_("Propose duty"),
+        help=_(
+            "A duty that its Member State gave it under Article 12 of Regulation (EU) "
+            "2021/784. As the reason, say where the state published it."
+        ),
     ),
     Action(
         "end-duty",
@@ -457,31 +467,31 @@ PARTY_ACTIONS = action_table(
         partial(competences.propose_duty, ends=True),
         _("Proposed. Another person must confirm within 24 hours."),
         _if_named,
-        title=_("Propose to end a duty"),
-        button=_("Propose the end"),
-        help=_("What it did under the duty stays valid."),
+        title=_("Propose the end of a duty"),
+        button=_("Propose end"),
+        help=_("Acts under the duty stay valid."),
     ),
     Action(
         "rename",
         PartyTitleForm,
         joining.rename_party,
-        _("Its name is changed."),
+        _("Name changed."),
         _if_overseen,
-        title=_("Change its name"),
+        title=_("Change name"),
         button=_("Change the name"),
     ),
     Action(
         "set-aside",
         PartyReasonForm,
         _dismiss,
-        _("Set aside. Each party is told once, and may answer once."),
+        _("Set aside. Each party gets one notice and may answer once."),
         _if_disputing,
         blocked=itself_blocked(lambda facts: why_not_yet(_check_dismiss, facts)),
-        title=_("Set all its open disputes aside"),
-        button=_("Set them all aside"),
+        title=_("Set aside all open disputes"),
+        button=_("Set all aside"),
         help=_(
-            "They then count only at the agents of the disputing parties. Those of its group are"
-            " among them. You can take this back."
+            "The disputes, with those of its group, then count only at the agents of "
+            "the disputing parties. You can undo this."
         ),
         target_id=int,
         is_destructive=True,
@@ -492,11 +502,11 @@ PARTY_ACTIONS = action_table(
         _proposal_of(lifts=False),
         _("Proposed. Another person must confirm within 24 hours."),
         _if_proposable(lifts=False),
-        title=_("Propose to suspend it"),
-        button=_("Propose the suspension"),
+        title=_("Propose suspension"),
+        button=_("Propose suspension"),
         help=_(
-            "Its keys, people, streams, webhooks and exchanges stop, and its signals block nothing."
-            " Nothing is deleted."
+            "Its keys, people, streams, webhooks and exchanges stop, and its signals "
+            "no longer block. Nothing is deleted."
         ),
         is_destructive=True,
     ),
@@ -507,6 +517,6 @@ PARTY_ACTIONS = action_table(
         _("Proposed. Another person must confirm within 24 hours."),
         _if_proposable(lifts=True),
         title=_("Propose to lift the suspension"),
-        button=_("Propose to lift it"),
+        button=_("Propose to lift the suspension"),
     ),
 )

@@ -25,7 +25,10 @@ from stemtide.interop.exchanges import ExchangeOut, ExchangeState
 
 @dataclass(frozen=True, slots=True)
 class ExchangeAct:
-    """An act on an exchange. text: what it does; where it is confirmed, beside the checkbox."""
+    """An act on an exchange. text: what it does; where it is confirmed, beside the checkbox.
+
+    is_primary: it is the next step, and shown open.
+    """
 
     verb: str
     title: Words
@@ -34,6 +37,7 @@ class ExchangeAct:
     done: Words = ""
     is_confirmed: bool = True
     is_destructive: bool = False
+    is_primary: bool = False
 
 
 ACTS = {
@@ -43,55 +47,55 @@ ACTS = {
             "confirm",
             gettext_lazy("Confirm as the second person"),
             gettext_lazy(
-                "I have checked the address, the party and the direction. It runs from now on."
+                "I have checked the address, the party and the direction. The "
+                "exchange starts at once."
             ),
             gettext_lazy("Confirm the exchange"),
-            gettext_lazy("Confirmed. Its first run begins now."),
+            gettext_lazy("Confirmed. The first run starts now."),
+            is_primary=True,
         ),
         ExchangeAct(
             "decline",
             gettext_lazy("Drop the proposal"),
-            gettext_lazy("The proposal is deleted, with its secret."),
+            gettext_lazy("The proposal and its secret are deleted."),
             gettext_lazy("Drop the proposal"),
-            gettext_lazy("The proposal is dropped."),
+            gettext_lazy("Proposal dropped."),
             is_destructive=True,
         ),
         ExchangeAct(
             "test",
             gettext_lazy("Test the connection"),
-            gettext_lazy("The hub reads the first page there and keeps nothing of it."),
+            gettext_lazy("The hub reads the first page of the other hub and stores nothing."),
             gettext_lazy("Test the connection"),
             is_confirmed=False,
         ),
         ExchangeAct(
             "pause",
-            gettext_lazy("Pause it"),
+            gettext_lazy("Pause"),
             gettext_lazy(
-                "Nothing comes from there or goes there any more, withdrawals neither. What it"
-                " brought stays."
+                "Nothing is received or sent while it is paused, not even "
+                "withdrawals. Signals already received stay."
             ),
             gettext_lazy("Pause this exchange"),
-            gettext_lazy(
-                "Paused. What it brought stays; nothing comes or goes until it is resumed."
-            ),
+            gettext_lazy("Paused. Signals already received stay."),
             is_destructive=True,
         ),
         ExchangeAct(
             "resume",
-            gettext_lazy("Let it go on"),
-            gettext_lazy("It is asked again at once, from where it stood."),
+            gettext_lazy("Resume"),
+            gettext_lazy("It continues at once from where it stopped."),
             gettext_lazy("Resume this exchange"),
-            gettext_lazy("It goes on from where it stood, at once."),
+            gettext_lazy("Resumed. It continues from where it stopped."),
         ),
         ExchangeAct(
             "remove",
-            gettext_lazy("Remove it"),
+            gettext_lazy("Remove"),
             gettext_lazy(
-                "It ends for good, and its secret is deleted. Signals that it brought stay, and"
-                " what was sent there stays there."
+                "The exchange ends for good, and its secret is deleted. Signals that "
+                "were received or sent stay."
             ),
             gettext_lazy("Remove this exchange"),
-            gettext_lazy("The exchange is removed."),
+            gettext_lazy("Exchange removed."),
             is_destructive=True,
         ),
     )
@@ -136,7 +140,7 @@ def act(request: SignedInRequest, name: str, verb: str) -> HttpResponse:
     check_person_may_write(by.role)
     rules.check_manage(kind=by.kind)
     if chosen.is_confirmed and not request.POST.get("confirm"):
-        messages.error(request, _("Tick the box beside it to say that you mean it."))
+        messages.error(request, _("Nothing changed: tick the box to confirm, then send again."))
     elif verb == "test":
         _test(request, name)
     else:
@@ -152,7 +156,7 @@ def _test(request: SignedInRequest, name: str) -> None:
         name, by=actor_of(request), now=datetime.now(UTC), loopback=settings.EXCHANGE_LOOPBACK
     )
     if result.why:
-        messages.error(request, _("The connection does not work: %s") % result.why)
+        messages.error(request, _("Connection failed: %s") % result.why)
         return
     text = ngettext(
         "It answers. Its first page has %(count)s signal.",

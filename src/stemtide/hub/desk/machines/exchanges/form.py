@@ -46,15 +46,15 @@ class ExchangeForm(MarkedForm):
         widget=forms.TextInput(attrs={"inputmode": "url", "spellcheck": "false"}),
     )
     party = forms.ChoiceField(
-        label=gettext_lazy("Party in whose name its signals are shared"),
-        help_text=gettext_lazy("A party for this exchange alone, without people and keys."),
+        label=gettext_lazy("Party that shares its signals"),
+        help_text=gettext_lazy(
+            "A party that only this exchange uses: it has no people and no keys."
+        ),
     )
     direction = forms.ChoiceField(
         label=gettext_lazy("Direction"), choices=list(LABELS["direction"].items())
     )
-    inside = forms.BooleanField(
-        label=gettext_lazy("TLP:AMBER signals may go there"), required=False
-    )
+    inside = forms.BooleanField(label=gettext_lazy("Also send TLP:AMBER signals"), required=False)
     account = forms.CharField(
         label=gettext_lazy("User name (optional)"),
         help_text=gettext_lazy("Without it, the secret is sent as a token."),
@@ -70,22 +70,22 @@ class ExchangeForm(MarkedForm):
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
     )
     minutes = forms.IntegerField(
-        label=gettext_lazy("Minutes between two runs"), min_value=1, max_value=1440, initial=5
+        label=gettext_lazy("Interval in minutes"), min_value=1, max_value=1440, initial=5
     )
     confidence = forms.IntegerField(
-        label=gettext_lazy("Highest confidence of its signals (0 to 100)"),
+        label=gettext_lazy("Highest confidence (0 to 100)"),
         min_value=0,
         max_value=100,
         initial=50,
     )
     most_a_day = forms.IntegerField(
-        label=gettext_lazy("New signals in a day, at most"),
+        label=gettext_lazy("New signals a day, at most"),
         min_value=1,
         max_value=10_000_000,
         initial=200_000,
     )
     exercise = forms.BooleanField(
-        label=gettext_lazy("All its signals belong to an exercise"), required=False
+        label=gettext_lazy("Mark all its signals as an exercise"), required=False
     )
 
     def __init__(self, by: Actor, data: object = None) -> None:

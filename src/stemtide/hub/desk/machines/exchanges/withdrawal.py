@@ -53,8 +53,10 @@ class WithdrawAllForm(WithdrawForm):
 
     message_type = WithdrawIn
     confirm = forms.BooleanField(
-        label=_("The exchange is paused, and agents forget all these signals."),
-        error_messages={"required": _("Tick this box to say that you mean it.")},
+        label=_(
+            "I understand that the exchange is paused and that agents stop matching these signals."
+        ),
+        error_messages={"required": _("Tick this box to confirm.")},
     )
 
 
@@ -77,10 +79,10 @@ ACTIONS = action_table(
         "withdraw-all",
         WithdrawAllForm,
         _withdraw,
-        _("It has begun. This page says how far it is."),
+        _("Started. This page shows the progress."),
         lambda page: [str(page.brought.live)] if allows(page.check_withdraw) else [],
-        title=_("Withdraw all that it brought"),
-        button=_("Pause it and withdraw all"),
+        title=_("Withdraw all its signals"),
+        button=_("Pause and withdraw all"),
         target_id=_count_of,
         is_destructive=True,
         blocked=itself_blocked(lambda page: why_not_yet(page.check_withdraw)),
@@ -89,11 +91,14 @@ ACTIONS = action_table(
         "share-again",
         MessageForm,
         withdrawals.restore,
-        _("It has begun. This page says how far it is."),
+        _("Started. This page shows the progress."),
         itself_if(lambda page: allows(page.check_restore)),
-        title=_("Share again what was withdrawn"),
-        button=_("Share it again"),
-        help=_("New shares, by the rules of now. What still waits is taken back where it waits."),
+        title=_("Share the withdrawn signals again"),
+        button=_("Share again"),
+        help=_(
+            "They are shared as new signals, by today's rules. Withdrawals that still "
+            "wait for a second person stay on the page Second looks."
+        ),
     ),
 )
 

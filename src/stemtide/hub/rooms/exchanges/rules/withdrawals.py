@@ -29,7 +29,7 @@ def check_may_withdraw(by: Acting) -> None:
     check_manage(kind=by.kind)
     if by.role not in (None, Role.COORDINATOR):
         raise NotAllowedError(
-            "your role ({role}) cannot withdraw all that an exchange brought: ask a coordinator of"
+            "your role ({role}) cannot withdraw all signals of an exchange: ask a coordinator of"
             " your party",
             role=by.role.replace("_", " ") if by.role else "",
         )
@@ -38,12 +38,12 @@ def check_may_withdraw(by: Acting) -> None:
 def check_withdraw_all(facts: BroughtFacts, *, shown: int) -> None:
     """Refuse a withdrawal of nothing, a second one, and one of more than was seen."""
     if facts.is_running:
-        raise ConflictError("a withdrawal of all that it brought goes on: wait until it is done")
+        raise ConflictError("all its signals are being withdrawn: wait until that is done")
     if not facts.live:
-        raise ConflictError("no signal that this exchange brought is live: nothing to withdraw")
+        raise ConflictError("no signal of this exchange is live: there is nothing to withdraw")
     if shown != facts.live:
         raise ConflictError(
-            "{count} signals that it brought are live by now, and you saw {seen}: look again",
+            "{count} of its signals are live now, and you saw {seen}: look again",
             count=facts.live,
             seen=shown,
         )
@@ -52,8 +52,8 @@ def check_withdraw_all(facts: BroughtFacts, *, shown: int) -> None:
 def check_restore(facts: BroughtFacts) -> None:
     """Refuse to share again what was not withdrawn, or twice."""
     if facts.is_running:
-        raise ConflictError("a withdrawal of all that it brought goes on: wait until it is done")
+        raise ConflictError("all its signals are being withdrawn: wait until that is done")
     if not facts.withdrawn or facts.is_restored:
-        raise ConflictError("nothing that this exchange brought was withdrawn with all the rest")
+        raise ConflictError("its signals were not all withdrawn: there is nothing to share again")
     if facts.is_suspended:
         raise ConflictError("the party in whose name it shares is suspended: wait, or end that")
