@@ -2,7 +2,7 @@
 """One honest fake of the hub's machine API, as an agent sees it: real HTTP, real messages.
 
 It keeps the promises that an agent builds on: a feed by cursor in which each signal stands at its
-latest position, a snapshot with head and tail, a stream that only wakes, and reports counted once.
+latest position, a snapshot in segments, a stream that only wakes, and reports counted once.
 Faults are switched on by name, and happen once unless said otherwise.
 """
 
@@ -39,12 +39,11 @@ from stemtide.protocol.sync.feed import (
     FeedPage,
     FeedParty,
     FeedSignal,
-    SnapshotHead,
-    SnapshotTail,
     Tombstone,
     Wake,
 )
 from stemtide.protocol.sync.runaways import RunawayReportIn
+from stemtide.protocol.sync.segments import SegmentManifest, seal_segment
 from stemtide.protocol.sync.signatures import PublicKey, sign
 from stemtide.protocol.sync.snapshot_files import LineWriter, head_member
 from stemtide.protocol.sync.snapshots import SnapshotManifest, WholeHead
@@ -125,6 +124,10 @@ class FakeHub:
     snapshot_gate: threading.Event | None = None
     key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     played_back: bytes = b""
+    segments: dict[str, bytes] = field(default_factory=dict)
+    fetched: list[tuple[str, int]] = field(default_factory=list)
+    segment_gate: threading.Event | None = None
+    hold_after: int = 0
     is_frozen: bool = False
     carries: bool = True
     carried: int = 0
@@ -246,8 +249,8 @@ class FakeHub:
         each = {
             ("GET", "/whoami"): self._whoami,
             ("GET", "/feed"): self._feed,
-            ("GET", "/snapshot"): self._snapshot,
-            ("GET", "/snapshots/latest"): self._signed,
+            ("GET", "/segments"): self._segment_list,
+            ("GET", "/segments/{name}"): self._segment,
             ("GET", "/events/stream"): self._stream,
             ("GET", "/allowlist/file"): self._allowlist_file,
             ("PUT", "/allowlist/matches/{agent}"): self._allow_matches,
@@ -357,25 +360,60 @@ class FakeHub:
             if after == "0" or int(after) < party.position <= until
         ]
 
-    async def _snapshot(self, request):
-        history = self.marks.get(self.head, "")
-        parties = None if self.parties is None else [*self.parties.values()]
-        head = SnapshotHead(hub=self.id, position=self.head, history=history, parties=parties)
-        live = [one for one in self._visible(request) if isinstance(one, FeedSignal)]
-        lines = [one.model_dump_json() for one in live] + self.odd_lines
-        tail = SnapshotTail(signals=len(lines)).model_dump_json()
-        is_torn = self._take("torn snapshot")
+    def segment_list(self, *, exercise=False, made_at=None, version=None):
+        """The signed list of a snapshot's segments; their files are kept from now on."""
+        live = [one for one in list(self.entries.values()) if isinstance(one, FeedSignal)]
+        lines = [(one.position, one.model_dump_json()) for one in live if one.exercise <= exercise]
+        lines += [(self.head, line) for line in self.odd_lines]
+        step, reached, segments = max(2, len(lines) // 8), 0, []
+        for start in range(0, len(lines), step):
+            part = lines[start : start + step]
+            text = "".join(f"{line}\n" for _, line in part).encode()
+            until = part[-1][0]
+            segment, content = seal_segment(
+                text, after=reached, until=until, entries=len(part), secret=b"secret"
+            )
+            self.segments[segment.name] = content
+            segments.append(segment)
+            reached = until
+        manifest = SegmentManifest.model_construct(
+            hub=self.id,
+            party=self.party,
+            exercise=exercise,
+            version=self.head if version is None else version,
+            made_at=made_at or datetime.now(UTC),
+            history=self.marks.get(self.head, ""),
+            parties=[*(self.parties or {}).values()],
+            segments=segments,
+        )
+        return sign(manifest, keys=[self.key]).model_dump_json().encode()
 
-        async def body():
-            yield head.model_dump_json() + "\n"
-            if self.snapshot_gate:
-                await asyncio.to_thread(self.snapshot_gate.wait)
-            if is_torn:
-                yield "".join(f"{line}\n" for line in lines[: len(lines) // 2])
-                return
-            yield "".join(f"{line}\n" for line in [*lines, tail])
+    async def _segment_list(self, request):
+        is_exercise = request.query_params.get("exercise") == "1"
+        content = self.played_back or self.segment_list(exercise=is_exercise)
+        if self.snapshot_gate:
+            await asyncio.to_thread(self.snapshot_gate.wait)
+        return Response(content, media_type="application/json")
 
-        return StreamingResponse(body(), media_type="application/x-ndjson")
+    async def _segment(self, request):
+        name = request.path_params["name"]
+        content = self.segments[name]
+        if self._take("torn segment"):
+            content = content[:-1] + b"x"
+        range_header = request.headers.get("range", "")
+        begin = int(range_header.removeprefix("bytes=").removesuffix("-") or 0)
+        self.fetched.append((name, begin))
+        if self.segment_gate and len(self.fetched) > self.hold_after:
+            await asyncio.to_thread(self.segment_gate.wait)
+        if self._take("cut segment"):
+
+            async def cut():
+                yield content[begin : begin + len(content) // 2]
+                raise ConnectionResetError
+
+            headers = {"Content-Length": str(len(content) - begin)}
+            return StreamingResponse(cut(), status_code=206 if begin else 200, headers=headers)
+        return Response(content[begin:], status_code=206 if begin else 200)
 
     def signed(self, *, exercise=False, key=None, version=None, made_at=None):
         """A signed snapshot as a file."""
@@ -406,13 +444,6 @@ class FakeHub:
     @property
     def public_key(self):
         return PublicKey.of(self.key)
-
-    async def _signed(self, request):
-        is_exercise = request.query_params.get("exercise") == "1"
-        content = self.played_back or self.signed(exercise=is_exercise)
-        if self._take("torn snapshot"):
-            content = content[:-40]
-        return Response(content, media_type="application/gzip")
 
     async def _stream(self, request):
         seen = int(request.headers.get("last-event-id", "0"))

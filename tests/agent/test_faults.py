@@ -3,6 +3,7 @@ import json
 import random
 import signal as signals
 import socket
+import threading
 
 import pytest
 
@@ -56,6 +57,29 @@ def test_an_agent_killed_while_it_syncs_holds_every_signal_once(hub, agent):
     health = agent.wait(position=3 * each)
     assert health["signals"]["sha256"] == 3 * each
     assert len(agent.ask({"sha256": sha256(f"2 {each - 1}".encode())})[0]["matches"]) == 1
+
+
+def test_an_agent_killed_while_it_loads_segments_goes_on_with_those_that_it_has(
+    hub, toml, tmp_path
+):
+    for number in range(40):
+        hub.share(sha256(bytes([number])))
+    hub.played_back = hub.segment_list()
+    hub.hold_after, hub.segment_gate = 3, threading.Event()
+    agent = AgentInProcess(tmp_path, toml)
+    try:
+        folder = tmp_path / "data" / "incoming"
+        until(lambda: len([path for path in folder.glob("*") if not path.suffix]) == 3)
+        agent.kill()
+        hub.segment_gate.set()
+        agent.start()
+        assert agent.wait(ready=True, position=40)["signals"]["sha256"] == 40
+    finally:
+        hub.segment_gate.set()
+        agent.kill()
+    fetched = [name for name, _ in hub.fetched]
+    assert {name for name in fetched if fetched.count(name) == 1} >= {*fetched[:3]}
+    assert {*fetched} == {*hub.segments}
 
 
 def test_an_agent_killed_while_it_reports_counts_every_outcome_once(hub, agent):

@@ -10,19 +10,9 @@ from stemtide.fingerprints.text.fingerprint import sketch
 from stemtide.fingerprints.values.audio import Sound, Track
 from stemtide.fingerprints.values.gop import GROUP, GopPrint
 from stemtide.fingerprints.values.video import ROW, Sampling, VideoPrint
-from stemtide.protocol.sync.feed import SnapshotHead, SnapshotTail
 from tests.agent.world import agent_of, sha256, until
 
 KNOWN = sha256(b"content that the authority shares")
-
-
-def snapshot(hub, *lines, position=1):
-    """A snapshot whose head says what no honest hub would."""
-    head = SnapshotHead.model_construct(hub=hub.id, position=position).model_dump_json(
-        warnings=False
-    )
-    tail = SnapshotTail(signals=len(lines)).model_dump_json()
-    return "".join(f"{line}\n" for line in [head, *lines, tail]).encode()
 
 
 def told(agent, said):
@@ -32,14 +22,13 @@ def told(agent, said):
 
 @pytest.mark.parametrize("position", [-5, 2**63, 2**70])
 def test_a_position_that_cannot_be_leaves_the_agent_neither_deaf_nor_torn(
-    hub, config, sandbox, position
+    hub, config, sandbox, caplog, position
 ):
-    signal = hub.share(KNOWN)
-    hub.answers["/snapshot"] = snapshot(hub, signal.model_dump_json(), position=position)
+    hub.share(KNOWN)
+    hub.played_back = hub.segment_list(version=position)
     with agent_of(config, sandbox) as agent:
-        told(agent, "its snapshot is torn")
-        hub.answers.clear()
         agent.wait(ready=True, hub_reachable=True, position=1)
+        assert "the list of segments is unreadable" in caplog.text
         page = {
             "hub": str(hub.id),
             "entries": [],
@@ -55,25 +44,20 @@ def test_a_position_that_cannot_be_leaves_the_agent_neither_deaf_nor_torn(
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
-    [
-        (["[" * 100_000], "a line is not JSON"),
-        (['{"op": 1},{"op": 2}'], "a line is not JSON"),
-        (["x" * (10 << 20)], "a line without an end"),
-    ],
+    "line", ["[" * 100_000, '{"op": 1},{"op": 2}', "x" * (10 << 20)], ids=["deep", "two", "long"]
 )
-def test_a_snapshot_that_is_none_is_said_and_asked_for_again(hub, config, sandbox, lines, said):
+def test_a_snapshot_that_is_none_is_said_and_asked_for_again(hub, config, sandbox, line):
     hub.share(KNOWN)
-    hub.answers["/snapshot"] = snapshot(hub, *lines)
+    hub.odd_lines = [line]
     with agent_of(config, sandbox) as agent:
-        told(agent, said)
-        hub.answers.clear()
+        told(agent, "a line is not JSON")
+        hub.odd_lines = []
         agent.wait(ready=True, position=1)
 
 
 def test_two_signals_on_one_line_are_a_torn_snapshot(hub, config, sandbox):
     one, two = hub.share(KNOWN), hub.share(sha256(b"another"))
-    hub.answers["/snapshot"] = snapshot(hub, f"{one.model_dump_json()},{two.model_dump_json()}")
+    hub.odd_lines = [f"{one.model_dump_json()},{two.model_dump_json()}"]
     with agent_of(config, sandbox) as agent:
         told(agent, "a line is not JSON")
 

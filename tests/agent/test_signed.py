@@ -29,7 +29,7 @@ def test_an_agent_that_knows_the_key_takes_the_signed_snapshot_and_follows(hub, 
         hub.share(sha256(NEW))
         agent.wait_position(2)
         assert agent.match(NEW)["decision"]["action"] == "block"
-    assert (hub.asked["/snapshots/latest"], hub.asked["/snapshot"]) == (1, 0)
+    assert hub.asked["/segments"] == 1
     assert not list(pinned.data_dir.glob("incoming*"))
 
 
@@ -41,18 +41,21 @@ def test_a_snapshot_of_another_key_is_refused_and_nothing_is_ready(hub, pinned, 
         assert agent.health()["ready"] is False
 
 
-def test_a_torn_snapshot_is_thrown_away_and_asked_for_again(hub, pinned, sandbox):
+def test_a_forged_segment_is_named_and_the_feed_does_not_take_its_place(hub, pinned, sandbox):
     hub.share(sha256(OLD))
-    hub.faults["torn snapshot"] = 2
+    hub.faults["torn segment"] = 1000
     with agent_of(pinned, sandbox) as agent:
+        (name,) = until(lambda: hub.segments)
+        assert f"no feed is signed: segment {name} was cut" in trouble(agent)
+        assert agent.health()["ready"] is False
+        hub.faults.clear()
         agent.wait(ready=True, hub_reachable=True)
         assert agent.match(OLD)["decision"]["action"] == "block"
-    assert hub.asked["/snapshots/latest"] == 3
 
 
 def test_a_snapshot_that_is_played_back_is_refused(hub, pinned, sandbox):
     hub.share(sha256(OLD))
-    hub.played_back = hub.signed(made_at=datetime.now(UTC) - timedelta(hours=3))
+    hub.played_back = hub.segment_list(made_at=datetime.now(UTC) - timedelta(hours=3))
     with agent_of(pinned, sandbox) as agent:
         assert "somebody replays an old one" in trouble(agent)
         assert agent.health()["ready"] is False
@@ -65,12 +68,16 @@ def test_a_snapshot_for_another_party_or_kind_is_refused(hub, pinned, sandbox):
         agent.wait(ready=True)
     own = hub.party
     hub.party = "big-video"
-    hub.played_back, hub.party = hub.signed(), own
+    hub.played_back, hub.party = hub.segment_list(), own
     (pinned.data_dir / "agent.db").unlink()
     with agent_of(pinned, sandbox) as agent:
         assert "is for big-video" in trouble(agent)
-        hub.played_back = hub.signed(exercise=True)
-        until(lambda: "one of the other kind" in agent.health()["troubles"].get("hub", ""))
+        hub.played_back = hub.segment_list(exercise=True)
+        until(
+            lambda: (
+                "the setting exercise says otherwise" in agent.health()["troubles"].get("hub", "")
+            )
+        )
 
 
 def test_an_agent_starts_from_a_file_while_the_hub_is_away_and_catches_up(hub, sandbox, tmp_path):
@@ -90,7 +97,7 @@ def test_an_agent_starts_from_a_file_while_the_hub_is_away_and_catches_up(hub, s
         agent.wait_position(2)
         assert agent.match(NEW)["decision"]["action"] == "block"
         assert agent.health()["stale_s"] < 60
-    assert hub.asked["/snapshots/latest"] == 0
+    assert hub.asked["/segments"] == 0
 
 
 def test_a_later_file_goes_over_what_the_agent_had_and_an_earlier_one_does_not(

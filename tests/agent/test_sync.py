@@ -3,9 +3,12 @@ import threading
 from uuid import uuid4
 
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
 
 from stemtide.protocol.enums import SignalState
-from tests.agent.fake_hub import FakeHub
+from tests.agent.fake_hub import FakeHub, Server
 from tests.agent.world import agent_of, config_of, sha256, share_for_a_while, until
 
 KNOWN = b"content that the authority shares"
@@ -126,14 +129,66 @@ def test_while_the_hub_is_away_the_agent_matches_and_says_how_stale_it_is(hub, a
     assert action(agent, b"shared meanwhile") == "block"
 
 
-def test_a_torn_snapshot_is_thrown_away_and_asked_for_again(hub, config, sandbox):
-    for number in range(20):
+@pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
+def test_a_forged_segment_is_fetched_again_and_then_the_feed_is_read(
+    hub, config, sandbox, caplog, times
+):
+    for number in range(2):  # one segment
         hub.share(sha256(bytes([number, 1])))
-    hub.faults["torn snapshot"] = 2
+    hub.faults["torn segment"] = times
     with agent_of(config, sandbox) as agent:
-        agent.wait(ready=True, position=20)
-        assert agent.health()["signals"]["sha256"] == 20
-    assert hub.asked["/snapshot"] == 3
+        agent.wait(ready=True, position=2)
+        assert agent.health()["signals"]["sha256"] == 2
+        assert (hub.asked["/segments"], hub.asked["/segments/{name}"]) == (1, 2)
+    (name,) = hub.segments
+    assert f"segment {name} was cut or changed" in caplog.text
+    assert ("the feed is read from its beginning" in caplog.text) == (times == 2)
+
+
+def test_a_download_that_broke_off_goes_on_where_it_was(hub, config, sandbox):
+    for number in range(40):
+        hub.share(sha256(bytes([number, 1])))
+    hub.faults["cut segment"] = 1
+    with agent_of(config, sandbox) as agent:
+        agent.wait(ready=True, position=40)
+        assert agent.health()["signals"]["sha256"] == 40
+    ((name, begin),) = [fetch for fetch in hub.fetched if fetch[1]]
+    assert begin == len(hub.segments[name]) // 2
+    assert not (config.data_dir / "incoming").exists()
+
+
+def test_segments_of_a_mirror_are_taken_and_what_it_lacks_is_of_the_hub(hub, tmp_path, sandbox):
+    for number in range(40):
+        hub.share(sha256(bytes([number, 1])))
+    hub.played_back = hub.segment_list()
+    names = [*hub.segments]
+    served = []
+
+    async def serve(request):
+        name = request.path_params["name"]
+        served.append((name, request.headers.get("authorization")))
+        content = hub.segments[name] if name in names[:3] else b""
+        return Response(content[::-1] if name == names[1] else content, 200 if content else 404)
+
+    mirror = Server(Starlette(routes=[Route("/files/{name}", serve)]))
+    try:
+        with agent_of(config_of(hub, tmp_path, segments_url=f"{mirror.url}/files"), sandbox) as one:
+            one.wait(ready=True, position=40)
+            assert one.health()["signals"]["sha256"] == 40
+    finally:
+        mirror.stop()
+    assert sorted(served) == sorted((name, None) for name in names)
+    assert sorted(name for name, _ in hub.fetched) == sorted(names[1:2] + names[3:])
+
+
+def test_a_list_in_another_order_is_none_and_the_feed_is_read(hub, config, sandbox, caplog):
+    for number in range(4):
+        hub.share(sha256(bytes([number, 1])))
+    hub.played_back = hub.segment_list(version=1)  # its segments end after it
+    with agent_of(config, sandbox) as agent:
+        agent.wait(ready=True, position=4)
+        assert agent.health()["signals"]["sha256"] == 4
+    assert "the last one ends after the version" in caplog.text
 
 
 def test_before_the_first_snapshot_is_complete_a_match_is_refused_as_not_ready(
@@ -197,7 +252,7 @@ def test_a_hub_that_was_set_back_is_recognised_after_it_passed_our_position(
         hub.share(sha256(KNOWN))
         hub.snapshot_gate = threading.Event()
         hub.start()
-        until(lambda: hub.asked["/snapshot"] == 2 or is_signed)
+        until(lambda: hub.asked["/segments"] == 2 or is_signed)
         assert is_signed or action(agent, b"lost") == "block"  # it answers with what it has
         hub.snapshot_gate.set()
         agent.wait(position=3, ready=True)
@@ -213,7 +268,7 @@ def test_a_hub_that_was_set_back_to_where_we_are_is_followed_on(hub, agent):
     hub.share(sha256(b"later"))
     hub.start()
     agent.wait(position=2)
-    assert (action(agent), hub.asked["/snapshot"]) == ("block", 1)
+    assert (action(agent), hub.asked["/segments"]) == ("block", 1)
 
 
 def test_a_key_of_another_party_asks_for_another_snapshot(hub, config, sandbox):

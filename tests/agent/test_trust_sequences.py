@@ -25,8 +25,9 @@ from stemtide.agent.recognise.recent import RecentUploads
 from stemtide.agent.store.database import Store
 from stemtide.agent.store.position import Origin
 from stemtide.agent.sync import weakening
-from stemtide.agent.sync.feed import Sync, _Page
+from stemtide.agent.sync.feed import Sync
 from stemtide.agent.sync.flood_guard import FloodGuard
+from stemtide.agent.sync.snapshot import Page
 from stemtide.fingerprints.kinds import Fingerprint, Fingerprints, Kind
 from stemtide.protocol.enums import Action
 from tests.agent.fake_hub import FakeHub
@@ -104,7 +105,7 @@ class Played:
             "more": False,
             "parties": [party.model_dump(mode="json") for party in parties],
         }
-        self._sync._apply(_Page.model_validate(page))
+        self._sync._apply(Page.model_validate(page))
 
     def upload(self, name, *refs):
         """Upload the same content once for each ref; return the last action."""

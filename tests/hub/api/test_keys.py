@@ -16,6 +16,8 @@ NEEDS = [
     ("PUT", f"/api/v1/signals/{SOME}/opinion", "feedback:write"),
     ("GET", "/api/v1/feed", "feed:read"),
     ("GET", "/api/v1/snapshot", "feed:read"),
+    ("GET", "/api/v1/segments", "feed:read"),
+    ("GET", f"/api/v1/segments/{'0' * 64}", "feed:read"),
     ("GET", "/api/v1/events/stream", "feed:read"),
     ("PUT", "/api/v1/agents/a1", "feedback:write"),
     ("POST", "/api/v1/outcomes", "feedback:write"),

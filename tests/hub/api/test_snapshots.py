@@ -6,7 +6,8 @@ import gzip
 import pytest
 
 from stemtide.hub.rooms.snapshots.cache import SnapshotCache
-from stemtide.protocol.sync.signatures import PublicKey
+from stemtide.protocol.sync.segments import SegmentManifest, read_segment
+from stemtide.protocol.sync.signatures import PublicKey, Signed, check
 from stemtide.protocol.sync.snapshot_files import opened_delta, opened_whole
 from stemtide.protocol.sync.snapshots import HubKeys, SnapshotOffer
 from tests.hub.api.conftest import signal
@@ -143,3 +144,20 @@ def test_every_key_may_learn_the_public_keys(machine, world):
         one["fingerprint"] for one in answer.json()["keys"]
     ]
     assert machine(None)("GET", "/api/v1/keys").status_code == 401
+
+
+def test_a_segment_is_listed_and_downloaded_whole_or_from_where_it_broke_off(filled, tmp_path):
+    with filled.client("big-video") as client:
+        signed = Signed.model_validate_json(client.get("/api/v1/segments").content)
+        check(signed, trusted=keys_of(client))
+        manifest = SegmentManifest.model_validate_json(signed.manifest)
+        assert manifest.party == "big-video"
+        segment = manifest.segments[0]
+        whole = client.get(f"/api/v1/segments/{segment.name}")
+        rest = client.get(f"/api/v1/segments/{segment.name}", headers={"Range": "bytes=1000-"})
+        unknown = client.get(f"/api/v1/segments/{'0' * 64}")
+        outside = client.get("/api/v1/segments/..%2Fhub.sqlite3")
+    (tmp_path / segment.name).write_bytes(whole.content)
+    assert read_segment(tmp_path / segment.name, segment).count(b"\n") >= 300
+    assert (rest.status_code, rest.content) == (206, whole.content[1000:])
+    assert (unknown.status_code, outside.status_code) == (410, 404)

@@ -14,6 +14,7 @@ DOORS = {
     "feed": "/api/v1/feed",
     "snapshot": "/api/v1/snapshot",
     "signed snapshot": "/api/v1/snapshots",
+    "list of segments": "/api/v1/segments",
     "whole of TAXII": "/taxii2/",
     "collection of TAXII": "/taxii2/hub/collections/",
     "feed of MISP": "/misp/feed/manifest.json",

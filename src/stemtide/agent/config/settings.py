@@ -88,6 +88,7 @@ class Config:
     """The agent's settings.
 
     hub_public_key: snapshots must be signed by one of these; if empty, they need no signature.
+    segments_url: a web server that has the segments of snapshots, besides the hub.
     snapshot_file: signals to start from if the store has none, or older ones.
     exercise:  receive exercise signals as well; they never lead to a real action.
     fetch_hosts: hosts that content may be fetched from for callers who send only its URL.
@@ -116,6 +117,7 @@ class Config:
     allowed_hosts: Annotated[tuple[str, ...], values.host_names] = ()
     insecure_hub: bool = False
     hub_public_key: Annotated[tuple[PublicKey, ...], values.public_keys] = ()
+    segments_url: Annotated[str, values.optional_address] = ""
     snapshot_file: Path | None = None
     fetch_hosts: Annotated[tuple[str, ...], values.host_names] = ()
     hma_bank: Annotated[str, values.bank_name] = ""

@@ -121,6 +121,11 @@ def address(value: object) -> str:
     return url
 
 
+def optional_address(value: object) -> str:
+    """Validate an address as `address` does; empty for none."""
+    return address(value) if text(value) else ""
+
+
 def webhook_address(value: object) -> str:
     """Validate an http or https URL, which may have a query."""
     url = text(value)

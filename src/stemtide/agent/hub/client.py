@@ -2,22 +2,31 @@
 """Client through which the agent calls its hub."""
 
 import time
-from collections.abc import AsyncGenerator, Collection, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from dataclasses import replace
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 from uuid import UUID
 
+from httpx import AsyncClient, HTTPError, Response
 from pydantic import BaseModel, ValidationError
 
 from stemtide.agent.config.settings import Config
-from stemtide.client import AnswerError, AsyncHub, Limits, NotFoundError, RefusedError
+from stemtide.client import (
+    AnswerError,
+    AsyncHub,
+    Limits,
+    NotFoundError,
+    RefusedError,
+    UnreachableError,
+)
 from stemtide.client.calls import agents, allowlist, feed, snapshots
 from stemtide.protocol.sync.agents import AgentStatusIn, OutcomeReportIn, OutcomeReportOut
 from stemtide.protocol.sync.allowlists import AllowlistManifest, AllowMatchesIn
 from stemtide.protocol.sync.runaways import RunawayReportIn
+from stemtide.protocol.sync.segments import SegmentError, SegmentManifest
 from stemtide.protocol.sync.signatures import PublicKey, SignatureError, Signed, check
-from stemtide.protocol.sync.snapshot_files import SnapshotDownload
 
 _KEY_REMEDY = (
     "Check key (or key_file): it needs the scopes feed:read and feedback:write; "
@@ -28,6 +37,17 @@ SILENT_S = 8.0
 
 _PATIENCE_S = 120.0  # two windows in which a hub counts requests
 _URL_REMEDY = "Check hub_url: is it a hub?"
+
+
+_REST = 206
+_MIRROR_S = 30.0
+
+
+class SegmentContent(NamedTuple):
+    """The content of a file as it arrives. is_rest: it begins where it was asked to begin."""
+
+    is_rest: bool
+    content: AsyncIterator[bytes]
 
 
 class Me(BaseModel):
@@ -43,6 +63,8 @@ class Client:
     def __init__(self, config: Config) -> None:
         self.hub = config.hub_url
         self._exercise = config.exercise or None
+        self._trusted = config.hub_public_key
+        self._mirror = config.segments_url
         self._note_heard()
         with _with_remedy():
             self._hub = AsyncHub(
@@ -96,21 +118,62 @@ class Client:
         with _with_remedy():
             return await self._hub.ask_bytes(request)
 
-    async def snapshot(self) -> AsyncGenerator[list[bytes], None]:
-        """Stream a snapshot's lines in batches of about half a megabyte."""
-        with _with_remedy():
-            async with aclosing(self._hub.pieces(feed.read_snapshot())) as pieces:
-                async for piece in pieces:
-                    yield piece
+    async def segments(self) -> SegmentManifest:
+        """Return the list of the segments of our snapshot, signed by a pinned key if there are any.
 
-    async def signed_snapshot(self, incoming: SnapshotDownload) -> None:
-        """Download a signed snapshot; its head is verified. raises: SignatureError too."""
+        raises: SegmentError for a list that makes no sense.
+        """
         with _with_remedy():
-            async with self._hub.opened(
-                snapshots.read_latest_snapshot(exercise=self._exercise)
-            ) as response:
-                async for part in self._hub.bytes_of(response):
-                    incoming.add(part)
+            body = await self._hub.ask_bytes(snapshots.list_segments(exercise=self._exercise))
+        try:
+            signed = Signed.model_validate_json(body)
+            if self._trusted:
+                check(signed, trusted=self._trusted)
+        except ValidationError as error:
+            raise self._hub.connection.unreadable(error) from error
+        except SignatureError as error:
+            raise AnswerError(self.hub, f"its snapshot is refused: {error}") from error
+        try:
+            return SegmentManifest.model_validate_json(signed.manifest)
+        except ValidationError as error:
+            raise SegmentError(f"the list of segments is unreadable: {error}") from error
+
+    @property
+    def has_mirror(self) -> bool:
+        """Whether segments are also on another server."""
+        return bool(self._mirror)
+
+    @asynccontextmanager
+    async def segment(
+        self, name: str, *, begin: int, is_mirrored: bool
+    ) -> AsyncIterator[SegmentContent]:
+        """Open the file of a segment, or the rest of it. begin: bytes that are there already."""
+        headers = {"Accept-Encoding": "identity"}
+        if begin:
+            headers["Range"] = f"bytes={begin}-"
+        if is_mirrored:
+            async with self._mirrored(name, headers) as response:
+                yield SegmentContent(response.status_code == _REST, response.aiter_raw())
+            return
+        request = replace(snapshots.read_segment(name=name), headers=headers)
+        with _with_remedy():
+            async with self._hub.opened(request) as response:
+                is_rest = response.status_code == _REST
+                yield SegmentContent(is_rest, self._hub.bytes_of(response))
+
+    @asynccontextmanager
+    async def _mirrored(self, name: str, headers: Mapping[str, str]) -> AsyncIterator[Response]:
+        """Open a file of the mirror, which gets no key. raises: UnreachableError."""
+        url = f"{self._mirror}/{name}"
+        try:
+            async with (
+                AsyncClient(timeout=_MIRROR_S) as client,
+                client.stream("GET", url, headers=headers) as response,
+            ):
+                response.raise_for_status()
+                yield response
+        except HTTPError as error:
+            raise UnreachableError(self._mirror, f"has no segment {name} ({error!r})") from error
 
     async def events(self, after: int) -> AsyncGenerator[str, None]:
         """Yield "" once the event stream is open, then the JSON of each Wake, until it ends."""

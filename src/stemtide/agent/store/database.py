@@ -12,7 +12,6 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +21,7 @@ from uuid import uuid4
 from stemtide.agent.store import allowed, index, schema
 from stemtide.agent.store.allowed import AllowedParts, AllowRow
 from stemtide.agent.store.disk import Disk
+from stemtide.agent.store.incoming import Incoming
 from stemtide.agent.store.match_rates import IS_LOWERED, LOWERED_IDS
 from stemtide.agent.store.parties import Parties, put_parties, read_parties, replace_parties
 from stemtide.agent.store.position import BehindError, Origin, SignalSummary, read_view, set_state
@@ -39,19 +39,6 @@ Transaction = sqlite3.Connection
 
 _LOOP_CACHE_KB = 4_000
 _IN_LIST = "IN (SELECT value FROM json_each(?))"
-
-
-@dataclass(slots=True)
-class Incoming:
-    """A snapshot being loaded, beside the signals that still match.
-
-    seq: the last number given. unsaved: as in an Index.
-    """
-
-    generation: str
-    library: Library
-    seq: int
-    unsaved: int = 0
 
 
 class Store(AbstractContextManager["Store"]):
@@ -373,12 +360,16 @@ class Store(AbstractContextManager["Store"]):
         library = index.open_library(self._folder, generation)
         return Incoming(generation, library, last[0] if last else 0)
 
-    def add_incoming(self, incoming: Incoming, rows: Sequence[SignalRow]) -> None:
-        """Store and index part of a snapshot, beside the signals that still match meanwhile.
+    def add_incoming(
+        self, incoming: Incoming, rows: Sequence[SignalRow], drops: Sequence[str] = ()
+    ) -> None:
+        """Store part of a snapshot, beside the signals that still match meanwhile.
+
+        An entry replaces earlier ones of the same signal. drops: ids of signals that end.
 
         A power cut may lose it, until adopt_incoming makes everything durable.
         """
-        numbered = list(enumerate(rows, start=incoming.seq + 1))
+        numbered = incoming.add(rows, drops)
         with self._writing:
             self._writer.execute("PRAGMA synchronous = NORMAL")
             try:
@@ -386,9 +377,6 @@ class Store(AbstractContextManager["Store"]):
                     tx.executemany(INSERT_NUMBERED, [(seq, *row) for seq, row in numbered])
             finally:
                 self._writer.execute("PRAGMA synchronous = FULL")
-        prints = [(seq, *row.print) for seq, row in numbered]
-        incoming.unsaved += index.put(incoming.library, prints)
-        incoming.seq += len(rows)
 
     def adopt_incoming(
         self,
@@ -406,9 +394,13 @@ class Store(AbstractContextManager["Store"]):
         parties:   all of the hub's; None if the snapshot does not name them, then the feed will.
         alongside: runs in the transaction, while the table former holds the old signals, with the
                    Library of the new ones.
-
-        raises: sqlite3.IntegrityError for a snapshot that has a signal twice.
         """
+        replaced = incoming.replaced()
+        if len(replaced):
+            with self.write() as tx:
+                numbers = json.dumps(replaced.tolist())
+                tx.execute(f"DELETE FROM incoming WHERE seq {_IN_LIST}", (numbers,))  # noqa: S608 - our own names
+        incoming.fill_library(without=replaced)
         for statement in schema.SIGNALS_INDEXES:  # at the end: five times faster than row by row
             with self.write() as tx:
                 tx.execute(statement.format(name=incoming.generation, table="incoming"))

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,15 @@ KEEP_GONE = 100_000
 
 Fingerprinted = tuple[int, str, bytes, int | None]
 """seq, kind, value, within_bits."""
+
+
+class Columns(NamedTuple):
+    """Fingerprints of one kind: (n,) int64, (n, SIZE_BYTES[kind]) uint8, (n,) uint8."""
+
+    keys: npt.NDArray[np.int64]
+    values: npt.NDArray[np.uint8]
+    own_bits: npt.NDArray[np.uint8]
+
 
 _CHUNK = 50_000
 _CHUNK_BYTES = 64 << 20
@@ -136,19 +145,24 @@ def put(library: Library, rows: Iterable[Fingerprinted]) -> int:
     remaining, weight = iter(rows), 0
     while chunk := list(_batch(remaining)):
         weight += sum(max(1, len(row[2]) >> 10) for row in chunk)
-        for kind, group in _by_kind(chunk).items():
+        for kind, group in by_kind(chunk).items():
             if kind not in SIZE_BYTES:
                 library.put(IndexedSignal(seq, kind, value) for seq, _, value, _ in group)
                 continue
-            values = np.frombuffer(b"".join(row[2] for row in group), np.uint8)
-            own = [_NO_OWN_BITS if row[3] is None else row[3] for row in group]
-            library.put_columns(
-                kind,
-                np.array([row[0] for row in group], np.int64),
-                values.reshape(len(group), SIZE_BYTES[kind]),
-                own_bits=np.array(own, np.uint8),
-            )
+            columns = columns_of(kind, group)
+            library.put_columns(kind, columns.keys, columns.values, own_bits=columns.own_bits)
     return weight
+
+
+def columns_of(kind: Kind, group: list[Fingerprinted]) -> Columns:
+    """Return rows of one kind as columns. raises: ValueError for a value of another length."""
+    values = np.frombuffer(b"".join(row[2] for row in group), np.uint8)
+    own = [_NO_OWN_BITS if row[3] is None else row[3] for row in group]
+    return Columns(
+        np.array([row[0] for row in group], np.int64),
+        values.reshape(len(group), SIZE_BYTES[kind]),
+        np.array(own, np.uint8),
+    )
 
 
 def _batch(rows: Iterator[Fingerprinted]) -> Iterator[Fingerprinted]:
@@ -161,11 +175,12 @@ def _batch(rows: Iterator[Fingerprinted]) -> Iterator[Fingerprinted]:
             return
 
 
-def _by_kind(rows: Iterable[Fingerprinted]) -> dict[Kind, list[Fingerprinted]]:
-    by_kind: dict[str, list[Fingerprinted]] = {}
+def by_kind(rows: Iterable[Fingerprinted]) -> dict[Kind, list[Fingerprinted]]:
+    """Return rows by their kind, each in its order."""
+    groups: dict[str, list[Fingerprinted]] = {}
     for row in rows:
-        by_kind.setdefault(row[1], []).append(row)
-    return {Kind(kind): group for kind, group in by_kind.items()}
+        groups.setdefault(row[1], []).append(row)
+    return {Kind(kind): group for kind, group in groups.items()}
 
 
 def _numbers(tx: sqlite3.Connection) -> npt.NDArray[np.int64]:

@@ -151,7 +151,7 @@ class TornError(Exception):
 
 _OWN_FILES = (
     *("agent.*", "journal.*", "live.db*", "segments*"),
-    *("actions.jsonl*", "incoming.jsonl.gz"),
+    *("actions.jsonl*", "incoming*"),
 )
 """Files of an agent in its data directory."""
 

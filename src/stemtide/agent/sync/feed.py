@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
@@ -32,9 +31,10 @@ from stemtide.agent.recognise.recent import RecentUploads
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.store.parties import ALL, read_parties
 from stemtide.agent.sync import new_signals, signed_snapshot, undo, weakening
-from stemtide.agent.sync.snapshot import FeedReader, Position, take_snapshot
+from stemtide.agent.sync.segments import take_segments
+from stemtide.agent.sync.snapshot import FeedReader, Page, Position, next_page, take_feed
 from stemtide.agent.waits import Backoff, wait_woken
-from stemtide.client import AnswerError, DeclinedError, HubError, UnreachableError
+from stemtide.client import AnswerError, DeclinedError, HubError, NotFoundError, UnreachableError
 from stemtide.matching.library import Library
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.sync.agents import AgentStatusIn, AgentTrouble
@@ -44,43 +44,15 @@ from stemtide.protocol.sync.allowlists import (
     AllowMatchCount,
     AllowMatchesIn,
 )
-from stemtide.protocol.sync.feed import FeedSignal, History, Tombstone
+from stemtide.protocol.sync.feed import FeedSignal, Tombstone
+from stemtide.protocol.sync.segments import SegmentError
 
 logger = logging.getLogger(__name__)
 
-_PAGE = 2000  # parsed in about 20 ms, so that nothing else waits longer
 _POLL_STREAMING_S = 10.0
 _POLL_S = 2.0
 _DEBOUNCE_S = 0.2  # delay of a status report, so that a burst is reported once
 _PRUNE_EVERY = timedelta(hours=1)
-
-
-class _Page(BaseModel):
-    """A FeedPage with unparsed entries, so that one invalid entry does not reject the page.
-
-    parties, allowlist: None from an older hub.
-    """
-
-    hub: UUID
-    entries: list[Any]
-    next: Position
-    head: Position
-    more: bool
-    history: History = ""
-    parties: list[Any] | None = None
-    allowlist: str | None = None
-
-    def after(self, position: int) -> Self:
-        """Return the page without entries up to a position, which were applied before."""
-        return self.model_copy(
-            update={"entries": [e for e in self.entries if not _is_up_to(position, e)]}
-        )
-
-
-def _is_up_to(position: int, entry: object) -> bool:
-    """Whether an unparsed entry has a position, and one that is not after another."""
-    entry_position = entry.get("position") if isinstance(entry, dict) else None
-    return isinstance(entry_position, int) and entry_position <= position
 
 
 class _News(BaseModel):
@@ -88,7 +60,7 @@ class _News(BaseModel):
 
     position: Position
     previous: Position | None = None
-    page: _Page | None = None
+    page: Page | None = None
 
 
 class Sync:
@@ -208,7 +180,7 @@ class Sync:
             if not page.more:
                 return
 
-    async def _take_page(self, page: _Page) -> None:
+    async def _take_page(self, page: Page) -> None:
         """Apply a page that continues from the store's position."""
         before, self.connection.head = self._store.position, page.head
         if await asyncio.to_thread(self._apply, page):
@@ -247,25 +219,21 @@ class Sync:
             logger.warning("%s", self.connection.key_trouble)
         self._party = me.party
 
-    async def _next_page(self) -> _Page | None:
+    async def _next_page(self) -> Page | None:
         """Return the page after our position; None if the hub does not know the position."""
+        view = self._store.view
         try:
-            view = self._store.view
-            content = await self._client.feed(
+            return await next_page(
+                self._client,
                 view.position,
-                limit=_PAGE,
                 history=view.history,
                 parties_after=view.parties_after,
             )
         except DeclinedError as error:
             logger.warning("%s", error)
             return None
-        try:
-            return await asyncio.to_thread(_Page.model_validate_json, content)
-        except ValidationError as error:
-            raise AnswerError(self._client.hub, f"its feed is unreadable: {error}") from error
 
-    def _continues(self, page: _Page) -> bool:
+    def _continues(self, page: Page) -> bool:
         """Whether a page continues from the store's position."""
         origin, position = self._store.origin, self._store.position
         if not origin or origin.hub != str(page.hub):
@@ -276,7 +244,7 @@ class Sync:
             return False
         return True
 
-    def _apply(self, page: _Page) -> bool:
+    def _apply(self, page: Page) -> bool:
         """Apply a page and undo what it withdraws; return whether anything was undone."""
         entries = [entry for raw in page.entries if (entry := self._reader.entry(raw))]
         signals = [entry for entry in entries if isinstance(entry, FeedSignal)]
@@ -386,8 +354,9 @@ class Sync:
         self._position_changed.set()
 
     async def _load_snapshot(self) -> None:
-        if self._config.hub_public_key:
-            manifest = await signed_snapshot.take_signed(
+        """Load the hub's segments; the feed from its beginning if there are none that are right."""
+        try:
+            manifest = await take_segments(
                 self._client,
                 self._store,
                 reader=self._reader,
@@ -395,9 +364,13 @@ class Sync:
                 config=self._config,
                 alongside=self._undo_lost,
             )
-            logger.info("%d signals, signed, position %d", manifest.signals, manifest.version)
-        else:
-            await take_snapshot(
+        except (SegmentError, NotFoundError) as error:
+            if self._config.hub_public_key:
+                raise AnswerError(
+                    self._client.hub, f"its snapshot is refused, and no feed is signed: {error}"
+                ) from error
+            logger.warning("the feed is read from its beginning: %s", error)
+            await take_feed(
                 self._client,
                 self._store,
                 reader=self._reader,
@@ -405,6 +378,9 @@ class Sync:
                 exercise=self._config.exercise,
                 alongside=self._undo_lost,
             )
+        else:
+            counts = (len(self._store.library), len(manifest.segments), manifest.version)
+            logger.info("%d signals from %d segments, position %d", *counts)
 
     async def _listen(self) -> None:
         """Take the entries of stream events, or read the feed; without a stream it is polled."""
@@ -517,7 +493,7 @@ class Sync:
             actions.forget(tx, before=before, keep_owed=posts is not None and posts.is_posting)
 
 
-def _parties_after(page: _Page, *, before: int) -> int:
+def _parties_after(page: Page, *, before: int) -> int:
     """Return the position up to which parties are known after a page.
 
     The first page of a hub that knows parties has some, at least the agent's own.

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stemtide.client.call import Call, Parts, part
+from stemtide.client.call import Call, File, Parts, part
 
 if TYPE_CHECKING:
+    from stemtide.protocol.sync.signatures import Signed
     from stemtide.protocol.sync.snapshots import HubKeys, SnapshotOffer
 
 
@@ -24,6 +25,18 @@ def find_snapshot(*, have: int | None = None, exercise: bool | None = None) -> C
     return Call(
         (SnapshotOffer,), "GET", "/api/v1/snapshots", query={"have": have, "exercise": exercise}
     )
+
+
+def list_segments(*, exercise: bool | None = None) -> Call[Signed]:
+    """Retrieve the signed list of the segments that make up your newest snapshot.
+
+    It has the keys of the segments: keep it to yourself. Then follow the feed from its version.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/segments
+    """
+    from stemtide.protocol.sync.signatures import Signed
+
+    return Call((Signed,), "GET", "/api/v1/segments", query={"exercise": exercise})
 
 
 def read_delta(
@@ -61,6 +74,14 @@ def read_latest_snapshot(*, exercise: bool | None = None) -> Parts[bytes]:
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/snapshots/latest
     """
     return Parts((bytes,), "GET", "/api/v1/snapshots/latest", query={"exercise": exercise})
+
+
+def read_segment(*, name: str) -> Call[File]:
+    """Download a segment; with a Range, the rest of an interrupted download.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/segments/{name}
+    """
+    return Call((File,), "GET", f"/api/v1/segments/{part(name)}")
 
 
 def read_snapshot_version(*, version: int, exercise: bool | None = None) -> Parts[bytes]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Endpoints for signed snapshots: the offer, full files, deltas, and the signing keys."""
+"""Endpoints for signed snapshots: files, deltas, segments, and the signing keys."""
 
 import re
 from collections.abc import AsyncIterator
@@ -10,14 +10,15 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from ninja import Path, Query, Router
 
-from stemtide.hub.api.app import requires
+from stemtide.hub.api.app import SCHEMAS, requires
 from stemtide.hub.api.auth import caller_of, now
-from stemtide.hub.api.bodies import answer
+from stemtide.hub.api.bodies import JSON, answer
 from stemtide.hub.rooms.ledger.reads import ledger
-from stemtide.hub.rooms.snapshots import builder
+from stemtide.hub.rooms.snapshots import builder, segments
 from stemtide.hub.rooms.snapshots.cache import SnapshotBusyError
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.sync.feed import History
+from stemtide.protocol.sync.segments import MEDIA_TYPE as SEGMENT_TYPE, SegmentName
 from stemtide.protocol.sync.snapshots import MEDIA_TYPE, HubKey, HubKeys, SnapshotOffer
 
 router = Router(tags=["snapshots"])
@@ -36,6 +37,18 @@ def _file(description: str) -> dict[str, Any]:
 
 _WHOLE = _file("Gzip of JSON lines: a WholeHead, then FeedSignals, lowest position first")
 _DELTA = _file("Gzip of JSON lines: a DeltaHead, then Tombstones, then FeedSignals")
+_LIST = {
+    200: {
+        "description": "A Signed, whose manifest is a SegmentManifest as JSON text",
+        "content": {JSON: {"schema": {"$ref": f"{SCHEMAS}Signed"}}},
+    }
+}
+_SEGMENT = {
+    200: {
+        "description": "An encrypted segment; the list of its reader has the key",
+        "content": {SEGMENT_TYPE: _BINARY},
+    }
+}
 
 
 @router.get("/keys", **requires(None), response=HubKeys, operation_id="read_keys")
@@ -130,7 +143,34 @@ def version(
     return _send(request, builder.file_of(version, viewer=viewer, exercise=exercise))
 
 
-def _send(request: HttpRequest, path: Any) -> HttpResponseBase:  # noqa: ANN401  # pathlib's, ninja's has the name
+@router.get(
+    "/segments",
+    **requires(Scope.FEED_READ, responses=_LIST),
+    operation_id="list_segments",
+)
+def list_segments(request: HttpRequest, *, exercise: bool = False) -> HttpResponse:
+    """Retrieve the signed list of the segments that make up your newest snapshot.
+
+    It has the keys of the segments: keep it to yourself. Then follow the feed from its version.
+    """
+    viewer = caller_of(request).party
+    return answer(segments.manifest(viewer=viewer, exercise=exercise, now=now()))
+
+
+@router.get(
+    "/segments/{name}",
+    **requires(Scope.FEED_READ, responses=_SEGMENT),
+    operation_id="read_segment",
+)
+def segment(
+    request: HttpRequest,
+    name: Annotated[SegmentName, Path()],
+) -> HttpResponseBase:
+    """Download a segment; with a Range, the rest of an interrupted download."""
+    return _send(request, segments.file_of(name), media_type=SEGMENT_TYPE)
+
+
+def _send(request: HttpRequest, path: Any, *, media_type: str = MEDIA_TYPE) -> HttpResponseBase:  # noqa: ANN401  # pathlib's, ninja's has the name
     """Return a file, or the requested range of it (RFC 9110 sections 13 and 14)."""
     tag = f'"{path.name.split(".")[0]}"'
     if request.headers.get("If-None-Match") == tag:
@@ -142,7 +182,7 @@ def _send(request: HttpRequest, path: Any) -> HttpResponseBase:  # noqa: ANN401 
     size = path.stat().st_size
     begin = _begin(request, tag=tag, size=size)
     file.seek(begin)
-    response = StreamingHttpResponse(_parts(file), content_type=MEDIA_TYPE)
+    response = StreamingHttpResponse(_parts(file), content_type=media_type)
     response_headers = {"ETag": tag, "Accept-Ranges": "bytes", "Content-Length": str(size - begin)}
     for name, value in response_headers.items():
         response.headers[name] = value

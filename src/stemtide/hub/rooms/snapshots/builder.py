@@ -115,7 +115,7 @@ def newest(
     snapshot = cache.newest()
     if snapshot and _is_current(snapshot, viewer=viewer, keys=keys, now=now, at_least=at_least):
         return snapshot
-    with cache.alone(), _build_slot():
+    with cache.alone(), build_slot():
         return _make(cache, viewer=viewer, exercise=exercise, keys=keys, now=now, effort=effort)
 
 
@@ -142,7 +142,7 @@ def delta(snapshot: CachedSnapshot, *, base: int, view: str, history: str = "") 
     """
     _check_bridge(snapshot, base=base, view=view, history=history)
     drops = [drop for drop in snapshot.note.drops if drop[0] > base]
-    with _build_slot():
+    with build_slot():
         return _cut(snapshot, base=base, drops=drops)
 
 
@@ -363,7 +363,7 @@ def _after(snapshot: CachedSnapshot, base: int) -> Iterator[bytes]:
 
 
 @contextmanager
-def _build_slot() -> Iterator[None]:
+def build_slot() -> Iterator[None]:
     """Limit how many are built at a time by one process. raises: SnapshotBusyError."""
     if not _build_slots.acquire(blocking=False):
         raise SnapshotBusyError

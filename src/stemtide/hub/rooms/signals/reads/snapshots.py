@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read all live signals of a party in one consistent state, for snapshot files."""
+"""Read what a party may see for files: all live signals in one state, or a range of the feed."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import standing
-from stemtide.hub.rooms.signals.long_values import filled_parts
+from stemtide.hub.rooms.signals.long_values import Row, filled_parts
 from stemtide.hub.rooms.signals.reads.signals import ENCODER, feed_rows, rows_by_name
 from stemtide.hub.rooms.signals.views import NAMES, WIRE
 from stemtide.protocol.enums import SignalState
@@ -42,6 +42,14 @@ class SnapshotChunk(NamedTuple):
 
     lines: bytes
     first: int
+
+
+class FeedLines(NamedTuple):
+    """Several feed entries as JSON lines. last: the position of the last entry."""
+
+    lines: bytes
+    entries: int
+    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +119,36 @@ def read_state(
         oldest=oldest,
         parties=parties,
     )
+
+
+def read_range(
+    *, viewer: Party, exercise: bool, after: int, until: int, with_ended: bool
+) -> Iterator[FeedLines]:
+    """Yield the entries of a party's feed above one position, up to another, lowest first.
+
+    with_ended: also signals that no longer match, as tombstones.
+
+    No transaction is needed: a signal that changes meanwhile moves above `until`.
+    """
+    rows = feed_rows(viewer, exercise=exercise).filter(position__lte=until)
+    if not with_ended:
+        rows = rows.filter(state=SignalState.LIVE)
+    while True:
+        page = rows.filter(position__gt=after).order_by("position").values_list(*WIRE)[:_CHUNK]
+        chunk = rows_by_name(page, viewer=viewer)
+        if not chunk:
+            return
+        for part in filled_parts(chunk):
+            lines = bytes(ENCODER.encode_lines([_entry(row) for row in part]))
+            yield FeedLines(lines, len(part), part[-1]["position"])
+        after = chunk[-1]["position"]
+
+
+def _entry(row: Row) -> dict[str, Any]:
+    """Return the line of a row: its columns, or a tombstone."""
+    if row["state"] == SignalState.LIVE:
+        return {name: column for name, column in row.items() if name != "state"}
+    return {"op": "drop", **{name: row[name] for name in ("position", "id", "state")}}
 
 
 class _StrictestMarks:
