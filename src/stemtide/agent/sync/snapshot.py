@@ -177,7 +177,8 @@ class FeedReader:
         return self.entry({"op": "put"} | raw if isinstance(raw, dict) else raw)
 
     def _converted(self, entries: "Sequence[_Line | FeedSignal | Tombstone | None]") -> Entries:
-        rows, drops = [], []
+        rows: list[SignalRow] = []
+        drops: list[str] = []
         for entry in entries:
             if isinstance(entry, Tombstone):
                 drops.append(str(entry.id))
@@ -220,7 +221,8 @@ async def take_feed(
     raises: HubError.
     """
     incoming = await asyncio.to_thread(store.begin_incoming)
-    position, history, parties = 0, "", {}
+    position, history = 0, ""
+    parties: dict[str, FeedParty] = {}
     while True:
         page = await next_page(client, position, history=history, parties_after=position)
         if page.next < position or (page.more and page.next == position):

@@ -6,6 +6,7 @@ A segment's file never changes. Files and states may be deleted at any time: the
 
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
@@ -22,6 +23,8 @@ UNUSED_FOR = timedelta(days=2)
 """A segment that no list had for so long is deleted: who reads an old list has time to finish."""
 
 _TOUCH_AFTER = timedelta(hours=1)
+_OWN_NAME = re.compile(r"[0-9a-f]{64}(\.|$)")
+"""Names of segments, complete or not: the folder may hold files of others."""
 
 
 class SegmentState(BaseModel):
@@ -88,7 +91,7 @@ class SegmentFiles:
         before = (now - UNUSED_FOR).timestamp()
         for path in self._segments.iterdir():
             with suppress(FileNotFoundError):
-                if path.stat().st_mtime < before:
+                if _OWN_NAME.match(path.name) and path.stat().st_mtime < before:
                     path.unlink()
 
     @contextmanager
