@@ -63,7 +63,7 @@ def test_an_agent_killed_while_it_loads_segments_goes_on_with_those_that_it_has(
     hub, toml, tmp_path
 ):
     for number in range(40):
-        hub.share(sha256(bytes([number])))
+        hub.share(sha256(bytes([number, 1])))
     hub.played_back = hub.segment_list()
     hub.hold_after, hub.segment_gate = 3, threading.Event()
     agent = AgentInProcess(tmp_path, toml)
