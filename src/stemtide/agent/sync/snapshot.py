@@ -229,7 +229,7 @@ async def take_feed(
             raise AnswerError(client.hub, "its feed does not go on")
         entries = await asyncio.to_thread(reader.entries, page.entries)
         await asyncio.to_thread(store.add_incoming, incoming, entries.rows, entries.drops)
-        parties |= {known.name: known for known in reader.parties(page.parties or ())}
+        parties |= {member.name: member for member in reader.parties(page.parties or ())}
         position, history = page.next, page.history
         if not page.more:
             break

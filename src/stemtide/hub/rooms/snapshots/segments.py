@@ -167,10 +167,10 @@ def _build(
     heads = ledger.heads()
     history = ledger.history(heads.positions)
     view = snapshots.digest_of_view(viewer=viewer, exercise=exercise)
-    kept = _worth_keeping(state.segments, until=heads.positions) if state else []
-    begin = kept[-1].until if kept else 0
+    staying = _worth_keeping(state.segments, until=heads.positions) if state else []
+    begin = staying[-1].until if staying else 0
     fresh = _read(viewer=viewer, exercise=exercise, after=begin, until=heads.positions)
-    segments = [*kept, *(files.add(segment, content) for segment, content in fresh)]
+    segments = [*staying, *(files.add(segment, content) for segment, content in fresh)]
     entries = sum(segment.entries for segment in segments)
     new = SegmentState(
         hub=heads.hub,
@@ -193,11 +193,13 @@ def _worth_keeping(segments: list[SnapshotSegment], *, until: int) -> list[Snaps
     A segment stays while it is at least twice as large as all after it, or they do not fit into one
     together. So the number of small ones is at most the logarithm of MAX_ENTRIES.
     """
-    kept = list(segments)
-    later = until - (kept[-1].until if kept else 0)  # positions: at least as many as entries
-    while kept and kept[-1].entries < 2 * later and kept[-1].entries + later <= MAX_ENTRIES:
-        later += kept.pop().entries
-    return kept
+    staying = list(segments)
+    later = until - (staying[-1].until if staying else 0)  # positions: at least as many as entries
+    while (
+        staying and staying[-1].entries < 2 * later and staying[-1].entries + later <= MAX_ENTRIES
+    ):
+        later += staying.pop().entries
+    return staying
 
 
 def _read(
