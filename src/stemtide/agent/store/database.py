@@ -395,12 +395,7 @@ class Store(AbstractContextManager["Store"]):
         alongside: runs in the transaction, while the table former holds the old signals, with the
                    Library of the new ones.
         """
-        replaced = incoming.replaced()
-        if len(replaced):
-            with self.write() as tx:
-                numbers = json.dumps(replaced.tolist())
-                tx.execute(f"DELETE FROM incoming WHERE seq {_IN_LIST}", (numbers,))  # noqa: S608 - our own names
-        incoming.fill_library(without=replaced)
+        self._leave_latest(incoming)
         for statement in schema.SIGNALS_INDEXES:  # at the end: five times faster than row by row
             with self.write() as tx:
                 tx.execute(statement.format(name=incoming.generation, table="incoming"))
@@ -436,6 +431,15 @@ class Store(AbstractContextManager["Store"]):
             )
             self.view = view
         index.sweep(self._folder, keep=incoming.generation)
+
+    def _leave_latest(self, incoming: Incoming) -> None:
+        """Delete the signals that a later entry replaced, and index the others."""
+        replaced = incoming.replaced()
+        if len(replaced):
+            with self.write() as tx:
+                numbers = json.dumps(replaced.tolist())
+                tx.execute(f"DELETE FROM incoming WHERE seq {_IN_LIST}", (numbers,))  # noqa: S608 - our own names
+        incoming.fill_library(without=replaced)
 
     # several processes
 
