@@ -16,14 +16,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
-from stemtide.hub.desk.labels import LABELS, Words, label
+from stemtide.hub.desk.labels import Words, label
 from stemtide.hub.rooms.crises.reads import participants, roles
 from stemtide.hub.rooms.parties.reads import people
 from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
 from stemtide.hub.rooms.situation.reads import references, situation
 from stemtide.hub.rooms.situation.rules.situation import check_post
 from stemtide.protocol.enums.response import ReferenceKind, TaskLinkKind
-from stemtide.protocol.messages.situation import MessageOut, ReferenceOut
+from stemtide.protocol.messages.situation import MessageOut, ReferenceOut, RoleOut
 
 AT_ONCE = 6
 """Proposals of one kind."""
@@ -122,21 +122,11 @@ def _address(kind: ReferenceKind, uid: UUID, *, crisis: UUID) -> str:
 
 
 def _mentions(uid: UUID, words: list[str], *, by: Actor) -> list[Suggestion]:
-    """Return the roles, the people of one's own party and the parties in the room, by words."""
-    titles = party_titles()
-    holders = {role.role: role for role in roles.roles(uid, viewer=by.party)}
+    """Return the roles, the people of one's own party and the parties in the room, by words.
+
+    Roles that nobody holds come last.
+    """
     everybody = [
-        Suggestion(
-            f"@role:{role}",
-            title,
-            " · ".join(
-                filter(None, (holders[role].holder, titles.get(holders[role].party or "", "")))
-            )
-            or _("nobody holds this role"),
-        )
-        for role, title in LABELS["response-role"].items()
-    ]
-    everybody += [
         Suggestion(f"@person:{person.email}", person.name or person.email, by.party.title)
         for person in people.writers(viewer=by.party)
     ]
@@ -144,8 +134,18 @@ def _mentions(uid: UUID, words: list[str], *, by: Actor) -> list[Suggestion]:
         Suggestion(f"@party:{party.name}", party.title, label(party.kind, "party"))
         for party in participants.in_room(uid, viewer=by.party)
     ]
-    fitting = [proposal for proposal in everybody if _fits(proposal, words)]
+    every_role = roles.roles(uid, viewer=by.party)
+    everybody[:0] = [_role(role) for role in every_role if role.party]
+    everybody += [_role(role) for role in every_role if not role.party]
+    fitting = [suggestion for suggestion in everybody if _fits(suggestion, words)]
     return fitting[: 3 * AT_ONCE]
+
+
+def _role(role: RoleOut) -> Suggestion:
+    """Return the suggestion of a role, with who holds it."""
+    holder = (role.holder, party_titles().get(role.party or "", ""))
+    detail = " · ".join(filter(None, holder)) or _("nobody holds this role")
+    return Suggestion(f"@role:{role.role}", label(role.role, "response-role"), detail)
 
 
 def _links(uid: UUID, words: list[str], *, by: Actor) -> list[Suggestion]:
