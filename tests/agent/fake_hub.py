@@ -389,6 +389,8 @@ class FakeHub:
         return sign(manifest, keys=[self.key]).model_dump_json().encode()
 
     async def _segment_list(self, request):
+        if self.parties is None:
+            return _problem(ProblemType.NOT_FOUND, "an older hub has no segments")
         is_exercise = request.query_params.get("exercise") == "1"
         content = self.played_back or self.segment_list(exercise=is_exercise)
         if self.snapshot_gate:

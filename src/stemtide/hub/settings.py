@@ -316,9 +316,7 @@ ALERTING_ACTS = _numbers(
 LONG_VALUE_BYTES_A_DAY = 1_000_000 * _whole_number("STEMTIDE_LONG_VALUES_MB_A_DAY", 4_000)
 MIN_FREE_MB = _whole_number("STEMTIDE_MIN_FREE_MB", 100)
 MEDIA_KEY_FILE = Path(os.environ.get("STEMTIDE_MEDIA_KEY_FILE") or DATA_DIR / "media.key")
-SEGMENTS_FOLDER = Path(
-    os.environ.get("STEMTIDE_SEGMENTS_FOLDER") or DATA_DIR / "snapshots" / "segments"
-)
+SEGMENTS_FOLDER = Path(os.environ.get("STEMTIDE_SEGMENTS_FOLDER") or DATA_DIR / "segments")
 SIGNING_KEY_FILE = Path(os.environ.get("STEMTIDE_SIGNING_KEY_FILE") or DATA_DIR / "signing.key")
 MEDIA_MAX_DAYS = _whole_number("STEMTIDE_MEDIA_MAX_DAYS", 14)
 SEAL_FILE = os.environ.get("STEMTIDE_SEAL_FILE", "")

@@ -5,6 +5,8 @@
 2 Four files at a time are downloaded, each from where it was broken off.
 3 Each is verified, and stored beside the signals that match meanwhile, in the order of the list.
 4 A file that is not what the list says is fetched once more, from the hub itself.
+5 The feed is read after the list's version before anything is replaced: the list may be older than
+  what the agent has, and signals that are live must not be missing for a moment.
 """
 
 import asyncio
@@ -21,7 +23,7 @@ from stemtide.agent.hub.client import Client
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.store.incoming import Incoming
 from stemtide.agent.store.position import Origin
-from stemtide.agent.sync.snapshot import FeedReader
+from stemtide.agent.sync.snapshot import FeedEnd, FeedReader, read_feed
 from stemtide.client import AnswerError, HubError
 from stemtide.matching.library import Library
 from stemtide.protocol.sync.segments import (
@@ -72,14 +74,17 @@ async def take_segments(
                 await _fetch(segment, client, folder, is_mirrored=False)
                 lines = await asyncio.to_thread(read_segment, folder / segment.name, segment)
             await asyncio.to_thread(_store_lines, lines, store, incoming, reader, client.hub)
+    parties = {member.name: member for member in manifest.parties}
+    begin = FeedEnd(manifest.hub, manifest.version, manifest.history, parties)
+    end = await read_feed(client, store, incoming, reader=reader, begin=begin)
     await asyncio.to_thread(
         store.adopt_incoming,
         incoming,
-        origin=Origin(str(manifest.hub), party, config.exercise),
-        position=manifest.version,
-        history=manifest.history,
-        parties=manifest.parties,
-        now=manifest.made_at,
+        origin=Origin(str(end.hub), party, config.exercise),
+        position=end.position,
+        history=end.history,
+        parties=[*end.parties.values()],
+        now=datetime.now(UTC),
         alongside=alongside,
     )
     await asyncio.to_thread(shutil.rmtree, folder)
