@@ -181,6 +181,17 @@ def test_segments_of_a_mirror_are_taken_and_what_it_lacks_is_of_the_hub(hub, tmp
     assert sorted(name for name, _ in hub.fetched) == sorted(names[1:2] + names[3:])
 
 
+def test_a_list_that_is_older_is_brought_up_to_date_before_it_replaces_anything(
+    hub, config, sandbox
+):
+    hub.share(sha256(b"x"))
+    hub.played_back = hub.segment_list()
+    hub.share(sha256(KNOWN))
+    with agent_of(config, sandbox) as agent:
+        agent.wait(ready=True)
+        assert (agent.health()["position"], action(agent)) == (2, "block")
+
+
 def test_a_list_in_another_order_is_none_and_the_feed_is_read(hub, config, sandbox, caplog):
     for number in range(4):
         hub.share(sha256(bytes([number, 1])))
