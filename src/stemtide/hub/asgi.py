@@ -12,6 +12,7 @@ from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.core.asgi import get_asgi_application
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler
+from django.db import connections
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
@@ -27,6 +28,7 @@ from stemtide.hub.api.uploads import admit_uploads, is_upload  # noqa: E402
 from stemtide.hub.desk.sharing.uploads import sharing_party  # noqa: E402
 from stemtide.hub.platform.disconnects import CallerLeftError, WaitingClient, serving  # noqa: E402
 from stemtide.hub.platform.request_threads import (  # noqa: E402
+    MAX_IDLE,
     PagesFirst,
     RequestThreads,
     is_refresh,
@@ -35,6 +37,8 @@ from stemtide.hub.platform.request_threads import (  # noqa: E402
 )
 from stemtide.hub.platform.uploads import memory_file  # noqa: E402
 from stemtide.hub.wire.app import wire  # noqa: E402
+from stemtide.hub.wire.lane import LaneFullError  # noqa: E402
+from stemtide.hub.wire.places import Places, busy  # noqa: E402
 from stemtide.hub.wire.stream import ADDRESS, stream  # noqa: E402
 
 
@@ -56,14 +60,22 @@ class _InOneThread(ASGIHandler):
         """
         caller = WaitingClient()
         is_page = not is_refresh(request.path) and not is_machines(request.path)
+        place = _places.take(request) if self.is_bounded(request) else nullcontext()
         try:
-            with _precedence.page() if is_page else nullcontext():
-                return await sync_to_async(self._answer)(request, caller)
+            async with place:
+                with _precedence.page() if is_page else nullcontext():
+                    return await sync_to_async(self._answer)(request, caller)
+        except LaneFullError:
+            return busy(request)
         except asyncio.CancelledError:  # Django raises it when the caller disconnects
             caller.has_left = True
             if not caller.is_served:
                 count_abandoned("waiting")
             raise
+
+    def is_bounded(self, request: HttpRequest) -> bool:
+        """Whether a request needs a place. Refreshes have one thread anyway."""
+        return not is_refresh(request.path)
 
     def _answer(self, request: HttpRequest, caller: WaitingClient) -> HttpResponseBase:
         """Build the response while the caller waits; a refresh first waits for running pages."""
@@ -71,14 +83,21 @@ class _InOneThread(ASGIHandler):
             with serving(caller):
                 if is_refresh(request.path):
                     _precedence.wait_for_pages()
-                return self.get_response(request)
+                response = self.get_response(request)
         except CallerLeftError:
             count_abandoned("working")
             raise
+        if _threads.in_use > MAX_IDLE and not response.streaming:
+            connections.close_all()  # a caller who reads slowly would keep the connection
+        return response
 
 
 class _InMemory(_InOneThread):
-    """The same with bodies in memory, for uploads of content."""
+    """The same with bodies in memory, for uploads of content, of which few are admitted."""
+
+    def is_bounded(self, request: HttpRequest) -> bool:  # noqa: ARG002  # all alike
+        """Return False: films take minutes, and uploads are bounded by themselves."""
+        return False
 
     async def read_body(self, receive: Callable[[], Awaitable[Mapping[str, Any]]]) -> IO[bytes]:
         """Return the whole body, where Django would write it to disk."""
@@ -95,7 +114,7 @@ class _InMemory(_InOneThread):
 _streams = limit_bodies(cast("Application", _django))
 _responses = limit_bodies(cast("Application", _InOneThread()))
 _uploads = admit_uploads(cast("Application", _InMemory()), party_of=sharing_party)
-_precedence, _threads = PagesFirst(), RequestThreads()
+_precedence, _threads, _places = PagesFirst(), RequestThreads(), Places()
 _for_refreshes = one_thread("refreshes")
 
 STREAM = "/stream"

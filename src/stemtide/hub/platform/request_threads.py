@@ -29,15 +29,18 @@ class RequestThreads:
 
     def __init__(self) -> None:
         self._idle: list[ThreadPoolExecutor] = []
+        self.in_use = 0
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[None]:
         """Run Django code within this block in one thread that no other request uses meanwhile."""
         thread = self._idle.pop() if self._idle else one_thread("request")
+        self.in_use += 1
         try:
             async with ThreadSensitiveContext(executor=thread):
                 yield
         finally:
+            self.in_use -= 1
             if len(self._idle) < MAX_IDLE:
                 self._idle.append(thread)
             else:
