@@ -108,7 +108,7 @@ def test_a_second_withdrawal_waits_for_the_first_and_nothing_is_withdrawn_twice(
     with pytest.raises(ConflictError, match="there is nothing to share again"):
         withdrawals.restore("partner", by=coordinator, now=NOON)
     begin(coordinator)
-    with pytest.raises(ConflictError, match="goes on"):
+    with pytest.raises(ConflictError, match="being withdrawn"):
         begin(coordinator)
     with pytest.raises(ConflictError, match="goes on"):
         withdrawals.restore("partner", by=coordinator, now=NOON)
