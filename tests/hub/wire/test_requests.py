@@ -236,9 +236,9 @@ def stored_together(hub) -> float:
 def test_a_share_is_stored_and_answered_as_by_django(hub):
     before = stored_together(hub)
     with hub.client("big-video") as client:
-        by_wire = client.post(SIGNALS, json=signal(hex_value(101)))
-        by_django = client.post(SIGNALS, json=signal(hex_value(102)), headers=BY_DJANGO)
-        again = both(client, "POST", SIGNALS, json=signal(hex_value(101)))
+        by_wire = client.post(SIGNALS, json=signal(hex_value(111)))
+        by_django = client.post(SIGNALS, json=signal(hex_value(112)), headers=BY_DJANGO)
+        again = both(client, "POST", SIGNALS, json=signal(hex_value(111)))
 
     assert by_wire.status_code == by_django.status_code == 201
     assert described(by_wire)[2:] == described(by_django)[2:]
