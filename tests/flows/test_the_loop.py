@@ -32,7 +32,9 @@ def test_the_demo_blocks_what_it_should_and_nothing_else(tmp_path):
     assert told["blocked"] == known
     assert told["unrelated_passed"] == unrelated
     assert told["agents"] == len(cast.PROVIDERS)
-    assert told["feedback_received"] == told["webhooks_heard"] == known
+    assert told["found_later"] == told["uploaded_before"] == 4 * len(cast.PROVIDERS)
+    all_blocked = known + told["found_later"]
+    assert told["feedback_received"] == told["webhooks_heard"] == all_blocked
     assert told["ledger_entries"] > len(pictures.SHARED)
     assert told["referrals"] == {"removed": 1, "held": 1}
     assert told["orders"] == {"executed": 1}

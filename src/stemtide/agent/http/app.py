@@ -79,24 +79,7 @@ class Agent:
         self._outboxes = _outboxes(config, store=store, client=client)
         self._companion = HmaSync(config=config, store=store)
         self._recent = RecentUploads()
-        self._journal = _open_journal(config)
-        self._retro = RetroMatcher(
-            config=config,
-            store=store,
-            journal=self._journal,
-            counters=counters,
-            on_actions=self._outboxes.wake,
-            on_lowered=self._wake_all,
-        )
-        self._sync = Sync(
-            config=config,
-            store=store,
-            client=client,
-            counters=counters,
-            recent=self._recent,
-            on_undo=self._outboxes.wake,
-            on_change=self._wake_after_page,
-        )
+        self._create_feed_parts(client)
         self._create_content_parts(sandbox, client)
         self._health = HealthCollector(
             config=config,
@@ -136,6 +119,27 @@ class Agent:
         self._companion.wake()
         self._runaways.wake()
         self._retro.wake()
+
+    def _create_feed_parts(self, client: Client) -> None:
+        """Create the components that follow the hub's signals."""
+        self._journal = _open_journal(self._config)
+        self._retro = RetroMatcher(
+            config=self._config,
+            store=self._store,
+            journal=self._journal,
+            counters=self._tally,
+            on_actions=self._outboxes.wake,
+            on_lowered=self._wake_all,
+        )
+        self._sync = Sync(
+            config=self._config,
+            store=self._store,
+            client=client,
+            counters=self._tally,
+            recent=self._recent,
+            on_undo=self._outboxes.wake,
+            on_change=self._wake_after_page,
+        )
 
     def _create_content_parts(self, sandbox: Sandbox, client: Client) -> None:
         """Create the components that process content."""

@@ -71,9 +71,7 @@ class HealthCollector:
         is_ready, is_reachable = bool(view.origin), connection.is_heard
         deliveries, outcomes, owed = (outbox.counts() for outbox in self._outboxes)
         ((lowered,),) = self._store.read(COUNT_LOWERED)
-        own = _flood_trouble(lowered) | {"shadow": self._shadow_trouble()}
-        own |= {"policy": self._sharers_trouble(), "webhook": deliveries.trouble}
-        own["journal"] = self._journal.trouble if self._journal else ""
+        own = _flood_trouble(lowered) | self._own_troubles() | {"webhook": deliveries.trouble}
         own["statements"] = notice.get("statements", "") or owed.trouble
         troubles = _troubles(connection, notice) | own
         return {
@@ -132,6 +130,14 @@ class HealthCollector:
             f"policy.shadow names {', '.join(unknown)}, which the hub does not know, so nothing of"
             " it is in shadow: correct the name"
         )
+
+    def _own_troubles(self) -> dict[str, str]:
+        """Return problems of the settings and of the upload journal, by name."""
+        return {
+            "shadow": self._shadow_trouble(),
+            "policy": self._sharers_trouble(),
+            "journal": self._journal.trouble if self._journal else "",
+        }
 
     def _sharers_trouble(self) -> str:
         """Return which sharers in rules the hub does not know; their rules never apply."""

@@ -62,12 +62,12 @@ def views_to_keep(prints: Fingerprints, *, orientations: int) -> tuple[QueryView
         for content in prints.each
         if content.kind is Kind.PDQ and (content.quality is None or content.quality >= MIN_QUALITY)
     }
-    wanted = ORIENTATIONS if orientations > 1 else ()
+    orientations_kept = ORIENTATIONS if orientations > 1 else ()
     return tuple(
         view
         for view in prints.views
         if view.kind is not Kind.PDQ
-        or view.transform in wanted
+        or view.transform in orientations_kept
         or (view.transform.startswith(BRIGHTENED) and view.part not in has_hash)
     )
 

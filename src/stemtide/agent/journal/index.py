@@ -80,11 +80,11 @@ class JournalIndex:
         for signal in signals:
             if signal.kind in SIZE_BYTES:
                 by_kind.setdefault(signal.kind, []).append(signal)
-        found: dict[int, set[int]] = {}
+        near: dict[int, set[int]] = {}
         for kind, of_kind in by_kind.items():
             for key, seqs in self._find(kind, of_kind).items():
-                found.setdefault(key, set()).update(seqs)
-        return found
+                near.setdefault(key, set()).update(seqs)
+        return near
 
     def _find(self, kind: Kind, signals: Sequence[IndexedSignal]) -> Mapping[int, set[int]]:
         views = [turn_hash(s.value) if kind is Kind.PDQ else [s.value] for s in signals]
@@ -94,11 +94,11 @@ class JournalIndex:
         a_signal = len(views[0])
         within = np.repeat([_within(signal) for signal in signals], a_signal)
         hits = index.search(queries, count=len(within), within_bits=within)
-        found: dict[int, set[int]] = {}
+        near: dict[int, set[int]] = {}
         for query, key in zip(hits["query"].tolist(), hits["key"].tolist(), strict=True):
             seq = key // _SLOTS if key < _FURTHER else self._owners[key]
-            found.setdefault(signals[query // a_signal].key, set()).add(seq)
-        return found
+            near.setdefault(signals[query // a_signal].key, set()).add(seq)
+        return near
 
     def counts(self) -> dict[Kind, int]:
         """Return the number of values of each kind."""

@@ -68,11 +68,17 @@ class Incoming:
     def fill_library(self, *, without: npt.NDArray[np.int64]) -> None:
         """Put all signals into the Library but those of these numbers."""
         for kind, parts in self._columns.items():
-            columns = Columns(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+            columns = Columns(
+                np.concatenate([part.keys for part in parts]),
+                np.concatenate([part.values for part in parts]),
+                np.concatenate([part.own_bits for part in parts]),
+            )
             parts.clear()
             if len(without):
                 stays = ~np.isin(columns.keys, without)
-                columns = Columns(*(array[stays] for array in columns))
+                columns = Columns(
+                    columns.keys[stays], columns.values[stays], columns.own_bits[stays]
+                )
             self.library.put_columns(kind, columns.keys, columns.values, own_bits=columns.own_bits)
         self.library.drop(without)
         self._columns.clear()

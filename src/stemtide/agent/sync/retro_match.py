@@ -203,8 +203,8 @@ class RetroMatcher:
         if not self._last:  # no upload came before these signals
             ((last,),) = self._store.read("SELECT coalesce(max(seq), 0) FROM signals")
             return [], max(at, last)
-        found = self._store.read(_NEXT_SIGNALS, (at, _SIGNALS))
-        last = found[-1][0] if found else at
+        signal_rows = self._store.read(_NEXT_SIGNALS, (at, _SIGNALS))
+        last = signal_rows[-1][0] if signal_rows else at
         ((self.progress.waiting,),) = self._store.read(
             "SELECT count(*) FROM signals WHERE seq > ?", (last,)
         )
@@ -240,10 +240,10 @@ class RetroMatcher:
         now = datetime.now(UTC)
         counts = self._index.counts()
         with self._store.write() as tx:
-            found = self._store.find(often, tx=tx)
+            signals = self._store.find(often, tx=tx)
             able = {
                 key: signal
-                for key, signal in found.items()
+                for key, signal in signals.items()
                 if is_active(signal, now=now, exercise=False) and not signal.cleared
             }
             rates = {

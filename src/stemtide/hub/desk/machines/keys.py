@@ -64,9 +64,9 @@ def keys(request: SignedInRequest) -> HttpResponse:
     """List the keys of the party, without their secrets: valid ones first."""
     rules.check_manage_keys(actor_of(request).role)
     now = datetime.now(UTC)
-    valid, ended = [], []
-    for key in reads.keys(viewer=request.user.party):
-        (valid if key.is_valid(now) else ended).append(key)
+    own = list(reads.keys(viewer=request.user.party))
+    valid = [key for key in own if key.is_valid(now)]
+    ended = [key for key in own if not key.is_valid(now)]
     context = {"now": now, "valid": valid, "ended": ended}
     return render(request, "desk/machines/keys.html", context)
 

@@ -21,6 +21,11 @@ class UnconfirmedPerson:
     controllers: tuple[str, ...]
     has_joined: bool
 
+    @property
+    def ref(self) -> str:
+        """Return the account as the ledger names it."""
+        return f"person:{self.number}"
+
 
 @needs_no_viewer("rules ask it for two people of an act")
 def users_of(ref: str) -> frozenset[str]:
