@@ -209,7 +209,7 @@ class RetroMatcher:
             "SELECT count(*) FROM signals WHERE seq > ?", (last,)
         )
         return [
-            IndexedSignal(seq, Kind(kind), value, bits) for seq, kind, value, bits in found
+            IndexedSignal(seq, Kind(kind), value, bits) for seq, kind, value, bits in signal_rows
         ], last
 
     def _search(self, journal: JournalFile, signals: Sequence[IndexedSignal]) -> bool:
