@@ -293,10 +293,12 @@ class ChangeNotifier:
 
         The subscriptions of a party that was suspended end.
         """
-        for observer in self._observers:
-            observer()
         heads = crisis_versions.refresh()
         changes = signals.changes(self._after) if heads != self._published else []
+        # After the read: a change that is committed in between would wake readers of a memory that
+        # lacks it. Before anything is noted: if an observer fails, the changes are read again.
+        for observer in self._observers:
+            observer()
         self._published = heads
         self._after = max((change.position for change in changes), default=self._after)
         with self._lock:  # after the read, so that subscribers from before the commit are included

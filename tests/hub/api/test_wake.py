@@ -3,6 +3,7 @@
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import DatabaseError, connection
@@ -14,6 +15,8 @@ from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.protocol.sync.agents import AgentStatusIn
 from tests.hub.api.conftest import wait_until
 from tests.world import hex_value, suspend
+
+AFTER_FIRST_SHARE = 2
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -34,13 +37,15 @@ def run(story) -> None:
 async def apart(call, **facts):
     """Do something in another thread, which stands for another process."""
 
-    def done():
-        try:
-            return call(**facts)
-        finally:
-            connection.close()
+    return await asyncio.to_thread(in_thread, call, **facts)
 
-    return await asyncio.to_thread(done)
+
+def in_thread(call, **facts):
+    """Do something, and close this thread's connection."""
+    try:
+        return call(**facts)
+    finally:
+        connection.close()
 
 
 def test_a_change_reaches_those_who_may_see_it(wakes, committed_world):
@@ -50,6 +55,31 @@ def test_a_change_reaches_those_who_may_see_it(wakes, committed_world):
         async with wakes.subscribe(world.big_provider) as mine:
             shared = await apart(world.share)
             assert await mine.get() == shared.position
+
+    run(story())
+
+
+def test_nobody_is_woken_for_a_change_that_observers_have_not_read(wakes, committed_world):
+    world, heads = committed_world, []
+
+    def head_then_share() -> None:
+        """Read as the memory of the wire does; another process commits right afterwards."""
+        heads.append(reads.feed(0, viewer=world.agency, limit=1).head)
+        if len(heads) == AFTER_FIRST_SHARE:
+            with ThreadPoolExecutor(1) as other:
+                other.submit(in_thread, world.share, value=hex_value(2)).result()
+
+    wakes.observe(head_then_share)
+
+    async def story() -> None:
+        async with wakes.subscribe(world.agency) as mine:
+            await asyncio.to_thread(wait_until, lambda: heads)  # the watcher looked once
+            first = await apart(world.share, value=hex_value(1))
+            position = await mine.get()
+            while position <= first.position:
+                assert position <= heads[-1]
+                position = await mine.get()
+            assert position <= heads[-1]
 
     run(story())
 

@@ -110,7 +110,7 @@ def test_a_second_withdrawal_waits_for_the_first_and_nothing_is_withdrawn_twice(
     begin(coordinator)
     with pytest.raises(ConflictError, match="being withdrawn"):
         begin(coordinator)
-    with pytest.raises(ConflictError, match="goes on"):
+    with pytest.raises(ConflictError, match="wait until that is done"):
         withdrawals.restore("partner", by=coordinator, now=NOON)
     withdrawals.finish("partner", now=NOON)
     with pytest.raises(ConflictError, match="nothing to withdraw"):
