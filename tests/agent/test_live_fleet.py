@@ -3,6 +3,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 from tests.agent.streams import KNOWN, OTHER, chunks, shared_values
 from tests.agent.test_fleet import PROCESSES, fleet, one_each, ready  # noqa: F401 - a fixture
@@ -15,6 +16,14 @@ def put(client, blob, seq):
     answer = client.post("/live/tv", content=blob, headers=TS, params={"seq": seq})
     assert answer.status_code == 200, answer.text
     return answer.json()
+
+
+def is_running(pid):
+    """Whether a process goes on; one that nobody has waited for is over."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(") ")[2][0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_each_chunk_may_go_to_another_process(hub, fleet, sandbox):  # noqa: F811 - the fixture
@@ -42,7 +51,9 @@ def test_a_stream_outlives_the_process_and_the_agent(hub, fleet, sandbox):  # no
     for pid in fleet.pids():
         os.kill(pid, signal.SIGKILL)
     until(lambda: len(fleet.pids()) == PROCESSES, what="new processes")
+    orphans = fleet.pids()
     fleet.kill()
+    until(lambda: not any(map(is_running, orphans)), what="the end of the orphans")
     fleet.start()
     ready(fleet, 1)
     again = put(fleet.http, each[3], 3)
