@@ -358,6 +358,7 @@ def test_the_index_finds_what_comparing_every_value_finds(chosen):
         if near:
             expected[signal.key] = near
     assert index.find(signals) == expected
+    assert index.uploads == {Kind.PDQ: 296, Kind.SHA256: 0, Kind.MD5: 0, Kind.URL: 0}
     assert len(expected) > 100
 
 

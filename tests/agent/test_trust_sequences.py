@@ -182,6 +182,7 @@ def test_an_earlier_upload_is_decided_like_a_new_one():
         agent.hub.withdraw(signal)
         agent.follow()
         assert agent.action("early") is Action.BLOCK
+        assert not agent._retro._searched  # kept for other processes only, and there are none
 
 
 party = st.sampled_from(SISTERS)

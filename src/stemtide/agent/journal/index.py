@@ -27,7 +27,10 @@ _WORD_BYTES = 8
 
 
 class JournalIndex:
-    """Index of the values of all entries, by kind. Not thread-safe."""
+    """Index of the values of all entries, by kind. Not thread-safe.
+
+    uploads: number of entries that have a value of each kind.
+    """
 
     def __init__(self) -> None:
         self._indexes = {
@@ -36,17 +39,21 @@ class JournalIndex:
             else HammingIndex(words=1, within_bits=0, tables=1)
             for kind in SIZE_BYTES
         }
+        self.uploads = dict.fromkeys(SIZE_BYTES, 0)
         self._numbers = count(_FURTHER)
         self._owners: dict[int, int] = {}
         self._further: dict[int, list[int]] = {}
 
     def put(self, entries: Iterable[JournalEntry]) -> None:
         """Add entries."""
+        entries = list(entries)
         for kind, index in self._indexes.items():
             keys: list[int] = []
             values: list[bytes] = []
             for entry in entries:
-                for place, value in enumerate(entry.values(kind)):
+                of_entry = entry.values(kind)
+                self.uploads[kind] += bool(of_entry)
+                for place, value in enumerate(of_entry):
                     keys.append(self._key(entry.seq, place))
                     values.append(value[: index.words * _WORD_BYTES])
             if keys:
@@ -68,7 +75,9 @@ class JournalIndex:
             for key in self._further.pop(seq, ()):
                 keys.append(key)
                 del self._owners[key]
-        for index in self._indexes.values():
+        firsts = np.array([seq * _SLOTS for seq in seqs], dtype=np.int64)
+        for kind, index in self._indexes.items():
+            self.uploads[kind] -= int(index.holds(firsts).sum())
             index.drop(np.array(keys, dtype=np.int64))
 
     def find(self, signals: Iterable[IndexedSignal]) -> dict[int, set[int]]:
@@ -99,10 +108,6 @@ class JournalIndex:
             seq = key // _SLOTS if key < _FURTHER else self._owners[key]
             near.setdefault(signals[query // a_signal].key, set()).add(seq)
         return near
-
-    def counts(self) -> dict[Kind, int]:
-        """Return the number of values of each kind."""
-        return {kind: len(index) for kind, index in self._indexes.items()}
 
 
 def _within(signal: IndexedSignal) -> npt.NDArray[np.int64] | int:

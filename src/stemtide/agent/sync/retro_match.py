@@ -2,8 +2,8 @@
 """Find earlier uploads that a new signal matches, and decide about them as about new ones.
 
 1 Signals have ascending numbers in the store. The number up to which the journal was searched is
-  stored in the transaction of the last results, so a crash skips no signal. A snapshot gives all
-  signals new numbers; an action that was recorded before is not recorded again.
+  stored after the results, so a crash skips no signal, and searches for some again. A snapshot
+  gives all signals new numbers; an action that was recorded before is not recorded again.
 2 What an index finds is compared again by the ordinary matcher, so an earlier upload matches
   exactly what it would match today, in the orientations that the journal keeps or estimates.
 3 An upload that another process decided in the milliseconds before it knew a new signal is
@@ -149,7 +149,8 @@ class RetroMatcher:
         if last > at:
             with self._store.write() as tx:
                 set_state(tx, journal_searched=str(last))
-        if signals:
+        self._forget_searched()
+        if signals and self._store.is_shared:
             self._searched.append((time.monotonic(), signals))
         self.progress.searched += len(signals)
         return bool(signals), is_lowered
@@ -181,10 +182,14 @@ class RetroMatcher:
         self.progress.entries += len(entries) - loaded_before
         return len(entries) == _LOADED
 
-    def _search_again(self, entries: Sequence[JournalEntry]) -> None:
-        """Compare new entries with the signals that their process may not have known yet."""
+    def _forget_searched(self) -> None:
+        """Forget the signals that every process knows by now."""
         while self._searched and time.monotonic() - self._searched[0][0] > _LAGGING_S:
             self._searched.popleft()
+
+    def _search_again(self, entries: Sequence[JournalEntry]) -> None:
+        """Compare new entries with the signals that their process may not have known yet."""
+        self._forget_searched()
         signals = [signal for _, of_one in self._searched for signal in of_one]
         if signals:
             library = _library(signals)
@@ -238,7 +243,7 @@ class RetroMatcher:
         if not often:
             return False
         now = datetime.now(UTC)
-        counts = self._index.counts()
+        uploads = self._index.uploads
         with self._store.write() as tx:
             signals = self._store.find(often, tx=tx)
             able = {
@@ -247,7 +252,7 @@ class RetroMatcher:
                 if is_active(signal, now=now, exercise=False) and not signal.cleared
             }
             rates = {
-                str(signal.id): Rate(often[key], counts[signal.kind])
+                str(signal.id): Rate(often[key], uploads[signal.kind])
                 for key, signal in able.items()
             }
             marked = new_signals.mark_frequent(

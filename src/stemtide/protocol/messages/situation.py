@@ -39,7 +39,7 @@ class MessageIn(BaseModel):
 
     text: may mention somebody (@role:lead, @party:NAME, @person:MAIL of your own party) and link to
           things of the crisis (#signal:ID, #cluster:, #referral:, #order:, #task:, with the id or
-          its last 8 digits or more). Whoever is mentioned gets an alert.
+          its last 8 digits or more). Those mentioned get an alert.
     signal, answers, corrects: what it refers to, in the same crisis.
     audience: names of parties; if any is named, nobody else reads it. TLP:RED needs one.
     """
