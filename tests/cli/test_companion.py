@@ -36,7 +36,7 @@ def test_status_and_rebuild_speak_with_the_agent(hub, hma, tmp_path):
     signal = hub.share(pdq(), kind="pdq")
     with Sandbox() as sandbox, agent_of(with_companion(hub, hma, tmp_path), sandbox) as agent:
         until_holds(hma, BLOCK, [signal.value])
-        until_quiet(agent)
+        until_quiet(agent, handed=4)
         address = str(agent.http.base_url)
         until(lambda: "matched: all of them" in run("status", "--agent", address).stdout)
         said = run("status", "--agent", address)

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Removal orders at the desk: the draft beside its lint, the hour, the answers, the scrutiny."""
 
+import itertools
 import re
 from datetime import UTC, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import connection, transaction
 
 from stemtide.hub.rooms.alerts.writes import alerts
 from stemtide.hub.rooms.approvals import writes as approvals
@@ -20,11 +22,12 @@ from stemtide.hub.rooms.orders.models import (
     Scrutiny,
 )
 from stemtide.hub.rooms.orders.writes import answers as writes_answers, issue, orders as writes
+from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.writes import competences
 from stemtide.protocol.enums import Duty, Role
 from stemtide.protocol.enums.referrals import ReceiptVia
 from stemtide.protocol.messages.complaints import ComplaintIn, ComplaintOutcomeIn, ComplaintTakeIn
-from stemtide.protocol.messages.orders import InformIn, OrderIn
+from stemtide.protocol.messages.orders import InformIn, OrderIn, OrderReasonIn
 from tests.orders import issue_order
 from tests.scene import ANNEX_1
 from tests.world import hex_value
@@ -180,6 +183,47 @@ def test_an_order_waits_for_a_second_person_who_reads_all_of_it(stage, officer, 
     confirmed = second.post(f"/orders/{uid}/do/confirm", {"confirm-confirm": "1"}, follow=True)
     assert "Confirmed. The order is in effect." in said(confirmed)
     assert Order.objects.get(uid=uid).state == "issued"
+
+
+def _answers(client, page, act):
+    """Get a page again and again; somebody acts before its first query, its second …
+
+    Each answer is read as if nobody had acted before: the database is put back.
+    """
+    for number in itertools.count():
+        passed = itertools.count()
+
+        def act_between(execute, *arguments, passed=passed, number=number):
+            if next(passed) == number:
+                act()
+            return execute(*arguments)
+
+        with transaction.atomic():
+            with connection.execute_wrapper(act_between):
+                answer = client.get(page)
+            transaction.set_rollback(True)
+        if next(passed) <= number:
+            return
+        yield answer
+
+
+@pytest.mark.parametrize("decide", ["confirm", "refuse"])
+def test_a_page_that_is_read_while_the_order_is_decided_is_whole(stage, officer, decide):
+    uid = informed(stage)
+    sent = as_sent(officer.get(f"/orders/{uid}/draft"), do="issue", confirm="1")
+    officer.post(f"/orders/{uid}/draft", sent)
+    second = stage.desk("authority", Role.COORDINATOR)
+    person = get_user_model().objects.get(pk=second.session["_auth_user_id"])
+    actor = Actor(person.party, person.ref, Role.COORDINATOR)
+    acts = {
+        "confirm": lambda: issue.confirm(uid, by=actor, now=stage.now),
+        "refuse": lambda: issue.refuse(
+            uid, body=OrderReasonIn(text="It is the news."), by=actor, now=stage.now
+        ),
+    }
+    answers = list(_answers(second, f"/orders/{uid}/_blocks", acts[decide]))
+    assert len(answers) > 20
+    assert {answer.status_code for answer in answers} == {200}
 
 
 def test_a_second_person_refuses_with_reasons_and_it_is_a_draft_again(stage, officer):

@@ -39,13 +39,15 @@ def second_look(order_out: OrderOut, *, by: Actor, now: datetime) -> SecondLookB
     row = orders.find(order_out.id, viewer=by.party)
     is_waiting = look.state is ApprovalState.WAITING
     findings = drafts.findings(row, viewer=row.issued_by, now=now) if is_waiting else []
+    # The row is newer than the order, and may have been decided between the two reads.
+    decided_by = second_looks.decided_by(row, viewer=by.party) if look.decided_at else ""
     return SecondLookBlock(
         look=look,
         is_waiting=is_waiting,
         is_alone=second_looks.is_alone(row),
         drafted_by=_shown(second_looks.drafted_by(row, viewer=by.party), by=by),
         asked_by=_shown(look.asked_by, by=by),
-        decided_by=_shown(second_looks.decided_by(row, viewer=by.party), by=by),
+        decided_by=_shown(decided_by, by=by),
         remarks=lint_remarks(findings, labels=_titles()),
     )
 

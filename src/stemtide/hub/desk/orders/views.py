@@ -128,8 +128,9 @@ def _context(
 ) -> dict[str, object]:
     """Return the template context of an order's page."""
     by, now = actor_of(request), datetime.now(UTC)
-    order_out = reads.order(uid, viewer=by.party, now=now)
+    # One row for the whole page: an order that is decided meanwhile is shown as it was before.
     row = reads.find(uid, viewer=by.party)
+    order_out = reads.describe(row, viewer=by.party, now=now)
     moves = reads.moves(row, by=by, now=now)
     side = rules.side_of(reads.facts(row), name=by.name)
     annex = form("tco-annex-1")
