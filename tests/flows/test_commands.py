@@ -11,6 +11,7 @@ import pytest
 from stemtide.exercises import cast, pictures, processes
 from stemtide.protocol.law.frameworks import framework
 from tests.cli.conftest import run
+from tests.fingerprints.languages import SENTENCES
 from tests.flows.conftest import digest, row
 
 pytestmark = pytest.mark.flow
@@ -44,6 +45,14 @@ def test_a_crisis_a_share_a_look_and_a_withdrawal_from_the_terminal(house, tmp_p
     assert [one["kind"] for one in shared] == [one["kind"] for one in planned.rows]
     assert all(one["created"] for one in shared)
     pdq = next(one for one in shared if one["kind"] == "pdq")
+
+    leaflet = tmp_path / "leaflet.txt"
+    leaflet.write_text(" ".join(SENTENCES["de"]))
+    about = ["signal", "share", leaflet, "--label", "manifesto", "--severity", "low", "--dry-run"]
+    assert "probably de (99% sure): add --language de" in stemtide(*about).err
+    stated = stemtide(*about, "--language", "de")
+    assert {row["language"] for row in stated.rows} == {"de"}
+    assert "probably" not in stated.err
 
     house.caught_up(agent)
     (looked,) = stemtide("match", copy, "--against", agent.address, "--json").rows

@@ -69,6 +69,7 @@ def row(kind="pdq", **facts):
         "labels": ["manifesto"],
         "ideology": None,
         "entity": None,
+        "language": None,
         "severity": "high",
         "provenance": "perpetrator",
         "confidence": 80,
@@ -117,6 +118,7 @@ ROWS = [
     {"tlp": "red", "audience": ["big-video"], "pap": "red", "expires_at": NOON.replace(year=2099)},
     {"state": "withdrawn", "withdraw_reason": "mistake", "disputed": True, "exercise": True},
     {"ideology": "jihadist", "entity": "EU 2023/1514 II.3", "within_bits": 20, "content": uuid4()},
+    {"language": "sr-Latn"},
 ]
 
 
@@ -140,7 +142,7 @@ def test_an_indicator_of_ours_is_read_back_as_the_signal_that_it_was_made_of(fac
         assert asked.is_digest
     (signal,) = signals_of(read_object(stix), crisis=None, exercise=False).signals
     kept = ("quality", "within_bits", "reach", "content", "ideology", "entity", "severity")
-    for name in (*kept, "provenance", "confidence", "tlp", "pap", "expires_at"):
+    for name in (*kept, "language", "provenance", "confidence", "tlp", "pap", "expires_at"):
         assert getattr(signal, name) == told[name], name
     assert list(signal.labels) == told["labels"]
     assert sorted(signal.audience) == told["audience"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stemtide.fingerprints.analysis import AnalysisOptions
+from stemtide.fingerprints.analysis import AnalysisOptions, LanguageGuess
 from stemtide.fingerprints.kinds import Fingerprint, FingerprintError, Fingerprints, Kind
 
 if TYPE_CHECKING:
@@ -23,12 +23,14 @@ class NamedContent:
     """One argument with its fingerprints; url is set if the argument was a URL.
 
     local: local features of a picture and of its mirror image, if they were requested.
+    language: of a text, if it was requested and found.
     """
 
     name: str
     fingerprints: Fingerprints
     url: str = ""
     local: tuple[bytes, ...] = ()
+    language: LanguageGuess | None = None
 
 
 def read_all(
@@ -108,7 +110,7 @@ def _read(
     try:
         content = sys.stdin.buffer.read() if name == "-" else path
         look = sandbox.analyse(content, options=options, progress=progress)
-        return NamedContent(name, look.fingerprints, local=look.local)
+        return NamedContent(name, look.fingerprints, local=look.local, language=look.language)
     except (ContentError, OSError) as error:
         raise ContentNameError(f"{name}: {error}") from error
 

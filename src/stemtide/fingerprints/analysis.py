@@ -37,6 +37,7 @@ class AnalysisOptions:
     robust: more hashes to share, of crops, so that they match cropped copies.
     local:  its local features (see stemtide.fingerprints.image.local).
     still:  a small still of a picture, for people (see stemtide.fingerprints.image.thumbnail).
+    language: for a text: its language, proposed by a model that is loaded for such requests only.
     carry:  for a chunk of a stream (see stemtide.fingerprints.live_chunk): the carry of the chunk
             before it, in hex; "" for the first one.
     """
@@ -46,7 +47,30 @@ class AnalysisOptions:
     robust: bool = False
     local: bool = False
     still: bool = False
+    language: bool = False
     carry: str = ""
+
+
+SURE_ENOUGH = 0.7
+"""Sureness from which a language is proposed: docs/decide/0134 has how often it is right."""
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageGuess:
+    """The language that a model finds for a text. tag: of BCP 47; sureness: 0 to 1."""
+
+    tag: str
+    sureness: float
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether it may be proposed to people."""
+        return self.sureness >= SURE_ENOUGH
+
+    @property
+    def percent(self) -> int:
+        """Return the sureness for people: 99 is never rounded up to certainty."""
+        return min(int(self.sureness * 100), 99)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +95,14 @@ class Analysis:
     still:  if requested, and the content is a picture: width, height and bare RGB pixels of a small
             copy, which thumbnail.Still checks.
     chunk:  for a chunk of a stream: its start, duration and carry.
+    language: if requested, and the content is a text: the most probable one.
     """
 
     fingerprints: Fingerprints
     local: tuple[bytes, ...] = ()
     still: tuple[int, int, bytes] | None = None
     chunk: LiveChunk | None = None
+    language: LanguageGuess | None = None
 
     @property
     def views(self) -> tuple[QueryView, ...]:
@@ -136,6 +162,8 @@ streams are named as such by the caller.
 """
 
 LIVE = "live"
+
+TEXT = "writing"
 
 FALLBACK = "image"
 """The modality that reports unrecognised content."""

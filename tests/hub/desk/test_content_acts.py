@@ -14,6 +14,7 @@ from stemtide.hub.rooms.referrals.models import Referral
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.protocol.enums import Duty, Role
 from tests.hub.desk.page_table import REFERRAL
+from tests.world import hex_value
 
 pytestmark = pytest.mark.django_db
 
@@ -45,6 +46,13 @@ def test_a_referral_from_a_page_names_signal_labels_and_crisis(world, officer, c
     fields, _ = values(officer, address)
     assert (fields["signals"], fields["crisis"]) == (str(signal), str(crisis))
     assert fields["labels"] == ["livestream"]
+
+
+def test_a_referral_from_a_signal_has_its_language(world, officer):
+    signal = world.share(language="ar")
+    assert "Arabic" in officer.get(f"/signals/{signal}").content.decode()
+    fields, _ = values(officer, acts(officer, f"/signals/{signal}")["refer"].address)
+    assert fields["language"] == "ar"
 
 
 def test_an_order_from_a_room_keeps_the_crisis(world, officer, crisis):
@@ -187,3 +195,19 @@ def test_an_invitation_proposes_nobody_who_takes_part_or_does_not_exist(world, o
     crisis = world.crisis(active=True, joined=("provider",))
     address = f"/crises/{crisis}?invite=provider&invite=nobody&invite=rival"
     assert invited(officer, address) == (["rival"], True)
+
+
+@pytest.mark.parametrize(
+    ("languages", "language"), [(["ar", None], "ar"), (["ar", "fr"], ""), ([None, None], "")]
+)
+def test_a_referral_from_a_cluster_has_the_language_that_its_signals_agree_on(
+    world, officer, crisis, languages, language
+):
+    content = "01a20eac-b579-7a46-93cb-be1060f95163"
+    first, _ = (
+        world.share(crisis=crisis, content=content, value=hex_value(number), language=stated)
+        for number, stated in enumerate(languages)
+    )
+    address = acts(officer, f"/crises/{crisis}/content/{first}")["refer"].address
+    fields, _ = values(officer, address)
+    assert (fields["language"] or "") == language

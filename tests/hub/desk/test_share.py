@@ -7,12 +7,15 @@ import re
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.protocol.enums import Role
+from tests.fingerprints.languages import SENTENCES
 from tests.hub.desk.conftest import PDQ
 from tests.hub.desk.test_board import text
 
 SHA = "ab12" * 16
+GERMAN = " ".join(SENTENCES["de"])
 NEAR = f"{int(PDQ, 16) ^ 0b111:064x}"
 MARKS = {
     "labels": ["livestream"],
@@ -91,6 +94,49 @@ def test_a_text_is_not_read_without_consent(world):
     assert items_of(refused) == "[]"
     page = preview(desk, value=words, agree="on")
     assert [row["kind"] for row in json.loads(items_of(page))[0]["prints"]] == ["text"]
+
+
+def test_the_language_of_a_text_is_proposed_and_shared_if_nobody_changes_it(world):
+    desk = world.desk("authority")
+    page = preview(desk, value=GERMAN, agree="on")
+    assert "probably German (99% sure). This is a proposal" in text(page)
+    language = page.context["marks"]["language"].value()
+    assert language == "de"
+    share(desk, page, language=language)
+    assert Signal.objects.get().language == "de"
+
+
+def test_a_language_that_somebody_changed_stays_changed(world):
+    desk = world.desk("authority")
+    page = preview(desk, value=GERMAN, agree="on")
+    again = preview(desk, items=items_of(page), value=SHA, **MARKS, language="nl")
+    assert again.context["marks"]["language"].value() == "nl"
+    share(desk, again, language="")
+    assert {row.language for row in Signal.objects.all()} == {None}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Anna Kowalski, Pierre Dupont, Mehmet Yilmaz, John Smith, Carlos Ruiz, Lars Hansen",
+        "El tren de la costa porta avui vint minuts de retard i la biblioteca torna a obrir",
+    ],
+    ids=["no language", "a language that is not in the list"],
+)
+def test_no_language_is_proposed_where_it_is_not_clear(world, words):
+    page = preview(world.desk("authority"), value=words, agree="on")
+    assert page.context["marks"]["language"].value() == ""
+    assert "probably" not in text(page)
+
+
+def test_texts_in_two_languages_preselect_none(world):
+    desk = world.desk("authority")
+    page = preview(desk, value=GERMAN, agree="on")
+    english = " ".join(SENTENCES["en"])
+    both = preview(desk, items=items_of(page), value=english, agree="on")
+    assert "probably German" in text(both)
+    assert "probably English" in text(both)
+    assert both.context["marks"]["language"].value() == ""
 
 
 def test_a_picture_is_fingerprinted_as_the_agent_does_it(world, picture):

@@ -159,6 +159,7 @@ def test_what_our_extension_says_is_kept(desk, source):
         "extension_type": "property-extension",
         "labels": ["manifesto"],
         "entity": "EU 2023/1514 II.3",
+        "language": "fr",
         "provenance": "accomplice",
         "via": hubs[:1],
         "hub": hubs[1],
@@ -166,7 +167,7 @@ def test_what_our_extension_says_is_kept(desk, source):
     shelf.put(indicator(extensions={EXTENSION: said}))
     desk.run()
     row = desk.signal()
-    assert (row.labels, row.provenance) == (["manifesto"], "accomplice")
+    assert (row.labels, row.language, row.provenance) == (["manifesto"], "fr", "accomplice")
     assert (row.via, desk.row.hub) == (" ".join(hubs), hubs[1])
 
 

@@ -94,7 +94,7 @@ def test_a_row_of_before_is_one_address(world):
 
 
 def test_every_door_says_what_is_known_of_who_made_it(world):
-    shared = world.share(ideology="right-wing", entity="  The  Base ")
+    shared = world.share(ideology="right-wing", entity="  The  Base ", language="sr-Latn")
     (entry,) = reads.feed(0, viewer=world.agency).entries
     line = json.loads(b"".join(reads.snapshot(viewer=world.agency)).splitlines()[1])
     out = reads.signal(shared.id, viewer=world.agency)
@@ -102,12 +102,13 @@ def test_every_door_says_what_is_known_of_who_made_it(world):
     for one in (entry, out, row):
         assert (one.ideology, one.entity) == ("right-wing", "The Base")
     assert (line["ideology"], line["entity"]) == ("right-wing", "The Base")
+    assert (entry.language, out.language, line["language"]) == ("sr-Latn",) * 3
 
 
 def test_neither_ideology_nor_entity_is_ever_needed(world):
     shared = world.share()
     out = reads.signal(shared.id, viewer=world.agency)
-    assert (out.ideology, out.entity) == (None, None)
+    assert (out.ideology, out.entity, out.language) == (None, None, None)
 
 
 def test_another_ideology_is_another_statement(world):
@@ -123,6 +124,7 @@ def test_another_ideology_is_another_statement(world):
         ({"entity": ""}, "1 to 120 characters"),
         ({"entity": "x" * 121}, "1 to 120 characters"),
         ({"entity": "a\u202eb"}, "can be shown"),
+        ({"language": "Dutch"}, "language"),
     ],
 )
 def test_what_is_no_ideology_or_entity_is_refused(facts, words):
@@ -132,9 +134,9 @@ def test_what_is_no_ideology_or_entity_is_refused(facts, words):
 
 def test_a_feed_of_an_older_hub_is_read():
     facts = signal_in(value=hex_value()).model_dump(
-        mode="json", exclude={"reach", "ideology", "entity", "audience"}
+        mode="json", exclude={"reach", "ideology", "entity", "language", "audience"}
     )
     facts |= {"position": 1, "id": "01a20eac-b579-7a46-93cb-be1060f95163", "disputed": False}
     facts |= {"shared_by": "a", "shared_at": "2026-11-24T12:00:00Z"}
     read = FeedSignal.model_validate(facts)
-    assert (read.reach, read.ideology, read.entity) == (None, None, None)
+    assert (read.reach, read.ideology, read.entity, read.language) == (None,) * 4

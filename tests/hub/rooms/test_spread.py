@@ -219,3 +219,13 @@ def test_one_point_is_drawn_as_well():
     drawn = curves.draw([CurvePoint(NOON, 1, 0)], names=NAMES)
     assert drawn.total == 1
     assert [count for _, count in drawn.ticks_y] == [0, 1]
+
+
+def test_a_cluster_counts_in_the_language_that_its_sharer_stated_where_no_provider_did(
+    world, crisis
+):
+    body = signal_in(crisis=crisis.id, tlp="clear", language="sr-Latn")
+    signal = writes.share(body, by=world.authority, now=NOON).id
+    report(met(signal, count=2, language="nl"), met(signal, count=3), by=world.big_provider)
+    rows = reads.cluster_table([signal], viewer=world.agency).languages
+    assert [(row.name, row.outcomes.total) for row in rows] == [("sr-latn", 3), ("nl", 2)]

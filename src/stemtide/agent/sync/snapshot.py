@@ -97,6 +97,7 @@ class _Line(msgspec.Struct, gc=False):
     confirmed_by: list[str] = []
     lowered: bool = False
     cleared: bool = False
+    language: str | None = None
 
 
 _LINES = msgspec.json.Decoder(_Line)

@@ -11,18 +11,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import cast
 
-from stemtide.fingerprints.analysis import FALLBACK, MODALITIES, Modality
+from stemtide.fingerprints.analysis import FALLBACK, MODALITIES, TEXT, Modality
 
 
 class DecoderGroup(StrEnum):
     """Decoders that are loaded together, in one server.
 
-    LOCAL: all, and OpenCV for local features.
+    LOCAL: all, and OpenCV for local features. TEXTS: of texts alone, with the model of languages,
+    which would make all forks of a larger group slower.
     """
 
     PICTURES = "p"
     ALL = "a"
     LOCAL = "l"
+    TEXTS = "t"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +33,17 @@ class Decoders:
 
     missing:     modalities whose decoders are not installed.
     is_complete: whether all modalities were loaded, but for these.
+    has_languages: whether the model of languages is loaded.
     """
 
     loaded: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     is_complete: bool = False
+    has_languages: bool = False
 
 
 _LOCAL = "stemtide.fingerprints.image.local"
+_LANGUAGES = "stemtide.fingerprints.text.languages"
 
 
 def load(group: DecoderGroup) -> Decoders:
@@ -53,6 +58,10 @@ def load(group: DecoderGroup) -> Decoders:
         with suppress(ImportError):  # a remark says that OpenCV is missing
             importlib.import_module(_LOCAL).warm_up()
     _load_encodings()
+    if group is DecoderGroup.TEXTS:
+        importlib.import_module(_LANGUAGES).warm_up()
+        _warm_up((TEXT,))
+        return Decoders((TEXT,), has_languages=True)
     _load_av()
     missing = tuple(name for name in MODALITIES if not _is_installed(name))
     loaded = tuple(name for name in MODALITIES if name not in missing)

@@ -13,7 +13,7 @@ import stat
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -21,13 +21,14 @@ from typing import Self
 
 from stemtide.fingerprints.analysis import (
     FALLBACK,
+    TEXT,
     Analysis,
     AnalysisOptions,
     Progress,
     no_progress,
 )
 from stemtide.fingerprints.file import digests, fingerprint_bytes
-from stemtide.fingerprints.kinds import Fingerprint, Fingerprints, Kind
+from stemtide.fingerprints.kinds import UNDECODABLE, Fingerprint, Fingerprints, Kind
 from stemtide.fingerprints.limits import (
     ContentError,
     ContentTooLargeError,
@@ -135,15 +136,14 @@ class Sandbox:
     def _ask(
         self, source: "_Source", options: AnalysisOptions, modality: str, progress: Progress
     ) -> Analysis:
-        """Ask a worker that has the decoders for pictures; if they do not do, one that has all."""
-        group = DecoderGroup.LOCAL if options.local else DecoderGroup.PICTURES
-        if modality not in {"", FALLBACK}:
-            group = DecoderGroup.ALL
+        """Ask a worker that has the decoders for pictures; if they do not do, one that has more."""
         with self._working():
-            try:
-                return self._ask_one(source, options, modality, progress, group=group)
-            except NeedsDecodersError:
-                return self._ask_one(source, options, modality, progress, group=DecoderGroup.ALL)
+            for group in _groups(options, modality):
+                named = TEXT if group is DecoderGroup.TEXTS else modality
+                with suppress(NeedsDecodersError):
+                    return self._ask_one(source, options, named, progress, group=group)
+        # A worker that has all decoders says so only if content controls it.
+        return Analysis(Fingerprints(each=(), remarks=(f"{UNDECODABLE}its decoder asks for more",)))
 
     def _ask_one(
         self,
@@ -207,6 +207,16 @@ class Sandbox:
         self._reserve = Reserve(self.limits, size=self.workers)
         self._at_work, self._callers = set(), 0
         self._turn = threading.Condition()
+
+
+def _groups(options: AnalysisOptions, modality: str) -> tuple[DecoderGroup, ...]:
+    """Return the groups of decoders to try, the smallest first."""
+    if options.language and modality == TEXT:
+        return (DecoderGroup.TEXTS,)
+    if modality not in {"", FALLBACK}:
+        return (DecoderGroup.ALL,)
+    first = DecoderGroup.LOCAL if options.local else DecoderGroup.PICTURES
+    return (first, DecoderGroup.ALL, *([DecoderGroup.TEXTS] if options.language else []))
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 """The parent's side of a worker of the sandbox: send it a request, validate its answer, end it."""
 
 import json
+import re
 import socket
 import struct
 import threading
@@ -17,6 +18,7 @@ from stemtide.fingerprints.analysis import (
     WRITING,
     Analysis,
     AnalysisOptions,
+    LanguageGuess,
     LiveChunk,
     Progress,
     no_progress,
@@ -48,6 +50,7 @@ _MAX_STILL_BYTES = 1 << 20
 _MAX_CLOCK_S = 1e9
 _MAX_REMARKS = 16
 _MAX_TEXT = 300
+_LANGUAGE = re.compile(r"[a-z]{2,3}")
 
 
 class WorkerFailedError(Exception):
@@ -258,6 +261,7 @@ def checked(answer: dict[str, Any], *, kinds: frozenset[Kind]) -> Analysis:
         local=tuple(_checked_local(entry) for entry in _few(answer, "local", _MAX_LOCAL)),
         still=_checked_still(_few(answer, "still", 3)),
         chunk=_checked_chunk(*entry) if (entry := answer.get("chunk")) else None,
+        language=_checked_language(*entry) if (entry := answer.get("language")) else None,
     )
 
 
@@ -316,6 +320,14 @@ def _checked_chunk(starts_s: object, lasts_s: object, carry: str) -> LiveChunk:
         raise ValueError("a chunk that lasts less than nothing, or leaves too much over")
     starts = float(starts_s) if isinstance(starts_s, int | float) else None
     return LiveChunk(starts, float(lasts_s), bytes.fromhex(carry))
+
+
+def _checked_language(tag: str, sureness: object) -> LanguageGuess:
+    if not _LANGUAGE.fullmatch(tag):
+        raise ValueError("a language tag is two or three letters")
+    if not isinstance(sureness, float) or not 0 <= sureness <= 1:
+        raise ValueError("a sureness is 0 to 1")
+    return LanguageGuess(tag, sureness)
 
 
 def _check_quality(quality: object) -> int:

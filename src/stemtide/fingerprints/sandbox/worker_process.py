@@ -15,13 +15,14 @@ import struct
 import time
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import astuple, replace
 from typing import Any
 
 from stemtide.fingerprints.analysis import (
     DECODER_FAILED,
     FALLBACK,
     MODALITIES,
+    TEXT,
     WRITING,
     Analysis,
     AnalysisOptions,
@@ -98,11 +99,13 @@ def _answer(
         name, missing = _modality_of(content, head["modality"], decoders)
         if name not in decoders.loaded and not decoders.is_complete:
             return {"needs": name}
+        options, progress = AnalysisOptions(**head["options"]), _ProgressSender(channel)
+        if name == TEXT and options.language and not decoders.has_languages:
+            return {"needs": name}
         if MODALITIES[name].is_long:
             limits = limits.for_long()
             limit_time(limits, wall_s=limits.wall_s + _ALARM_AFTER_S)
             _send(channel, {"modality": name})  # so that the parent waits as long
-        options, progress = AnalysisOptions(**head["options"]), _ProgressSender(channel)
         module = module_of(name)
         analysis = module.analyse(content, limits=limits, options=options, progress=progress)
         return {"modality": name, **_to_json(_with_reason(_with_missing(analysis, missing)))}
@@ -189,6 +192,7 @@ def _to_json(analysis: Analysis) -> dict[str, Any]:
         "local": [features.hex() for features in analysis.local],
         "still": [*analysis.still[:2], analysis.still[2].hex()] if analysis.still else [],
         "chunk": _chunk_to_json(analysis.chunk),
+        "language": list(astuple(analysis.language)) if analysis.language else None,
     }
 
 

@@ -35,6 +35,9 @@ MAX_CHARS = 8_000_000
 MAX_PAGE_CHARS = 12_000_000
 """Maximum number of characters of an HTML page that are read, tags included."""
 
+MAX_BEGINNING_CHARS = 2000
+"""Characters by which the language of a text is found: more make the model no surer."""
+
 _HEAD = struct.Struct("<4sBBHII")
 _MAGIC = b"txt1"
 
@@ -77,6 +80,7 @@ class TextPrint:
     shingles:  number of grams before sampling, repetitions included: the length of the text.
     rate_bits: sampling rate; one gram in 2^rate_bits is kept.
     remarks:   notes for people on how it was read.
+    beginning: its first characters, to find its language; not part of the sketch.
     """
 
     grams: Grams
@@ -84,6 +88,7 @@ class TextPrint:
     rate_bits: int = RATE_BITS
     media_type: str = "text/plain"
     remarks: tuple[str, ...] = ()
+    beginning: str = ""
 
     def at_most(self, grams: int) -> Self:
         """Return this sketch, thinned until it has no more than this many grams."""
@@ -190,7 +195,8 @@ def sketch(
     distinct = np.unique(grams)
     sampled = below_rate(distinct, RATE_BITS)
     sampled.flags.writeable = False
-    text_print = TextPrint(sampled, len(grams), RATE_BITS, media_type, remarks)
+    beginning = text.strip()[:MAX_BEGINNING_CHARS]
+    text_print = TextPrint(sampled, len(grams), RATE_BITS, media_type, remarks, beginning)
     return text_print.at_most(MAX_GRAMS)
 
 

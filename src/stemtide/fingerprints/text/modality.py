@@ -6,6 +6,7 @@ from stemtide.fingerprints.kinds import LIMIT, MAX_VALUE_BYTES, Fingerprint, Fin
 from stemtide.fingerprints.limits import DecodingLimits, LimitError
 from stemtide.fingerprints.text.document import fingerprint_document, is_document
 from stemtide.fingerprints.text.fingerprint import fingerprint_text, is_text
+from stemtide.fingerprints.text.languages import propose
 
 _MOST_GRAMS = MAX_VALUE_BYTES // 16
 
@@ -25,7 +26,7 @@ def analyse(
     content: Content, *, limits: DecodingLimits, options: AnalysisOptions, progress: Progress
 ) -> Analysis:
     """Fingerprint a text, a page or a PDF."""
-    del options, progress  # a text is read in a moment, and looked up as it is shared
+    del progress  # a text is read in a moment
     head = head_of(content)
     read = fingerprint_document if is_document(head) else fingerprint_text
     try:
@@ -35,5 +36,6 @@ def analyse(
     value = text_print.at_most(_MOST_GRAMS).to_bytes()
     prints = (Fingerprint(Kind.TEXT, value),) if len(text_print.grams) else ()
     return Analysis(
-        Fingerprints(prints, media_type=text_print.media_type, remarks=text_print.remarks)
+        Fingerprints(prints, media_type=text_print.media_type, remarks=text_print.remarks),
+        language=propose(text_print.beginning) if options.language and prints else None,
     )

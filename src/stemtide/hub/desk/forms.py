@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from stemtide.hub.desk.error_messages import field_error_text
 from stemtide.hub.desk.labels import LABELS, Words
+from stemtide.hub.desk.labels.languages import CONTENT_LANGUAGES
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.parties.reads.parties import Viewer
 from stemtide.protocol.enums import WithdrawReason
@@ -132,6 +133,19 @@ class CrisisField(forms.TypedChoiceField):
 
     def __init__(self, **named: Any) -> None:  # noqa: ANN401  # Django's
         super().__init__(label=_("Crisis"), required=False, coerce=UUID, empty_value=None, **named)
+
+
+class ContentLanguageField(forms.TypedChoiceField):
+    """The language of content from the short list; None where it is not known."""
+
+    def __init__(self, **named: Any) -> None:  # noqa: ANN401  # Django's
+        super().__init__(
+            label=_("Language of the content (optional)"),
+            choices=[("", _("not known")), *CONTENT_LANGUAGES],
+            required=False,
+            empty_value=None,
+            **named,
+        )
 
 
 def crisis_choices(*, viewer: Viewer) -> list[tuple[str, Words]]:

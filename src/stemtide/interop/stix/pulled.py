@@ -22,6 +22,7 @@ from stemtide.protocol.messages.signals import SignalIn
 _FIELDS = (
     *("kind", "value", "quality", "within_bits", "reach", "content", "labels", "ideology"),
     *("entity", "severity", "provenance", "confidence", "tlp", "pap", "audience", "expires_at"),
+    "language",
 )
 
 MAX_SIGNALS = 20_000

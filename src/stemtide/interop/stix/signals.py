@@ -43,6 +43,7 @@ TITLES = {
 
 _FIELDS = (
     *("value", "quality", "within_bits", "reach", "content", "labels", "ideology", "entity"),
+    "language",
     *("severity", "provenance", "pap", "audience", "crisis", "exercise", "shared_by", "disputed"),
     *("withdraw_reason", "via", "hub"),
 )

@@ -198,6 +198,7 @@ _SINGLE_TAGS = (
     "provenance",
     "ideology",
     "entity",
+    "language",
     "crisis",
     "confidence",
 )

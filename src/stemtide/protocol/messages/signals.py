@@ -24,6 +24,7 @@ from stemtide.protocol.enums import (
 )
 from stemtide.protocol.handling import TLP_ALLOWS, Pap, Tlp
 from stemtide.protocol.labels import EntityName, IdeologyName, LabelName
+from stemtide.protocol.messages.situation import Language
 from stemtide.protocol.trust.standing import Basis
 
 MAX_BULK = 20_000
@@ -51,6 +52,7 @@ class SignalIn(BaseModel):
     reach:       url only: "folder" or "host" to cover everything below; None: that address alone.
     ideology:    of the content's makers, never required; entity: the terrorist entity it comes
                  from, as the list that names it does ("EU 2023/1514 II.3", or the entity's name).
+    language:    of the content, as the sharer knows it; None if unknown, or if it has no words.
     content:     an id shared by all signals of one piece of content, chosen by the sharer.
     audience:    names of the parties that may see it; TLP:RED needs at least one.
     confidence:  0..100, how sure the sharer is.
@@ -69,6 +71,7 @@ class SignalIn(BaseModel):
     labels: tuple[LabelName, ...] = Field(min_length=1, max_length=8, fail_fast=True)
     ideology: IdeologyName | None = None
     entity: EntityName | None = None
+    language: Language | None = None
     severity: Severity
     provenance: Provenance = Provenance.UNKNOWN
     confidence: int = Field(default=80, ge=0, le=100)
@@ -301,6 +304,7 @@ class SignalOut(BaseModel):
     labels: list[str]
     ideology: str | None
     entity: str | None
+    language: str | None = None
     severity: Severity
     provenance: Provenance
     confidence: int

@@ -30,6 +30,7 @@ class FeedSignal(BaseModel):
     value:    complete, in hex, however long.
     reach:    of a url that covers more than one address; None: that address alone, or another kind.
     ideology: a name of ideologies.toml; entity: as a list of terrorist entities names it.
+    language: of the content (BCP 47), as its sharer stated it; None if unknown.
     disputed: by as many parties, or by such ones, that automatic action stops everywhere; also
               if the party that reads this feed disputes it.
     disputed_by_you: the party that reads this feed disputes the signal itself.
@@ -67,6 +68,7 @@ class FeedSignal(BaseModel):
     confirmed_by: list[str] = []
     lowered: bool = False
     cleared: bool = False
+    language: str | None = None
 
     @field_validator("within_bits")
     @classmethod

@@ -56,6 +56,9 @@ def share(
     ] = Reach.ADDRESS,
     ideology: Annotated[str, typer.Option(help="Ideology of its makers, if known.")] = "",
     entity: Annotated[str, typer.Option(help="Listed terrorist entity behind it.")] = "",
+    language: Annotated[
+        str, typer.Option(help="Language of the content, if known: a tag such as en.")
+    ] = "",
     robust: Annotated[
         bool, typer.Option("--robust", help="Add fingerprints of crops, to match cropped copies.")
     ] = False,
@@ -77,6 +80,7 @@ def share(
         "labels": label,
         "ideology": ideology or None,
         "entity": entity or None,
+        "language": language or None,
         "severity": severity,
         "provenance": provenance,
         "confidence": confidence,
@@ -87,10 +91,11 @@ def share(
         "crisis": crisis or None,
         "exercise": exercise,
     }
+    options = AnalysisOptions(share=True, robust=robust, language=not language)
     try:
         rows = [
             row
-            for content in read_all(names, options=AnalysisOptions(share=True, robust=robust))
+            for content in read_all(names, options=options)
             for row in _rows(content, facts, within_bits=within_bits, reach=reach)
         ]
     except ContentNameError as error:
@@ -127,6 +132,11 @@ def _rows(
     rows = []
     for remark in named.fingerprints.remarks:
         print_note(f"{named.name}: {remark}")
+    if (guess := named.language) and guess.is_sure:
+        print_note(
+            f"{named.name}: its language is probably {guess.tag} ({guess.percent}% sure):"
+            f" add --language {guess.tag} to state it"
+        )
     if reach is not Reach.ADDRESS and not named.url:
         fail(
             f"--reach {reach} is for URLs, and {named.name} is not one: share it separately", code=2

@@ -95,5 +95,6 @@ def _content(cluster: Cluster, life: CrisisOut, *, viewer: Viewer) -> ActedConte
         exercise=life.exercise,
         url=next((variant.url for variant in live if variant.url), ""),
         labels=tuple(cluster.labels),
+        language=cluster.languages[0] if len(cluster.languages) == 1 else "",
         sharers=tuple({variant.shared_by for variant in live}),
     )

@@ -48,12 +48,17 @@ LANGUAGE_NAMES = {code: name for _title, group in WRITING_LANGUAGES for code, na
 """Own names of languages by their codes."""
 
 
+def is_content_language(tag: str) -> bool:
+    """Whether a language is in the short list of those of content."""
+    return any(tag == code for _title, group in CONTENT_LANGUAGES for code, _name in group)
+
+
 def language_name(tag: str) -> str:
     """Return the name of a language in the reader's own; a tag that Django does not know as it is.
 
-    tag: of BCP 47, in small letters, such as "pt-br".
+    tag: of BCP 47, such as "pt-BR".
     """
-    for code in (tag, tag.partition("-")[0]):
+    for code in (tag.lower(), tag.partition("-")[0]):
         if code in LANG_INFO:
             return gettext(LANG_INFO[code]["name"])
         if code == "mt":

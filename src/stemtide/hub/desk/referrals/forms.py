@@ -8,9 +8,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from stemtide.hub.desk.forms import CrisisField, MessageForm, SignalsField
+from stemtide.hub.desk.forms import ContentLanguageField, CrisisField, MessageForm, SignalsField
 from stemtide.hub.desk.labels import Words, ideology_title, label_title
-from stemtide.hub.desk.labels.languages import CONTENT_LANGUAGES
 from stemtide.hub.desk.labels.referrals import LABELS
 from stemtide.protocol.labels import ideologies, labels
 from stemtide.protocol.messages.holds import ExtendIn, HoldIn
@@ -67,12 +66,7 @@ class AssessForm(MessageForm):
     terms = forms.CharField(
         label=_("Clause of the provider's terms (optional)"), required=False, max_length=300
     )
-    language = forms.TypedChoiceField(
-        label=_("Language of the content (optional)"),
-        choices=[("", _("not known")), *CONTENT_LANGUAGES],
-        required=False,
-        empty_value=None,
-    )
+    language = ContentLanguageField()
     ideology = forms.TypedChoiceField(
         label=_("Ideology (optional)"), required=False, empty_value=None
     )

@@ -288,7 +288,7 @@ def _initial(request: SignedInRequest, *, by: Actor) -> dict[str, object]:
     """Return the fields that the address of the form fills in. like: a referral to copy."""
     if like := uuid_or_none(request.GET.get("like")):
         return _initial_like(reads.referral(like, viewer=by.party), by=by)
-    names = ("url", "provider", "signals")
+    names = ("url", "provider", "signals", "language")
     initial: dict[str, object] = {name: request.GET.get(name, "") for name in names}
     initial["labels"] = request.GET.getlist("labels")
     initial["exercise"] = request.GET.get("exercise") == "1"

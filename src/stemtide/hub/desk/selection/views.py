@@ -148,6 +148,7 @@ def _content(selection: Selection, *, by: Actor) -> ActedContent:
     live = [signal for signal in selection.signals if signal.state is SignalState.LIVE]
     crises_named = {signal.crisis for signal in live}
     crisis = selection.crisis or (crises_named.pop() if len(crises_named) == 1 else None)
+    languages = {signal.language for signal in live if signal.language}
     return ActedContent(
         signals=tuple(signal.id for signal in live),
         own=tuple(signal.id for signal in live if signal.shared_by == by.name),
@@ -155,6 +156,7 @@ def _content(selection: Selection, *, by: Actor) -> ActedContent:
         exercise=any(signal.exercise for signal in live),
         url=next((signal.url for signal in live if signal.url), ""),
         labels=tuple(dict.fromkeys(label for signal in live for label in signal.labels)),
+        language=languages.pop() if len(languages) == 1 else "",
     )
 
 

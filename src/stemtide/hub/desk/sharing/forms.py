@@ -9,7 +9,7 @@ from django import forms
 from django.utils.translation import gettext as _now, gettext_lazy as _
 
 from stemtide.hub.desk.error_messages import field_error_text
-from stemtide.hub.desk.forms import NO_NAMES_IN_TITLE, MarkedForm
+from stemtide.hub.desk.forms import NO_NAMES_IN_TITLE, ContentLanguageField, MarkedForm
 from stemtide.hub.desk.labels import LABELS, label_title
 from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.rooms.signals.reads.sharing.shares import EarlierMarks
@@ -65,6 +65,7 @@ class MarksForm(MarkedForm):
         label=_("Title (optional)"), required=False, max_length=80, help_text=NO_NAMES_IN_TITLE
     )
     labels = forms.MultipleChoiceField(label=_("Labels"), widget=forms.CheckboxSelectMultiple)
+    language = ContentLanguageField()
     severity = forms.ChoiceField(
         label=_("Severity"), choices=[(level, LABELS["severity"][level]) for level in Severity]
     )
@@ -139,7 +140,7 @@ class MarksForm(MarkedForm):
         days = cleaned["expires"]
         return {
             **{name: cleaned[name] for name in ("labels", "severity", "tlp", "pap", "audience")},
-            "provenance": cleaned["provenance"],
+            **{name: cleaned[name] for name in ("language", "provenance")},
             "reach": cleaned["reach"] or Reach.ADDRESS,
             "crisis": crisis.id if crisis else None,
             "exercise": crisis.exercise if crisis else cleaned["exercise"],

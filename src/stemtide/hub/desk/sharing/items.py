@@ -12,16 +12,17 @@ from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from stemtide.fingerprints.analysis import Analysis
 from stemtide.fingerprints.blanks import why_blank
 from stemtide.fingerprints.kinds import (
     MAX_VALUE_BYTES,
     SIZE_BYTES,
     FingerprintError,
-    Fingerprints,
     Kind,
 )
 from stemtide.fingerprints.url import canonical
 from stemtide.fingerprints.values.checks import check_value
+from stemtide.hub.desk.labels.languages import is_content_language
 from stemtide.hub.platform.errors import InvalidError
 from stemtide.protocol.messages.signals import MAX_BULK_VALUE_BYTES, MAX_URL_CHARS, SignalIn
 
@@ -30,6 +31,8 @@ MAX_ITEMS = 50
 
 MAX_PRINTS = 1000
 """Fingerprints of all of them together."""
+
+_OF_TEXTS = ("text/", "application/pdf")
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 _HEX = re.compile(r"[0-9a-fA-F]+")
@@ -59,6 +62,8 @@ class Item(BaseModel):
     content: the id that its signals will share.
     name:    of the file, for the person who uploaded it; never stored. A browser that makes the
              fingerprints itself leaves it empty.
+    language: of a text, as the sandbox proposes it; "" if it proposes none.
+    sureness: how sure that is, in percent.
     url:     the address, if it is one.
     """
 
@@ -67,6 +72,8 @@ class Item(BaseModel):
     content: UUID = Field(default_factory=uuid4)
     name: str = Field(default="", max_length=200)
     media_type: str = Field(default="", max_length=100)
+    language: str = Field(default="", pattern=r"^([a-z]{2,3})?$")
+    sureness: int = Field(default=0, ge=0, le=100)
     url: str = Field(default="", max_length=MAX_URL_CHARS)
     prints: tuple[ItemPrint, ...] = Field(default=(), max_length=MAX_PRINTS)
     remarks: tuple[str, ...] = Field(default=(), max_length=40)
@@ -162,8 +169,10 @@ def _hash_item(kind: Kind, digits: str) -> Item:
     return Item(prints=(ItemPrint(kind=kind, value=digits.lower()),))
 
 
-def measured_item(fingerprints: Fingerprints, *, name: str) -> Item:
-    """Return content that the sandbox has read as an item."""
+def measured_item(analysis: Analysis, *, name: str) -> Item:
+    """Return content that the sandbox has read as an item, with the language if it is sure."""
+    fingerprints, guess = analysis.fingerprints, analysis.language
+    language = guess.tag if guess and guess.is_sure and is_content_language(guess.tag) else ""
     prints = [
         ItemPrint(
             kind=fingerprint.kind,
@@ -176,9 +185,17 @@ def measured_item(fingerprints: Fingerprints, *, name: str) -> Item:
     return Item(
         name=name[:200],
         media_type=fingerprints.media_type[:100],
+        language=language,
+        sureness=guess.percent if guess and language else 0,
         prints=tuple(prints),
         remarks=fingerprints.remarks[:40],
     )
+
+
+def language_of(items: Iterable[Item]) -> str:
+    """Return the language that all texts among the items are probably in; "" if there is none."""
+    languages = {item.language for item in items if item.media_type.startswith(_OF_TEXTS)}
+    return languages.pop() if len(languages) == 1 else ""
 
 
 def rows_of(items: Iterable[Item]) -> list[ItemRow]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 
-from stemtide.fingerprints.analysis import AnalysisOptions
-from stemtide.fingerprints.kinds import Fingerprints, Kind
+from stemtide.fingerprints.analysis import TEXT, Analysis, AnalysisOptions
+from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.limits import ContentError, DecodingLimits
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.hub.desk.sharing.items import Item, measured_item
@@ -22,7 +22,7 @@ _LIMITS = DecodingLimits(
     long_cpu_s=600,
     long_wall_s=900.0,
 )
-_OPTIONS = AnalysisOptions(share=True)
+_OPTIONS = AnalysisOptions(share=True, language=True)
 _IN_MEMORY_BYTES = 8 << 20
 """A larger file is given to the worker opened, so that there is no further copy of it."""
 
@@ -50,8 +50,8 @@ def item_of_file(file: "UploadedFile[Any]") -> Item:
     if not size_bytes:
         raise InvalidError("file", "the file is empty: choose another one")
     path = path_of(file) if size_bytes > _IN_MEMORY_BYTES else ""
-    fingerprints = _fingerprints(path or file.read(), field="file")
-    return measured_item(fingerprints, name=file.name or "")
+    analysis = _analysis(path or file.read(), field="file")
+    return measured_item(analysis, name=file.name or "")
 
 
 def item_of_text(text: str) -> Item:
@@ -59,8 +59,7 @@ def item_of_text(text: str) -> Item:
 
     raises: InvalidError, SandboxError.
     """
-    fingerprints = _fingerprints(text.encode(), field="value", modality="writing")
-    item = measured_item(fingerprints, name="")
+    item = measured_item(_analysis(text.encode(), field="value", modality=TEXT), name="")
     sketches = tuple(row for row in item.prints if row.kind is Kind.TEXT)
     if not sketches:
         raise InvalidError(
@@ -71,16 +70,13 @@ def item_of_text(text: str) -> Item:
     return item.model_copy(update={"prints": sketches})
 
 
-def _fingerprints(content: bytes | str, *, field: str, modality: str = "") -> Fingerprints:
+def _analysis(content: bytes | str, *, field: str, modality: str = "") -> Analysis:
     """Return the fingerprints of content, while the caller waits. raises: InvalidError."""
 
     def progress(_done: float, _total: float) -> None:
         check_caller()
 
     try:
-        analysis = _sandbox().analyse(
-            content, options=_OPTIONS, modality=modality, progress=progress
-        )
+        return _sandbox().analyse(content, options=_OPTIONS, modality=modality, progress=progress)
     except ContentError as error:
         raise InvalidError(field, str(error)) from error
-    return analysis.fingerprints

@@ -145,13 +145,14 @@ def _read_step(request: SignedInRequest) -> _Step:
     content = ContentForm(posted, request.FILES if posted is not None else None)
     others = [(party.name, party.title) for party in parties.parties() if party.name != viewer.name]
     is_bound = posted is not None and "severity" in posted
+    items = _collect(content, request) if posted is not None else []
+    initial = _initial_marks(request, crisis_rows, viewer=viewer)
     marks = MarksForm(
         posted if is_bound else None,
         crises=crisis_rows,
         parties=others,
-        initial=_initial_marks(request, crisis_rows, viewer=viewer),
+        initial=initial | {"language": item_texts.language_of(items)},
     )
-    items = _collect(content, request) if posted is not None else []
     if posted is not None and not items and not content.errors:
         nothing = _("Write a hash, a web address or a text, or choose a file.")
         content.add_error("value", nothing)

@@ -32,7 +32,8 @@ from stemtide.protocol.enums import MessageKind
 class ActedContent:
     """What the forms are filled in with. own: those of the signals that the reader's party shared.
 
-    signals: the live ones. crisis: its id; None for none. sharers: names of the parties that shared
+    signals: the live ones. crisis: its id; None for none. language: the one that all signals with
+    a stated language have; "" if there is none. sharers: names of the parties that shared
     them.
     """
 
@@ -42,6 +43,7 @@ class ActedContent:
     exercise: bool = False
     url: str = ""
     labels: tuple[str, ...] = ()
+    language: str = ""
     sharers: tuple[str, ...] = ()
 
 
@@ -158,6 +160,8 @@ def _address(name: str, content: ActedContent, **fields: str | UUID | Iterable[U
         text = " ".join(map(str, values))
         query += [(field, text)] if text else []
     query += [("labels", label) for label in content.labels if name == "referral-new"]
+    if content.language and name == "referral-new":
+        query.append(("language", content.language))
     query += [("crisis", str(content.crisis))] if content.crisis else []
     query += [("exercise", "1")] if content.exercise else []
     address = reverse(name)

@@ -212,6 +212,7 @@ def _content(signal_out: SignalOut, *, request: SignedInRequest) -> ActedContent
         exercise=signal_out.exercise,
         url=signal_out.url or "",
         labels=tuple(signal_out.labels),
+        language=signal_out.language or "",
         sharers=(signal_out.shared_by,),
     )
 

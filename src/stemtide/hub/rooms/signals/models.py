@@ -43,6 +43,7 @@ class Signal(models.Model):
               for kinds as long as their content the SHA-256 of the value, which is a LongValue.
     reach:    of a URL that covers a folder or a host; None: one address, or another kind.
     audience: names of the parties that may see it, as "|a|b|"; "" where none are named.
+    language: of the content (BCP 47), as its sharer stated it; None where nobody did.
     flood:    "lowered" if it matches too much and leads to hold at most, "cleared" if an agency
               decided that its matches are right.
     confirmations: parties that agree with it, without its sharer.  disputes: parties that dispute
@@ -67,6 +68,7 @@ class Signal(models.Model):
     labels = models.JSONField(default=list)
     ideology = models.CharField(max_length=30, null=True)
     entity = models.CharField(max_length=120, null=True)
+    language = models.CharField(max_length=12, null=True)
     severity = models.CharField(max_length=10)
     provenance = models.CharField(max_length=15)
     confidence = models.SmallIntegerField()

@@ -26,6 +26,7 @@ _WIRE_NAMES = {
     "labels": "labels",
     "ideology": "ideology",
     "entity": "entity",
+    "language": "language",
     "severity": "severity",
     "provenance": "provenance",
     "confidence": "confidence",
@@ -186,6 +187,7 @@ class Cluster:
     audience: the parties that any of them names as its only recipients.
     drawing:  a PDQ value to draw; "" if there is no picture.
     title:    the first that a sharer wrote; "" if none did.
+    languages: those that sharers stated for the live ones.
     lasts_ms: duration of its first film or sound; None if it is not known.
     first_shared_by: the name of the party that shared the first of them.
     """
@@ -206,6 +208,7 @@ class Cluster:
     last_at: datetime
     drawing: str
     title: str
+    languages: tuple[str, ...]
     lasts_ms: int | None
     first_shared_by: str
 

@@ -89,6 +89,7 @@ def _cluster(rows: list[VariantRow]) -> Cluster:
         last_at=latest.shared_at,
         drawing=pictures[0].value if pictures else "",
         title=next((row.title for row in shown if row.title), ""),
+        languages=tuple(sorted({row.language for row in shown if row.language})),
         lasts_ms=next((row.lasts_ms for row in shown if row.lasts_ms), None),
         first_shared_by=rows[0].shared_by,
     )

@@ -40,6 +40,7 @@ _NAMES = {
     "labels": "labels",
     "ideology": "ideology",
     "entity": "entity",
+    "language": "language",
     "severity": "severity",
     "provenance": "provenance",
     "confidence": "confidence",

@@ -9,7 +9,8 @@ from itertools import groupby
 from typing import TypeVar
 from uuid import UUID
 
-from django.db.models import Max, Min, QuerySet, Sum
+from django.db.models import F, Max, Min, QuerySet, Sum, Value
+from django.db.models.functions import Coalesce, Lower, NullIf
 
 from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.parties.models import Party
@@ -59,7 +60,8 @@ def cluster_table(members: Iterable[UUID], *, viewer: Party) -> CountTable:
     """Return the outcomes of the signals of one cluster that a party may see, as table() does.
 
     Languages are those at the providers that the viewer sees: a cluster may have been met at few.
-    Older uploads that are in no span any more have none.
+    Where a provider did not say, the language that the sharer stated counts. Older uploads that
+    are in no span any more have none.
     """
     providers: dict[str, CountRow] = {}
     languages: dict[str, CountRow] = {}
@@ -70,7 +72,9 @@ def cluster_table(members: Iterable[UUID], *, viewer: Party) -> CountTable:
         for row in _by_provider(_shown_individually(sightings, viewer=viewer)):
             providers[row.name] = _joined(providers.get(row.name), row)
         spans = SignalSpan.objects.filter(visible(viewer, "signal__"), signal__uid__in=batch)
-        for row in _by_language(_shown_individually(spans, viewer=viewer)):
+        spans = spans.annotate(of_content=_LANGUAGE_OF_CONTENT)
+        shown = _shown_individually(spans, viewer=viewer)
+        for row in _by_language(shown, column="of_content"):
             languages[row.name] = _joined(languages.get(row.name), row)
     return CountTable(
         providers=sorted(providers.values(), key=lambda row: (-row.outcomes.total, row.name)),
@@ -212,10 +216,18 @@ def _added(left: Outcomes, right: Outcomes) -> Outcomes:
     return Outcomes(**{word: getattr(left, word) + getattr(right, word) for word in Outcome})
 
 
-def _by_language(spans: QuerySet[SightingSpan] | QuerySet[SignalSpan]) -> list[CountRow]:
-    """Return one row for each language, most frequent first; "" where none was reported."""
+_LANGUAGE_OF_CONTENT = Coalesce(
+    NullIf(F("language"), Value("")), Lower("signal__language"), Value("")
+)
+"""Of a span of a signal: what the provider reported, or else what the sharer stated."""
+
+
+def _by_language(
+    spans: QuerySet[SightingSpan] | QuerySet[SignalSpan], *, column: str = "language"
+) -> list[CountRow]:
+    """Return one row for each language, most frequent first; "" where none is known."""
     sums: dict[str, dict[str, int]] = {}
-    rows = spans.order_by().values_list("language", "outcome")
+    rows = spans.order_by().values_list(column, "outcome")
     for language, outcome, count in rows.annotate(Sum("count")):
         sums.setdefault(language, {})[outcome] = count
     table_rows = [CountRow(tag, tag, Outcomes(**counts)) for tag, counts in sums.items()]

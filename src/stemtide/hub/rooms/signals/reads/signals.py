@@ -126,6 +126,7 @@ class SelectedSignal(NamedTuple):
     value: str
     url: str
     labels: list[str]
+    language: str | None
     shared_by: str
     exercise: bool
     crisis: UUID | None
@@ -196,6 +197,7 @@ def _selected(rows: "QuerySet[Signal]", *, viewer: Party) -> list[SelectedSignal
             value=row.value,
             url=row.url,
             labels=row.labels,
+            language=row.language,
             shared_by=row.shared_by.name,
             exercise=row.exercise,
             crisis=row.crisis.uid if row.crisis else None,
@@ -269,6 +271,7 @@ def describe(row: Signal, *, viewer: Party) -> SignalOut:
         labels=row.labels,
         ideology=row.ideology,
         entity=row.entity,
+        language=row.language,
         severity=Severity(row.severity),
         provenance=Provenance(row.provenance),
         confidence=row.confidence,

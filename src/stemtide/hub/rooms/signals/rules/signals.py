@@ -90,6 +90,7 @@ class Facts(NamedTuple):
     labels: tuple[str, ...]
     ideology: str | None
     entity: str | None
+    language: str | None
     severity: str
     provenance: str
     confidence: int
@@ -114,6 +115,7 @@ def facts_of(body: SignalIn) -> Facts:
         labels=tuple(sorted(set(body.labels))),
         ideology=body.ideology,
         entity=body.entity,
+        language=body.language,
         severity=body.severity.value,
         provenance=body.provenance.value,
         confidence=body.confidence,

@@ -36,7 +36,7 @@ _AT_ONCE = 256
 _COLUMNS = (
     *("pk", "uid", "kind", "value", "url", "state", "severity", "labels", "provenance"),
     *("tlp", "pap", "audience", "is_disputed", "shared_by__name", "shared_at", "content_id"),
-    *("title", "position", "lasts_ms"),
+    *("title", "language", "position", "lasts_ms"),
 )
 
 Group = TypeVar("Group")
@@ -62,6 +62,7 @@ class VariantRow(NamedTuple):
     shared_at: datetime
     content: int | None
     title: str
+    language: str | None
     position: int
     lasts_ms: int | None
 
