@@ -16,8 +16,11 @@ from stemtide.protocol.enums import Provenance, Reach, Severity, WithdrawReason
 from stemtide.protocol.handling import Pap, Tlp
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from stemtide.cli.content import NamedContent
     from stemtide.client import Hub as Client
+    from stemtide.fingerprints.analysis import AnalysisOptions
 
 signal = typer.Typer(no_args_is_help=True, help="Signals: share, show, import, export, withdraw.")
 feed = typer.Typer(no_args_is_help=True, help="The feed of signals.")
@@ -72,7 +75,6 @@ def share(
 
     Either all of them are shared, or none.
     """
-    from stemtide.cli.content import ContentNameError, read_all
     from stemtide.fingerprints.analysis import AnalysisOptions
 
     check_labels(label)
@@ -92,14 +94,11 @@ def share(
         "exercise": exercise,
     }
     options = AnalysisOptions(share=True, robust=robust, language=not language)
-    try:
-        rows = [
-            row
-            for content in read_all(names, options=options)
-            for row in _rows(content, facts, within_bits=within_bits, reach=reach)
-        ]
-    except ContentNameError as error:
-        fail(str(error))
+    rows = [
+        row
+        for content in _contents(names, options=options)
+        for row in _rows(content, facts, within_bits=within_bits, reach=reach)
+    ]
     if dry_run:
         for row in rows:
             print_result(row, as_json=True, line="")
@@ -114,6 +113,16 @@ def share(
             as_json=as_json,
             line=f"{stored['id']}  {row['kind']:7} {state}",
         )
+
+
+def _contents(names: list[str], *, options: "AnalysisOptions") -> "Iterator[NamedContent]":
+    """Fingerprint the arguments; end the command at one that names nothing."""
+    from stemtide.cli.content import ContentNameError, read_all
+
+    try:
+        yield from read_all(names, options=options)
+    except ContentNameError as error:
+        fail(str(error))
 
 
 def _bulk(rows: list[dict[str, Any]]) -> bytes:
