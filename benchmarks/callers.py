@@ -18,8 +18,9 @@ from collections import Counter
 
 import uvloop
 
-from benchmarks.fleet import MOST_RATES, Connection, cpu_s, memory_of
+from benchmarks.fleet import MOST_RATES, cpu_s, memory_of
 from benchmarks.hub import PLAIN, running_as
+from stemtide.exercises.stress.connection import Access, Connection
 
 WAYS = ("django", "queue")
 
@@ -33,7 +34,7 @@ async def share_all(callers: list[Connection], *, shares: int, counts: Counter[s
         for _ in left:
             body = json.dumps({**PLAIN, "value": secrets.token_hex(32)}).encode()
             began = time.perf_counter()
-            status, _ = await caller.ask("POST", "/api/v1/signals", body)
+            status = (await caller.ask("POST", "/api/v1/signals", body)).status
             counts[f"{status}"] += 1
             if status == 201:  # SQLite refuses who waited a minute for its lock
                 times.append(time.perf_counter() - began)
@@ -43,25 +44,20 @@ async def share_all(callers: list[Connection], *, shares: int, counts: Counter[s
 
 
 def measure(options: argparse.Namespace) -> None:
-    asked, counts = Counter[str](), Counter[str]()
+    counts = Counter[str]()
     rates: dict[str, list[float]] = {way: [] for way in WAYS}
     with running_as(options.parties, STEMTIDE_RATES=MOST_RATES) as (address, keys, pid):
-        sides = {}
-        for way in WAYS:
-            sides[way] = [
-                Connection(address, keys[1 + number % options.parties], asked)
-                for number in range(options.callers)
-            ]
-        for caller in sides["django"]:
-            caller.head += "Cookie: to=django\r\n"
         for round_number in range(options.rounds + 1):
-            for way, callers in sides.items():
+            for way in WAYS:
+                fields = {"Cookie": "to=django"} if way == "django" else {}
+                callers = [
+                    Connection(Access(address, keys[1 + number % options.parties]), **fields)
+                    for number in range(options.callers)
+                ]
                 began, cpu = time.perf_counter(), cpu_s(pid)
                 shares = options.shares if round_number else 32
                 times = uvloop.run(share_all(callers, shares=shares, counts=counts))
                 seconds, used = time.perf_counter() - began, cpu_s(pid) - cpu
-                for caller in callers:
-                    caller.streams = None
                 if not round_number:
                     continue
                 shares = len(times)

@@ -1,33 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far the hub's stream, feed and status carry: N agents at one hub, without indexes.
+"""How far the hub's stream, feed and status carry: N agents at one hub.
 
-    python -m benchmarks.fleet [--agents 300] [--shares 20] [--ways pull,carried]
+    python -m benchmarks.fleet [--agents 300] [--shares 20] [--rate 1] [--real 3] [--bulk 10000]
+                               [--ways pull,carried]
 
-Each agent keeps a stream open, reports its status every 5 s and after each change, and asks the
-feed every 10 s. An agent that pulls asks the feed at each wake. An agent of "carried" asks for a
-stream with entries, and asks the feed only if one is missing. Prints the hub's CPU seconds, which
-do not depend on how busy the machine is, and times, which do. Every way gets a hub of its own.
+The agents are those of `stemtide stress`, with reports of status. Among them run real ones, in
+exercise mode. Agents of "carried" ask for a stream with entries, those of "pull" read the feed at
+each wake. Prints the hub's CPU seconds, which do not depend on how busy the machine is, and times,
+which do. --bulk: share so many at once, and wait until all agents have read them; the simulated
+ones count them. Every way gets a hub of its own. With STEMTIDE_DATABASE_URL it is on PostgreSQL.
 """
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import secrets
+import tempfile
 import time
 from collections import Counter
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
-from urllib.parse import urlsplit
 
 import uvloop
 
-from benchmarks.hub import PLAIN, STREAM, running_as
+from benchmarks.hub import PLAIN, running_as
+from stemtide.exercises import processes
+from stemtide.exercises.counts import percentile
+from stemtide.exercises.stress.connection import Access, Connection
+from stemtide.exercises.stress.load import Plan, Stress
+from stemtide.exercises.stress.report import report
 
-AGENTS_OF_KEY = 10
-BEAT_S, DEBOUNCE_S, POLL_S, POLL_ALONE_S = 5.0, 0.2, 10.0, 2.0
+AGENTS_OF_KEY = 100
 MOST_RATES = "reading=9999999 writing=9999999 bulk=9999999 stranger=9999999"
+LOOK_S = 0.01
+SETTLED_S = 120.0
 
 
 def cpu_s(pid: int) -> float:
@@ -43,236 +52,183 @@ def memory_of(pid: int) -> str:
     return f"{int(facts['VmRSS'].split()[0]) // 1024} MB, {facts['Threads'].strip()} threads"
 
 
-class Connection:
-    """One kept connection to the hub."""
-
-    def __init__(self, address: str, key: str, counts: Counter[str]) -> None:
-        self.parts = urlsplit(address)
-        self.counts = counts
-        self.head = f"Authorization: Bearer {key}\r\nHost: {self.parts.hostname}\r\n"
-        self.streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-
-    async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection(self.parts.hostname, self.parts.port, limit=2**24)
-
-    async def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
-        """Send a request, once more if the kept connection is gone; its status and body."""
-        try:
-            return await self._ask(method, path, body)
-        except (OSError, EOFError):
-            self.streams = None
-            return await self._ask(method, path, body)
-
-    async def _ask(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
-        if self.streams is None:
-            self.streams = await self.open()
-        reader, writer = self.streams
-        length = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-        sent = f"{method} {path} HTTP/1.1\r\n{self.head}{length if body else ''}\r\n"
-        writer.write(sent.encode() + body)
-        head = (await reader.readuntil(b"\r\n\r\n")).lower()
-        size = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
-        answer = await reader.readexactly(size)
-        if b"connection: close" in head:
-            writer.close()
-            self.streams = None
-        status = int(head[9:12])
-        self.counts[f"{method} {path.partition('?')[0].split('/')[3]} {status}"] += 1
-        return status, answer
-
-
-class Agent:
-    """What an agent sends. applied: when it had each position."""
-
-    def __init__(self, name: str, address: str, key: str, *, way: str, counts: Counter[str]):
-        self.name, self.is_carried, self.counts = name, way == "carried", counts
-        self.feed, self.status = (Connection(address, key, counts) for _ in range(2))
-        self.position = 0
-        self.wake, self.moved, self.is_open = (asyncio.Event() for _ in range(3))
-        self.applied: list[tuple[int, float]] = []
-
-    def move(self, position: int) -> None:
-        if position > self.position:
-            self.position = position
-            self.applied.append((position, time.perf_counter()))
-            self.moved.set()
-
-    async def follow(self) -> None:
-        while True:
-            self.wake.clear()
-            more = True
-            while more:
-                status, body = await self.feed.ask(
-                    "GET", f"/api/v1/feed?after={self.position}&limit=2000"
-                )
-                assert status == 200, body[:300]
-                tail = json.loads(b'{"next":' + body.rpartition(b'"next":')[2])
-                self.move(tail["next"])
-                more = tail["more"]
-            with_stream = POLL_S if self.is_open.is_set() else POLL_ALONE_S
-            try:
-                async with asyncio.timeout(with_stream):
-                    await self.wake.wait()
-            except TimeoutError:
-                continue
-
-    async def listen(self) -> None:
-        while True:
-            reader, writer = await self.feed.open()
-            query = "?entries=true" if self.is_carried else ""
-            sent = f"GET {STREAM}{query} HTTP/1.1\r\n{self.feed.head}"
-            writer.write(f"{sent}Last-Event-ID: {self.position}\r\n\r\n".encode())
-            try:
-                head = await reader.readuntil(b"\r\n\r\n")
-                assert head[9:12] == b"200", head
-                self.is_open.set()
-                self.wake.set()
-                await self._read(reader)
-            except (OSError, EOFError):
-                self.counts["streams broken"] += 1
-            self.is_open.clear()
-            writer.close()
-            await asyncio.sleep(0.5)
-
-    async def _read(self, reader: asyncio.StreamReader) -> None:
-        while line := await reader.readline():
-            if not line.startswith(b'data: {"position":'):
-                continue
-            position, _, rest = line[18:80].partition(b",")
-            if (
-                rest.startswith(b'"previous":')
-                and int(rest[11:].partition(b",")[0]) <= self.position
-            ):
-                self.counts["carried"] += 1
-                self.move(int(position))
-            elif int(position.strip().rstrip(b"}")) > self.position:
-                self.counts["wakes"] += 1
-                self.wake.set()
-
-    async def beat(self) -> None:
-        started = datetime.now(UTC).isoformat()
-        while True:
-            self.moved.clear()
-            body = {"version": "0.1", "position": self.position, "signals": 0}
-            sent = json.dumps({**body, "exercise": False, "started_at": started}).encode()
-            await self.status.ask("PUT", f"/api/v1/agents/{self.name}", sent)
-            try:
-                async with asyncio.timeout(BEAT_S):
-                    await self.moved.wait()
-                await asyncio.sleep(DEBOUNCE_S)
-            except TimeoutError:
-                continue
-
-
 class Phase:
     """Counts what the hub uses within a block, and prints it."""
 
-    def __init__(self, what: str, pid: int, counts: Counter[str]) -> None:
-        self.what, self.pid, self.counts = what, pid, counts
+    def __init__(self, what: str, pid: int, test: Stress) -> None:
+        self.what, self.pid, self.test = what, pid, test
 
     def __enter__(self) -> Self:
-        self.began, self.cpu, self.before = time.perf_counter(), cpu_s(self.pid), self.counts.copy()
+        self.began, self.cpu, self.before = time.perf_counter(), cpu_s(self.pid), self.counts()
         return self
+
+    def counts(self) -> Counter[str]:
+        counts = self.test.counts
+        names = ("carried", "wakes", "gaps", "repeats", "broken")
+        return counts.asked + Counter({name: getattr(counts, name) for name in names})
 
     def __exit__(self, *_: object) -> None:
         self.seconds = time.perf_counter() - self.began
         self.used = cpu_s(self.pid) - self.cpu
-        asked = self.counts - self.before
-        requests = sum(count for what, count in asked.items() if what[:4] in {"GET ", "PUT "})
-        each = f"{self.used / requests * 1000:.2f} ms a request" if requests else ""
         print(
             f"  {self.what}: {self.used:.2f} s of CPU in {self.seconds:.1f} s"
-            f" ({self.used / self.seconds:.0%} of a core), {each}; {memory_of(self.pid)};"
-            f" {dict(sorted(asked.items()))}",
+            f" ({self.used / self.seconds:.0%} of a core); {memory_of(self.pid)};"
+            f" {dict(sorted((self.counts() - self.before).items()))}",
             flush=True,
         )
 
 
-async def share_all(sharer: Connection, *, shares: int) -> list[tuple[int, float]]:
-    """Share one signal a second; the position of each and when it was sent."""
-    sent = []
-    for _ in range(shares):
-        began = time.perf_counter()
-        body = json.dumps({**PLAIN, "value": secrets.token_hex(32)}).encode()
-        status, answer = await sharer.ask("POST", "/api/v1/signals", body)
-        assert status == 201, answer
-        sent.append((json.loads(answer)["position"], began))
-        await asyncio.sleep(max(0.0, 1.0 - (time.perf_counter() - began)))
-    return sent
+@contextlib.contextmanager
+def real_agents(address: str, keys: list[str], *, count: int) -> Iterator[list[str]]:
+    """Real agents in exercise mode: their addresses."""
+    with tempfile.TemporaryDirectory(prefix="stemtide-bench-") as folder:
+        agents = [
+            processes.agent(
+                f"real-{number}",
+                folder=Path(folder) / str(number),
+                hub_url=address,
+                key=keys[number % len(keys)],
+                extra="exercise = true",
+            )
+            for number in range(count)
+        ]
+        try:
+            yield [agent.start().address for agent in agents]
+        finally:
+            for agent in agents:
+                agent.stop()
 
 
-def times_of(sent: list[tuple[int, float]], agents: list[Agent]) -> list[float]:
-    """Milliseconds from each share until each agent had it, in order; infinite if it had not."""
-    times = []
-    for position, began in sent:
-        for agent in agents:
-            at = next((at for has, at in agent.applied if has >= position), float("inf"))
-            times.append((at - began) * 1000)
-    return sorted(times)
+class Watch:
+    """Notes when a real agent's position moved."""
+
+    def __init__(self, address: str) -> None:
+        self.moves: list[tuple[int, float]] = [(-1, 0.0)]
+        self._connection = Connection(Access(address, "none"))
+
+    @property
+    def position(self) -> int:
+        return self.moves[-1][0]
+
+    async def run(self) -> None:
+        while True:
+            answer = await self._connection.ask("GET", "/health")
+            position = json.loads(answer.body)["position"]
+            if position > self.position:
+                self.moves.append((position, time.perf_counter()))
+            await asyncio.sleep(LOOK_S)
+
+    def at(self, position: int) -> float:
+        """When it had a position; infinite if it never had."""
+        return next((at for has, at in self.moves if has >= position), float("inf"))
 
 
-async def all_at(agents: list[Agent], position: int, *, within_s: float) -> None:
-    ends = time.perf_counter() + within_s
+async def all_at(agents: list, position: int) -> None:
+    ends = time.perf_counter() + SETTLED_S
     while time.perf_counter() < ends:
         if all(agent.position >= position for agent in agents):
             return
         await asyncio.sleep(0.02)
+    print(f"  some agents are behind after {SETTLED_S:.0f} s", flush=True)
 
 
-async def play(address: str, keys: list[str], pid: int, *, way: str, options) -> dict[str, float]:
+async def share_bulk(test: Stress, watches: list[Watch], *, size: int) -> float:
+    """Share so many signals at once; seconds until all agents have read them."""
+    before = [agent.entries for agent in test.agents]
+    signals = [{**PLAIN, "exercise": True, "value": secrets.token_hex(32)} for _ in range(size)]
+    connection = Connection(test.plan.accesses[0])
+    body = json.dumps({"signals": signals}).encode()
+    began = time.perf_counter()
+    answer = await connection.ask("POST", "/api/v1/signals/bulk", body)
+    assert answer.status == 201, answer
+    head = await test.head()
+    await all_at([*test.agents, *watches], head)
+    taken = {agent.entries - had for agent, had in zip(test.agents, before, strict=True)}
+    print(f"  entries of the bulk that each simulated agent counted: {sorted(taken)}", flush=True)
+    return time.perf_counter() - began
+
+
+async def play(
+    address: str, keys: list[str], reals: list[str], pid: int, *, way: str, options
+) -> dict[str, float]:
     """Run one fleet; the figures that ways are compared by."""
-    counts: Counter[str] = Counter()
-    sharer = Connection(address, keys[0], Counter())
-    agents = [
-        Agent(f"a{n}", address, keys[1 + n // AGENTS_OF_KEY], way=way, counts=counts)
-        for n in range(options.agents)
+    accesses = [Access(address, key) for key in keys]
+    parties = [
+        json.loads((await Connection(access).ask("GET", "/api/v1/whoami")).body)["party"]
+        for access in accesses
     ]
-    async with asyncio.TaskGroup() as tasks:
-        running = []
-        with Phase("open", pid, counts):
-            for agent in agents:
-                work = (agent.follow(), agent.listen(), agent.beat())
-                running += [tasks.create_task(each) for each in work]
-                await asyncio.sleep(0.004)
-            await asyncio.gather(*(agent.is_open.wait() for agent in agents))
-        await asyncio.sleep(options.settle)
-        with Phase("rest", pid, counts) as rest:
-            await asyncio.sleep(options.rest)
-        with Phase("shares", pid, counts) as shares:
-            sent = await share_all(sharer, shares=options.shares)
-            await all_at(agents, sent[-1][0], within_s=60)
-        for task in running:
-            task.cancel()
-    times = times_of(sent, agents)
+    plan = Plan(
+        accesses,
+        parties,
+        options.agents,
+        rate=options.rate,
+        seconds=options.shares / options.rate,
+        carried=way == "carried",
+        reports=True,
+    )
+    test, watches = Stress(plan), [Watch(real) for real in reals]
+    figures: dict[str, float] = {}
+    with Phase("open", pid, test):
+        await test.open()
+    await asyncio.sleep(options.settle)
+    with Phase("rest", pid, test) as rest:
+        await asyncio.sleep(options.rest)
+    watching = [asyncio.create_task(watch.run()) for watch in watches]
+    with Phase("shares", pid, test) as shares:
+        await test.share()
+        await test.settle()
+        await all_at(watches, test.stored[-1].position)
+    if options.bulk:
+        with Phase("bulk", pid, test):
+            figures["bulk to all current, s"] = await share_bulk(test, watches, size=options.bulk)
+    for task in watching:
+        task.cancel()
+    await test.end()
+    print("  " + report(test).text().replace("\n", "\n  "), flush=True)
+    times = [
+        (watch.at(share.position) - share.begun_at) * 1000
+        for watch in watches
+        for share in test.stored
+    ]
     at_rest = rest.used / rest.seconds
     return {
         "CPU at rest, % of a core": at_rest * 100,
         "CPU a share, ms": (shares.used - at_rest * shares.seconds) / options.shares * 1000,
-        "share to applied p50, ms": times[len(times) // 2],
-        "share to applied p99, ms": times[int(len(times) * 0.99)],
-    }
+        "share to applied p50, ms": report(test).p50_ms,
+        "share to applied p99, ms": report(test).p99_ms,
+        "real agents p50, ms": percentile(times, percent=50) or 0.0,
+        "real agents p99, ms": percentile(times, percent=99) or 0.0,
+        "the agents' own CPU, % of a core": test.own_load * 100,
+    } | figures
 
 
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     asked.add_argument("--agents", type=int, default=300)
-    asked.add_argument("--shares", type=int, default=20, help="one a second")
+    asked.add_argument("--real", type=int, default=3, help="real agents among them")
+    asked.add_argument("--shares", type=int, default=20)
+    asked.add_argument("--rate", type=float, default=1.0, help="shares a second")
+    asked.add_argument("--bulk", type=int, default=0, help="signals of a bulk after them")
     asked.add_argument("--rest", type=float, default=15.0, help="seconds without a share")
     asked.add_argument("--settle", type=float, default=5.0, help="seconds before they are counted")
     asked.add_argument("--ways", default="pull,carried")
     options = asked.parse_args()
     figures = {}
     for way in options.ways.split(","):
-        print(f"{options.agents} agents, {way}", flush=True)
+        print(f"{options.agents} simulated agents and {options.real} real ones, {way}", flush=True)
         providers = -(-options.agents // AGENTS_OF_KEY)
-        with running_as(providers, STEMTIDE_RATES=MOST_RATES) as (address, keys, pid):
-            figures[way] = uvloop.run(play(address, keys, pid, way=way, options=options))
+        with (
+            running_as(providers, STEMTIDE_RATES=MOST_RATES, STEMTIDE_STREAMS="off") as hub,
+            real_agents(hub[0], hub[1][1:], count=options.real) as reals,
+        ):
+            address, keys, pid = hub
+            figures[way] = uvloop.run(play(address, keys, reals, pid, way=way, options=options))
         for what, figure in figures[way].items():
-            print(f"  {what:28} {figure:10,.1f}", flush=True)
+            print(f"  {what:32} {figure:10,.1f}", flush=True)
     if len(figures) > 1:
         first, last = next(iter(figures)), next(reversed(figures))
         for what, figure in figures[last].items():
-            print(f"{what:28} {first} is {figures[first][what] / (figure or 1):.1f} x {last}")
+            print(f"{what:32} {first} is {figures[first][what] / (figure or 1):.1f} x {last}")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from stemtide.cli.commands.operator.exchange import exchange
 from stemtide.cli.commands.operator.hub import hub
 from stemtide.cli.commands.operator.party import key, party
 from stemtide.cli.commands.operator.person import person
+from stemtide.cli.commands.operator.stress import stress
 from stemtide.cli.commands.orders import answers  # noqa: F401  # it adds to order
 from stemtide.cli.commands.orders.order import order
 from stemtide.cli.commands.progress import progress
@@ -68,6 +69,7 @@ def stemtide(
 app.command("hash")(hash_files)
 app.command("match", cls=MatchCommand)(match_files)
 app.command("demo")(demo)
+app.command("stress")(stress)
 app.command("search")(search)
 for _noun, _name in (
     (hub, "hub"),

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A simulated agent: it keeps a stream open, checks its chain, and reads the feed on a gap."""
+
+import asyncio
+import json
+import random
+import re
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from stemtide import __version__
+from stemtide.exercises.stress.connection import OK, Access, Connection, Response, follow
+
+STREAM = "/api/v1/events/stream"
+FEED = "/api/v1/feed"
+
+_PAGE = 2000
+_POLL_S, _POLL_ALONE_S = 10.0, 2.0  # as agents do, with and without a stream
+_BEAT_S, _DEBOUNCE_S = 5.0, 0.2
+_AGAIN_S = 1.0
+_WAKE = re.compile(rb'data: \{"position":(\d+)(?:,"previous":(\d+))?')
+_END = re.compile(rb'"next":(\d+),"head":\d+,"more":(true|false)')
+
+
+def watched(run: str) -> re.Pattern[bytes]:
+    """Return the pattern of the signals of one run: their position, and the rest of their value."""
+    begin = rb'"position":(\d+),"id":"[0-9a-f-]{36}","kind":"pdq","value":"'
+    return re.compile(begin + run.encode() + rb'([0-9a-f]+)"')
+
+
+@dataclass(slots=True)
+class Counts:
+    """What happened to all agents together.
+
+    gaps:    events whose `previous` the stream had skipped. repeats: signals that came twice.
+    broken:  streams that ended. refused: why streams did not open, and how often.
+    asked:   requests by method, address and status.
+    entries: of the feed, of all signals, those of this run or not.
+    """
+
+    gaps: int = 0
+    repeats: int = 0
+    broken: int = 0
+    carried: int = 0
+    wakes: int = 0
+    entries: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    asked: Counter[str] = field(default_factory=Counter)
+
+
+class SimulatedAgent:
+    """An agent that keeps nothing but its place in the feed, and when each signal came.
+
+    pattern:  of the signals that count. arrived: when each of them came, by the rest of its value.
+    carried:  whether the stream carries entries. reports: whether the agent reports its status.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        access: Access,
+        *,
+        pattern: re.Pattern[bytes],
+        counts: Counts,
+        carried: bool = True,
+        reports: bool = False,
+    ) -> None:
+        self.name = name
+        self.position = 0
+        self.entries = 0
+        self.arrived: dict[bytes, float] = {}
+        self.is_open = asyncio.Event()
+        self._access = access
+        self._requests = Connection(access)
+        self._turn = asyncio.Lock()
+        self._pattern = pattern
+        self._counts = counts
+        self._carried = carried
+        self._reports = reports
+        self._wake, self._moved = asyncio.Event(), asyncio.Event()
+        self._is_reading = False
+        self._chain: int | None = None
+        self._rest = b""
+
+    async def run(self) -> None:
+        """Follow the hub until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._listen())
+                tasks.create_task(self._follow())
+                if self._reports:
+                    tasks.create_task(self._report())
+        finally:
+            self._requests.close()
+
+    async def _ask(self, method: str, path: str, body: bytes = b"") -> Response | None:
+        """Send a request; None if no response came."""
+        try:
+            async with self._turn:
+                answer = await self._requests.ask(method, path, body)
+        except OSError:
+            return None
+        route = path.partition("?")[0].split("/")[3]
+        self._counts.asked[f"{method} {route} {answer.status}"] += 1
+        return answer
+
+    # stream
+
+    async def _listen(self) -> None:
+        """Keep a stream open."""
+        query = "?exercise=true&entries=true" if self._carried else "?exercise=true"
+        while True:
+            self._chain, self._rest = None, b""
+            try:
+                ended = await follow(
+                    self._access,
+                    f"{STREAM}{query}",
+                    on_open=self._open,
+                    on_part=self._take_part,
+                    Last_Event_ID=self.position,
+                )
+            except OSError:
+                ended = None
+            if self.is_open.is_set():
+                self._counts.broken += 1
+            elif ended is not None:
+                self._counts.refused[reason_of(ended)] += 1
+            self.is_open.clear()
+            await asyncio.sleep(_AGAIN_S * random.uniform(0.5, 1.5))  # noqa: S311  # jitter
+
+    def _open(self) -> None:
+        self.is_open.set()
+        self._wake.set()
+
+    def _take_part(self, part: bytes) -> None:
+        """Take bytes of the stream, and each event that they complete."""
+        *events, self._rest = (self._rest + part).split(b"\n\n")
+        for event in events:
+            if wake := _WAKE.search(event):
+                self._take_event(event, int(wake[1]), None if wake[2] is None else int(wake[2]))
+
+    def _take_event(self, event: bytes, position: int, previous: int | None) -> None:
+        """Check an event against the chain; apply its entries, or read the feed."""
+        if previous is None:
+            self._chain = None
+            self._counts.wakes += 1
+            if position > self.position:
+                self._wake.set()
+            return
+        if self._chain is not None and previous != self._chain:
+            self._counts.gaps += previous > self._chain
+            self._counts.repeats += previous < self._chain
+        self._chain = position
+        if self._is_reading or previous > self.position:
+            self._wake.set()
+        elif position > self.position:
+            self._counts.carried += 1
+            self._apply(event, position)
+
+    # feed
+
+    async def _follow(self) -> None:
+        """Read the feed when woken, and every few seconds in any case."""
+        while True:
+            self._wake.clear()
+            self._is_reading = True
+            is_behind = await self._read_page()
+            self._is_reading = False
+            if is_behind:
+                continue
+            poll_s = _POLL_S if self.is_open.is_set() else _POLL_ALONE_S
+            try:
+                async with asyncio.timeout(poll_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def _read_page(self) -> bool:
+        """Read a page of the feed; return whether another one waits."""
+        path = f"{FEED}?after={self.position}&limit={_PAGE}&exercise=true"
+        answer = await self._ask("GET", path)
+        if answer is None or answer.status != OK:
+            await asyncio.sleep(_AGAIN_S)
+            return True
+        *_, end = _END.finditer(answer.body)
+        self._apply(answer.body, int(end[1]))
+        return end[2] == b"true"
+
+    def _apply(self, page: bytes, position: int) -> None:
+        """Note which signals a page brings, and move to its end."""
+        now = time.perf_counter()
+        for match in self._pattern.finditer(page):
+            if int(match[1]) > self.position:
+                self._counts.repeats += match[2] in self.arrived
+                self.arrived.setdefault(match[2], now)
+        entries = page.count(b'"op":"')
+        self.entries += entries
+        self._counts.entries += entries
+        if position > self.position:
+            self.position = position
+            self._moved.set()
+
+    # status
+
+    async def _report(self) -> None:
+        """Report the status every few seconds, and shortly after each change."""
+        started_at = datetime.now(UTC).isoformat()
+        while True:
+            self._moved.clear()
+            status = {
+                "version": __version__,
+                "position": self.position,
+                "signals": 0,
+                "exercise": True,
+                "started_at": started_at,
+            }
+            await self._ask("PUT", f"/api/v1/agents/{self.name}", json.dumps(status).encode())
+            try:
+                async with asyncio.timeout(_BEAT_S):
+                    await self._moved.wait()
+                await asyncio.sleep(_DEBOUNCE_S)
+            except TimeoutError:
+                continue
+
+
+def reason_of(answer: Response) -> str:
+    """Return why the hub refused something, in its words."""
+    try:
+        return f"{answer.status}: {json.loads(answer.body)['detail']}"
+    except (ValueError, KeyError, TypeError):
+        return str(answer.status)
