@@ -86,10 +86,11 @@ def activate(stemtide, crisis):
     (active,) = stemtide(*confirm, by=cast.COORDINATOR).rows
     assert active["activated_at"]
     provider = cast.PROVIDERS[0]
-    stemtide("crisis", "invite", crisis, provider)
+    stemtide("crisis", "invite", crisis, provider, "--reason", "your service hosts the film")
     (joined,) = stemtide("crisis", "join", crisis, "--json", by=provider).rows
     assert (joined["your_state"], joined["in_room"]) == ("joined", True)
     told = stemtide("crisis", "participants", crisis, "--json").rows
+    assert told[-1]["invite_reason"] == "your service hosts the film"
     assert {one["party"]: one["state"] for one in told} == {
         cast.AUTHORITY: "leads",
         cast.COORDINATOR: "leads",

@@ -4,6 +4,7 @@
 import pytest
 
 from stemtide.hub.rooms.alerts.models import Alert, Delivery
+from stemtide.hub.rooms.alerts.texts import alerts as texts
 from stemtide.hub.rooms.alerts.writes import alerts as writes
 from stemtide.hub.rooms.crises.writes import (
     crises,
@@ -297,3 +298,17 @@ def test_an_exercise_that_grows_is_told_to_nobody_outside_its_room(world):
     crises.widen(crisis.id, body=body, by=by, now=NOON)
     raise_all()
     assert told(world.other_authority) == []
+
+
+def test_the_reason_of_an_invitation_is_read_at_the_desk_and_in_no_mail(world, crisis):
+    by = world.actor(world.agency, role="duty_officer")
+    body = InviteIn(parties=(world.big_provider.name,), reason="your service\nhosts the film")
+    writes_joining.invite(crisis.id, body=body, by=by, now=NOON)
+    body = InviteIn(parties=(world.small_provider.name,))
+    writes_joining.invite(crisis.id, body=body, by=by, now=world.at(minutes=1))
+    raise_all(world.at(minutes=1))
+    first, second = Alert.objects.filter(kind="invitation").order_by("pk")
+    written = "They wrote: “your service hosts the film”"
+    assert texts.text_at_desk("invitation", first.parameters).endswith(written)
+    assert "hosts" not in texts.text("invitation", first.parameters)
+    assert "wrote" not in texts.text_at_desk("invitation", second.parameters)

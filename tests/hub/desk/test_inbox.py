@@ -425,3 +425,12 @@ def test_who_may_not_answer_an_invitation_sees_it_without_buttons(world):
     page = said(world.desk("provider", Role.OBSERVER).get("/inbox"))
     assert "Invitations to a crisis" in page
     assert f"/crises/{crisis}/do/" not in page
+
+
+def test_the_reason_of_an_invitation_is_read_in_the_inbox_and_in_the_room(world, officer):
+    crisis = world.crisis()
+    sent = {"invite-parties": ["provider"], "invite-reason": "your service hosts the film"}
+    world.desk("agency", Role.DUTY_OFFICER).post(f"/crises/{crisis}/do/invite", sent)
+    for path in ("/inbox", f"/crises/{crisis}"):
+        assert "your service hosts the film" in said(officer.get(path))
+    assert Participation.objects.get(party=world.party["provider"]).state == "invited"

@@ -10,6 +10,7 @@ from stemtide.hub.rooms.crises.reads import (
     participants as reads_joining,
 )
 from stemtide.hub.rooms.crises.writes import participants as writes_joining
+from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.protocol.enums import Capacity, JoinState
 from stemtide.protocol.messages.crises import InviteIn, OptionalReasonIn, PartyIn
 from tests.world import NOON
@@ -186,3 +187,42 @@ def test_which_crises_a_party_sees_is_told_to_the_rooms_above(world):
     assert hidden.id not in reads.visible_ids(viewer=world.big_provider)
     facts = reads.facts_of(seen.id, viewer=world.big_provider)
     assert facts.states == {"big-video": JoinState.INVITED}
+
+
+def test_the_reason_of_an_invitation_is_for_the_invited_the_inviter_and_agencies(world):
+    crisis = world.warn()
+    by = world.actor(world.authority, role="duty_officer")
+    body = InviteIn(parties=("big-video",), reason="your service hosts the film")
+    writes_joining.invite(crisis.id, body=body, by=by, now=NOON)
+    invite(world, crisis, "small-forum")
+    join(world, crisis, world.small_provider, role="duty_officer", ref="person:5")
+    readers = {
+        party.name: next(
+            (
+                row.invite_reason
+                for row in reads_joining.participants(crisis.id, viewer=party)
+                if row.party == "big-video"
+            ),
+            None,
+        )
+        for party in (world.big_provider, world.authority, world.agency, world.small_provider)
+    }
+    assert readers == {
+        "big-video": "your service hosts the film",
+        world.authority.name: "your service hosts the film",
+        "eu-referral-unit": "your service hosts the film",
+        "small-forum": "",
+    }
+    assert "hosts" not in str([entry.detail for entry in Entry.objects.all()])
+
+
+def test_a_party_that_is_invited_again_reads_only_the_new_reason(world):
+    crisis = world.warn()
+    by = world.actor(world.agency, role="duty_officer")
+    for reason in ("your service hosts the film", ""):
+        body = InviteIn(parties=("big-video",), reason=reason)
+        writes_joining.invite(crisis.id, body=body, by=by, now=NOON)
+        (invitation,) = reads_joining.invitations(viewer=world.big_provider)
+        assert invitation.reason == reason
+        uninvited = PartyIn(party="big-video")
+        writes_joining.uninvite(crisis.id, body=uninvited, by=by, now=NOON)

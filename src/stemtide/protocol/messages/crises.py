@@ -129,13 +129,17 @@ class KeepIn(ReasonIn):
 
 
 class InviteIn(BaseModel):
-    """Parties to invite: by name, or all of some kinds."""
+    """Parties to invite: by name, or all of some kinds.
+
+    reason: for the invited parties, who read it at the desk; must not contain personal data.
+    """
 
     model_config = _STRICT
 
     parties: tuple[PartyName, ...] = Field(default=(), max_length=MAX_PARTIES, fail_fast=True)
     kinds: tuple[PartyKind, ...] = Field(default=(), max_length=5)
     capacity: Capacity | None = None
+    reason: str = Field(default="", max_length=500)
 
 
 class PartyIn(BaseModel):
@@ -273,7 +277,10 @@ class ReviewOut(BaseModel):
 
 
 class ParticipantOut(BaseModel):
-    """A party's participation in a crisis. invited_by: the inviting party; None if uninvited."""
+    """A party's participation in a crisis. invited_by: the inviting party; None if uninvited.
+
+    invite_reason: for the invited party, the inviting one and agencies; "" for others.
+    """
 
     party: str
     title: str
@@ -285,6 +292,7 @@ class ParticipantOut(BaseModel):
     answered_at: AwareDatetime | None
     answered_role: Role | None
     reason: str
+    invite_reason: str = ""
 
 
 class NeighbourOut(BaseModel):

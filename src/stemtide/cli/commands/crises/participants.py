@@ -27,13 +27,22 @@ def invite(
     capacity: Annotated[
         Capacity | None, typer.Option(help="Capacity in which they take part.")
     ] = None,
+    reason: Annotated[
+        str,
+        typer.Option(help="Reason, for the invited parties; no personal data."),
+    ] = "",
 ) -> Request:
     """Invite parties to take part."""
     from stemtide.protocol.messages.crises import InviteIn
 
     return lambda client: client.invite_parties(
         InviteIn.model_validate(
-            {"parties": parties or [], "kinds": kind or [], "capacity": capacity}
+            {
+                "parties": parties or [],
+                "kinds": kind or [],
+                "capacity": capacity,
+                "reason": reason,
+            }
         ),
         uid=crisis_id,
     )

@@ -234,6 +234,13 @@ class InviteForm(RoomForm):
         empty_value=None,
         choices=[("", _("As the hub sees it")), *LABELS["capacity"].items()],
     )
+    reason = forms.CharField(
+        label=_("Why do you invite them? (optional)"),
+        help_text=_("The invited parties read it at the desk. Do not include personal data."),
+        required=False,
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
 
     def prepare(self) -> None:
         """Set the parties that may be invited."""

@@ -198,7 +198,10 @@ class Review(models.Model):
 
 
 class Participation(models.Model):
-    """The part of a party in a crisis; its history is in the ledger. reason: its own words."""
+    """The part of a party in a crisis; its history is in the ledger.
+
+    invite_reason: of the party that invited it, for that party. reason: its own words.
+    """
 
     crisis = models.ForeignKey(Crisis, models.CASCADE, related_name="participations")
     party = models.ForeignKey(Party, models.PROTECT, related_name="participations")
@@ -207,6 +210,7 @@ class Participation(models.Model):
     invited_by = models.ForeignKey(Party, models.PROTECT, null=True, related_name="+")
     invited_ref = models.CharField(max_length=80, blank=True)
     invited_at = models.DateTimeField(null=True)
+    invite_reason = models.CharField(max_length=500, blank=True, default="", db_default="")
     answered_at = models.DateTimeField(null=True)
     answered_ref = models.CharField(max_length=80, blank=True)
     answered_role = models.CharField(max_length=30, blank=True)

@@ -128,11 +128,15 @@ def _plain(name: str, entry: EntryRow) -> Matter:  # noqa: ARG001  # the entry s
         else [entry.subject]
     )
     act = entry.detail.get("act")
+    parameters = {"act": act} if isinstance(act, str) else {}
+    if entry.kind == "participant.invited" and crisis is not None:
+        reason = participants.invite_reason(crisis, at=entry.recorded_at)
+        parameters |= {"reasons": " ".join(reason.split())} if reason else {}
     return Matter(
         entry=entry,
         crisis=crisis,
         addressed=tuple(party for ref in refs for party in _party(ref)),
-        parameters={"act": act} if isinstance(act, str) else {},
+        parameters=parameters,
         person=_person_of(entry),
     )
 

@@ -36,7 +36,7 @@ def in_room(uid: UUID, *, viewer: Party) -> list[Party]:
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """A crisis that a party is asked to take part in. invited_by: a title."""
+    """A crisis that a party is asked to take part in. invited_by: a title; reason: its words."""
 
     crisis: UUID
     name: str
@@ -44,6 +44,7 @@ class Invitation:
     countries: list[str]
     invited_by: str
     invited_at: datetime
+    reason: str
     may_answer: bool
 
 
@@ -60,6 +61,7 @@ def invitations(*, viewer: Party, role: Role | None = None) -> list[Invitation]:
             countries=row.crisis.countries,
             invited_by=(row.invited_by or row.crisis.opened_by).title,
             invited_at=row.invited_at or row.crisis.warned_at,
+            reason=row.invite_reason,
             may_answer=allows(check_person_may_lead, role),
         )
         for row in rows.order_by("-invited_at")
@@ -80,7 +82,7 @@ def describe_all(row: Crisis, *, facts: rules.CrisisFacts, viewer: Party) -> lis
     """Return the participants of a crisis from its row; leaders come first."""
     is_insider = rules.is_insider(facts, viewer)
     participants = [
-        _describe(participation)
+        _describe(participation, viewer=viewer)
         for participation in reads.participations(row)
         if participation.state != JoinState.UNINVITED
         and (is_insider or participation.party == viewer)
@@ -112,8 +114,15 @@ def _leader(party: Party) -> ParticipantOut:
     )
 
 
-def _describe(row: Participation) -> ParticipantOut:
+def invite_reason(crisis: Crisis, *, at: datetime) -> str:
+    """Return the reason that was given with the invitations of one act; "" if none was."""
+    rows = crisis.participations.filter(invited_at=at).exclude(invite_reason="")
+    return rows.values_list("invite_reason", flat=True).first() or ""
+
+
+def _describe(row: Participation, *, viewer: Party) -> ParticipantOut:
     """Return a party that was invited or came by itself as a participant."""
+    reads_why = viewer.kind == PartyKind.AGENCY or viewer in {row.party, row.invited_by}
     return ParticipantOut(
         party=row.party.name,
         title=row.party.title,
@@ -125,4 +134,5 @@ def _describe(row: Participation) -> ParticipantOut:
         answered_at=row.answered_at,
         answered_role=Role(row.answered_role) if row.answered_role else None,
         reason=row.reason,
+        invite_reason=row.invite_reason if reads_why else "",
     )

@@ -35,7 +35,8 @@ _ANSWERS = {
 def invite(uid: UUID, *, body: InviteIn, by: Actor, now: datetime) -> CrisisLife:
     """Ask parties to take part; those that were asked or have joined stay as they are.
 
-    A party that declined, left or was uninvited is asked again.
+    A party that declined, left or was uninvited is asked again. The reason is for those asked now,
+    and not in the ledger, which everybody reads.
 
     raises: NotFoundError, NotAllowedError, ConflictError; InvalidError for an unknown party.
     """
@@ -55,6 +56,7 @@ def invite(uid: UUID, *, body: InviteIn, by: Actor, now: datetime) -> CrisisLife
                 "invited_by": by.party,
                 "invited_ref": by.ref,
                 "invited_at": now,
+                "invite_reason": body.reason.strip(),
                 "answered_at": None,
                 "answered_ref": "",
                 "answered_role": "",
