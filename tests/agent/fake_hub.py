@@ -26,6 +26,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from stemtide.protocol.enums import SignalState
+from stemtide.protocol.messages.signals import OpinionIn
 from stemtide.protocol.problems import MEDIA_TYPE, ProblemType, problem
 from stemtide.protocol.sync.agents import (
     AgentStatusIn,
@@ -110,6 +111,7 @@ class FakeHub:
     head: int = 0
     marks: dict[int, str] = field(default_factory=dict)
     outcomes: Counter = field(default_factory=Counter)
+    opinions: list = field(default_factory=list)
     languages: Counter = field(default_factory=Counter)
     lookups: dict[str, int] = field(default_factory=dict)
     knows_lookups: bool = True
@@ -256,6 +258,7 @@ class FakeHub:
             ("PUT", "/allowlist/matches/{agent}"): self._allow_matches,
             ("PUT", "/agents/{name}"): self._status,
             ("PUT", "/agents/{name}/runaways/{uid}"): self._runaway,
+            ("PUT", "/signals/{uid}/opinion"): self._opinion,
             ("POST", "/outcomes"): self._outcomes,
         }
         return [
@@ -488,6 +491,11 @@ class FakeHub:
     async def _status(self, request):
         status = AgentStatusIn.model_validate_json(await request.body())
         self.statuses.append((request.path_params["name"], status))
+        return JSONResponse({})
+
+    async def _opinion(self, request):
+        opinion = OpinionIn.model_validate_json(await request.body())
+        self.opinions.append((request.path_params["uid"], opinion.opinion.value, opinion.note))
         return JSONResponse({})
 
     async def _outcomes(self, request):

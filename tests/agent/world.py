@@ -177,10 +177,16 @@ class FakeProvider:
     failure: int = 503
     retry_after: str = ""
     talk: bytes | None = None
+    pictures: dict = field(default_factory=dict)
+    picture_requests: list[str] = field(default_factory=list)
 
     def start(self):
-        self._server = Server(Starlette(routes=[Route("/hook", self._hear, methods=["POST"])]))
-        self.url = f"{self._server.url}/hook"
+        routes = [
+            Route("/hook", self._hear, methods=["POST"]),
+            Route("/pictures/{ref:path}", self._give_picture, methods=["POST"]),
+        ]
+        self._server = Server(Starlette(routes=routes))
+        self.address, self.url = self._server.url, f"{self._server.url}/hook"
         return self
 
     def stop(self):
@@ -200,6 +206,20 @@ class FakeProvider:
         self.ids.append(request.headers["webhook-id"])
         self.heard.append(said)
         return Response(status_code=204)
+
+    async def _give_picture(self, request):
+        """The file of an upload, to whoever signs like the webhook."""
+        ref = Verifier(SECRET).verify(await request.body(), dict(request.headers))["data"]["ref"]
+        assert ref == request.path_params["ref"]
+        self.picture_requests.append(ref)
+        picture = self.pictures.get(ref, 404)
+        if isinstance(picture, bytes):
+            return Response(picture, media_type="image/png")
+        if picture == "redirect":
+            return Response(status_code=302, headers={"location": self.address})
+        if isinstance(picture, str):
+            return Response(b"<p>", media_type=picture)
+        return Response(status_code=picture)
 
     async def _talk(self):
         """An answer that never ends."""

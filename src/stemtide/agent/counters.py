@@ -22,6 +22,9 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10
 """Upper bounds of the histogram of POST /match."""
 
 ACTIONS = (*Action, "none")
+VERDICTS = ("block", "pass", "escalate", "dispute", "undone")
+"""Decisions of people on the review page that are counted."""
+
 _HEAD = struct.Struct("<II")  # length and CRC-32 of the notice
 _NOTICE_BYTES = 32 * 1024
 _TRIES = 100
@@ -30,6 +33,7 @@ COLUMNS = (
     *("pid", "lead", "position", "closed"),
     *("items", "undecodable", "unrecorded", "skipped", "hashes", "hashes_matched"),
     *("live_chunks", "live_alarms", "allowed", "unjournaled", "retro_matches"),
+    *("review_pictures", *(f"review {verdict}" for verdict in VERDICTS)),
     *(f"decisions {action} {is_real}" for action in ACTIONS for is_real in ("false", "true")),
     *(f"matches {kind}" for kind in Kind),
     *(f"seconds {end}" for end in (*SECONDS, "more")),

@@ -27,6 +27,7 @@ from stemtide.agent.config.policy import (
     Unread,
     read_policies,
 )
+from stemtide.agent.config.review import ReviewSettings
 from stemtide.agent.config.tables import ConfigError, nearest, read_table
 from stemtide.agent.config.transparency import Transparency
 from stemtide.client.connection import is_loopback
@@ -137,6 +138,7 @@ class Config:
     transparency: Transparency | None = None
     companion: HmaSettings | None = None
     journal: JournalSettings = field(default_factory=JournalSettings)
+    review: ReviewSettings = field(default_factory=ReviewSettings)
     policies: Policies = field(default_factory=Policies)
 
     @property
@@ -157,6 +159,7 @@ class Config:
                 f"is missing, and host {self.host!r} lets other machines in; set token (or "
                 'token_file) to a long random text, or host = "127.0.0.1"',
             )
+        self._check_review()
         if self.snapshot_file and not self.hub_public_key:
             raise ConfigError(
                 "hub_public_key",
@@ -170,6 +173,22 @@ class Config:
                 "hub_url",
                 "is plain http, so the key would travel readably; use https, or set "
                 "insecure_hub = true if that network is yours alone",
+            )
+
+    def _check_review(self) -> None:
+        """Reject a review page that others could open, or that could not ask for pictures."""
+        if not self.review.enabled:
+            return
+        if not is_loopback(self.host):
+            raise ConfigError(
+                "review.enabled",
+                f"is true, but the review page is for this machine only and host is {self.host!r};"
+                ' set host = "127.0.0.1", or enabled = false in [review]',
+            )
+        if self.review.picture_url and self.webhook is None:
+            raise ConfigError(
+                "review.picture_url",
+                "needs the secret of the webhook to sign with; set url and secret in [webhook]",
             )
 
 
@@ -202,7 +221,7 @@ def _read_file(path: Path | None) -> tuple[dict[str, Any], Path]:
         raise ConfigError(str(file), f"is not TOML: {error}; correct that line") from error
 
 
-_TABLES = {"webhook", "transparency", "companion", "journal", "policies"}
+_TABLES = {"webhook", "transparency", "companion", "journal", "review", "policies"}
 _PLAIN = {setting.name for setting in fields(Config)} - _TABLES | {"key_file", "token_file"}
 """Settings that the environment may set, besides those of some tables."""
 
@@ -214,7 +233,7 @@ def _add_environment(raw: dict[str, Any], env: Mapping[str, str]) -> None:
             continue
         setting = name.removeprefix(PREFIX).lower()
         table, _, inner = setting.partition("_")
-        if table in ("webhook", "companion", "journal"):
+        if table in ("webhook", "companion", "journal", "review"):
             raw.setdefault(table, {})[inner] = value
         elif setting in _PLAIN:
             raw[setting] = value

@@ -89,11 +89,12 @@ def _reader(hint: Any, *, name: str, root: Path) -> Callable[[Any], Any]:  # noq
         validators: list[Callable[[Any], Any]] = list(filter(callable, hint.__metadata__))
         return validators[0] if validators else _reader(get_args(hint)[0], name=name, root=root)
     if NoneType in get_args(hint):
-        return _reader(get_args(hint)[0], name=name, root=root)
+        reader = _reader(get_args(hint)[0], name=name, root=root)
+        return lambda value: None if value == {} else reader(value)
     if get_origin(hint) is frozenset:
         return values.several(_reader(get_args(hint)[0], name=name, root=root))
     if isinstance(hint, type) and is_dataclass(hint):
-        return lambda table: None if table == {} else read_table(hint, table, name=name, root=root)
+        return lambda table: read_table(hint, table, name=name, root=root)
     if hint is Path:
         return lambda value: root / values.path(value)
     if issubclass(hint, StrEnum):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from stemtide.client.connection import is_loopback
 from stemtide.fingerprints.sandbox.walls import Wall
 from stemtide.protocol.labels import labels
 from stemtide.protocol.sync.agents import AGENT_NAME
@@ -130,6 +131,18 @@ def webhook_address(value: object) -> str:
     """Validate an http or https URL, which may have a query."""
     url = text(value)
     address(url.partition("?")[0])
+    return url
+
+
+def picture_address(value: object) -> str:
+    """Validate an https URL, or http on this machine, in which {ref} may stand; empty for none."""
+    url = text(value)
+    if not url:
+        return ""
+    plain = webhook_address(url.replace("{ref}", "ref"))
+    parts = urlsplit(plain)
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise ValueError(f"must be https, unless it is on this machine, not {url!r}")
     return url
 
 

@@ -36,12 +36,14 @@ from stemtide.agent.http.live import LiveRoutes
 from stemtide.agent.http.match_requests import BadRequestError, invalid, read_items
 from stemtide.agent.http.openapi.document import document
 from stemtide.agent.http.own_list import AllowRoutes
+from stemtide.agent.http.review.routes import ReviewRoutes
 from stemtide.agent.http.runaways import RunawayRoutes
 from stemtide.agent.hub.client import Client
 from stemtide.agent.journal.file import JournalFile
 from stemtide.agent.journal.key import JournalKeyError
 from stemtide.agent.live.streams import Live
 from stemtide.agent.outbox.actions import Deliverer
+from stemtide.agent.outbox.disputes import DisputeReporter
 from stemtide.agent.outbox.engine import Outboxes
 from stemtide.agent.outbox.outcomes import Reporter
 from stemtide.agent.outbox.runaways import RunawayReporter
@@ -81,6 +83,15 @@ class Agent:
         self._recent = RecentUploads()
         self._create_feed_parts(client)
         self._create_content_parts(sandbox, client)
+        self._disputes = DisputeReporter(store=store, client=client)
+        self._review = ReviewRoutes(
+            config=config,
+            store=store,
+            counters=counters,
+            sandbox=sandbox,
+            decoders=self._recogniser.decoders,
+            wake=self._outboxes.wake,
+        )
         self._health = HealthCollector(
             config=config,
             store=store,
@@ -104,6 +115,7 @@ class Agent:
             companion=self._companion,
             write_lookups=self._recogniser.write_lookups,
             flood_guard=(self._flood_guard.run, self._runaways.run),
+            disputes=self._disputes.run,
             retro=self._retro.run,
             on_settled=on_settled,
         )
@@ -198,6 +210,7 @@ class Agent:
             *allow.routes(),
             *runaways.routes(),
             *JournalRoutes(self._journal, wake=self._retro.wake).routes(),
+            *self._review.routes(),
             Route("/health", self.health, methods=["GET"]),
             Route("/metrics", self.metrics, methods=["GET"]),
             Route("/deliveries/retry", self.retry, methods=["POST"]),

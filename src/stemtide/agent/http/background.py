@@ -56,6 +56,7 @@ class BackgroundTasks:
         write_lookups: Callable[[], None],
         flood_guard: Iterable[Callable[[], Awaitable[None]]],
         retro: Callable[[], Awaitable[None]],
+        disputes: Callable[[], Awaitable[None]],
         on_settled: Callable[[], None],
     ) -> None:
         self._client = client
@@ -69,6 +70,7 @@ class BackgroundTasks:
         self._write_lookups = write_lookups
         self._flood_guard = flood_guard
         self._retro = retro
+        self._disputes = disputes
         self._on_settled = on_settled
 
     async def run(self) -> None:
@@ -93,6 +95,7 @@ class BackgroundTasks:
                 self._companion.run,
                 *self._flood_guard,
                 self._retro,
+                self._disputes,
                 self._save,
                 self._publish_state,
                 self._check_file,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Report the health of the whole agent at GET /health, from any of its processes."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -15,6 +16,7 @@ from stemtide.agent.outbox.engine import Outboxes
 from stemtide.agent.store.database import Store
 from stemtide.agent.store.match_rates import COUNT_LOWERED
 from stemtide.agent.store.parties import NAMES
+from stemtide.agent.store.review import COUNT_LATE, COUNT_WAITING
 from stemtide.agent.sync.feed import Sync
 from stemtide.agent.sync.retro_match import RetroMatcher
 from stemtide.fingerprints.sandbox.walls import Wall
@@ -102,9 +104,20 @@ class HealthCollector:
             "walls": _walls(self._walls()),
             "companion": notice.get("companion") or None,
             "journal": notice.get("journal") or None,
+            "review": self._review(),
             **self._processes(),
             "troubles": {name: text for name, text in troubles.items() if text},
         }
+
+    def _review(self) -> dict[str, int] | None:
+        """Return how much held content waits for a person; None without a review page."""
+        settings = self._config.review
+        if not settings.enabled:
+            return None
+        late_at = time.time() - settings.decide_within_hours * 3600
+        ((waiting,),) = self._store.read(COUNT_WAITING)
+        ((late,),) = self._store.read(COUNT_LATE, (late_at,))
+        return {"waiting": waiting, "late": late}
 
     def _processes(self) -> dict[str, int | None]:
         """Return how many processes there are, which one answers, and which one is primary."""

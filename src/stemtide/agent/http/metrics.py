@@ -17,7 +17,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from stemtide.agent.config.policy import Policies
-from stemtide.agent.counters import ACTIONS, SECONDS, Counters
+from stemtide.agent.counters import ACTIONS, SECONDS, VERDICTS, Counters
 from stemtide.agent.recognise.answers import Answer, DecisionOut
 from stemtide.agent.recognise.policy import rule_names
 from stemtide.fingerprints.kinds import Kind
@@ -32,6 +32,7 @@ _COUNTERS = {
     "live_alarms": "Times that known content began in a live stream.",
     "allowed": "Matches that only log, because an allow-list covers the content.",
     "retro_matches": "Earlier uploads that a later signal led to an action on.",
+    "review_pictures": "Pictures that reviewers were shown.",
     "unjournaled": "Uploads that could not be written to the upload journal.",
 }
 
@@ -54,6 +55,11 @@ _GAUGES = {
     "lowered": "Signals that match far more than is plausible, and lead to hold at most.",
     "http_workers": "Processes that answer requests.",
     "live_streams": "Live streams that are open.",
+}
+
+_REVIEW = {
+    "waiting": "Held content that no person has decided about.",
+    "late": "Of this, content that is held for longer than it should be.",
 }
 
 _COMPANION = {
@@ -131,6 +137,7 @@ class _Numbers(Collector):
         yield self._shadow_rules()
         yield self._matches()
         yield self._seconds()
+        yield from self._reviews()
         for name, description in _GAUGES.items():
             value = self._health[name]
             yield GaugeMetricFamily(
@@ -162,6 +169,18 @@ class _Numbers(Collector):
                 number = self._tally.total(f"decisions {action} {exercise}")
                 family.add_metric([action, exercise], number)
         return family
+
+    def _reviews(self) -> Iterator[Metric]:
+        """Yield what people decided on the review page, and what waits there."""
+        family = CounterMetricFamily(
+            _full("reviews"), "Decisions of reviewers.", labels=["verdict"]
+        )
+        for verdict in VERDICTS:
+            family.add_metric([verdict], self._tally.total(f"review {verdict}"))
+        yield family
+        for name, description in _REVIEW.items() if self._health["review"] else ():
+            full = _full(f"review_{name}")
+            yield GaugeMetricFamily(full, description, value=self._health["review"][name])
 
     def _shadow_decisions(self) -> Metric:
         family = CounterMetricFamily(

@@ -3,7 +3,8 @@
 
 Every web page in a browser on the machine can reach an agent on loopback. So a request must name
 the agent as its Host, and one sent by a page (it carries an Origin) must come from the agent's own
-pages. If a token is set, the request must carry it too.
+pages. If a token is set, the request must carry it too, except to the review page, which has
+sessions of its own.
 """
 
 import base64
@@ -23,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stemtide.agent.config.settings import LOOPBACK_NAMES, WILDCARDS, Config
 from stemtide.agent.http.match_requests import BadRequestError
+from stemtide.agent.http.review import access as review
 from stemtide.protocol.problems import MEDIA_TYPE, Problem, ProblemType, problem
 from stemtide.protocol.slow_bodies import SlowBodyError, timed
 
@@ -47,6 +49,7 @@ class AccessMiddleware:
     def __init__(self, app: ASGIApp, config: Config) -> None:
         self._app = app
         self._token = config.token.encode()
+        self._has_review = config.review.enabled
         names = set(config.allowed_hosts)
         # An agent that listens on all addresses has a token, and need not name its hosts.
         is_open = config.host in WILDCARDS and not names
@@ -90,6 +93,10 @@ class AccessMiddleware:
                 ProblemType.NOT_ALLOWED,
                 "Origin: web pages may not ask this agent; ask from your own server",
             )
+        if self._has_review and review.is_review_path(scope["path"]):
+            is_link = scope["path"] == review.SIGN_IN and scope["method"] == "GET"
+            reason = review.refusal(headers, name, is_link=is_link)
+            return problem(ProblemType.NOT_ALLOWED, reason) if reason else None
         return self._check_token(scope, headers)
 
     def _check_token(self, scope: Scope, headers: Headers) -> Problem | None:

@@ -21,7 +21,8 @@ from stemtide.client import (
     RefusedError,
     UnreachableError,
 )
-from stemtide.client.calls import agents, allowlist, feed, snapshots
+from stemtide.client.calls import agents, allowlist, feed, signals, snapshots
+from stemtide.protocol.messages.signals import OpinionIn
 from stemtide.protocol.sync.agents import AgentStatusIn, OutcomeReportIn, OutcomeReportOut
 from stemtide.protocol.sync.allowlists import AllowlistManifest, AllowMatchesIn
 from stemtide.protocol.sync.runaways import RunawayReportIn
@@ -208,6 +209,11 @@ class Client:
         """Report how often this agent met content of the hub's allow-list."""
         with _with_remedy():
             await self._hub.ask_bytes(allowlist.report_allow_matches(report, agent=name))
+
+    async def give_opinion(self, signal: UUID, opinion: OpinionIn) -> None:
+        """Give our party's opinion of a signal. It replaces an earlier one."""
+        with _with_remedy():
+            await self._hub.ask_bytes(signals.give_opinion(opinion, uid=signal))
 
     async def report_runaway(self, name: str, signal: UUID, report: RunawayReportIn) -> None:
         """Report that a signal matches too much at this agent."""

@@ -30,12 +30,13 @@ from stemtide.agent.config.settings import Config, WebhookSettings
 from stemtide.agent.outbox import restrictions, uploads
 from stemtide.agent.outbox.actions_file import ActionsFile
 from stemtide.agent.outbox.engine import LONGEST_WAIT_S, Outbox
+from stemtide.agent.store import review
 from stemtide.agent.store.allowed import AllowRow, covered_actions, forget_prints
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.waits import requested_wait_s, wait_s
 from stemtide.client.connection import is_loopback
 from stemtide.protocol import webhook_headers
-from stemtide.protocol.enums import Action
+from stemtide.protocol.enums import OUTCOME_OF, Action, Outcome
 from stemtide.protocol.retry_after import ASKS_TO_WAIT
 
 logger = logging.getLogger(__name__)
@@ -76,8 +77,8 @@ _PUT_REASON = (
 
 
 UNREAD = MatchReason("", Action.HOLD, "", 0, "")
-"""Added to the reasons if part of the content could not be read: when the last signal is withdrawn,
-the content is then held, not released."""
+"""Added to the reasons if part of the content could not be read, and if a person blocked it: when
+the last signal is withdrawn, the content is then held, not released."""
 
 
 def record(
@@ -116,6 +117,8 @@ def record(
         kinds = {reason.kind for reason in reasons if reason.action is Action.BLOCK}
         restrictions.begin(tx, ref=ref, kinds=kinds, now=now)
     event = {"ref": ref, "action": deciding.action.value, "agent": config.name, **extra}
+    if config.review.enabled and deciding.action is Action.HOLD:
+        review.remember_event(tx, ref, event, now=now)
     _queue(tx, f"content.{deciding.action}", event, config=config, now=now)
     return True
 
@@ -178,6 +181,35 @@ def weaken_action(
     return is_moved
 
 
+def change_by_person(
+    tx: Transaction,
+    *,
+    ref: str,
+    after: Sequence[MatchReason],
+    facts: Mapping[str, Any],
+    config: Config,
+    now: datetime,
+) -> None:
+    """Replace the reasons of an action as a person decided, queue the event and count the outcome.
+
+    facts: fields of the event besides ref, action and agent; "signal" is where it counts.
+    """
+    before = reasons_of(tx, ref)
+    _change_reasons(tx, ref, before=before, after=after)
+    was = _strongest({reason.signal: reason.action for reason in before})
+    becomes = _strongest({reason.signal: reason.action for reason in after}) or Action.LOG
+    if was is Action.BLOCK:
+        restrictions.end(tx, ref=ref, now=now)
+    if becomes is Action.BLOCK:
+        kinds = {reason.kind for reason in after if reason.action is Action.BLOCK} - {""}
+        restrictions.begin(tx, ref=ref, kinds=kinds, now=now)
+    kind_of = RELEASE if becomes is Action.LOG else f"content.{becomes}"
+    event = {"ref": ref, "action": becomes, "agent": config.name, "exercise": False, **facts}
+    _queue(tx, kind_of, event, config=config, now=now)
+    outcome = Outcome.REVERSED if becomes is Action.LOG else OUTCOME_OF[becomes]
+    uploads.count_decision(tx, ref=ref, signal=facts["signal"], outcome=outcome, now=now)
+
+
 def weaken_allowed(
     tx: Transaction, entries: Sequence[AllowRow], *, config: Config, now: datetime
 ) -> int:
@@ -229,6 +261,7 @@ def forget(tx: Transaction, *, before: datetime, keep_owed: bool = False) -> Non
     tx.execute("DELETE FROM acted WHERE at < ?", (before.timestamp(),))
     forget_prints(tx)
     uploads.forget(tx, before=before)
+    review.forget(tx, before=before)
     restrictions.forget(tx, before=before, keep_owed=keep_owed)
 
 

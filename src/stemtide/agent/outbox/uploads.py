@@ -106,6 +106,18 @@ def count_upload(
         _move(tx, ref, before, signal=signal, outcome=outcome)
 
 
+def count_decision(
+    tx: Transaction, *, ref: str, signal: str, outcome: Outcome, now: datetime
+) -> None:
+    """Move an upload to the outcome that a person decided, at the signal that it counts at.
+
+    signal: where it counts if it does not count yet; "" for none.
+    """
+    before = _counted(tx, ref)
+    if counts_at := before[0] if before else signal:
+        count_upload(tx, ref=ref, signal=counts_at, outcome=outcome, now=now)
+
+
 def recount(
     tx: Transaction, *, ref: str, weaker: str, reasons: Mapping[str, Action], now: datetime
 ) -> bool:

@@ -2,7 +2,7 @@
 """Run the agent as one process, or as a parent with several processes that answer.
 
 The parent listens, accepts, and hands each connection to the process that has the fewest; it does
-nothing else, opens no file and starts no thread, so that it can fork at any time.
+nothing else, keeps no file open and starts no thread, so that it can fork at any time.
 
 1 The first process is started alone: it is the primary and brings the store up to date.
 2 When it answers, so does the agent. When it has written its files, the others start.
@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 from typing import BinaryIO
 
@@ -30,6 +31,7 @@ from stemtide.agent.config.settings import Config, ConfigError
 from stemtide.agent.counters import Counters
 from stemtide.agent.http.metrics import shadow_columns
 from stemtide.agent.process.worker import STOP_S, run_alone, run_with_others
+from stemtide.agent.review.sessions import make_link
 from stemtide.agent.store import schema
 from stemtide.agent.waits import Backoff
 from stemtide.private_files import close_umask
@@ -52,7 +54,8 @@ def serve(
     """
     close_umask()
     _set_up_logging()
-    announce_address = announce or (_print_json if as_json else _print_plain)
+    print_address = partial(_print_json if as_json else _print_plain, config)
+    announce_address = announce or print_address
     with _bind(config) as listener:
         address = _address(listener)
         if config.http_workers == 1:
@@ -352,15 +355,28 @@ def _address(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _print_json(address: str) -> None:
-    """Print the address as a line of JSON on stdout."""
-    sys.stdout.write(json.dumps({"url": address}) + "\n")
+def _print_json(config: Config, address: str) -> None:
+    """Print the address as a line of JSON on stdout, with a link to sign in to the review page."""
+    link = _review_link(config, address)
+    sys.stdout.write(json.dumps({"url": address} | ({"review": link} if link else {})) + "\n")
     sys.stdout.flush()
 
 
-def _print_plain(address: str) -> None:
+def _print_plain(config: Config, address: str) -> None:
     sys.stderr.write(f"The agent answers at {address}\n")
+    if link := _review_link(config, address):
+        sys.stderr.write(
+            f"To review what is held, open this link once, within 15 minutes: {link}\n"
+        )
     sys.stderr.flush()
+
+
+def _review_link(config: Config, address: str) -> str:
+    """Return a new link to sign in to the review page; "" if the page is off."""
+    if not config.review.enabled:
+        return ""
+    token = make_link(config.data_dir, now=time.time())
+    return f"{address}/review/sign-in?link={token}"
 
 
 def _set_up_logging() -> None:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from uuid import uuid4
 
 from stemtide import private_files
-from stemtide.agent.store import allowed, match_rates, parties
+from stemtide.agent.store import allowed, match_rates, parties, review
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS
 
 APPLICATION = 0x53544D41  # "STMA" in SQLite's application_id: this file is an agent's
@@ -85,6 +85,7 @@ _LOCAL_TABLES = {
     )""",
     **allowed.TABLES,
     **match_rates.TABLES,
+    **review.TABLES,
 }
 _BANKED_INDEXES = (
     "CREATE INDEX banked_leaving ON banked (tries, seq) WHERE wanted = 0",
@@ -123,6 +124,7 @@ _ADDED_TABLES = {
     "parties": (parties.TABLE, "UPDATE state SET value = '' WHERE name = 'party'"),
     "allowed": (*allowed.TABLES.values(), *allowed.INDEXES),
     **{name: (table,) for name, table in match_rates.TABLES.items()},
+    "review_events": (*review.TABLES.values(), *review.INDEXES),
 }
 """Tables that an older file lacks; an older agent ignores them."""
 _OTHER_STATEMENTS = (
@@ -134,6 +136,7 @@ _OTHER_STATEMENTS = (
     *_RESTRICTIONS_INDEXES,
     *_BANKED_INDEXES,
     *allowed.INDEXES,
+    *review.INDEXES,
 )
 
 

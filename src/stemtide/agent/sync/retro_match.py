@@ -28,14 +28,16 @@ from stemtide.agent.journal.entries import LONG_KINDS, JournalEntry, with_estima
 from stemtide.agent.journal.file import JournalFile
 from stemtide.agent.journal.index import JournalIndex
 from stemtide.agent.recognise.pipeline import decide_matches, record_decision
-from stemtide.agent.recognise.policy import is_active
+from stemtide.agent.recognise.policy import Decision, is_active
+from stemtide.agent.review.decisions import has_person_decided
 from stemtide.agent.store import allowed
-from stemtide.agent.store.database import Store
+from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.store.position import set_state
 from stemtide.agent.sync import flood_guard, new_signals
 from stemtide.agent.waits import wait_woken
 from stemtide.fingerprints.kinds import Kind
 from stemtide.matching.library import IndexedSignal, Library
+from stemtide.protocol.enums import Action
 from stemtide.protocol.trust.runaway import Rate, runaway_limits
 
 logger = logging.getLogger(__name__)
@@ -276,7 +278,8 @@ class RetroMatcher:
                 prints, matches, store=self._store, config=self._config, tx=tx, strict=False
             )
             news = [
-                record_decision(
+                not _is_reviewed(tx, entry.ref, decision)
+                and record_decision(
                     tx,
                     entry.ref,
                     decision,
@@ -290,6 +293,16 @@ class RetroMatcher:
             ]
         self.progress.found += sum(news)
         self._tally.add("retro_matches", sum(news))
+
+
+def _is_reviewed(tx: Transaction, ref: str, decision: Decision) -> bool:
+    """Whether a person has let an earlier upload pass that matched all of these signals."""
+    signals = {
+        str(verdict.hit.signal.id)
+        for verdict in decision.verdicts
+        if verdict.action is not Action.LOG
+    }
+    return bool(signals) and has_person_decided(tx, ref, signals)
 
 
 def _library(signals: Iterable[IndexedSignal]) -> Library:

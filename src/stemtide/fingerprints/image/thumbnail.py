@@ -2,8 +2,8 @@
 """Make a small still of a picture for people: pixels leave the sandbox, files do not.
 
 A worker of the sandbox decodes and shrinks (`take`); its response is bare pixels, which the other
-side checks and encodes anew (`jpeg`, `veiled`). So no byte that a stranger wrote, and nothing that
-a compromised worker could send, ever reaches a browser as a file.
+side checks and encodes anew (`jpeg`, `grey`, `veiled`). So no byte that a stranger wrote, and
+nothing that a compromised worker could send, ever reaches a browser as a file.
 """
 
 from dataclasses import dataclass
@@ -59,6 +59,11 @@ def take(image: Image.Image) -> Still:
 def jpeg(still: Still) -> bytes:
     """Encode a still as a JPEG file, without metadata."""
     return _encode(_image(still))
+
+
+def grey(still: Still) -> bytes:
+    """Encode a still as a JPEG file in shades of grey, without metadata."""
+    return _encode(_image(still).convert("L"))
 
 
 def veiled(still: Still) -> bytes:

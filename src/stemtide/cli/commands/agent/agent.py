@@ -15,6 +15,7 @@ from stemtide.cli.commands.agent.journal import journal
 from stemtide.cli.commands.agent.live import live
 from stemtide.cli.commands.agent.policy import policy
 from stemtide.cli.commands.agent.report import report
+from stemtide.cli.commands.agent.review import review
 from stemtide.cli.commands.agent.runaway import runaway
 from stemtide.cli.output import AsJson, fail, fail_on, print_note, print_result
 
@@ -138,3 +139,4 @@ agent.add_typer(policy, name="policy")
 agent.add_typer(report, name="report")
 agent.add_typer(runaway, name="runaway")
 agent.add_typer(journal, name="journal")
+agent.add_typer(review, name="review")

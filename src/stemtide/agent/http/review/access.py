@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may open the review page: a browser on this machine, with the session of its address."""
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, unquote
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+
+from stemtide.agent.config.settings import LOOPBACK_NAMES
+from stemtide.agent.http.match_requests import read_body
+from stemtide.agent.review.sessions import ReviewSession
+
+ROOT = "/review"
+SIGN_IN = f"{ROOT}/sign-in"
+FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+"""Headers that a proxy adds: through one the page would be open to other machines."""
+
+_MAX_FORM = 64 * 1024
+_MAX_FIELDS = 20
+
+
+class PageError(Exception):
+    """A request that the page refuses. The message is for the person; status: of HTTP."""
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewForm:
+    """The fields of a form."""
+
+    fields: Mapping[str, str]
+
+    @property
+    def ref(self) -> str:
+        """Return the content that the form is about. It is quoted: browsers change line ends."""
+        return unquote(self.text("ref"))
+
+    def text(self, name: str) -> str:
+        """Return a field; "" if it is missing."""
+        return self.fields.get(name, "")
+
+
+def is_review_path(path: str) -> bool:
+    """Whether a path is of the review page."""
+    return path == ROOT or path.startswith(f"{ROOT}/")
+
+
+def refusal(headers: Headers, host_name: str, *, is_link: bool) -> str:
+    """Return why a request for the page is refused before it is read; "" if it is not.
+
+    is_link: the request opens a link to sign in, which people may click elsewhere.
+    """
+    if host_name not in LOOPBACK_NAMES:
+        return "Host: the review page is for this machine only; open it at 127.0.0.1"
+    if proxy := next((name for name in FORWARDED if name in headers), ""):
+        return f"{proxy}: the review page is for this machine only, and not behind a proxy"
+    if not is_link and headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
+        return "Sec-Fetch-Site: another page may not open or use the review page; open it yourself"
+    return ""
+
+
+async def read_form(request: Request) -> ReviewForm:
+    """Read a form. raises: BadRequestError for a long body, PageError for another kind."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    body = await read_body(request, _MAX_FORM)
+    if kind != "application/x-www-form-urlencoded":
+        raise PageError("This form was not sent by the page.", status=415)
+    try:
+        pairs = parse_qsl(
+            body.decode(), keep_blank_values=True, max_num_fields=_MAX_FIELDS, errors="strict"
+        )
+    except ValueError as error:
+        raise PageError("This form cannot be read.", status=400) from error
+    return ReviewForm(dict(pairs))
+
+
+def check_form(form: ReviewForm, session: ReviewSession) -> None:
+    """Refuse a form that does not carry the session's token. raises: PageError."""
+    if not hmac.compare_digest(form.text("form_token").encode(), session.form_token.encode()):
+        raise PageError(
+            "This form is not of your session. Open the queue and try again.", status=403
+        )

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the page says about held content: which signals it matched, of whom, how sure, and why."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from stemtide.agent.config.policy import Policies
+from stemtide.agent.outbox import actions
+from stemtide.agent.outbox.actions import UNREAD, MatchReason
+from stemtide.agent.recognise.decisions import earlier_hit
+from stemtide.agent.recognise.policy import decide
+from stemtide.agent.review.decisions import deciding_reason, is_waiting
+from stemtide.agent.store.database import Store
+from stemtide.agent.store.parties import Parties
+from stemtide.protocol.sync.feed import FeedSignal
+from stemtide.protocol.trust.standing import PartyTrust
+
+_MAX_STRETCHES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of a film or sound that matches. Each in seconds: [from, to]."""
+
+    query: tuple[float, float] | None
+    signal: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class SignalAccount:
+    """A matched signal, and how it matched.
+
+    signal: None if the agent no longer has it. sharer, backers: with what their word counts.
+    """
+
+    reason: MatchReason
+    signal: FeedSignal | None
+    sharer: PartyTrust | None
+    backers: tuple[PartyTrust, ...]
+    stretches: tuple[Stretch, ...]
+
+    @property
+    def ends_s(self) -> float:
+        """Return the end of the last stretch; 0.0 without any."""
+        return max((stretch.query[1] for stretch in self.stretches if stretch.query), default=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemAccount:
+    """What is known of held content.
+
+    why:         the decision in words, by the signals and parties as they are now.
+    is_unread:   part of it could not be read.
+    uploaded_at: if the upload came before its signal. is_held: it still waits for a decision.
+    """
+
+    ref: str
+    why: str
+    signals: tuple[SignalAccount, ...]
+    is_unread: bool
+    uploaded_at: datetime | None
+    is_held: bool
+
+
+def read_account(store: Store, ref: str, *, policies: Policies) -> ItemAccount | None:
+    """Return what is known of content that was acted on; None if nothing is."""
+    columns = actions.REASON_COLUMNS
+    rows = store.read(f"SELECT {columns} FROM acted WHERE ref = ?", (ref,))  # noqa: S608 - our own names
+    reasons = [actions.read_reason(row) for row in rows]
+    if not reasons:
+        return None
+    event = _event(store, ref)
+    by_signal = [reason for reason in reasons if reason.signal != UNREAD.signal]
+    by_signal.sort(key=lambda reason: reason is not deciding_reason(reasons))
+    signals = store.find_ids([reason.signal for reason in by_signal])
+    parties = store.parties(signals.values())
+    spans = {match["signal"]: match.get("stretches", []) for match in event.get("matches", ())}
+    accounts = [
+        _account(reason, signals.get(reason.signal), parties, spans.get(reason.signal, ()))
+        for reason in by_signal
+    ]
+    uploaded = event.get("uploaded_at")
+    return ItemAccount(
+        ref=ref,
+        why=_why(by_signal, signals, policies, parties),
+        signals=tuple(accounts),
+        is_unread=len(by_signal) < len(reasons),
+        uploaded_at=datetime.fromisoformat(uploaded) if uploaded else None,
+        is_held=is_waiting(reasons),
+    )
+
+
+def _event(store: Store, ref: str) -> dict[str, Any]:
+    rows = store.read("SELECT body FROM review_events WHERE ref = ?", (ref,))
+    return msgspec.json.decode(rows[0][0], type=dict[str, Any]) if rows else {}
+
+
+def _account(
+    reason: MatchReason,
+    signal: FeedSignal | None,
+    parties: Parties,
+    stretches: Sequence[Mapping[str, Any]],
+) -> SignalAccount:
+    spans = [
+        Stretch(stretch.get("query_span_s"), stretch.get("signal_span_s"))
+        for stretch in stretches[:_MAX_STRETCHES]
+    ]
+    if signal is None:
+        return SignalAccount(reason, None, None, (), tuple(spans))
+    backers = tuple(parties.trust_of(name) for name in signal.confirmed_by)
+    return SignalAccount(reason, signal, parties.trust_of(signal.shared_by), backers, tuple(spans))
+
+
+def _why(
+    reasons: Sequence[MatchReason],
+    signals: Mapping[str, FeedSignal],
+    policies: Policies,
+    parties: Parties,
+) -> str:
+    """Return why the content is held, as an answer to POST /match says it."""
+    hits = [
+        earlier_hit(signals[reason.signal], reason)
+        for reason in reasons
+        if reason.signal in signals
+    ]
+    if not hits:
+        return "no signal of it is left; it is held because it could not be read, or was blocked"
+    return decide(hits, policies, parties).why

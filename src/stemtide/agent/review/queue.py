@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The queue of held content, most urgent first.
+
+Urgency is severity times reach times time. Severity goes from 1 (low) to 4 (critical). Reach is 1
+for content that is alone, and 1 more whenever the pieces of held content of the same signal or
+cluster of variants double. Time is 1 for new content, 2 once it should be decided, and grows on, so
+that nothing is left for ever.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import log2
+
+from stemtide.agent.config.settings import Config
+from stemtide.agent.outbox.actions import REASON_COLUMNS, UNREAD, MatchReason, read_reason
+from stemtide.agent.review.decisions import deciding_reason, escalated_by
+from stemtide.agent.review.locks import ReviewLock, locks_by_ref
+from stemtide.agent.review.sessions import ReviewSession
+from stemtide.agent.store.database import Store
+from stemtide.agent.store.review import IS_WAITING
+from stemtide.protocol.enums import Severity
+
+_WAITING = f"SELECT ref, at, {REASON_COLUMNS} FROM acted WHERE {IS_WAITING} ORDER BY ref"  # noqa: S608 - our own names
+_SIGNALS = (
+    "SELECT id, json_extract(body, '$.severity'), json_extract(body, '$.content'),"
+    " json_extract(body, '$.shared_by') FROM signals"
+    " WHERE id IN (SELECT signal FROM acted WHERE action = 'hold')"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueItem:
+    """A piece of content that is held.
+
+    at:        Unix time of the action. due_at: when it should be decided.
+    signal:    the deciding signal; "" if no signal is left, and it could not be read.
+    clusters:  what its signals are of: a signal, or the content that several are variants of.
+    copies:    pieces of held content of the same cluster, this one included.
+    escalated: who escalated it; "" for nobody. lock: who has it open, or None.
+    """
+
+    ref: str
+    at: float
+    due_at: float
+    signal: str
+    reason: MatchReason
+    severity: Severity | None
+    shared_by: str
+    clusters: frozenset[str]
+    copies: int
+    escalated: str
+    escalation: str
+    lock: ReviewLock | None
+
+    def urgency(self, now: float) -> float:
+        """Return severity times reach times time."""
+        severity = (self.severity or Severity.MEDIUM).rank + 1
+        term = self.due_at - self.at
+        return severity * (1 + log2(self.copies)) * (1 + max(0.0, now - self.at) / term)
+
+
+def read_queue(store: Store, *, config: Config, now: float) -> list[QueueItem]:
+    """Return all held content, most urgent first."""
+    by_ref: dict[str, list[MatchReason]] = defaultdict(list)
+    times: dict[str, float] = {}
+    for ref, at, *columns in store.read(_WAITING):
+        by_ref[ref].append(read_reason(columns))
+        times[ref] = max(at, times.get(ref, at))
+    signals = {uid: facts for uid, *facts in store.read(_SIGNALS)}
+    clusters = {
+        ref: frozenset(_cluster(reason.signal, signals) for reason in reasons)
+        for ref, reasons in by_ref.items()
+    }
+    deciding = {ref: deciding_reason(reasons) for ref, reasons in by_ref.items()}
+    copies = Counter(_cluster(reason.signal, signals) for reason in deciding.values())
+    locks, escalated = locks_by_ref(store, now=now), escalated_by(store)
+    term_s = config.review.decide_within_hours * 3600
+    items = []
+    for ref, reason in deciding.items():
+        severity, _, shared_by = signals.get(reason.signal, (None, None, ""))
+        escalation = escalated.get(ref)
+        is_unread = reason.signal == UNREAD.signal
+        items.append(
+            QueueItem(
+                ref=ref,
+                at=times[ref],
+                due_at=times[ref] + term_s,
+                signal=reason.signal,
+                reason=reason,
+                severity=Severity(severity) if severity else None,
+                shared_by=shared_by,
+                clusters=clusters[ref],
+                copies=1 if is_unread else copies[_cluster(reason.signal, signals)],
+                escalated=escalation.person if escalation else "",
+                escalation=escalation.reason if escalation else "",
+                lock=locks.get(ref),
+            )
+        )
+    return sorted(items, key=lambda item: (-item.urgency(now), item.at, item.ref))
+
+
+def _cluster(signal: str, signals: Mapping[str, list[str | None]]) -> str:
+    """Return what a signal is a variant of: its content, or itself."""
+    facts = signals.get(signal)
+    return (facts and facts[1]) or signal
+
+
+def next_item(items: list[QueueItem], session: ReviewSession, *, now: float) -> QueueItem | None:
+    """Return the most urgent item for a person: not open elsewhere, not escalated by them."""
+    for item in items:
+        is_taken = item.lock and item.lock.session != session.key and item.lock.until > now
+        if not is_taken and item.escalated != session.person:
+            return item
+    return None
+
+
+def same_items(items: list[QueueItem], item: QueueItem) -> list[QueueItem]:
+    """Return the held content that was held for the same signals or variants, this first."""
+    if not item.signal:
+        return [item]
+    others = [
+        other
+        for other in items
+        if other.ref != item.ref and other.signal and other.clusters <= item.clusters
+    ]
+    return [item, *others]

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tables of the review page: decisions of people, who has which content open, sessions, pictures.
+
+Of a person they hold the name typed at sign-in, what they decided, and when they were shown a
+picture. Tokens of links and sessions are stored as digests.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+TABLES = {
+    # How content that is held was matched, as in the event about it. For the page only.
+    "review_events": """CREATE TABLE review_events (
+      ref TEXT PRIMARY KEY, at REAL NOT NULL, body TEXT NOT NULL
+    ) WITHOUT ROWID""",
+    "review_decisions": """CREATE TABLE review_decisions (
+      seq INTEGER PRIMARY KEY AUTOINCREMENT, batch TEXT NOT NULL, ref TEXT NOT NULL,
+      at REAL NOT NULL, person TEXT NOT NULL, verdict TEXT NOT NULL, reason TEXT NOT NULL,
+      signal TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL, undone_at REAL
+    )""",
+    "review_locks": """CREATE TABLE review_locks (
+      ref TEXT PRIMARY KEY, session TEXT NOT NULL, person TEXT NOT NULL, until REAL NOT NULL
+    ) WITHOUT ROWID""",
+    "review_links": """CREATE TABLE review_links (
+      token TEXT PRIMARY KEY, ends_at REAL NOT NULL, reason TEXT NOT NULL
+    ) WITHOUT ROWID""",
+    "review_sessions": """CREATE TABLE review_sessions (
+      token TEXT PRIMARY KEY, path TEXT NOT NULL UNIQUE, form_token TEXT NOT NULL,
+      person TEXT NOT NULL, began_at REAL NOT NULL, active_at REAL NOT NULL,
+      notice TEXT NOT NULL DEFAULT '', letters INTEGER NOT NULL DEFAULT 1
+    ) WITHOUT ROWID""",
+    "review_pictures": """CREATE TABLE review_pictures (
+      id TEXT PRIMARY KEY, person TEXT NOT NULL, session TEXT NOT NULL, ref TEXT NOT NULL,
+      at REAL NOT NULL
+    ) WITHOUT ROWID""",
+    "review_allowances": """CREATE TABLE review_allowances (
+      person TEXT NOT NULL, at REAL NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (person, at)
+    ) WITHOUT ROWID""",
+    "review_disputes": """CREATE TABLE review_disputes (
+      signal TEXT PRIMARY KEY, opinion TEXT NOT NULL, note TEXT NOT NULL, at REAL NOT NULL,
+      sent INTEGER NOT NULL DEFAULT 0, refused TEXT NOT NULL DEFAULT ''
+    ) WITHOUT ROWID""",
+}
+
+INDEXES = (
+    "CREATE INDEX review_decisions_by_ref ON review_decisions (ref)",
+    "CREATE INDEX review_decisions_by_person ON review_decisions (person, seq)",
+    "CREATE INDEX review_pictures_by_person ON review_pictures (person, at)",
+    "CREATE INDEX acted_to_review ON acted (ref) WHERE action = 'hold'",
+)
+
+IS_WAITING = (
+    "action = 'hold' AND NOT EXISTS (SELECT 1 FROM acted AS blocked"
+    " WHERE blocked.ref = acted.ref AND blocked.action = 'block')"
+)
+"""SQL: whether a row of acted is a reason to hold content that is held, and not blocked."""
+
+COUNT_WAITING = f"SELECT count(DISTINCT ref) FROM acted WHERE {IS_WAITING}"  # noqa: S608 - our own names
+COUNT_LATE = f"{COUNT_WAITING} AND at < ?"
+
+_KEPT = ("matches", "uploaded_at", "found_by")
+
+
+def remember_event(
+    tx: sqlite3.Connection, ref: str, facts: Mapping[str, Any], *, now: datetime
+) -> None:
+    """Keep how held content was matched, for the page."""
+    body = msgspec.json.encode({name: facts[name] for name in _KEPT if name in facts}).decode()
+    tx.execute(
+        "INSERT OR REPLACE INTO review_events VALUES (?, ?, ?)", (ref, now.timestamp(), body)
+    )
+
+
+def forget(tx: sqlite3.Connection, *, before: datetime) -> None:
+    """Delete decisions and matches older than a time."""
+    old = (before.timestamp(),)
+    tx.execute("DELETE FROM review_events WHERE at < ?", old)
+    tx.execute("DELETE FROM review_decisions WHERE at < ?", old)
+    tx.execute("DELETE FROM review_allowances WHERE at < ?", old)
+    tx.execute("DELETE FROM review_disputes WHERE at < ? AND sent = 1", old)
