@@ -4,10 +4,11 @@ from dataclasses import fields
 from pathlib import Path
 
 from stemtide.agent.config.journal import JournalSettings
+from stemtide.agent.config.review import ReviewSettings
 from stemtide.agent.config.settings import DEFAULT_RULES, Config, Unread, load
 from stemtide.protocol.enums import Action
 from tests.agent import streams
-from tests.agent.world import SECRET, picture, sha256
+from tests.agent.world import SECRET, agent_of, config_of, picture, sha256
 
 DOCS = Path(__file__).parents[2] / "docs"
 USE = (DOCS / "use/agent.md").read_text("utf-8")
@@ -87,7 +88,18 @@ def test_the_live_example_on_the_page_works(hub, agent, sandbox):
 
 def test_every_setting_is_on_the_page():
     for one in fields(Config):
-        if one.name not in {"webhook", "companion", "journal", "policies"}:
+        if one.name not in {"webhook", "companion", "journal", "review", "policies"}:
             assert re.search(rf"^\| `{one.name}`[ ,]", RUN, re.MULTILINE), one.name
     for one in fields(JournalSettings):
         assert f"`journal.{one.name}`" in RUN
+    for one in fields(ReviewSettings):
+        assert f"`review.{one.name}`" in RUN
+
+
+def test_every_metric_of_the_review_page_is_on_the_page(hub, sandbox, tmp_path):
+    config = config_of(hub, tmp_path, review=ReviewSettings(enabled=True))
+    with agent_of(config, sandbox) as agent:
+        for name in re.findall(
+            r"^# TYPE (\S*review\S*)", agent.http.get("/metrics").text, re.MULTILINE
+        ):
+            assert re.search(rf"`{name}[`{{]", RUN) or name.endswith("_created"), name

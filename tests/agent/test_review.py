@@ -15,7 +15,16 @@ from stemtide.agent.config.settings import ConfigError, WebhookSettings, load
 from stemtide.agent.review.exposure import break_until
 from stemtide.agent.review.sessions import make_link
 from stemtide.client.connection import is_loopback
-from tests.agent.world import SECRET, agent_of, config_of, picture, sha256, until
+from tests.agent.fake_hub import KEY
+from tests.agent.world import (
+    SECRET,
+    AgentInProcess,
+    agent_of,
+    config_of,
+    picture,
+    sha256,
+    until,
+)
 
 ON = ReviewSettings(enabled=True)
 HELD = {"shared_by": "another-provider", "confirmed_by": []}
@@ -34,10 +43,10 @@ def held(hub, agent, *refs, value=None, **facts):
 class Moderator:
     """A person's browser, without JavaScript."""
 
-    def __init__(self, agent, config, name="Anna", *, reason=""):
+    def __init__(self, agent, config, name="Anna", *, reason="", link=""):
         self.root = str(agent.http.base_url).rstrip("/")
         self.http = httpx.Client(base_url=self.root, follow_redirects=True, timeout=60)
-        token = make_link(config.data_dir, now=time.time(), reason=reason)
+        token = link or make_link(config.data_dir, now=time.time(), reason=reason)
         self.page = self.http.get("/review/sign-in", params={"link": token})
         assert self.page.status_code == 200, self.page.text
         self.page = self.http.post("/review/sign-in", data={"link": token, "name": name})
@@ -466,6 +475,41 @@ def test_what_was_released_meanwhile_is_no_item(hub, agent, config, anna):
 def test_letter_keys_can_be_switched_off(anna):
     assert 'data-letters="on"' in anna.page.text
     assert 'data-letters="off"' in anna.post("letters").text
+
+
+def test_several_processes_have_one_queue_and_print_one_link(hub, provider, tmp_path):
+    toml = f"""
+name = "uploads"
+hub_url = "{hub.url}"
+key = "{KEY}"
+data_dir = "{tmp_path / "agent"}"
+port = 0
+http_workers = 2
+accept_missing_walls = ["landlock", "seccomp", "network", "memory"]
+[webhook]
+url = "{provider.url}"
+secret = "{SECRET}"
+[review]
+enabled = true
+"""
+    agent = AgentInProcess(tmp_path, toml)
+    try:
+        agent.wait(ready=True, http_workers=2)
+        held(hub, agent, *(f"v-{n}" for n in range(8)))
+        token = agent.start_line["review"].partition("link=")[2]
+        with Moderator(agent, None, link=token) as anna:
+            for _ in range(8):
+                with httpx.Client(cookies=anna.http.cookies, timeout=60) as other:  # a connection
+                    page = other.get(f"{anna.root}{anna.home}/next", follow_redirects=True)
+                    ref = parse_qs(urlsplit(str(page.url)).query)["ref"][0]
+                    fields = {"ref": ref, "verdict": "block", "form_token": anna.form_token}
+                    other.post(f"{anna.root}{anna.home}/decide", data=fields)
+            assert anna.queue() == []
+        blocks = {("content.block", f"v-{n}") for n in range(8)}
+        until(lambda: blocks <= set(provider.told()), what="all blocks")
+        assert agent.http.get("/metrics").text.count('reviews_total{verdict="block"} 8.0') == 1
+    finally:
+        agent.stop()
 
 
 # pictures

@@ -139,7 +139,8 @@ class AgentInProcess(Calls):
         self._said = os.fdopen(read_end)
         line = self._said.readline()
         assert line, self._log.read_text("utf-8")
-        self.http = httpx.Client(base_url=json.loads(line)["url"], timeout=60)
+        self.start_line = json.loads(line)
+        self.http = httpx.Client(base_url=self.start_line["url"], timeout=60)
         return self
 
     def pids(self):

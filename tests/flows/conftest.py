@@ -128,9 +128,13 @@ class House:
         headers = {"Authorization": f"Bearer {self.keys[party]}"}
         return httpx.Client(base_url=self.hub.address, headers=headers, timeout=60)
 
-    def agent(self, party=cast.PROVIDERS[0], *, extra=""):
+    def agent(self, party=cast.PROVIDERS[0], *, extra="", review=""):
+        """Start an agent. review: settings of its review page, with pictures; "" for none."""
         receiver = self.receivers[party] = provider.Receiver()
-        webhook = f'[webhook]\nurl = "{receiver.start()}"\nsecret = "{receiver.secret}"\n'
+        address = receiver.start()
+        webhook = f'[webhook]\nurl = "{address}"\nsecret = "{receiver.secret}"\n'
+        if review:
+            webhook += f'[review]\nenabled = true\npicture_url = "{address}{{ref}}"\n{review}\n'
         agent = processes.agent(
             f"{party}-uploads",
             folder=self.folder / party,

@@ -20,10 +20,14 @@ def new_secret() -> str:
 
 @dataclass(slots=True)
 class Receiver:
-    """Server that receives one provider's webhooks, verifies their signatures and keeps them."""
+    """Server that receives one provider's webhooks, verifies their signatures and keeps them.
+
+    pictures: files of uploads by ref, which it gives to the provider's agent.
+    """
 
     secret: str = field(default_factory=new_secret)
     heard: list[dict[str, Any]] = field(default_factory=list)
+    pictures: dict[str, bytes] = field(default_factory=dict)
     _server: ThreadingHTTPServer | None = None
 
     def start(self) -> str:
@@ -39,9 +43,23 @@ class Receiver:
                 except WebhookVerificationError:
                     self.send_error(401)
                     return
-                receiver.heard.append(json.loads(body))
+                event = json.loads(body)
+                if event["type"] == "content.picture":
+                    self._give(receiver.pictures.get(event["data"]["ref"]))
+                    return
+                receiver.heard.append(event)
                 self.send_response(204)
                 self.end_headers()
+
+            def _give(self, picture: bytes | None) -> None:
+                if picture is None:
+                    self.send_error(404)
+                    return
+                self.send_response(200)
+                self.send_header("Content-Type", "image/png")
+                self.send_header("Content-Length", str(len(picture)))
+                self.end_headers()
+                self.wfile.write(picture)
 
             def log_message(self, *_: object) -> None:
                 """Say nothing: the exercise narrates."""

@@ -83,15 +83,7 @@ class Agent:
         self._recent = RecentUploads()
         self._create_feed_parts(client)
         self._create_content_parts(sandbox, client)
-        self._disputes = DisputeReporter(store=store, client=client)
-        self._review = ReviewRoutes(
-            config=config,
-            store=store,
-            counters=counters,
-            sandbox=sandbox,
-            decoders=self._recogniser.decoders,
-            wake=self._outboxes.wake,
-        )
+        self._create_review(sandbox, client)
         self._health = HealthCollector(
             config=config,
             store=store,
@@ -178,6 +170,23 @@ class Agent:
             decoders=self._recogniser.decoders,
             lookups=self._recogniser.pending,
         )
+
+    def _create_review(self, sandbox: Sandbox, client: Client) -> None:
+        """Create the components with which people decide about held content."""
+        self._disputes = DisputeReporter(store=self._store, client=client)
+        self._review = ReviewRoutes(
+            config=self._config,
+            store=self._store,
+            counters=self._tally,
+            sandbox=sandbox,
+            decoders=self._recogniser.decoders,
+            wake=self._wake_after_review,
+        )
+
+    def _wake_after_review(self) -> None:
+        """Announce that a person decided."""
+        self._outboxes.wake()
+        self._disputes.wake()
 
     def routes(self) -> list[Route]:
         """Return all routes of the agent."""

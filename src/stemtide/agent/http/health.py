@@ -74,8 +74,7 @@ class HealthCollector:
         deliveries, outcomes, owed = (outbox.counts() for outbox in self._outboxes)
         ((lowered,),) = self._store.read(COUNT_LOWERED)
         own = _flood_trouble(lowered) | self._own_troubles() | {"webhook": deliveries.trouble}
-        own["statements"] = notice.get("statements", "") or owed.trouble
-        troubles = _troubles(connection, notice) | own
+        troubles = _troubles(connection, notice, statements=owed.trouble) | own
         return {
             "name": self._config.name,
             "version": __version__,
@@ -207,7 +206,9 @@ def _walls(standing: frozenset[Wall] | None) -> dict[str, bool] | None:
     return None if standing is None else {str(wall): wall in standing for wall in Wall}
 
 
-def _troubles(connection: HubConnection, notice: Mapping[str, Any]) -> dict[str, str]:
+def _troubles(
+    connection: HubConnection, notice: Mapping[str, Any], *, statements: str
+) -> dict[str, str]:
     """Return the problems that the primary process knows of, by name."""
     return {
         "hub": connection.trouble or connection.silence,
@@ -219,6 +220,7 @@ def _troubles(connection: HubConnection, notice: Mapping[str, Any]) -> dict[str,
         "parties": connection.parties_trouble,
         "actions_file": notice.get("actions_file", ""),
         "store": notice.get("store", ""),
+        "statements": notice.get("statements", "") or statements,
         "companion": notice.get("companion_trouble", ""),
     }
 

@@ -77,7 +77,7 @@ class ReviewVisit:
 
 
 class ReviewRoutes:
-    """Routes of the review page. wake: called when a decision queued something."""
+    """Routes of the review page. wake: called on the event loop after a decision."""
 
     def __init__(
         self,
@@ -338,7 +338,9 @@ class ReviewRoutes:
         reason = " ".join(form.text("reason").split())[: decisions.MAX_REASON]
         if verdict in decisions.NEEDS_REASON and not reason:
             raise PageError("Say why: the next person, or the sharer, needs it.", status=400)
-        return await asyncio.to_thread(self._decide, visit, verdict, reason)
+        response = await asyncio.to_thread(self._decide, visit, verdict, reason)
+        self._wake()
+        return response
 
     def _decide(self, visit: ReviewVisit, verdict: ReviewVerdict, reason: str) -> Response:
         refs = [visit.form.ref]
@@ -356,12 +358,13 @@ class ReviewRoutes:
         )
         self._tally.add(f"review {verdict}", count.decided)
         self._note(visit, _sentence(_DONE[verdict], count))
-        self._wake()
         return self._go_on(visit)
 
     async def undo(self, _request: Request, visit: ReviewVisit) -> Response:
         """POST …/undo: take the last decision back, and open its content."""
-        return await asyncio.to_thread(self._undo, visit)
+        response = await asyncio.to_thread(self._undo, visit)
+        self._wake()
+        return response
 
     def _undo(self, visit: ReviewVisit) -> Response:
         batch = visit.form.text("batch")
@@ -378,7 +381,6 @@ class ReviewRoutes:
         )
         self._tally.add("review undone", count.decided)
         self._note(visit, _sentence("Taken back", count))
-        self._wake()
         is_one = last[1] == 1 and count.decided
         return _redirect(visit.address("item", ref=last[0].ref) if is_one else visit.address())
 
