@@ -219,6 +219,10 @@ source: WCAG 2.2, criteria 1.4.10 and 2.1.1.
 """
 
 
+SCREENS = "document.documentElement.scrollHeight / innerHeight"
+MOST_SCREENS = 3
+
+
 def names():
     """The names of all addresses, and what stands in each."""
     from stemtide.hub.desk import urls
@@ -329,6 +333,8 @@ def test_every_page_is_open_to_all_and_whole_on_a_small_screen_in_german(
         eyes.page.set_viewport_size({"width": WIDTHS[-1], "height": HEIGHT})
         for fault in eyes.page.evaluate(CUT_OFF):
             eyes.note(f"{scheme}: {fault}")
+        if eyes.page.evaluate(SCREENS) > MOST_SCREENS and not eyes.page.locator(".jumps").count():
+            eyes.note("it is longer than three screens of a telephone, and has no index")
 
     wrong = faults(chromium, furnished, email, look, names=seen_first(email), viewport=NARROW)
     assert not wrong, "\n".join(wrong)
