@@ -253,6 +253,24 @@ def test_sessions_end_by_hand_and_when_idle(config, anna, ben):
     assert ben.get().status_code == 403
 
 
+def test_a_page_that_updates_itself_keeps_no_session_alive(config, anna):
+    age(config, "review_sessions", "active_at", minutes=29)
+    assert anna.get("/queue").status_code == 200
+    age(config, "review_sessions", "active_at", minutes=2)
+    ended = anna.get("/queue")
+    assert (ended.status_code, ended.headers["hx-redirect"]) == (403, "/review")
+
+
+def test_the_queue_is_sent_again_only_when_it_changed(hub, agent, anna, ben):
+    held(hub, agent, "a")
+    state = re.search(r"state=(\w+)", anna.get().text)[1]
+    answers = {anna.get("/queue", state=state).status_code for _ in range(3)}
+    assert 204 in answers  # unless a minute began
+    ben.open("a")
+    again = anna.get("/queue", state=state)
+    assert (again.status_code, "open: " in again.text) == (200, True)
+
+
 def test_a_session_ends_at_its_term_however_busy(config, anna):
     age(config, "review_sessions", "began_at", minutes=10 * 60 + 1)
     assert anna.get().status_code == 403
@@ -510,6 +528,72 @@ enabled = true
         assert agent.http.get("/metrics").text.count('reviews_total{verdict="block"} 8.0') == 1
     finally:
         agent.stop()
+
+
+# second looks
+
+
+@pytest.fixture
+def all_again(hub, sandbox, tmp_path):
+    """An agent where a colleague looks at every decision again."""
+    settings = ReviewSettings(enabled=True, second_look_percent=100)
+    config = config_of(hub, tmp_path, review=settings)
+    with agent_of(config, sandbox) as agent:
+        agent.wait(ready=True, hub_reachable=True)
+        yield agent, config
+
+
+@pytest.mark.parametrize("first", ["block", "pass", "dispute"])
+@pytest.mark.parametrize("second", ["block", "pass"])
+def test_a_second_look_is_blind_and_holds_again_where_two_disagree(hub, all_again, first, second):
+    agent, config = all_again
+    held(hub, agent, "v-1")
+    with Moderator(agent, config) as anna, Moderator(agent, config, "Ben") as ben:
+        anna.decide("v-1", first, reason="my-reason")
+        assert "Second looks for you" not in anna.get().text
+        assert "Second looks for you: 1" in ben.get().text
+        page = ben.get("/second").text
+        number = re.search(r'name="number" value="(\d+)"', page)[1]
+        for word in ("my-reason", "Anna", "blocked", "disputed", "could not be read"):
+            assert word not in page
+        assert anna.get("/second", number=number).url.path == anna.home  # not one's own
+        ben.post("answer", number=number, verdict=second)
+        agrees = (first == "block") == (second == "block")
+        assert ("decided the same" in ben.page.text) == agrees
+        assert ("decided otherwise" in ben.page.text) == (not agrees)
+        assert anna.queue() == ([] if agrees else ["v-1"])
+        assert f"agreed in {100 * agrees} % of 1 second looks" in anna.page.text
+        if not agrees:
+            assert "reviewers disagree" in anna.page.text
+            event = wait_event(config, "v-1", "content.hold")["data"]
+            assert event["why"] == "two reviewers disagree"
+        ben.post("answer", number=number, verdict=second)
+        assert "not needed any more" in ben.page.text
+    word = "agreed" if agrees else "disagreed"
+    assert f'reviews_total{{verdict="{word}"}} 1.0' in agent.http.get("/metrics").text
+
+
+def test_every_dispute_is_looked_at_again_and_no_decision_that_was_taken_back(
+    hub, agent, anna, ben
+):
+    held(hub, agent, "v-1", "v-2", "v-3")
+    seen_at = str(time.time() + 1)
+    anna.decide("v-1", "dispute", reason="a cat", until=seen_at)
+    assert "Second looks for you: 1" in ben.get().text  # one of three: the signal is the same
+    anna.get()
+    anna.undo()
+    assert "Second looks" not in ben.get().text
+
+
+def test_without_a_percentage_there_are_no_second_looks(hub, sandbox, tmp_path):
+    settings = ReviewSettings(enabled=True, second_look_percent=0)
+    config = config_of(hub, tmp_path, review=settings)
+    with agent_of(config, sandbox) as agent:
+        agent.wait(ready=True, hub_reachable=True)
+        held(hub, agent, "v-1")
+        with Moderator(agent, config) as anna, Moderator(agent, config, "Ben") as ben:
+            anna.decide("v-1", "dispute", reason="a cat")
+            assert "Second looks" not in ben.get().text
 
 
 # pictures

@@ -160,6 +160,27 @@ def test_two_people_and_the_budget_that_stops(house, chromium):
     assert faults(anna) == []
 
 
+def test_a_colleague_looks_again_without_seeing_the_first_decision(house, chromium):
+    agent = house.agent(PARTY, review="second_look_percent = 100")
+    hold(house, agent, {"first": CAT + b"1"})
+    anna = sign_in(house, agent, chromium, name="Anna", viewport=WIDE)
+    press(anna, "n")
+    press(anna, "b")
+    expect(anna.get_by_text("Nothing is held.")).to_be_visible()
+    ben = sign_in(house, agent, chromium, name="Ben", viewport=NARROW)
+    press(ben, "s")
+    expect(ben.get_by_text("You do not see how.")).to_be_visible()
+    press(ben, "p")
+    expect(ben.get_by_role("img", name="blurred and grey")).to_be_visible()
+    expect(ben.get_by_text("Anna")).to_have_count(0)
+    assert faults(ben) == []
+    press(ben, "l")
+    expect(ben.get_by_text("Your colleague decided otherwise")).to_be_visible()
+    expect(anna.get_by_text("reviewers disagree")).to_be_visible()  # by itself
+    assert faults(anna) == []
+    until(lambda: heard(house, "first")[-1] == ("content.hold", "reviewer"))
+
+
 def test_it_works_without_javascript(house, chromium):
     agent = house.agent(PARTY, review="pictures_per_day = 1")
     hold(house, agent, {"first": CAT + b"1"})

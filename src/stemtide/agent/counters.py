@@ -22,7 +22,7 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10
 """Upper bounds of the histogram of POST /match."""
 
 ACTIONS = (*Action, "none")
-VERDICTS = ("block", "pass", "escalate", "dispute", "undone")
+VERDICTS = ("block", "pass", "escalate", "dispute", "undone", "agreed", "disagreed")
 """Decisions of people on the review page that are counted."""
 
 _HEAD = struct.Struct("<II")  # length and CRC-32 of the notice

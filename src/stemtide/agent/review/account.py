@@ -66,11 +66,14 @@ class ItemAccount:
     is_held: bool
 
 
-def read_account(store: Store, ref: str, *, policies: Policies) -> ItemAccount | None:
-    """Return what is known of content that was acted on; None if nothing is."""
-    columns = actions.REASON_COLUMNS
-    rows = store.read(f"SELECT {columns} FROM acted WHERE ref = ?", (ref,))  # noqa: S608 - our own names
-    reasons = [actions.read_reason(row) for row in rows]
+def read_account(
+    store: Store, ref: str, *, policies: Policies, reasons: Sequence[MatchReason] = ()
+) -> ItemAccount | None:
+    """Return what is known of content that was acted on; None if nothing is.
+
+    reasons: those of an earlier time; without any, the present ones.
+    """
+    reasons = reasons or present_reasons(store, ref)
     if not reasons:
         return None
     event = _event(store, ref)
@@ -92,6 +95,13 @@ def read_account(store: Store, ref: str, *, policies: Policies) -> ItemAccount |
         uploaded_at=datetime.fromisoformat(uploaded) if uploaded else None,
         is_held=is_waiting(reasons),
     )
+
+
+def present_reasons(store: Store, ref: str) -> list[MatchReason]:
+    """Return the reasons of the present action on content."""
+    columns = actions.REASON_COLUMNS
+    rows = store.read(f"SELECT {columns} FROM acted WHERE ref = ?", (ref,))  # noqa: S608 - our own names
+    return [actions.read_reason(row) for row in rows]
 
 
 def _event(store: Store, ref: str) -> dict[str, Any]:

@@ -8,8 +8,11 @@
   weakened, it is held again, and comes back to the queue.
 4 A dispute lets the content pass and tells the hub that the signal is wrong.
 5 A decision is taken back only if nothing has changed the action since.
+6 Of each decision the first piece of content may go to a colleague for a second look: every
+  dispute, and a sample of the others.
 """
 
+import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -97,9 +100,19 @@ def decide_items(
                 count.locked += 1
             else:
                 decision = _Decision(tx, ref, verdict, reason, config, now)
-                decision.make(before, batch=batch, person=session.person)
+                seq = decision.make(before, batch=batch, person=session.person)
+                if not count.decided and _needs_second_look(verdict, config):
+                    tx.execute("INSERT INTO review_second_looks (decision) VALUES (?)", (seq,))
                 count.decided += 1
     return count
+
+
+def _needs_second_look(verdict: ReviewVerdict, config: Config) -> bool:
+    """Whether a colleague makes this decision again."""
+    if verdict is ReviewVerdict.ESCALATE or not config.review.second_look_percent:
+        return False
+    is_sampled = secrets.randbelow(100) < config.review.second_look_percent
+    return verdict is ReviewVerdict.DISPUTE or is_sampled
 
 
 def is_waiting(reasons: Iterable[MatchReason]) -> bool:
@@ -132,8 +145,8 @@ class _Decision:
     config: Config
     now: datetime
 
-    def make(self, before: Sequence[MatchReason], *, batch: str, person: str) -> None:
-        """Change the action and store the decision."""
+    def make(self, before: Sequence[MatchReason], *, batch: str, person: str) -> int:
+        """Change the action and store the decision; return its number."""
         signal = deciding_reason(before).signal
         after = list(before)
         if self.verdict is not ReviewVerdict.ESCALATE:
@@ -147,7 +160,7 @@ class _Decision:
             )
         if self.verdict is ReviewVerdict.DISPUTE and signal:
             _set_opinion(self.tx, signal, Opinion.DISPUTE, note=self.reason, now=self.now)
-        self.tx.execute(
+        stored = self.tx.execute(
             "INSERT INTO review_decisions"
             " (batch, ref, at, person, verdict, reason, signal, before, after)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -157,6 +170,7 @@ class _Decision:
             ),
         )
         self.tx.execute("DELETE FROM review_locks WHERE ref = ?", (self.ref,))
+        return stored.lastrowid or 0
 
 
 def _blocked(before: Sequence[MatchReason]) -> list[MatchReason]:
@@ -180,7 +194,8 @@ def _dump(reasons: Sequence[MatchReason]) -> str:
     return msgspec.json.encode([asdict(reason) for reason in reasons]).decode()
 
 
-def _load(body: str) -> list[MatchReason]:
+def load_reasons(body: str) -> list[MatchReason]:
+    """Return reasons as they are stored with a decision."""
     return msgspec.json.decode(body, type=list[MatchReason])
 
 
@@ -216,23 +231,34 @@ def take_back(
     count = DecisionCount()
     with store.write() as tx:
         rows = tx.execute(
-            "SELECT seq, ref, verdict, signal, before, after FROM review_decisions"
+            "SELECT seq FROM review_decisions"
             " WHERE batch = ? AND person = ? AND undone_at IS NULL AND at > ?",
             (batch, session.person, now.timestamp() - UNDO_WITHIN_S),
         ).fetchall()
-        for seq, ref, verdict, signal, before, after in rows:
-            if set(actions.reasons_of(tx, ref)) != set(_load(after)):
-                count.gone += 1  # the signal was withdrawn, or the content was sent again
-                continue
-            if verdict != ReviewVerdict.ESCALATE:
-                _restore(tx, ref, _load(before), verdict=verdict, config=config, now=now)
-            if verdict == ReviewVerdict.DISPUTE and signal:
-                _withdraw_dispute(tx, signal, now=now)
-            tx.execute(
-                "UPDATE review_decisions SET undone_at = ? WHERE seq = ?", (now.timestamp(), seq)
-            )
-            count.decided += 1
+        for (seq,) in rows:
+            if undo_decision(
+                tx, seq, why="a reviewer took the decision back", config=config, now=now
+            ):
+                count.decided += 1
+            else:
+                count.gone += 1
     return count
+
+
+def undo_decision(tx: Transaction, seq: int, *, why: str, config: Config, now: datetime) -> bool:
+    """Undo a stored decision; return whether nothing had changed the action since."""
+    ref, verdict, signal, before, after = tx.execute(
+        "SELECT ref, verdict, signal, before, after FROM review_decisions WHERE seq = ?", (seq,)
+    ).fetchone()
+    if set(actions.reasons_of(tx, ref)) != set(load_reasons(after)):
+        return False  # the signal was withdrawn, or the content was sent again
+    if verdict != ReviewVerdict.ESCALATE:
+        reasons = load_reasons(before)
+        _restore(tx, ref, reasons, why=why, verdict=verdict, config=config, now=now)
+    if verdict == ReviewVerdict.DISPUTE and signal:
+        _withdraw_dispute(tx, signal, now=now)
+    tx.execute("UPDATE review_decisions SET undone_at = ? WHERE seq = ?", (now.timestamp(), seq))
+    return True
 
 
 def _restore(
@@ -240,13 +266,13 @@ def _restore(
     ref: str,
     before: list[MatchReason],
     *,
+    why: str,
     verdict: str,
     config: Config,
     now: datetime,
 ) -> None:
     """Hold content again as before a decision."""
-    facts = {"signal": deciding_reason(before).signal, "decided_by": "reviewer"}
-    facts["why"] = "a reviewer took the decision back"
+    facts = {"signal": deciding_reason(before).signal, "why": why, "decided_by": "reviewer"}
     if verdict == ReviewVerdict.BLOCK:
         facts["undoes"] = Action.BLOCK.value
     actions.change_by_person(tx, ref=ref, after=before, facts=facts, config=config, now=now)
@@ -282,7 +308,7 @@ def has_person_decided(tx: Transaction, ref: str, signals: Iterable[str]) -> boo
         " AND verdict IN (?, ?) ORDER BY seq DESC LIMIT 1",
         (ref, ReviewVerdict.PASS, ReviewVerdict.DISPUTE),
     ).fetchone()
-    return bool(row) and {reason.signal for reason in _load(row[0])}.issuperset(signals)
+    return bool(row) and {reason.signal for reason in load_reasons(row[0])}.issuperset(signals)
 
 
 def _row(row: Sequence[object]) -> DecisionRow:

@@ -7,6 +7,7 @@ cluster of variants double. Time is 1 for new content, 2 once it should be decid
 that nothing is left for ever.
 """
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,12 +17,19 @@ from stemtide.agent.config.settings import Config
 from stemtide.agent.outbox.actions import REASON_COLUMNS, UNREAD, MatchReason, read_reason
 from stemtide.agent.review.decisions import deciding_reason, escalated_by
 from stemtide.agent.review.locks import ReviewLock, locks_by_ref
+from stemtide.agent.review.second_looks import disagreed_refs
 from stemtide.agent.review.sessions import ReviewSession
 from stemtide.agent.store.database import Store
 from stemtide.agent.store.review import IS_WAITING
 from stemtide.protocol.enums import Severity
 
 _WAITING = f"SELECT ref, at, {REASON_COLUMNS} FROM acted WHERE {IS_WAITING} ORDER BY ref"  # noqa: S608 - our own names
+_STATE = (
+    f"SELECT count(DISTINCT ref), max(at) FROM acted WHERE {IS_WAITING}",  # noqa: S608 - our own names
+    "SELECT max(seq), max(undone_at) FROM review_decisions",
+    "SELECT count(*), max(at) FROM review_second_looks WHERE verdict != ''",
+    "SELECT ref, person FROM review_locks ORDER BY ref",
+)
 _SIGNALS = (
     "SELECT id, json_extract(body, '$.severity'), json_extract(body, '$.content'),"
     " json_extract(body, '$.shared_by') FROM signals"
@@ -38,6 +46,7 @@ class QueueItem:
     clusters:  what its signals are of: a signal, or the content that several are variants of.
     copies:    pieces of held content of the same cluster, this one included.
     escalated: who escalated it; "" for nobody. lock: who has it open, or None.
+    is_disagreed: two people decided otherwise about it.
     """
 
     ref: str
@@ -51,7 +60,13 @@ class QueueItem:
     copies: int
     escalated: str
     escalation: str
+    is_disagreed: bool
     lock: ReviewLock | None
+
+    @property
+    def key(self) -> str:
+        """Return a short name of the content for the page."""
+        return hashlib.sha256(self.ref.encode()).hexdigest()[:12]
 
     def urgency(self, now: float) -> float:
         """Return severity times reach times time."""
@@ -75,6 +90,7 @@ def read_queue(store: Store, *, config: Config, now: float) -> list[QueueItem]:
     deciding = {ref: deciding_reason(reasons) for ref, reasons in by_ref.items()}
     copies = Counter(_cluster(reason.signal, signals) for reason in deciding.values())
     locks, escalated = locks_by_ref(store, now=now), escalated_by(store)
+    disagreed = disagreed_refs(store)
     term_s = config.review.decide_within_hours * 3600
     items = []
     for ref, reason in deciding.items():
@@ -94,6 +110,7 @@ def read_queue(store: Store, *, config: Config, now: float) -> list[QueueItem]:
                 copies=1 if is_unread else copies[_cluster(reason.signal, signals)],
                 escalated=escalation.person if escalation else "",
                 escalation=escalation.reason if escalation else "",
+                is_disagreed=ref in disagreed,
                 lock=locks.get(ref),
             )
         )
@@ -104,6 +121,11 @@ def _cluster(signal: str, signals: Mapping[str, list[str | None]]) -> str:
     """Return what a signal is a variant of: its content, or itself."""
     facts = signals.get(signal)
     return (facts and facts[1]) or signal
+
+
+def queue_state(store: Store) -> list[object]:
+    """Return what changes whenever the queue does, without reading it."""
+    return [store.read(sql) for sql in _STATE]
 
 
 def next_item(items: list[QueueItem], session: ReviewSession, *, now: float) -> QueueItem | None:

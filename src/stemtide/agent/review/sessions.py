@@ -132,9 +132,12 @@ def sign_in(
 
 
 def find_session(
-    store: Store, *, path: str, cookie: str, settings: ReviewSettings, now: float
+    store: Store, *, path: str, cookie: str, settings: ReviewSettings, now: float, is_active: bool
 ) -> ReviewSession | None:
-    """Return the session of a request, and note the time; None if there is none or it ended."""
+    """Return the session of a request; None if there is none or it ended.
+
+    is_active: a person is there, so that the time is noted.
+    """
     sql = f"SELECT {_COLUMNS} FROM review_sessions WHERE token = ? AND path = ?"  # noqa: S608 - our own names
     rows = store.read(sql, (digest(cookie), path))
     if not rows:
@@ -143,7 +146,7 @@ def find_session(
     if _has_ended(session, settings, now=now):
         end_session(store, session)
         return None
-    if now - session.active_at > _NOTED_S:
+    if is_active and now - session.active_at > _NOTED_S:
         with store.write() as tx:
             tx.execute(
                 "UPDATE review_sessions SET active_at = ? WHERE token = ?", (now, session.key)

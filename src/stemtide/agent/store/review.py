@@ -40,6 +40,11 @@ TABLES = {
     "review_allowances": """CREATE TABLE review_allowances (
       person TEXT NOT NULL, at REAL NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (person, at)
     ) WITHOUT ROWID""",
+    # decision: the number of the first one. verdict: block or pass; "" until it is given.
+    "review_second_looks": """CREATE TABLE review_second_looks (
+      decision INTEGER PRIMARY KEY, person TEXT NOT NULL DEFAULT '', at REAL,
+      verdict TEXT NOT NULL DEFAULT '', agrees INTEGER
+    )""",
     "review_disputes": """CREATE TABLE review_disputes (
       signal TEXT PRIMARY KEY, opinion TEXT NOT NULL, note TEXT NOT NULL, at REAL NOT NULL,
       sent INTEGER NOT NULL DEFAULT 0, refused TEXT NOT NULL DEFAULT ''
@@ -80,5 +85,8 @@ def forget(tx: sqlite3.Connection, *, before: datetime) -> None:
     old = (before.timestamp(),)
     tx.execute("DELETE FROM review_events WHERE at < ?", old)
     tx.execute("DELETE FROM review_decisions WHERE at < ?", old)
+    tx.execute(
+        "DELETE FROM review_second_looks WHERE decision NOT IN (SELECT seq FROM review_decisions)"
+    )
     tx.execute("DELETE FROM review_allowances WHERE at < ?", old)
     tx.execute("DELETE FROM review_disputes WHERE at < ? AND sent = 1", old)

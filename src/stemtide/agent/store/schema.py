@@ -125,6 +125,7 @@ _ADDED_TABLES = {
     "allowed": (*allowed.TABLES.values(), *allowed.INDEXES),
     **{name: (table,) for name, table in match_rates.TABLES.items()},
     "review_events": (*review.TABLES.values(), *review.INDEXES),
+    "review_second_looks": (review.TABLES["review_second_looks"],),
 }
 """Tables that an older file lacks; an older agent ignores them."""
 _OTHER_STATEMENTS = (

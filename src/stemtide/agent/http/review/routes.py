@@ -5,12 +5,9 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from stemtide.agent.config.settings import Config
@@ -25,18 +22,19 @@ from stemtide.agent.http.review.access import (
     read_form,
 )
 from stemtide.agent.http.review.pages import HEADERS, render, static_file
-from stemtide.agent.review import decisions, exposure, locks, queue, sessions
-from stemtide.agent.review.account import read_account
+from stemtide.agent.http.review.views import PictureChoice, ReviewViews, ReviewVisit, redirect
+from stemtide.agent.review import decisions, exposure, locks, second_looks, sessions
+from stemtide.agent.review.account import present_reasons
 from stemtide.agent.review.decisions import DecisionCount, ReviewVerdict
 from stemtide.agent.review.pictures import PictureError, Pictures
-from stemtide.agent.review.queue import QueueItem
+from stemtide.agent.review.second_looks import SecondLook
 from stemtide.agent.review.sessions import ReviewSession
 from stemtide.agent.store.database import Store
 from stemtide.fingerprints.sandbox.pool import Sandbox
-from stemtide.protocol.enums import Standing
 
-_SHOWN = 100
-_PREVIEWED = 20
+_DIGITS = 18
+_BY_ITSELF = "/queue"
+"""A page asks for it by itself, also while nobody is there."""
 
 _COOKIE = "stemtide-review-"
 _DONE = {
@@ -45,35 +43,7 @@ _DONE = {
     ReviewVerdict.ESCALATE: "Escalated",
     ReviewVerdict.DISPUTE: "Let pass and disputed",
 }
-
-_VERDICTS = {
-    ReviewVerdict.BLOCK: "blocked",
-    ReviewVerdict.PASS: "let pass",
-    ReviewVerdict.ESCALATE: "escalated",
-    ReviewVerdict.DISPUTE: "let pass and disputed",
-}
-_STANDINGS = {
-    Standing.NEW: "new, so its word alone does not count",
-    Standing.MEMBER: "a member",
-    Standing.TRUSTED: "trusted",
-    Standing.SUSPENDED: "suspended",
-}
-
-_Page = Callable[[Request, "ReviewVisit"], Awaitable[Response]]
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewVisit:
-    """A request of a person who is signed in. form: empty unless it is a POST."""
-
-    session: ReviewSession
-    form: ReviewForm
-    now: float
-
-    def address(self, page: str = "", **query: str) -> str:
-        """Return the address of a page of this session."""
-        rest = f"?{urlencode(query)}" if query else ""
-        return f"{ROOT}/s/{self.session.path}{'/' if page else ''}{page}{rest}"
+_Page = Callable[[Request, ReviewVisit], Awaitable[Response]]
 
 
 class ReviewRoutes:
@@ -94,6 +64,7 @@ class ReviewRoutes:
         self._store = store
         self._tally = counters
         self._wake = wake
+        self._views = ReviewViews(config, store)
         self._pictures = Pictures(config, sandbox=sandbox, decoders=decoders)
 
     def routes(self) -> list[Route]:
@@ -103,8 +74,14 @@ class ReviewRoutes:
         folder = f"{ROOT}/s/{{path}}"
         pages: dict[str, _Page] = {"": self.queue, "/queue": self.queue_part, "/next": self.next}
         pages |= {"/item": self.item, "/all": self.all, "/picture": self.picture}
+        pages |= {"/second": self.second}
         forms = {"/decide": self.decide, "/undo": self.undo, "/look": self.look}
-        forms |= {"/letters": self.letters, "/leave": self.leave, "/sign-out": self.sign_out}
+        forms |= {
+            "/answer": self.answer,
+            "/letters": self.letters,
+            "/leave": self.leave,
+            "/sign-out": self.sign_out,
+        }
         return [
             Route(ROOT, self.closed, methods=["GET"]),
             Route(SIGN_IN, self.sign_in, methods=["GET", "POST"]),
@@ -134,7 +111,9 @@ class ReviewRoutes:
                     check_form(form, session)
                 return await page(request, ReviewVisit(session, form, now))
             except PageError as error:
-                return _refused(str(error), status=error.status)
+                response = _refused(str(error), status=error.status)
+                response.headers["HX-Redirect"] = ROOT  # a page that updates itself leaves as well
+                return response
             except BadRequestError as error:
                 return _refused(error.detail, status=413)
 
@@ -145,7 +124,12 @@ class ReviewRoutes:
         path = request.path_params["path"]
         cookie = request.cookies.get(_COOKIE + path, "")
         session = sessions.find_session(
-            self._store, path=path, cookie=cookie, settings=self._settings, now=now
+            self._store,
+            path=path,
+            cookie=cookie,
+            settings=self._settings,
+            now=now,
+            is_active=not request.url.path.endswith(_BY_ITSELF),
         )
         if session is None:
             raise PageError("You are signed out. Ask for a new link to sign in.", status=403)
@@ -202,7 +186,7 @@ class ReviewRoutes:
             await self._check_link("", now)
             raise AssertionError  # _check_link raises
         visit = ReviewVisit(signed_in.session, form, now)
-        response = _redirect(visit.address())
+        response = redirect(visit.address())
         response.set_cookie(
             _COOKIE + signed_in.session.path,
             signed_in.cookie,
@@ -212,119 +196,45 @@ class ReviewRoutes:
         )
         return response
 
-    # -- the queue -------------------------------------------------------------------------------
-
-    def _items(self, visit: ReviewVisit) -> list[QueueItem]:
-        return queue.read_queue(self._store, config=self._config, now=visit.now)
+    # -- pages -----------------------------------------------------------------------------------
 
     async def queue(self, _request: Request, visit: ReviewVisit) -> Response:
         """GET …: the queue. Whoever opens it gives up what they had open."""
         await asyncio.to_thread(locks.release_locks, self._store, visit.session)
-        return await asyncio.to_thread(self._queue_page, visit, "queue.html")
+        return await asyncio.to_thread(self._views.queue, visit)
 
-    async def queue_part(self, _request: Request, visit: ReviewVisit) -> Response:
+    async def queue_part(self, request: Request, visit: ReviewVisit) -> Response:
         """GET …/queue: the rows of the queue, for htmx."""
-        return await asyncio.to_thread(self._queue_page, visit, "_queue.html")
-
-    def _queue_page(self, visit: ReviewVisit, template: str) -> Response:
-        items = self._items(visit)
-        values = self._values(visit, is_whole=template == "queue.html")
-        return render(
-            template,
-            values
-            | {
-                "items": items[:_SHOWN],
-                "total": len(items),
-                "late": sum(item.due_at < visit.now for item in items),
-                "escalated": sum(bool(item.escalated) for item in items),
-            },
-        )
-
-    def _values(self, visit: ReviewVisit, *, is_whole: bool = True) -> dict[str, Any]:
-        """Return what every page shows. is_whole: not only a part of a page."""
-        session, now = visit.session, visit.now
-        last = decisions.last_decision(self._store, session.person, now=now)
-        return {
-            "visit": visit,
-            "session": session,
-            "now": now,
-            "settings": self._settings,
-            "verdicts": _VERDICTS,
-            "standings": _STANDINGS,
-            "notice": sessions.take_notice(self._store, session) if is_whole else "",
-            "last": last[0] if last else None,
-            "last_number": last[1] if last else 0,
-            "exposure": exposure.read_exposure(
-                self._store.read, session.person, settings=self._settings, now=now
-            ),
-        }
+        state = request.query_params.get("state", "")
+        return await asyncio.to_thread(self._views.queue_part, visit, state)
 
     async def next(self, _request: Request, visit: ReviewVisit) -> Response:
         """GET …/next: the most urgent content that nobody has open."""
-        return await asyncio.to_thread(self._go_on, visit)
-
-    def _go_on(self, visit: ReviewVisit) -> Response:
-        item = queue.next_item(self._items(visit), visit.session, now=visit.now)
-        return _redirect(visit.address("item", ref=item.ref) if item else visit.address())
-
-    # -- one item --------------------------------------------------------------------------------
+        return await asyncio.to_thread(self._views.next, visit)
 
     async def item(self, request: Request, visit: ReviewVisit) -> Response:
         """GET …/item?ref=: what is known of content, and what may be decided."""
         ref = request.query_params.get("ref", "")
-        look = request.query_params.get("look", "")
-        is_clear = request.query_params.get("clear") == "1"
-        return await asyncio.to_thread(self._item_page, visit, ref, look, is_clear=is_clear)
-
-    def _item_page(self, visit: ReviewVisit, ref: str, look: str, *, is_clear: bool) -> Response:
-        account = read_account(self._store, ref, policies=self._config.policies)
-        if account is None or not account.is_held:
-            self._note(visit, "That content is not held any more.")
-            return _redirect(visit.address())
-        lock = locks.take_lock(
-            self._store, ref, session=visit.session, settings=self._settings, now=visit.now
-        )
-        items = self._items(visit)
-        item = next((item for item in items if item.ref == ref), None)
-        is_asked = exposure.picture_ref(self._store, look, session=visit.session, now=visit.now)
-        values = {
-            "account": account,
-            "item": item,
-            "lock": lock,
-            "is_mine": lock.session == visit.session.key,
-            "same": len(queue.same_items(items, item)) if item else 1,
-            "history": decisions.decisions_about(self._store, ref),
-            "has_pictures": self._pictures.is_set_up,
-            "look": look if is_asked == ref else "",
-            "is_clear": is_clear,
-        }
-        return render("item.html", self._values(visit) | values)
+        return await asyncio.to_thread(self._views.item, visit, ref, _choice(request))
 
     async def all(self, request: Request, visit: ReviewVisit) -> Response:
         """GET …/all?ref=: a preview of one decision about all content of the same cluster."""
         ref = request.query_params.get("ref", "")
-        return await asyncio.to_thread(self._all_page, visit, ref)
+        return await asyncio.to_thread(self._views.all, visit, ref)
 
-    def _all_page(self, visit: ReviewVisit, ref: str) -> Response:
-        same = self._same(visit, ref)
-        if not same:
-            self._note(visit, "That content is not held any more.")
-            return _redirect(visit.address())
-        values = {
-            "ref": ref,
-            "same": same[:_PREVIEWED],
-            "total": len(same),
-            "taken": sum(
-                bool(item.lock and item.lock.session != visit.session.key) for item in same
-            ),
-        }
-        return render("all.html", self._values(visit) | values)
+    async def second(self, request: Request, visit: ReviewVisit) -> Response:
+        """GET …/second: a second look; without a number the oldest one for this person."""
+        number = request.query_params.get("number", "")
+        if not number:
+            return await asyncio.to_thread(self._views.next_second, visit)
+        look = await asyncio.to_thread(self._find_look, visit, number)
+        if look is None:
+            return await asyncio.to_thread(self._views.not_held, visit)
+        return await asyncio.to_thread(self._views.second, visit, look, _choice(request))
 
-    def _same(self, visit: ReviewVisit, ref: str) -> list[QueueItem]:
-        """Return the held content that one decision about content may take along, this first."""
-        items = self._items(visit)
-        item = next((item for item in items if item.ref == ref), None)
-        return queue.same_items(items, item) if item else []
+    def _find_look(self, visit: ReviewVisit, number: str) -> SecondLook | None:
+        seq = int(number) if number.isascii() and number.isdigit() and len(number) < _DIGITS else 0
+        return second_looks.find_look(self._store, seq, session=visit.session)
 
     # -- decisions -------------------------------------------------------------------------------
 
@@ -346,7 +256,7 @@ class ReviewRoutes:
         refs = [visit.form.ref]
         if until := visit.form.text("until"):
             shown_at = _number(until)
-            refs = [item.ref for item in self._same(visit, refs[0]) if item.at <= shown_at]
+            refs = [item.ref for item in self._views.same(visit, refs[0]) if item.at <= shown_at]
         count = decisions.decide_items(
             self._store,
             refs,
@@ -357,8 +267,8 @@ class ReviewRoutes:
             now=decisions.utc(visit.now),
         )
         self._tally.add(f"review {verdict}", count.decided)
-        self._note(visit, _sentence(_DONE[verdict], count))
-        return self._go_on(visit)
+        self._views.note(visit, _sentence(_DONE[verdict], count))
+        return self._views.next(visit)
 
     async def undo(self, _request: Request, visit: ReviewVisit) -> Response:
         """POST …/undo: take the last decision back, and open its content."""
@@ -370,8 +280,8 @@ class ReviewRoutes:
         batch = visit.form.text("batch")
         last = decisions.last_decision(self._store, visit.session.person, now=visit.now)
         if last is None or last[0].batch != batch:
-            self._note(visit, "There is no decision to take back.")
-            return _redirect(visit.address())
+            self._views.note(visit, "There is no decision to take back.")
+            return redirect(visit.address())
         count = decisions.take_back(
             self._store,
             batch=batch,
@@ -380,35 +290,68 @@ class ReviewRoutes:
             now=decisions.utc(visit.now),
         )
         self._tally.add("review undone", count.decided)
-        self._note(visit, _sentence("Taken back", count))
+        self._views.note(visit, _sentence("Taken back", count))
         is_one = last[1] == 1 and count.decided
-        return _redirect(visit.address("item", ref=last[0].ref) if is_one else visit.address())
+        return redirect(visit.address("item", ref=last[0].ref) if is_one else visit.address())
 
-    def _note(self, visit: ReviewVisit, text: str) -> None:
-        sessions.set_notice(self._store, visit.session, text)
+    async def answer(self, _request: Request, visit: ReviewVisit) -> Response:
+        """POST …/answer: give a second look."""
+        verdict = visit.form.text("verdict")
+        if verdict not in second_looks.ANSWERS:
+            raise PageError("Choose a decision.", status=400)
+        response = await asyncio.to_thread(self._answer, visit, ReviewVerdict(verdict))
+        self._wake()
+        return response
+
+    def _answer(self, visit: ReviewVisit, verdict: ReviewVerdict) -> Response:
+        look = self._find_look(visit, visit.form.text("number"))
+        agrees = look and second_looks.answer_look(
+            self._store,
+            look.number,
+            verdict=verdict,
+            session=visit.session,
+            config=self._config,
+            now=decisions.utc(visit.now),
+        )
+        if agrees is None:
+            self._views.note(visit, "This second look is not needed any more.")
+        elif agrees:
+            self._views.note(visit, "Thank you: your colleague decided the same.")
+        else:
+            text = "Your colleague decided otherwise: it is held again. Talk about it."
+            self._views.note(visit, text)
+        if agrees is not None:
+            self._tally.add(f"review {'agreed' if agrees else 'disagreed'}")
+        return self._views.next_second(visit)
 
     # -- pictures --------------------------------------------------------------------------------
 
     async def look(self, _request: Request, visit: ReviewVisit) -> Response:
         """POST …/look: count a picture for the person, and show the page with it."""
-        ref = visit.form.ref
         if not self._pictures.is_set_up:
             raise PageError("No pictures are available: picture_url is not set.", status=400)
-        look = await asyncio.to_thread(self._count_picture, visit, ref)
+        ref, number = visit.form.ref, visit.form.text("number")
+        page = {"page": "second", "number": number} if number else {"page": "item", "ref": ref}
+        look = await asyncio.to_thread(self._count_picture, visit, ref, number)
         if not look:
-            return _redirect(visit.address("item", ref=ref))
+            return redirect(visit.address(**page))
         try:
             await self._pictures.show(ref, look=look, is_veiled=True)
         except PictureError as error:
             await asyncio.to_thread(exposure.take_picture_back, self._store, look)
-            await asyncio.to_thread(self._note, visit, f"There is no picture: {error}.")
-            return _redirect(visit.address("item", ref=ref))
+            await asyncio.to_thread(self._views.note, visit, f"There is no picture: {error}.")
+            return redirect(visit.address(**page))
         self._tally.add("review_pictures")
-        return _redirect(visit.address("item", ref=ref, look=look))
+        return redirect(visit.address(**page, look=look))
 
-    def _count_picture(self, visit: ReviewVisit, ref: str) -> str:
-        account = read_account(self._store, ref, policies=self._config.policies)
-        if account is None or not account.is_held:
+    def _count_picture(self, visit: ReviewVisit, ref: str, number: str) -> str:
+        """Count a picture of content that the person may decide about; "" if it is not shown."""
+        if number:
+            second = self._find_look(visit, number)
+            is_open = second is not None and second.ref == ref
+        else:
+            is_open = decisions.is_waiting(present_reasons(self._store, ref))
+        if not is_open:
             return ""
         return exposure.ask_for_picture(
             self._store, ref, session=visit.session, settings=self._settings, now=visit.now
@@ -435,12 +378,12 @@ class ReviewRoutes:
         """POST …/letters: switch the keys of one letter on or off."""
         letters = not visit.session.letters
         await asyncio.to_thread(sessions.set_letters, self._store, visit.session, letters=letters)
-        return _redirect(visit.address())
+        return redirect(visit.address())
 
     async def leave(self, _request: Request, visit: ReviewVisit) -> Response:
         """POST …/leave: give content back to the queue."""
         await asyncio.to_thread(locks.release_locks, self._store, visit.session)
-        return _redirect(visit.address())
+        return redirect(visit.address())
 
     async def sign_out(self, _request: Request, visit: ReviewVisit) -> Response:
         """POST …/sign-out: end the session."""
@@ -450,8 +393,10 @@ class ReviewRoutes:
         return response
 
 
-def _redirect(address: str) -> Response:
-    return RedirectResponse(address, status_code=303, headers=HEADERS)
+def _choice(request: Request) -> PictureChoice:
+    """Return which picture a person wants to see."""
+    query = request.query_params
+    return PictureChoice(query.get("look", ""), is_clear=query.get("clear") == "1")
 
 
 def _refused(text: str, *, status: int) -> Response:

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pages of a person who is signed in: the queue, an item, a second look, one decision for many."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.responses import RedirectResponse, Response
+
+from stemtide.agent.config.settings import Config
+from stemtide.agent.http.review.access import ROOT, ReviewForm
+from stemtide.agent.http.review.pages import HEADERS, render
+from stemtide.agent.review import decisions, exposure, locks, queue, second_looks, sessions
+from stemtide.agent.review.account import ItemAccount, read_account
+from stemtide.agent.review.decisions import ReviewVerdict
+from stemtide.agent.review.queue import QueueItem
+from stemtide.agent.review.second_looks import SecondLook
+from stemtide.agent.review.sessions import ReviewSession
+from stemtide.agent.store.database import Store
+from stemtide.protocol.enums import Standing
+
+_SHOWN = 100
+_PREVIEWED = 20
+_NOT_MODIFIED = 204
+
+_VERDICTS = {
+    ReviewVerdict.BLOCK: "blocked",
+    ReviewVerdict.PASS: "let pass",
+    ReviewVerdict.ESCALATE: "escalated",
+    ReviewVerdict.DISPUTE: "let pass and disputed",
+}
+_STANDINGS = {
+    Standing.NEW: "new, so its word alone does not count",
+    Standing.MEMBER: "a member",
+    Standing.TRUSTED: "trusted",
+    Standing.SUSPENDED: "suspended",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewVisit:
+    """A request of a person who is signed in. form: empty unless it is a POST."""
+
+    session: ReviewSession
+    form: ReviewForm
+    now: float
+
+    def address(self, page: str = "", **query: str) -> str:
+        """Return the address of a page of this session."""
+        rest = f"?{urlencode(query)}" if query else ""
+        return f"{ROOT}/s/{self.session.path}{'/' if page else ''}{page}{rest}"
+
+
+@dataclass(frozen=True, slots=True)
+class PictureChoice:
+    """What a person wants to see. look: the id of a picture that they asked for; "" for none."""
+
+    look: str
+    is_clear: bool
+
+
+class ReviewViews:
+    """Pages from what is stored. They run in a thread."""
+
+    def __init__(self, config: Config, store: Store) -> None:
+        self._config = config
+        self._settings = config.review
+        self._store = store
+
+    def items(self, visit: ReviewVisit) -> list[QueueItem]:
+        """Return the queue."""
+        return queue.read_queue(self._store, config=self._config, now=visit.now)
+
+    def same(self, visit: ReviewVisit, ref: str) -> list[QueueItem]:
+        """Return the held content that one decision about content may take along, this first."""
+        items = self.items(visit)
+        item = next((item for item in items if item.ref == ref), None)
+        return queue.same_items(items, item) if item else []
+
+    def queue(self, visit: ReviewVisit) -> Response:
+        """Return the page of the queue."""
+        return render("queue.html", self._values(visit) | self._queue(visit))
+
+    def queue_part(self, visit: ReviewVisit, state: str) -> Response:
+        """Return the queue for htmx; an empty response if it is still as that state says."""
+        if state == self._state(visit):
+            return Response(status_code=_NOT_MODIFIED, headers=HEADERS)
+        return render("_queue.html", {"visit": visit, "now": visit.now} | self._queue(visit))
+
+    def _queue(self, visit: ReviewVisit) -> dict[str, Any]:
+        state, items = self._state(visit), self.items(visit)
+        return {
+            "state": state,
+            "items": items[:_SHOWN],
+            "total": len(items),
+            "late": sum(item.due_at < visit.now for item in items),
+            "escalated": sum(bool(item.escalated) for item in items),
+            "second_looks": len(second_looks.looks_for(self._store, visit.session)),
+            "agreement": second_looks.count_agreement(self._store),
+        }
+
+    def _state(self, visit: ReviewVisit) -> str:
+        """Return what changes whenever the queue looks otherwise; far cheaper than the queue."""
+        facts = queue.queue_state(self._store), int(visit.now // 60), visit.session.person
+        return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+
+    def _values(self, visit: ReviewVisit) -> dict[str, Any]:
+        """Return what every page shows."""
+        session, now = visit.session, visit.now
+        last = decisions.last_decision(self._store, session.person, now=now)
+        return {
+            "visit": visit,
+            "session": session,
+            "now": now,
+            "verdicts": _VERDICTS,
+            "standings": _STANDINGS,
+            "notice": sessions.take_notice(self._store, session),
+            "last": last[0] if last else None,
+            "last_number": last[1] if last else 0,
+            "exposure": exposure.read_exposure(
+                self._store.read, session.person, settings=self._settings, now=now
+            ),
+        }
+
+    def item(self, visit: ReviewVisit, ref: str, choice: PictureChoice) -> Response:
+        """Return the page of content that is held, and lock it for the person."""
+        account = read_account(self._store, ref, policies=self._config.policies)
+        if account is None or not account.is_held:
+            return self.not_held(visit)
+        items = self.items(visit)
+        item = next((item for item in items if item.ref == ref), None)
+        here = partial(visit.address, "item", ref=ref)
+        values = self._item(visit, account, here, choice) | {
+            "item": item,
+            "second": None,
+            "same": len(queue.same_items(items, item)) if item else 1,
+            "history": decisions.decisions_about(self._store, ref),
+        }
+        return render("item.html", values)
+
+    def second(self, visit: ReviewVisit, look: SecondLook, choice: PictureChoice) -> Response:
+        """Return the page of a second look, which says nothing of the first decision."""
+        account = read_account(
+            self._store, look.ref, policies=self._config.policies, reasons=look.reasons
+        )
+        if account is None:
+            return self.not_held(visit)
+        here = partial(visit.address, "second", number=str(look.number))
+        values = self._item(visit, account, here, choice)
+        return render("item.html", values | {"item": None, "second": look, "history": []})
+
+    def _item(
+        self,
+        visit: ReviewVisit,
+        account: ItemAccount,
+        here: Callable[..., str],
+        choice: PictureChoice,
+    ) -> dict[str, Any]:
+        """Return what the page of an item shows, and lock the item. here: the page's address."""
+        lock = locks.take_lock(
+            self._store,
+            account.ref,
+            session=visit.session,
+            settings=self._settings,
+            now=visit.now,
+        )
+        looked_at = exposure.picture_ref(
+            self._store, choice.look, session=visit.session, now=visit.now
+        )
+        return self._values(visit) | {
+            "account": account,
+            "here": here,
+            "lock": lock,
+            "is_mine": lock.session == visit.session.key,
+            "has_pictures": bool(self._settings.picture_url),
+            "look": choice.look if looked_at == account.ref else "",
+            "is_clear": choice.is_clear,
+        }
+
+    def all(self, visit: ReviewVisit, ref: str) -> Response:
+        """Return the preview of one decision about all content of the same cluster."""
+        same = self.same(visit, ref)
+        if not same:
+            return self.not_held(visit)
+        own = visit.session.key
+        values = {
+            "ref": ref,
+            "same": same[:_PREVIEWED],
+            "total": len(same),
+            "taken": sum(bool(item.lock and item.lock.session != own) for item in same),
+        }
+        return render("all.html", self._values(visit) | values)
+
+    def next(self, visit: ReviewVisit) -> Response:
+        """Lead to the most urgent content that nobody has open."""
+        item = queue.next_item(self.items(visit), visit.session, now=visit.now)
+        return redirect(visit.address("item", ref=item.ref) if item else visit.address())
+
+    def next_second(self, visit: ReviewVisit) -> Response:
+        """Lead to the oldest second look that nobody has open."""
+        look = second_looks.next_look(self._store, visit.session, now=visit.now)
+        if look is None:
+            return redirect(visit.address())
+        return redirect(visit.address("second", number=str(look.number)))
+
+    def not_held(self, visit: ReviewVisit) -> Response:
+        """Lead back to the queue, with the reason."""
+        self.note(visit, "That content is not held any more.")
+        return redirect(visit.address())
+
+    def note(self, visit: ReviewVisit, text: str) -> None:
+        """Keep a sentence for the next page."""
+        sessions.set_notice(self._store, visit.session, text)
+
+
+def redirect(address: str) -> Response:
+    """Lead to another page."""
+    return RedirectResponse(address, status_code=303, headers=HEADERS)
