@@ -3,7 +3,10 @@
 
 import json
 import re
+import sqlite3
 import time
+from contextlib import closing
+from datetime import UTC, datetime
 from html import unescape
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -12,6 +15,7 @@ import pytest
 
 from stemtide.agent.config.review import ReviewSettings
 from stemtide.agent.config.settings import ConfigError, WebhookSettings, load
+from stemtide.agent.outbox import actions
 from stemtide.agent.review.exposure import break_until
 from stemtide.agent.review.sessions import make_link
 from stemtide.client.connection import is_loopback
@@ -278,8 +282,6 @@ def test_a_session_ends_at_its_term_however_busy(config, anna):
 
 def age(config, table, column, *, minutes):
     """Make rows of a table older, from another process's point of view."""
-    import sqlite3
-
     with sqlite3.connect(config.data_dir / "agent.db", timeout=30) as other:
         other.execute(f"UPDATE {table} SET {column} = {column} - ?", (minutes * 60,))  # noqa: S608 - our own
     other.close()
@@ -528,6 +530,19 @@ enabled = true
         assert agent.http.get("/metrics").text.count('reviews_total{verdict="block"} 8.0') == 1
     finally:
         agent.stop()
+
+
+def test_what_is_stored_of_a_person_is_deleted_at_its_term(hub, agent, config, anna):
+    held(hub, agent, "v-1")
+    anna.decide("v-1", "block", reason="Anna's reason")
+    tables = ("review_decisions", "review_sessions", "review_events", "review_allowances")
+    with closing(sqlite3.connect(config.data_dir / "agent.db", timeout=30)) as other, other:
+        other.execute("INSERT INTO review_pictures VALUES ('i', 'anna', 's', '', 0)")
+        other.execute("INSERT INTO review_allowances VALUES ('anna', 0, 'why')")
+        other.execute("UPDATE review_sessions SET began_at = 0")
+        actions.forget(other, before=datetime.now(UTC))
+        for table in (*tables, "review_pictures", "review_second_looks"):
+            assert other.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)  # noqa: S608 - our own
 
 
 # second looks

@@ -67,6 +67,7 @@ IS_WAITING = (
 COUNT_WAITING = f"SELECT count(DISTINCT ref) FROM acted WHERE {IS_WAITING}"  # noqa: S608 - our own names
 COUNT_LATE = f"{COUNT_WAITING} AND at < ?"
 
+_NOW = "CAST(strftime('%s', 'now') AS REAL)"
 _KEPT = ("matches", "uploaded_at", "found_by")
 
 
@@ -81,7 +82,7 @@ def remember_event(
 
 
 def forget(tx: sqlite3.Connection, *, before: datetime) -> None:
-    """Delete decisions and matches older than a time."""
+    """Delete decisions and matches older than a time, and what only the last days need."""
     old = (before.timestamp(),)
     tx.execute("DELETE FROM review_events WHERE at < ?", old)
     tx.execute("DELETE FROM review_decisions WHERE at < ?", old)
@@ -89,4 +90,6 @@ def forget(tx: sqlite3.Connection, *, before: datetime) -> None:
         "DELETE FROM review_second_looks WHERE decision NOT IN (SELECT seq FROM review_decisions)"
     )
     tx.execute("DELETE FROM review_allowances WHERE at < ?", old)
+    tx.execute(f"DELETE FROM review_pictures WHERE at < {_NOW} - 2 * 86400")  # noqa: S608 - our own
+    tx.execute(f"DELETE FROM review_sessions WHERE began_at < {_NOW} - 86400")  # noqa: S608 - our own
     tx.execute("DELETE FROM review_disputes WHERE at < ? AND sent = 1", old)
