@@ -114,7 +114,7 @@ test_sign_in_in_browser.py and test_desk_first_run.py look at them on the way.
 
 PIECES = {
     *("board-blocks", "board-stream", "crisis-stream", "crisis-blocks", "crisis-log-block"),
-    "crisis-log-proposals",
+    "crisis-log-suggestions",
     *(
         "crisis-lines-block",
         "crisis-leads-block",
@@ -210,10 +210,17 @@ CUT_OFF = """
       if (!isReached) wrong.push(`${name(node)} scrolls, and no key reaches it: "${words}"`);
     }
   }
+  for (const attribute of ["aria-describedby", "aria-labelledby"]) {
+    for (const node of document.querySelectorAll(`[${attribute}]`)) {
+      for (const id of node.getAttribute(attribute).split(" ").filter(Boolean)) {
+        if (!document.getElementById(id)) wrong.push(`${name(node)}: ${id} is nowhere`);
+      }
+    }
+  }
   return wrong;
 }
 """
-"""What is cut off on a page. A box that scrolls must be reached by keyboard.
+"""What is cut off on a page, and what refers to nothing. Keys must reach a box that scrolls.
 
 source: WCAG 2.2, criteria 1.4.10 and 2.1.1.
 """

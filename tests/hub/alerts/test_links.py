@@ -541,7 +541,7 @@ def test_a_form_that_lacks_something_says_what_and_records_nothing(orders):  # n
     page = sent(token_of("order"), "execute", **lacking)
     told = page.content.decode()
     assert page.status_code == 422
-    assert 'id="id_annex-authorised_person-error"' in told
+    assert 'id="id_annex-authorised_person_error"' in told
     assert "A. Moderator" not in told
     assert "Small Forum SAS" in told  # what was written stays
     found = orders_reads.order(made.id, viewer=orders.authority, now=NOON)

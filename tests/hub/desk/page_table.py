@@ -95,7 +95,7 @@ GET  crisis-log                   in  200 200 200 200 200 200 403 200 200 404 40
 GET  crisis-log-block             in  200 200 200 200 200 200 403 200 200 404 404 403
 POST crisis-log-pin               in  302 403 403 403 403 302 404 403 403 404 404 404
 POST crisis-log-post              in  302 302 403 403 302 302 403 302 403 404 404 403
-GET  crisis-log-proposals         in  200 200 403 403 200 200 403 200 403 404 404 403
+GET  crisis-log-suggestions       in  200 200 403 403 200 200 403 200 403 404 404 403
 GET  crisis-new                   in  200 200 403 403 200 200 200 200 403 200 403 200
 POST crisis-new                   in  302 302 403 403 302 302 302 302 403 302 403 302
 GET  crisis-report                in  302 302 302 302 302 302 403 302 302 404 404 403

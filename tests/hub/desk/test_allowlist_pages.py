@@ -52,5 +52,5 @@ def test_whoever_adds_an_entry_over_signals_of_others_is_told_how_many(world, of
 def test_a_wrong_value_is_named_beside_its_field(officer):
     page = officer.post("/allowlist", FORM | {"kind": "url", "value": "no address"})
     assert page.status_code == 422
-    assert 'id="id_value-error"' in page.content.decode()
+    assert 'id="id_value_error"' in page.content.decode()
     assert not AllowEntry.objects.exists()

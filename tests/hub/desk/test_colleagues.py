@@ -67,7 +67,7 @@ def test_a_colleague_is_added_and_the_link_is_shown_once(world):
 def test_a_colleague_that_cannot_be_is_refused_beside_the_field(world, facts, field):
     page = world.desk("provider", Role.ADMINISTRATOR).post("/people", {"name": "Ada"} | facts)
     assert page.status_code == 422
-    assert f'id="id_{field}-error"' in page.content.decode()
+    assert f'id="id_{field}_error"' in page.content.decode()
 
 
 def test_a_name_is_changed_and_stands_nowhere_in_the_ledger(world):
@@ -166,7 +166,7 @@ def test_a_contact_point_that_cannot_be_is_refused_beside_its_field(world, facts
     client = world.desk("agency", Role.COORDINATOR)
     page = client.post("/contacts/own/new", POINT | facts)
     assert page.status_code == 422
-    assert f'id="id_{field}-error"' in page.content.decode()
+    assert f'id="id_{field}_error"' in page.content.decode()
 
 
 @pytest.mark.parametrize("step", ["x", "1.5", "-1"])

@@ -140,7 +140,7 @@ def test_nobody_else_takes_a_party_in(world, party, role):
 def test_a_party_that_cannot_be_is_refused_beside_the_field(desk, world, given, field):
     page = desk.post("/parties/new/party", NEW | given)
     assert page.status_code == 422
-    assert f'id="id_{field}-error"' in page.content.decode()
+    assert f'id="id_{field}_error"' in page.content.decode()
     assert Party.objects.count() == len(world.party)
 
 

@@ -91,7 +91,7 @@ def test_a_language_that_is_none_is_not_chosen(client):
 def test_a_choice_that_is_none_is_refused_beside_its_field(world, facts, field):
     page = world.desk("provider").post("/you/preferences", facts)
     assert page.status_code == 422
-    assert f'id="id_{field}-error"' in page.content.decode()
+    assert f'id="id_{field}_error"' in page.content.decode()
 
 
 @pytest.mark.parametrize(

@@ -208,7 +208,7 @@ def test_what_is_wrong_is_said_at_its_field_and_nothing_is_lost(world):
     assert page.status_code == 422
     html = page.content.decode()
     assert "give a reason for another result" in html
-    assert 'id="id_triage-reason-error"' in html
+    assert 'id="id_triage-reason_error"' in html
     assert 'aria-invalid="true"' in html
     assert '<option value="4" selected' in html
     assert life(world, uid).triages == []

@@ -154,6 +154,6 @@ def test_what_cannot_be_is_refused_beside_the_field_and_the_link_stays(link, giv
     client = opened(link)
     page = client.post("/set-up", FORM | given)
     assert page.status_code == 422
-    assert f'id="id_{field}-error"' in page.content.decode()
+    assert f'id="id_{field}_error"' in page.content.decode()
     assert not Party.objects.exists()
     assert client.post("/set-up", FORM).status_code == 302

@@ -270,7 +270,7 @@ def test_a_wrong_mention_is_an_error_near_the_field_and_the_text_is_kept(world, 
     assert answer.status_code == 422
     page = answer.content.decode()
     assert "Ask @role:lead, please.</textarea>" in page
-    error = page.partition('id="id_message-text-error">')[2].partition("</p>")[0]
+    error = page.partition('id="id_message-text_error">')[2].partition("</p>")[0]
     assert "which nobody holds: mention a party, or give the role" in error
 
 
@@ -290,13 +290,13 @@ def test_mentions_are_proposed_by_the_beginning_of_a_name(world, crisis, query, 
     signal = world.share(crisis=crisis, tlp="red", audience=("provider",))
     Signal.objects.filter(uid=signal).update(title="Hidden title")
     desk = world.desk("rival" if query.startswith("#") else "authority")
-    page = desk.get(f"/crises/{crisis}/log/_proposals", {"q": query}).content.decode()
+    page = desk.get(f"/crises/{crisis}/log/_suggestions", {"q": query}).content.decode()
     assert sorted(re.findall('data-token="([^"]+)"', page)) == sorted(proposed)
 
 
 def test_people_of_other_parties_are_never_proposed_but_the_holder_of_a_role(world, crisis):
     other = parties.actor(world.person("provider", Role.DUTY_OFFICER))
     roles.take(crisis, ResponseRole.MEDIA, by=other, now=datetime.now(UTC))
-    page = world.desk("authority").get(f"/crises/{crisis}/log/_proposals", {"q": "@"})
+    page = world.desk("authority").get(f"/crises/{crisis}/log/_suggestions", {"q": "@"})
     assert "@provider.example" not in page.content.decode()
     assert "Media liaison The provider" in text(page)

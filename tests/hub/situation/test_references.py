@@ -192,7 +192,7 @@ def test_who_may_not_see_a_thing_neither_links_to_it_nor_is_offered_it(
 
 
 def proposed(room, by, *words):
-    return references.proposals(room.crisis.id, words=words, viewer=by.party, limit=5)
+    return references.suggestions(room.crisis.id, words=words, viewer=by.party, limit=5)
 
 
 def test_things_are_proposed_by_the_words_of_their_names(room, person):

@@ -177,3 +177,14 @@ def test_who_is_not_in_the_room_finds_no_task(room, person):
         move(task, DONE, person(room.world.small_provider))
     with pytest.raises(ConflictError, match="already open"):
         move(task, OPEN, person(room.world.agency))
+
+
+def test_the_ledger_names_no_person_of_another_party_and_they_are_told_by_name(room, person):
+    holder = person(room.world.big_provider)
+    roles.take(room.crisis.id, ResponseRole.MEDIA, by=holder, now=NOON)
+    give(room, person(room.world.authority), "role:media")
+    detail = room.world.last_entry().detail
+    assert (detail["parties"], detail.get("person")) == (["big-video"], None)
+    alerts.raise_from_ledger(NOON)
+    alert = Alert.objects.get(kind="task_given")
+    assert (alert.party, alert.assigned_to.ref) == (room.world.big_provider, holder.ref)

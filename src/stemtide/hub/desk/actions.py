@@ -251,7 +251,6 @@ def perform(request: SignedInRequest, offer: Offer, uid: UUID | str) -> bool:
     action, form = offer.action, offer.form
     message = form.message()
     if not form.is_valid():  # the message may add errors
-        form.mark_errors()
         return False
     try:
         target = [action.target_id(offer.target)] if action.target_id else []
@@ -262,7 +261,6 @@ def perform(request: SignedInRequest, offer: Offer, uid: UUID | str) -> bool:
         action.write(uid, *target, **sent, by=actor_of(request), now=datetime.now(UTC))
     except InvalidError as error:
         form.add_refusal(error)
-        form.mark_errors()
         return False
     except ConflictError as error:
         messages.error(request, error_text(error))

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _, gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from stemtide.hub.desk.auth.people import SignedInRequest, signed_in
-from stemtide.hub.desk.forms import MarkedForm
+from stemtide.hub.desk.forms import DeskForm
 from stemtide.hub.platform.documents import hub_seal
 from stemtide.hub.platform.documents.verification import AnotherDocumentError, verify_pdf
 from stemtide.protocol.messages.documents import MAX_DOCUMENT_BYTES, SealVerdict, Trust
@@ -58,7 +58,7 @@ _BUSY = gettext_lazy(
 )
 
 
-class DocumentForm(MarkedForm):
+class DocumentForm(DeskForm):
     """Upload of the PDF to verify."""
 
     document = forms.FileField(
@@ -86,7 +86,6 @@ def verify(request: SignedInRequest) -> HttpResponse:
     if request.method != "POST":
         return render(request, "desk/document_verify.html", context)
     if not form.is_valid():
-        form.mark_errors()
         return render(request, "desk/document_verify.html", context, status=422)
     upload = form.cleaned_data["document"]
     party = request.user.party.name
@@ -94,7 +93,6 @@ def verify(request: SignedInRequest) -> HttpResponse:
         report = verify_pdf(upload.read(), trusted=hub_seal.hub_trust(now), now=now, of=party)
     except AnotherDocumentError:
         form.add_error("document", _BUSY)
-        form.mark_errors()
         return render(request, "desk/document_verify.html", context, status=429)
     label, advice = VERDICTS[report.verdict]
     context |= {

@@ -24,8 +24,8 @@ NO_NAMES = _("Write nothing about a person: the note travels to every party that
 NO_NAMES_IN_TITLE = _("A few words that say what it shows. Write nothing about a person.")
 
 
-class MarkedForm(forms.Form):
-    """A form whose invalid fields are marked for assistive technology as well."""
+class DeskForm(forms.Form):
+    """A form that shows what a room refuses. Django marks its fields for assistive technology."""
 
     use_required_attribute = True
     error_prefix = ""
@@ -36,16 +36,8 @@ class MarkedForm(forms.Form):
         name = getattr(error, "field", "").removeprefix(self.error_prefix)
         self.add_error(name if name in self.fields else None, field_error_text(error))
 
-    def mark_errors(self) -> None:
-        """Set aria-invalid and aria-describedby on each field with an error."""
-        for name in self.errors:
-            if name in self.fields:
-                field = self.fields[name].widget.attrs
-                field["aria-invalid"] = "true"
-                field["aria-describedby"] = f"{self[name].id_for_label}-error"
 
-
-class MessageForm(MarkedForm):
+class MessageForm(DeskForm):
     """A form that builds a message of the protocol, and shows that message's validation errors.
 
     message_type: None if the write takes no message.

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _, gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from stemtide.hub.desk.auth.people import SignedInRequest, signed_in
-from stemtide.hub.desk.forms import MarkedForm
+from stemtide.hub.desk.forms import DeskForm
 from stemtide.hub.rooms.parties.writes import people
 from stemtide.protocol.places import time_zones
 
@@ -93,7 +93,7 @@ def _with_language_headers(response: HttpResponseBase) -> HttpResponseBase:
     return response
 
 
-class PreferencesForm(MarkedForm):
+class PreferencesForm(DeskForm):
     """Language, time zone and keys."""
 
     language = forms.ChoiceField(
@@ -147,7 +147,6 @@ def preferences(request: SignedInRequest) -> HttpResponse:
         with translation.override(form.cleaned_data["language"] or translation.get_language()):
             messages.success(request, _("Saved."))
         return redirect("preferences")
-    form.mark_errors()
     status = 422 if form.errors else 200
     context = {"form": form, "zones": sorted(time_zones())}
     return render(request, "desk/preferences.html", context, status=status)

@@ -112,7 +112,6 @@ def set_up(request: HttpRequest) -> HttpResponse:
             request.session.flush()
             messages.success(request, _("Your hub is set up. Sign in with your password."))
             return redirect("sign-in")
-    form.mark_errors()
     return render(request, "desk/set_up.html", {"form": form}, status=422 if form.errors else 200)
 
 

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods
 
 from stemtide.hub.desk.auth import sessions
 from stemtide.hub.desk.error_messages import field_error_text
-from stemtide.hub.desk.forms import MarkedForm
+from stemtide.hub.desk.forms import DeskForm
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
 from stemtide.hub.rooms.parties.reads import people
 from stemtide.hub.rooms.parties.writes import people as people_writes, sessions as sessions_writes
@@ -98,7 +98,7 @@ class SignOut(LogoutView):
         return super().post(request, *args, **named)
 
 
-class InvitedForm(MarkedForm):
+class InvitedForm(DeskForm):
     """Set a first password, typed twice."""
 
     password = forms.CharField(
@@ -137,6 +137,5 @@ def invited(request: HttpRequest, secret: str) -> HttpResponse:
         else:
             messages.success(request, _("Password set. Sign in with it."))
             return redirect("sign-in")
-    form.mark_errors()
     context = {"form": form, "invited": invitation}
     return render(request, "desk/invited.html", context, status=422 if form.errors else 200)

@@ -26,7 +26,7 @@ from stemtide.hub.desk.complaints.public_forms import (
     WithdrawComplaintForm,
 )
 from stemtide.hub.desk.error_messages import error_text
-from stemtide.hub.desk.forms import MarkedForm
+from stemtide.hub.desk.forms import DeskForm
 from stemtide.hub.platform.errors import ConflictError, NotFoundError
 from stemtide.hub.platform.networks import network_of
 from stemtide.hub.platform.rate_windows import Limit, RatePolicy, windows
@@ -108,7 +108,6 @@ def _complain(
         form_data = form.cleaned_data
         writes.file_by_link(token, text=form_data["text"], language=form_data["language"], now=now)
         return redirect(request.get_full_path())
-    form.mark_errors()
     context = {"told": standing, "form": form, "due_at": rules.answer_due(now)}
     context |= _retention() | _languages()
     return render(request, "desk/complain/complain.html", context, status=_status(form))
@@ -145,7 +144,6 @@ def look_up(request: HttpRequest) -> HttpResponse:
             return _answer(request, form.cleaned_data["code"], now=datetime.now(UTC))
         except NotFoundError as error:
             form.add_error("code", error_text(error))
-    form.mark_errors()
     context = {"form": form, **_languages()}
     return render(request, "desk/complain/ask.html", context, status=_status(form))
 
@@ -169,7 +167,6 @@ def _standing(
     """Render the page with the state of a complaint."""
     form = extra["withdraw_form"]
     assert isinstance(form, WithdrawComplaintForm)  # noqa: S101  # both callers put it there
-    form.mark_errors()
     context = {
         "told": standing,
         "is_late": standing.decided_at is None
@@ -217,6 +214,6 @@ def _languages() -> dict[str, object]:
     return {"languages": settings.LANGUAGES}
 
 
-def _status(form: MarkedForm) -> int:
+def _status(form: DeskForm) -> int:
     """Return the HTTP status for a page with a form: 422 if the form has errors."""
     return HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK

@@ -6,14 +6,14 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext as _, gettext_lazy
 
-from stemtide.hub.desk.forms import MarkedForm
+from stemtide.hub.desk.forms import DeskForm
 from stemtide.hub.desk.labels.complaints import LABELS
 from stemtide.hub.desk.labels.languages import WRITING_LANGUAGES
 from stemtide.protocol.messages.complaints import MAX_WORDS, MIN_WORDS
 from stemtide.protocol.privacy.personal import find_personal
 
 
-class ComplainForm(MarkedForm):
+class ComplainForm(DeskForm):
     """Why the decision was wrong. is_sure: send it although it may contain personal data."""
 
     text = forms.CharField(
@@ -55,7 +55,7 @@ class ComplainForm(MarkedForm):
         return form_data
 
 
-class ComplaintCodeForm(MarkedForm):
+class ComplaintCodeForm(DeskForm):
     """The code of a complaint, typed in."""
 
     code = forms.CharField(
@@ -70,7 +70,7 @@ class ComplaintCodeForm(MarkedForm):
     )
 
 
-class WithdrawComplaintForm(MarkedForm):
+class WithdrawComplaintForm(DeskForm):
     """Withdraw a complaint, with a confirmation."""
 
     confirm = forms.BooleanField(

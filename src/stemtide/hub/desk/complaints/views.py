@@ -207,7 +207,6 @@ def new_link(request: SignedInRequest) -> HttpResponse:
             link = reads.link(body, by=by, home=home, now=datetime.now(UTC))
         except InvalidError as error:
             form.add_refusal(error)
-    form.mark_errors()
     context = {"form": form, "made": link}
     status = 422 if form.errors else 200
     return render(request, "desk/complaints/link_new.html", context, status=status)
@@ -232,7 +231,6 @@ def new(request: SignedInRequest) -> HttpResponse:
             text = _("Filed. Its code is %(code)s: pass it on, it is shown this once.")
             messages.success(request, text % {"code": filed.code})
             return redirect("complaint", uid=filed.complaint.id)
-    form.mark_errors()
     status = 422 if form.errors else 200
     return render(request, "desk/complaints/new.html", {"form": form}, status=status)
 

@@ -92,7 +92,6 @@ def warn(request: SignedInRequest) -> HttpResponse:
             return redirect("crisis", uid=crisis.id)
         except (InvalidError, RateLimitError) as error:
             form.add_refusal(error)
-    form.mark_errors()
     status = 422 if request.method == "POST" else 200
     return render(request, "desk/warn.html", {"form": form}, status=status)
 

@@ -97,7 +97,6 @@ def _give(request: SignedInRequest, uid: UUID) -> HttpResponse:
         else:
             messages.success(request, _("The task is added."))
             return redirect("crisis-tasks" if request.POST.get("page") else "crisis", uid=uid)
-    form.mark_errors()
     return _page(request, uid, form=form)
 
 

@@ -136,7 +136,6 @@ def _answer(
         else:
             messages.success(request, _answered_text(done))
             return None
-    form.mark_errors()
     return form
 
 

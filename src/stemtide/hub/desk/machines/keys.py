@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, signed_in
 from stemtide.hub.desk.error_messages import error_text
-from stemtide.hub.desk.forms import MarkedForm
+from stemtide.hub.desk.forms import DeskForm
 from stemtide.hub.desk.labels import LABELS
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.rooms.parties.reads import parties as reads
@@ -31,7 +31,7 @@ _VALID_FOR = {
 }
 
 
-class KeyForm(MarkedForm):
+class KeyForm(DeskForm):
     """A new key."""
 
     name = forms.CharField(
@@ -95,7 +95,6 @@ def new(request: SignedInRequest) -> HttpResponse:
             form.add_error("name", error_text(error))
         else:
             return render(request, "desk/machines/key_shown.html", {"key": key, "text": text})
-    form.mark_errors()
     status = 422 if form.errors else 200
     return render(request, "desk/machines/key_new.html", {"form": form}, status=status)
 

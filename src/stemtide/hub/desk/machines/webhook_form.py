@@ -78,6 +78,5 @@ def new(request: SignedInRequest) -> HttpResponse:
         else:
             context = {"one": added, "made": added}
             return render(request, "desk/machines/webhook_secret.html", context)
-    form.mark_errors()
     status = 422 if form.errors else 200
     return render(request, "desk/machines/webhook_new.html", {"form": form}, status=status)

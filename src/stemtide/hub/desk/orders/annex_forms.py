@@ -10,7 +10,7 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import get_language, gettext as _, gettext_lazy
 
-from stemtide.hub.desk.forms import MarkedForm
+from stemtide.hub.desk.forms import DeskForm
 from stemtide.protocol.law.forms import (
     MAX_LONG_TEXT,
     MAX_TEXT,
@@ -43,7 +43,7 @@ class MomentField(forms.DateTimeField):
             self.help_text = gettext_lazy("In the time zone at the foot of this page.")
 
 
-class AnnexForm(MarkedForm):
+class AnnexForm(DeskForm):
     """A form for one annex. No field is required: the lint lists missing ones."""
 
     error_prefix = "annex."

@@ -86,7 +86,6 @@ def _answer_values(annex_form: AnnexForm) -> Values | None:
 def _page(request: SignedInRequest, uid: UUID, *, name: str, annex_form: AnnexForm) -> HttpResponse:
     """Render the page of the form."""
     now = datetime.now(UTC)
-    annex_form.mark_errors()
     context = {
         "now": now,
         "titles": party_titles(),

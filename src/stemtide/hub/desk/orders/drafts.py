@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
 from stemtide.hub.desk.error_messages import error_text
-from stemtide.hub.desk.forms import MarkedForm, crisis_choices, initial_crisis, uuid_or_none
+from stemtide.hub.desk.forms import DeskForm, crisis_choices, initial_crisis, uuid_or_none
 from stemtide.hub.desk.orders.annex_forms import AnnexForm, Shown, filled_in, language
 from stemtide.hub.desk.orders.forms import DraftExtrasForm, InformForm, NewDraftForm
 from stemtide.hub.desk.orders.remarks import LintRemark, lint_remarks
@@ -92,7 +92,6 @@ def new(request: SignedInRequest) -> HttpResponse:
                 request, _("Draft created. Check the fields that we filled in for you.")
             )
             return redirect("order-draft", uid=order.id)
-    form_sent.mark_errors()
     return render(request, "desk/orders/new.html", {"form": form_sent}, status=422)
 
 
@@ -141,7 +140,6 @@ def inform(request: SignedInRequest) -> HttpResponse:
         form = InformForm(request.POST, providers=_providers())
         if _inform(request, form, by=by, now=now):
             return redirect("order-inform")
-        form.mark_errors()
         status = 422
     elif is_issuer(by):
         initial = {"to": request.GET.get("to", "")[:60], "text": _default_information(by)}
@@ -224,8 +222,6 @@ def _page(
     }
     remarks = lint_remarks(findings, labels=labels)
     is_looked_at = bool(request.GET.get("look")) or status != HTTPStatus.OK
-    for shown_form in (annex, extras):
-        shown_form.mark_errors()
     context = {
         "now": now,
         "titles": party_titles(),
@@ -290,7 +286,7 @@ def _parts(
 
 
 def _lines(
-    form: MarkedForm, names: Iterable[str], *, remarks: Sequence[LintRemark]
+    form: DeskForm, names: Iterable[str], *, remarks: Sequence[LintRemark]
 ) -> tuple[FieldLine, ...]:
     """Return fields of a form, each with the lint's findings about it."""
     return tuple(

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.error_messages import error_text
-from stemtide.hub.desk.forms import MarkedForm
+from stemtide.hub.desk.forms import DeskForm
 from stemtide.hub.desk.labels import LABELS
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows, check_person_may_manage
@@ -33,7 +33,7 @@ from stemtide.protocol.trust.parties import ConfirmPersonIn
 _ROLES = [(role, LABELS["role"][role]) for role in Role]
 
 
-class ColleagueForm(MarkedForm):
+class ColleagueForm(DeskForm):
     """Add a person."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=people_rules.MAX_NAME)
@@ -59,7 +59,6 @@ def colleagues(request: SignedInRequest) -> HttpResponse:
             form.add_error("email", error_text(error))
         else:
             return invitation_page(request, email=person.email, secret=secret)
-    form.mark_errors()
     rows = people.people(by=by, idle=settings.SESSION_IDLE_TIMEOUT, now=now)
     context = {
         "now": now,

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.error_messages import field_error_text
-from stemtide.hub.desk.forms import MarkedForm
+from stemtide.hub.desk.forms import DeskForm
 from stemtide.hub.desk.labels import LABELS
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
 from stemtide.hub.platform.permissions import allows, check_person_may_manage
@@ -23,7 +23,7 @@ from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.writes import contacts as contacts_writes
 
 
-class ContactForm(MarkedForm):
+class ContactForm(DeskForm):
     """A contact point."""
 
     title = forms.CharField(
@@ -118,7 +118,6 @@ def contact(request: SignedInRequest, number: int = 0) -> HttpResponse:
         else:
             messages.success(request, _("Contact point saved."))
             return redirect("own-contacts")
-    form.mark_errors()
     context = {"form": form, "number": number}
     return render(request, "desk/contact.html", context, status=422 if form.errors else 200)
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 from stemtide.hub.desk.auth.member_states import member_states
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.error_messages import error_text
-from stemtide.hub.desk.forms import MarkedForm
+from stemtide.hub.desk.forms import DeskForm
 from stemtide.hub.desk.labels import LABELS
 from stemtide.hub.desk.people.colleagues import ColleagueForm, invitation_page
 from stemtide.hub.platform.errors import ConflictError, InvalidError
@@ -24,7 +24,7 @@ from stemtide.hub.rooms.parties.writes import joining as writes
 from stemtide.protocol.enums import PartyKind
 
 
-class PartyForm(MarkedForm):
+class PartyForm(DeskForm):
     """A new party."""
 
     title = forms.CharField(
@@ -86,7 +86,6 @@ def new_party(request: SignedInRequest) -> HttpResponse:
         else:
             messages.success(request, _("Party added. Now invite its first person."))
             return redirect("first-person", name=party.name)
-    form.mark_errors()
     status = 422 if form.errors else 200
     return render(request, "desk/parties/new.html", {"form": form}, status=status)
 
@@ -121,7 +120,6 @@ def first_person(request: SignedInRequest, name: str) -> HttpResponse:
             form.add_error("email", error_text(error))
         else:
             return invitation_page(request, email=person.email, secret=secret)
-    form.mark_errors()
     context = {"form": form, "party": party}
     status = 422 if form.errors else 200
     return render(request, "desk/parties/first_person.html", context, status=status)

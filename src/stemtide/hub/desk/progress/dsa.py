@@ -65,7 +65,6 @@ def write(request: SignedInRequest) -> HttpResponse:
         else:
             messages.success(request, _("Written."))
             return _to_page(query)
-    fields.mark_errors()
     return _page(request, report, query=query, fields=fields, status=422)
 
 
@@ -94,7 +93,6 @@ def finish(request: SignedInRequest) -> HttpResponse:
         else:
             messages.success(request, _("The version is finished."))
             return _to_page(query)
-    form.mark_errors()
     report = _report(request, query, now=now)
     fields = ReportFields.of(report)
     return _page(request, report, query=query, fields=fields, finishing=form, status=422)

@@ -10,7 +10,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from pydantic import ValidationError
 
-from stemtide.hub.desk.forms import MarkedForm
+from stemtide.hub.desk.forms import DeskForm
 from stemtide.protocol.law.dsa.checks import is_asked, row_scopes
 from stemtide.protocol.law.dsa.figures import MAX_CELLS, CellIn, ReportForm
 from stemtide.protocol.law.dsa.template import (
@@ -60,7 +60,7 @@ _RESTRICTIONS = [
 ]
 
 
-class PeriodForm(MarkedForm):
+class PeriodForm(DeskForm):
     """The period, sent as a query string so that each report has a URL."""
 
     half = forms.TypedChoiceField(
@@ -95,7 +95,7 @@ class PeriodForm(MarkedForm):
         return int(self.cleaned_data["number"] or 0)
 
 
-class FinishForm(MarkedForm):
+class FinishForm(DeskForm):
     """What a later version says about the one before."""
 
     change = forms.CharField(
@@ -106,7 +106,7 @@ class FinishForm(MarkedForm):
     )
 
 
-class ReportFields(MarkedForm):
+class ReportFields(DeskForm):
     """What people add: about the service, a field for each indicator and text, and other cells."""
 
     use_required_attribute = False

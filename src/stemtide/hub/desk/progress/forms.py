@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from stemtide.hub.desk.forms import MarkedForm
+from stemtide.hub.desk.forms import DeskForm
 from stemtide.hub.desk.labels.progress import BY, OF
 from stemtide.hub.rooms.reports.rules import progress as rules
 from stemtide.protocol.enums import PartyKind
@@ -15,7 +15,7 @@ from stemtide.protocol.enums.progress import ProgressBy, ProgressOf
 from stemtide.protocol.messages.progress import ProgressQuery
 
 
-class ProgressForm(MarkedForm):
+class ProgressForm(DeskForm):
     """Period, scope and grouping, sent as a query string so that each page has a URL."""
 
     of = forms.ChoiceField(label=_("Requests of"), choices=[])

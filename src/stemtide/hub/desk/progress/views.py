@@ -78,7 +78,6 @@ def _page(
             progress = read(form.query(zone=zone), viewer=request.user.party, now=now)
         except RefusalError as error:
             form.add_refusal(error)
-    form.mark_errors()
     if progress is not None and request.GET.get("as") == "csv":
         return _csv(progress, subject_name)
     context: dict[str, object] = {"form": form, "what": subject_name, "now": now, "found": progress}

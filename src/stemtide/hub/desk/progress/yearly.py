@@ -73,7 +73,6 @@ def write(request: SignedInRequest) -> HttpResponse:
             messages.success(request, _("Written."))
             query = f"?year={year}" + ("&exercise=on" if is_exercise else "")
             return redirect(reverse("progress-yearly") + query)
-    lines.mark_errors()
     report = _report(request, query_form, now=now, zone=zone)
     return _page(request, report, query=query_form, lines=lines, status=422)
 

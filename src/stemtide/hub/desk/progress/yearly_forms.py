@@ -7,12 +7,12 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext, gettext_lazy as _
 
-from stemtide.hub.desk.forms import MarkedForm
+from stemtide.hub.desk.forms import DeskForm
 from stemtide.hub.rooms.reports.rules import yearly as rules
 from stemtide.protocol.law.yearly import YearlyForm, YearlyKind, YearlyLineIn, YearlyReport
 
 
-class YearForm(MarkedForm):
+class YearForm(DeskForm):
     """The year, sent as a query string so that each report has a URL."""
 
     exercise = forms.BooleanField(label=_("Count exercises instead"), required=False)
@@ -33,7 +33,7 @@ class YearForm(MarkedForm):
         return bool(self.cleaned_data["exercise"])
 
 
-class LinesForm(MarkedForm):
+class LinesForm(DeskForm):
     """A field for each figure that the hub does not count; empty means not known."""
 
     use_required_attribute = False

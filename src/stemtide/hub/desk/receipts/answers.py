@@ -75,7 +75,6 @@ def _closed_text(linked: LinkedAlert) -> str:
 
 def _form(request: HttpRequest, linked: LinkedAlert, *, verb: str, form: ByLink) -> HttpResponse:
     """Render the page of a form."""
-    form.mark_errors()
     annex = annex_of(form)
     title, button, _done = LINK_ACTIONS[verb]
     asks_answer = isinstance(form, ReferralsForm)

@@ -77,7 +77,6 @@ def new(request: SignedInRequest) -> HttpResponse:
             return _dry_run(request, form, text=text, rows=rows, by=by)
         except (ConflictError, InvalidError) as error:
             form.add_refusal(error)
-    form.mark_errors()
     return render(request, "desk/referrals/batch_new.html", {"form": form}, status=422)
 
 

@@ -78,7 +78,6 @@ def new(request: SignedInRequest) -> HttpResponse:
         else:
             messages.success(request, _("Placed. Referrals of this content wait from now on."))
             return redirect("holds")
-    form.mark_errors()
     return render(request, "desk/referrals/hold_new.html", {"form": form}, status=422)
 
 

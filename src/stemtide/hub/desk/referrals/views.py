@@ -314,7 +314,6 @@ def _show_form(
     status: int = 200,
 ) -> HttpResponse:
     """Render the form with the search's findings. key: the search, sent along with the form."""
-    form.mark_errors()
     context = {
         "now": datetime.now(UTC),
         "titles": party_titles(),

@@ -224,7 +224,6 @@ def note(request: SignedInRequest, uid: UUID) -> HttpResponse:
     form = NoteForm(request.POST, prefix="note")
     body = form.message()
     if body is None:
-        form.mark_errors()
         return page(request, uid, note_form=form, action_form=_kept_action(request), status=422)
     carry_out(
         request,
@@ -244,7 +243,6 @@ def action(request: SignedInRequest, uid: UUID) -> HttpResponse:
     form = ActionForm(request.POST, prefix="action", parties=owners)
     body = form.message()
     if body is None:
-        form.mark_errors()
         return page(request, uid, action_form=form, note_form=_kept_note(request), status=422)
     carry_out(
         request,

@@ -102,7 +102,6 @@ def _act(
                 return _page(request, "done", act, selection, effects=effects)
         except InvalidError as error:
             form.add_refusal(error)
-    form.mark_errors()
     effects = preview(act, selection.signals, by=by, now=now)
     return _page(request, "selected", act, selection, effects=effects, form=form)
 

@@ -9,7 +9,7 @@ from django import forms
 from django.utils.translation import gettext as _now, gettext_lazy as _
 
 from stemtide.hub.desk.error_messages import field_error_text
-from stemtide.hub.desk.forms import NO_NAMES_IN_TITLE, ContentLanguageField, MarkedForm
+from stemtide.hub.desk.forms import NO_NAMES_IN_TITLE, ContentLanguageField, DeskForm
 from stemtide.hub.desk.labels import LABELS, label_title
 from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.rooms.signals.reads.sharing.shares import EarlierMarks
@@ -30,7 +30,7 @@ _EXPIRY = (
 )
 
 
-class ContentForm(MarkedForm):
+class ContentForm(DeskForm):
     """What to share. items: fingerprints of earlier steps."""
 
     value = forms.CharField(
@@ -58,7 +58,7 @@ class ContentForm(MarkedForm):
         self.add_error("agree", _now("Tick this box: without it nothing is made of a file."))
 
 
-class MarksForm(MarkedForm):
+class MarksForm(DeskForm):
     """Labels, severity, handling, audience, expiry and crisis of the signals."""
 
     title = forms.CharField(

@@ -78,8 +78,6 @@ def share(request: SignedInRequest) -> HttpResponse:
     if step.items:
         count_heavy_search(request)
     is_refused = step.is_refused or (step.is_bound and bool(step.marks.errors))
-    step.content.mark_errors()
-    step.marks.mark_errors()
     context = _context(step, request, now=now)
     return render(request, "desk/share/share.html", context, status=422 if is_refused else 200)
 

@@ -129,7 +129,6 @@ def allowlist(request: SignedInRequest) -> HttpResponse:
         return redirect("allowlist")
     search, is_removed = request.GET.get("q", "")[:200], "removed" in request.GET
     before = uuid_or_none(request.GET.get("before"))
-    form.mark_errors()
     context = {
         "now": now,
         "page": reads.page(search=search, is_removed=is_removed, before=before, limit=ROWS),

@@ -129,8 +129,6 @@ def _page(
     summary = long_fingerprints.describe(signal_out.kind, signal_out.value)
     if summary:
         signal_out = signal_out.model_copy(update={"value": summary.digest})
-    if withdraw_form:
-        withdraw_form.mark_errors()
     context = {
         "now": datetime.now(UTC),
         "viewer": viewer,

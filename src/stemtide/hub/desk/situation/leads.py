@@ -116,7 +116,6 @@ def report(request: SignedInRequest) -> HttpResponse:
         else:
             messages.success(request, _("Reported. If a life is in danger now, call as well."))
             return redirect("lead", uid=lead_out.id)
-    form.mark_errors()
     return render(request, "desk/lead_new.html", {"form": form}, status=422)
 
 

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.error_messages import error_text, field_error_text
-from stemtide.hub.desk.forms import MarkedForm
+from stemtide.hub.desk.forms import DeskForm
 from stemtide.hub.desk.labels import LABELS
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import check_person_may_write
@@ -39,7 +39,7 @@ _SANDBOX = "default-src 'none'; sandbox"
 """Content-Security-Policy of a picture that is opened by itself: nothing may run or load."""
 
 
-class LookForm(MarkedForm):
+class LookForm(DeskForm):
     """The purpose of viewing a preview."""
 
     purpose = forms.ChoiceField(
@@ -49,7 +49,7 @@ class LookForm(MarkedForm):
     )
 
 
-class PreviewForm(MarkedForm):
+class PreviewForm(DeskForm):
     """A preview to send with a signal."""
 
     still = forms.FileField(label=gettext_lazy("A picture"), required=False)
@@ -102,7 +102,6 @@ def new(request: SignedInRequest, uid: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         purpose = Purpose(form.cleaned_data["purpose"])
         return redirect("look", uid=writes.open_look(uid, purpose=purpose, by=by, now=now))
-    form.mark_errors()
     cluster = clusters.cluster_of(uid, crisis=row.crisis.uid, viewer=by.party)
     context = {
         "form": form,
@@ -198,7 +197,6 @@ def send(request: SignedInRequest, uid: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and _is_sent(form, uid, by=by, now=now):
         messages.success(request, _("The preview is kept, encrypted, until its date."))
         return redirect("signal", uid=uid)
-    form.mark_errors()
     context = {"form": form, "signal": uid, "most": hub_settings.longest_preview().days}
     return render(
         request, "desk/preview_send.html", context, status=422 if request.method == "POST" else 200

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mentions and links in messages of a situation log: proposed while one types, and shown."""
+"""Mentions and links in messages of a situation log: suggested while one types, and shown."""
 
 import re
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from stemtide.protocol.enums.response import ReferenceKind, TaskLinkKind
 from stemtide.protocol.messages.situation import MessageOut, ReferenceOut, RoleOut
 
 AT_ONCE = 6
-"""Proposals of one kind."""
+"""Suggestions of one kind."""
 
 _MENTIONS = {ReferenceKind.ROLE, ReferenceKind.PARTY, ReferenceKind.PERSON}
 _ADDRESS = re.compile(r"https?://[^\s<>\"]*[^\s<>\".,;:!?)]")
@@ -44,15 +44,15 @@ class Suggestion:
 @require_safe
 @signed_in
 @writers_only
-def propose(request: SignedInRequest, uid: UUID) -> HttpResponse:
+def suggest(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Render what the beginning of a mention ("@…") or of a link ("#…") may mean."""
     query, by = request.GET.get("q", "")[:100], actor_of(request)
     room = situation.room_facts(situation.find_room(uid, viewer=by.party))
     check_post(room, kind=by.kind, role=by.role)
     words = query[1:].split()
     find = {"@": _mentions, "#": _links}.get(query[:1])
-    context = {"proposals": find(uid, words, by=by) if find else []}
-    return render(request, "desk/room/_proposals.html", context)
+    context = {"suggestions": find(uid, words, by=by) if find else []}
+    return render(request, "desk/room/_suggestions.html", context)
 
 
 def message_html(message: MessageOut) -> SafeString:
@@ -156,12 +156,12 @@ def _links(uid: UUID, words: list[str], *, by: Actor) -> list[Suggestion]:
             thing.name or _("without a number"),
             label(thing.kind, "reference"),
         )
-        for thing in references.proposals(uid, words=words, viewer=by.party, limit=AT_ONCE)
+        for thing in references.suggestions(uid, words=words, viewer=by.party, limit=AT_ONCE)
     ]
 
 
-def _fits(proposal: Suggestion, words: list[str]) -> bool:
-    """Whether every word begins a word of a proposal, or its token has it."""
-    text = f"{proposal.title} {proposal.token}".casefold()
+def _fits(suggestion: Suggestion, words: list[str]) -> bool:
+    """Whether every word begins a word of a suggestion, or its token has it."""
+    text = f"{suggestion.title} {suggestion.token}".casefold()
     parts = re.split(r"[\s@:.]+", text)
     return all(any(part.startswith(word.casefold()) for part in parts) for word in words)

@@ -141,8 +141,6 @@ def _log_page(
     request: SignedInRequest, uid: UUID, *, form: LogMessageForm | None = None
 ) -> HttpResponse:
     """Render the log's page; 422 if the form was refused."""
-    if form:
-        form.mark_errors()
     empty_form = LogMessageForm(
         prefix="message",
         parties=_choices(),
@@ -213,8 +211,6 @@ def _lines_page(
     request: SignedInRequest, uid: UUID, *, form: StatementForm | None = None
 ) -> HttpResponse:
     """Render the page of public statements; 422 if the form was refused."""
-    if form:
-        form.mark_errors()
     replaces = uuid_or_none(request.GET.get("replaces"))
     context = lines_context(request, uid)
     context |= {

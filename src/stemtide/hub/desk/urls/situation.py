@@ -11,7 +11,7 @@ from stemtide.hub.desk.situation import leads, references, views as situation
 urlpatterns = [
     path("crises/<uuid:uid>/log", situation.log, name="crisis-log"),
     path("crises/<uuid:uid>/_log", situation.log_block, name="crisis-log-block"),
-    path("crises/<uuid:uid>/log/_proposals", references.propose, name="crisis-log-proposals"),
+    path("crises/<uuid:uid>/log/_suggestions", references.suggest, name="crisis-log-suggestions"),
     path("crises/<uuid:uid>/log/post", situation.post, name="crisis-log-post"),
     path("crises/<uuid:uid>/log/<uuid:message>/pin", situation.pin, name="crisis-log-pin"),
     path("crises/<uuid:uid>/lines", situation.lines, name="crisis-lines"),

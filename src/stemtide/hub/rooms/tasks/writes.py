@@ -122,13 +122,16 @@ def _link(body: TaskIn, *, by: Actor) -> dict[str, object]:
 
 
 def _record(kind: str, row: Task, *, by: Actor, now: datetime) -> TaskOut:
-    """Append to the ledger: the owner's party if somebody there must be told; return the task."""
+    """Append to the ledger: the owner's party if somebody there must be told; return the task.
+
+    The entry names a person only if their own party appends it, as that party reads it in full.
+    """
     party, person = reads.owner(row)
     is_told = person.ref != by.ref if person else party != by.party
     detail: dict[str, object] = {"parties": [party.name] if party and is_told else []}
     if row.owner_role:
         detail["role"] = row.owner_role
-    if person is not None:
+    if person is not None and person.party == by.party:
         detail["person"] = person.ref
     ledger.append_by(
         kind,

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.error_messages import error_text
-from stemtide.hub.desk.forms import MarkedForm
+from stemtide.hub.desk.forms import DeskForm
 from stemtide.hub.desk.labels import LABELS
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.rooms.exchanges.reads import proposals as reads
@@ -25,7 +25,7 @@ from stemtide.interop.exchanges import Terms
 from stemtide.protocol.enums import Direction, ExchangeKind
 
 
-class ExchangeForm(MarkedForm):
+class ExchangeForm(DeskForm):
     """A new exchange."""
 
     name = forms.CharField(
@@ -137,6 +137,5 @@ def new(request: SignedInRequest) -> HttpResponse:
         else:
             messages.success(request, _("Proposed. Another person must confirm within 24 hours."))
             return redirect("exchange", name=proposed.name)
-    form.mark_errors()
     status = 422 if form.errors else 200
     return render(request, "desk/machines/exchange_new.html", {"form": form}, status=status)

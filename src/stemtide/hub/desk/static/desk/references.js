@@ -7,13 +7,13 @@ import { combobox } from "./combobox.js";
 
 const BEGUN = /(?:^|[^\w@#/:])([@#][^\s@#:]*)$/u; // a mention or a link up to the caret
 
-const list = document.getElementById("proposals");
+const list = document.getElementById("suggestions");
 if (list) {
   const field = document.getElementById(list.dataset.field);
-  const proposals = combobox({
+  const suggestions = combobox({
     field,
     list,
-    status: document.getElementById("proposals-state"),
+    status: document.getElementById("suggestions-state"),
     changed: (number) => {
       list.hidden = !number;
     },
@@ -31,32 +31,32 @@ if (list) {
   function choose(option) {
     const end = field.selectionEnd;
     field.setRangeText(`${option.dataset.token} `, end - begun().length, end, "end");
-    proposals.clear();
+    suggestions.clear();
     field.focus();
   }
 
   field.addEventListener("input", () => {
     if (begun()) {
-      proposals.loadSoon(`${list.dataset.results}?q=${encodeURIComponent(begun())}`);
+      suggestions.loadSoon(`${list.dataset.results}?q=${encodeURIComponent(begun())}`);
     } else {
-      proposals.clear();
+      suggestions.clear();
     }
   });
 
   field.addEventListener("keydown", (event) => {
-    if (list.hidden || event.isComposing || proposals.moved(event)) {
+    if (list.hidden || event.isComposing || suggestions.moved(event)) {
       return;
     }
     if (event.key === "Escape") {
       event.preventDefault();
-      proposals.clear();
-    } else if (event.key === "Enter" && begun() && proposals.chosen()) {
+      suggestions.clear();
+    } else if (event.key === "Enter" && begun() && suggestions.chosen()) {
       event.preventDefault();
-      choose(proposals.chosen());
+      choose(suggestions.chosen());
     }
   });
 
-  field.addEventListener("blur", proposals.clear);
+  field.addEventListener("blur", suggestions.clear);
   list.addEventListener("mousedown", (event) => event.preventDefault()); // the field keeps the focus
   list.addEventListener("click", (event) => {
     const option = event.target.closest("[role=option]");

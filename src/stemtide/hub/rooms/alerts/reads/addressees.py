@@ -25,6 +25,7 @@ from stemtide.hub.rooms.rechecks.models import Recheck
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import opinions, signals
 from stemtide.hub.rooms.situation.models import Lead, MessageReference
+from stemtide.hub.rooms.tasks import reads as tasks_reads
 from stemtide.hub.rooms.tasks.models import Task
 from stemtide.protocol.enums import ApprovalState, PartyKind
 from stemtide.protocol.law.frameworks import framework
@@ -148,14 +149,17 @@ def _person_of(entry: EntryRow) -> Person | None:
 
 
 def _task(name: str, entry: EntryRow) -> Matter:
-    """Return the matter of an entry about a task: its title is quoted at the desk only."""
+    """Return the matter of an entry about a task: its title is quoted at the desk only.
+
+    Its person is the one whose task it is now, whom an entry of another party does not name.
+    """
     row = Task.objects.select_related("crisis__opened_by").get(uid=name)
     return Matter(
         entry=entry,
         crisis=row.crisis,
         addressed=_named(entry),
         parameters={"reasons": row.title},
-        person=_person_of(entry),
+        person=tasks_reads.owner(row)[1],
     )
 
 

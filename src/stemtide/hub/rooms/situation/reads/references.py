@@ -69,7 +69,7 @@ def find_thing(kind: ReferenceKind, digits: str, *, room: Crisis, viewer: Party)
     return visible[0]
 
 
-def proposals(uid: UUID, *, words: Iterable[str], viewer: Party, limit: int) -> list[ThingName]:
+def suggestions(uid: UUID, *, words: Iterable[str], viewer: Party, limit: int) -> list[ThingName]:
     """Return the latest things of a crisis whose names have all words, some of each kind.
 
     raises: NotFoundError; NotAllowedError if the viewer is not in the room.
