@@ -16,6 +16,7 @@ import pytest
 from stemtide.agent.config.review import ReviewSettings
 from stemtide.agent.config.settings import ConfigError, WebhookSettings, load
 from stemtide.agent.outbox import actions
+from stemtide.agent.process import supervisor
 from stemtide.agent.review.exposure import break_until
 from stemtide.agent.review.sessions import make_link
 from stemtide.client.connection import is_loopback
@@ -161,6 +162,13 @@ def test_a_link_signs_in_once_and_asks_for_a_name(agent, config):
     old = make_link(config.data_dir, now=time.time() - 16 * 60)
     assert agent.http.get("/review/sign-in", params={"link": old}).status_code == 403
     assert agent.http.get("/review/sign-in", params={"link": "made-up"}).status_code == 403
+
+
+def test_a_service_prints_no_link_but_how_to_make_one(config, capsys):
+    supervisor._print_plain(config, "http://127.0.0.1:1")
+    printed = capsys.readouterr().err
+    assert "stemtide agent review link" in printed
+    assert "?link=" not in printed
 
 
 def test_neither_the_address_nor_the_cookie_alone_is_enough(agent, config, anna, ben):
@@ -541,17 +549,17 @@ def test_what_is_stored_of_a_person_is_deleted_at_its_term(hub, agent, config, a
         other.execute("INSERT INTO review_allowances VALUES ('anna', 0, 'why')")
         other.execute("UPDATE review_sessions SET began_at = 0")
         actions.forget(other, before=datetime.now(UTC))
-        for table in (*tables, "review_pictures", "review_second_looks"):
+        for table in (*tables, "review_pictures", "review_blind_checks"):
             assert other.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)  # noqa: S608 - our own
 
 
-# second looks
+# blind checks
 
 
 @pytest.fixture
 def all_again(hub, sandbox, tmp_path):
     """An agent where a colleague looks at every decision again."""
-    settings = ReviewSettings(enabled=True, second_look_percent=100)
+    settings = ReviewSettings(enabled=True, blind_check_percent=100)
     config = config_of(hub, tmp_path, review=settings)
     with agent_of(config, sandbox) as agent:
         agent.wait(ready=True, hub_reachable=True)
@@ -560,24 +568,24 @@ def all_again(hub, sandbox, tmp_path):
 
 @pytest.mark.parametrize("first", ["block", "pass", "dispute"])
 @pytest.mark.parametrize("second", ["block", "pass"])
-def test_a_second_look_is_blind_and_holds_again_where_two_disagree(hub, all_again, first, second):
+def test_a_blind_check_is_blind_and_holds_again_where_two_disagree(hub, all_again, first, second):
     agent, config = all_again
     held(hub, agent, "v-1")
     with Moderator(agent, config) as anna, Moderator(agent, config, "Ben") as ben:
         anna.decide("v-1", first, reason="my-reason")
-        assert "Second looks for you" not in anna.get().text
-        assert "Second looks for you: 1" in ben.get().text
-        page = ben.get("/second").text
+        assert "Blind checks for you" not in anna.get().text
+        assert "Blind checks for you: 1" in ben.get().text
+        page = ben.get("/check").text
         number = re.search(r'name="number" value="(\d+)"', page)[1]
         for word in ("my-reason", "Anna", "blocked", "disputed", "could not be read"):
             assert word not in page
-        assert anna.get("/second", number=number).url.path == anna.home  # not one's own
+        assert anna.get("/check", number=number).url.path == anna.home  # not one's own
         ben.post("answer", number=number, verdict=second)
         agrees = (first == "block") == (second == "block")
         assert ("decided the same" in ben.page.text) == agrees
         assert ("decided otherwise" in ben.page.text) == (not agrees)
         assert anna.queue() == ([] if agrees else ["v-1"])
-        assert f"agreed in {100 * agrees} % of 1 second looks" in anna.page.text
+        assert f"agreed in {100 * agrees} % of 1 blind checks" in anna.page.text
         if not agrees:
             assert "reviewers disagree" in anna.page.text
             event = wait_event(config, "v-1", "content.hold")["data"]
@@ -594,21 +602,21 @@ def test_every_dispute_is_looked_at_again_and_no_decision_that_was_taken_back(
     held(hub, agent, "v-1", "v-2", "v-3")
     seen_at = str(time.time() + 1)
     anna.decide("v-1", "dispute", reason="a cat", until=seen_at)
-    assert "Second looks for you: 1" in ben.get().text  # one of three: the signal is the same
+    assert "Blind checks for you: 1" in ben.get().text  # one of three: the signal is the same
     anna.get()
     anna.undo()
-    assert "Second looks" not in ben.get().text
+    assert "Blind checks" not in ben.get().text
 
 
-def test_without_a_percentage_there_are_no_second_looks(hub, sandbox, tmp_path):
-    settings = ReviewSettings(enabled=True, second_look_percent=0)
+def test_without_a_percentage_there_are_no_blind_checks(hub, sandbox, tmp_path):
+    settings = ReviewSettings(enabled=True, blind_check_percent=0)
     config = config_of(hub, tmp_path, review=settings)
     with agent_of(config, sandbox) as agent:
         agent.wait(ready=True, hub_reachable=True)
         held(hub, agent, "v-1")
         with Moderator(agent, config) as anna, Moderator(agent, config, "Ben") as ben:
             anna.decide("v-1", "dispute", reason="a cat")
-            assert "Second looks" not in ben.get().text
+            assert "Blind checks" not in ben.get().text
 
 
 # pictures

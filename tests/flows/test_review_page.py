@@ -161,14 +161,14 @@ def test_two_people_and_the_budget_that_stops(house, chromium):
 
 
 def test_a_colleague_looks_again_without_seeing_the_first_decision(house, chromium):
-    agent = house.agent(PARTY, review="second_look_percent = 100")
+    agent = house.agent(PARTY, review="blind_check_percent = 100")
     hold(house, agent, {"first": CAT + b"1"})
     anna = sign_in(house, agent, chromium, name="Anna", viewport=WIDE)
     press(anna, "n")
     press(anna, "b")
     expect(anna.get_by_text("Nothing is held.")).to_be_visible()
     ben = sign_in(house, agent, chromium, name="Ben", viewport=NARROW)
-    press(ben, "s")
+    press(ben, "c")
     expect(ben.get_by_text("You do not see how.")).to_be_visible()
     press(ben, "p")
     expect(ben.get_by_role("img", name="blurred and grey")).to_be_visible()

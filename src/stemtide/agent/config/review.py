@@ -20,7 +20,7 @@ class ReviewSettings:
     pictures_per_day:    pictures that one person is shown on one day.
     break_after_min:     after so many minutes with pictures a person must take a break.
     break_min:           how long that break lasts.
-    second_look_percent: so many of 100 decisions a colleague makes again, without seeing the first.
+    blind_check_percent: so many of 100 decisions a colleague makes again, without seeing the first.
     """
 
     enabled: bool = False
@@ -32,4 +32,4 @@ class ReviewSettings:
     pictures_per_day: Annotated[int, values.number(0, 1000)] = 60
     break_after_min: Annotated[int, values.number(1, 480)] = 60
     break_min: Annotated[int, values.number(1, 240)] = 15
-    second_look_percent: Annotated[int, values.number(0, 100)] = 5
+    blind_check_percent: Annotated[int, values.number(0, 100)] = 5

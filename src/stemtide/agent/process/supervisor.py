@@ -364,10 +364,10 @@ def _print_json(config: Config, address: str) -> None:
 
 def _print_plain(config: Config, address: str) -> None:
     sys.stderr.write(f"The agent answers at {address}\n")
-    if link := _review_link(config, address):
-        sys.stderr.write(
-            f"To review what is held, open this link once, within 15 minutes: {link}\n"
-        )
+    if config.review.enabled and not sys.stderr.isatty():  # others may read the log of a service
+        sys.stderr.write("To review what is held, make a link: stemtide agent review link\n")
+    elif link := _review_link(config, address):
+        sys.stderr.write(f"To review what is held, open this within 15 minutes: {link}\n")
     sys.stderr.flush()
 
 

@@ -8,7 +8,7 @@
   weakened, it is held again, and comes back to the queue.
 4 A dispute lets the content pass and tells the hub that the signal is wrong.
 5 A decision is taken back only if nothing has changed the action since.
-6 Of each decision the first piece of content may go to a colleague for a second look: every
+6 Of each decision the first piece of content may go to a colleague for a blind check: every
   dispute, and a sample of the others.
 """
 
@@ -101,17 +101,17 @@ def decide_items(
             else:
                 decision = _Decision(tx, ref, verdict, reason, config, now)
                 seq = decision.make(before, batch=batch, person=session.person)
-                if not count.decided and _needs_second_look(verdict, config):
-                    tx.execute("INSERT INTO review_second_looks (decision) VALUES (?)", (seq,))
+                if not count.decided and _needs_blind_check(verdict, config):
+                    tx.execute("INSERT INTO review_blind_checks (decision) VALUES (?)", (seq,))
                 count.decided += 1
     return count
 
 
-def _needs_second_look(verdict: ReviewVerdict, config: Config) -> bool:
+def _needs_blind_check(verdict: ReviewVerdict, config: Config) -> bool:
     """Whether a colleague makes this decision again."""
-    if verdict is ReviewVerdict.ESCALATE or not config.review.second_look_percent:
+    if verdict is ReviewVerdict.ESCALATE or not config.review.blind_check_percent:
         return False
-    is_sampled = secrets.randbelow(100) < config.review.second_look_percent
+    is_sampled = secrets.randbelow(100) < config.review.blind_check_percent
     return verdict is ReviewVerdict.DISPUTE or is_sampled
 
 

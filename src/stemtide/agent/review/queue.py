@@ -15,9 +15,9 @@ from math import log2
 
 from stemtide.agent.config.settings import Config
 from stemtide.agent.outbox.actions import REASON_COLUMNS, UNREAD, MatchReason, read_reason
+from stemtide.agent.review.blind_checks import disagreed_refs
 from stemtide.agent.review.decisions import deciding_reason, escalated_by
 from stemtide.agent.review.locks import ReviewLock, locks_by_ref
-from stemtide.agent.review.second_looks import disagreed_refs
 from stemtide.agent.review.sessions import ReviewSession
 from stemtide.agent.store.database import Store
 from stemtide.agent.store.review import IS_WAITING
@@ -27,7 +27,7 @@ _WAITING = f"SELECT ref, at, {REASON_COLUMNS} FROM acted WHERE {IS_WAITING} ORDE
 _STATE = (
     f"SELECT count(DISTINCT ref), max(at) FROM acted WHERE {IS_WAITING}",  # noqa: S608 - our own names
     "SELECT max(seq), max(undone_at) FROM review_decisions",
-    "SELECT count(*), max(at) FROM review_second_looks WHERE verdict != ''",
+    "SELECT count(*), max(at) FROM review_blind_checks WHERE verdict != ''",
     "SELECT ref, person FROM review_locks ORDER BY ref",
 )
 _SIGNALS = (

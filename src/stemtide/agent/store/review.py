@@ -41,7 +41,7 @@ TABLES = {
       person TEXT NOT NULL, at REAL NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (person, at)
     ) WITHOUT ROWID""",
     # decision: the number of the first one. verdict: block or pass; "" until it is given.
-    "review_second_looks": """CREATE TABLE review_second_looks (
+    "review_blind_checks": """CREATE TABLE review_blind_checks (
       decision INTEGER PRIMARY KEY, person TEXT NOT NULL DEFAULT '', at REAL,
       verdict TEXT NOT NULL DEFAULT '', agrees INTEGER
     )""",
@@ -87,7 +87,7 @@ def forget(tx: sqlite3.Connection, *, before: datetime) -> None:
     tx.execute("DELETE FROM review_events WHERE at < ?", old)
     tx.execute("DELETE FROM review_decisions WHERE at < ?", old)
     tx.execute(
-        "DELETE FROM review_second_looks WHERE decision NOT IN (SELECT seq FROM review_decisions)"
+        "DELETE FROM review_blind_checks WHERE decision NOT IN (SELECT seq FROM review_decisions)"
     )
     tx.execute("DELETE FROM review_allowances WHERE at < ?", old)
     tx.execute(f"DELETE FROM review_pictures WHERE at < {_NOW} - 2 * 86400")  # noqa: S608 - our own

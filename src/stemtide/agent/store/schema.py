@@ -125,7 +125,7 @@ _ADDED_TABLES = {
     "allowed": (*allowed.TABLES.values(), *allowed.INDEXES),
     **{name: (table,) for name, table in match_rates.TABLES.items()},
     "review_events": (*review.TABLES.values(), *review.INDEXES),
-    "review_second_looks": (review.TABLES["review_second_looks"],),
+    "review_blind_checks": (review.TABLES["review_blind_checks"],),
 }
 """Tables that an older file lacks; an older agent ignores them."""
 _OTHER_STATEMENTS = (

@@ -23,11 +23,11 @@ from stemtide.agent.http.review.access import (
 )
 from stemtide.agent.http.review.pages import HEADERS, render, static_file
 from stemtide.agent.http.review.views import PictureChoice, ReviewViews, ReviewVisit, redirect
-from stemtide.agent.review import decisions, exposure, locks, second_looks, sessions
+from stemtide.agent.review import blind_checks, decisions, exposure, locks, sessions
 from stemtide.agent.review.account import present_reasons
+from stemtide.agent.review.blind_checks import BlindCheck
 from stemtide.agent.review.decisions import DecisionCount, ReviewVerdict
 from stemtide.agent.review.pictures import PictureError, Pictures
-from stemtide.agent.review.second_looks import SecondLook
 from stemtide.agent.review.sessions import ReviewSession
 from stemtide.agent.store.database import Store
 from stemtide.fingerprints.sandbox.pool import Sandbox
@@ -74,7 +74,7 @@ class ReviewRoutes:
         folder = f"{ROOT}/s/{{path}}"
         pages: dict[str, _Page] = {"": self.queue, "/queue": self.queue_part, "/next": self.next}
         pages |= {"/item": self.item, "/all": self.all, "/picture": self.picture}
-        pages |= {"/second": self.second}
+        pages |= {"/check": self.check}
         forms = {"/decide": self.decide, "/undo": self.undo, "/look": self.look}
         forms |= {
             "/answer": self.answer,
@@ -222,19 +222,19 @@ class ReviewRoutes:
         ref = request.query_params.get("ref", "")
         return await asyncio.to_thread(self._views.all, visit, ref)
 
-    async def second(self, request: Request, visit: ReviewVisit) -> Response:
-        """GET …/second: a second look; without a number the oldest one for this person."""
+    async def check(self, request: Request, visit: ReviewVisit) -> Response:
+        """GET …/check: a blind check; without a number the oldest one for this person."""
         number = request.query_params.get("number", "")
         if not number:
-            return await asyncio.to_thread(self._views.next_second, visit)
-        look = await asyncio.to_thread(self._find_look, visit, number)
-        if look is None:
+            return await asyncio.to_thread(self._views.next_check, visit)
+        check = await asyncio.to_thread(self._find_check, visit, number)
+        if check is None:
             return await asyncio.to_thread(self._views.not_held, visit)
-        return await asyncio.to_thread(self._views.second, visit, look, _choice(request))
+        return await asyncio.to_thread(self._views.check, visit, check, _choice(request))
 
-    def _find_look(self, visit: ReviewVisit, number: str) -> SecondLook | None:
+    def _find_check(self, visit: ReviewVisit, number: str) -> BlindCheck | None:
         seq = int(number) if number.isascii() and number.isdigit() and len(number) < _DIGITS else 0
-        return second_looks.find_look(self._store, seq, session=visit.session)
+        return blind_checks.find_check(self._store, seq, session=visit.session)
 
     # -- decisions -------------------------------------------------------------------------------
 
@@ -295,26 +295,26 @@ class ReviewRoutes:
         return redirect(visit.address("item", ref=last[0].ref) if is_one else visit.address())
 
     async def answer(self, _request: Request, visit: ReviewVisit) -> Response:
-        """POST …/answer: give a second look."""
+        """POST …/answer: make a blind check."""
         verdict = visit.form.text("verdict")
-        if verdict not in second_looks.ANSWERS:
+        if verdict not in blind_checks.ANSWERS:
             raise PageError("Choose a decision.", status=400)
         response = await asyncio.to_thread(self._answer, visit, ReviewVerdict(verdict))
         self._wake()
         return response
 
     def _answer(self, visit: ReviewVisit, verdict: ReviewVerdict) -> Response:
-        look = self._find_look(visit, visit.form.text("number"))
-        agrees = look and second_looks.answer_look(
+        check = self._find_check(visit, visit.form.text("number"))
+        agrees = check and blind_checks.answer_check(
             self._store,
-            look.number,
+            check.number,
             verdict=verdict,
             session=visit.session,
             config=self._config,
             now=decisions.utc(visit.now),
         )
         if agrees is None:
-            self._views.note(visit, "This second look is not needed any more.")
+            self._views.note(visit, "This blind check is not needed any more.")
         elif agrees:
             self._views.note(visit, "Thank you: your colleague decided the same.")
         else:
@@ -322,7 +322,7 @@ class ReviewRoutes:
             self._views.note(visit, text)
         if agrees is not None:
             self._tally.add(f"review {'agreed' if agrees else 'disagreed'}")
-        return self._views.next_second(visit)
+        return self._views.next_check(visit)
 
     # -- pictures --------------------------------------------------------------------------------
 
@@ -331,7 +331,7 @@ class ReviewRoutes:
         if not self._pictures.is_set_up:
             raise PageError("No pictures are available: picture_url is not set.", status=400)
         ref, number = visit.form.ref, visit.form.text("number")
-        page = {"page": "second", "number": number} if number else {"page": "item", "ref": ref}
+        page = {"page": "check", "number": number} if number else {"page": "item", "ref": ref}
         look = await asyncio.to_thread(self._count_picture, visit, ref, number)
         if not look:
             return redirect(visit.address(**page))
@@ -347,8 +347,8 @@ class ReviewRoutes:
     def _count_picture(self, visit: ReviewVisit, ref: str, number: str) -> str:
         """Count a picture of content that the person may decide about; "" if it is not shown."""
         if number:
-            second = self._find_look(visit, number)
-            is_open = second is not None and second.ref == ref
+            check = self._find_check(visit, number)
+            is_open = check is not None and check.ref == ref
         else:
             is_open = decisions.is_waiting(present_reasons(self._store, ref))
         if not is_open:

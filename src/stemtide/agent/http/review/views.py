@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pages of a person who is signed in: the queue, an item, a second look, one decision for many."""
+"""Pages of a person who is signed in: the queue, an item, a blind check, one decision for many."""
 
 import hashlib
 from collections.abc import Callable
@@ -13,11 +13,11 @@ from starlette.responses import RedirectResponse, Response
 from stemtide.agent.config.settings import Config
 from stemtide.agent.http.review.access import ROOT, ReviewForm
 from stemtide.agent.http.review.pages import HEADERS, render
-from stemtide.agent.review import decisions, exposure, locks, queue, second_looks, sessions
+from stemtide.agent.review import blind_checks, decisions, exposure, locks, queue, sessions
 from stemtide.agent.review.account import ItemAccount, read_account
+from stemtide.agent.review.blind_checks import BlindCheck
 from stemtide.agent.review.decisions import ReviewVerdict
 from stemtide.agent.review.queue import QueueItem
-from stemtide.agent.review.second_looks import SecondLook
 from stemtide.agent.review.sessions import ReviewSession
 from stemtide.agent.store.database import Store
 from stemtide.protocol.enums import Standing
@@ -98,8 +98,8 @@ class ReviewViews:
             "total": len(items),
             "late": sum(item.due_at < visit.now for item in items),
             "escalated": sum(bool(item.escalated) for item in items),
-            "second_looks": len(second_looks.looks_for(self._store, visit.session)),
-            "agreement": second_looks.count_agreement(self._store),
+            "blind_checks": len(blind_checks.checks_for(self._store, visit.session)),
+            "agreement": blind_checks.count_agreement(self._store),
         }
 
     def _state(self, visit: ReviewVisit) -> str:
@@ -135,22 +135,22 @@ class ReviewViews:
         here = partial(visit.address, "item", ref=ref)
         values = self._item(visit, account, here, choice) | {
             "item": item,
-            "second": None,
+            "check": None,
             "same": len(queue.same_items(items, item)) if item else 1,
             "history": decisions.decisions_about(self._store, ref),
         }
         return render("item.html", values)
 
-    def second(self, visit: ReviewVisit, look: SecondLook, choice: PictureChoice) -> Response:
-        """Return the page of a second look, which says nothing of the first decision."""
+    def check(self, visit: ReviewVisit, check: BlindCheck, choice: PictureChoice) -> Response:
+        """Return the page of a blind check, which says nothing of the first decision."""
         account = read_account(
-            self._store, look.ref, policies=self._config.policies, reasons=look.reasons
+            self._store, check.ref, policies=self._config.policies, reasons=check.reasons
         )
         if account is None:
             return self.not_held(visit)
-        here = partial(visit.address, "second", number=str(look.number))
+        here = partial(visit.address, "check", number=str(check.number))
         values = self._item(visit, account, here, choice)
-        return render("item.html", values | {"item": None, "second": look, "history": []})
+        return render("item.html", values | {"item": None, "check": check, "history": []})
 
     def _item(
         self,
@@ -199,12 +199,12 @@ class ReviewViews:
         item = queue.next_item(self.items(visit), visit.session, now=visit.now)
         return redirect(visit.address("item", ref=item.ref) if item else visit.address())
 
-    def next_second(self, visit: ReviewVisit) -> Response:
-        """Lead to the oldest second look that nobody has open."""
-        look = second_looks.next_look(self._store, visit.session, now=visit.now)
-        if look is None:
+    def next_check(self, visit: ReviewVisit) -> Response:
+        """Lead to the oldest blind check that nobody has open."""
+        check = blind_checks.next_check(self._store, visit.session, now=visit.now)
+        if check is None:
             return redirect(visit.address())
-        return redirect(visit.address("second", number=str(look.number)))
+        return redirect(visit.address("check", number=str(check.number)))
 
     def not_held(self, visit: ReviewVisit) -> Response:
         """Lead back to the queue, with the reason."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Blind second looks: a colleague decides again, without seeing the first decision.
+"""Blind checks: a colleague decides again, without seeing the first decision.
 
 1 Nobody sees which decisions are looked at again, and the second person sees the content as it was
   before the first decision.
@@ -22,18 +22,18 @@ from stemtide.agent.store.database import Store, Transaction
 ANSWERS = frozenset({ReviewVerdict.BLOCK, ReviewVerdict.PASS})
 
 _OPEN = (
-    "SELECT l.decision, d.ref, d.person, d.verdict, d.before FROM review_second_looks AS l"
-    " JOIN review_decisions AS d ON d.seq = l.decision"
-    " WHERE l.verdict = '' AND d.undone_at IS NULL"
+    "SELECT c.decision, d.ref, d.person, d.verdict, d.before FROM review_blind_checks AS c"
+    " JOIN review_decisions AS d ON d.seq = c.decision"
+    " WHERE c.verdict = '' AND d.undone_at IS NULL"
 )
 _COUNT_ANSWERS = (
-    "SELECT coalesce(sum(agrees), 0), count(agrees) FROM review_second_looks WHERE verdict != ''"
+    "SELECT coalesce(sum(agrees), 0), count(agrees) FROM review_blind_checks WHERE verdict != ''"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class SecondLook:
-    """A decision that waits for a second look. reasons: before the first decision."""
+class BlindCheck:
+    """A blind check that waits. number: of the first decision. reasons: those before it."""
 
     number: int
     ref: str
@@ -43,7 +43,7 @@ class SecondLook:
 
 
 class Agreement(NamedTuple):
-    """How often the second look agreed with the first."""
+    """How often blind checks agreed with the first decision."""
 
     agreed: int
     answered: int
@@ -54,35 +54,35 @@ class Agreement(NamedTuple):
         return round(100 * self.agreed / self.answered) if self.answered else 0
 
 
-def looks_for(store: Store, session: ReviewSession) -> list[SecondLook]:
-    """Return the second looks that a person may give, the oldest first."""
-    rows = store.read(f"{_OPEN} ORDER BY l.decision")
-    return [look for row in rows if _is_for(look := _look(row), session)]
+def checks_for(store: Store, session: ReviewSession) -> list[BlindCheck]:
+    """Return the blind checks that a person may make, the oldest first."""
+    rows = store.read(f"{_OPEN} ORDER BY c.decision")
+    return [check for row in rows if _is_for(check := _read(row), session)]
 
 
-def find_look(store: Store, number: int, *, session: ReviewSession) -> SecondLook | None:
-    """Return a second look that this person may give; None if there is none of that number."""
-    rows = store.read(f"{_OPEN} AND l.decision = ?", (number,))
-    look = _look(rows[0]) if rows else None
-    return look if look and _is_for(look, session) else None
+def find_check(store: Store, number: int, *, session: ReviewSession) -> BlindCheck | None:
+    """Return a blind check that this person may make; None if there is none of that number."""
+    rows = store.read(f"{_OPEN} AND c.decision = ?", (number,))
+    check = _read(rows[0]) if rows else None
+    return check if check and _is_for(check, session) else None
 
 
-def next_look(store: Store, session: ReviewSession, *, now: float) -> SecondLook | None:
-    """Return the oldest second look for a person that nobody has open."""
+def next_check(store: Store, session: ReviewSession, *, now: float) -> BlindCheck | None:
+    """Return the oldest blind check for a person that nobody has open."""
     locks = locks_by_ref(store, now=now)
-    for look in looks_for(store, session):
-        lock = locks.get(look.ref)
+    for check in checks_for(store, session):
+        lock = locks.get(check.ref)
         if lock is None or lock.session == session.key:
-            return look
+            return check
     return None
 
 
 def count_agreement(store: Store) -> Agreement:
-    """Return how often second looks agreed, as far back as decisions are kept."""
+    """Return how often blind checks agreed, as far back as decisions are kept."""
     return Agreement(*store.read(_COUNT_ANSWERS)[0])
 
 
-def answer_look(
+def answer_check(
     store: Store,
     number: int,
     *,
@@ -93,18 +93,18 @@ def answer_look(
 ) -> bool | None:
     """Store a second decision; return whether it agrees, None if somebody else was faster."""
     with store.write() as tx:
-        row = tx.execute(f"{_OPEN} AND l.decision = ?", (number,)).fetchone()
-        look = _look(row) if row else None
-        if look is None or not _is_for(look, session) or _is_taken(tx, look, session, now):
+        row = tx.execute(f"{_OPEN} AND c.decision = ?", (number,)).fetchone()
+        check = _read(row) if row else None
+        if check is None or not _is_for(check, session) or _is_taken(tx, check, session, now):
             return None
-        is_blocked = look.first_verdict is ReviewVerdict.BLOCK
+        is_blocked = check.first_verdict is ReviewVerdict.BLOCK
         agrees = is_blocked == (verdict is ReviewVerdict.BLOCK)
         tx.execute(
-            "UPDATE review_second_looks SET person = ?, at = ?, verdict = ?, agrees = ?"
+            "UPDATE review_blind_checks SET person = ?, at = ?, verdict = ?, agrees = ?"
             " WHERE decision = ?",
             (session.person, now.timestamp(), verdict, int(agrees), number),
         )
-        tx.execute("DELETE FROM review_locks WHERE ref = ?", (look.ref,))
+        tx.execute("DELETE FROM review_locks WHERE ref = ?", (check.ref,))
         if not agrees:
             undo_decision(tx, number, why="two reviewers disagree", config=config, now=now)
     return agrees
@@ -113,21 +113,21 @@ def answer_look(
 def disagreed_refs(store: Store) -> frozenset[str]:
     """Return the content about which two people disagreed."""
     rows = store.read(
-        "SELECT d.ref FROM review_second_looks AS l JOIN review_decisions AS d"
-        " ON d.seq = l.decision WHERE l.agrees = 0"
+        "SELECT d.ref FROM review_blind_checks AS c JOIN review_decisions AS d"
+        " ON d.seq = c.decision WHERE c.agrees = 0"
     )
     return frozenset(ref for (ref,) in rows)
 
 
-def _is_taken(tx: Transaction, look: SecondLook, session: ReviewSession, now: datetime) -> bool:
-    lock = lock_of(tx, look.ref, now=now.timestamp())
+def _is_taken(tx: Transaction, check: BlindCheck, session: ReviewSession, now: datetime) -> bool:
+    lock = lock_of(tx, check.ref, now=now.timestamp())
     return lock is not None and lock.session != session.key
 
 
-def _is_for(look: SecondLook, session: ReviewSession) -> bool:
-    return person_key(look.first_person) != person_key(session.person)
+def _is_for(check: BlindCheck, session: ReviewSession) -> bool:
+    return person_key(check.first_person) != person_key(session.person)
 
 
-def _look(row: tuple[int, str, str, str, str]) -> SecondLook:
+def _read(row: tuple[int, str, str, str, str]) -> BlindCheck:
     number, ref, person, verdict, before = row
-    return SecondLook(number, ref, person, ReviewVerdict(verdict), tuple(load_reasons(before)))
+    return BlindCheck(number, ref, person, ReviewVerdict(verdict), tuple(load_reasons(before)))
