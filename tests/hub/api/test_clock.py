@@ -40,7 +40,7 @@ def test_two_clocks_do_the_work_once(committed_world):
     assert sum(done) == 50
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)  # the scheduler writes on a connection of its own
 def test_the_clock_survives_a_database_that_is_away(monkeypatch, caplog):
     ticks: list[object] = []
 

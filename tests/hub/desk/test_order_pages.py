@@ -29,6 +29,7 @@ from stemtide.protocol.enums.referrals import ReceiptVia
 from stemtide.protocol.messages.complaints import ComplaintIn, ComplaintOutcomeIn, ComplaintTakeIn
 from stemtide.protocol.messages.orders import InformIn, OrderIn, OrderReasonIn
 from tests.orders import issue_order
+from tests.rounds import rounds
 from tests.scene import ANNEX_1
 from tests.world import hex_value
 
@@ -186,11 +187,11 @@ def test_an_order_waits_for_a_second_person_who_reads_all_of_it(stage, officer, 
 
 
 def _answers(client, page, act):
-    """Get a page again and again; somebody acts before its first query, its second …
+    """Get a page again and again; somebody acts before its first query, before a later one …
 
     Each answer is read as if nobody had acted before: the database is put back.
     """
-    for number in itertools.count():
+    for number in itertools.count(step=rounds(8, nightly=1)):
         passed = itertools.count()
 
         def act_between(execute, *arguments, passed=passed, number=number):
@@ -222,7 +223,7 @@ def test_a_page_that_is_read_while_the_order_is_decided_is_whole(stage, officer,
         ),
     }
     answers = list(_answers(second, f"/orders/{uid}/_blocks", acts[decide]))
-    assert len(answers) > 20
+    assert len(answers) >= 5
     assert {answer.status_code for answer in answers} == {200}
 
 

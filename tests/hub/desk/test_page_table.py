@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who gets which page: every address of the desk, as page_table.py writes it out."""
 
+import random
 import re
 from uuid import uuid4
 
@@ -150,3 +151,63 @@ def test_to_a_stranger_what_is_there_looks_like_what_is_not(world, stage, party)
 def _bare(answer):
     """A page without ids and tokens."""
     return TOKEN.sub("", UID.sub("", answer.content.decode()))
+
+
+def part(name, stage):
+    """The part of the scene that stands in an address; "" if none does."""
+    address = where(name, stage)
+    return next((part for part, value in stage.items() if f"/{value}/" in f"{address}/"), "")
+
+
+def pages_and_acts(stage):
+    """Each page with each act about the same thing, and the columns of those who may."""
+    rows = [(method, name, part(name, stage), codes) for method, name, *codes in ROWS]
+    for _, page, thing, may_read in (row for row in rows if row[0] == "GET"):
+        for _, act, changed, may_act in (row for row in rows if row[0] == "POST"):
+            readers = [column for column, code in enumerate(may_read) if code == "200"]
+            actors = [column for column, code in enumerate(may_act) if code == "302"]
+            if changed and changed == thing and act in DATA and readers and actors:
+                yield page, readers, act, actors
+
+
+def read_while(act, *, before, client, path):
+    """Get a page, and act before one of its queries; nothing of it lasts."""
+    passed = 0
+
+    def count(execute, *arguments):
+        nonlocal passed
+        passed += 1
+        if passed == before:
+            act()
+        return execute(*arguments)
+
+    point = transaction.savepoint()
+    with connection.execute_wrapper(count):
+        answer = client.get(path)
+    transaction.savepoint_rollback(point)
+    return answer
+
+
+OPEN_CURSOR = "SQL statements in progress"
+"""What SQLite answers to a write while the page still reads the rows of a query. Only in this test
+do they share a connection."""
+
+
+def test_a_page_that_is_read_while_somebody_acts_is_whole(world, stage):
+    """A page asks the database many times, and the acts of others fall in between."""
+    every = [(*pair, before) for pair in pages_and_acts(stage) for before in range(1, 81, 4)]
+    sample = random.Random(20191007).sample(every, 40)  # noqa: S311  # the same each time
+    clients = [browser(world, *who) for who in WHO]
+    for number, (page, readers, act, actors, before) in enumerate(rounds(sample, nightly=every)):
+        reader, actor = readers[number % len(readers)], actors[number % len(actors)]
+        room_blocks.block_cache.clear()
+        rate_windows.windows._windows.clear()
+        path = where(act, stage)
+        answer = read_while(
+            lambda path=path, act=act, actor=actor: clients[actor].post(path, DATA[act]),
+            before=before,
+            client=clients[reader],
+            path=where(page, stage),
+        )
+        is_whole = answer.status_code < 500 or OPEN_CURSOR in str(answer.exc_info)
+        assert is_whole, (page, WHO[reader], act, WHO[actor], before)

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
 from stemtide.hub.desk.error_messages import fill_template
 from stemtide.hub.desk.orders.annex_forms import AnnexForm, language
+from stemtide.hub.desk.orders.deadlines import hour_context
 from stemtide.hub.desk.orders.views import note_arrival
 from stemtide.hub.platform.documents import hub_seal
 from stemtide.hub.platform.documents.forms import LANGUAGES, form_json, form_pdf
@@ -86,10 +87,12 @@ def _answer_values(annex_form: AnnexForm) -> Values | None:
 def _page(request: SignedInRequest, uid: UUID, *, name: str, annex_form: AnnexForm) -> HttpResponse:
     """Render the page of the form."""
     now = datetime.now(UTC)
+    order = reads.order(uid, viewer=request.user.party, now=now)
     context = {
         "now": now,
         "titles": party_titles(),
-        "order": reads.order(uid, viewer=request.user.party, now=now),
+        "order": order,
+        **hour_context(order, now=now),
         "name": name,
         "annex": annex_form.annex,
         "title": annex_form.annex.title.within(language()),

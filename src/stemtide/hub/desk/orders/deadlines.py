@@ -35,6 +35,18 @@ class TimelineEvent:
     note: str = ""
 
 
+def hour_context(order: OrderOut, *, now: datetime) -> dict[str, object]:
+    """Return what the block of the one-hour limit shows beside the order itself."""
+    is_suspended = order.state is OrderState.SUSPENDED and bool(order.answers)
+    minutes = order.minutes_taken
+    return {
+        "is_over": order.due_at is not None and now > order.due_at,
+        "urls": order.annex.get("urls") or [],
+        "stopped_at": order.answers[-1].answered_at if is_suspended else None,
+        "taken_s": None if minutes is None else minutes * 60,
+    }
+
+
 def deadlines(order: OrderOut) -> list[Deadline]:
     """Return the deadlines of an order other than the one-hour limit, sorted by time."""
     due = []

@@ -14,7 +14,7 @@ from stemtide.hub.desk.actions import Offer, available, perform, sent_offer
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
 from stemtide.hub.desk.labels.orders import LABELS
 from stemtide.hub.desk.orders.annex_forms import ShownSection, sections
-from stemtide.hub.desk.orders.deadlines import deadlines, steps
+from stemtide.hub.desk.orders.deadlines import deadlines, hour_context, steps
 from stemtide.hub.desk.orders.offers import ORDER_ACTIONS, OpenMoves
 from stemtide.hub.desk.orders.second_look import second_look
 from stemtide.hub.platform.permissions import allows
@@ -143,14 +143,9 @@ def _context(
         "moves": moves,
         "is_draft": order_out.state is OrderState.DRAFTED,
         "look": second_look(order_out, by=by, now=now),
-        "is_over": order_out.due_at is not None and now > order_out.due_at,
         "from_memory": annex.from_memory,
         "sections": sections(annex, order_out.annex),
-        "urls": order_out.annex.get("urls") or [],
-        "stopped_at": order_out.answers[-1].answered_at
-        if order_out.state is OrderState.SUSPENDED and order_out.answers
-        else None,
-        "taken_s": None if order_out.minutes_taken is None else order_out.minutes_taken * 60,
+        **hour_context(order_out, now=now),
         "answers": [
             AnswerRow(f"answer-{number}", answer, sections(form(answer.form), answer.values))
             for number, answer in enumerate(order_out.answers, start=1)
