@@ -64,6 +64,35 @@ def test_a_hub_killed_during_a_bulk_share_has_every_signal_once(house):
     every_signal_is_there_once(house, agent, [one for bulk in bulks for one in bulk])
 
 
+def test_a_hub_killed_while_many_share_single_signals_has_each_once(house):
+    """Shares that wait share one commit: a kill loses none of those that were acknowledged."""
+    agent = house.agent()
+    values = [digest() for _ in range(rounds(160, nightly=800))]
+    kills, acknowledged = rounds(2, nightly=8), []
+
+    def share(value):
+        """Share until an answer comes; without one, nobody knows whether it was taken."""
+        while True:
+            with house.client(cast.AUTHORITY) as client:
+                try:
+                    answer = client.post("/api/v1/signals", json=row(value))
+                except httpx.TransportError:
+                    continue
+            if answer.status_code < 500:  # 503: the hub is not ready yet
+                assert answer.status_code in {200, 201}, answer.text
+                acknowledged.append(value)
+                return
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        sharing = [pool.submit(share, value) for value in values]
+        for kill in range(1, kills + 1):
+            until(lambda kill=kill: len(acknowledged) >= kill * len(values) // (kills + 1))
+            house.restart_hub()
+        for one in sharing:
+            one.result()
+    every_signal_is_there_once(house, agent, values)
+
+
 def test_outcomes_are_counted_once_when_either_side_is_killed(house):
     agent = house.agent()
     known = [digest() for _ in range(20)]
