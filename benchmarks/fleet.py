@@ -2,13 +2,14 @@
 """How far the hub's stream, feed and status carry: N agents at one hub.
 
     python -m benchmarks.fleet [--agents 300] [--shares 20] [--rate 1] [--real 3] [--bulk 10000]
-                               [--ways pull,carried]
+                               [--ways pull,carried] [--workers 2]
 
 The agents are those of `stemtide stress`, with reports of status. Among them run real ones, in
 exercise mode. Agents of "carried" ask for a stream with entries, those of "pull" read the feed at
 each wake. Prints the hub's CPU seconds, which do not depend on how busy the machine is, and times,
 which do. --bulk: share so many at once, and wait until all agents have read them; the simulated
-ones count them. Every way gets a hub of its own. With STEMTIDE_DATABASE_URL it is on PostgreSQL.
+ones count them. Every way gets a hub of its own. With STEMTIDE_DATABASE_URL it is on PostgreSQL,
+and may have several workers.
 """
 
 import argparse
@@ -39,17 +40,30 @@ LOOK_S = 0.01
 SETTLED_S = 120.0
 
 
+def processes_of(pid: int) -> list[int]:
+    """A process and its children."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *map(int, children)]
+
+
 def cpu_s(pid: int) -> float:
-    """Processor seconds that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Processor seconds that a process and its children have used."""
+    used = 0
+    for number in processes_of(pid):
+        fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+        used += int(fields[11]) + int(fields[12])
+    return used / os.sysconf("SC_CLK_TCK")
 
 
 def memory_of(pid: int) -> str:
-    """Resident memory and threads of a process."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    facts = dict(line.split(":", 1) for line in lines)
-    return f"{int(facts['VmRSS'].split()[0]) // 1024} MB, {facts['Threads'].strip()} threads"
+    """Resident memory and threads of a process and its children."""
+    sizes, threads = [], 0
+    for number in processes_of(pid):
+        lines = Path(f"/proc/{number}/status").read_text().splitlines()
+        facts = dict(line.split(":", 1) for line in lines)
+        sizes.append(int(facts["VmRSS"].split()[0]) // 1024)
+        threads += int(facts["Threads"])
+    return f"{' + '.join(map(str, sizes))} MB, {threads} threads"
 
 
 class Phase:
@@ -212,13 +226,19 @@ def main() -> None:
     asked.add_argument("--rest", type=float, default=15.0, help="seconds without a share")
     asked.add_argument("--settle", type=float, default=5.0, help="seconds before they are counted")
     asked.add_argument("--ways", default="pull,carried")
+    asked.add_argument("--workers", default="1", help="processes of the hub; several: PostgreSQL")
     options = asked.parse_args()
     figures = {}
     for way in options.ways.split(","):
         print(f"{options.agents} simulated agents and {options.real} real ones, {way}", flush=True)
         providers = -(-options.agents // AGENTS_OF_KEY)
         with (
-            running_as(providers, STEMTIDE_RATES=MOST_RATES, STEMTIDE_STREAMS="off") as hub,
+            running_as(
+                providers,
+                STEMTIDE_RATES=MOST_RATES,
+                STEMTIDE_STREAMS="off",
+                STEMTIDE_BENCH_WORKERS=options.workers,
+            ) as hub,
             real_agents(hub[0], hub[1][1:], count=options.real) as reals,
         ):
             address, keys, pid = hub

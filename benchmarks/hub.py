@@ -34,7 +34,7 @@ def serve(providers: int) -> None:
     """The server's process: makes parties, prints their keys and the address."""
     from datetime import UTC, datetime
 
-    from stemtide.hub import boot
+    from stemtide.hub import boot, workers
 
     boot.start()
     boot.migrate()
@@ -48,7 +48,15 @@ def serve(providers: int) -> None:
         party = writes.add_party(name, title=kind, kind=kind, actor="benchmark", now=now)
         keys.append(writes.new_key("b", party=party, scopes=Scope, actor="benchmark", now=now)[1])
     print(json.dumps(keys), flush=True)
-    boot.serve("127.0.0.1", 0, ready=lambda address: print(address, flush=True))
+
+    def ready(address: str) -> None:
+        print(address, flush=True)
+
+    number = int(os.environ.get("STEMTIDE_BENCH_WORKERS", "1"))
+    if number == 1:
+        boot.serve("127.0.0.1", 0, ready=ready)
+    else:
+        workers.serve("127.0.0.1", 0, workers=number, ready=ready)
 
 
 @contextmanager

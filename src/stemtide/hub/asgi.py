@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from typing import IO, Any, cast
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler
@@ -39,6 +40,7 @@ from stemtide.hub.platform.uploads import memory_file  # noqa: E402
 from stemtide.hub.wire.app import wire  # noqa: E402
 from stemtide.hub.wire.lane import LaneFullError  # noqa: E402
 from stemtide.hub.wire.places import Places, busy  # noqa: E402
+from stemtide.hub.wire.roles import limit_roles  # noqa: E402
 from stemtide.hub.wire.stream import ADDRESS, stream  # noqa: E402
 
 
@@ -143,5 +145,5 @@ async def _application(scope: Scope, receive: Receive, send: Send) -> None:
             await _responses(scope, receive, send)
 
 
-application = limit_rates(wire(_application))
+application = limit_roles(limit_rates(wire(_application)), settings.ROLES)
 """The hub, for uvicorn."""

@@ -63,6 +63,19 @@ def migrate() -> None:
                 cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
+def prepare() -> None:
+    """Set up Django and the tables; refuse to start with keys or walls that are not right.
+
+    raises: OSError, django.db.Error, OtherKeyError, KeyFileError, SealFileError, SigningKeyError,
+            SandboxError.
+    """
+    start()
+    migrate()
+    _check_keys()
+    _check_walls()
+    _allow_many_files()
+
+
 def serve(host: str, port: int, ready: Callable[[str], None]) -> None:
     """Run the hub until SIGTERM or SIGINT: migrations, scheduler, then the server.
 
@@ -71,11 +84,7 @@ def serve(host: str, port: int, ready: Callable[[str], None]) -> None:
     raises: OSError if the address cannot be listened on; OtherKeyError, KeyFileError,
             SealFileError, SigningKeyError, SandboxError.
     """
-    start()
-    migrate()
-    _check_keys()
-    _check_walls()
-    _allow_many_files()
+    prepare()
     import uvicorn  # noqa: PLC0415  # only `serve` needs it
 
     from stemtide.hub.asgi import application  # noqa: PLC0415  # needs start() first
@@ -87,28 +96,32 @@ def serve(host: str, port: int, ready: Callable[[str], None]) -> None:
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             """Start to listen."""
             await super().startup(sockets)
-            ready(_address(listening, host=host))
+            ready(address_of(listening, host=host))
 
         def handle_exit(self, sig: int, frame: object) -> None:
             """Start to stop: close the streams first."""
             notifier.close()
             super().handle_exit(sig, frame)  # type: ignore[arg-type]  # a frame, as it came
 
-    config = uvicorn.Config(application, **_options())
-    with _listen(host, port) as listening, _signals_end_in_order(), _background_threads():
+    config = uvicorn.Config(application, **server_options())
+    with listen(host, port) as listening, _signals_end_in_order(), background_threads():
         Server(config).run(sockets=[listening])
 
 
 @contextmanager
-def _background_threads() -> Iterator[None]:
+def background_threads() -> Iterator[None]:
     """Run the scheduler and the health checks beside the server."""
+    from django.conf import settings  # noqa: PLC0415  # needs start() first
+
     from stemtide.hub.notifier import notifier  # noqa: PLC0415
+    from stemtide.hub.platform.roles import Role  # noqa: PLC0415
     from stemtide.hub.scheduler import Scheduler  # noqa: PLC0415  # needs start() first
     from stemtide.hub.vitals import vitals  # noqa: PLC0415
     from stemtide.hub.wire.presence import presence  # noqa: PLC0415
 
-    clock = Scheduler()
-    clock.start()
+    clock = Scheduler() if Role.SCHEDULER in settings.ROLES else None
+    if clock is not None:
+        clock.start()
     vitals.start()
     freeze_loaded_code()
     try:
@@ -117,10 +130,11 @@ def _background_threads() -> Iterator[None]:
         notifier.close()
         presence.stop()
         vitals.stop()
-        clock.stop()
+        if clock is not None:
+            clock.stop()
 
 
-def _options() -> dict[str, Any]:
+def server_options() -> dict[str, Any]:
     """Return the options of uvicorn."""
     return _proxy_options() | {
         "access_log": False,
@@ -190,7 +204,7 @@ def _allow_many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens on an address, IPv4 or IPv6."""
     family, kind, _, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -209,7 +223,7 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _address(listening: socket.socket, *, host: str) -> str:
+def address_of(listening: socket.socket, *, host: str) -> str:
     """Return the listening address as a URL."""
     port = listening.getsockname()[1]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The scheduler: periodic jobs run once, however many hub processes there are."""
+"""The scheduler: periodic jobs run once, however many hub processes there are.
 
+One process of a machine has the scheduler's turn: a lock on a file, which ends with its process. On
+several machines each has one; each row is changed by one of them.
+"""
+
+import fcntl
 import logging
+import os
 import random
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from django.conf import settings
 from django.db import connection
@@ -94,12 +101,39 @@ def now_utc() -> datetime:
     return datetime.now(UTC)
 
 
+class _Turn:
+    """The scheduler's turn among the processes that use one data folder."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def is_ours(self) -> bool:
+        """Take the turn if no other process has it; return whether this one has it."""
+        if self._descriptor is None:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(descriptor)
+                return False
+            self._descriptor = descriptor
+        return True
+
+    def give_back(self) -> None:
+        """Let another process take the turn."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
 class Scheduler:
     """The scheduler's thread: runs the jobs every second until it is stopped."""
 
     def __init__(self, *, tick_s: float = TICK_S) -> None:
         self._tick_s = tick_s
         self._stop = threading.Event()
+        self._turn = _Turn(settings.DATA_DIR / "scheduler.lock")
         self._thread = threading.Thread(target=self._run, name="clock", daemon=True)
         self._runners = (
             AlertSender(
@@ -120,18 +154,14 @@ class Scheduler:
         self._thread.join()
         for runner in self._runners:
             runner.close()
+        self._turn.give_back()
 
     def _run(self) -> None:
         """Run the jobs once a second, and start the workers that are due."""
         while not self._stop.is_set():
             try:
-                done = run_once(now_utc())
-                if done.expired:
-                    log.info("%d signals expired", done.expired)
-                for runner in self._runners:
-                    runner.start_due(now_utc())
-                if done.crisis_deadlines:
-                    log.info("%d things fell due in crises", done.crisis_deadlines)
+                if self._turn.is_ours():
+                    self._run_jobs()
             except Exception as error:
                 vitals.record_error(error)
                 # Jobs that are due stay due, so the next run does them.
@@ -139,3 +169,13 @@ class Scheduler:
                 connection.close()
             self._stop.wait(self._tick_s)
         connection.close()
+
+    def _run_jobs(self) -> None:
+        """Run the jobs once, and start the workers that are due."""
+        done = run_once(now_utc())
+        if done.expired:
+            log.info("%d signals expired", done.expired)
+        for runner in self._runners:
+            runner.start_due(now_utc())
+        if done.crisis_deadlines:
+            log.info("%d things fell due in crises", done.crisis_deadlines)

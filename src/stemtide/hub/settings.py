@@ -15,6 +15,7 @@ from stemtide import private_files
 from stemtide.fingerprints.sandbox.walls import Wall
 from stemtide.hub.platform import networks, secret_files
 from stemtide.hub.platform.rate_windows import DEFAULT_QUOTAS
+from stemtide.hub.platform.roles import Role
 from stemtide.hub.platform.static_headers import add_static_headers
 from stemtide.hub.rooms.ledger.rules.rate_limits import HOURLY_LIMITS
 from stemtide.hub.rooms.parties.rules import people
@@ -91,6 +92,15 @@ def _walls(name: str) -> frozenset[Wall]:
         return frozenset(Wall(word.strip()) for word in os.environ.get(name, "").split(",") if word)
     except ValueError as error:
         raise ImproperlyConfigured(f"{name}: {error}; write any of {', '.join(Wall)}") from error
+
+
+def _roles(name: str) -> frozenset[Role]:
+    """Return roles, separated by spaces or commas; all by default."""
+    words = os.environ.get(name, "").replace(",", " ").split() or list(Role)
+    try:
+        return frozenset(map(Role, words))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}; write any of {', '.join(Role)}") from error
 
 
 def _proxies(name: str) -> tuple[str, ...]:
@@ -308,6 +318,7 @@ AXES_USERNAME_FORM_FIELD = "username"
 AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]
 AXES_CLIENT_IP_CALLABLE = "stemtide.hub.desk.auth.locks.network_of_caller"
 
+ROLES = _roles("STEMTIDE_ROLES")
 RATES = _numbers("STEMTIDE_RATES", DEFAULT_QUOTAS)
 STREAMS = _numbers("STEMTIDE_STREAMS", {"key": 100, "party": 1000, "total": 5000})
 ALERTING_ACTS = _numbers(

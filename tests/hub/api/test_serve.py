@@ -33,14 +33,14 @@ def test_a_taken_port_is_an_error_that_a_command_can_name():
         port = taken.getsockname()[1]
 
         with pytest.raises(OSError, match="in use"):
-            boot._listen("127.0.0.1", port)
+            boot.listen("127.0.0.1", port)
 
 
 def test_an_address_of_ip_version_6_is_written_in_brackets():
-    with boot._listen("127.0.0.1", 0) as listening:
+    with boot.listen("127.0.0.1", 0) as listening:
         port = listening.getsockname()[1]
 
-        assert boot._address(listening, host="::1") == f"http://[::1]:{port}"
+        assert boot.address_of(listening, host="::1") == f"http://[::1]:{port}"
 
 
 def test_a_crash_in_the_real_server_is_a_problem_too():

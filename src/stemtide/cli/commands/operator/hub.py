@@ -29,18 +29,22 @@ hub = typer.Typer(no_args_is_help=True, help="The coordinator's hub.")
 def start(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for a free one.")] = 8100,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Processes; more than one need PostgreSQL.")
+    ] = 1,
     data_dir: DataDir = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the address as JSON.")] = False,
 ) -> None:
     """Start the hub and its scheduler. The first start creates the database.
 
-    Settings are in docs/run/hub.md. Ctrl-C or SIGTERM stops it.
+    Settings are in docs/run/hub.md. Ctrl-C or SIGTERM stops it. With several workers, SIGHUP
+    replaces one after the other.
     """
     open_hub(data_dir)
     from django.db import DatabaseError
 
     from stemtide.fingerprints.limits import SandboxError
-    from stemtide.hub import boot
+    from stemtide.hub import boot, workers as processes
     from stemtide.hub.platform.documents.seal_files import SealFileError
     from stemtide.hub.rooms.ledger.rules.keys import OtherKeyError
     from stemtide.hub.rooms.media.keys import KeyFileError
@@ -60,8 +64,11 @@ def start(
     try:
         secret = _set_up_secret()
         with fail_on(SealFileError, SigningKeyError, KeyFileError, SandboxError):
-            boot.serve(host, port, ready=ready)
-    except OtherKeyError as error:
+            if workers == 1:
+                boot.serve(host, port, ready=ready)
+            else:
+                processes.serve(host, port, workers=workers, ready=ready)
+    except (OtherKeyError, processes.WorkersError) as error:
         fail(str(error), code=2)
     except DatabaseError as error:
         fail(database_trouble(error))

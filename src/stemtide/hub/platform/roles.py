@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a process of the hub does."""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """A role. wire: programs and agents; web: pages of people; scheduler: periodic jobs."""
+
+    WIRE = "wire"
+    WEB = "web"
+    SCHEDULER = "scheduler"
