@@ -204,14 +204,19 @@ def _allow_many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens on an address, IPv4 or IPv6."""
+def listen(host: str, port: int, *, is_one_of_many: bool = False) -> socket.socket:
+    """Return a socket that listens on an address, IPv4 or IPv6.
+
+    is_one_of_many: the kernel spreads connections over all such sockets of the address.
+    """
     family, kind, _, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
     listener = socket.socket(family, kind)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if is_one_of_many:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; accepted connections inherit it
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TCP_TIMEOUT_MS)
         listener.bind(address)

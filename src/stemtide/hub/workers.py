@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run the hub in several processes of one machine: uvicorn's process manager starts the workers.
 
-1 The parent prepares the database and listens. It answers nothing, and has the address open while
-  workers come and go, so that no connection is refused.
-2 Each worker is a whole hub on that address. One that dies is replaced, and one that hangs, too.
+1 The parent prepares the database, and listens with a socket for each worker, over which the kernel
+  spreads connections. It answers nothing, and has the sockets open while workers come and go, so
+  that no connection is refused: it waits for the next worker.
+2 Each worker is a whole hub. One that dies is replaced, and one that hangs, too.
 3 SIGHUP replaces the workers one after the other. Each goes once the next answers: it ends its
   streams first, so that agents open others, and then the requests that it has.
 4 A worker whose parent is gone stops.
@@ -22,10 +23,16 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from uvicorn import Config
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors.multiprocess import Multiprocess, Process
+
 from stemtide.hub import boot
 
 if TYPE_CHECKING:
     from stemtide.hub.api.asgi import Application, Receive, Scope, Send
+
+log = logging.getLogger("uvicorn.error")
 
 HUNG_S = 30
 """Seconds in which a worker must start, and after which a silent one counts as hung."""
@@ -44,9 +51,6 @@ def serve(host: str, port: int, *, workers: int, ready: Callable[[str], None]) -
     """
     boot.prepare()
     from django.db import connection  # noqa: PLC0415  # needs prepare() first
-    from uvicorn import Config  # noqa: PLC0415
-    from uvicorn.config import STARTUP_FAILURE  # noqa: PLC0415
-    from uvicorn.supervisors import Multiprocess  # noqa: PLC0415
 
     if connection.vendor == "sqlite":
         raise WorkersError(
@@ -61,16 +65,63 @@ def serve(host: str, port: int, *, workers: int, ready: Callable[[str], None]) -
         timeout_worker_healthcheck=HUNG_S,
         **boot.server_options() | {"lifespan": "on"},
     )
-    logging.getLogger("uvicorn.error").setLevel(logging.INFO)  # it says which worker died
-    with boot.listen(host, port) as listening, _signals_restored():
-        manager = Multiprocess(config, sockets=[listening])
-        address = boot.address_of(listening, host=host)
+    log.setLevel(logging.INFO)  # it says which worker died
+    with boot.listen(host, port) as first:  # refuses an address that another hub has
+        port = first.getsockname()[1]
+    with contextlib.ExitStack() as stack:
+        sockets = [
+            stack.enter_context(boot.listen(host, port, is_one_of_many=True))
+            for _ in range(workers)
+        ]
+        stack.enter_context(_signals_restored())
+        address = boot.address_of(sockets[0], host=host)
         threading.Thread(
-            target=_report_ready, args=(listening, lambda: ready(address)), daemon=True
+            target=_report_ready, args=(sockets[0], lambda: ready(address)), daemon=True
         ).start()
+        manager = _Manager(config, sockets=sockets)
         manager.run()
         if any(process.exitcode == STARTUP_FAILURE for process in manager.processes):
             raise WorkersError("a worker did not start: the lines above say why")
+
+
+class _Manager(Multiprocess):
+    """uvicorn's manager, with a socket for each worker: with one for all, one worker gets most."""
+
+    def init_processes(self) -> None:
+        """Start the workers."""
+        self.processes = [self._start(place) for place in range(self.processes_num)]
+
+    def restart_all(self) -> None:
+        """Replace each worker, once the next one in its place answers."""
+        for place, old in enumerate(self.processes):
+            new = self._start(place)
+            if not new.wait_until_ready(HUNG_S, self.should_exit):
+                new.kill()
+                new.join()
+                log.error("worker %s did not start: the restart ends, %s goes on", new.pid, old.pid)
+                return
+            old.terminate()
+            old.join()
+            self.processes[place] = new
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace workers that died or hang; stop if they cannot start."""
+        for place, process in enumerate(self.processes):
+            if self.should_exit.is_set() or process.is_alive(timeout=HUNG_S):
+                continue
+            process.kill()
+            process.join()
+            if process.exitcode == STARTUP_FAILURE:
+                self.should_exit.set()
+                return
+            log.warning("worker %s died", process.pid)
+            self.processes[place] = self._start(place)
+
+    def _start(self, place: int) -> Process:
+        """Start a worker with the socket of its place."""
+        process = Process(self.config, [self.sockets[place]])
+        process.start()
+        return process
 
 
 def worker() -> "Application":

@@ -94,7 +94,8 @@ def replace_all(process):
     """Restart the workers, and wait until each is another one."""
     before = workers_of(process)
     process.send_signal(signal.SIGHUP)
-    until(process, lambda: len(workers_of(process) - before) == 2)
+    until(process, lambda: not before & workers_of(process))
+    until(process, lambda: len(workers_of(process)) == 2)
 
 
 def kill_one(process):
