@@ -41,7 +41,8 @@ def of_day(at: datetime) -> str:
 def of_minute(at: datetime) -> str:
     """Format day and minute in the reader's time zone, short enough for an axis: "24 Nov 13:03"."""
     local = timezone.localtime(at)
-    return f"{date_format(local, 'j M')} {local:%H:%M}"
+    # Translators: the day before a time, in Django's letters: j the day, b the month.
+    return f"{date_format(local, _('j M'))} {local:%H:%M}"
 
 
 def relative(at: datetime, *, now: datetime) -> str:
