@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The language that is proposed for a text: how often it is right, and where the model is."""
+"""The language that is suggested for a text: how often it is right, and where the model is."""
 
 import json
 
@@ -10,7 +10,7 @@ from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.sandbox.decoders import DecoderGroup
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.fingerprints.sandbox.worker import checked
-from stemtide.fingerprints.text.languages import propose
+from stemtide.fingerprints.text.languages import guess
 from tests.fingerprints.attacker import taken_over
 from tests.fingerprints.languages import NO_SINGLE_LANGUAGE, SENTENCES
 from tests.fingerprints.pictures import encoded, photo
@@ -27,25 +27,25 @@ def sandbox():
 
 @pytest.mark.parametrize("tag", SENTENCES)
 def test_four_sentences_are_enough_except_for_croatian_which_is_like_bosnian(tag):
-    guess = propose(" ".join(SENTENCES[tag]))
-    assert (guess.tag, guess.is_sure) == (tag, tag != "hr")
+    found = guess(" ".join(SENTENCES[tag]))
+    assert (found.tag, found.is_sure) == (tag, tag != "hr")
 
 
-def test_no_sentence_is_proposed_in_a_wrong_language_and_nine_in_ten_in_the_right_one():
-    guesses = [(tag, propose(text)) for tag, texts in SENTENCES.items() for text in texts]
-    sure = [(tag, guess.tag) for tag, guess in guesses if guess.is_sure]
+def test_no_sentence_is_suggested_in_a_wrong_language_and_nine_in_ten_in_the_right_one():
+    guesses = [(tag, guess(text)) for tag, texts in SENTENCES.items() for text in texts]
+    sure = [(tag, found.tag) for tag, found in guesses if found.is_sure]
     assert [pair for pair in sure if len(set(pair)) > 1] == []
     assert len(sure) > 0.9 * len(guesses)
 
 
 @pytest.mark.parametrize("text", NO_SINGLE_LANGUAGE)
-def test_names_numbers_addresses_and_mixtures_are_proposed_no_language(text):
-    guess = propose(text)
-    assert guess is None or not guess.is_sure
+def test_names_numbers_addresses_and_mixtures_are_suggested_no_language(text):
+    found = guess(text)
+    assert found is None or not found.is_sure
 
 
 def test_dialects_of_arabic_are_arabic():
-    assert propose("الواد ده مش عايز ييجي معانا النهارده علشان تعبان قوي").tag == "ar"
+    assert guess("الواد ده مش عايز ييجي معانا النهارده علشان تعبان قوي").tag == "ar"
 
 
 @pytest.mark.parametrize("modality", ["writing", ""])
@@ -84,5 +84,5 @@ def test_a_language_from_a_worker_is_checked(language):
         checked(answer, kinds=frozenset())
 
 
-def test_a_proposal_is_never_called_certain():
+def test_a_suggestion_is_never_called_certain():
     assert LanguageGuess("de", 1.0).percent == 99

@@ -37,7 +37,7 @@ class AnalysisOptions:
     robust: more hashes to share, of crops, so that they match cropped copies.
     local:  its local features (see stemtide.fingerprints.image.local).
     still:  a small still of a picture, for people (see stemtide.fingerprints.image.thumbnail).
-    language: for a text: its language, proposed by a model that is loaded for such requests only.
+    language: for a text: its language, found by a model that is loaded for such requests only.
     carry:  for a chunk of a stream (see stemtide.fingerprints.live_chunk): the carry of the chunk
             before it, in hex; "" for the first one.
     """
@@ -52,7 +52,7 @@ class AnalysisOptions:
 
 
 SURE_ENOUGH = 0.7
-"""Sureness from which a language is proposed: docs/decide/0134 has how often it is right."""
+"""Sureness from which a language is suggested: docs/decide/0134 has how often it is right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class LanguageGuess:
 
     @property
     def is_sure(self) -> bool:
-        """Whether it may be proposed to people."""
+        """Whether it may be suggested to people."""
         return self.sureness >= SURE_ENOUGH
 
     @property

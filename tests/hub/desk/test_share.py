@@ -96,10 +96,10 @@ def test_a_text_is_not_read_without_consent(world):
     assert [row["kind"] for row in json.loads(items_of(page))[0]["prints"]] == ["text"]
 
 
-def test_the_language_of_a_text_is_proposed_and_shared_if_nobody_changes_it(world):
+def test_the_language_of_a_text_is_suggested_and_shared_if_nobody_changes_it(world):
     desk = world.desk("authority")
     page = preview(desk, value=GERMAN, agree="on")
-    assert "probably German (99% sure). This is a proposal" in text(page)
+    assert "probably German (99% sure). This is a suggestion" in text(page)
     language = page.context["marks"]["language"].value()
     assert language == "de"
     share(desk, page, language=language)
@@ -123,7 +123,7 @@ def test_a_language_that_somebody_changed_stays_changed(world):
     ],
     ids=["no language", "a language that is not in the list"],
 )
-def test_no_language_is_proposed_where_it_is_not_clear(world, words):
+def test_no_language_is_suggested_where_it_is_not_clear(world, words):
     page = preview(world.desk("authority"), value=words, agree="on")
     assert page.context["marks"]["language"].value() == ""
     assert "probably" not in text(page)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Propose the language of a text, with the model of py3langid. For the sandbox.
+"""Find the language of a text, with the model of py3langid. For the sandbox.
 
 The model takes 80 MB, so it is loaded only in the server that forks workers for such requests.
 docs/decide/0134 has what it costs, and how often it is right.
@@ -21,10 +21,10 @@ _NO_LANGUAGE = "zxx"
 
 def warm_up() -> None:
     """Load the model, which is a file."""
-    propose("A text of a few words")
+    guess("A text of a few words")
 
 
-def propose(text: str) -> LanguageGuess | None:
+def guess(text: str) -> LanguageGuess | None:
     """Return the most probable language of a text; None if it has no words, or without a model."""
     if (identifier := _identifier()) is None:
         return None

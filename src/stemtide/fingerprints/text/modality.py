@@ -6,7 +6,7 @@ from stemtide.fingerprints.kinds import LIMIT, MAX_VALUE_BYTES, Fingerprint, Fin
 from stemtide.fingerprints.limits import DecodingLimits, LimitError
 from stemtide.fingerprints.text.document import fingerprint_document, is_document
 from stemtide.fingerprints.text.fingerprint import fingerprint_text, is_text
-from stemtide.fingerprints.text.languages import propose
+from stemtide.fingerprints.text.languages import guess
 
 _MOST_GRAMS = MAX_VALUE_BYTES // 16
 
@@ -37,5 +37,5 @@ def analyse(
     prints = (Fingerprint(Kind.TEXT, value),) if len(text_print.grams) else ()
     return Analysis(
         Fingerprints(prints, media_type=text_print.media_type, remarks=text_print.remarks),
-        language=propose(text_print.beginning) if options.language and prints else None,
+        language=guess(text_print.beginning) if options.language and prints else None,
     )

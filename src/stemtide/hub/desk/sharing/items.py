@@ -62,7 +62,7 @@ class Item(BaseModel):
     content: the id that its signals will share.
     name:    of the file, for the person who uploaded it; never stored. A browser that makes the
              fingerprints itself leaves it empty.
-    language: of a text, as the sandbox proposes it; "" if it proposes none.
+    language: of a text, as the sandbox suggests it; "" if it suggests none.
     sureness: how sure that is, in percent.
     url:     the address, if it is one.
     """
