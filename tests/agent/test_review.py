@@ -15,11 +15,14 @@ import pytest
 
 from stemtide.agent.config.review import ReviewSettings
 from stemtide.agent.config.settings import ConfigError, WebhookSettings, load
-from stemtide.agent.outbox import actions
+from stemtide.agent.config.transparency import Ground, Transparency
+from stemtide.agent.outbox import actions, restrictions
+from stemtide.agent.outbox.statements import statement
 from stemtide.agent.process import supervisor
 from stemtide.agent.review.exposure import break_until
 from stemtide.agent.review.sessions import make_link
 from stemtide.client.connection import is_loopback
+from stemtide.protocol.law.dsa.statements import lint
 from tests.agent.fake_hub import KEY
 from tests.agent.world import (
     SECRET,
@@ -556,6 +559,28 @@ def test_what_is_stored_of_a_person_is_deleted_at_its_term(hub, agent, config, a
             assert other.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)  # noqa: S608 - our own
 
 
+def test_the_statement_of_a_block_says_that_a_person_decided(hub, sandbox, tmp_path):
+    settings = Transparency(
+        ground=Ground.TERMS,
+        reference="section 4",
+        explanation="No terrorist content.",
+        territorial_scope=("BE",),
+    )
+    config = config_of(hub, tmp_path, review=ON)
+    with agent_of(config, sandbox) as agent:
+        agent.wait(ready=True, hub_reachable=True)
+        held(hub, agent, "v-1")
+        age(config, "acted", "at", minutes=2 * 24 * 60)
+        with Moderator(agent, config) as anna:
+            anna.decide("v-1", "block")
+        (block,) = restrictions.read_all(config.data_dir, since=None)
+        fields = statement(block, settings)
+    assert lint(fields) == []
+    assert fields["automated_decision"] == "AUTOMATED_DECISION_PARTIALLY"
+    assert fields["decision_facts"].endswith("A person then decided.")
+    assert fields["content_date"] < fields["application_date"]
+
+
 # blind checks
 
 
@@ -716,7 +741,7 @@ def test_the_budget_stops_whatever_is_tried_and_starts_anew_with_a_reason(
             assert shown(anna).status_code == 200
         for moderator in (anna, again):  # a second session does not help
             moderator.open("c")
-            assert "which is your limit" in moderator.page.text
+            assert "reached your limit" in moderator.page.text
             moderator.post("look", ref="c")
             assert shown(moderator) is None
         assert provider.picture_requests == ["a", "b"]

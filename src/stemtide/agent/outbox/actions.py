@@ -202,7 +202,8 @@ def change_by_person(
         restrictions.end(tx, ref=ref, now=now)
     if becomes is Action.BLOCK:
         kinds = {reason.kind for reason in after if reason.action is Action.BLOCK} - {""}
-        restrictions.begin(tx, ref=ref, kinds=kinds, now=now)
+        content_at = review.content_time(tx, ref)
+        restrictions.begin(tx, ref=ref, kinds=kinds, now=now, content_at=content_at)
     kind_of = RELEASE if becomes is Action.LOG else f"content.{becomes}"
     event = {"ref": ref, "action": becomes, "agent": config.name, "exercise": False, **facts}
     _queue(tx, kind_of, event, config=config, now=now)

@@ -32,6 +32,7 @@ class BlockedContent(NamedTuple):
     """A piece of content that was blocked. began_at, ended_at: Unix time; None: still blocked.
 
     kinds: the kinds of fingerprint that matched. state: the state of its statement.
+    content_at: if a person decided: when the content was checked or uploaded. None: a machine did.
     """
 
     puid: str
@@ -39,17 +40,31 @@ class BlockedContent(NamedTuple):
     began_at: float
     ended_at: float | None
     state: str
+    content_at: float | None = None
 
 
-_COLUMNS = "puid, kinds, began_at, ended_at, state"
+_COLUMNS = (
+    "puid, kinds, began_at, ended_at, state,"
+    " (SELECT content_at FROM review_blocks WHERE review_blocks.puid = restrictions.puid)"
+)
 
 
-def begin(tx: Transaction, *, ref: str, kinds: Collection[str], now: datetime) -> None:
-    """Record that content is blocked from now on."""
+def begin(
+    tx: Transaction,
+    *,
+    ref: str,
+    kinds: Collection[str],
+    now: datetime,
+    content_at: float | None = None,
+) -> None:
+    """Record that content is blocked from now on. content_at: as in BlockedContent."""
+    puid = uuid4().hex
     tx.execute(
         "INSERT INTO restrictions (puid, ref, kinds, began_at) VALUES (?, ?, ?, ?)",
-        (uuid4().hex, ref, json.dumps(sorted(kinds)), now.timestamp()),
+        (puid, ref, json.dumps(sorted(kinds)), now.timestamp()),
     )
+    if content_at is not None:
+        tx.execute("INSERT INTO review_blocks VALUES (?, ?)", (puid, content_at))
     tx.execute(
         "INSERT INTO restriction_days VALUES (date(?, 'unixepoch'), 1, 0)"
         " ON CONFLICT DO UPDATE SET begun = begun + 1",
@@ -151,6 +166,6 @@ def read_all(data_dir: Path, *, since: datetime | None) -> list[BlockedContent]:
     return [_read(row) for row in rows]
 
 
-def _read(row: tuple[str, str, float, float | None, str]) -> BlockedContent:
-    puid, kinds, began_at, ended_at, state = row
-    return BlockedContent(puid, tuple(json.loads(kinds)), began_at, ended_at, state)
+def _read(row: tuple[str, str, float, float | None, str, float | None]) -> BlockedContent:
+    puid, kinds, began_at, ended_at, state, content_at = row
+    return BlockedContent(puid, tuple(json.loads(kinds)), began_at, ended_at, state, content_at)

@@ -45,11 +45,14 @@ _FACTS = (
     " {what}. There was no notice under Article 16."
 )
 
+_BY_PERSON = " A person then decided."
+
 
 def statement(restriction: BlockedContent, settings: Transparency) -> dict[str, Any]:
     """Build the statement of reasons about one block, in the database's format.
 
-    The agent sees content when it is posted: that day is the content's date and the decision's.
+    The agent sees content when it is posted: that day is the content's date, and the decision's
+    unless a person decided later. source: Regulation (EU) 2022/2065 Art. 17(3)(c).
     """
     kinds = [Kind(kind) for kind in restriction.kinds]
     media = [_TYPES[kind] for kind in kinds if kind in _TYPES]
@@ -57,15 +60,18 @@ def statement(restriction: BlockedContent, settings: Transparency) -> dict[str, 
         _ADDRESS if kinds == [Kind.URL] else _FILE,
     ]
     types = sorted({name for name, _ in media}) or [settings.content_type]
-    day = _day(restriction.began_at)
+    day, is_by_person = _day(restriction.began_at), restriction.content_at is not None
+    facts = _FACTS.format(what=" and as ".join(phrases)) + (_BY_PERSON if is_by_person else "")
     fields = {
         "puid": restriction.puid,
         **common_fields(settings),
         "content_type": types,
-        "content_date": day,
+        "content_date": _day(restriction.content_at or restriction.began_at),
         "application_date": day,
-        "decision_facts": settings.facts or _FACTS.format(what=" and as ".join(phrases)),
+        "decision_facts": settings.facts or facts,
     }
+    if is_by_person:
+        fields["automated_decision"] = "AUTOMATED_DECISION_PARTIALLY"
     if types == [_OTHER]:
         fields["content_type_other"] = phrases[0]
     if restriction.ended_at is not None:

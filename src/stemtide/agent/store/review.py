@@ -40,6 +40,10 @@ TABLES = {
     "review_allowances": """CREATE TABLE review_allowances (
       person TEXT NOT NULL, at REAL NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (person, at)
     ) WITHOUT ROWID""",
+    # Blocks that a person decided, with the time at which the content was checked or uploaded.
+    "review_blocks": """CREATE TABLE review_blocks (
+      puid TEXT PRIMARY KEY, content_at REAL NOT NULL
+    ) WITHOUT ROWID""",
     # decision: the number of the first one. verdict: block or pass; "" until it is given.
     "review_blind_checks": """CREATE TABLE review_blind_checks (
       decision INTEGER PRIMARY KEY, person TEXT NOT NULL DEFAULT '', at REAL,
@@ -81,6 +85,15 @@ def remember_event(
     )
 
 
+def content_time(tx: sqlite3.Connection, ref: str) -> float:
+    """Return when content that was acted on was uploaded, or checked if that is not known."""
+    (at,) = tx.execute("SELECT max(at) FROM acted WHERE ref = ?", (ref,)).fetchone()
+    row = tx.execute(
+        "SELECT json_extract(body, '$.uploaded_at') FROM review_events WHERE ref = ?", (ref,)
+    ).fetchone()
+    return datetime.fromisoformat(row[0]).timestamp() if row and row[0] else float(at)
+
+
 def forget(tx: sqlite3.Connection, *, before: datetime) -> None:
     """Delete decisions and matches older than a time, and what only the last days need."""
     old = (before.timestamp(),)
@@ -90,6 +103,7 @@ def forget(tx: sqlite3.Connection, *, before: datetime) -> None:
         "DELETE FROM review_blind_checks WHERE decision NOT IN (SELECT seq FROM review_decisions)"
     )
     tx.execute("DELETE FROM review_allowances WHERE at < ?", old)
+    tx.execute("DELETE FROM review_blocks WHERE puid NOT IN (SELECT puid FROM restrictions)")
     tx.execute(f"DELETE FROM review_pictures WHERE at < {_NOW} - 2 * 86400")  # noqa: S608 - our own
     tx.execute(f"DELETE FROM review_sessions WHERE began_at < {_NOW} - 86400")  # noqa: S608 - our own
     tx.execute("DELETE FROM review_disputes WHERE at < ? AND sent = 1", old)

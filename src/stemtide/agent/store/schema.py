@@ -126,6 +126,7 @@ _ADDED_TABLES = {
     **{name: (table,) for name, table in match_rates.TABLES.items()},
     "review_events": (*review.TABLES.values(), *review.INDEXES),
     "review_blind_checks": (review.TABLES["review_blind_checks"],),
+    "review_blocks": (review.TABLES["review_blocks"],),
 }
 """Tables that an older file lacks; an older agent ignores them."""
 _OTHER_STATEMENTS = (
