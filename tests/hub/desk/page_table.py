@@ -263,6 +263,7 @@ POST signal-outlier               in  302 403 403 403 403 302 403 403 403 404 40
 POST signal-withdraw              in  302 302 403 403 302 302 403 403 403 403 404 403
 POST signals-selected             in  302 302 403 403 302 302 302 302 403 302 302 302
 POST sitting-end                  in  302 302 302 302 302 302 302 302 302 302 302 302
+GET  stylesheet                   200 200 200 200 200 200 200 200 200 200 200 200 200
 GET  to-do                        in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  to-do-blocks                 in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  webhook                       in  403 403 403 403 200 404 403 403 403 403 403 403
@@ -367,6 +368,7 @@ PARTS = {
 }
 FIXED = {
     "alert-act": {"verb": "acknowledge"},
+    "stylesheet": {"digest": "of-another-version"},
     "receipt-answer": {"verb": "execute"},
     "receipt-file": {"name": "paper"},
     "complaint-act": {"verb": "take"},

@@ -147,3 +147,15 @@ def test_drawings_and_fields_stand_out_from_their_ground(scheme, ink, ground):
     """WCAG 2.2, criterion 1.4.11."""
     colours = schemes()[scheme]
     assert contrast(colours[ink], colours[ground]) >= 3
+
+
+def test_all_styles_come_as_one_file_that_browsers_keep(client):
+    page = client.get("/sign-in").content.decode()
+    (address,) = re.findall(r'<link rel="stylesheet" href="([^"]+)">', page)
+    rules = client.get(address)
+    assert rules.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert rules.headers["Content-Type"] == "text/css; charset=utf-8"
+    for path in STYLES:
+        assert path.read_text("utf-8") in rules.content.decode(), path.name
+    other = client.get("/styles/of-an-old-version.css")
+    assert (other.content, other.headers["Cache-Control"]) == (rules.content, "no-store")

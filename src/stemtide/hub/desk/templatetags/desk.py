@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from stemtide.fingerprints.kinds import Kind
-from stemtide.hub.desk import labels, navigation, times
+from stemtide.hub.desk import labels, navigation, stylesheet, times
 from stemtide.hub.desk.actions import Offer
 from stemtide.hub.desk.inbox import views
 from stemtide.hub.desk.labels import approvals, languages
@@ -248,6 +248,9 @@ def outcomes(counts: Outcomes) -> list[tuple[str, int]]:
     """Return the outcomes that occurred, with their counts."""
     count_of = [(str(outcome), int(getattr(counts, outcome))) for outcome in Outcome]
     return [(outcome, count) for outcome, count in count_of if count]
+
+
+register.simple_tag(stylesheet.address, name="url_of_styles")
 
 
 @register.simple_tag

@@ -3,7 +3,7 @@
 
 from django.urls import path
 
-from stemtide.hub.desk import board, stream
+from stemtide.hub.desk import board, stream, stylesheet
 from stemtide.hub.desk.auth import urls
 from stemtide.hub.desk.crises import activation, content_page, hand_over, room, tasks
 from stemtide.hub.desk.inbox import approvals
@@ -28,6 +28,7 @@ urlpatterns = [
     path("", board.board, name="board"),
     path("board/_blocks", board.blocks, name="board-blocks"),
     path("board/stream", stream.stream, name="board-stream"),
+    path("styles/<slug:digest>.css", stylesheet.stylesheet, name="stylesheet"),
     path("to-do", todo.todo, name="to-do"),
     path("to-do/_blocks", todo.blocks, name="to-do-blocks"),
     path("share", sharing.share, name="share"),
