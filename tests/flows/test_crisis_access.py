@@ -249,7 +249,13 @@ def where(name, parts):
 
 def test_every_page_is_looked_at():
     pages = {name for each in PAGES.values() for name in each}
-    known = pages | ELSEWHERE | PIECES | ACTS | {"account_login", "mfa_index", "mfa_list_webauthn"}
+    known = (
+        pages
+        | ELSEWHERE
+        | PIECES
+        | ACTS
+        | {"account_login", "mfa_index", "mfa_list_webauthn", "stylesheet"}
+    )
     assert set(names()) == known
 
 
