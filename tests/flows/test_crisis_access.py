@@ -52,7 +52,7 @@ PAGES = {
         "document-verify",
         *("referrals", "referral-new", "referral", "batches", "batch-new", "batch", "holds"),
         *("hold-new", "complaints", "redress"),
-        *("orders", "order", "order-new", "order-draft", "order-inform"),
+        *("orders", "final-orders", "order", "order-new", "order-draft", "order-inform"),
         *("rechecks", "recheck"),
         *("account_change_password", "account_reauthenticate", "crisis-report"),
     ),

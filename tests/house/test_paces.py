@@ -18,7 +18,7 @@ BY_THE_CLOCK = {
         "review.required",
         "complaint.prompted",
     ),
-    *("order.missed", "scrutiny.missed", "alert.exhausted", "delivery.exhausted"),
+    *("order.missed", "scrutiny.missed", "appeal.expired", "alert.exhausted", "delivery.exhausted"),
     *("recheck.contradicted", "recheck.returned", "recheck.met", "webhook.disabled"),
 }
 ANSWERS = {
@@ -35,6 +35,10 @@ FOLLOWS = {
     "order.copied": "an order that is counted",
     "order.issued": "an order that was counted when it was submitted",
     "scrutiny.communicated": "a decision, of which there is one a scrutiny",
+    "appeal.decided": "an appeal that is counted, once",
+    "order.finalised": "an order that is counted, once; again only after an appeal that is counted",
+    "finality.communicated": "an order that is final, once",
+    "finality.corrected": "an appeal that is counted, or the outcome of one",
     "order.overlapped": "an order that is counted",
     "hold.ordered": "an order that is counted",
     "hold.met": "a referral; and one open alert a party",

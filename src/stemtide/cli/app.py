@@ -27,7 +27,7 @@ from stemtide.cli.commands.operator.hub import hub
 from stemtide.cli.commands.operator.party import key, party
 from stemtide.cli.commands.operator.person import person
 from stemtide.cli.commands.operator.stress import stress
-from stemtide.cli.commands.orders import answers  # noqa: F401  # it adds to order
+from stemtide.cli.commands.orders import answers, finality  # noqa: F401  # they add to order
 from stemtide.cli.commands.orders.order import order
 from stemtide.cli.commands.progress import progress
 from stemtide.cli.commands.referrals import batch  # noqa: F401  # it adds to referral

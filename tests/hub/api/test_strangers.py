@@ -98,6 +98,20 @@ BODIES = {
     "decide_outlier": {"is_counted": True},
     "send_referral": {},
     "drop_referral": {"reason": "gone"},
+    "record_appeal": {
+        "lodged_by": "provider",
+        "kind": "judicial",
+        "body": "The court",
+        "lodged_on": "2026-01-31",
+    },
+    "report_appeal": {
+        "lodged_by": "provider",
+        "kind": "judicial",
+        "body": "The court",
+        "lodged_on": "2026-01-31",
+    },
+    "decide_appeal": {"outcome": "closed", "decided_on": "2026-01-31", "text": "None."},
+    "set_appeal_deadline": {"until": "2026-01-31"},
     "withdraw_referral": {"reason": "mistake"},
     "give_context": {"context": "From 2:10 on."},
     "acknowledge_referral": {},
@@ -173,6 +187,7 @@ def _address(path, given):
         proposal=uuid4(),
         neighbour=uuid4(),
         action=given["action"],
+        appeal=uuid4(),
         delivery=given["sent_event"],
     )
 

@@ -13,13 +13,21 @@ from stemtide.hub.rooms.orders.rules import (
     scrutiny as rules_scrutiny,
 )
 from stemtide.hub.rooms.orders.rules.orders import (
+    AppealFacts,
     OrderFacts,
     PreservationFacts,
     ScrutinyFacts,
     Side,
 )
 from stemtide.protocol.enums import PartyKind, Role
-from stemtide.protocol.enums.orders import OrderState, ScrutinyBasis, ScrutinyState
+from stemtide.protocol.enums.orders import (
+    AppealOutcome,
+    Appellant,
+    FinalGround,
+    OrderState,
+    ScrutinyBasis,
+    ScrutinyState,
+)
 from stemtide.protocol.law.deadlines import Pause
 from stemtide.protocol.law.machines import machine
 from tests.hub.orders.cast import after
@@ -435,6 +443,8 @@ OVER = PreservationFacts(NOON - WEEKS)
 LAPSED = (scrutiny("announced", authority=HOME, due_at=NOON - WEEKS),)
 OPENED = (scrutiny("opened"),)
 ANNOUNCED = (scrutiny("announced", authority=HOME),)
+DAY = timedelta(days=1)
+PENDING = AppealFacts("1", Appellant.PROVIDER, NOON.date(), AppealOutcome.PENDING)
 
 
 @pytest.mark.parametrize(
@@ -444,29 +454,60 @@ ANNOUNCED = (scrutiny("announced", authority=HOME),)
         (ISSUER, facts("submitted"), ["recall"]),
         (ADDRESSEE, facts("submitted"), []),
         (HOME, facts("submitted", homes=()), []),
-        (ISSUER, facts("issued"), ["withdraw"]),
+        (ISSUER, facts("issued"), ["withdraw", "appeal"]),
         (
             ISSUER,
             facts("suspended", grounds=frozenset({"manifest_error"})),
-            ["resume", "withdraw"],
+            ["resume", "withdraw", "appeal", "set_appeal_deadline"],
         ),
-        (ISSUER, facts(secret_until=NOON + 6 * WEEKS), ["withdraw", "prolong"]),
-        (ISSUER, facts("executed", preservation=KEPT), ["withdraw", "extend"]),
+        (
+            ISSUER,
+            facts(secret_until=NOON + 6 * WEEKS),
+            ["withdraw", "prolong", "appeal", "set_appeal_deadline"],
+        ),
+        (
+            ISSUER,
+            facts("executed", preservation=KEPT),
+            ["withdraw", "appeal", "set_appeal_deadline", "extend"],
+        ),
+        (
+            ISSUER,
+            facts("executed", appeal_until=(NOON - 2 * DAY).date(), appeals=(PENDING,)),
+            ["withdraw", "appeal", "decide_appeal", "set_appeal_deadline"],
+        ),
+        (
+            ISSUER,
+            facts("executed", appeal_until=(NOON - 2 * DAY).date()),
+            ["withdraw", "appeal", "set_appeal_deadline", "finalise"],
+        ),
+        (ISSUER, facts("executed", final=FinalGround.CONFIRMED), ["withdraw"]),
         (ISSUER, facts("annulled"), []),
         (ADDRESSEE, facts("drafted"), []),
-        (ADDRESSEE, facts("issued"), ["acknowledge", "execute", "suspend", "ask_scrutiny"]),
+        (
+            ADDRESSEE,
+            facts("issued"),
+            ["acknowledge", "execute", "suspend", "ask_scrutiny", "appeal"],
+        ),
         (
             ADDRESSEE,
             facts(is_acknowledged=True, homes=()),
-            ["execute", "suspend"],
+            ["execute", "suspend", "appeal"],
         ),
-        (ADDRESSEE, facts("suspended", homes=()), ["acknowledge", "execute", "resume"]),
+        (
+            ADDRESSEE,
+            facts("suspended", homes=()),
+            ["acknowledge", "execute", "resume", "appeal"],
+        ),
         (
             ADDRESSEE,
             facts("executed", homes=(), preservation=OVER),
-            ["note_access", "note_destroyed"],
+            ["note_access", "note_destroyed", "appeal"],
         ),
-        (ADDRESSEE, facts("executed", homes=(), preservation=KEPT), ["note_access"]),
+        (
+            ADDRESSEE,
+            facts("executed", homes=(), preservation=KEPT),
+            ["note_access", "appeal"],
+        ),
         (ADDRESSEE, facts("undone"), ["reinstate"]),
         (
             HOME,

@@ -216,7 +216,7 @@ def why_not(check: Callable[..., None], /, *facts: object, **arguments: object) 
     return ""
 
 
-def why_not_yet(check: Callable[..., None], /, *facts: object, **arguments: object) -> str:
+def why_not_yet(check: Callable[..., object], /, *facts: object, **arguments: object) -> str:
     """Return why the state of a thing forbids an act; "" if it allows it, or the reader may not."""
     try:
         check(*facts, **arguments)

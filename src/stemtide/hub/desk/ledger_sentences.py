@@ -221,6 +221,15 @@ ENTRY_PHRASES = {
     "order.withdrawn": gettext_lazy("withdrew a removal order"),
     "order.annulled": gettext_lazy("took the effect from a removal order"),
     "order.reinstated": gettext_lazy("reinstated content"),
+    "order.appealed": gettext_lazy("recorded an appeal against a removal order"),
+    "appeal.dated": gettext_lazy("entered the last day for appeal against a removal order"),
+    "appeal.decided": gettext_lazy("recorded the outcome of an appeal"),
+    "appeal.expired": gettext_lazy("noted that the deadline for appeal passed"),
+    "order.finalised": gettext_lazy("recorded that a removal order is final"),
+    "finality.communicated": gettext_lazy(
+        "informed the authorities of the provider's Member State of a final removal order"
+    ),
+    "finality.corrected": gettext_lazy("recorded that a removal order is not final after all"),
     "scrutiny.requested": gettext_lazy("asked for scrutiny of a removal order"),
     "scrutiny.opened": gettext_lazy("opened scrutiny of a removal order"),
     "scrutiny.announced": gettext_lazy("announced that it intends to find an infringement"),
@@ -358,7 +367,13 @@ def as_sentences(rows: list[ledger.EntryRow]) -> list[EntryLine]:
 HUB_KINDS = frozenset(
     {
         *("alert.escalated", "alert.exhausted", "alerts.raised", "alerts.settled"),
-        *("approval.expired", "complaint.erased", "complaint.prompted", "crisis.ended"),
+        *(
+            "appeal.expired",
+            "approval.expired",
+            "complaint.erased",
+            "complaint.prompted",
+            "crisis.ended",
+        ),
         *("crisis.lapsed", "delivery.arrived", "delivery.exhausted", "disputes.weighed"),
         *("drill.demanded", "drill.ended", "exchange.expired", "exchange.failed"),
         *("exchange.pulled", "exchange.pushed", "exchange.recovered", "hold.expired"),

@@ -87,6 +87,35 @@ class AccessPurpose(StrEnum):
     PROSECUTION = "prosecution"
 
 
+class Appellant(StrEnum):
+    """Who appeals against an order: a role, never a name.
+
+    source: Regulation (EU) 2021/784 Art. 9(1) and (2).
+    """
+
+    PROVIDER = "provider"
+    CONTENT_PROVIDER = "content_provider"
+
+
+class AppealOutcome(StrEnum):
+    """Outcome of an appeal. closed: withdrawn, inadmissible or never lodged."""
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    OVERTURNED = "overturned"
+    CLOSED = "closed"
+
+
+class FinalGround(StrEnum):
+    """Why an order is final: the deadline for appeal expired, or it was confirmed on appeal.
+
+    source: Regulation (EU) 2021/784 Art. 3(9).
+    """
+
+    EXPIRY = "expiry"
+    CONFIRMED = "confirmed"
+
+
 class AtOnce(StrEnum):
     """Why an order was issued before a second person confirmed it.
 

@@ -11,8 +11,11 @@ from pydantic.json_schema import SkipJsonSchema
 from stemtide.protocol.enums import ApprovalState
 from stemtide.protocol.enums.orders import (
     AccessPurpose,
+    AppealOutcome,
+    Appellant,
     AtOnce,
     EmergencyGround,
+    FinalGround,
     Measure,
     OrderState,
     ReviewKind,
@@ -181,6 +184,115 @@ class AccessIn(BaseModel):
     purpose: AccessPurpose
     who: str = Field(min_length=2, max_length=200)
     reference: str = Field(default="", max_length=200)
+
+
+class AppealIn(BaseModel):
+    """Record an appeal against an order, as its issuer or its addressee.
+
+    lodged_by: a role; a content provider is never named.
+    kind:      administrative (reconsideration, redress to an authority) or judicial.
+    body:      the authority or court that hears it. lodged_on: the day on which it was lodged.
+
+    source: Regulation (EU) 2021/784 Art. 9.
+    """
+
+    model_config = _STRICT
+
+    lodged_by: Appellant
+    kind: ReviewKind
+    body: str = Field(min_length=2, max_length=200)
+    lodged_on: date
+    reference: str = Field(default="", max_length=200)
+
+
+class AppealDecisionIn(BaseModel):
+    """Record, as the issuer, how an appeal ended. text: the decision in short; both sides read it.
+
+    overturned: the order loses its effect. closed: withdrawn, inadmissible or never lodged.
+    """
+
+    model_config = _STRICT
+
+    outcome: AppealOutcome
+    decided_on: date
+    text: str = Field(min_length=3, max_length=MAX_LONG_TEXT)
+
+
+class AppealDeadlineIn(BaseModel):
+    """Correct, as the issuer, the last day for appeal that was computed from Section G."""
+
+    model_config = _STRICT
+
+    until: date
+
+
+class AppealOut(BaseModel):
+    """An appeal against an order. entered_by: the party that recorded it."""
+
+    id: UUID
+    lodged_by: Appellant
+    kind: ReviewKind
+    body: str
+    lodged_on: date
+    reference: str
+    entered_by: str
+    entered_at: AwareDatetime
+    outcome: AppealOutcome
+    decided_on: date | None
+    decision: str
+
+
+class FinalNoticeOut(BaseModel):
+    """The time at which an authority of the home State was told that an order is final."""
+
+    to: str
+    sent_at: AwareDatetime
+
+
+class FinalityOut(BaseModel):
+    """Appeals against an order, and whether it is final.
+
+    appeal_until: the last day for appeal; null if nobody knows it. entered_by: the party that
+                  entered it; empty if it was computed from Section G.
+    final_on:     the day from which it is final; null if it is not.
+    sent:         which authorities that oversee specific measures were told, when.
+
+    source: Regulation (EU) 2021/784 Art. 3(9).
+    """
+
+    appeal_until: date | None
+    entered_by: str
+    appeals: list[AppealOut]
+    final_on: date | None
+    ground: FinalGround | None
+    recorded_at: AwareDatetime | None
+    sent: list[FinalNoticeOut]
+
+
+class FinalOrderOut(BaseModel):
+    """A final order, without its content. sent_at: when the reader was told; null if it was not."""
+
+    id: UUID
+    reference: str
+    issued_by: str
+    issued_at: AwareDatetime
+    received_at: AwareDatetime
+    final_on: date
+    ground: FinalGround
+    sent_at: AwareDatetime | None
+    exercise: bool
+
+
+class FinalOrdersOut(BaseModel):
+    """The final orders against one provider, latest first.
+
+    in_twelve_months: how many became final in the last twelve months, without exercises. Whether
+                      the provider is exposed is decided by people (Art. 5(4)).
+    """
+
+    provider: str
+    in_twelve_months: int
+    orders: list[FinalOrderOut]
 
 
 class LintFinding(BaseModel):
@@ -362,6 +474,7 @@ class OrderOut(BaseModel):
     copies: list[CopyOut]
     scrutinies: list[ScrutinyOut]
     preservation: PreservationOut | None
+    finality: FinalityOut
     moves: list[str]
 
 

@@ -11,8 +11,11 @@ from django.utils.translation import gettext_lazy as _
 from stemtide.protocol.enums import Duty
 from stemtide.protocol.enums.orders import (
     AccessPurpose,
+    AppealOutcome,
+    Appellant,
     AtOnce,
     EmergencyGround,
+    FinalGround,
     Measure,
     OrderState,
     ReviewKind,
@@ -89,6 +92,20 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         ReviewKind.ADMINISTRATIVE: _("administrative review proceedings"),
         ReviewKind.JUDICIAL: _("judicial review proceedings"),
     },
+    "appellant": {
+        Appellant.PROVIDER: _("the provider"),
+        Appellant.CONTENT_PROVIDER: _("the content provider"),
+    },
+    "appeal": {
+        AppealOutcome.PENDING: _("not decided"),
+        AppealOutcome.CONFIRMED: _("order confirmed"),
+        AppealOutcome.OVERTURNED: _("order overturned"),
+        AppealOutcome.CLOSED: _("withdrawn, inadmissible or never lodged"),
+    },
+    "final_ground": {
+        FinalGround.EXPIRY: _("the deadline for appeal expired"),
+        FinalGround.CONFIRMED: _("confirmed on appeal"),
+    },
     "access_purpose": {
         AccessPurpose.REVIEW: _("administrative or judicial review"),
         AccessPurpose.COMPLAINT: _("handling of a complaint"),
@@ -106,6 +123,11 @@ TONES: dict[str, dict[str, str]] = {
         OrderState.EXECUTED: "good",
         OrderState.UNDONE: "warn",
         OrderState.REINSTATED: "good",
+    },
+    "appeal": {
+        AppealOutcome.PENDING: "warn",
+        AppealOutcome.CONFIRMED: "good",
+        AppealOutcome.OVERTURNED: "bad",
     },
     "scrutiny": {
         ScrutinyState.OPENED: "warn",

@@ -3,11 +3,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 
 from django.utils.translation import gettext as _
 
 from stemtide.hub.desk.labels.orders import LABELS
+from stemtide.hub.rooms.orders.rules.orders import IN_EFFECT
 from stemtide.protocol.enums import ApprovalState
 from stemtide.protocol.enums.orders import OrderState, ScrutinyState
 from stemtide.protocol.law import deadlines as law_deadlines
@@ -61,6 +62,10 @@ def deadlines(order: OrderOut) -> list[Deadline]:
             for copy in order.copies
             if copy.scrutiny_until and not order.scrutinies
         ]
+    last_day = order.finality.appeal_until
+    if last_day and order.state in IN_EFFECT and order.finality.final_on is None:
+        end = law_deadlines.end_of_day(datetime.combine(last_day, time(), tzinfo=UTC))
+        due.append(Deadline(_("An appeal can be lodged until"), end, "Art. 3(9)"))
     due += [
         Deadline(_("Scrutiny is decided by"), scrutiny.due_at, "Art. 4(3)")
         for scrutiny in order.scrutinies
@@ -110,8 +115,27 @@ def steps(order: OrderOut, *, titles: Mapping[str, str]) -> list[TimelineEvent]:
         events.append(
             (_("scrutiny decided"), scrutiny.decided_at, str(LABELS["scrutiny"][scrutiny.state]))
         )
+    events += _appeals(order)
     moments = [TimelineEvent(title, at, note) for title, at, note in events if at is not None]
     return sorted(moments, key=lambda moment: moment.at)
+
+
+def _appeals(order: OrderOut) -> list[tuple[str, datetime | None, str]]:
+    """Return the appeals against an order, their outcomes, and when it became final."""
+    events: list[tuple[str, datetime | None, str]] = []
+    for appeal in order.finality.appeals:
+        by = str(LABELS["appellant"][appeal.lodged_by])
+        events.append((_("appeal lodged"), _start(appeal.lodged_on), by))
+        outcome = str(LABELS["appeal"][appeal.outcome])
+        events.append((_("appeal decided"), _start(appeal.decided_on), outcome))
+    ground = order.finality.ground
+    note = str(LABELS["final_ground"][ground]) if ground else ""
+    return [*events, (_("final"), _start(order.finality.final_on), note)]
+
+
+def _start(day: date | None) -> datetime | None:
+    """Return the start of a day, in UTC; None for no day."""
+    return datetime.combine(day, time(), tzinfo=UTC) if day else None
 
 
 def _second_look(order: OrderOut) -> list[tuple[str, datetime | None, str]]:

@@ -12,11 +12,14 @@ from stemtide.hub.desk.labels import Words, ideology_title
 from stemtide.hub.desk.labels.orders import LABELS
 from stemtide.hub.desk.labels.referrals import LABELS as CONTENT
 from stemtide.hub.desk.orders.annex_forms import MomentField
-from stemtide.protocol.enums.orders import ScrutinyBasis
+from stemtide.protocol.enums.orders import AppealOutcome, ScrutinyBasis
 from stemtide.protocol.labels import ideologies
 from stemtide.protocol.law.forms import MAX_LONG_TEXT, MAX_URL, MAX_URLS
 from stemtide.protocol.messages.orders import (
     AccessIn,
+    AppealDeadlineIn,
+    AppealDecisionIn,
+    AppealIn,
     DraftIn,
     InformIn,
     OrderIn,
@@ -175,6 +178,71 @@ class AccessForm(MessageForm):
     who = forms.CharField(label=_("Which office? No person's name"), min_length=2, max_length=200)
     reference = forms.CharField(
         label=_("Their reference (optional)"), required=False, max_length=200
+    )
+
+
+def _day(label: Words) -> forms.DateField:
+    """Return a field for a day."""
+    widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    return forms.DateField(label=label, widget=widget)
+
+
+class AppealForm(MessageForm):
+    """Record an appeal against an order."""
+
+    message_type = AppealIn
+    lodged_by = forms.ChoiceField(
+        label=_("Who appeals?"),
+        help_text=_("Enter no name of a person."),
+        choices=list(LABELS["appellant"].items()),
+    )
+    kind = forms.ChoiceField(
+        label=_("Which kind of proceedings?"), choices=list(LABELS["review"].items())
+    )
+    body = forms.CharField(
+        label=_("Before which authority or court?"), min_length=2, max_length=200
+    )
+    lodged_on = _day(_("Lodged on which day?"))
+    reference = forms.CharField(
+        label=_("File number of the proceedings (optional)"), required=False, max_length=200
+    )
+
+
+class AppealDecisionForm(MessageForm):
+    """Record how an appeal ended."""
+
+    message_type = AppealDecisionIn
+    outcome = forms.ChoiceField(
+        label=_("How did it end?"),
+        help_text=_("If it was overturned, the order loses its effect at once."),
+        choices=[
+            (outcome, words)
+            for outcome, words in LABELS["appeal"].items()
+            if outcome != AppealOutcome.PENDING
+        ],
+    )
+    decided_on = _day(_("On which day?"))
+    text = forms.CharField(
+        label=_("The decision in short; the other side reads it"),
+        min_length=3,
+        max_length=MAX_LONG_TEXT,
+        widget=_area(3),
+    )
+
+
+class AppealDeadlineForm(MessageForm):
+    """Enter the last day for appeal."""
+
+    message_type = AppealDeadlineIn
+    until = _day(_("Last day for appeal"))
+
+
+class FinalForm(MessageForm):
+    """Record that an order is final."""
+
+    confirm = forms.BooleanField(
+        label=_("I have checked that no appeal is pending before an authority or court."),
+        error_messages={"required": _("Tick this box to say that you checked it.")},
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
@@ -18,9 +19,13 @@ from stemtide.hub.desk.actions import (
 from stemtide.hub.desk.forms import MessageForm
 from stemtide.hub.desk.orders.forms import (
     AccessForm,
+    AppealDeadlineForm,
+    AppealDecisionForm,
+    AppealForm,
     ConfirmForm,
     ConfirmOrderForm,
     ConfirmWithReasonsForm,
+    FinalForm,
     OwnScrutinyForm,
     PreserveForm,
     ReasonsForm,
@@ -29,6 +34,7 @@ from stemtide.hub.desk.orders.forms import (
     SecrecyForm,
 )
 from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.orders.rules.finality import check_finalise
 from stemtide.hub.rooms.orders.rules.orders import (
     OrderFacts,
     Side,
@@ -39,12 +45,13 @@ from stemtide.hub.rooms.orders.rules.orders import (
 from stemtide.hub.rooms.orders.writes import (
     answers,
     endings,
+    finality,
     issue,
     orders as writes,
     preservation,
 )
 from stemtide.hub.rooms.parties.reads.parties import Actor
-from stemtide.protocol.enums.orders import OrderState
+from stemtide.protocol.enums.orders import AppealOutcome, OrderState
 from stemtide.protocol.law.machines import machine
 
 
@@ -90,6 +97,22 @@ def _kept_until(page: OpenMoves) -> str:
     arguments = {"name": page.by.name, "role": page.by.role, "now": page.now}
     is_kept = page.facts.preservation is not None
     return why_not_yet(check_note_destroyed, page.facts, **arguments) if is_kept else ""
+
+
+def _appeals(page: OpenMoves) -> list[str]:
+    """Return the appeals whose outcome an actor may record."""
+    if "decide_appeal" not in page.moves:
+        return []
+    pending = AppealOutcome.PENDING
+    return [appeal.uid for appeal in page.facts.appeals if appeal.outcome is pending]
+
+
+def _final_from(page: OpenMoves) -> str:
+    """Return why the issuer cannot record yet that an executed order is final."""
+    if page.facts.state is not OrderState.EXECUTED or page.facts.final is not None:
+        return ""
+    arguments = {"name": page.by.name, "role": page.by.role, "now": page.now}
+    return why_not_yet(check_finalise, page.facts, **arguments)
 
 
 ORDER_ACTIONS = action_table(
@@ -245,6 +268,53 @@ ORDER_ACTIONS = action_table(
         _move("prolong"),
         title=_("Keep it secret for longer"),
         help=_("Once more, at most six weeks: twelve in all (Art. 11(3))."),
+    ),
+    Action(
+        "appeal",
+        AppealForm,
+        finality.record_appeal,
+        _("Recorded. The order is not final until the appeal is decided."),
+        _move("appeal"),
+        title=_("Record an appeal"),
+        help=_(
+            "An appeal to a court, or a request to an authority to reconsider, by the provider or"
+            " by a content provider (Art. 9)."
+        ),
+    ),
+    Action(
+        "decide-appeal",
+        AppealDecisionForm,
+        finality.decide_appeal,
+        _("Recorded. The other side is told."),
+        _appeals,
+        target_id=UUID,
+        title=_("Record the outcome of the appeal"),
+    ),
+    Action(
+        "appeal-deadline",
+        AppealDeadlineForm,
+        finality.set_appeal_deadline,
+        _("Entered."),
+        _move("set_appeal_deadline"),
+        title=_("Enter the last day for appeal"),
+        help=_(
+            "The hub computes it from Section G where that names one term from receipt. Correct it"
+            " if national law counts otherwise, or if the day is a public holiday."
+        ),
+    ),
+    Action(
+        "finalise",
+        FinalForm,
+        finality.finalise,
+        _("Recorded. The authorities of the provider's Member State are told."),
+        _move("finalise"),
+        blocked=itself_blocked(_final_from),
+        title=_("Record that the order is final"),
+        help=_(
+            "An order is final when the deadline for appeal has expired without an appeal, or when"
+            " it was confirmed on appeal. The authority that oversees specific measures in the"
+            " provider's Member State is then informed (Art. 3(9))."
+        ),
     ),
     Action(
         "extend",

@@ -22,10 +22,12 @@ from stemtide.hub.rooms.complaints.reads import redress
 from stemtide.hub.rooms.complaints.rules.complaints import check_read
 from stemtide.hub.rooms.orders.reads import (
     decisions,
+    finality,
     home,
     orders as reads,
 )
 from stemtide.hub.rooms.orders.rules import orders as rules
+from stemtide.hub.rooms.orders.rules.finality import since
 from stemtide.hub.rooms.orders.rules.orders import Side
 from stemtide.hub.rooms.orders.writes import answers
 from stemtide.hub.rooms.parties.reads import competences
@@ -85,6 +87,25 @@ def order_blocks(request: SignedInRequest, uid: UUID) -> HttpResponse:
     if request.method == "GET":
         note_arrival(reads.order(uid, viewer=by.party, now=now), by=by, now=now)
     return render(request, "desk/orders/_order_blocks.html", _context(request, uid))
+
+
+@require_safe
+@signed_in
+def final_orders(request: SignedInRequest) -> HttpResponse:
+    """List final orders by provider, for the authority that oversees it and for itself.
+
+    source: Regulation (EU) 2021/784 Art. 3(9), Art. 5(4).
+    """
+    by, now = actor_of(request), datetime.now(UTC)
+    context = {
+        "now": now,
+        "titles": party_titles(),
+        "kind": by.kind,
+        "lists": finality.final_orders(viewer=by.party, now=now),
+        "since": since(now),
+        "is_overseeing": competences.is_competent(by.party, Duty.MEASURES),
+    }
+    return render(request, "desk/orders/final.html", context)
 
 
 @require_POST

@@ -14,6 +14,7 @@ urlpatterns = [
     path("orders/_blocks", views.orders_blocks, name="orders-blocks"),
     path("orders/new", drafts.new, name="order-new"),
     path("orders/inform", drafts.inform, name="order-inform"),
+    path("orders/final", views.final_orders, name="final-orders"),
     path("orders/<uuid:uid>", views.order, name="order"),
     path("orders/<uuid:uid>/_blocks", views.order_blocks, name="order-blocks"),
     path("orders/<uuid:uid>/draft", drafts.draft, name="order-draft"),

@@ -10,7 +10,10 @@ from stemtide.hub.rooms.parties.rules.competences import shown_reference
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.protocol.enums.orders import (
     AccessPurpose,
+    AppealOutcome,
+    Appellant,
     EmergencyGround,
+    FinalGround,
     Measure,
     OrderState,
     ReviewKind,
@@ -57,6 +60,9 @@ class Order(models.Model):
     executed_at: the moment of the measure, as the provider says it; answered_at: when it said so.
     secret_until: until when it is secret from the content provider; None if it is not secret.
     ended_at:   when it lost its effect: withdrawn or annulled.
+    appeal_until: the last day for appeal, computed from Section G at receipt, or entered by
+                appeal_until_by; None if nobody knows it.
+    appeal_over_at: when the hub noted that this day has passed.
     approval:   the latest second look that was asked for; None in orders from before it was needed.
     """
 
@@ -99,6 +105,9 @@ class Order(models.Model):
     ended_at = models.DateTimeField(null=True)
     end_reason = models.TextField(blank=True)
     reinstated_at = models.DateTimeField(null=True)
+    appeal_until = models.DateField(null=True)
+    appeal_until_by = models.ForeignKey(Party, models.PROTECT, null=True, related_name="+")
+    appeal_over_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["-drafted_at", "-pk"]
@@ -114,6 +123,11 @@ class Order(models.Model):
             models.Index("due_at", condition=models.Q(due_at__isnull=False), name="orders_by_due"),
             models.Index(fields=["addressee", "state"], name="orders_by_addressee"),
             models.Index(fields=["reference"], name="orders_by_reference"),
+            models.Index(
+                "appeal_until",
+                condition=models.Q(appeal_until__isnull=False, appeal_over_at=None),
+                name="orders_by_appeal",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -274,6 +288,97 @@ class DecisionCopy(models.Model):
 
     def __str__(self) -> str:
         return f"decision of {self.scrutiny_id} for {self.sent_to_id}"
+
+
+class Appeal(models.Model):
+    """An appeal against an order, before a court or an authority. Who appeals is a role.
+
+    source: Regulation (EU) 2021/784 Art. 3(9), Art. 9.
+    """
+
+    uid = models.UUIDField(unique=True)
+    order = models.ForeignKey(Order, models.CASCADE, related_name="appeals")
+    lodged_by = models.CharField(max_length=20, choices=[(a, a) for a in Appellant])
+    kind = models.CharField(max_length=20, choices=[(kind, kind) for kind in ReviewKind])
+    body = models.CharField(max_length=200)
+    lodged_on = models.DateField()
+    reference = models.CharField(max_length=200, blank=True)
+    entered_by = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    entered_at = models.DateTimeField()
+    outcome = models.CharField(
+        max_length=12, choices=[(o, o) for o in AppealOutcome], default=AppealOutcome.PENDING
+    )
+    decided_on = models.DateField(null=True)
+    decision = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["entered_at", "pk"]
+
+    def __str__(self) -> str:
+        return f"appeal against order {self.order_id}"
+
+
+class Finality(models.Model):
+    """The fact that an order is final, as its issuer recorded it.
+
+    ended_at: when it turned out that an appeal had been lodged in time after all.
+
+    source: Regulation (EU) 2021/784 Art. 3(9).
+    """
+
+    uid = models.UUIDField(unique=True)
+    order = models.ForeignKey(Order, models.CASCADE, related_name="finalities")
+    final_on = models.DateField()
+    ground = models.CharField(max_length=12, choices=[(g, g) for g in FinalGround])
+    recorded_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-final_on", "-pk"]
+        verbose_name_plural = "finalities"
+        constraints = [
+            models.UniqueConstraint(
+                "order", condition=models.Q(ended_at=None), name="one_finality_an_order"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"finality of order {self.order_id}"
+
+    @property
+    def ref(self) -> str:
+        """Return the name of this row in the ledger."""
+        return f"finality:{self.uid}"
+
+    @property
+    def issued_by(self) -> Party:
+        """Return the issuer of its order."""
+        return self.order.issued_by
+
+    @property
+    def shown_reference(self) -> str:
+        """Return the file reference of its order."""
+        return self.order.shown_reference
+
+
+class FinalNotice(models.Model):
+    """The information that an order is final, sent to an authority of the provider's home State.
+
+    source: Regulation (EU) 2021/784 Art. 3(9), second subparagraph.
+    """
+
+    finality = models.ForeignKey(Finality, models.CASCADE, related_name="sent")
+    sent_to = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    sent_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["sent_at", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["finality", "sent_to"], name="finality_sent_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"finality {self.finality_id} for {self.sent_to_id}"
 
 
 class Preservation(models.Model):

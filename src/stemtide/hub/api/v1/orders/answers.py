@@ -14,11 +14,15 @@ from stemtide.hub.rooms.orders.rules.orders import Side
 from stemtide.hub.rooms.orders.writes import (
     answers,
     endings,
+    finality,
     preservation,
 )
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.messages.orders import (
     AccessIn,
+    AppealDeadlineIn,
+    AppealDecisionIn,
+    AppealIn,
     OrderAnswerIn,
     OrderOut,
     OrderReasonIn,
@@ -189,6 +193,67 @@ def _decide(request: HttpRequest, uid: UUID, *, step: str, body: OrderReasonIn) 
     """Take a step of scrutiny."""
     actor = caller_of(request).actor
     return answer(endings.decide_scrutiny(uid, step=step, body=body, by=actor, now=now()))
+
+
+@router.post(
+    "/orders/{uid}/appeals",
+    **requires(Scope.ORDERS_WRITE),
+    response=OrderOut,
+    operation_id="record_appeal",
+)
+def record_appeal(request: HttpRequest, uid: UUID, body: AppealIn) -> HttpResponse:
+    """Record an appeal against an order, as its issuer. It is not final until that is decided."""
+    actor = caller_of(request).actor
+    return answer(finality.record_appeal(uid, body=body, by=actor, now=now(), side=Side.ISSUER))
+
+
+@router.post(
+    "/orders/{uid}/report-appeal",
+    **requires(Scope.ANSWERS_WRITE),
+    response=OrderOut,
+    operation_id="report_appeal",
+)
+def report_appeal(request: HttpRequest, uid: UUID, body: AppealIn) -> HttpResponse:
+    """Record an appeal against an order, as its addressee: yours, or a content provider's."""
+    actor = caller_of(request).actor
+    return answer(finality.record_appeal(uid, body=body, by=actor, now=now(), side=Side.ADDRESSEE))
+
+
+@router.post(
+    "/orders/{uid}/appeals/{appeal}/decide",
+    **requires(Scope.ORDERS_WRITE),
+    response=OrderOut,
+    operation_id="decide_appeal",
+)
+def decide_appeal(
+    request: HttpRequest, uid: UUID, appeal: UUID, body: AppealDecisionIn
+) -> HttpResponse:
+    """Record the outcome of an appeal. An order that was overturned loses its effect."""
+    actor = caller_of(request).actor
+    return answer(finality.decide_appeal(uid, appeal, body=body, by=actor, now=now()))
+
+
+@router.post(
+    "/orders/{uid}/appeal-deadline",
+    **requires(Scope.ORDERS_WRITE),
+    response=OrderOut,
+    operation_id="set_appeal_deadline",
+)
+def set_appeal_deadline(request: HttpRequest, uid: UUID, body: AppealDeadlineIn) -> HttpResponse:
+    """Enter the last day for appeal, if Section G names no term or the law counts otherwise."""
+    actor = caller_of(request).actor
+    return answer(finality.set_appeal_deadline(uid, body=body, by=actor, now=now()))
+
+
+@router.post(
+    "/orders/{uid}/final",
+    **requires(Scope.ORDERS_WRITE),
+    response=OrderOut,
+    operation_id="finalise_order",
+)
+def finalise(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Record that an order is final. Authorities of the provider's State are told: Art. 3(9)."""
+    return answer(finality.finalise(uid, by=caller_of(request).actor, now=now()))
 
 
 @router.post(

@@ -18,6 +18,7 @@ from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.orders.reads import (
     decisions as decisions_reads,
     drafts,
+    finality,
     orders as reads,
 )
 from stemtide.hub.rooms.orders.rules.orders import Side
@@ -28,6 +29,7 @@ from stemtide.protocol.enums.referrals import ReceiptVia
 from stemtide.protocol.messages.orders import (
     DraftIn,
     EntryOut,
+    FinalOrdersOut,
     FormOut,
     InformationOut,
     InformIn,
@@ -45,6 +47,7 @@ _Heads = RootModel[list[OrderHead]]
 _Findings = RootModel[list[LintFinding]]
 _Entries = RootModel[list[EntryOut]]
 _Decisions = RootModel[list[ScrutinyDecisionOut]]
+_FinalOrders = RootModel[list[FinalOrdersOut]]
 _Informations = RootModel[list[InformationOut]]
 
 
@@ -102,6 +105,18 @@ def decisions(
     """List decisions of scrutiny that were sent to your agency, latest first: Art. 4(6)."""
     viewer = caller_of(request).party
     return answer(_Decisions(decisions_reads.decisions(viewer=viewer, limit=limit)))
+
+
+@router.get(
+    "/final-orders",
+    **requires(Scope.REQUESTS_READ),
+    response=list[FinalOrdersOut],
+    operation_id="list_final_orders",
+)
+def final_orders(request: HttpRequest) -> HttpResponse:
+    """List final orders by provider: of your State's providers, if you oversee them, or yours."""
+    viewer = caller_of(request).party
+    return answer(_FinalOrders(finality.final_orders(viewer=viewer, now=now())))
 
 
 @router.post(

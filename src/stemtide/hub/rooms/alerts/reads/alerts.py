@@ -111,6 +111,11 @@ class AlertRow:
         return self._about("scrutiny")
 
     @property
+    def finality(self) -> str:
+        """Return the id of the finality that an authority was told of; "" for other subjects."""
+        return self._about("finality")
+
+    @property
     def information(self) -> str:
         """Return the id of the information before a first order; "" for other subjects."""
         return self._about("information")

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import Model
 
 from stemtide.hub.platform.exemptions import needs_no_viewer
-from stemtide.hub.rooms.orders.models import Information, Order, Scrutiny
+from stemtide.hub.rooms.orders.models import Finality, Information, Order, Scrutiny
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.referrals.models import Batch, Hold, Referral
 
@@ -15,6 +15,7 @@ _ROWS: Mapping[str, tuple[type[Model], str]] = {
     "order": (Order, "issued_by"),
     "information": (Information, "sent_by"),
     "scrutiny": (Scrutiny, "authority"),
+    "finality": (Finality, "order__issued_by"),
     "referral": (Referral, "sender"),
     "batch": (Batch, "sender"),
     "hold": (Hold, "holder"),
@@ -36,7 +37,7 @@ def reference(thing: str, name: str) -> str:
 def senders(thing: str, name: str) -> list[Party]:
     """Return the party that made a request, as a list; empty if the subject is no request."""
     row = _row(thing, name)
-    return [getattr(row, _ROWS[thing][1])] if row else []
+    return [getattr(row, _ROWS[thing][1].rpartition("__")[2])] if row else []
 
 
 def _row(thing: str, name: str) -> Model | None:

@@ -82,6 +82,16 @@ REQUESTS: Mapping[str, AlertRule] = {
     "order_prolonged": _order("order.prolonged", urgency=Urgency.SOON),
     "order_overlapped": _order("order.overlapped", urgency=Urgency.SOON),
     "order_reinstated": _order("order.reinstated", urgency=Urgency.SOON, until=frozenset()),
+    "order_appealed": _order("order.appealed", urgency=Urgency.SOON),
+    "appeal_decided": _order("appeal.decided", urgency=Urgency.SOON),
+    "appeal_expired": _order(
+        "appeal.expired", urgency=Urgency.SOON, until=_ENDED | {"order.finalised", "order.appealed"}
+    ),
+    "order_final": _order("order.finalised", urgency=Urgency.SOON),
+    "finality_communicated": _order(
+        "finality.communicated", urgency=Urgency.SOON, until=frozenset({"finality.corrected"})
+    ),
+    "finality_corrected": _order("finality.corrected", urgency=Urgency.SOON, until=frozenset()),
     "scrutiny": _order(
         "scrutiny.requested",
         "scrutiny.opened",

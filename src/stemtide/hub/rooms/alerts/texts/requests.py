@@ -25,6 +25,14 @@ TITLES: Mapping[str, Words] = {
         "Another order names the same content as removal order %(reference)s"
     ),
     "order_reinstated": gettext_lazy("Removal order %(reference)s: content reinstated"),
+    "order_appealed": gettext_lazy("Appeal against removal order %(reference)s"),
+    "appeal_decided": gettext_lazy("Removal order %(reference)s: an appeal is decided"),
+    "appeal_expired": gettext_lazy(
+        "Removal order %(reference)s: the deadline for appeal has passed"
+    ),
+    "order_final": gettext_lazy("Removal order %(reference)s is final"),
+    "finality_communicated": gettext_lazy("Final removal order %(reference)s"),
+    "finality_corrected": gettext_lazy("Removal order %(reference)s is not final"),
     "scrutiny": gettext_lazy("Scrutiny of removal order %(reference)s"),
     "scrutiny_announced": gettext_lazy("Removal order %(reference)s may be found unlawful"),
     "scrutiny_decided": gettext_lazy("Removal order %(reference)s stands after scrutiny"),
@@ -80,6 +88,24 @@ TEXTS: Mapping[str, Words] = {
         " neither of you can see the other's order here."
     ),
     "order_reinstated": gettext_lazy("%(by)s says that the content is there again."),
+    "order_appealed": gettext_lazy(
+        "%(by)s recorded an appeal. The order stays in effect, and is not final until the appeal is"
+        " decided (Article 3(9))."
+    ),
+    "appeal_decided": gettext_lazy("%(by)s recorded the outcome of an appeal."),
+    "appeal_expired": gettext_lazy(
+        "No open appeal is recorded. Check with the courts, and record that the order is final, or"
+        " record the appeal (Article 3(9))."
+    ),
+    "order_final": gettext_lazy("%(by)s recorded that it is final (Article 3(9))."),
+    "finality_communicated": gettext_lazy(
+        "%(by)s informs you under Article 3(9) that a removal order to a provider in your Member"
+        " State is final."
+    ),
+    "finality_corrected": gettext_lazy(
+        "%(by)s had informed you that it is final. An appeal was lodged in time, or it was"
+        " overturned. Do not count it (Article 5(4))."
+    ),
     "scrutiny": gettext_lazy(
         "Somebody asked for the order to be examined, or %(by)s examines it. The decision is due"
         " within 72 hours."

@@ -77,6 +77,7 @@ LIMIT_GROUPS: Mapping[str, LimitGroup] = {
     "order.prolonged": LimitGroup.ORDER,
     "order.suspended": LimitGroup.ORDER,
     "order.resumed": LimitGroup.ORDER,
+    "order.appealed": LimitGroup.ORDER,
     "scrutiny.requested": LimitGroup.ORDER,
     "scrutiny.opened": LimitGroup.ORDER,
     "scrutiny.announced": LimitGroup.ORDER,

@@ -21,7 +21,7 @@ from stemtide.hub.rooms.orders.models import (
     Preservation,
     Scrutiny,
 )
-from stemtide.hub.rooms.orders.reads import second_looks
+from stemtide.hub.rooms.orders.reads import finality, second_looks
 from stemtide.hub.rooms.orders.rules import offers
 from stemtide.hub.rooms.orders.rules.lint import ANNEX_3
 from stemtide.hub.rooms.orders.rules.orders import (
@@ -38,6 +38,7 @@ from stemtide.protocol.enums import Duty
 from stemtide.protocol.enums.orders import (
     AccessPurpose,
     EmergencyGround,
+    FinalGround,
     Measure,
     OrderState,
     ReviewKind,
@@ -163,6 +164,7 @@ def facts(row: Order) -> OrderFacts:
     copies = row.copies.select_related("sent_to")
     preservation = Preservation.objects.filter(order=row).first()
     stopped = _open_pause(row)
+    final = finality.current(row)
     return OrderFacts(
         state=OrderState(row.state),
         issued_by=row.issued_by.name,
@@ -180,6 +182,9 @@ def facts(row: Order) -> OrderFacts:
         preservation=PreservationFacts(preservation.until, preservation.destroyed_at is not None)
         if preservation
         else None,
+        appeals=tuple(finality.appeal_facts(appeal) for appeal in row.appeals.all()),
+        appeal_until=row.appeal_until,
+        final=FinalGround(final.ground) if final else None,
     )
 
 
@@ -294,6 +299,7 @@ def describe(row: Order, *, viewer: Party, now: datetime) -> OrderOut:
         copies=[_copy(copy) for copy in row.copies.select_related("sent_to")],
         scrutinies=[describe_scrutiny(scrutiny) for scrutiny in _scrutinies(row)],
         preservation=_preservation(preservation) if preservation else None,
+        finality=finality.describe(row),
         moves=moves(row, by=Actor(viewer, viewer.ref), now=now),
     )
 

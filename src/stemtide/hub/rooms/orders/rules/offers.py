@@ -3,10 +3,10 @@
 
 from datetime import datetime, timedelta
 
-from stemtide.hub.rooms.orders.rules import orders as rules, scrutiny
+from stemtide.hub.rooms.orders.rules import finality, orders as rules, scrutiny
 from stemtide.hub.rooms.orders.rules.orders import OrderFacts, Side, allows
 from stemtide.protocol.enums import Role
-from stemtide.protocol.enums.orders import OrderState, ScrutinyBasis
+from stemtide.protocol.enums.orders import AppealOutcome, Appellant, OrderState, ScrutinyBasis
 
 _MOMENT = timedelta(seconds=1)
 
@@ -63,6 +63,13 @@ def _of_issuer(
         now=now,
     ):
         acts.append("prolong")
+    acts += _of_appeals(facts, name=name, role=role, now=now)
+    if allows(
+        finality.check_appeal_deadline, facts, until=now.date(), name=name, role=role, now=now
+    ):
+        acts.append("set_appeal_deadline")
+    if allows(finality.check_finalise, facts, name=name, role=role, now=now):
+        acts.append("finalise")
     return acts + _longer(facts, name=name, role=role, now=now)
 
 
@@ -91,7 +98,7 @@ def _of_addressee(facts: OrderFacts, *, name: str, role: Role | None, now: datet
         acts.append("note_access")
     if allows(rules.check_note_destroyed, facts, name=name, role=role, now=now):
         acts.append("note_destroyed")
-    return acts
+    return acts + _of_appeals(facts, name=name, role=role, now=now)
 
 
 def _of_home(
@@ -129,6 +136,38 @@ def _of_home(
         )
     ]
     return acts + _longer(facts, name=name, role=role, now=now)
+
+
+def _of_appeals(facts: OrderFacts, *, name: str, role: Role | None, now: datetime) -> list[str]:
+    """Return whether a side may record an appeal, and the outcome of one."""
+    days = {facts.appeal_until or now.date(), now.date()}
+    may_appeal = any(
+        allows(
+            finality.check_appeal,
+            facts,
+            lodged_by=lodged_by,
+            lodged_on=day,
+            name=name,
+            role=role,
+            now=now,
+        )
+        for lodged_by in Appellant
+        for day in days
+    )
+    may_decide = any(
+        allows(
+            finality.check_decide_appeal,
+            facts,
+            appeal,
+            outcome=AppealOutcome.CLOSED,
+            decided_on=max(appeal.lodged_on, now.date()),
+            name=name,
+            role=role,
+            now=now,
+        )
+        for appeal in facts.appeals
+    )
+    return ["appeal"] * may_appeal + ["decide_appeal"] * may_decide
 
 
 def _longer(facts: OrderFacts, *, name: str, role: Role | None, now: datetime) -> list[str]:

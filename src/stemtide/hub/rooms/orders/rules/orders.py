@@ -12,12 +12,21 @@ from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowed
 from stemtide.hub.platform.permissions import allows, check_person_may_lead, check_person_may_write
 from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.protocol.enums import PartyKind, Role
-from stemtide.protocol.enums.orders import OrderState, ScrutinyBasis, ScrutinyState, Side
+from stemtide.protocol.enums.orders import (
+    AppealOutcome,
+    Appellant,
+    FinalGround,
+    OrderState,
+    ScrutinyBasis,
+    ScrutinyState,
+    Side,
+)
 from stemtide.protocol.law import deadlines
 from stemtide.protocol.law.machines import WrongMoveError, machine
 
 __all__ = [
     "IN_EFFECT",
+    "AppealFacts",
     "OrderFacts",
     "PreservationFacts",
     "ScrutinyFacts",
@@ -98,6 +107,8 @@ class OrderFacts:
     homes:        the authorities that have a copy, each with when it received it, or None.
     grounds:      those of the Annex III that stops the clock now.
     scrutinies:   all of them, oldest first.
+    appeals:      all of them, oldest first. appeal_until: the last day for one, if it is known.
+    final:        why the order is final; None while it is not.
     """
 
     state: OrderState
@@ -112,6 +123,20 @@ class OrderFacts:
     secret_until: datetime | None = None
     scrutinies: tuple[ScrutinyFacts, ...] = ()
     preservation: PreservationFacts | None = None
+    appeals: tuple["AppealFacts", ...] = ()
+    appeal_until: date | None = None
+    final: FinalGround | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AppealFacts:
+    """The facts that the rules need of an appeal."""
+
+    uid: str
+    lodged_by: Appellant
+    lodged_on: date
+    outcome: AppealOutcome
+    decided_on: date | None = None
 
 
 def side_of(facts: OrderFacts, *, name: str) -> Side | None:

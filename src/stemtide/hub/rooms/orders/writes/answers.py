@@ -17,6 +17,7 @@ from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.protocol.enums.orders import OrderState
 from stemtide.protocol.enums.referrals import ReceiptVia
 from stemtide.protocol.law import deadlines
+from stemtide.protocol.law.appeals import appeal_until
 from stemtide.protocol.law.forms import moment_of
 from stemtide.protocol.messages.orders import OrderAnswerIn, OrderOut, OrderReasonIn
 
@@ -221,7 +222,11 @@ def _arrive(row: Order, *, at: datetime) -> None:
     if row.state == OrderState.ISSUED:
         row.state = OrderState.RECEIVED
     _set_due(row)
-    row.save(update_fields=["state", "received_at", "due_at"])
+    if row.appeal_until_by_id is None:  # Art. 3(9), from Section G
+        row.appeal_until = appeal_until(
+            str(row.annex.get("redress_deadline") or ""), received_at=at
+        )
+    row.save(update_fields=["state", "received_at", "due_at", "appeal_until"])
 
 
 def _set_due(row: Order) -> None:

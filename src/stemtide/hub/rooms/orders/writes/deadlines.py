@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Record missed deadlines of orders, once each: the hour, and overdue scrutiny."""
+"""Record passed deadlines of orders, once each: the hour, overdue scrutiny, the day for appeal."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
 from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
-from stemtide.hub.rooms.orders.models import Order, Scrutiny
-from stemtide.protocol.enums.orders import ScrutinyState
+from stemtide.hub.rooms.orders.models import Appeal, Finality, Order, Scrutiny
+from stemtide.hub.rooms.orders.rules.orders import IN_EFFECT
+from stemtide.protocol.enums.orders import AppealOutcome, ScrutinyState
 
 AT_ONCE = 100
 """Maximum number of orders, and of scrutinies, in one run of the scheduler."""
@@ -19,10 +20,16 @@ def note_due(now: datetime) -> int:
     missed = Order.objects.filter(due_at__lt=now, missed_at=None)
     open_states = (ScrutinyState.OPENED, ScrutinyState.ANNOUNCED)
     overdue = Scrutiny.objects.filter(due_at__lt=now, missed_at=None, state__in=open_states)
+    over = Order.objects.filter(
+        appeal_until__lt=(now - timedelta(hours=12)).date(), appeal_over_at=None
+    )
+    appeals = list(over.order_by("appeal_until").values_list("pk", flat=True)[:AT_ONCE])
     orders = list(missed.order_by("due_at").values_list("pk", flat=True)[:AT_ONCE])
     scrutinies = list(overdue.order_by("due_at").values_list("pk", flat=True)[:AT_ONCE])
-    return sum(_miss_order(pk, now=now) for pk in orders) + sum(
-        _miss_scrutiny(pk, now=now) for pk in scrutinies
+    return (
+        sum(_miss_order(pk, now=now) for pk in orders)
+        + sum(_miss_scrutiny(pk, now=now) for pk in scrutinies)
+        + sum(_end_appeal_term(pk, now=now) for pk in appeals)
     )
 
 
@@ -66,4 +73,30 @@ def _miss_scrutiny(pk: int, *, now: datetime) -> int:
         detail={"party": concerned[0].ref, "parties": [party.name for party in concerned]},
         exercise=row.exercise,
     )
+    return 1
+
+
+@transaction.atomic
+def _end_appeal_term(pk: int, *, now: datetime) -> int:
+    """Note that the deadline for appeal has passed, and ask the issuer whether the order is final.
+
+    source: Regulation (EU) 2021/784 Art. 3(9).
+    """
+    ledger.lock_ledger()
+    if not Order.objects.filter(pk=pk, appeal_over_at=None).update(appeal_over_at=now):
+        return 0
+    row = Order.objects.select_related("issued_by").get(pk=pk)
+    is_open = row.state in IN_EFFECT and not (
+        Finality.objects.filter(order=row, ended_at=None).exists()
+        or Appeal.objects.filter(order=row, outcome=AppealOutcome.PENDING).exists()
+    )
+    if is_open:
+        ledger.append(
+            "appeal.expired",
+            actor=CLOCK,
+            subject=row.ref,
+            now=now,
+            detail={"party": row.issued_by.ref, "parties": [row.issued_by.name]},
+            exercise=row.exercise,
+        )
     return 1

@@ -53,7 +53,7 @@ def withdraw(uid: UUID, *, body: OrderReasonIn, by: Actor, now: datetime) -> Ord
     after = rules.check_move(facts, move, name=by.name, role=by.role)
     if facts.state is OrderState.SUBMITTED:
         return recall(uid, by=by, now=now)
-    _end(row, after=after, reason=body.text, by=by, now=now)
+    end_effect(row, after=after, reason=body.text, by=by, now=now)
     homes = [copy.sent_to for copy in row.copies.select_related("sent_to")]
     _record("order.withdrawn", row, by=by, now=now, to=[row.addressee, *homes])
     return reads.describe(row, viewer=by.party, now=now)
@@ -83,7 +83,7 @@ def end_unconfirmed(row: Order, *, by: Actor | None, note: str, now: datetime) -
     move = rules.ending_move(facts.state, side=Side.ISSUER)
     after = rules.check_clock(facts, move)
     reason = f"{UNCONFIRMED}: {note}" if note else f"{UNCONFIRMED}."
-    _end(row, after=after, reason=reason, by=by, now=now)
+    end_effect(row, after=after, reason=reason, by=by, now=now)
     concerned = [row.addressee, *[copy.sent_to for copy in row.copies.select_related("sent_to")]]
     concerned += [] if by else [row.issued_by]
     detail: dict[str, object] = {"unconfirmed": True}
@@ -189,7 +189,7 @@ def decide_scrutiny(
     if after is ScrutinyState.INFRINGED:
         move = rules.ending_move(OrderState(row.state), side=Side.HOME)
         ended = rules.check_move(reads.facts(row), move, name=by.name, role=by.role)
-        _end(row, after=ended, reason=body.text, by=by, now=now)
+        end_effect(row, after=ended, reason=body.text, by=by, now=now)
         _record("order.annulled", row, by=by, now=now, to=[row.addressee, row.issued_by])
     return reads.describe(row, viewer=by.party, now=now)
 
@@ -215,7 +215,10 @@ def _communicate(scrutiny: Scrutiny, *, by: Actor, now: datetime) -> None:
     )
 
 
-def _end(row: Order, *, after: OrderState, reason: str, by: Actor | None, now: datetime) -> None:
+@transaction.atomic
+def end_effect(
+    row: Order, *, after: OrderState, reason: str, by: Actor | None, now: datetime
+) -> None:
     """End an order's effect, its open scrutiny, its second look and its signals."""
     row.state, row.ended_at, row.end_reason, row.due_at = after, now, reason, None
     row.save(update_fields=["state", "ended_at", "end_reason", "due_at"])

@@ -26,7 +26,7 @@ from stemtide.hub.rooms.alerts.rules.kinds import EVERY_KIND, RAISES
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.reads.ledger import EntryRow
 from stemtide.hub.rooms.orders.models import Information
-from stemtide.hub.rooms.orders.reads import decisions, orders
+from stemtide.hub.rooms.orders.reads import decisions, finality, orders
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.referrals.models import Referral
 from stemtide.hub.rooms.referrals.reads import holds, referrals
@@ -243,6 +243,7 @@ _MAY_SEE: Mapping[str, Callable[[UUID, Party], bool]] = {
     "batch": _sees_batch,
     "information": _sees_information,
     "scrutiny": lambda uid, viewer: decisions.was_sent(uid, viewer=viewer),
+    "finality": lambda uid, viewer: finality.may_see(uid, viewer=viewer),
 }
 """Checks whether a party may see a row, by the type in its ledger name."""
 
@@ -254,5 +255,6 @@ _PATHS: Mapping[str, str] = {
     "batch": "/referrals?batch={}",
     "information": "/order-information",
     "scrutiny": "/scrutiny-decisions",
+    "finality": "/final-orders",
 }
 """API paths by type."""

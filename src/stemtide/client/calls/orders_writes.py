@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Questions to a hub: orders.
+"""Questions to a hub: orders, writes.
 
 Made from docs/use/openapi.json by python -m tests.house.client; a test holds it equal to that.
 """
@@ -13,23 +13,19 @@ from stemtide.client.call import Call, part
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from stemtide.protocol.enums.orders import OrderState, Side
     from stemtide.protocol.messages.orders import (
         AccessIn,
+        AppealDeadlineIn,
+        AppealDecisionIn,
+        AppealIn,
         DraftIn,
-        EntryOut,
-        FormOut,
         InformationOut,
         InformIn,
-        LintFinding,
         OrderAnswerIn,
-        OrderHead,
         OrderIn,
         OrderOut,
         OrderReasonIn,
-        OrdersInEffectOut,
         PreserveIn,
-        ScrutinyDecisionOut,
         ScrutinyIn,
         SecrecyIn,
     )
@@ -89,6 +85,19 @@ def clarify_order(body: OrderReasonIn, *, uid: UUID | str) -> Call[OrderOut]:
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/clarify", body=body)
 
 
+def decide_appeal(body: AppealDecisionIn, *, uid: UUID | str, appeal: UUID | str) -> Call[OrderOut]:
+    """Record the outcome of an appeal. An order that was overturned loses its effect.
+
+    Needs a key with the scope orders:write. raises: HubError. source: POST
+    /api/v1/orders/{uid}/appeals/{appeal}/decide
+    """
+    from stemtide.protocol.messages.orders import OrderOut
+
+    return Call(
+        (OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/appeals/{part(appeal)}/decide", body=body
+    )
+
+
 def discard_order(*, uid: UUID | str) -> Call[OrderOut]:
     """Discard a draft.
 
@@ -132,6 +141,17 @@ def extend_preservation(body: PreserveIn, *, uid: UUID | str) -> Call[OrderOut]:
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/preservation", body=body)
 
 
+def finalise_order(*, uid: UUID | str) -> Call[OrderOut]:
+    """Record that an order is final. Authorities of the provider's State are told: Art. 3(9).
+
+    Needs a key with the scope orders:write. raises: HubError. source: POST
+    /api/v1/orders/{uid}/final
+    """
+    from stemtide.protocol.messages.orders import OrderOut
+
+    return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/final")
+
+
 def find_infringement(body: OrderReasonIn, *, uid: UUID | str) -> Call[OrderOut]:
     """Decide that there is an infringement: the order loses its effect, content is reinstated.
 
@@ -163,65 +183,6 @@ def issue_order(*, uid: UUID | str) -> Call[OrderOut]:
     from stemtide.protocol.messages.orders import OrderOut
 
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/issue")
-
-
-def lint_order(*, uid: UUID | str) -> Call[list[LintFinding]]:
-    """Check a draft: missing and contradictory fields; errors first, then warnings.
-
-    Needs a key with the scope orders:write. raises: HubError. source: GET /api/v1/orders/{uid}/lint
-    """
-    from stemtide.protocol.messages.orders import LintFinding
-
-    return Call((list[LintFinding],), "GET", f"/api/v1/orders/{part(uid)}/lint")
-
-
-def list_order_information() -> Call[list[InformationOut]]:
-    """List information on procedures and deadlines that your party sent or received.
-
-    Needs a key with the scope requests:read. raises: HubError. source: GET
-    /api/v1/order-information
-    """
-    from stemtide.protocol.messages.orders import InformationOut
-
-    return Call((list[InformationOut],), "GET", "/api/v1/order-information")
-
-
-def list_orders(
-    *,
-    side: Side | None = None,
-    state: OrderState | None = None,
-    open: bool | None = None,
-    limit: int | None = None,
-) -> Call[list[OrderHead]]:
-    """List orders that your party issued, received or has a copy of; open ones first.
-
-    limit: If left out: 100.
-
-    Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/orders
-    """
-    from stemtide.protocol.messages.orders import OrderHead
-
-    return Call(
-        (list[OrderHead],),
-        "GET",
-        "/api/v1/orders",
-        query={"side": side, "state": state, "open": open, "limit": limit},
-    )
-
-
-def list_scrutiny_decisions(*, limit: int | None = None) -> Call[list[ScrutinyDecisionOut]]:
-    """List decisions of scrutiny that were sent to your agency, latest first: Art. 4(6).
-
-    limit: If left out: 100.
-
-    Needs a key with the scope requests:read. raises: HubError. source: GET
-    /api/v1/scrutiny-decisions
-    """
-    from stemtide.protocol.messages.orders import ScrutinyDecisionOut
-
-    return Call(
-        (list[ScrutinyDecisionOut],), "GET", "/api/v1/scrutiny-decisions", query={"limit": limit}
-    )
 
 
 def note_access(body: AccessIn, *, uid: UUID | str) -> Call[OrderOut]:
@@ -268,51 +229,15 @@ def prolong_secrecy(body: SecrecyIn, *, uid: UUID | str) -> Call[OrderOut]:
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/prolong", body=body)
 
 
-def read_annex_1(*, uid: UUID | str) -> Call[FormOut]:
-    """Retrieve Annex I of an order as data, with the hub's fields. This counts as receipt, too.
+def record_appeal(body: AppealIn, *, uid: UUID | str) -> Call[OrderOut]:
+    """Record an appeal against an order, as its issuer. It is not final until that is decided.
 
-    Needs a key with the scope requests:read. raises: HubError. source: GET
-    /api/v1/orders/{uid}/annex-1
-    """
-    from stemtide.protocol.messages.orders import FormOut
-
-    return Call((FormOut,), "GET", f"/api/v1/orders/{part(uid)}/annex-1")
-
-
-def read_order(*, uid: UUID | str) -> Call[OrderOut]:
-    """Retrieve an order. This counts as receipt by its addressee, or of an authority's copy.
-
-    Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/orders/{uid}
+    Needs a key with the scope orders:write. raises: HubError. source: POST
+    /api/v1/orders/{uid}/appeals
     """
     from stemtide.protocol.messages.orders import OrderOut
 
-    return Call((OrderOut,), "GET", f"/api/v1/orders/{part(uid)}")
-
-
-def read_order_history(*, uid: UUID | str) -> Call[list[EntryOut]]:
-    """List the ledger entries of an order, oldest first.
-
-    Needs a key with the scope requests:read. raises: HubError. source: GET
-    /api/v1/orders/{uid}/history
-    """
-    from stemtide.protocol.messages.orders import EntryOut
-
-    return Call((list[EntryOut],), "GET", f"/api/v1/orders/{part(uid)}/history")
-
-
-def read_order_standing(*, url: str, exercise: bool | None = None) -> Call[OrdersInEffectOut]:
-    """Retrieve who has an order in effect for a URL, for authorities and agencies.
-
-    Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/order-standing
-    """
-    from stemtide.protocol.messages.orders import OrdersInEffectOut
-
-    return Call(
-        (OrdersInEffectOut,),
-        "GET",
-        "/api/v1/order-standing",
-        query={"url": url, "exercise": exercise},
-    )
+    return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/appeals", body=body)
 
 
 def reinstate_content(*, uid: UUID | str) -> Call[OrderOut]:
@@ -326,6 +251,17 @@ def reinstate_content(*, uid: UUID | str) -> Call[OrderOut]:
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/reinstate")
 
 
+def report_appeal(body: AppealIn, *, uid: UUID | str) -> Call[OrderOut]:
+    """Record an appeal against an order, as its addressee: yours, or a content provider's.
+
+    Needs a key with the scope answers:write. raises: HubError. source: POST
+    /api/v1/orders/{uid}/report-appeal
+    """
+    from stemtide.protocol.messages.orders import OrderOut
+
+    return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/report-appeal", body=body)
+
+
 def resume_order(body: OrderReasonIn, *, uid: UUID | str) -> Call[OrderOut]:
     """End the ground of Annex III, as the addressee. The deadline of one hour starts anew.
 
@@ -335,6 +271,17 @@ def resume_order(body: OrderReasonIn, *, uid: UUID | str) -> Call[OrderOut]:
     from stemtide.protocol.messages.orders import OrderOut
 
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/resume", body=body)
+
+
+def set_appeal_deadline(body: AppealDeadlineIn, *, uid: UUID | str) -> Call[OrderOut]:
+    """Enter the last day for appeal, if Section G names no term or the law counts otherwise.
+
+    Needs a key with the scope orders:write. raises: HubError. source: POST
+    /api/v1/orders/{uid}/appeal-deadline
+    """
+    from stemtide.protocol.messages.orders import OrderOut
+
+    return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/appeal-deadline", body=body)
 
 
 def suspend_order(body: OrderAnswerIn, *, uid: UUID | str) -> Call[OrderOut]:
