@@ -15,12 +15,12 @@ Day = Annotated[str, typer.Option(help="The day, such as 2026-01-31.")]
 def _provider_line(row: dict[str, Any]) -> str:
     """Describe the final orders against one provider, one on a line."""
     first = f"{row['provider']}: {row['in_twelve_months']} final in the last twelve months"
-    rows = [
-        f"  {final_order['reference']:18} {final_order['issued_by']}  final from {final_order['final_on']} "
-        f"({final_order['ground']})" + (" EXERCISE" if final_order["exercise"] else "")
-        for final_order in row["orders"]
+    orders = [
+        f"  {final['reference']:18} {final['issued_by']}  final from {final['final_on']} "
+        f"({final['ground']})" + (" EXERCISE" if final["exercise"] else "")
+        for final in row["orders"]
     ]
-    return "\n".join([first, *rows])
+    return "\n".join([first, *orders])
 
 
 @hub_command(order, "appeal", line=order_line)
@@ -84,4 +84,4 @@ def finalise(order_id: OrderId) -> Request:
 @hub_command(order, "final", line=_provider_line)
 def final() -> Request:
     """List final orders by provider: of your State if you oversee measures, or against you."""
-    return lambda client: client.list_final_orders()
+    return lambda client: client.list_finals()
