@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 
 from stemtide import __version__
 from stemtide.exercises.stress.connection import OK, Access, Connection, Response, follow
@@ -21,10 +22,12 @@ _POLL_S, _POLL_ALONE_S = 10.0, 2.0  # as agents do, with and without a stream
 _BEAT_S, _DEBOUNCE_S = 5.0, 0.2
 _AGAIN_S = 1.0
 _WAKE = re.compile(rb'data: \{"position":(\d+)(?:,"previous":(\d+))?')
+_EVENT_END = b"\n\n"
 _END = re.compile(rb'"next":(\d+),"head":\d+,"more":(true|false)')
 
 
-def watched(run: str) -> re.Pattern[bytes]:
+@cache
+def _pattern(run: str) -> re.Pattern[bytes]:
     """Return the pattern of the signals of one run: their position, and the rest of their value."""
     begin = rb'"position":(\d+),"id":"[0-9a-f-]{36}","kind":"pdq","value":"'
     return re.compile(begin + run.encode() + rb'([0-9a-f]+)"')
@@ -53,7 +56,8 @@ class Counts:
 class SimulatedAgent:
     """An agent that keeps nothing but its place in the feed, and when each signal came.
 
-    pattern:  of the signals that count. arrived: when each of them came, by the rest of its value.
+    run:      begins the values of the signals that count.
+    arrived:  when each of them came, by the rest of its value.
     carried:  whether the stream carries entries. reports: whether the agent reports its status.
     """
 
@@ -62,7 +66,7 @@ class SimulatedAgent:
         name: str,
         access: Access,
         *,
-        pattern: re.Pattern[bytes],
+        run: str,
         counts: Counts,
         carried: bool = True,
         reports: bool = False,
@@ -75,14 +79,14 @@ class SimulatedAgent:
         self._access = access
         self._requests = Connection(access)
         self._turn = asyncio.Lock()
-        self._pattern = pattern
+        self._run, self._pattern = run.encode(), _pattern(run)
         self._counts = counts
         self._carried = carried
         self._reports = reports
         self._wake, self._moved = asyncio.Event(), asyncio.Event()
         self._is_reading = False
         self._chain: int | None = None
-        self._rest = b""
+        self._rest = bytearray()
 
     async def run(self) -> None:
         """Follow the hub until cancelled."""
@@ -112,7 +116,7 @@ class SimulatedAgent:
         """Keep a stream open."""
         query = "?exercise=true&entries=true" if self._carried else "?exercise=true"
         while True:
-            self._chain, self._rest = None, b""
+            self._chain, self._rest = None, bytearray()
             try:
                 ended = await follow(
                     self._access,
@@ -136,12 +140,15 @@ class SimulatedAgent:
 
     def _take_part(self, part: bytes) -> None:
         """Take bytes of the stream, and each event that they complete."""
-        *events, self._rest = (self._rest + part).split(b"\n\n")
-        for event in events:
+        begin = max(0, len(self._rest) - 1)  # an end may have come in two parts
+        self._rest += part
+        while (end := self._rest.find(_EVENT_END, begin)) >= 0:
+            event, self._rest, begin = self._rest, self._rest[end + len(_EVENT_END) :], 0
+            del event[end:]
             if wake := _WAKE.search(event):
                 self._take_event(event, int(wake[1]), None if wake[2] is None else int(wake[2]))
 
-    def _take_event(self, event: bytes, position: int, previous: int | None) -> None:
+    def _take_event(self, event: bytearray, position: int, previous: int | None) -> None:
         """Check an event against the chain; apply its entries, or read the feed."""
         if previous is None:
             self._chain = None
@@ -188,10 +195,11 @@ class SimulatedAgent:
         self._apply(answer.body, int(end[1]))
         return end[2] == b"true"
 
-    def _apply(self, page: bytes, position: int) -> None:
+    def _apply(self, page: bytes | bytearray, position: int) -> None:
         """Note which signals a page brings, and move to its end."""
         now = time.perf_counter()
-        for match in self._pattern.finditer(page):
+        # To look for the run first is cheaper: a bulk of others is megabytes for each agent.
+        for match in self._pattern.finditer(page) if self._run in page else ():
             if int(match[1]) > self.position:
                 self._counts.repeats += match[2] in self.arrived
                 self.arrived.setdefault(match[2], now)

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 import httptools
 
 OK = 200
-SILENT_S = 15.0
-"""Seconds of silence after which a stream counts as broken; the hub pings every 3 s."""
+SILENT_S = 45.0
+"""Seconds of silence after which a stream counts as broken, as in an agent."""
 
 _ANSWER_S = 60.0
 

@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from stemtide.exercises.stress.agent import FEED, Counts, SimulatedAgent, reason_of, watched
+from stemtide.exercises.stress.agent import FEED, Counts, SimulatedAgent, reason_of
 from stemtide.exercises.stress.connection import OK, Access, Connection, Response
 from stemtide.protocol.enums import Severity, SignalState, WithdrawReason
 from stemtide.protocol.handling import Pap, Tlp
@@ -99,7 +99,7 @@ class Stress:
             SimulatedAgent(
                 f"stress-{number}",
                 plan.accesses[number % len(plan.accesses)],
-                pattern=watched(self._run),
+                run=self._run,
                 counts=self.counts,
                 carried=plan.carried,
                 reports=plan.reports,
