@@ -152,7 +152,8 @@ def first_quick(kinds):
     return [first, *(pytest.param(kind, marks=pytest.mark.nightly) for kind in others)]
 
 
-@pytest.mark.parametrize("kind", first_quick(ADDRESS))
+@pytest.mark.nightly
+@pytest.mark.parametrize("kind", ADDRESS)
 def test_two_hubs_that_follow_one_another_do_not_grow(two, kind):
     a, b = two
     before = a.count("signals_signal"), b.count("signals_signal")

@@ -27,6 +27,7 @@ from stemtide.hub.platform.documents.signatures import (
 from stemtide.hub.platform.documents.verification import Trusted, verify_pdf
 from stemtide.protocol.messages.documents import MAX_DOCUMENT_BYTES, SealVerdict, Trust
 from tests.hub.papers.papers import as_p12, as_pem, chain, name, plain, text_of
+from tests.rounds import rounds
 from tests.world import NOON
 
 
@@ -85,7 +86,7 @@ def test_every_byte_under_the_seal_that_is_altered_is_found_out(seal):
     whole = sealed(seal)
     opened = whole.index(b"<", whole.rindex(b"/Contents"))
     closed = whole.index(b">", opened)  # the signature between is not under itself
-    step = len(whole) // 12
+    step = len(whole) // rounds(4, nightly=12)
     for at in [*range(100, opened, step), opened - 1, *range(closed + 1, len(whole), step)]:
         found = verdict(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :], seal)
         assert found.verdict in {SealVerdict.CHANGED, SealVerdict.UNREADABLE}, at
@@ -104,7 +105,7 @@ def test_what_is_added_after_the_seal_is_found_out(seal):
 
 def test_a_document_that_was_cut_short_is_found_out(seal):
     whole = sealed(seal)
-    for at in [*range(0, len(whole), len(whole) // 12), len(whole) - 1]:
+    for at in [*range(0, len(whole), len(whole) // rounds(4, nightly=12)), len(whole) - 1]:
         found = verdict(whole[:at], seal)
         assert found.verdict is not SealVerdict.GENUINE, at
         assert found.why or found.seals or found.verdict is SealVerdict.UNSEALED, at
