@@ -410,12 +410,38 @@ def test_only_ones_own_decision_is_taken_back_and_not_after_it_changed(
     assert "no decision to take back" in ben.post("undo", batch=batch).text
     hub.withdraw(signal)
     until(lambda: anna.queue() == ["v-1"], what="the hold")  # never released without a person
-    assert events(config, "v-1")[-1]["data"]["undoes"] == "block"
+    until(lambda: events(config, "v-1")[-1]["data"].get("undoes") == "block", what="the event")
     assert "have changed since: 1" in anna.post("undo", batch=batch).text
     assert anna.queue() == ["v-1"]
     assert "The hub no longer has it" in anna.open("v-1").text or "no signal" in anna.page.text
     anna.decide("v-1", "pass")
     wait_event(config, "v-1", "content.release")
+
+
+def test_a_block_stands_against_what_the_person_knew(hub, agent, config, anna):
+    signal = held(hub, agent, "v-1", disputed=True)
+    anna.decide("v-1", "block")
+    hub.dispute(signal)  # sent again, as disputed as it was
+    hub.marks[hub.head] = "of another history"  # a snapshot: everything is judged again
+    hub.share(sha256(b"z"))
+    agent.wait(position=hub.head)
+    assert anna.queue() == []
+    hub.dispute(signal, by_you=True)
+    until(lambda: anna.queue() == ["v-1"], what="the hold")
+    until(lambda: events(config, "v-1")[-1]["data"].get("undoes") == "block", what="the event")
+
+
+def test_a_dispute_is_taken_back_only_with_the_last_decision_that_disputes(hub, agent, anna, ben):
+    held(hub, agent, "v-1", "v-2", "v-3")
+    ben.decide("v-3", "dispute", reason="a cat")
+    anna.decide("v-1", "dispute", reason="a cat", until=str(time.time() + 1))
+    until(lambda: hub.opinions, what="the dispute")
+    anna.undo()
+    assert anna.queue() == ["v-1", "v-2"]
+    ben.get()
+    ben.undo()
+    until(lambda: hub.opinions[-1][1] == "seen", what="that it was taken back")
+    assert [opinion for _, opinion, _ in hub.opinions].count("seen") == 1
 
 
 def test_what_was_let_pass_is_not_held_again_by_the_journal(hub, agent, config, anna):
@@ -488,7 +514,7 @@ def test_two_people_never_have_the_same_item(hub, agent, config, anna, ben):
     assert "has this open until" in page
     assert ">Block<" not in page
     assert "somebody else has them open: 1" in ben.decide("a", "pass").text
-    assert events(config, "a")[-1]["type"] == "content.hold"
+    assert [event["type"] for event in events(config, "a")] in ([], ["content.hold"])
     anna.get()  # whoever leaves gives it back
     assert ">Block<" in ben.open("a").text
     age(config, "review_locks", "until", minutes=6)

@@ -4,8 +4,8 @@
 1 In one transaction: check that the content is still held and that nobody else has it open, change
   the action, queue the message to the provider and the count for the hub, store the decision.
 2 Letting content pass makes its matches log, as an entry of an allow-list does.
-3 Content that a person blocked is never released without a person: if its signal is withdrawn or
-  weakened, it is held again, and comes back to the queue.
+3 Content that a person blocked is never released without a person: if its signal is withdrawn, or
+  disputed more than when the person saw it, it is held again and comes back to the queue.
 4 A dispute lets the content pass and tells the hub that the signal is wrong.
 5 A decision is taken back only if nothing has changed the action since.
 6 Of each decision the first piece of content may go to a colleague for a blind check: every
@@ -28,6 +28,7 @@ from stemtide.agent.review.locks import lock_of
 from stemtide.agent.review.sessions import ReviewSession
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.protocol.enums import Action, Opinion
+from stemtide.protocol.sync.feed import FeedSignal
 
 MAX_REASON = 500
 UNDO_WITHIN_S = 3600.0
@@ -75,6 +76,7 @@ class DecisionCount:
     gone: int = 0
 
 
+_BODIES = "SELECT body FROM signals WHERE id IN (SELECT value FROM json_each(?))"
 _COLUMNS = "seq, batch, ref, at, person, verdict, reason, signal, undone_at"
 
 
@@ -162,15 +164,37 @@ class _Decision:
             _set_opinion(self.tx, signal, Opinion.DISPUTE, note=self.reason, now=self.now)
         stored = self.tx.execute(
             "INSERT INTO review_decisions"
-            " (batch, ref, at, person, verdict, reason, signal, before, after)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " (batch, ref, at, person, verdict, reason, signal, before, after, disputed)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(batch, self.ref, self.now.timestamp(), person, self.verdict, self.reason),
-                *(signal, _dump(before), _dump(after)),
+                *(signal, _dump(before), _dump(after), self._most_disputed(before)),
             ),
         )
         self.tx.execute("DELETE FROM review_locks WHERE ref = ?", (self.ref,))
         return stored.lastrowid or 0
+
+    def _most_disputed(self, before: Sequence[MatchReason]) -> int:
+        """Return how much the signals are disputed that the person saw."""
+        ids = msgspec.json.encode([reason.signal for reason in before]).decode()
+        rows = self.tx.execute(_BODIES, (ids,))
+        signals = (FeedSignal.model_validate_json(body) for (body,) in rows)
+        return max((dispute_level(signal) for signal in signals), default=0)
+
+
+def dispute_level(signal: FeedSignal) -> int:
+    """Return 2 if the agent's own party disputes a signal, 1 if others do so, and 0 otherwise."""
+    return 2 if signal.disputed_by_you else int(signal.disputed)
+
+
+def stands_against(tx: Transaction, ref: str, signal: FeedSignal) -> bool:
+    """Whether a person blocked content although they saw what a change says of its signal."""
+    row = tx.execute(
+        "SELECT disputed FROM review_decisions WHERE ref = ? AND undone_at IS NULL"
+        " AND verdict = ? ORDER BY seq DESC LIMIT 1",
+        (ref, ReviewVerdict.BLOCK),
+    ).fetchone()
+    return row is not None and dispute_level(signal) <= row[0]
 
 
 def _blocked(before: Sequence[MatchReason]) -> list[MatchReason]:
@@ -255,9 +279,9 @@ def undo_decision(tx: Transaction, seq: int, *, why: str, config: Config, now: d
     if verdict != ReviewVerdict.ESCALATE:
         reasons = load_reasons(before)
         _restore(tx, ref, reasons, why=why, verdict=verdict, config=config, now=now)
+    tx.execute("UPDATE review_decisions SET undone_at = ? WHERE seq = ?", (now.timestamp(), seq))
     if verdict == ReviewVerdict.DISPUTE and signal:
         _withdraw_dispute(tx, signal, now=now)
-    tx.execute("UPDATE review_decisions SET undone_at = ? WHERE seq = ?", (now.timestamp(), seq))
     return True
 
 
@@ -279,9 +303,15 @@ def _restore(
 
 
 def _withdraw_dispute(tx: Transaction, signal: str, *, now: datetime) -> None:
-    """Take an opinion back: it is not sent, or replaced at the hub by one that says nothing."""
-    sql = "DELETE FROM review_disputes WHERE signal = ? AND sent = 0 RETURNING signal"
-    if not tx.execute(sql, (signal,)).fetchall():
+    """Replace a dispute by an opinion that says nothing, unless another decision disputes too.
+
+    Also if it was not sent yet: it may be on its way.
+    """
+    sql = (
+        "SELECT 1 FROM review_decisions WHERE signal = ? AND verdict = ? AND undone_at IS NULL"
+        " LIMIT 1"
+    )
+    if not tx.execute(sql, (signal, ReviewVerdict.DISPUTE)).fetchone():
         _set_opinion(tx, signal, Opinion.SEEN, note="", now=now)
 
 

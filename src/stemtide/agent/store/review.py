@@ -20,7 +20,8 @@ TABLES = {
     "review_decisions": """CREATE TABLE review_decisions (
       seq INTEGER PRIMARY KEY AUTOINCREMENT, batch TEXT NOT NULL, ref TEXT NOT NULL,
       at REAL NOT NULL, person TEXT NOT NULL, verdict TEXT NOT NULL, reason TEXT NOT NULL,
-      signal TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL, undone_at REAL
+      signal TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL, undone_at REAL,
+      disputed INTEGER NOT NULL
     )""",
     "review_locks": """CREATE TABLE review_locks (
       ref TEXT PRIMARY KEY, session TEXT NOT NULL, person TEXT NOT NULL, until REAL NOT NULL

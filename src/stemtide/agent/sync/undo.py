@@ -9,6 +9,7 @@
 4 All reasons of an action are judged together, so that signals which leaned on the changed one are
   weakened too. Signals of the same value that came later take over what they ask for.
 5 An action is only ever weakened. Content that is sent again is decided anew.
+6 What a person blocked is weakened only by what they did not know: a withdrawal, or a new dispute.
 """
 
 import logging
@@ -21,6 +22,7 @@ from stemtide.agent.outbox import actions
 from stemtide.agent.outbox.actions import MatchReason
 from stemtide.agent.recognise.decisions import earlier_hit
 from stemtide.agent.recognise.policy import is_active, judge, within_bits
+from stemtide.agent.review.decisions import stands_against
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.store.parties import Parties, party_trust
 from stemtide.matching.library import Library
@@ -162,6 +164,10 @@ class Undoing:
 
     def _judge_again(self, ref: str, change: SignalChange, alike: Sequence[FeedSignal]) -> bool:
         """Judge the action on a piece of content again; return whether anything changed."""
+        signal = None if change.is_withdrawn else change.signal
+        # A person who blocked it knew as much; a snapshot judges all content again.
+        if signal and stands_against(self.tx, ref, signal):
+            return False
         reasons = actions.reasons_of(self.tx, ref)
         key = (change.uid, frozenset(reasons))
         if key not in self._judged:
