@@ -431,6 +431,6 @@ def test_the_reason_of_an_invitation_is_read_in_the_inbox_and_in_the_room(world,
     crisis = world.crisis()
     sent = {"invite-parties": ["provider"], "invite-reason": "your service hosts the film"}
     world.desk("agency", Role.DUTY_OFFICER).post(f"/crises/{crisis}/do/invite", sent)
-    for path in ("/inbox", f"/crises/{crisis}"):
+    for path in ("/inbox", "/to-do", f"/crises/{crisis}"):
         assert "your service hosts the film" in said(officer.get(path))
     assert Participation.objects.get(party=world.party["provider"]).state == "invited"

@@ -119,7 +119,7 @@ def _invitations(by: Actor, now: datetime) -> Iterator[TodoItem]:  # noqa: ARG00
                 invitation.name,
                 reverse("crisis", args=[invitation.crisis]),
                 invitation.invited_at,
-                detail=invitation.invited_by,
+                detail=" · ".join(filter(None, (invitation.invited_by, invitation.reason))),
                 urgency=Urgency.NOW,
                 crisis=invitation.crisis,
                 exercise=invitation.exercise,
