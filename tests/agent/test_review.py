@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The review page: who gets in, what they see, what they decide, and what stops them."""
 
+import io
 import json
 import re
 import sqlite3
@@ -8,21 +9,26 @@ import time
 from contextlib import closing
 from datetime import UTC, datetime
 from html import unescape
+from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
 import httpx
 import pytest
+from PIL import Image
 
 from stemtide.agent.config.review import ReviewSettings
 from stemtide.agent.config.settings import ConfigError, WebhookSettings, load
 from stemtide.agent.config.transparency import Ground, Transparency
+from stemtide.agent.http.review import pages
 from stemtide.agent.outbox import actions, restrictions
 from stemtide.agent.outbox.statements import statement
 from stemtide.agent.process import supervisor
 from stemtide.agent.review.exposure import break_until
 from stemtide.agent.review.sessions import make_link
 from stemtide.client.connection import is_loopback
+from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.law.dsa.statements import lint
+from tests.agent import streams
 from tests.agent.fake_hub import KEY
 from tests.agent.world import (
     SECRET,
@@ -33,7 +39,9 @@ from tests.agent.world import (
     sha256,
     until,
 )
+from tests.cli.conftest import run
 
+TEMPLATES = Path(pages.__file__).parent / "templates"
 ON = ReviewSettings(enabled=True)
 HELD = {"shared_by": "another-provider", "confirmed_by": []}
 
@@ -172,6 +180,20 @@ def test_a_service_prints_no_link_but_how_to_make_one(config, capsys):
     printed = capsys.readouterr().err
     assert "stemtide agent review link" in printed
     assert "?link=" not in printed
+
+
+def test_the_command_says_why_it_makes_no_link(tmp_path):
+    file = tmp_path / "agent.toml"
+    start = f'name = "a"\nhub_url = "https://h.example"\nkey = "k"\ndata_dir = "{tmp_path}"\n'
+    for rest, words, code in (
+        ("", "no review page", 2),
+        ("[review]\nenabled = true\n", "start the agent first", 1),
+        ("port = 0\n[review]\nenabled = true\n", "name it with --port", 2),
+    ):
+        file.write_text(start + rest)
+        done = run("agent", "review", "link", "--config", file)
+        assert (done.code, words in done.err) == (code, True), done.err
+        assert done.out == ""
 
 
 def test_neither_the_address_nor_the_cookie_alone_is_enough(agent, config, anna, ben):
@@ -334,6 +356,28 @@ def test_an_item_says_who_shared_how_sure_and_why(hub, agent, anna):
     assert "picture_url" in page
 
 
+def test_an_item_shows_how_near_a_picture_is_and_which_seconds_of_a_film_match(
+    hub, agent, sandbox, anna
+):
+    cat = picture("chelsea.png")
+    (value,) = sandbox.fingerprint(cat).of(Kind.PDQ)
+    hub.share(value.hex, kind="pdq", quality=100, **HELD)
+    film = streams.known_film()
+    hub.share(streams.shared_values(sandbox)["video"], kind="video", **HELD)
+    agent.wait(position=hub.head)
+    mirrored = io.BytesIO()
+    with Image.open(io.BytesIO(cat)) as image:
+        image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(mirrored, "JPEG")
+    assert agent.match(mirrored.getvalue(), ref="picture")["decision"]["action"] == "hold"
+    assert agent.match(film, ref="film")["decision"]["action"] == "hold"
+    page = anna.open("picture").text
+    assert re.search(r"pdq</bdi>, \d+ % sure, \d+ of 256 bits differ, <bdi>mirrored", page)
+    page = anna.open("film").text
+    assert "s of the upload" in page
+    assert re.search(r"<span>0:0\d\.\d to 0:1\d\.\d is 0:0", page)
+    assert 'class="review__stretch"' in page
+
+
 def test_values_of_strangers_are_shown_and_not_run(hub, agent, anna):
     name = '"><script>alert(1)</script>\u202egpj.exe\n<img src=x onerror=alert(1)>'
     held(hub, agent, name, shared_by="<b>evil</b>\u200b")
@@ -351,6 +395,18 @@ def test_values_of_strangers_are_shown_and_not_run(hub, agent, anna):
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert anna.page.headers["x-content-type-options"] == "nosniff"
+
+
+def test_every_class_of_the_page_has_a_style(anna):
+    """The desk's files change without anybody thinking of the agent."""
+    sheets = re.findall(r'href="(/review/static/\w+\.css)"', anna.page.text)
+    styles = "".join(anna.http.get(sheet).text for sheet in sheets)
+    templates = "".join(path.read_text("utf-8") for path in TEMPLATES.glob("*.html"))
+    written = re.findall(r'class="([^"]*)"', re.sub(r"{{.*?}}", "", templates))
+    names = {name for classes in written for name in classes.split() if not name.endswith("--")}
+    unstyled = {name for name in names if not re.search(rf"\.{name}\b", styles)}
+    assert unstyled == set()
+    assert len(names) > 40
 
 
 def test_files_of_the_page_are_served_and_no_others(agent):
@@ -745,10 +801,6 @@ def test_a_picture_is_shown_small_grey_and_only_when_asked_for(hub, with_picture
 
 
 def colours(content):
-    import io
-
-    from PIL import Image
-
     with Image.open(io.BytesIO(content)) as image:
         assert max(image.size) <= 480
         return image.mode
