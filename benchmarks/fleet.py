@@ -182,8 +182,10 @@ async def play(
     )
     test, watches = Stress(plan), [Watch(real) for real in reals]
     figures: dict[str, float] = {}
-    with Phase("open", pid, test):
+    with Phase("open and first reports", pid, test):
         await test.open()
+        while not all(agent.is_known for agent in test.agents):  # noqa: ASYNC110  # a poll
+            await asyncio.sleep(0.1)
     await asyncio.sleep(options.settle)
     with Phase("rest", pid, test) as rest:
         await asyncio.sleep(options.rest)

@@ -217,5 +217,5 @@ def test_too_few_open_files_are_named_with_the_remedy(tester):
         preexec_fn=allow_few,
     )
     assert done.returncode == 2
-    assert "100 agents need 300 open files" in done.stderr
-    assert "`ulimit -n 300`" in done.stderr
+    assert "100 agents need 400 open files" in done.stderr
+    assert "`ulimit -n 400`" in done.stderr

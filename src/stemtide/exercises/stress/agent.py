@@ -58,6 +58,7 @@ class SimulatedAgent:
 
     run:      begins the values of the signals that count.
     arrived:  when each of them came, by the rest of its value.
+    is_known: whether the hub has taken a report of its status.
     carried:  whether the stream carries entries. reports: whether the agent reports its status.
     """
 
@@ -76,9 +77,10 @@ class SimulatedAgent:
         self.entries = 0
         self.arrived: dict[bytes, float] = {}
         self.is_open = asyncio.Event()
+        self.is_known = False
         self._access = access
-        self._requests = Connection(access)
-        self._turn = asyncio.Lock()
+        # Each of its own, as a first report may wait for its turn at the hub.
+        self._feed, self._status = Connection(access), Connection(access)
         self._run, self._pattern = run.encode(), _pattern(run)
         self._counts = counts
         self._carried = carried
@@ -97,13 +99,15 @@ class SimulatedAgent:
                 if self._reports:
                     tasks.create_task(self._report())
         finally:
-            self._requests.close()
+            self._feed.close()
+            self._status.close()
 
-    async def _ask(self, method: str, path: str, body: bytes = b"") -> Response | None:
+    async def _ask(
+        self, connection: Connection, method: str, path: str, body: bytes = b""
+    ) -> Response | None:
         """Send a request; None if no response came."""
         try:
-            async with self._turn:
-                answer = await self._requests.ask(method, path, body)
+            answer = await connection.ask(method, path, body)
         except OSError:
             return None
         route = path.partition("?")[0].split("/")[3]
@@ -187,7 +191,7 @@ class SimulatedAgent:
     async def _read_page(self) -> bool:
         """Read a page of the feed; return whether another one waits."""
         path = f"{FEED}?after={self.position}&limit={_PAGE}&exercise=true"
-        answer = await self._ask("GET", path)
+        answer = await self._ask(self._feed, "GET", path)
         if answer is None or answer.status != OK:
             await asyncio.sleep(_AGAIN_S)
             return True
@@ -224,7 +228,9 @@ class SimulatedAgent:
                 "exercise": True,
                 "started_at": started_at,
             }
-            await self._ask("PUT", f"/api/v1/agents/{self.name}", json.dumps(status).encode())
+            path, body = f"/api/v1/agents/{self.name}", json.dumps(status).encode()
+            answer = await self._ask(self._status, "PUT", path, body)
+            self.is_known = self.is_known or (answer is not None and answer.status == OK)
             try:
                 async with asyncio.timeout(_BEAT_S):
                     await self._moved.wait()

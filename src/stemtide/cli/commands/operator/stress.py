@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stemtide.exercises.stress.load import Stress
     from stemtide.exercises.stress.report import Report
 
-_FILES_OF_AGENT = 2  # its stream, and its other requests
+_FILES_OF_AGENT = 3  # its stream, the feed, its status
 _OTHER_FILES = 100
 _SHOWN_S = 0.25
 _INTERRUPTED = 130
