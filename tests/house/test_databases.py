@@ -17,6 +17,7 @@ TESTED = {
     "migration_lock.py": "running/test_migration_lock.py",
     "notifier.py": "api/test_wake.py",
     "vitals.py": "running/test_vitals.py",
+    "workers.py": "running/test_workers.py",
 }
 """Modules outside of rooms that know their database, and the file that tests each on both.
 
