@@ -748,7 +748,29 @@ def test_a_break_comes_after_an_hour_of_pictures(shown_min, now_min, until_min):
     assert ends == 60 * until_min
 
 
-WEBHOOK = WebhookSettings(url="http://127.0.0.1:9/hook", secret=SECRET)
+def test_the_break_is_taken_on_the_page_and_is_not_skipped_by_a_new_link(
+    hub, provider, sandbox, tmp_path
+):
+    settings = ReviewSettings(
+        enabled=True, picture_url=f"{provider.address}/pictures/{{ref}}", break_after_min=1
+    )
+    webhook = WebhookSettings(url=provider.url, secret=SECRET)
+    config = config_of(hub, tmp_path, review=settings, webhook=webhook)
+    provider.pictures["a"] = picture("chelsea.png")
+    with agent_of(config, sandbox) as agent:
+        agent.wait(ready=True, hub_reachable=True)
+        held(hub, agent, "a")
+        with Moderator(agent, config) as anna:
+            anna.post("look", ref="a")
+            assert shown(anna).status_code == 200
+        age(config, "review_pictures", "at", minutes=2)
+        with Moderator(agent, config, reason="attack") as anna:
+            assert "Take a break" in anna.open("a").text
+            anna.post("look", ref="a")
+            assert shown(anna) is None
+            age(config, "review_pictures", "at", minutes=15)
+            anna.post("look", ref="a")
+            assert shown(anna).status_code == 200
 
 
 @pytest.fixture
