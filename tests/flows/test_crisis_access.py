@@ -163,7 +163,13 @@ ACTS = {
         "delivery-retry",
     ),
     *("delivery-drop", "drill-start", "referral-act", "hold-act", "receipt-renew"),
-    *("complaint-act", "redress-act", "order-act", "progress-yearly-write"),
+    *(
+        "complaint-act",
+        "redress-act",
+        "order-act",
+        "progress-yearly-write",
+        "progress-yearly-finish",
+    ),
     *(
         "hub-setting-act",
         "exchange-act",

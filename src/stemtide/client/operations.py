@@ -175,6 +175,7 @@ class Operations:
     send_preview = response_method(previews.send_preview)
     download_dsa_report = response_method(progress.download_dsa_report)
     finish_dsa_report = response_method(progress.finish_dsa_report)
+    finish_yearly_report = response_method(progress.finish_yearly_report)
     print_yearly_report = response_method(progress.print_yearly_report)
     read_dsa_report = response_method(progress.read_dsa_report)
     read_order_progress = response_method(progress.read_order_progress)

@@ -216,6 +216,7 @@ GET  progress-dsa                 in  403 403 403 403 403 403 403 200 200 200 40
 POST progress-dsa-finish          in  403 403 403 403 403 403 403 302 403 302 403 403
 POST progress-dsa-write           in  403 403 403 403 403 403 403 302 403 302 403 403
 GET  progress-yearly              in  200 200 200 200 200 403 200 200 200 200 403 403
+POST progress-yearly-finish       in  422 422 403 403 422 403 422 422 403 422 403 403
 POST progress-yearly-write        in  302 302 403 403 302 403 302 302 403 302 403 403
 GET  receipt                      200 200 200 200 200 200 200 200 200 200 200 200 200
 POST receipt                      200 200 200 200 200 200 200 200 200 200 200 200 200
@@ -446,6 +447,7 @@ ORDER_ANSWER = {
 }
 DATA = {
     "progress-dsa-finish": {"year": "2025", "half": "0"},
+    "progress-yearly-finish": {"year": "2025"},
     "progress-dsa-write": {"year": "2025", "half": "0", "kind": "platform"},
     "complain": {"text": "This is my report for the evening news.", "language": "en"},
     "complain-code": {"code": "ABCD-EFGH-JKMN-PQRS"},

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stemtide.protocol.enums.progress import ProgressBy, ProgressOf
     from stemtide.protocol.law.dsa.figures import ReportForm
     from stemtide.protocol.law.dsa.versions import DsaReportOut, DsaVersionIn
-    from stemtide.protocol.law.yearly import YearlyReport
+    from stemtide.protocol.law.yearly import YearlyForm, YearlyReport, YearlyVersionIn
     from stemtide.protocol.messages.progress import OrderProgress, ReferralProgress
 
 
@@ -66,13 +66,48 @@ def finish_dsa_report(
     )
 
 
+def finish_yearly_report(
+    body: YearlyVersionIn,
+    *,
+    year: int,
+    zone: str | None = None,
+    exercise: bool | None = None,
+    form: YearlyForm | None = None,
+) -> Call[YearlyReport]:
+    """Finish a version of the report. Nothing changes it later.
+
+    year: The year of the report.
+    zone: Where its days begin: Europe/Brussels. If left out: "UTC".
+    form: tco-art-21 for the return of your Member State; else your own report.
+
+    Needs a key with the scope answers:write. raises: HubError. source: POST
+    /api/v1/yearly/tco/versions
+    """
+    from stemtide.protocol.law.yearly import YearlyReport
+
+    return Call(
+        (YearlyReport,),
+        "POST",
+        "/api/v1/yearly/tco/versions",
+        query={"year": year, "zone": zone, "exercise": exercise, "form": form},
+        body=body,
+    )
+
+
 def print_yearly_report(
-    *, year: int, zone: str | None = None, exercise: bool | None = None
+    *,
+    year: int,
+    zone: str | None = None,
+    exercise: bool | None = None,
+    form: YearlyForm | None = None,
+    version: int | None = None,
 ) -> Call[File]:
     """Download the yearly report as a tagged PDF, marked as a draft while it is incomplete.
 
     year: The year of the report.
     zone: Where its days begin: Europe/Brussels. If left out: "UTC".
+    form: tco-art-21 for the return of your Member State; else your own report.
+    version: A finished version; 0 for the report as it stands.
 
     Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/yearly/tco/pdf
     """
@@ -80,7 +115,7 @@ def print_yearly_report(
         (File,),
         "GET",
         "/api/v1/yearly/tco/pdf",
-        query={"year": year, "zone": zone, "exercise": exercise},
+        query={"year": year, "zone": zone, "exercise": exercise, "form": form, "version": version},
     )
 
 
@@ -157,12 +192,19 @@ def read_referral_progress(
 
 
 def read_yearly_report(
-    *, year: int, zone: str | None = None, exercise: bool | None = None
+    *,
+    year: int,
+    zone: str | None = None,
+    exercise: bool | None = None,
+    form: YearlyForm | None = None,
+    version: int | None = None,
 ) -> Call[YearlyReport]:
-    """Retrieve your party's report under Article 7 or 8 of Regulation (EU) 2021/784.
+    """Retrieve your party's report (Article 7 or 8), or your State's return (Article 21).
 
     year: The year of the report.
     zone: Where its days begin: Europe/Brussels. If left out: "UTC".
+    form: tco-art-21 for the return of your Member State; else your own report.
+    version: A finished version; 0 for the report as it stands.
 
     Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/yearly/tco
     """
@@ -172,7 +214,7 @@ def read_yearly_report(
         (YearlyReport,),
         "GET",
         "/api/v1/yearly/tco",
-        query={"year": year, "zone": zone, "exercise": exercise},
+        query={"year": year, "zone": zone, "exercise": exercise, "form": form, "version": version},
     )
 
 

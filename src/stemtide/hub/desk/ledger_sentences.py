@@ -158,6 +158,7 @@ ENTRY_PHRASES = {
     "action.completed": gettext_lazy("completed an action of the debrief"),
     "report.agreed": gettext_lazy("agreed to a post-crisis report"),
     "report.published": gettext_lazy("published a post-crisis report"),
+    "yearly.finished": gettext_lazy("finished a version of its yearly report"),
     "yearly.written": gettext_lazy("wrote into its yearly report"),
     "dsa.written": gettext_lazy("wrote into its transparency report"),
     "dsa.finished": gettext_lazy("finished a version of its transparency report"),

@@ -16,7 +16,7 @@ from stemtide.protocol.enums import NoteTopic, ReportAudience
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from stemtide.client import File
+    from stemtide.client import Client, File
 
 report = typer.Typer(no_args_is_help=True, help="Reports on a crisis, and yearly reports by law.")
 
@@ -170,13 +170,23 @@ def tco(
     ] = None,
     zone: Annotated[str, typer.Option(help="Where days begin, such as Europe/Brussels.")] = "UTC",
     exercise: Annotated[bool, typer.Option("--exercise", help="Count exercises instead.")] = False,
+    member_state: Annotated[
+        bool, typer.Option("--member-state", help="The return of your Member State, Article 21.")
+    ] = False,
+    finish: Annotated[
+        bool, typer.Option("--finish", help="Finish a version, which nothing changes later.")
+    ] = False,
+    change: Annotated[
+        str, typer.Option(help="With --finish: what changed since the version before, and why.")
+    ] = "",
+    version: Annotated[int, typer.Option(min=0, help="A finished version; 0: as it stands.")] = 0,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
     """Report on a year under Regulation (EU) 2021/784.
 
-    Providers report by Article 7, authorities by Article 8.
+    Providers report by Article 7, authorities by Article 8, Member States by Article 21.
 
     Figures that the hub cannot count are entered at the desk. Until then, the report shows them as
     not known and is a draft.
@@ -185,7 +195,12 @@ def tco(
     if form not in {"pdf", "csv", "json", "lines"}:
         fail(f"--out {out}: name a .pdf, a .csv or a .json file", code=2)
     query: dict[str, Any] = {"year": year, "zone": zone, "exercise": exercise}
+    if member_state:
+        query["form"] = "tco-art-21"
     with open_client(hub, key) as client:
+        if finish:
+            _finish_yearly(client, change, query)
+        query["version"] = version
         if out is not None and form == "pdf":
             _save(client.print_yearly_report(**query), out)
             return
@@ -248,6 +263,14 @@ def dsa(
     hand_over(answer.report, out, as_json=as_json)
 
 
+def _finish_yearly(client: "Client", change: str, query: dict[str, Any]) -> None:
+    """Finish a version of a yearly report."""
+    from stemtide.protocol.law.yearly import YearlyVersionIn
+
+    finished = client.finish_yearly_report(YearlyVersionIn(change=change), **query)
+    print_note(f"Version {finished.versions[-1].number} is finished.")
+
+
 def _save_csv(yearly: dict[str, Any], out: Path) -> None:
     """Write a yearly report as a CSV file."""
     from stemtide.protocol.files.yearly import yearly_csv
@@ -278,8 +301,11 @@ def _print_yearly(yearly: dict[str, Any], *, as_json: bool) -> None:
         print_note(f"The year is not over: counted until {yearly['until']}.")
     if not yearly["is_whole"]:
         print_note("A draft: enter the missing parts at the desk, under Progress, Yearly report.")
+    for version in yearly["versions"]:
+        print_note(f"Version {version['number']}, finished {version['finished_at'][:10]}.")
     if yearly["due"]:
-        print_note(f"To be published before {yearly['due']}.")
+        act = "sent" if yearly["form"] == "tco-art-21" else "published"
+        print_note(f"To be {act} before {yearly['due']}.")
     print_note(yearly["caution"])
 
 

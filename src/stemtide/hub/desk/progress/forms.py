@@ -52,9 +52,9 @@ class ProgressForm(DeskForm):
 
 
 def default_query(kind: PartyKind, *, subject: rules.Subject, today: date) -> dict[str, object]:
-    """Return the default query: the party's own this year, or everybody's last quarter."""
+    """Return the default query: the party's own of the year that is due, or all of last quarter."""
     if kind in subject.own:
-        first, last, of = date(today.year, 1, 1), today, ProgressOf.OWN
+        (first, last), of = rules.due_period(today), ProgressOf.OWN
     else:
         (first, last), of = rules.last_quarter(today), ProgressOf.ALL
     return {"from": first.isoformat(), "to": last.isoformat(), "of": of.value, "by": ""}

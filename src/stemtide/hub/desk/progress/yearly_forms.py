@@ -5,11 +5,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
+from django.forms import ChoiceField
 from django.utils.translation import gettext, gettext_lazy as _
 
 from stemtide.hub.desk.forms import DeskForm
 from stemtide.hub.rooms.reports.rules import yearly as rules
 from stemtide.protocol.law.yearly import YearlyForm, YearlyKind, YearlyLineIn, YearlyReport
+
+TITLES = {
+    YearlyForm.ART_7: _("Provider, Art. 7"),
+    YearlyForm.ART_8: _("Your authority, Art. 8"),
+    YearlyForm.ART_21: _("Your Member State, Art. 21"),
+}
+"""Titles of the reports in the list of choices."""
 
 
 class YearForm(DeskForm):
@@ -17,10 +25,35 @@ class YearForm(DeskForm):
 
     exercise = forms.BooleanField(label=_("Count exercises instead"), required=False)
 
-    def __init__(self, *args: Any, years: Sequence[int], **named: Any) -> None:  # noqa: ANN401  # Django's own
+    number = forms.IntegerField(required=False, min_value=0, widget=forms.HiddenInput)
+
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401  # Django's own
+        years: Sequence[int],
+        forms: Sequence[YearlyForm],
+        **named: Any,  # noqa: ANN401  # Django's own
+    ) -> None:
         super().__init__(*args, **named)
         choices = [(str(year), str(year)) for year in years]
-        self.fields = {"year": forms.ChoiceField(label=_("Year"), choices=choices), **self.fields}
+        self.fields = {
+            "form": ChoiceField(
+                label=_("Report"), choices=[(form.value, TITLES[form]) for form in forms]
+            ),
+            "year": ChoiceField(label=_("Year"), choices=choices),
+            **self.fields,
+        }
+        self.has_choice = len(forms) > 1
+
+    @property
+    def form(self) -> YearlyForm:
+        """Return the report. Call it on a valid form."""
+        return YearlyForm(self.cleaned_data["form"])
+
+    @property
+    def version(self) -> int:
+        """Return the number of a version, 0 for a draft. Call it on a valid form."""
+        return int(self.cleaned_data["number"] or 0)
 
     @property
     def year(self) -> int:

@@ -205,8 +205,8 @@ def pap_says(pap: str) -> str:
 
 
 @register.filter
-def thousands(number: int) -> str:
-    """Format a whole number with thin spaces between thousands: "1 204 311"."""
+def thousands(number: float) -> str:
+    """Format a number with thin spaces between thousands: "1 204 311"."""
     return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
@@ -217,7 +217,7 @@ def of(titles: Mapping[str, str], name: str) -> str:
 
 
 @register.filter
-def count_of(counts: Mapping[str, int], name: str) -> int | None:
+def count_of(counts: Mapping[str, float], name: str) -> float | None:
     """Return a count by its name; None if there is none."""
     return counts.get(name)
 

@@ -12,5 +12,6 @@ urlpatterns = [
     path("progress/dsa", dsa.dsa, name="progress-dsa"),
     path("progress/dsa/write", dsa.write, name="progress-dsa-write"),
     path("progress/dsa/finish", dsa.finish, name="progress-dsa-finish"),
+    path("progress/yearly/finish", yearly.finish, name="progress-yearly-finish"),
     path("progress/yearly/write", yearly.write, name="progress-yearly-write"),
 ]

@@ -199,3 +199,34 @@ class YearlyLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.figure} of {self.year}"
+
+
+class YearlyVersion(models.Model):
+    """A finished version of a yearly report. Nothing changes it; the next one follows it.
+
+    report: the whole report as it was. head: the ledger's highest number then.
+    change: what it changes in the version before.
+    """
+
+    party = models.ForeignKey(Party, models.PROTECT, related_name="yearly_versions")
+    form = models.CharField(max_length=20)
+    year = models.PositiveSmallIntegerField()
+    exercise = models.BooleanField(default=False)
+    number = models.PositiveSmallIntegerField()
+    change = models.TextField(blank=True)
+    report = models.JSONField()
+    head = models.BigIntegerField()
+    ref = models.CharField(max_length=80)
+    finished_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["year", "form", "number"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["party", "form", "year", "exercise", "number"],
+                name="one_yearly_version_a_number",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.form} of {self.year} v{self.number}"

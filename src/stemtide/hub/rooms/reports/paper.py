@@ -13,7 +13,13 @@ from django.utils.translation import get_language, gettext as _
 from stemtide.hub.platform.documents.typesetting import typeset
 from stemtide.hub.rooms.reports.drafts import TitleOf, plain_title
 from stemtide.protocol.law.frameworks import framework
-from stemtide.protocol.law.yearly import YearlyFigure, YearlyKind, YearlyPiece, YearlyReport
+from stemtide.protocol.law.yearly import (
+    YearlyFigure,
+    YearlyForm,
+    YearlyKind,
+    YearlyPiece,
+    YearlyReport,
+)
 from stemtide.protocol.messages.reports import (
     Cell,
     Figures,
@@ -211,7 +217,9 @@ def yearly_pdf(report: YearlyReport, *, title: str) -> bytes:
     Notes for the author are on drafts only.
     """
     mark = _("EXERCISE") if report.exercise else "" if report.is_whole else _("DRAFT")
-    due = [[_("To be published before"), report.due.isoformat()]] if report.due else []
+    is_return = report.form is YearlyForm.ART_21
+    until = _("To be sent to the Commission before") if is_return else _("To be published before")
+    due = [[until, report.due.isoformat()]] if report.due else []
     document: dict[str, object] = {
         "title": f"{_(report.title)}, {report.year}",
         "exercise": mark,

@@ -3,7 +3,7 @@
 
 A figure that the hub cannot know is marked as unknown, never as zero.
 
-source: Regulation (EU) 2021/784 Art. 7 and 8.
+source: Regulation (EU) 2021/784 Art. 7, 8 and 21.
 """
 
 import tomllib
@@ -23,12 +23,18 @@ class YearlyForm(StrEnum):
 
     ART_7 = "tco-art-7"
     ART_8 = "tco-art-8"
+    ART_21 = "tco-art-21"
 
 
 class YearlyKind(StrEnum):
-    """Kind of a figure: a count, or text by the party that publishes the report."""
+    """Kind of a figure: a count, a measured number, or text by the party that reports.
+
+    minutes and percent are rounded to one decimal.
+    """
 
     COUNT = "count"
+    MINUTES = "minutes"
+    PERCENT = "percent"
     WORDS = "words"
 
 
@@ -149,7 +155,7 @@ class YearlyFigure(BaseModel):
     is_known: bool
     is_asked: bool
     is_given: bool
-    count: int | None
+    count: int | float | None
     text: str
     pieces: list[YearlyPiece]
 
@@ -164,8 +170,25 @@ class YearlyPart(BaseModel):
     figures: list[YearlyFigure]
 
 
+class YearlyVersionIn(BaseModel):
+    """A request to finish a report. change: what changed, and why; empty for the first version."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    change: str = Field("", max_length=5_000)
+
+
+class YearlyVersionOut(BaseModel):
+    """A finished version. head: the ledger's highest number when it was finished."""
+
+    number: int
+    change: str
+    finished_at: AwareDatetime
+    head: int
+
+
 class YearlyReport(BaseModel):
-    """The yearly report of a party, from its own data.
+    """The yearly report of a party, from its own data; under Art. 21 that of its Member State.
 
     until: end of the counted period; is_over: whether that is the end of the year.
     due: the first day on which it is late. is_empty: nothing was counted or entered.
@@ -192,3 +215,4 @@ class YearlyReport(BaseModel):
     caution: str
     nothing: str
     parts: list[YearlyPart]
+    versions: list[YearlyVersionOut] = []

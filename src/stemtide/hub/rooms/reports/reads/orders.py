@@ -109,13 +109,13 @@ def _figures(name: str, rows: Iterable[Order]) -> OrderFigures:
     became = Counter(_outcome_of(row) for row in rows)
     grounds = Counter(ground for row in rows for ground in _grounds_of(row))
     states = [{scrutiny.state for scrutiny in row.scrutinies.all()} for row in rows]
-    times_taken = [time for row in rows if (time := _time_to_execute(row)) is not None]
+    times_taken = [time for row in rows if (time := time_to_execute(row)) is not None]
     return OrderFigures(
         name=name,
         issued=len(rows),
         received=sum(row.received_at is not None for row in rows),
         **{outcome: became[outcome] for outcome in OUTCOMES},
-        in_time=sum(_is_in_time(row) for row in rows),
+        in_time=sum(is_in_time(row) for row in rows),
         overdue=sum(row.missed_at is not None for row in rows),
         cross_border=sum(row.is_cross_border for row in rows),
         scrutinised=sum(bool(state) for state in states),
@@ -148,7 +148,7 @@ def _grounds_of(row: Order) -> set[str]:
     return rules.grounds_in(answer.annex for answer in row.answers.all() if answer.form == ANNEX_3)
 
 
-def _is_in_time(row: Order) -> bool:
+def is_in_time(row: Order) -> bool:
     """Whether an order was executed within its hour.
 
     source: Regulation (EU) 2021/784 Art. 3(3).
@@ -159,7 +159,7 @@ def _is_in_time(row: Order) -> bool:
     return due is None or row.executed_at <= due
 
 
-def _time_to_execute(row: Order) -> timedelta | None:
+def time_to_execute(row: Order) -> timedelta | None:
     """Return the time from receipt to execution, without pauses; None if it was not executed."""
     if row.executed_at is None or row.received_at is None:
         return None

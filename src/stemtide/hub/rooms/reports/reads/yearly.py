@@ -3,25 +3,26 @@
 
 Counts are exact, as the law asks for the number; none is broken down by person or party.
 
-source: Regulation (EU) 2021/784 Art. 7(3) and 8(1).
+source: Regulation (EU) 2021/784 Art. 7(3), 8(1) and 21(1).
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
+from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.complaints.models import Complaint
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.orders.models import Order, Scrutiny
 from stemtide.hub.rooms.orders.reads.second_looks import is_unconfirmed
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.reports.models import YearlyLine
+from stemtide.hub.rooms.reports.models import YearlyLine, YearlyVersion
+from stemtide.hub.rooms.reports.reads import member_state
 from stemtide.hub.rooms.reports.reads.orders import ANNEX_3
 from stemtide.hub.rooms.reports.rules import progress, yearly as rules
-from stemtide.hub.rooms.reports.rules.yearly import Year
+from stemtide.hub.rooms.reports.rules.yearly import Counted, Year
 from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.enums.complaints import ComplaintBasis, ComplaintState
 from stemtide.protocol.enums.orders import ScrutinyState
@@ -32,6 +33,7 @@ from stemtide.protocol.law.yearly import (
     YearlyPart,
     YearlyPiece,
     YearlyReport,
+    YearlyVersionOut,
     report_definition,
 )
 
@@ -39,28 +41,22 @@ _FOUND = (ScrutinyState.INFRINGED, ScrutinyState.UPHELD)
 """Findings of a scrutiny, the most serious first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """A count and its pieces."""
-
-    count: int
-    pieces: Mapping[str, int] = field(default_factory=dict)
-
-    @classmethod
-    def summed(cls, pieces: Iterable[str]) -> "Counted":
-        """Return a count whose pieces add up to it."""
-        counts = Counter(pieces)
-        return cls(counts.total(), counts)
-
-
 def yearly(
-    year: int, *, viewer: Party, now: datetime, zone: str = "UTC", is_exercise: bool = False
+    year: int,
+    *,
+    viewer: Party,
+    now: datetime,
+    zone: str = "UTC",
+    is_exercise: bool = False,
+    form: YearlyForm | None = None,
 ) -> YearlyReport:
-    """Return the yearly report of a party, from its own rows.
+    """Return the yearly report of a party, from its own rows, or the return of its Member State.
+
+    form: None for the party's own report.
 
     raises: NotAllowedError for who publishes none; InvalidError for a year without a report.
     """
-    form = rules.form_for(PartyKind(viewer.kind))
+    form = rules.form_for(PartyKind(viewer.kind), form)
     within = rules.year_asked(year, zone=zone, now=now, is_exercise=is_exercise)
     counted, lines = _COUNTS[form](viewer, within), _lines(year, viewer, is_exercise=is_exercise)
     form_asked = report_definition(form)
@@ -84,14 +80,50 @@ def yearly(
         until=within.until,
         head=ledger.heads().entries,
         is_over=within.is_over,
-        is_empty=not lines and not any(count.count for count in counted.values()),
-        is_whole=within.is_over and not _missing(parts),
+        is_empty=not (lines.keys() & {figure.name for figure in form_asked.figures()})
+        and not any(count.count for name, count in counted.items() if name != "ms_authorities"),
+        is_whole=within.is_over and not _missing(parts, form=form),
         due=form_asked.due(year),
         parts=parts,
+        versions=versions(year, viewer=viewer, is_exercise=is_exercise, form=form),
         **form_asked.model_dump(
             include={"title", "source", "from_memory", "remark", "caution", "nothing"}
         ),
     )
+
+
+def versions(
+    year: int, *, viewer: Party, form: YearlyForm, is_exercise: bool = False
+) -> list[YearlyVersionOut]:
+    """Return the finished versions of a party's report, oldest first."""
+    rows = _versions(year, viewer, form=form, is_exercise=is_exercise)
+    return [
+        YearlyVersionOut(
+            number=row.number, change=row.change, finished_at=row.finished_at, head=row.head
+        )
+        for row in rows
+    ]
+
+
+def version(
+    year: int, number: int, *, viewer: Party, form: YearlyForm, is_exercise: bool = False
+) -> YearlyReport:
+    """Return a finished version of a party's report, as it was. raises: NotFoundError."""
+    row = _versions(year, viewer, form=form, is_exercise=is_exercise).filter(number=number).first()
+    if row is None:
+        raise NotFoundError(
+            "there is no version {number} of the report for {year}", number=number, year=str(year)
+        )
+    return YearlyReport.model_validate(row.report)
+
+
+def _versions(
+    year: int, viewer: Party, *, form: YearlyForm, is_exercise: bool
+) -> QuerySet[YearlyVersion]:
+    """Return the rows of the versions of a party's report."""
+    return YearlyVersion.objects.filter(
+        party=viewer, form=form, year=year, exercise=is_exercise
+    ).order_by("number")
 
 
 def _lines(year: int, viewer: Party, *, is_exercise: bool) -> dict[str, YearlyLine]:
@@ -100,10 +132,11 @@ def _lines(year: int, viewer: Party, *, is_exercise: bool) -> dict[str, YearlyLi
     return {row.figure: row for row in rows}
 
 
-def _missing(parts: Iterable[YearlyPart]) -> bool:
-    """Whether something that the article asks for is neither counted nor written."""
+def _missing(parts: Iterable[YearlyPart], *, form: YearlyForm) -> bool:
+    """Whether something that the article asks for is to be written by people, and is not."""
+    to_write = {figure.name for _, figure in rules.to_write(form)}
     return any(
-        figure.is_asked and not (figure.is_known or figure.is_given)
+        figure.is_asked and figure.name in to_write and not figure.is_given
         for part in parts
         for figure in part.figures
     )
@@ -113,10 +146,11 @@ def _figure(
     figure: FigureDefinition, counted: Mapping[str, Counted], lines: Mapping[str, YearlyLine]
 ) -> YearlyFigure:
     """Return a figure; the count of a figure that nobody knows is None, not zero."""
-    counted_figure = counted[figure.name] if figure.is_known else None
-    line = None if counted_figure else lines.get(figure.name)
+    counted_figure = counted.get(figure.name) if figure.is_known else None
+    line = None if figure.is_known else lines.get(figure.name)
     return YearlyFigure(
-        **figure.model_dump(exclude={"pieces"}),
+        **figure.model_dump(exclude={"pieces", "is_known"}),
+        is_known=counted_figure is not None,
         is_given=line is not None,
         count=counted_figure.count if counted_figure else line.count if line else None,
         text=line.text if line else "",
@@ -245,4 +279,5 @@ def _grounds(rows: Iterable[Order]) -> Counted:
 _COUNTS: Mapping[YearlyForm, Callable[[Party, Year], dict[str, Counted]]] = {
     YearlyForm.ART_7: _provider_counts,
     YearlyForm.ART_8: _authority_counts,
+    YearlyForm.ART_21: member_state.counts,
 }

@@ -187,6 +187,16 @@ def largest_first(counts: Mapping[str, int]) -> list[NamedCount]:
     return [NamedCount(name=name, count=count) for name, count in items]
 
 
+def due_period(today: date) -> tuple[date, date]:
+    """Return the first and last day that pages open on: the year before until its reports are due.
+
+    source: Regulation (EU) 2021/784 Art. 21(1): by 31 March.
+    """
+    if today <= date(today.year, 3, 31):
+        return date(today.year - 1, 1, 1), date(today.year - 1, 12, 31)
+    return date(today.year, 1, 1), today
+
+
 def times(durations: Sequence[timedelta]) -> Times:
     """Return exact median and 90th percentile. Durations below zero count as zero."""
     if not durations:

@@ -4,11 +4,12 @@
 source: Regulation (EU) 2021/784 Art. 7 and 8.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 
-from stemtide.hub.platform.errors import InvalidError, NotAllowedError
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
 from stemtide.hub.platform.permissions import allows, check_person_may_write
 from stemtide.hub.rooms.reports.rules.progress import zone_of
 from stemtide.protocol.enums import PartyKind, Role
@@ -23,11 +24,15 @@ from stemtide.protocol.law.yearly import (
 from stemtide.protocol.privacy.personal import describe_spans, find_personal
 
 __all__ = [
+    "Counted",
     "Year",
     "allows",
+    "check_finish",
     "check_lines",
     "check_write",
+    "due_year",
     "form_for",
+    "forms_for",
     "to_write",
     "year_asked",
     "years",
@@ -45,12 +50,17 @@ FIRST_YEAR = 2022
 source: Regulation (EU) 2021/784 Art. 24.
 """
 
-_FORMS = {PartyKind.PROVIDER: YearlyForm.ART_7, PartyKind.AUTHORITY: YearlyForm.ART_8}
+_FORMS = {
+    PartyKind.PROVIDER: (YearlyForm.ART_7,),
+    PartyKind.AUTHORITY: (YearlyForm.ART_8, YearlyForm.ART_21),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Year:
     """The year of a report, in UTC: from since (inclusive) to until (exclusive).
+
+    number: the year itself.
 
     is_over: it is counted to its end. is_exercise: exercises are counted, and nothing else.
     """
@@ -59,10 +69,32 @@ class Year:
     until: datetime
     is_over: bool
     is_exercise: bool
+    number: int
 
 
-def form_for(kind: PartyKind) -> YearlyForm:
-    """Return the report that a kind of party publishes. Agencies issue no orders and get none.
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A count, or a measured number, and its pieces."""
+
+    count: int | float
+    pieces: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def summed(cls, pieces: Iterable[str]) -> "Counted":
+        """Return a count whose pieces add up to it."""
+        counts = Counter(pieces)
+        return cls(counts.total(), counts)
+
+
+def forms_for(kind: PartyKind) -> tuple[YearlyForm, ...]:
+    """Return the reports that a kind of party makes, its own first."""
+    return _FORMS.get(kind, ())
+
+
+def form_for(kind: PartyKind, form: YearlyForm | None = None) -> YearlyForm:
+    """Return the report that a kind of party makes. Agencies issue no orders and get none.
+
+    form: the report that it asks for; None for its own.
 
     raises: NotAllowedError.
     """
@@ -71,7 +103,15 @@ def form_for(kind: PartyKind) -> YearlyForm:
             "yearly reports under Regulation (EU) 2021/784 are for providers (Article 7) and"
             " authorities (Article 8): read the figures of progress instead"
         )
-    return _FORMS[kind]
+    if form is not None and form not in _FORMS[kind]:
+        raise NotAllowedError("your party does not make this report: leave out its form")
+    return form or _FORMS[kind][0]
+
+
+def due_year(form: YearlyForm, *, today: date) -> int:
+    """Return the year whose report is to be made next. Article 8 sets no date: as Article 21."""
+    late = report_definition(form).due(today.year - 1) or date(today.year, 4, 1)
+    return today.year - 1 if today < late else today.year
 
 
 def year_asked(year: int, *, zone: str, now: datetime, is_exercise: bool) -> Year:
@@ -96,6 +136,7 @@ def year_asked(year: int, *, zone: str, now: datetime, is_exercise: bool) -> Yea
         until=min(end, now.astimezone(UTC)),
         is_over=end <= now,
         is_exercise=is_exercise,
+        number=year,
     )
 
 
@@ -114,6 +155,20 @@ def check_write(*, kind: PartyKind, role: Role | None) -> None:
     """Check that a person may write into the report of their party. raises: NotAllowedError."""
     form_for(kind)
     check_person_may_write(role)
+
+
+def check_finish(*, is_whole: bool, number: int, change: str) -> None:
+    """Check that a version of a report may be finished: it is whole, and says what it changes.
+
+    raises: ConflictError, InvalidError.
+    """
+    if not is_whole:
+        raise ConflictError(
+            "the report is a draft: finish it when the year is over and every figure that the"
+            " article asks for is there"
+        )
+    if number > 1 and not change.strip():
+        raise InvalidError("change", "is missing: a later version says what it changes, and why")
 
 
 def check_lines(form: YearlyForm, lines: Mapping[str, YearlyLineIn]) -> None:
