@@ -220,6 +220,7 @@ def _complaint(party, basis, state):
         basis=basis,
         state=state,
         code_hash=uuid4().hex,
+        reference=uuid4().hex[:12],
         acted_at=NOON,
         erase_due=NOW,
         filed_at=NOON,
