@@ -126,9 +126,9 @@ def _query_form(
     kind = PartyKind(request.user.party.kind)
     own = rules.form_for(kind)
     forms, years = rules.forms_for(kind), rules.years(zone=zone, now=now)
-    asked = str(parameters.get("form", own))
-    form = next((form for form in forms if form == asked), own)
-    default = {"year": rules.due_year(form, today=timezone.localdate(now)), "form": asked}
+    requested = str(parameters.get("form", own))
+    form = next((form for form in forms if form == requested), own)
+    default = {"year": rules.due_year(form, today=timezone.localdate(now)), "form": requested}
     return YearForm(
         {"form": own} | dict(parameters.items()) if "year" in parameters else default,
         years=years,
