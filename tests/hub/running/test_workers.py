@@ -136,6 +136,7 @@ def test_agents_miss_nothing_while_workers_are_replaced_and_killed(environment):
 
 
 @pytest.mark.both_databases
+@pytest.mark.nightly
 def test_workers_without_their_parent_stop_and_leave_the_address(environment):
     with hub_of_two(environment) as (process, address):
         orphans = workers_of(process)
