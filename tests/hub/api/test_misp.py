@@ -81,6 +81,8 @@ def test_marks_are_tags(world, reader):
     assert {
         *("tlp:amber+strict", "PAP:AMBER"),
         *('stemtide:label="perpetrator-content"', 'stemtide:severity="high"'),
+        *('stemtide:tvec="TVEC1"', 'stemtide:gifct="Perpetrator content"'),
+        'stemtide:dsa="KEYWORD_TERRORIST_CONTENT"',
     } <= names(one)
     assert one["to_ids"] is False
 

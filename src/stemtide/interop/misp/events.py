@@ -18,6 +18,7 @@ from stemtide.fingerprints.kinds import Kind
 from stemtide.interop.stix.objects import as_random, named_uuid, original_uids, tag
 from stemtide.protocol.enums import SignalState
 from stemtide.protocol.handling import Pap, Tlp
+from stemtide.protocol.shared_words import words_of
 
 Json: TypeAlias = dict[str, Any]
 """A MISP entity."""
@@ -235,6 +236,8 @@ def _tags(row: Mapping[str, Any], *, hub: UUID) -> list[Json]:
     tags += [_tag(tag("label", label)) for label in row["labels"]]
     tags += [_tag(tag("severity", row["severity"])), _tag(tag("origin", row["provenance"]))]
     tags.append(_tag(tag("confidence", row["confidence"])))
+    shared = words_of(row["labels"], provenance=row["provenance"])
+    tags += [_tag(tag(name, word)) for name, words in shared.items() for word in words]
     if row["disputed"]:
         tags.append(_tag(tag("disputed", "yes")))
     return [*tags, *(_tag(tag("via", hub_id)) for hub_id in (*row["via"], hub))]

@@ -28,6 +28,7 @@ from stemtide.protocol.enums import SignalState
 from stemtide.protocol.handling import Tlp
 from stemtide.protocol.labels import labels
 from stemtide.protocol.messages.signals import is_long
+from stemtide.protocol.shared_words import words_of
 
 TITLES = {
     Kind.PDQ: "picture (PDQ)",
@@ -129,6 +130,8 @@ def _tags(row: Mapping[str, Any]) -> list[str]:
     tags = [tag("label", label) for label in row["labels"]]
     tags += [tag("severity", row["severity"]), tag("origin", row["provenance"])]
     tags.append(f"PAP:{row['pap'].upper()}")
+    shared = words_of(row["labels"], provenance=row["provenance"])
+    tags += [tag(name, word) for name, words in shared.items() for word in words]
     if row["crisis"]:
         tags.append(tag("crisis", row["crisis"]))
     if row["disputed"]:

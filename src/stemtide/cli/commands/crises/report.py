@@ -16,7 +16,7 @@ from stemtide.protocol.enums import NoteTopic, ReportAudience
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from stemtide.client import Client, File
+    from stemtide.client import File, Hub as Client
 
 report = typer.Typer(no_args_is_help=True, help="Reports on a crisis, and yearly reports by law.")
 

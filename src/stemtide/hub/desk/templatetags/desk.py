@@ -24,11 +24,14 @@ from stemtide.hub.rooms.alerts.reads import alerts
 from stemtide.hub.rooms.exchanges.reads import exchanges
 from stemtide.hub.rooms.signals.reads.signals import SelectedSignal
 from stemtide.hub.rooms.signals.views import BoardRow, BoardSignal, Cluster, Outcomes
+from stemtide.protocol import shared_words as shared
 from stemtide.protocol.enums import Outcome, PartyKind, Role, SignalState
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.law.frameworks import Framework, framework
 from stemtide.protocol.messages.crises import TriageOut
+from stemtide.protocol.messages.signals import SignalOut
 from stemtide.protocol.messages.situation import MessageOut
+from stemtide.protocol.shared_words import Vocabulary
 
 register = template.Library()
 
@@ -202,6 +205,14 @@ def tlp_seen_by(tlp: str) -> str:
 def pap_says(pap: str) -> str:
     """Return which actions an agent may take on a signal."""
     return labels.pap_says(Pap(pap))
+
+
+@register.filter
+def shared_words(signal: SignalOut) -> list[tuple[Vocabulary, list[str]]]:
+    """Return the closest words of other vocabularies for a signal's labels."""
+    vocabularies = shared.shared_words().vocabularies
+    words = shared.words_of(signal.labels, provenance=signal.provenance)
+    return [(vocabularies[name], several) for name, several in words.items()]
 
 
 @register.filter
