@@ -45,12 +45,17 @@ def shared_words() -> SharedWords:
 
 
 def words_of(labels: Iterable[str], *, provenance: str) -> dict[str, list[str]]:
-    """Return the words for a signal by vocabulary, without vocabularies that have none."""
+    """Return the words for a signal by vocabulary, without vocabularies that have none.
+
+    Words that follow from who made the content replace those of its labels: TVEC.01 excludes the
+    other categories.
+    """
     table = shared_words()
     rows = [table.labels.get(label, {}) for label in labels]
-    rows.append(table.provenances.get(provenance, {}))
+    by_maker = table.provenances.get(provenance, {})
     words = {
-        name: list(dict.fromkeys(word for row in rows for word in row.get(name, ())))
+        name: list(by_maker.get(name, ()))
+        or list(dict.fromkeys(word for row in rows for word in row.get(name, ())))
         for name in table.vocabularies
     }
     return {name: several for name, several in words.items() if several}
