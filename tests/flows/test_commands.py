@@ -155,11 +155,15 @@ def test_who_follows_the_feed_hears_also_after_the_hub_was_killed(house):
     }
     command = [processes.command(), "feed", "follow", "--json"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as following:
-        before, after = digest(), digest()
-        house.share([row(before)])
-        assert json.loads(following.stdout.readline())["value"] == before
-        house.restart_hub()
-        house.share([row(after)])
-        assert json.loads(following.stdout.readline())["value"] == after
-        following.send_signal(signal.SIGINT)
+        try:
+            before, after = digest(), digest()
+            house.share([row(before)])
+            assert json.loads(following.stdout.readline())["value"] == before
+            house.restart_hub()
+            house.share([row(after)])
+            assert json.loads(following.stdout.readline())["value"] == after
+            following.send_signal(signal.SIGINT)
+            following.wait()
+        finally:
+            following.kill()  # nothing happens to one that has ended
     assert following.returncode == 130
