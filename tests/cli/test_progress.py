@@ -50,6 +50,9 @@ def test_a_yearly_report_is_told_and_written_to_files(hub, tmp_path):
     assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF-")
     assert "penalties,,no,,," in (tmp_path / "report.csv").read_text("utf-8")
     assert '"tco-art-8"' in (tmp_path / "report.json").read_text("utf-8")
+    told = report("--year", 2025, "--member-state", code=1).err
+    assert "for authorities that it named under Article 12" in told
+    assert "a draft" in report("--year", 2025, "--finish", code=1).err
     refused = report("--year", 2019, code=1).err
     assert refused == "stemtide: year: should be greater than or equal to 2022\n"
     assert "name a .pdf" in report("--year", 2025, "--out", tmp_path / "report.doc", code=2).err

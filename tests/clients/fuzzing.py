@@ -30,6 +30,7 @@ EXCEPTED = {
     "download_dsa_report": "a year is over or runs, and a version exists",
     "draft_order": KNOWN,
     "finish_dsa_report": "a version is finished after its period",
+    "finish_yearly_report": "a version is finished after its year, and a party makes its reports",
     "give_role": KNOWN,
     "give_task": KNOWN,
     "inform_provider": KNOWN,

@@ -18,13 +18,21 @@ from stemtide.hub.rooms.orders.writes import (
     answers as writes_answers,
     deadlines as writes_due,
     endings as writes_endings,
+    finality,
 )
 from stemtide.hub.rooms.parties.reads.parties import Actor
-from stemtide.hub.rooms.parties.writes import contacts as writes_contacts
+from stemtide.hub.rooms.parties.writes import competences, contacts as writes_contacts
 from stemtide.hub.rooms.referrals.reads import referrals
 from stemtide.hub.rooms.referrals.writes import referrals as referring
 from stemtide.hub.rooms.requests import reads as request_reads
-from stemtide.protocol.messages.orders import OrderReasonIn, ScrutinyIn, SecrecyIn
+from stemtide.protocol.enums import Duty
+from stemtide.protocol.messages.orders import (
+    AppealDecisionIn,
+    AppealIn,
+    OrderReasonIn,
+    ScrutinyIn,
+    SecrecyIn,
+)
 from stemtide.protocol.messages.referrals import ContextIn, TakeBackIn
 from tests.hub.orders import cast
 from tests.hub.orders.cast import after
@@ -253,6 +261,43 @@ def test_secrecy_for_longer_is_told_to_the_provider(orders):  # noqa: F811
     writes_endings.prolong(made.id, body=body, by=by, now=after(5))
     raise_all()
     assert told("order_prolonged") == ["small-forum"]
+
+
+def test_appeals_and_finality_are_told_to_those_they_concern(orders):  # noqa: F811
+    competences.name_competent(orders.other_authority, Duty.MEASURES, actor="operator", now=NOON)
+    made = cast.issue(orders)
+    cast.receive(made.id)
+    cast.execute(orders, made.id)
+    by = orders.actor(orders.small_provider)
+    body = AppealIn(lodged_by="provider", kind="judicial", body="Court", lodged_on="2026-11-25")
+    finality.record_appeal(made.id, body=body, by=by, now=after(60 * 24))
+    raise_all()
+    assert told("order_appealed") == ["be-crisis-centre", "fr-referral-unit"]
+    by, later = orders.actor(orders.authority), after(60 * 24 * 70)
+    uid = orders_reads.order(made.id, viewer=orders.authority, now=later).finality.appeals[0].id
+    body = AppealDecisionIn(outcome="closed", decided_on="2026-12-01", text="Withdrawn.")
+    finality.decide_appeal(made.id, uid, body=body, by=by, now=later)
+    writes_due.note_due(later)
+    raise_all()
+    assert told("appeal_decided") == ["fr-referral-unit", "small-forum"]
+    assert told("appeal_expired") == ["be-crisis-centre"]
+    finality.finalise(made.id, by=by, now=later)
+    raise_all()
+    assert told("appeal_expired") == []
+    assert told("order_final") == ["fr-referral-unit", "small-forum"]
+    assert told("finality_communicated") == ["fr-referral-unit"]
+    finality.record_appeal(made.id, body=AppealIn(**AGAIN), by=by, now=later)
+    raise_all()
+    assert told("finality_communicated") == []
+    assert told("finality_corrected") == ["fr-referral-unit"]
+
+
+AGAIN = {
+    "lodged_by": "content_provider",
+    "kind": "administrative",
+    "body": "Crisis Centre",
+    "lodged_on": "2026-12-10",
+}
 
 
 # Referrals and holds

@@ -11,6 +11,7 @@ from stemtide.hub.rooms.parties.writes import competences
 from stemtide.protocol.enums import Duty
 from tests.hub.orders import cast
 from tests.orders import confirm_order
+from tests.world import NOON
 
 NOTICE = "Orders come by webhook and mail; you have one hour from receipt."
 
@@ -285,3 +286,41 @@ def test_who_lost_its_competence_examines_no_more(issuer, home, named):
     refused = home("POST", f"/api/v1/orders/{uid}/scrutiny", body)
     assert refused.status_code == 403
     assert "Art. 12(1)(b)" in refused.json()["detail"]
+
+
+def appeal_today(**facts):
+    plain = {"lodged_by": "provider", "kind": "judicial", "body": "Council of State"}
+    return plain | {"lodged_on": datetime.now(UTC).date().isoformat()} | facts
+
+
+def test_an_appeal_is_recorded_decided_and_the_order_is_final(named, issuer, provider, home):
+    competences.name_competent(named.other_authority, Duty.MEASURES, actor="operator", now=NOON)
+    uid = issue(issuer)
+    provider("GET", f"/api/v1/orders/{uid}")
+    made = provider("POST", f"/api/v1/orders/{uid}/report-appeal", appeal_today())
+    (appeal,) = made.json()["finality"]["appeals"]
+    assert (appeal["entered_by"], appeal["outcome"]) == ("small-forum", "pending")
+    assert issuer("POST", f"/api/v1/orders/{uid}/final").status_code == 409
+    decision = {"outcome": "confirmed", "text": "It stands.", "decided_on": appeal["lodged_on"]}
+    path = f"/api/v1/orders/{uid}/appeals/{appeal['id']}/decide"
+    assert provider("POST", path, decision).status_code == 403
+    assert issuer("POST", path, decision).status_code == 200
+    final = issuer("POST", f"/api/v1/orders/{uid}/final").json()["finality"]
+    assert (final["ground"], final["final_on"]) == ("confirmed", appeal["lodged_on"])
+    (seen,) = home("GET", "/api/v1/final-orders").json()
+    assert (seen["provider"], seen["in_twelve_months"]) == ("small-forum", 1)
+    assert "annex" not in str(seen)
+    assert issuer("GET", "/api/v1/final-orders").json() == []
+
+
+def test_each_side_records_appeals_at_its_own_address(issuer, provider, home):
+    uid = issue(issuer)
+    assert provider("POST", f"/api/v1/orders/{uid}/appeals", appeal_today()).status_code == 403
+    assert issuer("POST", f"/api/v1/orders/{uid}/report-appeal", appeal_today()).status_code == 403
+    assert home("POST", f"/api/v1/orders/{uid}/appeals", appeal_today()).status_code == 403
+    refused = issuer("POST", f"/api/v1/orders/{uid}/appeals", appeal_today(lodged_on="2020-01-01"))
+    assert refused.json()["errors"][0]["field"] == "lodged_on"
+    last = {"until": (datetime.now(UTC) + timedelta(days=3)).date().isoformat()}
+    provider("GET", f"/api/v1/orders/{uid}")
+    made = issuer("POST", f"/api/v1/orders/{uid}/appeal-deadline", last)
+    assert made.json()["finality"]["appeal_until"] == last["until"]

@@ -736,3 +736,31 @@ def test_the_list_is_narrowed_and_says_so_where_nothing_fits(stage, officer, mod
     assert reference in said(officer.get("/orders?state=issued"))
     assert "No order is in that state." in said(officer.get("/orders?state=executed"))
     assert officer.get("/orders?state=nonsense").status_code == 200
+
+
+def test_an_appeal_is_recorded_at_the_desk_and_keeps_the_order_from_being_final(stage, officer):
+    uid = drafted(stage)
+    issue_order(uid, by=stage.actor("authority"), now=stage.now)
+    arrived(stage, uid)
+    competences.name_competent(
+        stage.party["neighbour"], Duty.MEASURES, actor="operator", now=stage.now
+    )
+    page = said(officer.get(f"/orders/{uid}"))
+    assert "computed from Section G and the receipt" in page or "Enter the last day" in page
+    today = stage.now.date().isoformat()
+    sent = {"appeal-lodged_by": "provider", "appeal-kind": "judicial", "appeal-body": "The court"}
+    refused = officer.post(f"/orders/{uid}/do/appeal", sent)
+    assert refused.status_code == 422
+    done = officer.post(f"/orders/{uid}/do/appeal", sent | {"appeal-lodged_on": today}, follow=True)
+    assert "The order is not final until the appeal is decided." in said(done)
+    appeal = str(Order.objects.get(uid=uid).appeals.get().uid)
+    prefix = f"decide-appeal-{appeal}"
+    decision = {f"{prefix}-outcome": "confirmed", f"{prefix}-decided_on": today}
+    decision |= {f"{prefix}-text": "It stands.", "target": appeal}
+    done = officer.post(f"/orders/{uid}/do/decide-appeal", decision, follow=True)
+    assert "order confirmed" in said(done)
+    done = officer.post(f"/orders/{uid}/do/finalise", {"finalise-confirm": "1"}, follow=True)
+    assert "Recorded. The authorities of the provider" in said(done)
+    overseer = stage.desk("neighbour", Role.DUTY_OFFICER)
+    assert "confirmed on appeal" in said(overseer.get("/orders/final"))
+    assert "There are no final orders" in said(officer.get("/orders/final"))

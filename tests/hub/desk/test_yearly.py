@@ -9,6 +9,10 @@ import pytest
 
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.writes import competences
+from stemtide.hub.rooms.reports.rules.yearly import to_write
+from stemtide.protocol.enums import Duty
+from stemtide.protocol.law.yearly import YearlyForm, YearlyKind
 from tests.hub.desk.test_board import text
 from tests.hub.reports.requests import order
 
@@ -51,8 +55,9 @@ def test_an_empty_year_says_so(world):
     assert "owes no report" in told
 
 
-def test_without_a_year_it_is_the_current_one(world):
-    year = datetime.now(UTC).year
+def test_without_a_year_it_is_the_one_that_is_due(world):
+    today = datetime.now(UTC)
+    year = today.year - (today.month <= 3)
     assert f", {year}" in text(world.desk("authority").get(PAGE))
 
 
@@ -124,3 +129,36 @@ def test_a_wrong_year_is_said_beside_the_form(world):
     page = world.desk("authority").get(f"{PAGE}?year=1999")
     assert page.status_code == 422
     assert "Select a valid choice" in text(page)
+
+
+def test_the_return_of_the_member_state_is_chosen_completed_and_finished(busy):
+    authority = busy.party["authority"]
+    competences.name_competent(authority, Duty.ISSUE, actor="operator", now=busy.now)
+    desk = busy.desk("authority")
+    asked = {"form": "tco-art-21", "year": "2025"}
+    told = text(desk.get(PAGE, asked))
+    assert "Return of a Member State" in told
+    assert "To be sent to the Commission before 1 Apr 2026" in told
+    refused = desk.post(f"{PAGE}/finish", asked)
+    assert refused.status_code == 422
+    assert "the report is a draft" in text(refused).lower()
+    lines = {
+        figure.name: "0" if figure.kind is YearlyKind.COUNT else "None."
+        for _, figure in to_write(YearlyForm.ART_21)
+    }
+    assert "Nothing that the article asks for is missing." in text(
+        desk.post(f"{PAGE}/write", asked | lines, follow=True)
+    )
+    done = text(desk.post(f"{PAGE}/finish", asked, follow=True))
+    assert "The version is finished." in done
+    assert "Version 1" in done
+    version = json.loads(desk.get(PAGE, asked | {"as": "json", "number": "1"}).content)
+    assert (version["form"], version["is_whole"]) == ("tco-art-21", True)
+    assert desk.get(PAGE, asked | {"as": "pdf", "number": "1"}).content.startswith(b"%PDF-")
+    assert desk.get(PAGE, asked | {"as": "pdf", "number": "2"}).status_code == 404
+
+
+def test_an_authority_outside_the_register_makes_no_return(busy):
+    desk = busy.desk("authority")
+    assert "Your Member State, Art. 21" not in text(desk.get(PAGE))
+    assert desk.get(PAGE, {"form": "tco-art-21", "year": "2025"}).status_code == 422

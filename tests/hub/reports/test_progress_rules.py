@@ -187,3 +187,14 @@ def test_what_is_told_leaves_nothing_to_reckon(parts):
     whole = sum(parts.values(), Counter())
     told = sum((parts[one] for one in parts if one not in hidden), Counter())
     assert "" in hidden or may_publish_counts(list((whole - told).values()))
+
+
+@pytest.mark.parametrize(
+    ("today", "first", "last"),
+    [
+        (date(2027, 3, 31), date(2026, 1, 1), date(2026, 12, 31)),
+        (date(2027, 4, 1), date(2027, 1, 1), date(2027, 4, 1)),
+    ],
+)
+def test_progress_opens_on_the_year_before_until_its_reports_are_due(today, first, last):
+    assert rules.due_period(today) == (first, last)

@@ -20,7 +20,7 @@ from stemtide.hub.desk.progress.yearly_forms import LinesForm, YearForm
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.reports import paper
-from stemtide.hub.rooms.reports.reads import yearly as yearly_reads
+from stemtide.hub.rooms.reports.reads import member_state, yearly as yearly_reads
 from stemtide.hub.rooms.reports.rules import yearly as rules
 from stemtide.hub.rooms.reports.writes import yearly as yearly_writes
 from stemtide.protocol.enums import PartyKind, Role
@@ -125,7 +125,11 @@ def _query_form(
     zone = timezone.get_current_timezone_name()
     kind = PartyKind(request.user.party.kind)
     own = rules.form_for(kind)
-    forms, years = rules.forms_for(kind), rules.years(zone=zone, now=now)
+    is_registered = allows(member_state.check_state, request.user.party)
+    forms = [
+        form for form in rules.forms_for(kind) if form is not YearlyForm.ART_21 or is_registered
+    ]
+    years = rules.years(zone=zone, now=now)
     requested = str(parameters.get("form", own))
     form = next((form for form in forms if form == requested), own)
     default = {"year": rules.due_year(form, today=timezone.localdate(now)), "form": requested}
