@@ -83,5 +83,8 @@ def finalise(order_id: OrderId) -> Request:
 
 @hub_command(order, "final", line=_provider_line)
 def final() -> Request:
-    """List final orders by provider: of your State if you oversee measures, or against you."""
+    """List final orders by provider.
+
+    Authorities that oversee specific measures see those of their State, providers their own.
+    """
     return lambda client: client.list_finals()
