@@ -253,7 +253,8 @@ def complete(state, *, year=2026):
 def test_a_return_is_whole_without_any_order_and_is_finished_in_versions(state):
     with pytest.raises(ConflictError, match="is a draft"):
         finish_version(2026, by=state.actor(), now=NOW, form=RETURN)
-    assert complete(state).is_whole
+    whole = complete(state)
+    assert (whole.is_whole, whole.country) == (True, "BE")
     finish_version(2026, by=state.actor(), now=NOW, form=RETURN)
     assert Entry.objects.order_by("-number")[0].kind == "yearly.finished"
     with pytest.raises(InvalidError, match="a later version says"):

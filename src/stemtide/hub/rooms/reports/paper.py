@@ -225,6 +225,7 @@ def yearly_pdf(report: YearlyReport, *, title: str) -> bytes:
         "exercise": mark,
         "tlp": "",
         "facts": [
+            *([[_("Member State"), report.country]] if report.country else []),
             [_("Of"), title],
             [_("Source"), report.source],
             [_("Counted until"), _moment(report.until)],

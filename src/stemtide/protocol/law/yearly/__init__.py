@@ -190,6 +190,7 @@ class YearlyVersionOut(BaseModel):
 class YearlyReport(BaseModel):
     """The yearly report of a party, from its own data; under Art. 21 that of its Member State.
 
+    country: the Member State whose return it is; empty for other reports.
     until: end of the counted period; is_over: whether that is the end of the year.
     due: the first day on which it is late. is_empty: nothing was counted or entered.
     is_whole: the year is over, and every figure that the article requires is present.
@@ -198,6 +199,7 @@ class YearlyReport(BaseModel):
 
     form: YearlyForm
     party: str
+    country: str = ""
     year: int
     zone: str
     exercise: bool

@@ -73,6 +73,7 @@ def yearly(
     return YearlyReport(
         form=form,
         party=viewer.name,
+        country=viewer.country if form is YearlyForm.ART_21 else "",
         year=year,
         zone=zone,
         exercise=is_exercise,
