@@ -13,7 +13,7 @@ Day = Annotated[str, typer.Option(help="The day, such as 2026-01-31.")]
 
 
 def _provider_line(row: dict[str, Any]) -> str:
-    """Describe the final orders against one provider, one on a line."""
+    """Return the final orders against one provider, each on a line."""
     first = f"{row['provider']}: {row['in_twelve_months']} final in the last twelve months"
     orders = [
         f"  {final['reference']:18} {final['issued_by']}  final from {final['final_on']} "
@@ -81,10 +81,10 @@ def finalise(order_id: OrderId) -> Request:
     return lambda client: client.finalise_order(uid=order_id)
 
 
-@hub_command(order, "final", line=_provider_line)
+@hub_command(order, "final", line=_provider_line, empty="No final orders.")
 def final() -> Request:
     """List final orders by provider.
 
     Authorities that oversee specific measures see those of their State, providers their own.
     """
-    return lambda client: client.list_finals()
+    return lambda client: client.list_final_orders()
