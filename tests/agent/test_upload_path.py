@@ -153,7 +153,7 @@ def test_a_hook_of_tusd_refuses_what_is_blocked_and_reads_no_other_folder(served
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_bytes(ORDINARY)
     for outside in (elsewhere, module.FOLDER / ".." / "elsewhere"):
-        assert client.post("/tusd", json=hook_of_tusd(outside)).status_code == 500
+        assert client.post("/tusd", json=hook_of_tusd(outside)).status_code == 403
 
 
 def test_objects_of_a_bucket_are_published_only_if_they_may(uploads, served, monkeypatch):
