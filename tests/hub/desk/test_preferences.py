@@ -40,7 +40,7 @@ def test_a_month_is_told_in_the_readers_language():
 
 def test_an_axis_names_months_in_the_readers_language():
     with translation.override("fr"):
-        assert times.of_minute(NOON.replace(month=4)) == "24 Avr 12:03"
+        assert times.of_minute(NOON.replace(month=4)) == "24 avr 12:03"
 
 
 def test_a_person_chooses_a_language_and_a_clock(world):

@@ -78,7 +78,7 @@ def report(stress: Stress) -> Report:
         p50_ms=_percentile(times, 50),
         p95_ms=_percentile(times, 95),
         p99_ms=_percentile(times, 99),
-        worst_ms=max(times, default=0.0),
+        worst_ms=round(max(times, default=0.0), 1),
         share_p50_ms=_percentile(answers, 50),
         share_p99_ms=_percentile(answers, 99),
         lost=len(stored) * len(stress.agents) - len(times),
