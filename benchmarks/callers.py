@@ -6,8 +6,8 @@
 Callers share one signal after the other over HTTP, each on a kept connection. "django" sends a
 cookie, so that the hub's wire leaves the request to Django; "queue" sends none. Both ways take
 turns in short rounds at one hub: read the ratios. CPU is that of the hub's process.
-With STEMTIDE_DATABASE_URL the hub is on PostgreSQL. Beyond 1,000 a day the shares of a new party wait
-for a second look, and Django takes them: there must be a party for each 1,000 shares.
+With STEMTIDE_DATABASE_URL the hub is on PostgreSQL. Beyond 1,000 a day the shares of a new party
+wait for a second look, and Django takes them: there must be a party for each 1,000 shares.
 """
 
 import argparse
