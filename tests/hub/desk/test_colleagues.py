@@ -153,6 +153,15 @@ def test_a_contact_point_is_added_changed_and_removed(world):
     assert client.get(f"/contacts/own/{point.pk}").status_code == 404
 
 
+def test_the_time_zone_of_a_contact_point_is_found_by_a_part_of_its_name(world):
+    client = world.desk("agency", Role.COORDINATOR)
+    assert '<option value="Europe/Brussels">' in client.get("/contacts/own/new").content.decode()
+    client.post("/contacts/own/new", POINT | {"time_zone": "brussels"})
+    client.post("/contacts/own/new", POINT | {"time_zone": "", "address": "+32 2 555 01 01"})
+    zones = ContactPoint.objects.order_by("pk").values_list("time_zone", flat=True)
+    assert list(zones) == ["Europe/Brussels", "UTC"]
+
+
 @pytest.mark.parametrize(
     ("facts", "field"),
     [

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext, gettext_lazy as _
 from pydantic import BaseModel, ValidationError
 
 from stemtide.hub.desk.error_messages import field_error_text
@@ -17,6 +17,7 @@ from stemtide.hub.rooms.parties.reads.parties import Viewer
 from stemtide.protocol.enums import WithdrawReason
 from stemtide.protocol.messages.crises import CrisisOut
 from stemtide.protocol.messages.signals import WithdrawIn
+from stemtide.protocol.places import time_zones
 
 NOTE_LENGTH = 500
 NO_NAMES = _("Write nothing about a person: the note travels to every party that sees the signal.")
@@ -118,6 +119,40 @@ class WhenField(forms.DateTimeField):
     """A date and time, in the reader's time zone."""
 
     widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+
+
+class TimeZoneField(forms.CharField):
+    """A time zone by its name, or by a part that only one name has. Empty stays empty."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401  # what the field takes
+        widget = forms.TextInput(attrs={"list": "time-zones", "autocomplete": "off"})
+        super().__init__(
+            label=_("Time zone"),
+            help_text=_("Type part of its name, such as Brussels. Empty means UTC."),
+            max_length=60,
+            required=False,
+            widget=widget,
+            **options,
+        )
+
+    @property
+    def zones(self) -> list[str]:
+        """Return the names that a browser offers."""
+        return sorted(time_zones())
+
+    def clean(self, value: str | None) -> str:
+        """Return the name of the time zone. raises: forms.ValidationError."""
+        typed = str(super().clean(value)).strip().replace(" ", "_")
+        zones = {zone.casefold(): zone for zone in time_zones()}
+        if not typed or typed.casefold() in zones:
+            return zones.get(typed.casefold(), "")
+        matches = sorted(zone for name, zone in zones.items() if typed.casefold() in name)
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            names = ", ".join(matches[:5])
+            raise forms.ValidationError(gettext("Several time zones fit: %s") % names)
+        raise forms.ValidationError(gettext("There is no time zone of this name."))
 
 
 class CrisisField(forms.TypedChoiceField):

@@ -20,9 +20,8 @@ from django.utils.translation import gettext as _, gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from stemtide.hub.desk.auth.people import SignedInRequest, signed_in
-from stemtide.hub.desk.forms import DeskForm
+from stemtide.hub.desk.forms import DeskForm, TimeZoneField
 from stemtide.hub.rooms.parties.writes import people
-from stemtide.protocol.places import time_zones
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -101,32 +100,12 @@ class PreferencesForm(DeskForm):
         choices=[("", gettext_lazy("Same as my browser")), *settings.LANGUAGES],
         required=False,
     )
-    time_zone = forms.CharField(
-        label=gettext_lazy("Time zone"),
-        help_text=gettext_lazy("Type part of its name, such as Brussels. Empty means UTC."),
-        max_length=60,
-        required=False,
-        widget=forms.TextInput(attrs={"list": "time-zones", "autocomplete": "off"}),
-    )
+    time_zone = TimeZoneField()
     letter_keys = forms.BooleanField(
         label=gettext_lazy("Use single letters as keyboard shortcuts"),
         help_text=gettext_lazy("Press ? on a page to see them. Ctrl+K always opens the search."),
         required=False,
     )
-
-    def clean_time_zone(self) -> str:
-        """Return the time zone that was typed: its name, or the only name that it is a part of."""
-        typed = self.cleaned_data["time_zone"].strip().replace(" ", "_")
-        zones = {zone.casefold(): zone for zone in time_zones()}
-        if not typed or typed.casefold() in zones:
-            return zones.get(typed.casefold(), "")
-        matches = sorted(zone for name, zone in zones.items() if typed.casefold() in name)
-        if len(matches) == 1:
-            return matches[0]
-        if matches:
-            names = ", ".join(matches[:5])
-            raise forms.ValidationError(_("Several time zones fit: %s") % names)
-        raise forms.ValidationError(_("There is no time zone of this name."))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -148,5 +127,4 @@ def preferences(request: SignedInRequest) -> HttpResponse:
             messages.success(request, _("Saved."))
         return redirect("preferences")
     status = 422 if form.errors else 200
-    context = {"form": form, "zones": sorted(time_zones())}
-    return render(request, "desk/preferences.html", context, status=status)
+    return render(request, "desk/preferences.html", {"form": form}, status=status)

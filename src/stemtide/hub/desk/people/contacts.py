@@ -3,7 +3,6 @@
 
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib import messages
@@ -14,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.error_messages import field_error_text
-from stemtide.hub.desk.forms import DeskForm
+from stemtide.hub.desk.forms import DeskForm, TimeZoneField
 from stemtide.hub.desk.labels import LABELS
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
 from stemtide.hub.platform.permissions import allows, check_person_may_manage
@@ -49,11 +48,7 @@ class ContactForm(DeskForm):
         max_length=120,
         required=False,
     )
-    time_zone = forms.ChoiceField(
-        label=gettext_lazy("Time zone"),
-        choices=lambda: [(timezone, timezone) for timezone in sorted(available_timezones())],
-        initial="UTC",
-    )
+    time_zone = TimeZoneField(initial="UTC")
     is_24_7 = forms.BooleanField(
         label=gettext_lazy(
             "Staffed at all hours (24/7). Otherwise: Monday to Friday, 9 to 17 in this time zone."
@@ -65,7 +60,8 @@ class ContactForm(DeskForm):
         """Return the arguments for the write. Call it on a valid form."""
         text = str(self.cleaned_data["languages"])
         languages = [tag.strip() for tag in text.split(",") if tag.strip()]
-        return self.cleaned_data | {"languages": languages}
+        time_zone = self.cleaned_data["time_zone"] or "UTC"
+        return self.cleaned_data | {"languages": languages, "time_zone": time_zone}
 
 
 @require_safe
