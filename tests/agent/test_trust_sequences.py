@@ -341,11 +341,16 @@ class Acts:
             self.hub.share(CONTENT[name], shared_by=party)
 
     def expect(self, ref, name):
-        """The actions that an earlier upload may have: only ever weaker than before."""
+        """The actions that an earlier upload may have.
+
+        Weaker than before, unless the upload journal finds it by a new signal, and enough parties
+        stand behind that.
+        """
         if not self.live(name):
             return {None}
-        if self.stopped[ref] is Action.BLOCK and self.is_enough(name):
-            return {Action.BLOCK}
+        if self.is_enough(name):
+            was_blocked = self.stopped[ref] is Action.BLOCK
+            return {Action.BLOCK} if was_blocked else {Action.BLOCK, Action.HOLD}
         standings = {self.hub.parties[signal.shared_by].standing for signal in self.live(name)}
         # A suspension releases nothing; but if others withdraw, suspended parties hold nothing.
         return {Action.HOLD, *((Action.LOG, None) if standings == {"suspended"} else ())}
