@@ -304,6 +304,7 @@ class Acts:
     def __init__(self, agent, draw):
         self.agent, self.hub, self.draw = agent, agent.hub, draw
         self.stopped = {}  # uploads that are blocked or on hold: the action of each
+        self.raised = set()  # uploads that the journal found later, and were blocked then
         self.seen = Counter()
 
     def live(self, name):
@@ -344,13 +345,14 @@ class Acts:
         """The actions that an earlier upload may have.
 
         Weaker than before, unless the upload journal finds it by a new signal, and enough parties
-        stand behind that.
+        stand behind that. It is held again if the flood guard then lowers that signal: what other
+        signals caused earlier is not raised.
         """
         if not self.live(name):
             return {None}
         if self.is_enough(name):
-            was_blocked = self.stopped[ref] is Action.BLOCK
-            return {Action.BLOCK} if was_blocked else {Action.BLOCK, Action.HOLD}
+            stays = self.stopped[ref] is Action.BLOCK and ref not in self.raised
+            return {Action.BLOCK} if stays else {Action.BLOCK, Action.HOLD}
         standings = {self.hub.parties[signal.shared_by].standing for signal in self.live(name)}
         # A suspension releases nothing; but if others withdraw, suspended parties hold nothing.
         return {Action.HOLD, *((Action.LOG, None) if standings == {"suspended"} else ())}
@@ -362,6 +364,8 @@ class Acts:
             assert found in self.expect(ref, ref.split(":")[0]), (step, ref)
             self.seen[was, found] += 1
             self.stopped[ref] = found
+            if (was, found) == (Action.HOLD, Action.BLOCK):
+                self.raised.add(ref)
             if found not in (Action.BLOCK, Action.HOLD):
                 del self.stopped[ref]
         free = self.live("free")
