@@ -21,17 +21,19 @@ import uvloop
 
 from benchmarks.fleet import MOST_RATES, cpu_s, memory_of
 from benchmarks.hub import PLAIN, running_as
-from stemtide.exercises.stress.connection import Access, Connection
+from stemtide.exercises.stress.connection import HubAccess, KeptConnection
 
 WAYS = ("django", "queue")
 
 
-async def share_all(callers: list[Connection], *, shares: int, counts: Counter[str]) -> list[float]:
+async def share_all(
+    callers: list[KeptConnection], *, shares: int, counts: Counter[str]
+) -> list[float]:
     """Share this many signals with all callers; how long each share took."""
     left = iter(range(shares))
     times: list[float] = []
 
-    async def caller_shares(caller: Connection) -> None:
+    async def caller_shares(caller: KeptConnection) -> None:
         for _ in left:
             body = json.dumps({**PLAIN, "value": secrets.token_hex(32)}).encode()
             began = time.perf_counter()
@@ -52,7 +54,7 @@ def measure(options: argparse.Namespace) -> None:
             for way in WAYS:
                 fields = {"Cookie": "to=django"} if way == "django" else {}
                 callers = [
-                    Connection(Access(address, keys[1 + number % options.parties]), **fields)
+                    KeptConnection(HubAccess(address, keys[1 + number % options.parties]), **fields)
                     for number in range(options.callers)
                 ]
                 began, cpu = time.perf_counter(), cpu_s(pid)

@@ -30,8 +30,8 @@ import uvloop
 from benchmarks.hub import PLAIN, running_as
 from stemtide.exercises import processes
 from stemtide.exercises.counts import percentile
-from stemtide.exercises.stress.connection import Access, Connection
-from stemtide.exercises.stress.load import Plan, Stress
+from stemtide.exercises.stress.connection import HubAccess, KeptConnection
+from stemtide.exercises.stress.load import LoadPlan, Stress
 from stemtide.exercises.stress.report import report
 
 AGENTS_OF_KEY = 100
@@ -118,7 +118,7 @@ class Watch:
 
     def __init__(self, address: str) -> None:
         self.moves: list[tuple[int, float]] = [(-1, 0.0)]
-        self._connection = Connection(Access(address, "none"))
+        self._connection = KeptConnection(HubAccess(address, "none"))
 
     @property
     def position(self) -> int:
@@ -150,7 +150,7 @@ async def share_bulk(test: Stress, watches: list[Watch], *, size: int) -> float:
     """Share so many signals at once; seconds until all agents have read them."""
     before = [agent.entries for agent in test.agents]
     signals = [{**PLAIN, "exercise": True, "value": secrets.token_hex(32)} for _ in range(size)]
-    connection = Connection(test.plan.accesses[0])
+    connection = KeptConnection(test.plan.accesses[0])
     body = json.dumps({"signals": signals}).encode()
     began = time.perf_counter()
     answer = await connection.ask("POST", "/api/v1/signals/bulk", body)
@@ -166,12 +166,12 @@ async def play(
     address: str, keys: list[str], reals: list[str], pid: int, *, way: str, options
 ) -> dict[str, float]:
     """Run one fleet; the figures that ways are compared by."""
-    accesses = [Access(address, key) for key in keys]
+    accesses = [HubAccess(address, key) for key in keys]
     parties = [
-        json.loads((await Connection(access).ask("GET", "/api/v1/whoami")).body)["party"]
+        json.loads((await KeptConnection(access).ask("GET", "/api/v1/whoami")).body)["party"]
         for access in accesses
     ]
-    plan = Plan(
+    plan = LoadPlan(
         accesses,
         parties,
         options.agents,

@@ -152,7 +152,7 @@ def _prepare_worker() -> None:
 
 
 async def _live(receive: "Receive", send: "Send") -> None:
-    """Run what belongs to a worker from its start to its end."""
+    """Run the threads of a worker from its start to its end."""
     await receive()
     async with _background(), _streams_end_first():
         await send({"type": "lifespan.startup.complete"})
@@ -185,7 +185,7 @@ async def _background() -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def _streams_end_first() -> AsyncIterator[None]:
-    """Close the streams as soon as the worker is told to stop: uvicorn waits for their end."""
+    """Close the streams as soon as the worker must stop: uvicorn waits for their end."""
     from stemtide.hub.notifier import notifier  # noqa: PLC0415  # needs start() first
 
     def wrap(number: int) -> None:
@@ -212,7 +212,7 @@ def _stop_with_parent() -> None:
 
 
 def _report_ready(listening: socket.socket, ready: Callable[[], None]) -> None:
-    """Call ready once a worker answers, whatever it answers."""
+    """Call ready once a worker answers, with any status."""
     host, port = listening.getsockname()[:2]
     own = http.client.HTTPConnection(host, port)
     try:
@@ -227,7 +227,7 @@ def _report_ready(listening: socket.socket, ready: Callable[[], None]) -> None:
 
 @contextlib.contextmanager
 def _signals_restored() -> Iterator[None]:
-    """Give signals back to whom uvicorn's manager took them from."""
+    """Restore the handlers of signals that uvicorn's manager replaced."""
     numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     before = {number: signal.getsignal(number) for number in numbers}
     try:

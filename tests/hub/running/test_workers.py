@@ -14,8 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from stemtide.exercises.stress.connection import Access
-from stemtide.exercises.stress.load import Plan, Stress
+from stemtide.exercises.stress.connection import HubAccess
+from stemtide.exercises.stress.load import LoadPlan, Stress
 from stemtide.exercises.stress.report import report
 from tests import tables
 from tests.accepted_walls import ACCEPTED
@@ -125,7 +125,9 @@ def test_agents_miss_nothing_while_workers_are_replaced_and_killed(environment):
     command(environment, "party", "add", "tester", "--kind", "provider", "--json")
     key = command(environment, "key", "new", "--party", "tester", "--json")["key"]
     with hub_of_two(environment) as (process, address):
-        plan = Plan([Access(address, key)], ["tester"], AGENTS, rate=5, seconds=1, reports=True)
+        plan = LoadPlan(
+            [HubAccess(address, key)], ["tester"], AGENTS, rate=5, seconds=1, reports=True
+        )
         test, broken_in_restart = asyncio.run(story(plan, process))
         process.terminate()
         assert process.wait() == 0

@@ -171,7 +171,7 @@ class _Numbers(Collector):
         return family
 
     def _reviews(self) -> Iterator[Metric]:
-        """Yield what people decided on the review page, and what waits there."""
+        """Yield counts of decisions on the review page, and of content that waits there."""
         family = CounterMetricFamily(
             _full("reviews"), "Decisions of reviewers.", labels=["verdict"]
         )

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Send the hub what reviewers think of signals: that one is wrong, or that they took it back.
+"""Send the hub the disputes of reviewers: that a signal is wrong, or that they took that back.
 
 1 An opinion of a party replaces its earlier one, so it may be sent twice.
-2 What the hub refuses is noted and not sent again.
+2 A dispute that the hub refuses is noted and not sent again.
 """
 
 import asyncio

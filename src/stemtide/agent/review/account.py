@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the page says about held content: which signals it matched, of whom, how sure, and why."""
+"""Describe held content for the page: the signals it matched, their sharers, how sure, and why."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class SignalAccount:
 
 @dataclass(frozen=True, slots=True)
 class ItemAccount:
-    """What is known of held content.
+    """Facts about held content.
 
     why:         the decision in words, by the signals and parties as they are now.
     is_unread:   part of it could not be read.
@@ -69,7 +69,7 @@ class ItemAccount:
 def read_account(
     store: Store, ref: str, *, policies: Policies, reasons: Sequence[MatchReason] = ()
 ) -> ItemAccount | None:
-    """Return what is known of content that was acted on; None if nothing is.
+    """Return the facts about content that was acted on; None if there are none.
 
     reasons: those of an earlier time; without any, the present ones.
     """

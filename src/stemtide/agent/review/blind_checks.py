@@ -5,7 +5,7 @@
   before the first decision.
 2 The answer is to block or to let pass. A dispute counts as letting pass.
 3 If the two agree, nothing changes. If not, the content is held again, and comes back to the queue
-  for whoever is there: between a block and a release, a hold is what can be taken back.
+  of everybody: a hold can still become either.
 """
 
 from dataclasses import dataclass

@@ -188,7 +188,7 @@ def dispute_level(signal: FeedSignal) -> int:
 
 
 def stands_against(tx: Transaction, ref: str, signal: FeedSignal) -> bool:
-    """Whether a person blocked content although they saw what a change says of its signal."""
+    """Whether a person blocked content and already knew the fact that a change brings."""
     row = tx.execute(
         "SELECT disputed FROM review_decisions WHERE ref = ? AND undone_at IS NULL"
         " AND verdict = ? ORDER BY seq DESC LIMIT 1",

@@ -23,7 +23,7 @@ SHOWN_FOR_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Exposure:
+class PicturesShown:
     """The pictures that a person was shown today.
 
     left:        how many more may be shown. break_until: Unix time; 0.0 for no break.
@@ -56,8 +56,13 @@ def break_until(times: Sequence[float], *, settings: ReviewSettings, now: float)
     return last + pause_s if is_long and now - last < pause_s else 0.0
 
 
-def read_exposure(read: Read, person: str, *, settings: ReviewSettings, now: float) -> Exposure:
-    """Return a person's exposure. read: Store.read(), or the same within a transaction."""
+def read_exposure(
+    read: Read, person: str, *, settings: ReviewSettings, now: float
+) -> PicturesShown:
+    """Return which pictures a person was shown.
+
+    read: Store.read(), or the same within a transaction.
+    """
     key, day = person_key(person), now - now % DAY_S
     ((allowances, latest),) = read(
         "SELECT count(*), max(at) FROM review_allowances WHERE person = ? AND at >= ?", (key, day)
@@ -69,7 +74,7 @@ def read_exposure(read: Read, person: str, *, settings: ReviewSettings, now: flo
     counted = sum(at >= (latest or day) for at in times)
     left = max(0, settings.pictures_per_day - counted)
     ends = break_until(times, settings=settings, now=now)
-    return Exposure(shown, left, ends, int(allowances))
+    return PicturesShown(shown, left, ends, int(allowances))
 
 
 def ask_for_picture(

@@ -27,7 +27,7 @@ def lock_of(tx: Transaction, ref: str, *, now: float) -> ReviewLock | None:
 def take_lock(
     store: Store, ref: str, *, session: ReviewSession, settings: ReviewSettings, now: float
 ) -> ReviewLock:
-    """Lock content for a session, which gives up its other locks; return the lock that stands."""
+    """Lock content for a session, which gives up its other locks; return the lock in force."""
     with store.write() as tx:
         tx.execute("DELETE FROM review_locks WHERE session = ? AND ref != ?", (session.key, ref))
         lock = lock_of(tx, ref, now=now)

@@ -40,7 +40,7 @@ class PictureError(Exception):
     """There is no picture. The message says why, for the person who asked."""
 
 
-class Pictures:
+class HeldPictures:
     """Pictures of held content."""
 
     def __init__(self, config: Config, *, sandbox: Sandbox, decoders: ThreadPoolExecutor) -> None:

@@ -118,13 +118,13 @@ def read_queue(store: Store, *, config: Config, now: float) -> list[QueueItem]:
 
 
 def _cluster(signal: str, signals: Mapping[str, list[str | None]]) -> str:
-    """Return what a signal is a variant of: its content, or itself."""
+    """Return the content of which a signal is a variant, or the signal itself."""
     facts = signals.get(signal)
     return (facts and facts[1]) or signal
 
 
 def queue_state(store: Store) -> list[object]:
-    """Return what changes whenever the queue does, without reading it."""
+    """Return a mark that changes with the queue, without reading the queue."""
     return [store.read(sql) for sql in _STATE]
 
 

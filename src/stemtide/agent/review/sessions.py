@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sign-in to the review page by a link that works once, and the sessions that follow.
 
-1 Whoever can write the agent's folder makes a link; the file has only a digest of its token.
+1 Those who can write the agent's folder can make a link; the file has only a digest of its token.
 2 The link is used once, within LINK_TERM, by a person who types a name.
 3 A session is a cookie and a secret folder of the address. Browsers send a cookie to every port of
   a host, so that another program on this machine could receive it; but this cookie is sent only to
@@ -52,7 +52,7 @@ class ReviewSession:
 
 
 @dataclass(frozen=True, slots=True)
-class SignIn:
+class ReviewSignIn:
     """A new session, with the value of its cookie, which is stored nowhere."""
 
     session: ReviewSession
@@ -62,7 +62,7 @@ class SignIn:
 def make_link(data_dir: Path, *, now: float, reason: str = "") -> str:
     """Return the token of a new link. The agent may be running. raises: StoreError.
 
-    reason: why whoever signs in with it gets a new allowance of pictures; "" for none.
+    reason: why the person who signs in with it gets a new allowance of pictures; "" for none.
     """
     path = data_dir / "agent.db"
     token = secrets.token_urlsafe(_TOKEN_BYTES)
@@ -83,7 +83,7 @@ def make_link(data_dir: Path, *, now: float, reason: str = "") -> str:
 
 
 def digest(token: str) -> str:
-    """Return what is stored of a token."""
+    """Return the digest of a token, which is stored in its place."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -100,13 +100,13 @@ def clean_name(text: str) -> str:
 
 
 def person_key(name: str) -> str:
-    """Return what two spellings of a name share, for the allowance of pictures."""
+    """Return the same key for all spellings of a name, for the allowance of pictures."""
     return name.casefold()
 
 
 def sign_in(
     store: Store, token: str, *, person: str, settings: ReviewSettings, now: float
-) -> SignIn | None:
+) -> ReviewSignIn | None:
     """Use a link up and begin a session; None if the link does not work."""
     cookie, path = secrets.token_urlsafe(_TOKEN_BYTES), secrets.token_hex(12)
     with store.write() as tx:
@@ -128,7 +128,7 @@ def sign_in(
                 (person_key(person), now, reason),
             )
     session = ReviewSession(digest(cookie), path, form_token, person, now, now, letters=True)
-    return SignIn(session, cookie)
+    return ReviewSignIn(session, cookie)
 
 
 def find_session(
@@ -160,7 +160,7 @@ def _has_ended(session: ReviewSession, settings: ReviewSettings, *, now: float) 
 
 
 def end_session(store: Store, session: ReviewSession) -> None:
-    """End a session, and give back what it had open."""
+    """End a session, and free the content that it had open."""
     with store.write() as tx:
         tx.execute("DELETE FROM review_sessions WHERE token = ?", (session.key,))
         tx.execute("DELETE FROM review_locks WHERE session = ?", (session.key,))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tables of the review page: decisions of people, who has which content open, sessions, pictures.
 
-Of a person they hold the name typed at sign-in, what they decided, and when they were shown a
+Of a person they hold the name typed at sign-in, their decisions, and when they were shown a
 picture. Tokens of links and sessions are stored as digests.
 """
 
@@ -96,7 +96,7 @@ def content_time(tx: sqlite3.Connection, ref: str) -> float:
 
 
 def forget(tx: sqlite3.Connection, *, before: datetime) -> None:
-    """Delete decisions and matches older than a time, and what only the last days need."""
+    """Delete decisions and matches older than a time, and rows that only the last days need."""
     old = (before.timestamp(),)
     tx.execute("DELETE FROM review_events WHERE at < ?", old)
     tx.execute("DELETE FROM review_decisions WHERE at < ?", old)

@@ -142,7 +142,7 @@ def extend_preservation(body: PreserveIn, *, uid: UUID | str) -> Call[OrderOut]:
 
 
 def finalise_order(*, uid: UUID | str) -> Call[OrderOut]:
-    """Record that an order is final. Authorities of the provider's State are told: Art. 3(9).
+    """Record that an order is final, and alert authorities of the provider's State: Art. 3(9).
 
     Needs a key with the scope orders:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/final

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import cache
 
 from stemtide import __version__
-from stemtide.exercises.stress.connection import OK, Access, Connection, Response, follow
+from stemtide.exercises.stress.connection import OK, HubAccess, HubResponse, KeptConnection, follow
 
 STREAM = "/api/v1/events/stream"
 FEED = "/api/v1/feed"
@@ -35,7 +35,7 @@ def _pattern(run: str) -> re.Pattern[bytes]:
 
 @dataclass(slots=True)
 class Counts:
-    """What happened to all agents together.
+    """Counts of all agents together.
 
     gaps:    events whose `previous` the stream had skipped. repeats: signals that came twice.
     broken:  streams that ended. refused: why streams did not open, and how often.
@@ -65,7 +65,7 @@ class SimulatedAgent:
     def __init__(
         self,
         name: str,
-        access: Access,
+        access: HubAccess,
         *,
         run: str,
         counts: Counts,
@@ -80,7 +80,7 @@ class SimulatedAgent:
         self.is_known = False
         self._access = access
         # Each of its own, as a first report may wait for its turn at the hub.
-        self._feed, self._status = Connection(access), Connection(access)
+        self._feed, self._status = KeptConnection(access), KeptConnection(access)
         self._run, self._pattern = run.encode(), _pattern(run)
         self._counts = counts
         self._carried = carried
@@ -103,8 +103,8 @@ class SimulatedAgent:
             self._status.close()
 
     async def _ask(
-        self, connection: Connection, method: str, path: str, body: bytes = b""
-    ) -> Response | None:
+        self, connection: KeptConnection, method: str, path: str, body: bytes = b""
+    ) -> HubResponse | None:
         """Send a request; None if no response came."""
         try:
             answer = await connection.ask(method, path, body)
@@ -239,7 +239,7 @@ class SimulatedAgent:
                 continue
 
 
-def reason_of(answer: Response) -> str:
+def reason_of(answer: HubResponse) -> str:
     """Return why the hub refused something, in its words."""
     try:
         return f"{answer.status}: {json.loads(answer.body)['detail']}"

@@ -21,7 +21,7 @@ SILENT_S = 45.0
 _ANSWER_S = 60.0
 
 
-class Response(NamedTuple):
+class HubResponse(NamedTuple):
     """A response."""
 
     status: int
@@ -29,7 +29,7 @@ class Response(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class HubAccess:
     """The hub's address and a key. raises: ValueError for an address that is no http(s) URL."""
 
     hub: str
@@ -72,7 +72,7 @@ class _Exchange(asyncio.Protocol):
         self.is_open = False
         self._transport: asyncio.Transport
         self._parser: httptools.HttpResponseParser
-        self._answer: asyncio.Future[Response] | None = None
+        self._answer: asyncio.Future[HubResponse] | None = None
         self._body: list[bytes] = []
         self._on_open: Callable[[], object] | None = None
         self._on_part: Callable[[bytes], object] | None = None
@@ -83,7 +83,7 @@ class _Exchange(asyncio.Protocol):
         *,
         on_open: Callable[[], object] | None = None,
         on_part: Callable[[bytes], object] | None = None,
-    ) -> asyncio.Future[Response]:
+    ) -> asyncio.Future[HubResponse]:
         """Send a request; return its response. on_part: gets the body of a stream as it comes."""
         loop = asyncio.get_running_loop()
         self._parser = httptools.HttpResponseParser(self)
@@ -106,7 +106,7 @@ class _Exchange(asyncio.Protocol):
         self._transport, self.is_open = cast("asyncio.Transport", transport), True
 
     def data_received(self, data: bytes) -> None:
-        """Parse what arrived."""
+        """Parse the bytes that arrived."""
         self.heard_at = asyncio.get_running_loop().time()
         try:
             self._parser.feed_data(data)
@@ -140,20 +140,22 @@ class _Exchange(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """Complete the response."""
         if self._answer is not None and not self._answer.done():
-            self._answer.set_result(Response(self._parser.get_status_code(), b"".join(self._body)))
+            self._answer.set_result(
+                HubResponse(self._parser.get_status_code(), b"".join(self._body))
+            )
         if not self._parser.should_keep_alive():
             self.close()
 
 
-class Connection:
+class KeptConnection:
     """A kept connection to the hub, for one request at a time. fields: further headers."""
 
-    def __init__(self, access: Access, **fields: object) -> None:
+    def __init__(self, access: HubAccess, **fields: object) -> None:
         self._access = access
         self._fields = fields
         self._exchange: _Exchange | None = None
 
-    async def ask(self, method: str, path: str, body: bytes = b"") -> Response:
+    async def ask(self, method: str, path: str, body: bytes = b"") -> HubResponse:
         """Send a request and return its response.
 
         It is sent once more if the kept connection ends: send only what may arrive twice.
@@ -178,13 +180,13 @@ class Connection:
 
 
 async def follow(
-    access: Access,
+    access: HubAccess,
     path: str,
     *,
     on_open: Callable[[], object],
     on_part: Callable[[bytes], object],
     **fields: object,
-) -> Response:
+) -> HubResponse:
     """Follow a stream until the hub ends it, or return why it does not open.
 
     raises: OSError if it breaks or falls silent.

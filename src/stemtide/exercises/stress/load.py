@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from stemtide.exercises.stress.agent import FEED, Counts, SimulatedAgent, reason_of
-from stemtide.exercises.stress.connection import OK, Access, Connection, Response
+from stemtide.exercises.stress.connection import OK, HubAccess, HubResponse, KeptConnection
 from stemtide.protocol.enums import Severity, SignalState, WithdrawReason
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.trust.second_look import second_look
@@ -46,14 +46,14 @@ class StressError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class LoadPlan:
     """The load. accesses: agents are spread over them; the first shares. audience: their parties.
 
     rate: shares a second. carried: streams carry entries. reports: agents report their status,
     which leaves their names on the board.
     """
 
-    accesses: Sequence[Access]
+    accesses: Sequence[HubAccess]
     audience: Sequence[str]
     agents: int = 100
     rate: float = 1.0
@@ -81,7 +81,7 @@ class Share:
 class Stress:
     """A test of a hub. run: begins the values of its signals, so that no others count."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: LoadPlan) -> None:
         self.plan = plan
         self.counts = Counts()
         self.shares: list[Share] = []
@@ -92,7 +92,7 @@ class Stress:
         self.withdrawn = 0
         self.expires_at = datetime.now(UTC) + timedelta(seconds=plan.seconds) + LIVES_FOR
         self._run = secrets.token_hex(_RUN_BYTES)
-        self._idle: list[Connection] = []
+        self._idle: list[KeptConnection] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._sharing: set[asyncio.Task[None]] = set()
         self.agents = [
@@ -150,7 +150,7 @@ class Stress:
 
     async def head(self) -> int:
         """Return the feed's last position. raises: StressError."""
-        connection = Connection(self.plan.accesses[0])
+        connection = KeptConnection(self.plan.accesses[0])
         try:
             answer = await connection.ask("GET", f"{FEED}?after=0&limit=1&exercise=true")
         except OSError as error:
@@ -206,7 +206,7 @@ class Stress:
         else:
             self.refused[reason_of(answer)] += 1
 
-    async def _send(self, share: Share) -> Response | None:
+    async def _send(self, share: Share) -> HubResponse | None:
         """Send a share, again after a broken connection; None if no answer comes."""
         message = {
             "kind": "pdq",
@@ -221,7 +221,7 @@ class Stress:
             "exercise": True,
         }
         body = json.dumps(message).encode()
-        connection = self._idle.pop() if self._idle else Connection(self.plan.accesses[0])
+        connection = self._idle.pop() if self._idle else KeptConnection(self.plan.accesses[0])
         while time.perf_counter() - share.begun_at < ARRIVES_S:
             try:
                 answer = await connection.ask("POST", SIGNALS, body)
@@ -249,7 +249,7 @@ class Stress:
         ended = await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._sharing:
             await asyncio.wait(self._sharing, timeout=ARRIVES_S)
-        connection = self._idle.pop() if self._idle else Connection(self.plan.accesses[0])
+        connection = self._idle.pop() if self._idle else KeptConnection(self.plan.accesses[0])
         with suppress(OSError):
             await self._withdraw(connection)
         for idle in [*self._idle, connection]:
@@ -258,7 +258,7 @@ class Stress:
             if isinstance(error, Exception):  # CancelledError is no Exception
                 raise error
 
-    async def _withdraw(self, connection: Connection) -> None:
+    async def _withdraw(self, connection: KeptConnection) -> None:
         """Withdraw the signals, up to the number of a day: what waits for a person expires sooner.
 
         raises: OSError.

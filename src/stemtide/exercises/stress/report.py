@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a stress test found, and which thresholds it broke."""
+"""Figures of a stress test, and the thresholds that it broke."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -13,7 +13,7 @@ BUSY = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class StressReport:
     """Figures of a test. Times in milliseconds, from the begin of a share to its arrival.
 
     lost:    arrivals that are missing: a signal at one agent counts once.
@@ -58,7 +58,7 @@ class Report:
         )
 
     def warnings(self) -> Iterable[str]:
-        """Yield what makes the figures less than they seem."""
+        """Yield reasons to doubt the figures."""
         if self.own_load > BUSY:
             yield (
                 f"This command used {self.own_load:.0%} of a core itself, so its times may be its"
@@ -66,12 +66,12 @@ class Report:
             )
 
 
-def report(stress: Stress) -> Report:
+def report(stress: Stress) -> StressReport:
     """Return the figures of a test that has ended."""
     stored = stress.stored
     times = sorted(arrivals(stored, stress.agents))
     answers = sorted((share.answered_at - share.begun_at) * 1000 for share in stored)
-    return Report(
+    return StressReport(
         agents=len(stress.agents),
         shares=len(stored),
         arrivals=len(times),
@@ -101,7 +101,7 @@ def arrivals(shares: Iterable[Share], agents: Iterable[SimulatedAgent]) -> Itera
                 yield (agent.arrived[value] - share.begun_at) * 1000
 
 
-def broken_thresholds(figures: Report, limits: Mapping[str, float | None]) -> list[str]:
+def broken_thresholds(figures: StressReport, limits: Mapping[str, float | None]) -> list[str]:
     """Return which limits are exceeded, in words. limits: by the name of the figure."""
     values = {name: float(getattr(figures, name)) for name in limits}
     return [

@@ -2,7 +2,7 @@
 """Find the language of a text, with the model of py3langid. For the sandbox.
 
 The model takes 80 MB, so it is loaded only in the server that forks workers for such requests.
-docs/decide/0134 has what it costs, and how often it is right.
+docs/decide/0134 gives its cost, and how often it is right.
 """
 
 from functools import cache

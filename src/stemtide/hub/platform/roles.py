@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a process of the hub does."""
+"""Roles of a process of the hub."""
 
 from enum import StrEnum
 

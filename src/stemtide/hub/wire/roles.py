@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a process answers that has not all roles of a hub."""
+"""Answers of a process that has only some roles of a hub."""
 
 from collections.abc import Set as AbstractSet
 
@@ -15,7 +15,7 @@ _NOT_HERE = "this process does not answer {what}: send {path} to one with the ro
 
 
 def limit_roles(app: Application, roles: AbstractSet[Role]) -> Application:
-    """Wrap the hub so that it answers 404 to what its roles do not include."""
+    """Wrap the hub so that it answers 404 outside of its roles."""
     if {Role.WIRE, Role.WEB} <= roles:
         return app
 

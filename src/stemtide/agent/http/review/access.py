@@ -31,7 +31,7 @@ class PageError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class ReviewForm:
+class SentForm:
     """The fields of a form."""
 
     fields: Mapping[str, str]
@@ -65,7 +65,7 @@ def refusal(headers: Headers, host_name: str, *, is_link: bool) -> str:
     return ""
 
 
-async def read_form(request: Request) -> ReviewForm:
+async def read_form(request: Request) -> SentForm:
     """Read a form. raises: BadRequestError for a long body, PageError for another kind."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     body = await read_body(request, _MAX_FORM)
@@ -77,10 +77,10 @@ async def read_form(request: Request) -> ReviewForm:
         )
     except ValueError as error:
         raise PageError("This form cannot be read.", status=400) from error
-    return ReviewForm(dict(pairs))
+    return SentForm(dict(pairs))
 
 
-def check_form(form: ReviewForm, session: ReviewSession) -> None:
+def check_form(form: SentForm, session: ReviewSession) -> None:
     """Refuse a form that does not carry the session's token. raises: PageError."""
     if not hmac.compare_digest(form.text("form_token").encode(), session.form_token.encode()):
         raise PageError(

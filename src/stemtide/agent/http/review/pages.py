@@ -70,13 +70,16 @@ def moment(value: float | datetime) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(at.isoformat(timespec="seconds"), text)
 
 
+_WITHOUT_MINUTES_H = 10
+"""From so many hours on, a length of time is written without minutes."""
+
+
 def span(seconds: float) -> str:
     """Return a length of time in words."""
-    minutes = int(abs(seconds)) // 60
-    if minutes < 60:  # noqa: PLR2004 - minutes of an hour
+    hours, minutes = divmod(int(abs(seconds)) // 60, 60)
+    if not hours:
         return f"{minutes} min"
-    hours, rest = divmod(minutes, 60)
-    return f"{hours} h {rest} min" if hours < 10 else f"{hours} h"  # noqa: PLR2004 - then minutes do not matter
+    return f"{hours} h {minutes} min" if hours < _WITHOUT_MINUTES_H else f"{hours} h"
 
 
 def clock(seconds: float) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Routes of the review page. docs/use/review.md says what people do there."""
+"""Routes of the review page. docs/use/review.md describes it for moderators."""
 
 import asyncio
 import time
@@ -17,7 +17,7 @@ from stemtide.agent.http.review.access import (
     ROOT,
     SIGN_IN,
     PageError,
-    ReviewForm,
+    SentForm,
     check_form,
     read_form,
 )
@@ -27,7 +27,7 @@ from stemtide.agent.review import blind_checks, decisions, exposure, locks, sess
 from stemtide.agent.review.account import present_reasons
 from stemtide.agent.review.blind_checks import BlindCheck
 from stemtide.agent.review.decisions import DecisionCount, ReviewVerdict
-from stemtide.agent.review.pictures import PictureError, Pictures
+from stemtide.agent.review.pictures import HeldPictures, PictureError
 from stemtide.agent.review.sessions import ReviewSession
 from stemtide.agent.store.database import Store
 from stemtide.fingerprints.sandbox.pool import Sandbox
@@ -65,7 +65,7 @@ class ReviewRoutes:
         self._tally = counters
         self._wake = wake
         self._views = ReviewViews(config, store)
-        self._pictures = Pictures(config, sandbox=sandbox, decoders=decoders)
+        self._pictures = HeldPictures(config, sandbox=sandbox, decoders=decoders)
 
     def routes(self) -> list[Route]:
         """Return the routes; none if the page is off."""
@@ -105,7 +105,7 @@ class ReviewRoutes:
             now = time.time()
             try:
                 session = await asyncio.to_thread(self._session, request, now)
-                form = ReviewForm({})
+                form = SentForm({})
                 if request.method == "POST":
                     form = await read_form(request)
                     check_form(form, session)
@@ -172,7 +172,7 @@ class ReviewRoutes:
         values = {"token": token, "name": name, "error": error, "most": sessions.MAX_NAME}
         return render("sign_in.html", values, status=400 if error else 200)
 
-    async def _begin(self, form: ReviewForm, now: float) -> Response:
+    async def _begin(self, form: SentForm, now: float) -> Response:
         token = form.text("link")
         name = sessions.clean_name(form.text("name"))
         if not name:
@@ -199,7 +199,7 @@ class ReviewRoutes:
     # -- pages -----------------------------------------------------------------------------------
 
     async def queue(self, _request: Request, visit: ReviewVisit) -> Response:
-        """GET …: the queue. Whoever opens it gives up what they had open."""
+        """GET …: the queue. Opening it frees the content that the person had open."""
         await asyncio.to_thread(locks.release_locks, self._store, visit.session)
         return await asyncio.to_thread(self._views.queue, visit)
 
@@ -213,7 +213,7 @@ class ReviewRoutes:
         return await asyncio.to_thread(self._views.next, visit)
 
     async def item(self, request: Request, visit: ReviewVisit) -> Response:
-        """GET …/item?ref=: what is known of content, and what may be decided."""
+        """GET …/item?ref=: an item of held content, with the decisions that are possible."""
         ref = request.query_params.get("ref", "")
         return await asyncio.to_thread(self._views.item, visit, ref, _choice(request))
 
@@ -405,7 +405,7 @@ def _refused(text: str, *, status: int) -> Response:
 
 
 def _sentence(done: str, count: DecisionCount) -> str:
-    """Return what was done, in words."""
+    """Return a sentence about decisions."""
     text = f"{done}: {count.decided}."
     if count.locked:
         text += f" Left out, because somebody else has them open: {count.locked}."

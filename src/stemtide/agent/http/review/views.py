@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from starlette.responses import RedirectResponse, Response
 
 from stemtide.agent.config.settings import Config
-from stemtide.agent.http.review.access import ROOT, ReviewForm
+from stemtide.agent.http.review.access import ROOT, SentForm
 from stemtide.agent.http.review.pages import HEADERS, render
 from stemtide.agent.review import blind_checks, decisions, exposure, locks, queue, sessions
 from stemtide.agent.review.account import ItemAccount, read_account
@@ -45,7 +45,7 @@ class ReviewVisit:
     """A request of a person who is signed in. form: empty unless it is a POST."""
 
     session: ReviewSession
-    form: ReviewForm
+    form: SentForm
     now: float
 
     def address(self, page: str = "", **query: str) -> str:
@@ -56,14 +56,14 @@ class ReviewVisit:
 
 @dataclass(frozen=True, slots=True)
 class PictureChoice:
-    """What a person wants to see. look: the id of a picture that they asked for; "" for none."""
+    """The picture that a person asked for. look: its id; "" for none."""
 
     look: str
     is_clear: bool
 
 
 class ReviewViews:
-    """Pages from what is stored. They run in a thread."""
+    """Pages from the stored rows. They run in a thread."""
 
     def __init__(self, config: Config, store: Store) -> None:
         self._config = config
@@ -103,12 +103,12 @@ class ReviewViews:
         }
 
     def _state(self, visit: ReviewVisit) -> str:
-        """Return what changes whenever the queue looks otherwise; far cheaper than the queue."""
+        """Return a mark that changes with the queue. It costs far less than the queue."""
         facts = queue.queue_state(self._store), int(visit.now // 60), visit.session.person
         return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
     def _values(self, visit: ReviewVisit) -> dict[str, Any]:
-        """Return what every page shows."""
+        """Return the values that every page shows."""
         session, now = visit.session, visit.now
         last = decisions.last_decision(self._store, session.person, now=now)
         return {
@@ -159,7 +159,7 @@ class ReviewViews:
         here: Callable[..., str],
         choice: PictureChoice,
     ) -> dict[str, Any]:
-        """Return what the page of an item shows, and lock the item. here: the page's address."""
+        """Return the values of the page of an item, and lock the item. here: the page's address."""
         lock = locks.take_lock(
             self._store,
             account.ref,

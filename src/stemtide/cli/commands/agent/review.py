@@ -23,7 +23,7 @@ def link(
     reason: Annotated[
         str,
         typer.Option(
-            help="Why whoever signs in with it is shown more pictures today, although their limit "
+            help="Why the person who signs in may see more pictures today, although their limit "
             "is reached. It is stored.",
             show_default=False,
         ),

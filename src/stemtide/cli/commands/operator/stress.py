@@ -15,9 +15,9 @@ from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, read_key
 from stemtide.cli.output import AsJson, fail, print_note, print_result
 
 if TYPE_CHECKING:
-    from stemtide.exercises.stress.connection import Access
+    from stemtide.exercises.stress.connection import HubAccess
     from stemtide.exercises.stress.load import Stress
-    from stemtide.exercises.stress.report import Report
+    from stemtide.exercises.stress.report import StressReport
 
 _FILES_OF_AGENT = 3  # its stream, the feed, its status
 _OTHER_FILES = 100
@@ -68,13 +68,13 @@ def stress(
     Shares exercise signals that only the parties of the keys can see, and withdraws them at the
     end. Exit code 1 if a threshold is exceeded. How: docs/run/stress.md.
     """
-    from stemtide.exercises.stress.load import Plan, Stress, StressError
+    from stemtide.exercises.stress.load import LoadPlan, Stress, StressError
     from stemtide.exercises.stress.report import broken_thresholds, report
 
     accesses = _accesses(hub, _read_keys(keys) if keys else [read_key(key)])
     parties = _parties(accesses, party=party)
     _allow_files(agents)
-    test = Stress(Plan(accesses, parties, agents, rate=rate, seconds=seconds, reports=reports))
+    test = Stress(LoadPlan(accesses, parties, agents, rate=rate, seconds=seconds, reports=reports))
     try:
         _run(_with_progress(test, is_shown=not as_json))
     except StressError as error:
@@ -101,17 +101,17 @@ def _read_keys(file: Path) -> list[str]:
     return keys
 
 
-def _accesses(hub: str, keys: list[str]) -> "list[Access]":
+def _accesses(hub: str, keys: list[str]) -> "list[HubAccess]":
     """Return the hub's address with each key."""
-    from stemtide.exercises.stress.connection import Access
+    from stemtide.exercises.stress.connection import HubAccess
 
     try:
-        return [Access(hub, key) for key in keys]
+        return [HubAccess(hub, key) for key in keys]
     except ValueError as error:
         fail(str(error), code=2)
 
 
-def _parties(accesses: "list[Access]", *, party: str) -> list[str]:
+def _parties(accesses: "list[HubAccess]", *, party: str) -> list[str]:
     """Return the parties of the keys; refuse keys that may not be used for a test."""
     from stemtide.protocol.enums import Scope
 
@@ -193,7 +193,7 @@ async def _with_progress(test: "Stress", *, is_shown: bool) -> None:
 
 
 def _note_withdrawn(test: "Stress") -> None:
-    """Say what became of the signals."""
+    """Say whether the signals were withdrawn."""
     if left := len(test.stored) - test.withdrawn:
         print_note(
             f"{test.withdrawn} signals are withdrawn. {left} more expire at"
@@ -203,7 +203,7 @@ def _note_withdrawn(test: "Stress") -> None:
         print_note(f"All {test.withdrawn} signals of the test are withdrawn.")
 
 
-def _print(figures: "Report", broken: list[str], test: "Stress", *, as_json: bool) -> None:
+def _print(figures: "StressReport", broken: list[str], test: "Stress", *, as_json: bool) -> None:
     """Print the report; exit code 1 if a threshold is broken."""
     row = {"hub": test.plan.accesses[0].hub, "parties": test.plan.audience, **figures.row()}
     row |= {"withdrawn": test.withdrawn, "reasons": dict(test.refused), "broken_limits": broken}

@@ -37,7 +37,7 @@ class TimelineEvent:
 
 
 def hour_context(order: OrderOut, *, now: datetime) -> dict[str, object]:
-    """Return what the block of the one-hour limit shows beside the order itself."""
+    """Return the values that the block of the one-hour limit shows beside the order."""
     is_suspended = order.state is OrderState.SUSPENDED and bool(order.answers)
     minutes = order.minutes_taken
     return {

@@ -122,7 +122,7 @@ def _link(body: TaskIn, *, by: Actor) -> dict[str, object]:
 
 
 def _record(kind: str, row: Task, *, by: Actor, now: datetime) -> TaskOut:
-    """Append to the ledger: the owner's party if somebody there must be told; return the task.
+    """Append to the ledger: the owner's party if somebody there gets an alert; return the task.
 
     The entry names a person only if their own party appends it, as that party reads it in full.
     """

@@ -252,7 +252,7 @@ def set_appeal_deadline(request: HttpRequest, uid: UUID, body: AppealDeadlineIn)
     operation_id="finalise_order",
 )
 def finalise(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Record that an order is final. Authorities of the provider's State are told: Art. 3(9)."""
+    """Record that an order is final, and alert authorities of the provider's State: Art. 3(9)."""
     return answer(finality.finalise(uid, by=caller_of(request).actor, now=now()))
 
 

@@ -112,7 +112,7 @@ class AlertRow:
 
     @property
     def finality(self) -> str:
-        """Return the id of the finality that an authority was told of; "" for other subjects."""
+        """Return the id of the final order that an alert is about; "" for other subjects."""
         return self._about("finality")
 
     @property

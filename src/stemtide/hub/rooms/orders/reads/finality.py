@@ -53,7 +53,7 @@ def final_orders(*, viewer: Party, now: datetime) -> list[FinalOrdersOut]:
 def may_see(uid: UUID, *, viewer: Party) -> bool:
     """Whether a party may read that an order became final. uid: of the finality.
 
-    One that has ended stays readable to those who were told of it.
+    One that has ended stays readable to authorities that were informed of it.
     """
     was_informed = Q(sent__sent_to=viewer)
     every = _visible(viewer).filter(uid=uid).exists()

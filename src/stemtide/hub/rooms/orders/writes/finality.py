@@ -38,8 +38,8 @@ def record_appeal(
 ) -> OrderOut:
     """Record an appeal against an order. While it is not decided, the order is not final.
 
-    An order that was recorded as final too early is not final any more; those who were told so are
-    told of the correction.
+    An order that was recorded as final too early is not final any more; authorities that
+    were informed get the correction.
 
     side: set by an endpoint that is for one side only.
 
@@ -158,7 +158,7 @@ def _overturn(
 
 
 def _end_finality(final: Finality, *, by: Actor, now: datetime) -> None:
-    """Record that an order is not final after all, and tell those who had been told that it is."""
+    """Record that an order is not final after all, and inform the authorities again."""
     final.ended_at = now
     final.save(update_fields=["ended_at"])
     informed = [notice.sent_to for notice in final.sent.select_related("sent_to")]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Count what a Member State returns to the Commission, from the rows of all its authorities.
+"""Count the figures of a Member State's return, from the rows of all its authorities.
 
 Counts of complaints to providers under its jurisdiction are given once the year is over: before
 that, they would show an authority what a single provider has on its table.

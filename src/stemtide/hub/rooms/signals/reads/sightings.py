@@ -219,7 +219,7 @@ def _added(left: Outcomes, right: Outcomes) -> Outcomes:
 _LANGUAGE_OF_CONTENT = Coalesce(
     NullIf(F("language"), Value("")), Lower("signal__language"), Value("")
 )
-"""Of a span of a signal: what the provider reported, or else what the sharer stated."""
+"""The language of a span: as the provider reported it, or else as the sharer stated it."""
 
 
 def _by_language(
