@@ -77,7 +77,10 @@ def appeal_deadline(order_id: OrderId, until: Day) -> Request:
     confirm="this records that order {order_id} is final, and informs authorities",
 )
 def finalise(order_id: OrderId) -> Request:
-    """Record that an order is final, and alert authorities of the provider's State (Art. 3(9))."""
+    """Record that an order is final (Art. 3(9)).
+
+    Authorities of the provider's State get an alert.
+    """
     return lambda client: client.finalise_order(uid=order_id)
 
 
