@@ -118,6 +118,7 @@ class Sync:
             tasks.create_task(self._follow())
             tasks.create_task(self._listen())
             tasks.create_task(self._heartbeat())
+            tasks.create_task(self._prune_regularly())
 
     async def _start_from_file(self) -> None:
         """Load the configured snapshot file, whether or not the hub is reachable."""
@@ -429,15 +430,14 @@ class Sync:
         return True
 
     async def _heartbeat(self) -> None:
-        """Report our status to the hub, and delete records that are past their time."""
-        prune_due = datetime.now(UTC)
+        """Report our status to the hub.
+
+        Nothing here waits for a write: an agent that can store nothing would fall silent.
+        """
         while True:
             self._position_changed.clear()
             await self._report_status()
             await self._report_allowed()
-            if datetime.now(UTC) >= prune_due:
-                prune_due += _PRUNE_EVERY
-                await asyncio.to_thread(self._prune)
             await wait_woken(self._position_changed, within_s=self._config.heartbeat_s)
             if self._position_changed.is_set():
                 await asyncio.sleep(_DEBOUNCE_S)
@@ -485,6 +485,12 @@ class Sync:
         )
         # Empty fields are not sent: an older hub would reject a status with `troubles`.
         return status.model_copy(update={"troubles": troubles}) if troubles else status
+
+    async def _prune_regularly(self) -> None:
+        """Delete records that are past their time, now and every hour."""
+        while True:
+            await asyncio.to_thread(self._prune)
+            await asyncio.sleep(_PRUNE_EVERY.total_seconds())
 
     def _prune(self) -> None:
         with self._store.write() as tx:
