@@ -19,9 +19,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from benchmarks.agent import CHUNK, HUB, values_of
+from benchmarks.agent import HUB, values_of
 
-STAGES = ("verify and open", "parse", "store", "index and adopt")
+STAGES = ("verify and open", "parse and store", "index and adopt")
 
 
 def make(folder: Path, size: int) -> None:
@@ -55,7 +55,7 @@ def load(folder: Path, data: Path) -> None:
     import stemtide.agent.process.worker  # noqa: F401  # what an agent has in memory anyway
     from stemtide.agent.counters import Counters
     from stemtide.agent.store.database import Origin, Store
-    from stemtide.agent.sync.snapshot import FeedReader
+    from stemtide.agent.sync.snapshot import FeedReader, add_lines
     from stemtide.protocol.sync.segments import SnapshotSegment, read_segment
 
     segments = [SnapshotSegment(**one) for one in json.loads((folder / "list").read_text())]
@@ -72,12 +72,9 @@ def load(folder: Path, data: Path) -> None:
         reader, incoming = FeedReader(Counters(1), exercise=False), store.begin_incoming()
         for segment in segments:
             lines = timed(STAGES[0], read_segment, folder / segment.name, segment).splitlines()
-            for start in range(0, len(lines), CHUNK):
-                part = lines[start : start + CHUNK]
-                entries = timed(STAGES[1], reader.lines, part, source="hub")
-                timed(STAGES[2], store.add_incoming, incoming, entries.rows, entries.drops)
+            timed(STAGES[1], add_lines, store, incoming, lines, reader=reader, source="hub")
         timed(
-            STAGES[3],
+            STAGES[2],
             store.adopt_incoming,
             incoming,
             origin=Origin(str(HUB), "small-provider", exercise=False),

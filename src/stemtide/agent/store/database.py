@@ -371,12 +371,14 @@ class Store(AbstractContextManager["Store"]):
         """
         numbered = incoming.add(rows, drops)
         with self._writing:
-            self._writer.execute("PRAGMA synchronous = NORMAL")
+            for pragma in schema.WHILE_LOADING:
+                self._writer.execute(f"PRAGMA {pragma}")
             try:
                 with self.write() as tx:
                     tx.executemany(INSERT_NUMBERED, [(seq, *row) for seq, row in numbered])
             finally:
-                self._writer.execute("PRAGMA synchronous = FULL")
+                for pragma in schema.DURABLE:
+                    self._writer.execute(f"PRAGMA {pragma}")
 
     def adopt_incoming(
         self,

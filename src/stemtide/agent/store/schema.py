@@ -18,6 +18,15 @@ from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS
 APPLICATION = 0x53544D41  # "STMA" in SQLite's application_id: this file is an agent's
 VERSION = 6
 
+# FULL: a count that was promised to the hub must survive a power cut, not only a crash.
+DURABLE = ("synchronous = FULL", "wal_autocheckpoint = 1000")
+"""How each write is stored, but for those of a snapshot that is being loaded."""
+
+# 64 MB of the write-ahead log are copied at a time: pages that change often are copied once.
+WHILE_LOADING = ("synchronous = NORMAL", "wal_autocheckpoint = 16000")
+
+_WAL_BYTES = 8_000_000  # the log shrinks to this size again
+
 SIGNALS = """
 CREATE TABLE {name} (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, kind TEXT NOT NULL, value BLOB NOT NULL,
@@ -191,8 +200,8 @@ def try_lock(file: BinaryIO) -> bool:
 def open_file(path: Path, *, cache_kb: int = 16_000) -> sqlite3.Connection:
     """Open another connection; any thread may use it, but only one at a time."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
-    # FULL: a count that was promised to the hub must survive a power cut, not only a crash.
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", f"cache_size = -{cache_kb}"):
+    sizes = (f"cache_size = -{cache_kb}", f"journal_size_limit = {_WAL_BYTES}")
+    for pragma in ("journal_mode = WAL", *DURABLE, *sizes):
         connection.execute(f"PRAGMA {pragma}")
     return connection
 

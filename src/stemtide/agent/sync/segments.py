@@ -12,8 +12,8 @@
 import asyncio
 import logging
 import shutil
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -21,9 +21,8 @@ from typing import BinaryIO
 from stemtide.agent.config.settings import Config
 from stemtide.agent.hub.client import Client
 from stemtide.agent.store.database import Store, Transaction
-from stemtide.agent.store.incoming import Incoming
 from stemtide.agent.store.position import Origin
-from stemtide.agent.sync.snapshot import FeedEnd, FeedReader, read_feed
+from stemtide.agent.sync.snapshot import FeedEnd, FeedReader, add_lines, read_feed
 from stemtide.client import AnswerError, HubError
 from stemtide.matching.library import Library
 from stemtide.protocol.sync.segments import (
@@ -39,7 +38,6 @@ OLDEST = timedelta(hours=2)
 """Maximum age of a signed list: a hub makes a new one after an hour."""
 
 _AT_ONCE = 4
-_LINES_AT_ONCE = 5000
 
 
 async def take_segments(
@@ -64,16 +62,13 @@ async def take_segments(
     await asyncio.to_thread(_keep_files_of, manifest, folder)
     incoming = await asyncio.to_thread(store.begin_incoming)
     async with _downloading(manifest, client, folder) as downloads:
-        for segment, download in zip(manifest.segments, downloads, strict=True):
-            await download
-            try:
-                lines = await asyncio.to_thread(read_segment, folder / segment.name, segment)
-            except SegmentError as error:
-                logger.warning("%s; it is fetched again", error)
-                (folder / segment.name).unlink()
-                await _fetch(segment, client, folder, is_mirrored=False)
-                lines = await asyncio.to_thread(read_segment, folder / segment.name, segment)
-            await asyncio.to_thread(_store_lines, lines, store, incoming, reader, client.hub)
+        reads = zip(manifest.segments, downloads, strict=True)
+        texts = _ahead(_read(segment, download, client, folder) for segment, download in reads)
+        async with aclosing(texts):
+            async for lines in texts:
+                await asyncio.to_thread(
+                    add_lines, store, incoming, lines.splitlines(), reader=reader, source=client.hub
+                )
     parties = {member.name: member for member in manifest.parties}
     begin = FeedEnd(manifest.hub, manifest.version, manifest.history, parties)
     end = await read_feed(client, store, incoming, reader=reader, begin=begin)
@@ -89,6 +84,40 @@ async def take_segments(
     )
     await asyncio.to_thread(shutil.rmtree, folder)
     return manifest
+
+
+async def _ahead(reads: Iterable[Coroutine[None, None, bytes]]) -> AsyncGenerator[bytes]:
+    """Run reads one after another, and each while what the last one read is being used."""
+    following: asyncio.Task[bytes] | None = None
+    try:
+        for read in reads:
+            reading, following = following, asyncio.create_task(read)
+            if reading:
+                yield await reading
+        if following:
+            yield await following
+    finally:
+        if following:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+
+async def _read(
+    segment: SnapshotSegment, download: asyncio.Task[None], client: Client, folder: Path
+) -> bytes:
+    """Return the text of a file once it is downloaded. raises: SegmentError, HubError.
+
+    A file that is not what the list says is fetched once more, from the hub itself.
+    """
+    await download
+    path = folder / segment.name
+    try:
+        return await asyncio.to_thread(read_segment, path, segment)
+    except SegmentError as error:
+        logger.warning("%s; it is fetched again", error)
+        path.unlink()
+        await _fetch(segment, client, folder, is_mirrored=False)
+        return await asyncio.to_thread(read_segment, path, segment)
 
 
 def _check(
@@ -185,13 +214,3 @@ def _empty(file: BinaryIO) -> None:
     """Delete the content of a file, and begin at its start."""
     file.seek(0)
     file.truncate()
-
-
-def _store_lines(
-    lines: bytes, store: Store, incoming: Incoming, reader: FeedReader, hub: str
-) -> None:
-    """Parse and store the lines of a segment, some at a time."""
-    whole = lines.splitlines()
-    for start in range(0, len(whole), _LINES_AT_ONCE):
-        entries = reader.lines(whole[start : start + _LINES_AT_ONCE], source=hub)
-        store.add_incoming(incoming, entries.rows, entries.drops)

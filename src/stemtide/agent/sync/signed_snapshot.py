@@ -13,7 +13,7 @@ from pathlib import Path
 from stemtide.agent.config.settings import Config
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.store.position import Origin
-from stemtide.agent.sync.snapshot import FeedReader
+from stemtide.agent.sync.snapshot import FeedReader, add_lines
 from stemtide.client import AnswerError
 from stemtide.matching.library import Library
 from stemtide.protocol.sync.signatures import SignatureError
@@ -93,8 +93,7 @@ def _load_file(
                 " otherwise: take one of the other kind"
             )
         for piece in lines.pieces():
-            entries = reader.lines(piece.splitlines(), source=str(path))
-            store.add_incoming(incoming, entries.rows, entries.drops)
+            add_lines(store, incoming, piece.splitlines(), reader=reader, source=str(path))
     store.adopt_incoming(
         incoming,
         origin=Origin(str(manifest.hub), manifest.party, manifest.exercise),
