@@ -23,6 +23,7 @@ from stemtide.cli.commands.crises.situation import lead, search, situation
 from stemtide.cli.commands.document import document
 from stemtide.cli.commands.operator.demo import demo
 from stemtide.cli.commands.operator.exchange import exchange
+from stemtide.cli.commands.operator.exercise import exercise
 from stemtide.cli.commands.operator.hub import hub
 from stemtide.cli.commands.operator.party import key, party
 from stemtide.cli.commands.operator.person import person
@@ -97,6 +98,7 @@ for _noun, _name in (
     (person, "person"),
     (key, "key"),
     (exchange, "exchange"),
+    (exercise, "exercise"),
     (alert, "alert"),
     (delivery, "delivery"),
     (drill, "drill"),

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measures of an exercise and its milestones, by the kinds of ledger entries that they read."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+MILESTONES: dict[str, frozenset[str]] = {
+    "warned": frozenset({"crisis.warned"}),
+    "triaged": frozenset({"crisis.triaged"}),
+    "proposed": frozenset({"proposal.opened"}),
+    "activated": frozenset({"crisis.activated"}),
+    "invited": frozenset({"participant.invited"}),
+    "joined": frozenset({"participant.joined"}),
+    "shared": frozenset({"signal.shared", "signals.shared"}),
+    "matched": frozenset({"outcomes.reported"}),
+    "opinion-given": frozenset({"opinion.given"}),
+    "lead-reported": frozenset({"lead.reported"}),
+    "referred": frozenset({"referral.sent", "referrals.sent"}),
+    "ordered": frozenset({"order.issued"}),
+    "deescalated": frozenset({"crisis.deescalated"}),
+    "closed": frozenset({"crisis.closed"}),
+}
+"""States that conditions may name, and the ledger entries that each begins with."""
+
+
+class Unit(StrEnum):
+    """Unit of a measure."""
+
+    MINUTES = "minutes"
+    NUMBER = "number"
+    PERCENT = "percent"
+
+
+class Way(StrEnum):
+    """How a measure is computed from entries.
+
+    first:  minutes from the start until the first entry of its kinds.
+    count:  the number of entries, or what one of their details adds up to.
+    others: by a function of its own.
+    """
+
+    FIRST = "first"
+    COUNT = "count"
+    OWN = "own"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A measure. kinds: of the ledger entries it reads; by_party: whether it may name a party."""
+
+    title: str
+    unit: Unit
+    way: Way
+    kinds: frozenset[str]
+    by_party: bool = True
+
+
+def _first(title: str, *kinds: str) -> Measure:
+    return Measure(title, Unit.MINUTES, Way.FIRST, frozenset(kinds))
+
+
+def _count(title: str, *kinds: str) -> Measure:
+    return Measure(title, Unit.NUMBER, Way.COUNT, frozenset(kinds))
+
+
+def _own(title: str, unit: Unit, *kinds: str, by_party: bool = True) -> Measure:
+    return Measure(title, unit, Way.OWN, frozenset(kinds), by_party)
+
+
+_SHARED = ("signal.shared", "signals.shared")
+_SENT = ("referral.sent", "referrals.sent")
+_ORDER_ANSWERS = ("order.executed", "order.suspended")
+
+MEASURES: dict[str, Measure] = {
+    "time_to_warn": _first("until the early warning", "crisis.warned"),
+    "time_to_triage": _first("until the first rating", "crisis.triaged"),
+    "time_to_activate": _first("until the protocol is active", "crisis.activated"),
+    "time_to_invite": _first("until the first invitation", "participant.invited"),
+    "time_to_join": _own(
+        "until the last invited party joined",
+        Unit.MINUTES,
+        "participant.invited",
+        "participant.joined",
+    ),
+    "time_to_first_signal": _first("until the first signal", *_SHARED),
+    "time_to_first_match": _own(
+        "until the agent of each provider has matched a copy", Unit.MINUTES, "outcomes.reported"
+    ),
+    "time_to_opinion": _first("until the first opinion of a signal", "opinion.given"),
+    "time_to_lead": _first("until the first lead on a threat to life", "lead.reported"),
+    "time_to_pass_on_lead": _own(
+        "from the first lead until it is passed on",
+        Unit.MINUTES,
+        "lead.reported",
+        "lead.forwarded",
+    ),
+    "time_to_close": _first("until the crisis is closed", "crisis.closed"),
+    "activations": _count("activations of the protocol", "crisis.activated"),
+    "proposals": _count("proposals to activate or close", "proposal.opened"),
+    "joined": _count("parties that joined", "participant.joined"),
+    "messages": _count("messages in the situation log", "message.posted"),
+    "signals_shared": _count("signals shared", *_SHARED),
+    "opinions": _count("opinions of signals", "opinion.given"),
+    "signals_withdrawn": _count("signals withdrawn", "signal.withdrawn"),
+    "leads_passed_on": _count("leads passed on", "lead.forwarded"),
+    "holds": _count("addresses on hold", "hold.placed"),
+    "referrals_sent": _count("referrals sent", *_SENT),
+    "referrals_held": _count("referrals that met a hold", "referral.held", "referrals.held"),
+    "referrals_answered": _own(
+        "of the referrals sent, those answered", Unit.PERCENT, *_SENT, "referral.answered"
+    ),
+    "orders_issued": _count("removal orders issued", "order.issued"),
+    "orders_in_their_hour": _own(
+        "of the removal orders, those answered within an hour",
+        Unit.PERCENT,
+        "order.issued",
+        *_ORDER_ANSWERS,
+    ),
+    "orders_withdrawn": _count("removal orders withdrawn", "order.withdrawn"),
+    "copies_matched": _own(
+        "of the copies uploaded after their first signal, those matched",
+        Unit.PERCENT,
+        "outcomes.reported",
+    ),
+    "variants_covered": _own(
+        "of the variants uploaded after their first signal, those always matched",
+        Unit.PERCENT,
+        "outcomes.reported",
+    ),
+    "false_matches": _own(
+        "matches of content that is harmless in the scenario", Unit.NUMBER, "outcomes.reported"
+    ),
+}
+"""All measures by name. An objective names one."""

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read scenarios: those that ship, and files of others. Every problem is listed, not the first."""
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from stemtide.exercises.scenarios import acts, schema
+from stemtide.exercises.scenarios.acts import ACTS
+from stemtide.exercises.scenarios.checks import Finding, check
+
+MAX_BYTES = 1_000_000
+"""Largest file of a scenario."""
+
+_PACKAGE = "stemtide.exercises.scenarios"
+_PATTERNS = {
+    schema.URL_PATTERN: "is no web address: begin it with https://",
+    acts.COUNTRY_PATTERN: "is no country code: use two capital letters, such as BE",
+    acts.NAME_PATTERN: "is no name: use lower-case letters, digits and hyphens, 59 at most",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A problem of a scenario. table: with the name of its row; key: "" for the whole row."""
+
+    file: str
+    table: str
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        """Return one line: file, table, key, problem and remedy."""
+        where = ", ".join(part for part in (self.table, self.key) if part)
+        return f"{self.file}: {where}: {self.message}" if where else f"{self.file}: {self.message}"
+
+
+class ScenarioError(Exception):
+    """A scenario cannot be used. problems: all that were found, in the order of the file."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        """Keep the problems."""
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = tuple(problems)
+
+
+def shipped() -> list[str]:
+    """Return the names of the scenarios that ship with the program, in order."""
+    return sorted(
+        entry.name.removesuffix(".toml")
+        for entry in files(_PACKAGE).iterdir()
+        if entry.name.endswith(".toml")
+    )
+
+
+def read(reference: str) -> schema.Scenario:
+    """Return a scenario: one that ships, by its name, or a file, by its path.
+
+    raises: ScenarioError with every problem.
+    """
+    if reference in shipped():
+        text = files(_PACKAGE).joinpath(f"{reference}.toml").read_text("utf-8")
+        return parse(text, file=f"{reference}.toml")
+    path = Path(reference)
+    if path.suffix != ".toml":
+        names = ", ".join(shipped())
+        raise _whole(
+            reference,
+            f"there is no such scenario: use a path that ends in .toml, or one of {names}",
+        )
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+        text = raw.decode("utf-8")
+    except OSError as error:
+        raise _whole(str(path), f"cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise _whole(str(path), "is not UTF-8: save it as UTF-8") from error
+    if len(raw) > MAX_BYTES:
+        raise _whole(str(path), f"has more than {MAX_BYTES:,} bytes: make texts shorter")
+    return parse(text, file=path.name)
+
+
+def _whole(file: str, message: str) -> ScenarioError:
+    """Return the error of a file as a whole."""
+    return ScenarioError([Problem(file, "", "", message)])
+
+
+def parse(text: str, *, file: str) -> schema.Scenario:
+    """Parse and check the text of a scenario. file: its name, from which the scenario has its own.
+
+    raises: ScenarioError with every problem.
+    """
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _whole(file, f"is no TOML: {error}") from error
+    try:
+        scenario = schema.Scenario.model_validate({"name": Path(file).stem} | raw)
+    except ValidationError as error:
+        details = [
+            detail for detail in error.errors(include_url=False) if not _is_echo(raw, detail)
+        ]
+        raise ScenarioError([_problem(file, raw, detail) for detail in details]) from error
+    if findings := list(check(scenario)):
+        raise ScenarioError([_named(file, finding) for finding in findings])
+    return scenario
+
+
+def _named(file: str, finding: Finding) -> Problem:
+    return Problem(file, finding.table, finding.key, finding.message)
+
+
+def _problem(file: str, raw: dict[str, Any], detail: ErrorDetails) -> Problem:
+    """Return a problem of the schema with the table and the key where the file has it."""
+    where = [part for part in detail["loc"] if part != "do"]
+    table = ""
+    if where and where[0] in {"injects", "rules", "objectives", "sources"} and len(where) > 1:
+        table = _row_title(raw, str(where[0]), int(where[1]))
+        where = where[2:]
+    elif where and where[0] in {"cast", "content"} and len(where) > 1:
+        table = f"[{where[0]}.{where[1]}]"
+        where = where[2:]
+    if where and where[0] in ACTS:
+        where = where[1:]
+    key = ".".join(str(part) for part in where if part != "[key]")
+    return Problem(file, table, key, _message(detail, key=key))
+
+
+def _is_echo(raw: dict[str, Any], detail: ErrorDetails) -> bool:
+    """Whether a list counts as empty only because its rows have problems of their own."""
+    return detail["type"] == "too_short" and bool(raw.get(str(detail["loc"][-1])))
+
+
+def _row_title(raw: dict[str, Any], table: str, number: int) -> str:
+    """Return the table of a row with its number and name, such as "[[rules]] 2 (warn)"."""
+    row = raw[table][number] if isinstance(raw.get(table), list) else None
+    name = row.get("name") if isinstance(row, dict) else None
+    return f"[[{table}]] {number + 1}" + (f" ({name})" if name else "")
+
+
+def _message(detail: ErrorDetails, *, key: str) -> str:
+    """Return what is wrong and what to do."""
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind == "extra_forbidden":
+        return _unknown_key(detail, key=key)
+    if kind == "union_tag_invalid":
+        return f"there is no act {context['tag']}: use {_closest(context['tag'], ACTS)}"
+    if kind == "union_tag_not_found":
+        return "act is missing: say what is done"
+    if kind == "missing":
+        return "is missing: add it"
+    if kind == "string_pattern_mismatch":
+        return f"{detail['input']} {_PATTERNS[context['pattern']]}"
+    return detail["msg"].removeprefix("Value error, ")
+
+
+def _unknown_key(detail: ErrorDetails, *, key: str) -> str:
+    """Return the message about a key that its table does not have."""
+    last = key.rpartition(".")[2]
+    keys = _keys(detail)
+    near = get_close_matches(last, keys, n=1)
+    remedy = f"did you mean {near[0]}?" if near else f"use {', '.join(sorted(keys))}"
+    return f"there is no such key here: remove it, or {remedy}"
+
+
+def _keys(detail: ErrorDetails) -> set[str]:
+    """Return the keys of the table in which an unknown key stands."""
+    where = detail["loc"]
+    rows: dict[object, set[str]] = {
+        "injects": set(schema.Inject.model_fields),
+        "rules": set(schema.Rule.model_fields),
+        "objectives": set(schema.Objective.model_fields),
+        "sources": set(schema.Source.model_fields),
+        "cast": set(schema.CastMember.model_fields),
+        "content": set(schema.Content.model_fields),
+    }
+    if len(where) == 1:
+        return set(schema.Scenario.model_fields) - {"name"}
+    keys = rows.get(where[0], set()) - {"do"}
+    acts = [part for part in where[1:] if part in ACTS]
+    return keys | (set(ACTS[str(acts[0])].model_fields) if acts else set())
+
+
+def _closest(name: str, names: "Sequence[str] | dict[str, Any]") -> str:
+    """Return the names that are meant most likely, or all."""
+    return " or ".join(get_close_matches(name, names, n=2)) or ", ".join(sorted(names))

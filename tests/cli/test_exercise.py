@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""stemtide exercise: what it prints, and how it exits."""
+
+import json
+
+from tests.cli.conftest import run
+
+
+def test_list_names_the_scenarios_that_ship():
+    rows = run("exercise", "list", "--json").rows
+    assert [row["name"] for row in rows][:2] == ["false-alarm", "livestream-in-two-states"]
+    assert all(row["objectives"] > 3 for row in rows)
+
+
+def test_check_prints_one_object_a_problem_and_exits_with_1(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('title = "Mine"\ncolour = "red"\n', "utf-8")
+    done = run("exercise", "check", path, "false-alarm", "--json")
+    *problems, good = map(json.loads, done.out.splitlines())
+    assert done.code == 1
+    assert {"file": "mine.toml", "table": "", "key": "cast", "message": "is missing: add it"} in (
+        problems
+    )
+    assert good == {"file": "false-alarm", "name": "false-alarm", "is_good": True}
