@@ -6,7 +6,8 @@ import shutil
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from stemtide.agent.store.allowed import MatchedPart, Print, covers
+from stemtide.agent.store import own_list
+from stemtide.agent.store.allowed import MatchedPart, Print, count_hub_list, covers
 from stemtide.agent.store.database import Store
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.sync.signatures import PublicKey
@@ -334,5 +335,5 @@ def test_the_lists_outlive_a_restart(hub, config, sandbox):
 def test_an_older_store_gets_the_tables(tmp_path):
     shutil.copy(OLD, tmp_path / "agent.db")
     with Store(tmp_path) as store:
-        assert store.own_list() == ([], 0)
+        assert (own_list.read_entries(store.read), count_hub_list(store.read)) == ([], 0)
         assert store.view.allowlist == ""

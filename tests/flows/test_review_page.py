@@ -23,6 +23,7 @@ CAT = picture("chelsea.png")
 
 def faults(page):
     """What axe finds wrong, with the elements, and whether anything is cut off."""
+    page.wait_for_load_state()  # before its style is there, everything is too small
     found = Axe().run(page, options={"runOnly": RULES}).response["violations"]
     wide = page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
     return [(fault["id"], [node["html"][:200] for node in fault["nodes"]]) for fault in found] + (

@@ -252,7 +252,7 @@ def _too_large(limit: int, remedy: str) -> BadRequestError:
     return BadRequestError(ProblemType.TOO_LARGE, f"body: is larger than {limit} bytes; {remedy}")
 
 
-async def _parse_form(request: Request, config: Config) -> list[tuple[str, bytes | str]]:
+async def parse_form(request: Request, config: Config) -> list[tuple[str, bytes | str]]:
     """Parse a form into (field, value) pairs; files are bytes. raises: BadRequestError."""
     parser = _Form(
         request.headers,
@@ -283,13 +283,13 @@ async def read_files(request: Request, config: Config) -> list[tuple[str, bytes]
         raise BadRequestError(
             ProblemType.WRONG_MEDIA_TYPE, "body: send multipart/form-data with one file"
         )
-    parts = await _parse_form(request, config)
+    parts = await parse_form(request, config)
     return [(name, value) for name, value in parts if isinstance(value, bytes)]
 
 
 async def _read_form(request: Request, config: Config) -> list[SubmittedContent]:
     """Read the files of a form; the nth ref belongs to the nth file."""
-    parts = await _parse_form(request, config)
+    parts = await parse_form(request, config)
     blobs = [part for _, part in parts if isinstance(part, bytes)]
     fields = [(name, part) for name, part in parts if isinstance(part, str)]
     for name, _ in fields:

@@ -4,8 +4,6 @@
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
-from uuid import uuid4
 
 from pydantic import ValidationError
 from starlette.requests import Request
@@ -15,26 +13,23 @@ from typing_extensions import TypedDict
 
 from stemtide.agent.config.settings import Config
 from stemtide.agent.http.match_requests import BadRequestError, invalid, read_body
-from stemtide.agent.outbox import actions
-from stemtide.agent.store import allowed
-from stemtide.agent.store.allowed import OWN, AllowRow
+from stemtide.agent.recognise.own_list import AddedEntries, OwnListError, add_entries
+from stemtide.agent.store import own_list
+from stemtide.agent.store.allowed import count_hub_list
 from stemtide.agent.store.database import Store
-from stemtide.fingerprints.kinds import Kind
-from stemtide.fingerprints.url.canonical import UrlError, digest
-from stemtide.fingerprints.url.reach import UrlScope, rule_of
+from stemtide.agent.store.own_list import OwnEntryRow
+from stemtide.fingerprints.url.canonical import UrlError
 from stemtide.protocol.problems import ProblemType
-from stemtide.protocol.sync.allowlists import (
-    DEFAULT_WITHIN_BITS,
-    MAX_LIST,
-    AllowedContent,
-    AllowEntryIn,
-)
+from stemtide.protocol.sync.allowlists import AllowEntryIn
 
 _MAX_JSON = 16 * 1024
 
 
 class OwnEntry(TypedDict):
-    """An entry of the agent's own list. value: hex; of an address its digest."""
+    """An entry of the agent's own list. value: hex; of an address its digest.
+
+    matches: uploads that it lately kept from an action. matched_at: when the last.
+    """
 
     id: str
     kind: str
@@ -43,6 +38,8 @@ class OwnEntry(TypedDict):
     reason: str
     source: str
     expires_at: str | None
+    matches: int
+    matched_at: str | None
 
 
 class OwnList(TypedDict):
@@ -71,16 +68,18 @@ class AllowRoutes:
 
     async def read_all(self, _request: Request) -> Response:
         """GET /allowlist: list the agent's own entries."""
-        rows, hub_entries = await asyncio.to_thread(self._store.own_list)
+        rows, hub_entries = await asyncio.to_thread(self._read_all)
         version = self._store.view.allowlist
         entries = [_out(row) for row in rows]
         return JSONResponse(OwnList(entries=entries, hub_entries=hub_entries, hub_version=version))
 
+    def _read_all(self) -> tuple[list[OwnEntryRow], int]:
+        return own_list.read_entries(self._store.read), count_hub_list(self._store.read)
+
     async def add(self, request: Request) -> Response:
         """POST /allowlist: add an entry, and weaken earlier actions on what it covers."""
-        content = _content(await _read(request))
-        row, weakened = await asyncio.to_thread(partial(self._add, content))
-        if weakened:
+        row, released = await asyncio.to_thread(self._add, await _read(request))
+        if released:
             self._wake()
         return JSONResponse(_out(row), status_code=201)
 
@@ -95,17 +94,32 @@ class AllowRoutes:
             )
         return Response(status_code=204)
 
-    def _add(self, content: AllowedContent) -> tuple[AllowRow, int]:
-        now = datetime.now(UTC)
-        with self._store.write() as tx:
-            if len(allowed.read_list(tx, OWN)) >= MAX_LIST:
-                raise invalid("body", f"the list has {MAX_LIST} entries: remove some first")
-            row = allowed.add_own(tx, content, now=now)
-            return row, actions.weaken_allowed(tx, [row], config=self._config, now=now)
+    def _add(self, entry: AllowEntryIn) -> tuple[OwnEntryRow, int]:
+        try:
+            added = self._added(entry)
+        except OwnListError as error:
+            raise invalid("body", str(error)) from error
+        except UrlError as error:
+            raise invalid("value", str(error)) from error
+        row = own_list.read_entry(self._store.read, added.rows[0].id)
+        if row is None:
+            raise invalid("body", "the entry was removed again meanwhile")
+        return row, added.released
+
+    def _added(self, entry: AllowEntryIn) -> AddedEntries:
+        return add_entries(
+            self._store,
+            [entry],
+            by="",
+            config=self._config,
+            now=datetime.now(UTC),
+            may_release=True,
+            replaces=True,
+        )
 
     def _remove(self, entry: str) -> bool:
         with self._store.write() as tx:
-            return allowed.remove_own(tx, entry)
+            return own_list.end_entry(tx, entry, by="", why="", now=datetime.now(UTC))
 
 
 async def _read(request: Request) -> AllowEntryIn:
@@ -119,31 +133,8 @@ async def _read(request: Request) -> AllowEntryIn:
         raise invalid(field[:100], first["msg"][:300]) from error
 
 
-def _content(body: AllowEntryIn) -> AllowedContent:
-    """Return an entry as the store keeps it. raises: BadRequestError for an invalid address."""
-    kind, value = Kind(body.kind), body.value
-    bits = DEFAULT_WITHIN_BITS if body.within_bits is None else body.within_bits
-    if kind is Kind.URL:
-        reach = UrlScope[body.reach.name] if body.reach else UrlScope.ADDRESS
-        try:
-            value = digest(rule_of(value, reach=reach)).hex()
-        except UrlError as error:
-            raise invalid("value", str(error)) from error
-    return AllowedContent(
-        id=uuid4(),
-        kind=kind,
-        value=value,
-        within_bits=bits if kind is Kind.PDQ else 0,
-        reach=body.reach,
-        reason=body.reason,
-        source=body.source,
-        expires_at=body.expires_at,
-    )
-
-
-def _out(row: AllowRow) -> OwnEntry:
+def _out(row: OwnEntryRow) -> OwnEntry:
     """Return an entry for readers."""
-    ends = None if row.expires_at is None else datetime.fromtimestamp(row.expires_at, UTC)
     return OwnEntry(
         id=row.id,
         kind=row.kind,
@@ -151,5 +142,11 @@ def _out(row: AllowRow) -> OwnEntry:
         within_bits=row.within_bits,
         reason=row.reason,
         source=row.source,
-        expires_at=ends.isoformat() if ends else None,
+        expires_at=_time(row.expires_at),
+        matches=row.matches,
+        matched_at=_time(row.matched_at),
     )
+
+
+def _time(at: float | None) -> str | None:
+    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat()

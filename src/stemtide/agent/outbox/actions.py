@@ -30,7 +30,7 @@ from stemtide.agent.config.settings import Config, WebhookSettings
 from stemtide.agent.outbox import restrictions, uploads
 from stemtide.agent.outbox.actions_file import ActionsFile
 from stemtide.agent.outbox.engine import LONGEST_WAIT_S, Outbox
-from stemtide.agent.store import review
+from stemtide.agent.store import own_list, review
 from stemtide.agent.store.allowed import AllowRow, covered_actions, forget_prints
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.waits import requested_wait_s, wait_s
@@ -220,6 +220,8 @@ def weaken_allowed(
     """
     weakened = 0
     for covered in covered_actions(tx, entries):
+        if entry := covered.entry.own_id:
+            own_list.note_matches(tx, [entry], ref=covered.ref, signal=covered.signals[0], now=now)
         before = reasons_of(tx, covered.ref)
         after = [
             replace(reason, action=Action.LOG, allowed=covered.entry.sentence)
@@ -263,6 +265,7 @@ def forget(tx: Transaction, *, before: datetime, keep_owed: bool = False) -> Non
     forget_prints(tx)
     uploads.forget(tx, before=before)
     review.forget(tx, before=before)
+    own_list.forget(tx, before=before)
     restrictions.forget(tx, before=before, keep_owed=keep_owed)
 
 

@@ -41,4 +41,4 @@ def _marked(hit: Hit, parts: allowed.AllowedParts, parties: Parties) -> Hit:
     entry = parts.entry_of(match)
     if entry is None:
         return hit
-    return replace(hit, allowed=entry.sentence, allowed_by=entry.hub_id)
+    return replace(hit, allowed=entry.sentence, allowed_by=entry.hub_id, own_entry=entry.own_id)

@@ -35,7 +35,7 @@ from stemtide.agent.recognise.policy import (
     unread_remark,
 )
 from stemtide.agent.recognise.recent import RecentUploads
-from stemtide.agent.store import allowed, match_rates
+from stemtide.agent.store import allowed, match_rates, own_list
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.store.position import BehindError
 from stemtide.fingerprints.analysis import AnalysisOptions
@@ -336,7 +336,10 @@ def record_decision(
         allowed.remember_prints(tx, ref, prints)
     is_news = actions.record(tx, ref=ref, reasons=reasons, extra=event, config=config, now=now)
     if is_news:
-        allowed.count_matches(tx, {verdict.hit.allowed_by for verdict in decision.verdicts} - {""})
+        hits = [verdict.hit for verdict in decision.verdicts]
+        allowed.count_matches(tx, {hit.allowed_by for hit in hits} - {""})
+        own_entries = {hit.own_entry for hit in hits} - {""}
+        own_list.note_matches(tx, own_entries, ref=ref, signal=decision.signal, now=now)
         outcome = OUTCOME_OF[decision.action]
         signal = decision.signal
         uploads.count_upload(

@@ -55,7 +55,7 @@ class Hit:
 
     match_percent: 0..100, how sure it is that this is the signal's content.
     allowed: the entry of an allow-list that covers the match, in words; "" for none.
-    allowed_by: its id, if it is on the hub's list; "" otherwise.
+    allowed_by: its id, if it is on the hub's list; "" otherwise. own_entry: if on the agent's own.
     """
 
     signal: FeedSignal
@@ -67,6 +67,7 @@ class Hit:
     found: tuple[Occurrence, ...] = ()
     allowed: str = ""
     allowed_by: str = ""
+    own_entry: str = ""
 
     @property
     def reach(self) -> Reach | None:

@@ -56,6 +56,7 @@ class ItemAccount:
     why:         the decision in words, by the signals and parties as they are now.
     is_unread:   part of it could not be read.
     uploaded_at: if the upload came before its signal. is_held: it still waits for a decision.
+    has_digest:  the SHA-256 of the file is known.
     """
 
     ref: str
@@ -64,6 +65,7 @@ class ItemAccount:
     is_unread: bool
     uploaded_at: datetime | None
     is_held: bool
+    has_digest: bool
 
 
 def read_account(
@@ -94,7 +96,15 @@ def read_account(
         is_unread=len(by_signal) < len(reasons),
         uploaded_at=datetime.fromisoformat(uploaded) if uploaded else None,
         is_held=is_waiting(reasons),
+        has_digest=bool(file_digest(store, ref)),
     )
+
+
+def file_digest(store: Store, ref: str) -> str:
+    """Return the SHA-256 of content that was acted on, in hex; "" if it is not known."""
+    sql = "SELECT value FROM acted_prints WHERE ref = ? AND kind = 'sha256' AND part = ''"
+    rows = store.read(sql, (ref,))
+    return str(rows[0][0]) if rows else ""
 
 
 def present_reasons(store: Store, ref: str) -> list[MatchReason]:

@@ -14,7 +14,7 @@
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -62,11 +62,13 @@ _PICTURES = frozenset({Kind.PDQ, Kind.SHA256, Kind.MD5})
 _COLUMNS = "seq, id, list, kind, value, within_bits, reason, source, expires_at"
 _BY_VALUE = f"SELECT {_COLUMNS} FROM allowed WHERE value IN (SELECT value FROM json_each(?))"  # noqa: S608 - our own names
 _BY_SEQ = f"SELECT {_COLUMNS} FROM allowed WHERE seq IN (SELECT value FROM json_each(?))"  # noqa: S608 - our own names
-_ALL = f"SELECT {_COLUMNS} FROM allowed WHERE list = ? ORDER BY seq"  # noqa: S608 - our own names
-_PUT = (
+_OF_HUB = f"SELECT {_COLUMNS} FROM allowed WHERE list = '{HUB}' ORDER BY seq"  # noqa: S608 - our own names
+BY_ID = f"SELECT {_COLUMNS} FROM allowed WHERE list = ? AND id = ?"  # noqa: S608 - our own names
+PUT_ENTRY = (
     "INSERT OR REPLACE INTO allowed (id, list, kind, value, within_bits, reason, source,"
-    " expires_at, added_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " expires_at, added_at)"
 )
+_PUT = f"{PUT_ENTRY} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _SCAN = 20_000
 _MOST_PRINTS = 50
 """Fingerprints of one piece of content that are kept with an action."""
@@ -89,6 +91,11 @@ class AllowRow(NamedTuple):
     def hub_id(self) -> str:
         """Return the id of an entry of the hub's list; "" for one of the agent's own."""
         return self.id if self.list == HUB else ""
+
+    @property
+    def own_id(self) -> str:
+        """Return the id of an entry of the agent's own list; "" for one of the hub's."""
+        return self.id if self.list == OWN else ""
 
     @property
     def sentence(self) -> str:
@@ -285,14 +292,12 @@ def replace_hub_list(
     tx: sqlite3.Connection, manifest: AllowlistManifest, *, now: datetime
 ) -> list[AllowRow]:
     """Replace the hub's list; return its new entries."""
-    before = {(row.kind, row.value, row.within_bits) for row in read_list(tx, HUB)}
+    before = {(row.kind, row.value, row.within_bits) for row in _hub_list(tx)}
     tx.execute("DELETE FROM allowed WHERE list = ?", (HUB,))
-    tx.executemany(_PUT, [_values(HUB, content, now=now) for content in manifest.entries])
+    tx.executemany(_PUT, [_values(content, now=now) for content in manifest.entries])
     set_state(tx, allowlist=manifest.version, allowlist_at=manifest.changed_at.isoformat())
     note_change(tx)
-    return [
-        row for row in read_list(tx, HUB) if (row.kind, row.value, row.within_bits) not in before
-    ]
+    return [row for row in _hub_list(tx) if (row.kind, row.value, row.within_bits) not in before]
 
 
 def forget_hub_list(tx: sqlite3.Connection) -> None:
@@ -302,30 +307,22 @@ def forget_hub_list(tx: sqlite3.Connection) -> None:
     note_change(tx)
 
 
-def add_own(tx: sqlite3.Connection, content: AllowedContent, *, now: datetime) -> AllowRow:
-    """Add an entry to the agent's own list, in place of one with the same value."""
-    tx.execute(_PUT, _values(OWN, content, now=now))
-    note_change(tx)
-    return next(row for row in read_list(tx, OWN) if row.id == str(content.id))
+def count_hub_list(read: Callable[[str], list[tuple[int]]]) -> int:
+    """Return how many entries the hub's list has. read: Store.read()."""
+    ((count,),) = read(f"SELECT count(*) FROM allowed WHERE list = '{HUB}'")  # noqa: S608 - our own names
+    return count
 
 
-def remove_own(tx: sqlite3.Connection, entry: str) -> bool:
-    """Remove an entry from the agent's own list; return whether it was there."""
-    is_gone = tx.execute("DELETE FROM allowed WHERE list = ? AND id = ?", (OWN, entry)).rowcount > 0
-    note_change(tx)
-    return is_gone
+def _hub_list(tx: sqlite3.Connection) -> list[AllowRow]:
+    """Return the entries of the hub's list, oldest first."""
+    return [AllowRow(*columns) for columns in tx.execute(_OF_HUB).fetchall()]
 
 
-def read_list(tx: sqlite3.Connection, name: str) -> list[AllowRow]:
-    """Return the entries of a list, oldest first."""
-    return [AllowRow(*columns) for columns in tx.execute(_ALL, (name,)).fetchall()]
-
-
-def _values(name: str, content: AllowedContent, *, now: datetime) -> tuple[object, ...]:
-    """Return the columns of an entry."""
+def _values(content: AllowedContent, *, now: datetime) -> tuple[object, ...]:
+    """Return the columns of an entry of the hub's list."""
     expires_at = content.expires_at.timestamp() if content.expires_at else None
     return (
-        *(str(content.id), name, content.kind.value, content.value.lower(), content.within_bits),
+        *(str(content.id), HUB, content.kind.value, content.value.lower(), content.within_bits),
         *(content.reason, content.source, expires_at, now.timestamp()),
     )
 

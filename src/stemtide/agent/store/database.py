@@ -319,14 +319,6 @@ class Store(AbstractContextManager["Store"]):
             self._index.take(change.puts, change.drops, gone=change.gone)
             self.view = view  # published only now that the Library has it
 
-    def own_list(self) -> tuple[list[AllowRow], int]:
-        """Return the entries of the agent's own allow-list, and the number of the hub's."""
-        with self._reading:
-            (hub,) = self._reader.execute(
-                "SELECT count(*) FROM allowed WHERE list = ?", (allowed.HUB,)
-            ).fetchone()
-            return allowed.read_list(self._reader, allowed.OWN), int(hub)
-
     def count_allowed(self, *, limit: int) -> list[tuple[str, int]]:
         """Return how often entries of the hub's allow-list were met, most often first."""
         with self._reading:

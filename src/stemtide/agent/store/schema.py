@@ -12,7 +12,7 @@ from typing import BinaryIO
 from uuid import uuid4
 
 from stemtide import private_files
-from stemtide.agent.store import allowed, match_rates, parties, review
+from stemtide.agent.store import allowed, match_rates, own_list, parties, review
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS
 
 APPLICATION = 0x53544D41  # "STMA" in SQLite's application_id: this file is an agent's
@@ -94,6 +94,7 @@ _LOCAL_TABLES = {
     )""",
     **allowed.TABLES,
     **match_rates.TABLES,
+    **own_list.TABLES,
     **review.TABLES,
 }
 _BANKED_INDEXES = (
@@ -136,6 +137,7 @@ _ADDED_TABLES = {
     "review_events": (*review.TABLES.values(), *review.INDEXES),
     "review_blind_checks": (review.TABLES["review_blind_checks"],),
     "review_blocks": (review.TABLES["review_blocks"],),
+    "own_entries": (*own_list.TABLES.values(), own_list.ADOPT),
 }
 """Tables that an older file lacks; an older agent ignores them."""
 _OTHER_STATEMENTS = (
@@ -424,6 +426,7 @@ def _carry_over(torn: Path, path: Path) -> str:
                 continue
             saved.append(f"{count} {table} (the rest is unreadable)")
         allowed.note_change(connection)
+        connection.execute(own_list.ADOPT)
         old.close()
     finally:
         connection.close()

@@ -3,14 +3,14 @@
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
-from stemtide.agent.config.settings import LOOPBACK_NAMES
-from stemtide.agent.http.match_requests import read_body
+from stemtide.agent.config.settings import LOOPBACK_NAMES, Config
+from stemtide.agent.http.match_requests import parse_form, read_body
 from stemtide.agent.review.sessions import ReviewSession
 
 ROOT = "/review"
@@ -32,9 +32,10 @@ class PageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SentForm:
-    """The fields of a form."""
+    """The fields of a form, and its files that are not empty."""
 
     fields: Mapping[str, str]
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def ref(self) -> str:
@@ -78,6 +79,17 @@ async def read_form(request: Request) -> SentForm:
     except ValueError as error:
         raise PageError("This form cannot be read.", status=400) from error
     return SentForm(dict(pairs))
+
+
+async def read_file_form(request: Request, config: Config) -> SentForm:
+    """Read a form that may have files. raises: BadRequestError, PageError."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "multipart/form-data":
+        return await read_form(request)
+    parts = await parse_form(request, config)
+    fields = {name: value for name, value in parts if isinstance(value, str)}
+    files = {name: value for name, value in parts if isinstance(value, bytes) and value}
+    return SentForm(fields, files)
 
 
 def check_form(form: SentForm, session: ReviewSession) -> None:

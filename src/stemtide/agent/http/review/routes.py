@@ -13,12 +13,14 @@ from starlette.routing import Route
 from stemtide.agent.config.settings import Config
 from stemtide.agent.counters import Counters
 from stemtide.agent.http.match_requests import BadRequestError
+from stemtide.agent.http.review import own_list
 from stemtide.agent.http.review.access import (
     ROOT,
     SIGN_IN,
     PageError,
     SentForm,
     check_form,
+    read_file_form,
     read_form,
 )
 from stemtide.agent.http.review.pages import HEADERS, render, static_file
@@ -66,6 +68,14 @@ class ReviewRoutes:
         self._wake = wake
         self._views = ReviewViews(config, store)
         self._pictures = HeldPictures(config, sandbox=sandbox, decoders=decoders)
+        self._own_list = own_list.OwnListPages(
+            config=config,
+            store=store,
+            views=self._views,
+            sandbox=sandbox,
+            decoders=decoders,
+            wake=wake,
+        )
 
     def routes(self) -> list[Route]:
         """Return the routes; none if the page is off."""
@@ -75,7 +85,18 @@ class ReviewRoutes:
         pages: dict[str, _Page] = {"": self.queue, "/queue": self.queue_part, "/next": self.next}
         pages |= {"/item": self.item, "/all": self.all, "/picture": self.picture}
         pages |= {"/check": self.check}
+        pages |= {
+            f"/{own_list.FOLDER}": self._own_list.entries,
+            f"/{own_list.FOLDER}/entry": self._own_list.entry,
+            f"/{own_list.FOLDER}/file": self._own_list.file,
+        }
         forms = {"/decide": self.decide, "/undo": self.undo, "/look": self.look}
+        forms |= {
+            f"/{own_list.FOLDER}/add": self._own_list.add,
+            f"/{own_list.FOLDER}/import": self._own_list.import_file,
+            f"/{own_list.FOLDER}/end": self._own_list.end,
+            f"/{own_list.FOLDER}/restore": self._own_list.restore,
+        }
         forms |= {
             "/answer": self.answer,
             "/letters": self.letters,
@@ -107,7 +128,7 @@ class ReviewRoutes:
                 session = await asyncio.to_thread(self._session, request, now)
                 form = SentForm({})
                 if request.method == "POST":
-                    form = await read_form(request)
+                    form = await read_file_form(request, self._config)
                     check_form(form, session)
                 return await page(request, ReviewVisit(session, form, now))
             except PageError as error:

@@ -82,7 +82,7 @@ class ReviewViews:
 
     def queue(self, visit: ReviewVisit) -> Response:
         """Return the page of the queue."""
-        return render("queue.html", self._values(visit) | self._queue(visit))
+        return render("queue.html", self.values(visit) | self._queue(visit))
 
     def queue_part(self, visit: ReviewVisit, state: str) -> Response:
         """Return the queue for htmx; an empty response if it is still as that state says."""
@@ -107,12 +107,13 @@ class ReviewViews:
         facts = queue.queue_state(self._store), int(visit.now // 60), visit.session.person
         return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
-    def _values(self, visit: ReviewVisit) -> dict[str, Any]:
+    def values(self, visit: ReviewVisit) -> dict[str, Any]:
         """Return the values that every page shows."""
         session, now = visit.session, visit.now
         last = decisions.last_decision(self._store, session.person, now=now)
         return {
             "visit": visit,
+            "place": "",
             "session": session,
             "now": now,
             "verdicts": _VERDICTS,
@@ -170,7 +171,7 @@ class ReviewViews:
         looked_at = exposure.picture_ref(
             self._store, choice.look, session=visit.session, now=visit.now
         )
-        return self._values(visit) | {
+        return self.values(visit) | {
             "account": account,
             "here": here,
             "lock": lock,
@@ -192,7 +193,7 @@ class ReviewViews:
             "total": len(same),
             "taken": sum(bool(item.lock and item.lock.session != own) for item in same),
         }
-        return render("all.html", self._values(visit) | values)
+        return render("all.html", self.values(visit) | values)
 
     def next(self, visit: ReviewVisit) -> Response:
         """Lead to the most urgent content that nobody has open."""
