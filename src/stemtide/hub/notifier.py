@@ -96,6 +96,7 @@ class Subscription:
         self._after = after
         self._position = after
         self._ready = asyncio.Event()
+        self._is_woken = False
         self._is_closed = False
         self._next_at = 0.0
 
@@ -117,23 +118,35 @@ class Subscription:
             shared_by=change.shared_by,
         )
 
-    async def get(self) -> int:
-        """Wait for the next wake. Return its position.
+    async def get(self, *, until: float | None = None) -> int | None:
+        """Wait for the next wake. Return its position, or None if there is none until then.
 
+        A thousand streams wait for a few seconds each, all the time. A timer of their own costs
+        half of what asyncio.timeout does.
+
+        until:  time of the event loop; None for ever.
         raises: NotifierClosedError once the process is stopping, or the party is suspended.
         """
         if self.all_changes and (wait_s := self._next_at - time.monotonic()) > 0:
             await asyncio.sleep(wait_s)
-        await self._ready.wait()
+        timer = None if until is None else self.loop.call_at(until, self._ready.set)
+        try:
+            await self._ready.wait()
+        finally:
+            if timer:
+                timer.cancel()
         if self._is_closed:
             raise NotifierClosedError
         self._ready.clear()
-        self._next_at = time.monotonic() + ALL_CHANGES_S
-        return self._position
+        is_woken, self._is_woken = self._is_woken, False
+        if is_woken:
+            self._next_at = time.monotonic() + ALL_CHANGES_S
+        return self._position if is_woken else None
 
     def put(self, position: int) -> None:
         """Store a wake; called in the subscriber's own loop."""
         self._position = max(position, self._position)
+        self._is_woken = True
         self._ready.set()
 
     def close(self) -> None:

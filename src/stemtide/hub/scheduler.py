@@ -10,9 +10,12 @@ import logging
 import os
 import random
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
+from itertools import cycle
 from pathlib import Path
+from typing import Self
 
 from django.conf import settings
 from django.db import connection
@@ -40,6 +43,10 @@ from stemtide.hub.vitals import vitals
 log = logging.getLogger(__name__)
 
 TICK_S = 1.0
+"""Seconds between looks at what happened: new entries of the ledger, deliveries."""
+
+DUE_EVERY = 5
+"""Ticks between looks at deadlines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +59,8 @@ class JobCounts:
     otherwise than before.
     """
 
-    expired: int
-    erased: int
+    expired: int = 0
+    erased: int = 0
     destroyed: int = 0
     raised: int = 0
     escalated: int = 0
@@ -65,9 +72,19 @@ class JobCounts:
     webhook_events: int = 0
     reweighed: int = 0
 
+    def __add__(self, other: Self) -> Self:
+        """Return the sums of two runs."""
+        counts = zip(astuple(self), astuple(other), strict=True)
+        return type(self)(*(own + others for own, others in counts))
+
 
 def run_once(now: datetime) -> JobCounts:
     """Run every job that is due. Two schedulers at once are safe: each row is changed by one."""
+    return run_deadlines(now) + follow_ledger(now)
+
+
+def run_deadlines(now: datetime) -> JobCounts:
+    """Run the jobs that a point in time makes due."""
     drills.remind_due(now)
     deadlines.note_due(now)
     complaints.note_overdue(now)
@@ -78,18 +95,24 @@ def run_once(now: datetime) -> JobCounts:
     suspensions.expire_due(now)
     approvals.expire_due(now)
     approvals.forget_old(now)
-    vetting.vet_due(now)
-    withdrawals.continue_due(now)
     return JobCounts(
         expired=signals.expire_due(now),
         reweighed=disputes.reweigh_due(now),
         erased=leads.erase_due_leads(now) + complaints.erase_due_words(now),
         destroyed=writes.destroy_due(now),
-        raised=alerts.raise_from_ledger(now),
-        escalated=alerts.escalate_due(now),
         ended=drills.end_due(now),
         crisis_deadlines=moves.note_due(now),
         holds=holds.expire_due(now),
+    )
+
+
+def follow_ledger(now: datetime) -> JobCounts:
+    """Run the jobs that an entry of the ledger or an act of somebody makes due."""
+    vetting.vet_due(now)
+    withdrawals.continue_due(now)
+    return JobCounts(
+        raised=alerts.raise_from_ledger(now),
+        escalated=alerts.escalate_due(now),
         rechecks=rechecks.follow_requests(now),
         stix_objects=builder.follow_ledger(now),
         webhook_events=events.follow_ledger(now),
@@ -128,7 +151,7 @@ class _Turn:
 
 
 class Scheduler:
-    """The scheduler's thread: runs the jobs every second until it is stopped."""
+    """The scheduler's thread: follows the ledger each second, and looks at deadlines every five."""
 
     def __init__(self, *, tick_s: float = TICK_S) -> None:
         self._tick_s = tick_s
@@ -157,11 +180,13 @@ class Scheduler:
         self._turn.give_back()
 
     def _run(self) -> None:
-        """Run the jobs once a second, and start the workers that are due."""
-        while not self._stop.is_set():
+        """Run the jobs of each tick until stopped."""
+        for tick in cycle(range(DUE_EVERY)):
+            if self._stop.is_set():
+                break
             try:
                 if self._turn.is_ours():
-                    self._run_jobs()
+                    self._run_jobs(follow_ledger if tick else run_once)
             except Exception as error:
                 vitals.record_error(error)
                 # Jobs that are due stay due, so the next run does them.
@@ -170,9 +195,9 @@ class Scheduler:
             self._stop.wait(self._tick_s)
         connection.close()
 
-    def _run_jobs(self) -> None:
-        """Run the jobs once, and start the workers that are due."""
-        done = run_once(now_utc())
+    def _run_jobs(self, run: Callable[[datetime], JobCounts]) -> None:
+        """Run jobs, and start the workers that are due."""
+        done = run(now_utc())
         if done.expired:
             log.info("%d signals expired", done.expired)
         for runner in self._runners:

@@ -131,7 +131,7 @@ class Config:
     max_hashes: Annotated[int, values.number(1, 200_000)] = 20_000
     live_streams: Annotated[int, values.number(0, 10_000)] = 200
     live_idle_s: Annotated[float, values.seconds(1, 86_400)] = 60.0
-    heartbeat_s: Annotated[float, values.seconds(0.1, 3600)] = 5.0
+    heartbeat_s: Annotated[float, values.seconds(0.1, 3600)] = 8.0
     keep_days: Annotated[int, values.number(1, 3650)] = 30
     actions_file: Path | None = None
     webhook: WebhookSettings | None = None

@@ -49,7 +49,7 @@ from stemtide.protocol.sync.segments import SegmentError
 
 logger = logging.getLogger(__name__)
 
-_POLL_STREAMING_S = 10.0
+_POLL_STREAMING_S = 20.0  # the stream carries all changes: this finds what it lost
 _POLL_S = 2.0
 _DEBOUNCE_S = 0.2  # delay of a status report, so that a burst is reported once
 _PRUNE_EVERY = timedelta(hours=1)

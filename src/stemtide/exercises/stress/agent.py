@@ -18,8 +18,8 @@ STREAM = "/api/v1/events/stream"
 FEED = "/api/v1/feed"
 
 _PAGE = 2000
-_POLL_S, _POLL_ALONE_S = 10.0, 2.0  # as agents do, with and without a stream
-_BEAT_S, _DEBOUNCE_S = 5.0, 0.2
+_POLL_S, _POLL_ALONE_S = 20.0, 2.0  # as agents do, with and without a stream
+_BEAT_S, _DEBOUNCE_S = 8.0, 0.2
 _AGAIN_S = 1.0
 _WAKE = re.compile(rb'data: \{"position":(\d+)(?:,"previous":(\d+))?')
 _EVENT_END = b"\n\n"

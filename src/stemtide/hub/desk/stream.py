@@ -79,9 +79,7 @@ async def _events(watcher: Watcher) -> AsyncIterator[str]:
 
 async def _next(subscription: Subscription) -> str:
     """Return the next event: a wake, or a tick if nothing happens for TICK_S."""
-    try:
-        async with asyncio.timeout(TICK_S):
-            position = await subscription.get()
-    except TimeoutError:
+    position = await subscription.get(until=asyncio.get_running_loop().time() + TICK_S)
+    if position is None:
         return "event: tick\ndata: \n\n"
     return f"event: wake\ndata: {position}\n\n"

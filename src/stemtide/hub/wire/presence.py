@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 WRITE_S = 1.0
 """Seconds between batches."""
 
-SEEN_S = 6.0
+SEEN_S = 7.0
 """Seconds after which the time of an unchanged report is written."""
 
 MAX_AGENTS = 20_000

@@ -170,11 +170,10 @@ async def _events(
     ping_at = _now() + PING_S
     while True:
         try:
-            async with asyncio.timeout_at(ping_at):
-                position = await subscription.get()
+            position = await subscription.get(until=ping_at)
         except NotifierClosedError:
             return
-        except TimeoutError:
+        if position is None:
             if not await check.is_open():
                 return
             ping_at = _now() + PING_S
