@@ -77,8 +77,9 @@ _PUT_REASON = (
 
 
 UNREAD = MatchReason("", Action.HOLD, "", 0, "")
-"""Added to the reasons if part of the content could not be read, and if a person blocked it: when
-the last signal is withdrawn, the content is then held, not released."""
+"""The only reason if content that no signal stops could not be read. Added to the reasons if a part
+of the content could not be read, and if a person blocked it: when the last signal is withdrawn, the
+content is then held, not released."""
 
 
 def record(
@@ -121,6 +122,17 @@ def record(
         review.remember_event(tx, ref, event, now=now)
     _queue(tx, f"content.{deciding.action}", event, config=config, now=now)
     return True
+
+
+def hold_unread(tx: Transaction, *, ref: str, remarks: Sequence[str], now: datetime) -> None:
+    """Put content that could not be read, and that no signal stops, into the queue of people.
+
+    Nothing is sent or counted. What is held or blocked already stays as it is.
+    """
+    strongest = _strongest(_reasons(tx, ref))
+    if strongest in {None, Action.LOG}:
+        tx.execute(_PUT_REASON, (ref, now.timestamp(), *_reason_values(UNREAD)))
+    review.remember_unread(tx, ref, remarks, now=now)
 
 
 def refs_of(tx: Transaction, signal: str, *, since: int | None = None) -> list[str]:

@@ -35,7 +35,7 @@ from stemtide.agent.recognise.policy import (
     unread_remark,
 )
 from stemtide.agent.recognise.recent import RecentUploads
-from stemtide.agent.store import allowed, match_rates, own_list
+from stemtide.agent.store import allowed, match_rates, own_list, review
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.store.position import BehindError
 from stemtide.fingerprints.analysis import AnalysisOptions
@@ -224,10 +224,12 @@ class Recogniser:
         strict: bool,
     ) -> _RequestResult:
         """Decide and record. raises: BehindError when strict, and a matched signal is gone."""
+        now = datetime.now(UTC)
         kinds = [kind for content in prints for kind in {print_.kind for print_ in content.each}]
         if look_only or not any(matches):
             if not look_only:
                 self._pending.add(len(items), kinds=kinds)
+                self._queue_unread(items, prints)
             return _RequestResult(self._decide(prints, matches, strict=strict))
         try:
             with self._store.write() as tx:
@@ -244,6 +246,9 @@ class Recogniser:
                     )
                     for item, fingerprints, decision in zip(items, prints, decisions, strict=True)
                 ]
+                for item, content, decision in zip(items, prints, decisions, strict=True):
+                    if decision.action is None and self._is_for_people(content):
+                        actions.hold_unread(tx, ref=item.ref, remarks=content.remarks, now=now)
                 self._pending.write(tx)
                 matched = count_matches(tx, decisions, news)
                 self._pending.add(news.count(False), kinds=kinds)
@@ -258,6 +263,30 @@ class Recogniser:
             )
             return _RequestResult(decisions, trouble=trouble)
         return _RequestResult(decisions, any(news), matched)
+
+    def _is_for_people(self, content: Fingerprints) -> bool:
+        """Whether content that no signal stops is held, and people decide on the review page."""
+        is_on = self._config.review.enabled and content.remarks
+        return bool(is_on and unread_remark(content.remarks, policy=self._config.policy.unread))
+
+    def _queue_unread(
+        self, items: Sequence[SubmittedContent], prints: Sequence[Fingerprints]
+    ) -> None:
+        """Put what could not be read into the queue. It is held even if that fails."""
+        unread = [
+            (item.ref, content.remarks)
+            for item, content in zip(items, prints, strict=True)
+            if self._is_for_people(content)
+        ]
+        if not unread:
+            return
+        try:
+            with self._store.write() as tx:
+                for ref, remarks in unread:
+                    actions.hold_unread(tx, ref=ref, remarks=remarks, now=datetime.now(UTC))
+        except sqlite3.Error:
+            logger.exception("%d pieces of held content are not in the review queue", len(unread))
+            self._tally.add("unrecorded", len(unread))
 
     def _decide(
         self,
@@ -335,6 +364,8 @@ def record_decision(
     if decision.action is not Action.LOG:
         allowed.remember_prints(tx, ref, prints)
     is_news = actions.record(tx, ref=ref, reasons=reasons, extra=event, config=config, now=now)
+    if reasons[-1] is actions.UNREAD and config.review.enabled:
+        review.remember_unread(tx, ref, remarks, now=now)
     if is_news:
         hits = [verdict.hit for verdict in decision.verdicts]
         allowed.count_matches(tx, {hit.allowed_by for hit in hits} - {""})

@@ -54,7 +54,8 @@ class ItemAccount:
     """Facts about held content.
 
     why:         the decision in words, by the signals and parties as they are now.
-    is_unread:   part of it could not be read.
+    is_unread:   part of it could not be read, or a person blocked it before.
+    unread:      why it could not be read; empty if that is not known.
     uploaded_at: if the upload came before its signal. is_held: it still waits for a decision.
     has_digest:  the SHA-256 of the file is known.
     """
@@ -63,6 +64,7 @@ class ItemAccount:
     why: str
     signals: tuple[SignalAccount, ...]
     is_unread: bool
+    unread: tuple[str, ...]
     uploaded_at: datetime | None
     is_held: bool
     has_digest: bool
@@ -89,11 +91,13 @@ def read_account(
         for reason in by_signal
     ]
     uploaded = event.get("uploaded_at")
+    unread = tuple(event.get("unread", ())) if len(by_signal) < len(reasons) else ()
     return ItemAccount(
         ref=ref,
-        why=_why(by_signal, signals, policies, parties),
+        why=_why(by_signal, signals, policies, parties, is_unread=bool(unread)),
         signals=tuple(accounts),
         is_unread=len(by_signal) < len(reasons),
+        unread=unread,
         uploaded_at=datetime.fromisoformat(uploaded) if uploaded else None,
         is_held=is_waiting(reasons),
         has_digest=bool(file_digest(store, ref)),
@@ -140,6 +144,8 @@ def _why(
     signals: Mapping[str, FeedSignal],
     policies: Policies,
     parties: Parties,
+    *,
+    is_unread: bool,
 ) -> str:
     """Return why the content is held, as an answer to POST /match says it."""
     hits = [
@@ -147,6 +153,8 @@ def _why(
         for reason in reasons
         if reason.signal in signals
     ]
+    if not hits and is_unread:
+        return "not all of it could be looked at, and no signal stops it"
     if not hits:
         return "no signal of it is left; it is held because it could not be read, or was blocked"
     return decide(hits, policies, parties).why

@@ -4,7 +4,8 @@
 Urgency is severity times reach times time. Severity goes from 1 (low) to 4 (critical). Reach is 1
 for content that is alone, and 1 more whenever the pieces of held content of the same signal or
 cluster of variants double. Time is 1 for new content, 2 once it should be decided, and grows on, so
-that nothing is left for ever.
+that nothing is left for ever. What only could not be read has severity 1, reach 1 and a time of at
+most 2, so that nobody buries matches under damaged files.
 """
 
 import hashlib
@@ -30,6 +31,12 @@ _STATE = (
     "SELECT count(*), max(at) FROM review_blind_checks WHERE verdict != ''",
     "SELECT ref, person FROM review_locks ORDER BY ref",
 )
+_UNREAD = (
+    "SELECT ref, json_extract(body, '$.unread[0]') FROM review_events"
+    " WHERE ref IN (SELECT ref FROM acted WHERE signal = '' AND action = 'hold')"
+    " AND ref NOT IN (SELECT ref FROM review_decisions"
+    " WHERE verdict = 'block' AND undone_at IS NULL)"
+)
 _SIGNALS = (
     "SELECT id, json_extract(body, '$.severity'), json_extract(body, '$.content'),"
     " json_extract(body, '$.shared_by') FROM signals"
@@ -37,12 +44,17 @@ _SIGNALS = (
 )
 
 
+_MOST_UNREAD = 2.0
+"""Urgency of what could not be read, however long it waits: that of a new match of severity 2."""
+
+
 @dataclass(frozen=True, slots=True)
 class QueueItem:
     """A piece of content that is held.
 
     at:        Unix time of the action. due_at: when it should be decided.
-    signal:    the deciding signal; "" if no signal is left, and it could not be read.
+    signal:    the deciding signal; "" if no signal is left, or it could not be read.
+    unread:    why it could not be read, if no signal holds it; "" otherwise.
     clusters:  what its signals are of: a signal, or the content that several are variants of.
     copies:    pieces of held content of the same cluster, this one included.
     escalated: who escalated it; "" for nobody. lock: who has it open, or None.
@@ -53,6 +65,7 @@ class QueueItem:
     at: float
     due_at: float
     signal: str
+    unread: str
     reason: MatchReason
     severity: Severity | None
     shared_by: str
@@ -70,9 +83,11 @@ class QueueItem:
 
     def urgency(self, now: float) -> float:
         """Return severity times reach times time."""
+        time = 1 + max(0.0, now - self.at) / (self.due_at - self.at)
+        if self.unread:
+            return min(time, _MOST_UNREAD)
         severity = (self.severity or Severity.MEDIUM).rank + 1
-        term = self.due_at - self.at
-        return severity * (1 + log2(self.copies)) * (1 + max(0.0, now - self.at) / term)
+        return severity * (1 + log2(self.copies)) * time
 
 
 def read_queue(store: Store, *, config: Config, now: float) -> list[QueueItem]:
@@ -89,6 +104,7 @@ def read_queue(store: Store, *, config: Config, now: float) -> list[QueueItem]:
     }
     deciding = {ref: deciding_reason(reasons) for ref, reasons in by_ref.items()}
     copies = Counter(_cluster(reason.signal, signals) for reason in deciding.values())
+    unread = dict(store.read(_UNREAD))
     locks, escalated = locks_by_ref(store, now=now), escalated_by(store)
     disagreed = disagreed_refs(store)
     term_s = config.review.decide_within_hours * 3600
@@ -103,6 +119,7 @@ def read_queue(store: Store, *, config: Config, now: float) -> list[QueueItem]:
                 at=times[ref],
                 due_at=times[ref] + term_s,
                 signal=reason.signal,
+                unread=(unread.get(ref) or "") if is_unread else "",
                 reason=reason,
                 severity=Severity(severity) if severity else None,
                 shared_by=shared_by,

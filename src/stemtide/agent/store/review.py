@@ -6,7 +6,7 @@ picture. Tokens of links and sessions are stored as digests.
 """
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -74,6 +74,7 @@ COUNT_LATE = f"{COUNT_WAITING} AND at < ?"
 
 _NOW = "CAST(strftime('%s', 'now') AS REAL)"
 _KEPT = ("matches", "uploaded_at", "found_by")
+_MAX_REMARKS, _MAX_REMARK = 10, 500
 
 
 def remember_event(
@@ -83,6 +84,19 @@ def remember_event(
     body = msgspec.json.encode({name: facts[name] for name in _KEPT if name in facts}).decode()
     tx.execute(
         "INSERT OR REPLACE INTO review_events VALUES (?, ?, ?)", (ref, now.timestamp(), body)
+    )
+
+
+def remember_unread(
+    tx: sqlite3.Connection, ref: str, remarks: Sequence[str], *, now: datetime
+) -> None:
+    """Keep why held content could not be read, for the page."""
+    short = [remark[:_MAX_REMARK] for remark in remarks[:_MAX_REMARKS]]
+    body = msgspec.json.encode(short).decode()
+    tx.execute(
+        "INSERT INTO review_events VALUES (?, ?, json_object('unread', json(?)))"
+        " ON CONFLICT (ref) DO UPDATE SET body = json_set(body, '$.unread', json(?))",
+        (ref, now.timestamp(), body, body),
     )
 
 
