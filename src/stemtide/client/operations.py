@@ -20,6 +20,7 @@ from stemtide.client.calls import (
     orders_reads,
     orders_writes,
     parties,
+    preservation,
     previews,
     progress,
     rechecks,
@@ -143,13 +144,10 @@ class Operations:
     discard_order = response_method(orders_writes.discard_order)
     draft_order = response_method(orders_writes.draft_order)
     execute_order = response_method(orders_writes.execute_order)
-    extend_preservation = response_method(orders_writes.extend_preservation)
     finalise_order = response_method(orders_writes.finalise_order)
     find_infringement = response_method(orders_writes.find_infringement)
     inform_provider = response_method(orders_writes.inform_provider)
     issue_order = response_method(orders_writes.issue_order)
-    note_access = response_method(orders_writes.note_access)
-    note_destroyed = response_method(orders_writes.note_destroyed)
     open_scrutiny = response_method(orders_writes.open_scrutiny)
     prolong_secrecy = response_method(orders_writes.prolong_secrecy)
     record_appeal = response_method(orders_writes.record_appeal)
@@ -170,6 +168,15 @@ class Operations:
     read_party = response_method(parties.read_party)
     set_party_group = response_method(parties.set_party_group)
     withdraw_suspension = response_method(parties.withdraw_suspension)
+    end_recorded_preservation = response_method(preservation.end_recorded_preservation)
+    end_reported_preservation = response_method(preservation.end_reported_preservation)
+    extend_preservation = response_method(preservation.extend_preservation)
+    extend_recorded_preservation = response_method(preservation.extend_recorded_preservation)
+    extend_reported_preservation = response_method(preservation.extend_reported_preservation)
+    note_access = response_method(preservation.note_access)
+    note_destroyed = response_method(preservation.note_destroyed)
+    record_preservation = response_method(preservation.record_preservation)
+    report_preservation = response_method(preservation.report_preservation)
     destroy_preview = response_method(previews.destroy_preview)
     list_previews = response_method(previews.list_previews)
     send_preview = response_method(previews.send_preview)

@@ -20,6 +20,7 @@ from stemtide.client.calls import (
     orders_reads,
     orders_writes,
     parties,
+    preservation,
     previews,
     progress,
     rechecks,
@@ -148,13 +149,10 @@ class Operations:
     discard_order = async_response_method(orders_writes.discard_order)
     draft_order = async_response_method(orders_writes.draft_order)
     execute_order = async_response_method(orders_writes.execute_order)
-    extend_preservation = async_response_method(orders_writes.extend_preservation)
     finalise_order = async_response_method(orders_writes.finalise_order)
     find_infringement = async_response_method(orders_writes.find_infringement)
     inform_provider = async_response_method(orders_writes.inform_provider)
     issue_order = async_response_method(orders_writes.issue_order)
-    note_access = async_response_method(orders_writes.note_access)
-    note_destroyed = async_response_method(orders_writes.note_destroyed)
     open_scrutiny = async_response_method(orders_writes.open_scrutiny)
     prolong_secrecy = async_response_method(orders_writes.prolong_secrecy)
     record_appeal = async_response_method(orders_writes.record_appeal)
@@ -175,6 +173,15 @@ class Operations:
     read_party = async_response_method(parties.read_party)
     set_party_group = async_response_method(parties.set_party_group)
     withdraw_suspension = async_response_method(parties.withdraw_suspension)
+    end_recorded_preservation = async_response_method(preservation.end_recorded_preservation)
+    end_reported_preservation = async_response_method(preservation.end_reported_preservation)
+    extend_preservation = async_response_method(preservation.extend_preservation)
+    extend_recorded_preservation = async_response_method(preservation.extend_recorded_preservation)
+    extend_reported_preservation = async_response_method(preservation.extend_reported_preservation)
+    note_access = async_response_method(preservation.note_access)
+    note_destroyed = async_response_method(preservation.note_destroyed)
+    record_preservation = async_response_method(preservation.record_preservation)
+    report_preservation = async_response_method(preservation.report_preservation)
     destroy_preview = async_response_method(previews.destroy_preview)
     list_previews = async_response_method(previews.list_previews)
     send_preview = async_response_method(previews.send_preview)

@@ -227,12 +227,39 @@ def test_what_is_preserved_is_kept_in_a_record(issuer, provider):
         "reference": "2026/114",
     }
     told = issuer("POST", f"/api/v1/orders/{uid}/preservation", longer).json()
-    assert told["preservation"]["reviewed_by"] == "Council of State"
+    assert told["preservations"][0]["reviewed_by"] == "Council of State"
     access = {"purpose": "review", "who": "Court of Brussels"}
     told = provider("POST", f"/api/v1/orders/{uid}/preservation/access", access).json()
-    assert told["preservation"]["accesses"][0]["who"] == "Court of Brussels"
+    assert told["preservations"][0]["accesses"][0]["who"] == "Court of Brussels"
     refused = provider("POST", f"/api/v1/orders/{uid}/preservation/destroyed")
     assert refused.status_code == 409
+
+
+def test_a_preservation_by_another_law_is_recorded_extended_and_ended(issuer, provider, home):
+    from datetime import UTC, datetime
+
+    uid = issue(issuer)
+    body = {"annex": cast.ANNEX_2 | {"measure_at": now_text()}}
+    provider("POST", f"/api/v1/orders/{uid}/execute", body)
+    since = datetime.now(UTC).isoformat()
+    epoc = {"basis": "e_evidence", "authority": "A judge", "reference": "EP-7", "since": since}
+    told = provider("POST", f"/api/v1/orders/{uid}/report-preservation", epoc).json()
+    kept = told["preservations"][1]["id"]
+    assert len(issuer("GET", f"/api/v1/orders/{uid}").json()["preservations"]) == 1
+    path = f"/api/v1/orders/{uid}/report-preservation/{kept}"
+    assert provider("POST", f"{path}/extend", {}).status_code == 200
+    refused = provider("POST", f"{path}/extend", {})
+    assert refused.status_code == 409
+    assert "Art. 11(1)" in refused.json()["detail"]
+    ended = provider("POST", f"{path}/end").json()["preservations"][1]
+    assert ended["ended_at"]
+    own = issuer("POST", f"/api/v1/orders/{uid}/preservations", epoc).json()["preservations"][1]
+    assert own["entered_by"] == "be-crisis-centre"
+    assert home("POST", f"/api/v1/orders/{uid}/preservations/{own['id']}/end").status_code == 404
+    path = f"/api/v1/orders/{uid}/preservations/{own['id']}"
+    done = issuer("POST", f"{path}/extend", {"production": "EPOC-8"}).json()["preservations"][1]
+    assert done["until"] is None
+    assert issuer("POST", f"{path}/end").status_code == 200
 
 
 @pytest.mark.parametrize(

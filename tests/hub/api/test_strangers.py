@@ -41,6 +41,13 @@ PART_OF = {
 }
 """What stands behind the first word of an address."""
 
+PRESERVATION = {
+    "basis": "e_evidence",
+    "authority": "A judge",
+    "reference": "EP-7",
+    "since": "2026-11-24T12:00:00Z",
+}
+
 BODIES = {
     "triage_crisis": {"harm": 1, "virality": 1},
     "answer_check": {"answer": "yes", "evidence": "seen"},
@@ -138,6 +145,10 @@ BODIES = {
         "reviewed_since": "2026-11-24",
         "reference": "2026/114",
     },
+    "record_preservation": PRESERVATION,
+    "report_preservation": PRESERVATION,
+    "extend_recorded_preservation": {"production": "EPOC-8"},
+    "extend_reported_preservation": {"production": "EPOC-8"},
     "change_webhook": {"state": "paused"},
     "decline_suspension": {"reason": "They mended it."},
     "note_access": {"purpose": "review", "who": "A court"},
@@ -188,6 +199,7 @@ def _address(path, given):
         neighbour=uuid4(),
         action=given["action"],
         appeal=uuid4(),
+        preservation=uuid4(),
         delivery=given["sent_event"],
     )
 

@@ -18,6 +18,7 @@ from stemtide.hub.rooms.orders.models import (
     Information,
     Order,
     OrderAnswer,
+    Preservation,
     Receipt,
     Scrutiny,
 )
@@ -580,7 +581,9 @@ def test_secrecy_and_preservation_are_extended_and_accesses_noted(stage, officer
     sent |= {"annex-measure": "removed", "annex-authorised_person": "A. Moderator"}
     sent |= {"annex-contact_mail": "tco@provider.example"}
     moderator.post(f"/orders/{uid}/answer/annex-2", sent)
-    noted = {"note-access-purpose": "review", "note-access-who": "Court of Brussels"}
+    kept = str(Preservation.objects.get(order__uid=uid).uid)
+    noted = {f"note-access-{kept}-purpose": "review", "target": kept}
+    noted |= {f"note-access-{kept}-who": "Court of Brussels"}
     assert "Court of Brussels" in said(
         moderator.post(f"/orders/{uid}/do/note-access", noted, follow=True)
     )
@@ -598,6 +601,30 @@ def test_secrecy_and_preservation_are_extended_and_accesses_noted(stage, officer
     early = officer.post(f"/orders/{uid}/do/extend", kept | {"extend-until": soon})
     assert early.status_code == 422
     assert "the present end of preservation" in said(early)
+
+
+def test_a_preservation_by_another_law_is_recorded_and_extended_at_the_desk(
+    stage, officer, moderator
+):
+    uid = issued(stage)
+    sent = answered(moderator.get(f"/orders/{uid}/answer/annex-2"))
+    sent |= {"annex-measure": "removed", "annex-authorised_person": "A. Moderator"}
+    sent |= {"annex-contact_mail": "tco@provider.example"}
+    moderator.post(f"/orders/{uid}/answer/annex-2", sent)
+    epoc = {"preserve-basis": "e_evidence", "preserve-authority": "Investigating judge, Ghent"}
+    epoc |= {"preserve-reference": "EP-7", "preserve-since": f"{stage.now:%Y-%m-%dT%H:%M:%S}"}
+    wrong = moderator.post(f"/orders/{uid}/do/preserve", epoc | {"preserve-law": "Art. 1"})
+    assert "by which an EPOC-PR ends after 60 days" in said(wrong)
+    page = said(moderator.post(f"/orders/{uid}/do/preserve", epoc, follow=True))
+    assert "Investigating judge, Ghent, EP-7" in page
+    assert "EP-7" not in said(officer.get(f"/orders/{uid}"))
+    kept = str(Preservation.objects.get(order__uid=uid, basis="e_evidence").uid)
+    more = {"target": kept, f"extend-preservation-{kept}-production": "EPOC-8"}
+    page = moderator.post(f"/orders/{uid}/do/extend-preservation", more, follow=True)
+    assert "the data are produced : EPOC-8" in said(page).replace("produced:", "produced :")
+    end = {"target": kept, f"end-preservation-{kept}-confirm": "on"}
+    moderator.post(f"/orders/{uid}/do/end-preservation", end)
+    assert Preservation.objects.get(uid=kept).ended_at is not None
 
 
 def test_a_provider_is_informed_before_a_first_order(stage, officer, moderator):

@@ -10,6 +10,7 @@ from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.orders.rules import (
     offers as rules_offers,
     orders as rules,
+    preservation as rules_preservation,
     scrutiny as rules_scrutiny,
 )
 from stemtide.hub.rooms.orders.rules.orders import (
@@ -271,25 +272,25 @@ def test_secrecy_is_prolonged_by_its_issuer_in_time(state, name, weeks, expected
 
 @pytest.mark.parametrize("role", Role)
 def test_only_who_leads_prolongs_and_extends(role):
-    told = facts("executed", secret_until=NOON + WEEKS, preservation=PreservationFacts(NOON))
+    told = facts("executed", secret_until=NOON + WEEKS, preservations=(PreservationFacts(NOON),))
     check = {"name": ISSUER, "role": role, "until": NOON + 2 * WEEKS, "now": NOON}
     assert allows(rules.check_prolong, told, **check) is (role in LEADERS)
-    assert allows(rules.check_extend, told, **check) is (role in LEADERS)
+    assert allows(rules_preservation.check_extend, told, **check) is (role in LEADERS)
 
 
 @pytest.mark.parametrize(("name", "expected"), [(ISSUER, True), (HOME, True), (ADDRESSEE, False)])
 def test_authorities_ask_for_longer_preservation(name, expected):
-    told = facts("executed", preservation=PreservationFacts(NOON))
+    told = facts("executed", preservations=(PreservationFacts(NOON),))
     check = {"name": name, "role": None, "until": NOON + WEEKS, "now": NOON}
-    assert allows(rules.check_extend, told, **check) is expected
+    assert allows(rules_preservation.check_extend, told, **check) is expected
 
 
 @pytest.mark.parametrize(("name", "expected"), [(ISSUER, False), (HOME, False), (ADDRESSEE, True)])
 def test_the_provider_keeps_the_record_of_what_it_preserves(name, expected):
-    told = facts("executed", preservation=PreservationFacts(NOON))
-    assert allows(rules.check_note_access, told, name=name, role=None) is expected
+    told = facts("executed", preservations=(PreservationFacts(NOON),))
+    assert allows(rules_preservation.check_note_access, told, name=name, role=None) is expected
     check = {"name": name, "role": None, "now": NOON}
-    assert allows(rules.check_note_destroyed, told, **check) is expected
+    assert allows(rules_preservation.check_note_destroyed, told, **check) is expected
 
 
 # Scrutiny
@@ -467,8 +468,8 @@ PENDING = AppealFacts("1", Appellant.PROVIDER, NOON.date(), AppealOutcome.PENDIN
         ),
         (
             ISSUER,
-            facts("executed", preservation=KEPT),
-            ["withdraw", "appeal", "set_appeal_deadline", "extend"],
+            facts("executed", preservations=(KEPT,)),
+            ["withdraw", "appeal", "set_appeal_deadline", "extend", "preserve"],
         ),
         (
             ISSUER,
@@ -500,13 +501,13 @@ PENDING = AppealFacts("1", Appellant.PROVIDER, NOON.date(), AppealOutcome.PENDIN
         ),
         (
             ADDRESSEE,
-            facts("executed", homes=(), preservation=OVER),
-            ["note_access", "note_destroyed", "appeal"],
+            facts("executed", homes=(), preservations=(OVER,)),
+            ["note_access", "note_destroyed", "preserve", "appeal"],
         ),
         (
             ADDRESSEE,
-            facts("executed", homes=(), preservation=KEPT),
-            ["note_access", "appeal"],
+            facts("executed", homes=(), preservations=(KEPT,)),
+            ["note_access", "preserve", "appeal"],
         ),
         (ADDRESSEE, facts("undone"), ["reinstate"]),
         (
@@ -518,8 +519,8 @@ PENDING = AppealFacts("1", Appellant.PROVIDER, NOON.date(), AppealOutcome.PENDIN
         (HOME, facts(scrutinies=LAPSED), ["open_scrutiny_content_provider", "uphold"]),
         (
             HOME,
-            facts(scrutinies=ANNOUNCED, preservation=KEPT),
-            ["open_scrutiny_content_provider", "uphold", "infringe", "extend"],
+            facts(scrutinies=ANNOUNCED, preservations=(KEPT,)),
+            ["open_scrutiny_content_provider", "uphold", "infringe", "extend", "preserve"],
         ),
         (STRANGER, facts(), []),
     ],

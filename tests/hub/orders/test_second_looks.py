@@ -219,7 +219,8 @@ def test_what_was_executed_is_to_be_reinstated(orders):
     cast.execute(orders, uid)
     approvals.expire_due(after(120))
     ended = reads.order(uid, viewer=orders.small_provider, now=after(121))
-    assert (ended.state, ended.moves) == (OrderState.UNDONE, ["reinstate", "note_access"])
+    assert ended.state == OrderState.UNDONE
+    assert ended.moves == ["reinstate", "note_access", "preserve"]
 
 
 def test_a_second_person_who_refuses_ends_it_at_once_with_their_reasons(orders):

@@ -346,7 +346,7 @@ def test_an_order_is_executed_within_the_hour(orders):
     assert (told.measure, told.minutes_taken, told.due_at) == ("removed", 20, None)
     assert not told.answers[0].was_late
     assert told.answers[0].values["reference"] == "RO-BE-2026-00001"
-    assert told.preservation.until.date().isoformat() == "2027-05-25"
+    assert told.preservations[0].until.date().isoformat() == "2027-05-25"
     assert orders.ledger_kinds()[-3:] == [
         *("order.received", "order.executed"),
         "preservation.started",
@@ -553,16 +553,16 @@ def test_what_was_removed_is_kept_longer_for_a_case_and_destroyed_after(orders):
     until = NOON + timedelta(days=300)
     body = cast.longer(until)
     told = act(orders, writes_preserving.extend, uid, orders.authority, body=body)
-    kept = told.preservation
+    [kept] = told.preservations
     assert (kept.until, kept.extended_by) == (until, "be-crisis-centre")
     assert (kept.proceedings, kept.reviewed_by, kept.court) == ("judicial", "Council of State", "")
     access = AccessIn(purpose="prosecution", who="Federal police", reference="2026/114")
     told = act(orders, writes_preserving.note_access, uid, orders.small_provider, body=access)
-    assert [one.who for one in told.preservation.accesses] == ["Federal police"]
+    assert [one.who for one in told.preservations[0].accesses] == ["Federal police"]
     with pytest.raises(ConflictError, match="it must be preserved until"):
         act(orders, writes_preserving.note_destroyed, uid, orders.small_provider)
     told = act(orders, writes_preserving.note_destroyed, uid, orders.small_provider, at=until)
-    assert told.preservation.destroyed_at == until
+    assert told.preservations[0].destroyed_at == until
     with pytest.raises(ConflictError, match="was destroyed"):
         act(orders, writes_preserving.note_access, uid, orders.small_provider, body=access)
 
@@ -585,7 +585,7 @@ def test_the_court_that_asks_for_longer_preservation_is_on_record_by_article_6_2
     cast.execute(orders, uid)
     body = cast.longer(NOON + timedelta(days=300), court="Council of State")
     told = act(orders, writes_preserving.extend, uid, orders.other_authority, body=body)
-    assert told.preservation.court == "Council of State"
+    assert told.preservations[0].court == "Council of State"
     assert orders.last_entry().detail["asked_by"] == "court"
 
 

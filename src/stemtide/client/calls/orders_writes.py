@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from stemtide.protocol.messages.orders import (
-        AccessIn,
         AppealDeadlineIn,
         AppealDecisionIn,
         AppealIn,
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
         OrderIn,
         OrderOut,
         OrderReasonIn,
-        PreserveIn,
         ScrutinyIn,
         SecrecyIn,
     )
@@ -130,17 +128,6 @@ def execute_order(body: OrderAnswerIn, *, uid: UUID | str) -> Call[OrderOut]:
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/execute", body=body)
 
 
-def extend_preservation(body: PreserveIn, *, uid: UUID | str) -> Call[OrderOut]:
-    """Request longer preservation of removed content for review proceedings: Art. 6(2).
-
-    Needs a key with the scope orders:write. raises: HubError. source: POST
-    /api/v1/orders/{uid}/preservation
-    """
-    from stemtide.protocol.messages.orders import OrderOut
-
-    return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/preservation", body=body)
-
-
 def finalise_order(*, uid: UUID | str) -> Call[OrderOut]:
     """Record that an order is final, and alert authorities of the provider's State: Art. 3(9).
 
@@ -183,28 +170,6 @@ def issue_order(*, uid: UUID | str) -> Call[OrderOut]:
     from stemtide.protocol.messages.orders import OrderOut
 
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/issue")
-
-
-def note_access(body: AccessIn, *, uid: UUID | str) -> Call[OrderOut]:
-    """Record an access to preserved content.
-
-    Needs a key with the scope answers:write. raises: HubError. source: POST
-    /api/v1/orders/{uid}/preservation/access
-    """
-    from stemtide.protocol.messages.orders import OrderOut
-
-    return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/preservation/access", body=body)
-
-
-def note_destroyed(*, uid: UUID | str) -> Call[OrderOut]:
-    """Record that preserved content was destroyed after its time.
-
-    Needs a key with the scope answers:write. raises: HubError. source: POST
-    /api/v1/orders/{uid}/preservation/destroyed
-    """
-    from stemtide.protocol.messages.orders import OrderOut
-
-    return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/preservation/destroyed")
 
 
 def open_scrutiny(body: ScrutinyIn, *, uid: UUID | str) -> Call[OrderOut]:

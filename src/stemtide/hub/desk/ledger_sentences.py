@@ -240,6 +240,8 @@ ENTRY_PHRASES = {
     "scrutiny.closed": gettext_lazy("closed scrutiny of an order without a decision"),
     "scrutiny.missed": gettext_lazy("noted that scrutiny is overdue"),
     "preservation.started": gettext_lazy("began to preserve removed content"),
+    "preservation.recorded": gettext_lazy("recorded a preservation by another law"),
+    "preservation.ended": gettext_lazy("ended a preservation by another law"),
     "preservation.extended": gettext_lazy("asked to preserve removed content longer"),
     "preservation.accessed": gettext_lazy("noted an access to preserved content"),
     "preservation.destroyed": gettext_lazy("destroyed preserved content"),

@@ -76,6 +76,18 @@ class ReviewKind(StrEnum):
     JUDICIAL = "judicial"
 
 
+class PreservationBasis(StrEnum):
+    """Law by which content is preserved. Each has its own dates and rules of extension.
+
+    source: Regulation (EU) 2021/784 Art. 6; Regulation (EU) 2023/1543 Art. 11 (a European
+            Preservation Order, by its certificate EPOC-PR); national law.
+    """
+
+    TCO = "tco"
+    E_EVIDENCE = "e_evidence"
+    NATIONAL = "national"
+
+
 class AccessPurpose(StrEnum):
     """Purpose for which preserved content may be used.
 

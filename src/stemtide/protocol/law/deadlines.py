@@ -30,6 +30,15 @@ SCRUTINISE = timedelta(hours=72)
 PRESERVE_MONTHS = 6
 """How long removed content is preserved. source: Art. 6(1)."""
 
+EPOC_PR_FROM = datetime(2026, 8, 18, tzinfo=UTC)
+"""From when European Preservation Orders exist. source: Regulation (EU) 2023/1543 Art. 34(2)."""
+
+EPOC_PR_DAYS = 60
+"""How long data are preserved by an EPOC-PR. source: Regulation (EU) 2023/1543 Art. 11(1)."""
+
+EPOC_PR_MORE_DAYS = 30
+"""By how much that may be extended, once. source: Regulation (EU) 2023/1543 Art. 11(1)."""
+
 SECRECY_WEEKS = 6
 """How long an order may be kept from the content provider; may be extended once. source: Art.
 11(3).
@@ -118,6 +127,15 @@ def scrutiny_due(since: datetime) -> datetime:
 def preserve_until(removed_at: datetime, *, zone: tzinfo = UTC) -> datetime:
     """Return until when removed content is preserved: the end of the last day of six months."""
     return end_of_day(months_after(removed_at, PRESERVE_MONTHS, zone=zone), zone=zone)
+
+
+def epoc_pr_until(
+    received_at: datetime, *, is_extended: bool = False, zone: tzinfo = UTC
+) -> datetime:
+    """Return until when data are preserved by an EPOC-PR: the end of the last of its days."""
+    days = EPOC_PR_DAYS + (EPOC_PR_MORE_DAYS if is_extended else 0)
+    there = _utc(received_at).astimezone(zone)
+    return end_of_day(_on_day(there, year=0, month=0, days=days), zone=zone)
 
 
 def secrecy_until(issued_at: datetime, *, times: int = 1, zone: tzinfo = UTC) -> datetime:

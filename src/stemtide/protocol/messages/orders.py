@@ -18,6 +18,7 @@ from stemtide.protocol.enums.orders import (
     FinalGround,
     Measure,
     OrderState,
+    PreservationBasis,
     ReviewKind,
     ScrutinyBasis,
     ScrutinyState,
@@ -176,11 +177,54 @@ class PreserveIn(BaseModel):
             )
 
 
-class AccessIn(BaseModel):
-    """Record an access to preserved content. who: an office, not a person."""
+class PreservationIn(BaseModel):
+    """Record that content is preserved by another law than Art. 6, which begins by itself.
+
+    basis:     e_evidence for a European Preservation Order (EPOC-PR), or national.
+    authority: the office that ordered it. reference: its file number.
+    since:     when the provider received the order. Its 60 days run from then.
+    until:     for national law; an EPOC-PR has its own end.
+    law:       the provision of national law, such as "Art. 39ter Code of Criminal Procedure".
+
+    source: Regulation (EU) 2023/1543 Art. 11(1), and national law.
+    """
 
     model_config = _STRICT
 
+    basis: PreservationBasis
+    authority: str = Field(min_length=2, max_length=200)
+    reference: str = Field(min_length=2, max_length=200)
+    since: AwareDatetime
+    until: AwareDatetime | None = None
+    law: str = Field(default="", max_length=200)
+
+
+class LongerPreservationIn(BaseModel):
+    """Extend a preservation that was recorded by PreservationIn, as its law allows.
+
+    until, reference: for national law: the new end, and the decision that extends it.
+    production: for an EPOC-PR: the reference of the request for production that followed (Annex V);
+                the data are then preserved until they are produced. Without it: 30 days more, once.
+
+    source: Regulation (EU) 2023/1543 Art. 11(1) and (2), and national law.
+    """
+
+    model_config = _STRICT
+
+    until: AwareDatetime | None = None
+    reference: str = Field(default="", max_length=200)
+    production: str = Field(default="", max_length=200)
+
+
+class AccessIn(BaseModel):
+    """Record an access to preserved content. who: an office, not a person.
+
+    preservation: by which of the order's preservations; that of Art. 6 if it is left out.
+    """
+
+    model_config = _STRICT
+
+    preservation: UUID | None = None
     purpose: AccessPurpose
     who: str = Field(min_length=2, max_length=200)
     reference: str = Field(default="", max_length=200)
@@ -388,20 +432,32 @@ class AccessOut(BaseModel):
 
 
 class PreservationOut(BaseModel):
-    """Preserved content: until when, who requested an extension, who had access.
+    """Preserved content: by which law, until when, who requested an extension, who had access.
 
-    proceedings, reviewed_by, reviewed_since, reference, court: of the last request to preserve
-    longer; null or empty if there was none, or if it was made before these fields existed.
+    until:       null while an EPOC-PR waits for its request for production.
+    law, authority, entered_by: of other laws than Art. 6; empty for Art. 6.
+    proceedings, reviewed_by, reviewed_since, court: of the last request to preserve longer by
+                 Art. 6(2); null or empty if there was none.
+    reference:   of those proceedings, or of the order that preserves the content.
+    ended_at:    when its authority ended it before its time.
     """
 
+    id: UUID
+    basis: PreservationBasis
+    law: str
+    authority: str
+    entered_by: str
     since: AwareDatetime
-    until: AwareDatetime
+    until: AwareDatetime | None
     extended_by: str
+    extended_at: AwareDatetime | None
     proceedings: ReviewKind | None
     reviewed_by: str
     reviewed_since: date | None
     reference: str
     court: str
+    production: str
+    ended_at: AwareDatetime | None
     destroyed_at: AwareDatetime | None
     accesses: list[AccessOut]
 
@@ -432,6 +488,7 @@ class OrderOut(BaseModel):
     due_at:  deadline of execution; null while it is suspended or has not begun.
     confirm_due_at: until when a second person may confirm it, for its issuer; null if none has to.
     is_unconfirmed: it was issued at once and ended, because no second person confirmed it.
+    preservations: that of Art. 6 first; others only for who entered them, and for the addressee.
     moves:   moves that the reader's party may make now, by their names in the machine and the API.
     """
 
@@ -473,7 +530,7 @@ class OrderOut(BaseModel):
     answers: list[AnswerOut]
     copies: list[CopyOut]
     scrutinies: list[ScrutinyOut]
-    preservation: PreservationOut | None
+    preservations: list[PreservationOut]
     finality: FinalityOut
     moves: list[str]
 

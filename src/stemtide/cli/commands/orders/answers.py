@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide order: answer, scrutinise, withdraw and preserve."""
+"""stemtide order: answer, scrutinise and withdraw."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +15,7 @@ from stemtide.cli.commands.orders.order import (
     order_line,
 )
 from stemtide.cli.hub_command import Request, hub_command
-from stemtide.protocol.enums.orders import AccessPurpose, Measure, ReviewKind, ScrutinyBasis
+from stemtide.protocol.enums.orders import Measure, ScrutinyBasis
 
 Words = Annotated[str, typer.Argument(help="Reasons or explanation.")]
 
@@ -165,58 +165,6 @@ def infringe(order_id: OrderId, words: Words) -> Request:
     from stemtide.protocol.messages.orders import OrderReasonIn
 
     return lambda client: client.find_infringement(OrderReasonIn(text=words), uid=order_id)
-
-
-@hub_command(order, "preserve", line=order_line)
-def preserve(
-    order_id: OrderId,
-    until: Annotated[str, typer.Option(help="End, as a time with UTC offset.")],
-    proceedings: Annotated[
-        ReviewKind, typer.Option(help="Kind of the pending review proceedings.")
-    ],
-    before: Annotated[str, typer.Option(help="The authority or court in charge.")],
-    since: Annotated[str, typer.Option(help="Date on which they began, such as 2026-01-31.")],
-    reference: Annotated[str, typer.Option(help="Their file number.")],
-    court: Annotated[str, typer.Option(help="The requesting court, if it is not you.")] = "",
-) -> Request:
-    """Ask the provider to preserve removed content for longer.
-
-    Art. 6(2) allows it for review proceedings, and for no other reason. For an investigation, ask
-    the provider for access to the preserved content (Art. 6(1)(b)), or use national law.
-    """
-    from stemtide.protocol.messages.orders import PreserveIn
-
-    body = {
-        "until": until,
-        "proceedings": proceedings,
-        "reviewed_by": before,
-        "reviewed_since": since,
-        "reference": reference,
-        "court": court,
-    }
-    return lambda client: client.extend_preservation(PreserveIn.model_validate(body), uid=order_id)
-
-
-@hub_command(order, "note-access", line=order_line)
-def note_access(
-    order_id: OrderId,
-    who: Annotated[str, typer.Argument(help="The office that had access; not a person.")],
-    purpose: Annotated[AccessPurpose, typer.Option(help="Purpose of the access.")],
-    reference: Annotated[str, typer.Option(help="Reference of the case.")] = "",
-) -> Request:
-    """Record an office's access to content that you preserve."""
-    from stemtide.protocol.messages.orders import AccessIn
-
-    return lambda client: client.note_access(
-        AccessIn.model_validate({"who": who, "purpose": purpose, "reference": reference}),
-        uid=order_id,
-    )
-
-
-@hub_command(order, "note-destroyed", line=order_line)
-def note_destroyed(order_id: OrderId) -> Request:
-    """Record that you destroyed content after its period."""
-    return lambda client: client.note_destroyed(uid=order_id)
 
 
 def _answer(

@@ -18,6 +18,7 @@ from stemtide.protocol.enums.orders import (
     FinalGround,
     Measure,
     OrderState,
+    PreservationBasis,
     ReviewKind,
     ScrutinyBasis,
     ScrutinyState,
@@ -105,6 +106,11 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
     "final_ground": {
         FinalGround.EXPIRY: _("the deadline for appeal expired"),
         FinalGround.CONFIRMED: _("confirmed on appeal"),
+    },
+    "preservation_basis": {
+        PreservationBasis.TCO: _("Article 6 of Regulation (EU) 2021/784"),
+        PreservationBasis.E_EVIDENCE: _("European Preservation Order (EPOC-PR)"),
+        PreservationBasis.NATIONAL: _("national law"),
     },
     "access_purpose": {
         AccessPurpose.REVIEW: _("administrative or judicial review"),

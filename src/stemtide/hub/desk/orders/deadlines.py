@@ -10,9 +10,16 @@ from django.utils.translation import gettext as _
 from stemtide.hub.desk.labels.orders import LABELS
 from stemtide.hub.rooms.orders.rules.orders import IN_EFFECT
 from stemtide.protocol.enums import ApprovalState
-from stemtide.protocol.enums.orders import OrderState, ScrutinyState
+from stemtide.protocol.enums.orders import OrderState, PreservationBasis, ScrutinyState
 from stemtide.protocol.law import deadlines as law_deadlines
 from stemtide.protocol.messages.orders import OrderOut
+
+PRESERVATION_ARTICLES = {
+    PreservationBasis.TCO: "Art. 6",
+    PreservationBasis.E_EVIDENCE: "(EU) 2023/1543 Art. 11",
+    PreservationBasis.NATIONAL: "",
+}
+"""Articles by which content is preserved; "" for national law, which the row names."""
 
 _OVER = frozenset({OrderState.WITHDRAWN, OrderState.ANNULLED, OrderState.REINSTATED})
 _UNDECIDED = frozenset({ScrutinyState.OPENED, ScrutinyState.ANNOUNCED})
@@ -74,9 +81,14 @@ def deadlines(order: OrderOut) -> list[Deadline]:
     if order.secret_until and order.state not in _OVER:
         title = _("The content provider is not told before")
         due.append(Deadline(title, order.secret_until, "Art. 11(3)"))
-    preservation = order.preservation
-    if preservation and preservation.destroyed_at is None:
-        due.append(Deadline(_("What was removed is preserved until"), preservation.until, "Art. 6"))
+    title = _("What was removed is preserved until")
+    due += [
+        Deadline(
+            title, preservation.until, PRESERVATION_ARTICLES[preservation.basis] or preservation.law
+        )
+        for preservation in order.preservations
+        if preservation.until and not preservation.destroyed_at and not preservation.ended_at
+    ]
     return sorted(due, key=lambda deadline: deadline.at)
 
 

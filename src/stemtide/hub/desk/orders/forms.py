@@ -12,7 +12,7 @@ from stemtide.hub.desk.labels import Words, ideology_title
 from stemtide.hub.desk.labels.orders import LABELS
 from stemtide.hub.desk.labels.referrals import LABELS as CONTENT
 from stemtide.hub.desk.orders.annex_forms import MomentField
-from stemtide.protocol.enums.orders import AppealOutcome, ScrutinyBasis
+from stemtide.protocol.enums.orders import AppealOutcome, PreservationBasis, ScrutinyBasis
 from stemtide.protocol.labels import ideologies
 from stemtide.protocol.law.forms import MAX_LONG_TEXT, MAX_URL, MAX_URLS
 from stemtide.protocol.messages.orders import (
@@ -22,8 +22,10 @@ from stemtide.protocol.messages.orders import (
     AppealIn,
     DraftIn,
     InformIn,
+    LongerPreservationIn,
     OrderIn,
     OrderReasonIn,
+    PreservationIn,
     PreserveIn,
     ScrutinyIn,
     SecrecyIn,
@@ -166,6 +168,53 @@ class PreserveForm(MessageForm):
                 )
             )
         return kind
+
+
+class PreservationForm(MessageForm):
+    """Record a preservation by another law than Article 6.
+
+    source: Regulation (EU) 2023/1543 Art. 11(1).
+    """
+
+    message_type = PreservationIn
+    basis = forms.ChoiceField(
+        label=_("By which law?"),
+        choices=[
+            (basis, words)
+            for basis, words in LABELS["preservation_basis"].items()
+            if basis != PreservationBasis.TCO
+        ],
+    )
+    authority = forms.CharField(
+        label=_("Which office ordered it? No person's name"), min_length=2, max_length=200
+    )
+    reference = forms.CharField(label=_("File number of the order"), min_length=2, max_length=200)
+    since = MomentField(label=_("When did the provider receive it?"))
+    law = forms.CharField(
+        label=_("Provision of national law (empty for an EPOC-PR)"), required=False, max_length=200
+    )
+    until = MomentField(
+        label=_("Until when? (empty for an EPOC-PR, which ends after 60 days)"), required=False
+    )
+
+
+class LongerPreservationForm(MessageForm):
+    """Extend a preservation by another law than Article 6.
+
+    source: Regulation (EU) 2023/1543 Art. 11(1) and (2).
+    """
+
+    message_type = LongerPreservationIn
+    production = forms.CharField(
+        label=_("EPOC-PR: reference of the request for production that followed"),
+        help_text=_("Leave it empty to add 30 days, which is possible once."),
+        required=False,
+        max_length=200,
+    )
+    reference = forms.CharField(
+        label=_("National law: the decision that extends it"), required=False, max_length=200
+    )
+    until = MomentField(label=_("National law: until when?"), required=False)
 
 
 class AccessForm(MessageForm):

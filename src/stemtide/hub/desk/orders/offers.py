@@ -26,7 +26,9 @@ from stemtide.hub.desk.orders.forms import (
     ConfirmOrderForm,
     ConfirmWithReasonsForm,
     FinalForm,
+    LongerPreservationForm,
     OwnScrutinyForm,
+    PreservationForm,
     PreserveForm,
     ReasonsForm,
     RequestedScrutinyForm,
@@ -34,12 +36,12 @@ from stemtide.hub.desk.orders.forms import (
     SecrecyForm,
 )
 from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.orders.rules import preservation as rules
 from stemtide.hub.rooms.orders.rules.finality import check_finalise
 from stemtide.hub.rooms.orders.rules.orders import (
     OrderFacts,
     Side,
     check_move,
-    check_note_destroyed,
     side_of,
 )
 from stemtide.hub.rooms.orders.writes import (
@@ -95,8 +97,28 @@ def _later(move: str, *, is_issuer: bool) -> Callable[[OpenMoves], dict[str, str
 def _kept_until(page: OpenMoves) -> str:
     """Return until when what is preserved must be kept."""
     arguments = {"name": page.by.name, "role": page.by.role, "now": page.now}
-    is_kept = page.facts.preservation is not None
-    return why_not_yet(check_note_destroyed, page.facts, **arguments) if is_kept else ""
+    is_kept = bool(page.facts.preservations)
+    return why_not_yet(rules.check_note_destroyed, page.facts, **arguments) if is_kept else ""
+
+
+def _preservations(
+    check: Callable[..., None], *, names_row: bool = True
+) -> Callable[[OpenMoves], list[str]]:
+    """Return a function that gives the preservations of which a rule allows an act.
+
+    names_row: the rule is about one preservation, not about all of the order.
+    """
+
+    def targets(page: OpenMoves) -> list[str]:
+        facts, name = page.facts, page.by.name
+        shown = rules.visible(facts.preservations, name=name, addressee=facts.addressee)
+        return [
+            row.uid
+            for row in shown
+            if allows(check, facts, *([row] if names_row else []), name=name, role=page.by.role)
+        ]
+
+    return targets
 
 
 def _appeals(page: OpenMoves) -> list[str]:
@@ -114,6 +136,9 @@ def _final_from(page: OpenMoves) -> str:
     arguments = {"name": page.by.name, "role": page.by.role, "now": page.now}
     return why_not_yet(check_finalise, page.facts, **arguments)
 
+
+PRESERVATION_BLOCK = "preservation"
+"""Block of the actions whose target is a preservation."""
 
 ORDER_ACTIONS = action_table(
     Action(
@@ -330,11 +355,46 @@ ORDER_ACTIONS = action_table(
         ),
     ),
     Action(
+        "preserve",
+        PreservationForm,
+        preservation.record,
+        _("Recorded."),
+        _move("preserve"),
+        title=_("Record a preservation by another law"),
+        help=_(
+            "An EPOC-PR (Regulation (EU) 2023/1543) or an order of national law. Other sides of"
+            " this order do not see it; the provider does."
+        ),
+    ),
+    Action(
+        "extend-preservation",
+        LongerPreservationForm,
+        preservation.extend_recorded,
+        _("Extended. The provider is told."),
+        _preservations(rules.check_longer),
+        target_id=UUID,
+        block=PRESERVATION_BLOCK,
+        title=_("Extend it"),
+    ),
+    Action(
+        "end-preservation",
+        ConfirmForm,
+        preservation.end,
+        _("Ended. The provider is told."),
+        _preservations(rules.check_end),
+        target_id=UUID,
+        block=PRESERVATION_BLOCK,
+        title=_("End it: no longer necessary"),
+        is_destructive=True,
+    ),
+    Action(
         "note-access",
         AccessForm,
         preservation.note_access,
         _("Noted."),
-        _move("note_access"),
+        _preservations(rules.check_note_access, names_row=False),
+        target_id=UUID,
+        block=PRESERVATION_BLOCK,
         title=_("Note who had access to what is preserved"),
     ),
     Action(

@@ -15,7 +15,7 @@ from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, 
 from stemtide.hub.desk.labels.orders import LABELS
 from stemtide.hub.desk.orders.annex_forms import ShownSection, sections
 from stemtide.hub.desk.orders.deadlines import deadlines, hour_context, steps
-from stemtide.hub.desk.orders.offers import ORDER_ACTIONS, OpenMoves
+from stemtide.hub.desk.orders.offers import ORDER_ACTIONS, PRESERVATION_BLOCK, OpenMoves
 from stemtide.hub.desk.orders.second_look import second_look
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.complaints.reads import redress
@@ -155,6 +155,9 @@ def _context(
     moves = reads.moves(row, by=by, now=now)
     side = rules.side_of(reads.facts(row), name=by.name)
     annex = form("tco-annex-1")
+    offers = available(
+        ORDER_ACTIONS.values(), OpenMoves(moves, reads.facts(row), by=by, now=now), refused=refused
+    )
     return {
         "now": now,
         "titles": party_titles(),
@@ -173,11 +176,11 @@ def _context(
         ][::-1],
         "deadlines": deadlines(order_out),
         "steps": steps(order_out, titles=party_titles()),
-        "offers": available(
-            ORDER_ACTIONS.values(),
-            OpenMoves(moves, reads.facts(row), by=by, now=now),
-            refused=refused,
-        ),
+        "offers": [offer for offer in offers if offer.action.block != PRESERVATION_BLOCK],
+        "preservations": [
+            (row_out, [offer for offer in offers if offer.target == str(row_out.id)])
+            for row_out in order_out.preservations
+        ],
         "asked": redress.of_order(uid, viewer=by.party) if allows(check_read, by.role) else [],
         "rechecks": rechecks.of_request(request, order=uid),
         "entries": ledger_sentences.of_request(reads.history(uid, viewer=by.party)),

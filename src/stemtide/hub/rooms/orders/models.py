@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tables of removal orders: receipts, answers, copies, scrutiny and preservation."""
 
+from uuid import UUID
+
 from django.db import models
 
 from stemtide.hub.rooms.approvals.models import Approval
@@ -16,6 +18,7 @@ from stemtide.protocol.enums.orders import (
     FinalGround,
     Measure,
     OrderState,
+    PreservationBasis,
     ReviewKind,
     ScrutinyBasis,
     ScrutinyState,
@@ -384,25 +387,66 @@ class FinalNotice(models.Model):
 class Preservation(models.Model):
     """The duty of a provider to preserve removed content. The hub holds none of the content.
 
-    source: Regulation (EU) 2021/784 Art. 6.
+    basis:     the law; each order has at most one row of Regulation (EU) 2021/784 Art. 6.
+    until:     None while the data wait for a request for production: Regulation (EU) 2023/1543
+               Art. 11(2).
+    law:       the provision of national law; "" for other bases.
+    authority: the one that ordered it; "" for Art. 6.
+    entered_by: the party that recorded it; None for Art. 6, which begins by itself.
+    production: the request for production that followed an EPOC-PR.
+    extended_at: when the present end was set; None for the first one.
+    ended_at:  when the authority ended it before its time: Regulation (EU) 2023/1543 Art. 11(3).
     """
 
-    order = models.OneToOneField(Order, models.CASCADE, related_name="preservation")
+    uid = models.UUIDField(unique=True, null=True)  # of older code there may be rows without
+    order = models.ForeignKey(Order, models.CASCADE, related_name="preservations")
+    basis = models.CharField(
+        max_length=12,
+        choices=[(basis, basis) for basis in PreservationBasis],
+        default=PreservationBasis.TCO,
+        db_default=PreservationBasis.TCO,
+    )
+    law = models.CharField(max_length=200, blank=True, db_default="")
+    authority = models.CharField(max_length=200, blank=True, db_default="")
+    entered_by = models.ForeignKey(Party, models.PROTECT, null=True, related_name="+")
     since = models.DateTimeField()
-    until = models.DateTimeField()
+    until = models.DateTimeField(null=True)
     extended_by = models.ForeignKey(Party, models.PROTECT, null=True, related_name="+")
+    extended_at = models.DateTimeField(null=True)
     proceedings = models.CharField(
         max_length=20, choices=[(kind, kind) for kind in ReviewKind], blank=True, db_default=""
     )
     reviewed_by = models.CharField(max_length=200, blank=True, db_default="")
     reviewed_since = models.DateField(null=True)
     reference = models.CharField(max_length=200, blank=True)
+    production = models.CharField(max_length=200, blank=True, db_default="")
     court = models.CharField(max_length=200, blank=True, db_default="")
     reason = models.TextField(blank=True)  # set in requests from before proceedings existed
+    ended_at = models.DateTimeField(null=True)
     destroyed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(
+                "order",
+                condition=models.Q(basis=PreservationBasis.TCO),
+                name="one_article_6_an_order",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"preservation of order {self.order_id}"
+
+    @property
+    def public_id(self) -> UUID:
+        """Return the id that others use; that of its order if older code made the row."""
+        return self.uid or self.order.uid
+
+    @property
+    def ref(self) -> str:
+        """Return the name of this row in the ledger."""
+        return f"preservation:{self.public_id}"
 
 
 class Access(models.Model):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Endpoints for responses to orders and their end: answers, scrutiny, preservation."""
+"""Endpoints for responses to orders and their end: answers, scrutiny, appeals."""
 
 from uuid import UUID
 
@@ -15,18 +15,15 @@ from stemtide.hub.rooms.orders.writes import (
     answers,
     endings,
     finality,
-    preservation,
 )
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.messages.orders import (
-    AccessIn,
     AppealDeadlineIn,
     AppealDecisionIn,
     AppealIn,
     OrderAnswerIn,
     OrderOut,
     OrderReasonIn,
-    PreserveIn,
     ScrutinyIn,
     SecrecyIn,
 )
@@ -254,38 +251,3 @@ def set_appeal_deadline(request: HttpRequest, uid: UUID, body: AppealDeadlineIn)
 def finalise(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Record that an order is final, and alert authorities of the provider's State: Art. 3(9)."""
     return answer(finality.finalise(uid, by=caller_of(request).actor, now=now()))
-
-
-@router.post(
-    "/orders/{uid}/preservation",
-    **requires(Scope.ORDERS_WRITE),
-    response=OrderOut,
-    operation_id="extend_preservation",
-)
-def extend(request: HttpRequest, uid: UUID, body: PreserveIn) -> HttpResponse:
-    """Request longer preservation of removed content for review proceedings: Art. 6(2)."""
-    actor = caller_of(request).actor
-    return answer(preservation.extend(uid, body=body, by=actor, now=now()))
-
-
-@router.post(
-    "/orders/{uid}/preservation/access",
-    **requires(Scope.ANSWERS_WRITE),
-    response=OrderOut,
-    operation_id="note_access",
-)
-def note_access(request: HttpRequest, uid: UUID, body: AccessIn) -> HttpResponse:
-    """Record an access to preserved content."""
-    actor = caller_of(request).actor
-    return answer(preservation.note_access(uid, body=body, by=actor, now=now()))
-
-
-@router.post(
-    "/orders/{uid}/preservation/destroyed",
-    **requires(Scope.ANSWERS_WRITE),
-    response=OrderOut,
-    operation_id="note_destroyed",
-)
-def note_destroyed(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Record that preserved content was destroyed after its time."""
-    return answer(preservation.note_destroyed(uid, by=caller_of(request).actor, now=now()))

@@ -18,15 +18,13 @@ from stemtide.hub.rooms.orders.models import (
     Order,
     OrderAddress,
     OrderAnswer,
-    Preservation,
     Scrutiny,
 )
-from stemtide.hub.rooms.orders.reads import finality, second_looks
+from stemtide.hub.rooms.orders.reads import finality, preservations, second_looks
 from stemtide.hub.rooms.orders.rules import offers
 from stemtide.hub.rooms.orders.rules.lint import ANNEX_3
 from stemtide.hub.rooms.orders.rules.orders import (
     OrderFacts,
-    PreservationFacts,
     ScrutinyFacts,
     Side,
 )
@@ -36,12 +34,10 @@ from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.signals.reads import signals
 from stemtide.protocol.enums import Duty
 from stemtide.protocol.enums.orders import (
-    AccessPurpose,
     EmergencyGround,
     FinalGround,
     Measure,
     OrderState,
-    ReviewKind,
     ScrutinyBasis,
     ScrutinyState,
 )
@@ -50,14 +46,12 @@ from stemtide.protocol.law import deadlines
 from stemtide.protocol.law.deadlines import Pause
 from stemtide.protocol.law.machines import machine
 from stemtide.protocol.messages.orders import (
-    AccessOut,
     AnswerOut,
     CopyOut,
     DecisionSentOut,
     InformationOut,
     OrderHead,
     OrderOut,
-    PreservationOut,
     ReceiptOut,
     ScrutinyOut,
     Values,
@@ -162,7 +156,6 @@ def by_address(digest: str, *, viewer: Party) -> list[OrderHead]:
 def facts(row: Order) -> OrderFacts:
     """Return the facts that the rules need of an order."""
     copies = row.copies.select_related("sent_to")
-    preservation = Preservation.objects.filter(order=row).first()
     stopped = _open_pause(row)
     final = finality.current(row)
     return OrderFacts(
@@ -179,9 +172,7 @@ def facts(row: Order) -> OrderFacts:
         scrutinies=tuple(
             scrutiny_facts(scrutiny) for scrutiny in row.scrutinies.select_related("authority")
         ),
-        preservation=PreservationFacts(preservation.until, preservation.destroyed_at is not None)
-        if preservation
-        else None,
+        preservations=preservations.facts(row),
         appeals=tuple(finality.appeal_facts(appeal) for appeal in row.appeals.all()),
         appeal_until=row.appeal_until,
         final=FinalGround(final.ground) if final else None,
@@ -268,7 +259,6 @@ def describe(row: Order, *, viewer: Party, now: datetime) -> OrderOut:
     if row.received_at and row.executed_at:
         time_taken = deadlines.time_taken(row.received_at, row.executed_at, pauses=stood)
     linked = signals.visible_by_uid(row.signals.values_list("uid", flat=True), viewer=viewer)
-    preservation = Preservation.objects.filter(order=row).select_related("extended_by").first()
     return OrderOut(
         **head(row, viewer=viewer).model_dump(),
         language=row.language,
@@ -298,7 +288,7 @@ def describe(row: Order, *, viewer: Party, now: datetime) -> OrderOut:
         answers=[_answer(answer, row=row) for answer in row.answers.all()],
         copies=[_copy(copy) for copy in row.copies.select_related("sent_to")],
         scrutinies=[describe_scrutiny(scrutiny) for scrutiny in _scrutinies(row)],
-        preservation=_preservation(preservation) if preservation else None,
+        preservations=preservations.describe(row, viewer=viewer),
         finality=finality.describe(row),
         moves=moves(row, by=Actor(viewer, viewer.ref), now=now),
     )
@@ -425,28 +415,4 @@ def _copy(row: Copy) -> CopyOut:
     until = deadlines.scrutiny_due(row.received_at) if row.received_at else None
     return CopyOut(
         to=row.sent_to.name, sent_at=row.sent_at, received_at=row.received_at, scrutiny_until=until
-    )
-
-
-def _preservation(row: Preservation) -> PreservationOut:
-    """Return a preservation as the message of the API."""
-    return PreservationOut(
-        since=row.since,
-        until=row.until,
-        extended_by=row.extended_by.name if row.extended_by else "",
-        proceedings=ReviewKind(row.proceedings) if row.proceedings else None,
-        reviewed_by=row.reviewed_by,
-        reviewed_since=row.reviewed_since,
-        reference=row.reference,
-        court=row.court,
-        destroyed_at=row.destroyed_at,
-        accesses=[
-            AccessOut(
-                purpose=AccessPurpose(access.purpose),
-                who=access.who,
-                reference=access.reference,
-                at=access.at,
-            )
-            for access in row.accesses.all()
-        ],
     )

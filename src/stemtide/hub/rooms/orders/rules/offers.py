@@ -3,7 +3,7 @@
 
 from datetime import datetime, timedelta
 
-from stemtide.hub.rooms.orders.rules import finality, orders as rules, scrutiny
+from stemtide.hub.rooms.orders.rules import finality, orders as rules, preservation, scrutiny
 from stemtide.hub.rooms.orders.rules.orders import OrderFacts, Side, allows
 from stemtide.protocol.enums import Role
 from stemtide.protocol.enums.orders import AppealOutcome, Appellant, OrderState, ScrutinyBasis
@@ -94,10 +94,11 @@ def _of_addressee(facts: OrderFacts, *, name: str, role: Role | None, now: datet
         now=now,
     ):
         acts.append("ask_scrutiny")
-    if allows(rules.check_note_access, facts, name=name, role=role):
+    if allows(preservation.check_note_access, facts, name=name, role=role):
         acts.append("note_access")
-    if allows(rules.check_note_destroyed, facts, name=name, role=role, now=now):
+    if allows(preservation.check_note_destroyed, facts, name=name, role=role, now=now):
         acts.append("note_destroyed")
+    acts += _recorded(facts, name=name, role=role)
     return acts + _of_appeals(facts, name=name, role=role, now=now)
 
 
@@ -171,9 +172,27 @@ def _of_appeals(facts: OrderFacts, *, name: str, role: Role | None, now: datetim
 
 
 def _longer(facts: OrderFacts, *, name: str, role: Role | None, now: datetime) -> list[str]:
-    """Whether a party may ask for longer preservation."""
-    if facts.preservation is None:
-        return []
-    until = max(facts.preservation.until, now) + _MOMENT
-    is_open = allows(rules.check_extend, facts, name=name, role=role, until=until, now=now)
+    """Return whether a party may ask for longer preservation, or record one by another law."""
+    return _extend(facts, name=name, role=role, now=now) + _recorded(facts, name=name, role=role)
+
+
+def _extend(facts: OrderFacts, *, name: str, role: Role | None, now: datetime) -> list[str]:
+    """Return whether a party may ask for longer preservation by Art. 6(2)."""
+    ends = [row.until for row in facts.preservations if row.until is not None]
+    until = max([now, *ends]) + _MOMENT
+    is_open = allows(preservation.check_extend, facts, name=name, role=role, until=until, now=now)
     return ["extend"] if is_open else []
+
+
+def _recorded(facts: OrderFacts, *, name: str, role: Role | None) -> list[str]:
+    """Return what a party may do with preservations by other laws than Art. 6."""
+    acts = {
+        "extend_preservation": preservation.check_longer,
+        "end_preservation": preservation.check_end,
+    }
+    may_record = allows(preservation.check_may_record, facts, name=name, role=role)
+    return ["preserve"] * may_record + [
+        act
+        for act, check in acts.items()
+        if any(allows(check, facts, row, name=name, role=role) for row in facts.preservations)
+    ]

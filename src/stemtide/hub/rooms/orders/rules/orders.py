@@ -6,7 +6,7 @@ source: Regulation (EU) 2021/784 Art. 3, 6, 11 and 12.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
 from stemtide.hub.platform.permissions import allows, check_person_may_lead, check_person_may_write
@@ -17,6 +17,7 @@ from stemtide.protocol.enums.orders import (
     Appellant,
     FinalGround,
     OrderState,
+    PreservationBasis,
     ScrutinyBasis,
     ScrutinyState,
     Side,
@@ -38,19 +39,17 @@ __all__ = [
     "check_change",
     "check_clock",
     "check_draft",
-    "check_extend",
     "check_inform",
     "check_link",
     "check_look",
     "check_mark",
     "check_move",
-    "check_note_access",
-    "check_note_destroyed",
     "check_prolong",
     "check_resume",
-    "check_review",
+    "check_side",
     "ending_move",
     "is_late",
+    "known_side",
     "side_of",
 ]
 
@@ -94,9 +93,19 @@ class ScrutinyFacts:
 
 @dataclass(frozen=True, slots=True)
 class PreservationFacts:
-    """The facts that the rules need of a preservation."""
+    """The facts that the rules need of a preservation.
 
-    until: datetime
+    until:      None while it waits for a request for production.
+    entered_by: the party that recorded it; "" for Art. 6, which begins by itself.
+    """
+
+    until: datetime | None
+    uid: str = ""
+    basis: PreservationBasis = PreservationBasis.TCO
+    since: datetime | None = None
+    entered_by: str = ""
+    is_extended: bool = False
+    is_ended: bool = False
     is_destroyed: bool = False
 
 
@@ -122,7 +131,7 @@ class OrderFacts:
     grounds: frozenset[str] = frozenset()
     secret_until: datetime | None = None
     scrutinies: tuple[ScrutinyFacts, ...] = ()
-    preservation: PreservationFacts | None = None
+    preservations: tuple[PreservationFacts, ...] = ()
     appeals: tuple["AppealFacts", ...] = ()
     appeal_until: date | None = None
     final: FinalGround | None = None
@@ -217,7 +226,7 @@ def check_move(
 
     raises: NotAllowedError, ConflictError.
     """
-    side = _side(facts, name=name)
+    side = known_side(facts, name=name)
     check = check_person_may_lead if move in _LEADING else check_person_may_write
     check(role)
     try:
@@ -248,7 +257,7 @@ def check_change(facts: OrderFacts, *, name: str, role: Role | None) -> None:
     raises: NotAllowedError, ConflictError.
     """
     if facts.state is OrderState.SUBMITTED:
-        _check_side(facts, Side.ISSUER, name=name)
+        check_side(facts, Side.ISSUER, name=name)
         raise ConflictError(
             "this order waits for a second person: return it to draft before you change it"
         )
@@ -276,7 +285,7 @@ def ending_move(state: OrderState, *, side: Side) -> str:
 
 def check_acknowledge(facts: OrderFacts, *, name: str, role: Role | None) -> None:
     """Check that the addressee may acknowledge, once, that a person has the order."""
-    _check_side(facts, Side.ADDRESSEE, name=name)
+    check_side(facts, Side.ADDRESSEE, name=name)
     check_person_may_write(role)
     if facts.is_acknowledged:
         raise ConflictError("this order is already acknowledged")
@@ -292,7 +301,7 @@ def check_resume(
     side: whose door it is, where it is one side's alone.
     """
     if side is not None:
-        _check_side(facts, side, name=name)
+        check_side(facts, side, name=name)
     check_move(facts, "resume", name=name, role=role)
     if name == facts.issued_by and not facts.grounds & _CLARIFIABLE:
         raise ConflictError(
@@ -307,7 +316,7 @@ def check_prolong(
 
     source: Regulation (EU) 2021/784 Art. 11(3).
     """
-    _check_side(facts, Side.ISSUER, name=name)
+    check_side(facts, Side.ISSUER, name=name)
     check_person_may_lead(role)
     if facts.state not in IN_EFFECT or facts.secret_until is None or facts.issued_at is None:
         raise ConflictError("this order is not secret")
@@ -324,66 +333,6 @@ def check_prolong(
         )
 
 
-def check_extend(
-    facts: OrderFacts, *, name: str, role: Role | None, until: datetime, now: datetime
-) -> None:
-    """Check that the issuer or an authority with a copy may ask for longer preservation.
-
-    A court is no party here: the authority enters its request.
-
-    source: Regulation (EU) 2021/784 Art. 6(2).
-    """
-    if _side(facts, name=name) is Side.ADDRESSEE:
-        raise NotAllowedError("only an authority or a court can request longer preservation")
-    check_person_may_lead(role)
-    preservation = _preservation(facts)
-    if not max(preservation.until, now) < until:
-        raise InvalidError(
-            "until",
-            "must be after {until:%Y-%m-%d %H:%M} UTC, the present end of preservation",
-            until=max(preservation.until, now),
-        )
-
-
-def check_review(facts: OrderFacts, *, since: date, now: datetime) -> None:
-    """Check that the proceedings that prolong preservation are ongoing and review this order.
-
-    A day is given without its place, so one that began anywhere by now has begun.
-
-    source: Regulation (EU) 2021/784 Art. 6(2) with (1)(a): "only if and for as long as necessary
-            for ongoing administrative or judicial review proceedings".
-    """
-    if since > (now + timedelta(hours=14)).date():
-        raise InvalidError(
-            "reviewed_since",
-            "is in the future: only ongoing review proceedings extend preservation (Art. 6(2))",
-        )
-    if facts.issued_at is not None and since < (facts.issued_at - timedelta(hours=12)).date():
-        raise InvalidError(
-            "reviewed_since",
-            "is before the issue of this order: name proceedings that review it (Art. 6(2))",
-        )
-
-
-def check_note_access(facts: OrderFacts, *, name: str, role: Role | None) -> None:
-    """Check that the provider may note an access to preserved content."""
-    _check_side(facts, Side.ADDRESSEE, name=name)
-    check_person_may_write(role)
-    _preservation(facts)
-
-
-def check_note_destroyed(facts: OrderFacts, *, name: str, role: Role | None, now: datetime) -> None:
-    """Check that the provider may note the destruction of preserved content, after its time."""
-    _check_side(facts, Side.ADDRESSEE, name=name)
-    check_person_may_write(role)
-    preservation = _preservation(facts)
-    if now < preservation.until:
-        raise ConflictError(
-            "it must be preserved until {until:%Y-%m-%d %H:%M} UTC: destroy it after that",
-            until=preservation.until,
-        )
-
-
 def is_late(
     measure_at: datetime, *, received_at: datetime, pauses: Sequence[deadlines.Pause]
 ) -> bool:
@@ -392,7 +341,7 @@ def is_late(
     return due is not None and measure_at > due
 
 
-def _side(facts: OrderFacts, *, name: str) -> Side:
+def known_side(facts: OrderFacts, *, name: str) -> Side:
     """Return the side of a party. raises: NotAllowedError for strangers."""
     side = side_of(facts, name=name)
     if side is None:
@@ -400,17 +349,8 @@ def _side(facts: OrderFacts, *, name: str) -> Side:
     return side
 
 
-def _check_side(facts: OrderFacts, side: Side, *, name: str) -> None:
+def check_side(facts: OrderFacts, side: Side, *, name: str) -> None:
     """Refuse a party that is not on that side of an order."""
-    if _side(facts, name=name) is not side:
+    if known_side(facts, name=name) is not side:
         who = facts.issued_by if side is Side.ISSUER else facts.addressee
         raise NotAllowedError("only {who} can do this with the order", who=who)
-
-
-def _preservation(facts: OrderFacts) -> PreservationFacts:
-    """Return the current preservation. raises: ConflictError."""
-    if facts.preservation is None:
-        raise ConflictError("nothing is preserved for this order: it was not executed")
-    if facts.preservation.is_destroyed:
-        raise ConflictError("the content preserved for this order was destroyed")
-    return facts.preservation

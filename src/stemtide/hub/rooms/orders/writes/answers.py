@@ -14,6 +14,7 @@ from stemtide.hub.rooms.orders.reads import orders as reads
 from stemtide.hub.rooms.orders.rules import lint, orders as rules
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.signals.rules.signals import uuid_at
 from stemtide.protocol.enums.orders import OrderState
 from stemtide.protocol.enums.referrals import ReceiptVia
 from stemtide.protocol.law import deadlines
@@ -122,13 +123,12 @@ def execute(uid: UUID, *, body: OrderAnswerIn, by: Actor, now: datetime) -> Orde
     row.state, row.measure = after, str(body.annex["measure"])
     row.executed_at, row.answered_at, row.due_at = measure_at, now, None
     row.save(update_fields=["state", "measure", "executed_at", "answered_at", "due_at"])
-    preservation = Preservation.objects.create(
-        order=row, since=measure_at, until=deadlines.preserve_until(measure_at)
-    )
+    until = deadlines.preserve_until(measure_at)
+    Preservation.objects.create(uid=uuid_at(now), order=row, since=measure_at, until=until)
     detail: dict[str, object] = {"measure": row.measure, "late": was_late}
     _tell("order.executed", row, by=by, now=now, to=[row.issued_by], detail=detail)
-    until: dict[str, object] = {"until": preservation.until.isoformat()}
-    _tell("preservation.started", row, by=by, now=now, detail=until)
+    began: dict[str, object] = {"until": until.isoformat()}
+    _tell("preservation.started", row, by=by, now=now, detail=began)
     return reads.describe(row, viewer=by.party, now=now)
 
 

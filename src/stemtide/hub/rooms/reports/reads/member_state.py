@@ -22,7 +22,7 @@ from stemtide.hub.rooms.reports.rules import progress
 from stemtide.hub.rooms.reports.rules.yearly import Counted, Year
 from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.enums.complaints import ComplaintBasis
-from stemtide.protocol.enums.orders import AppealOutcome
+from stemtide.protocol.enums.orders import AppealOutcome, PreservationBasis
 
 _NOT_ARTICLE_10 = (ComplaintBasis.REFERRAL, ComplaintBasis.ORDER)
 
@@ -84,8 +84,9 @@ def _orders(rows: Iterable[Order]) -> dict[str, Counted]:
 
 
 def _accesses(viewer: Party, year: Year) -> Counted:
-    """Return accesses to preserved content in the year, by purpose."""
+    """Return accesses to content preserved by Art. 6 in the year, by purpose."""
     rows = Access.objects.filter(
+        preservation__basis=PreservationBasis.TCO,
         preservation__order__issued_by__country=viewer.country,
         preservation__order__exercise=year.is_exercise,
         at__gte=year.since,
