@@ -6,7 +6,7 @@ tests/hub/conftest.py says which tests these are. What they print comes after al
 Many tests wait for a process, a browser or the database server. So there is one worker more than
 cores, and those on PostgreSQL besides.
 
-What a browser or a database server is missing for is named as left out. With
+What a browser, a database server or a token in software is missing for is named as left out. With
 STEMTIDE_REQUIRE_ALL=1 nothing may be missing. Tests run in a mixed order that is the same each
 time, so that no run fails by its order alone. For another:
 python -m tests.everything --randomly-seed=N
@@ -29,6 +29,7 @@ from typing import IO
 
 from tests import postgres
 from tests.chromium import installed_chromium
+from tests.hub.papers import softhsm
 from tests.rounds import NIGHTLY
 
 ROOT = Path(__file__).parents[1]
@@ -94,6 +95,8 @@ def _missing() -> list[str]:
         missing.append("the stories in a browser (apt install chromium)")
     if postgres.binaries() is None:
         missing.append("the hub on PostgreSQL (apt install postgresql)")
+    if not softhsm.is_installed():
+        missing.append("seals by a token (apt install softhsm2)")
     return missing
 
 

@@ -179,7 +179,12 @@ def _check_keys() -> None:
     """
     from stemtide.hub import host_keys  # noqa: PLC0415  # needs start() first
 
-    host_keys.record(actor="operator", now=datetime.now(UTC))
+    now = datetime.now(UTC)
+    host_keys.record(actor="operator", now=now)
+    from stemtide.hub.platform.documents import party_seals, timestamps  # noqa: PLC0415
+
+    party_seals.own_seals(now)  # the list must be readable; a single key that is not is logged
+    timestamps.trusted_authorities()
 
 
 def _check_walls() -> None:

@@ -223,6 +223,15 @@ def test_a_certificate_for_something_else_or_expired_is_not_trusted(tmp_path, fa
     assert found.verdict is SealVerdict.UNTRUSTED
 
 
+def test_a_certificate_that_is_trusted_by_itself_is_not_once_it_has_expired(seal):
+    late = NOON + timedelta(days=3654)
+    assert verify_pdf(sealed(seal), trusted=Trusted(own=seal.certificate), now=late).verdict is (
+        SealVerdict.UNTRUSTED
+    )
+    signature = sign_bytes(b"{}", seal, now=NOON)
+    assert verify_bytes(b"{}", signature, own=seal.certificate, now=late).trust is Trust.NONE
+
+
 def test_the_hub_makes_its_seal_once_for_its_owner_alone(tmp_path):
     path = tmp_path / "seal.pem"
     first = own_seal(path, name="hub.example", now=NOON)

@@ -13,6 +13,13 @@ document = typer.Typer(no_args_is_help=True, help="Sealed documents: verify them
 
 _GOOD = "genuine"
 
+_TRUST = {
+    "own": "the hub's own",
+    "party": "a party of the hub",
+    "named": "trusted",
+    "none": "NOT TRUSTED",
+}
+
 
 @document.command("verify")
 def verify(
@@ -24,6 +31,10 @@ def verify(
         Path | None,
         typer.Option(help="Certificates that you trust (PEM), to verify offline."),
     ] = None,
+    trust_stamps: Annotated[
+        Path | None,
+        typer.Option(help="With --trust: certificates of time stamp authorities (PEM)."),
+    ] = None,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -33,7 +44,7 @@ def verify(
     if signature is not None:
         report = _verify_detached(content, _read(signature), trust=trust, hub=hub, key=key)
     elif trust is not None:
-        report = _verify_locally(content, trust=trust)
+        report = _verify_locally(content, trust=trust, stamps=trust_stamps)
     else:
         with open_client(hub, key) as client:
             report = to_json(client.verify_document(content))
@@ -48,20 +59,29 @@ def certificate(
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
 ) -> None:
-    """Write a hub's sealing certificate to a file. Use it with: document verify --trust."""
+    """Write a hub's sealing certificates to a file. Use it with: document verify --trust.
+
+    It has the certificate of the hub, and those of its parties that seal with a key of their own.
+    """
     with open_client(hub, key) as client:
         seal = to_json(client.read_seal())
-    out.write_text(seal["pem"], "ascii")
-    print_note(f"{out}: {seal['signer']}, SHA-256 {seal['fingerprint']}. Compare it by telephone.")
+    seals = [seal, *seal["parties"]]
+    out.write_text("".join(row["pem"] for row in seals), "ascii")
+    for row in seals:
+        print_note(
+            f"{out}: {row['signer']}, SHA-256 {row['fingerprint']}. Compare it by telephone."
+        )
 
 
-def _verify_locally(content: bytes, *, trust: Path) -> dict[str, Any]:
+def _verify_locally(content: bytes, *, trust: Path, stamps: Path | None) -> dict[str, Any]:
     """Verify a PDF on this machine, with certificates that the user trusts."""
     from datetime import UTC, datetime
 
     from stemtide.hub.platform.documents.verification import Trusted, verify_pdf
 
-    trusted = Trusted(named=_certificates(trust))
+    trusted = Trusted(
+        named=_certificates(trust), stamps=_certificates(stamps) if stamps is not None else ()
+    )
     return verify_pdf(content, trusted=trusted, now=datetime.now(UTC)).model_dump(mode="json")
 
 
@@ -119,6 +139,12 @@ def _print_row(report: dict[str, Any], *, file: Path, as_json: bool) -> None:
     )
     for seal in [] if as_json else report["seals"]:
         state = "as it was" if seal["is_intact"] else "CHANGED"
+        of = f"the own seal of {seal['party']}: " if seal["party"] else ""
         print(
-            f"  {seal['signer']}, {seal['sealed_at']}, {state}, certificate {seal['fingerprint']}"
+            f"  {of}{seal['signer']}, {seal['sealed_at']}, {state},"
+            f" {_TRUST[seal['trust']]}, certificate {seal['fingerprint']}"
         )
+        if stamp := seal["stamp"]:
+            known = "trusted" if stamp["is_trusted"] else "NOT TRUSTED"
+            known = known if stamp["is_intact"] else "CHANGED"
+            print(f"    time stamp by {stamp['signer']}, {stamp['at']}, {known}")

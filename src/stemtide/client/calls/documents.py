@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 from stemtide.client.call import Call
 
 if TYPE_CHECKING:
-    from stemtide.protocol.messages.documents import SealCertificate, Verification
+    from stemtide.protocol.messages.documents import HubCertificates, Verification
 
 
-def read_seal() -> Call[SealCertificate]:
-    """Retrieve the certificate that this hub seals documents with.
+def read_seal() -> Call[HubCertificates]:
+    """Retrieve the certificates that this hub and its parties seal documents with.
 
     Any key will do. raises: HubError. source: GET /api/v1/seal
     """
-    from stemtide.protocol.messages.documents import SealCertificate
+    from stemtide.protocol.messages.documents import HubCertificates
 
-    return Call((SealCertificate,), "GET", "/api/v1/seal")
+    return Call((HubCertificates,), "GET", "/api/v1/seal")
 
 
 def verify_document(body: bytes) -> Call[Verification]:

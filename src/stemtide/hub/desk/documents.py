@@ -15,7 +15,8 @@ from stemtide.hub.desk.auth.people import SignedInRequest, signed_in
 from stemtide.hub.desk.forms import DeskForm
 from stemtide.hub.platform.documents import hub_seal
 from stemtide.hub.platform.documents.verification import AnotherDocumentError, verify_pdf
-from stemtide.protocol.messages.documents import MAX_DOCUMENT_BYTES, SealVerdict, Trust
+from stemtide.hub.rooms.parties.reads.parties import party_titles
+from stemtide.protocol.messages.documents import MAX_DOCUMENT_BYTES, OwnKeyState, SealVerdict, Trust
 
 VERDICTS = {
     SealVerdict.GENUINE: (
@@ -48,10 +49,20 @@ VERDICTS = {
 
 TRUSTS = {
     Trust.OWN: gettext_lazy("this hub's own seal"),
+    Trust.PARTY: gettext_lazy("the own key of a party of this hub"),
     Trust.NAMED: gettext_lazy("known to this hub"),
     Trust.NONE: gettext_lazy("not known to this hub, or expired"),
 }
 
+
+OWN_KEYS = {
+    OwnKeyState.READY: gettext_lazy("in use"),
+    OwnKeyState.EXPIRED: gettext_lazy("expired: the hub seals alone"),
+    OwnKeyState.NOT_YET_VALID: gettext_lazy("not valid yet: the hub seals alone"),
+    OwnKeyState.UNUSABLE: gettext_lazy("cannot be used: the hub seals alone"),
+    OwnKeyState.NONE: gettext_lazy("no key of its own: the hub seals alone"),
+}
+"""Whether a party's documents carry its own seal."""
 
 _BUSY = gettext_lazy(
     "Another document of your party is being looked at: send this one once that is done."
@@ -82,7 +93,13 @@ def verify(request: SignedInRequest) -> HttpResponse:
     """Show the form, and the verdict on an uploaded document."""
     now = datetime.now(UTC)
     form = DocumentForm(request.POST or None, request.FILES or None)
-    context: dict[str, object] = {"form": form, "seal": hub_seal.certificate(now)}
+    certificates = hub_seal.certificates(now)
+    context: dict[str, object] = {
+        "form": form,
+        "titles": party_titles(),
+        "seal": certificates,
+        "own_keys": [(own, OWN_KEYS[own.state]) for own in certificates.parties],
+    }
     if request.method != "POST":
         return render(request, "desk/document_verify.html", context)
     if not form.is_valid():

@@ -30,10 +30,53 @@ class Trust(StrEnum):
 
     OWN = "own"
     """This hub's own seal."""
+    PARTY = "party"
+    """The own key of a party on this hub."""
     NAMED = "named"
     """Its certificate, or an issuer's, is among those that this hub trusts."""
     NONE = "none"
     """Not trusted: the certificate is unknown or has expired."""
+
+
+class OwnKeyState(StrEnum):
+    """Whether a party's documents carry a seal of its own, beside the hub's."""
+
+    NONE = "none"
+    """The party has no key of its own on this hub: the hub alone seals."""
+    READY = "ready"
+    """They do."""
+    EXPIRED = "expired"
+    """The certificate of its key has expired: the hub alone seals, and documents say so."""
+    NOT_YET_VALID = "not_yet_valid"
+    """The certificate is not valid yet; as above."""
+    UNUSABLE = "unusable"
+    """The key cannot be used at present; as above."""
+
+
+class StampState(StrEnum):
+    """Whether a time stamp authority confirms the time of the seals."""
+
+    OFF = "off"
+    """The hub has no time stamp authority."""
+    STAMPED = "stamped"
+    """It does."""
+    MISSING = "missing"
+    """The authority gives no time stamp at present: documents are sealed without, and say so."""
+
+
+class StampSeen(BaseModel):
+    """A time stamp on a seal (RFC 3161).
+
+    at:         the confirmed time; signer: who confirms it, as its certificate says.
+    is_intact:  it is about this seal, and unchanged.
+    is_trusted: this hub trusts the authority.
+    """
+
+    at: AwareDatetime
+    signer: str
+    fingerprint: str
+    is_intact: bool
+    is_trusted: bool
 
 
 class SealSeen(BaseModel):
@@ -42,10 +85,13 @@ class SealSeen(BaseModel):
     signer:       the subject of the certificate.
     issuer:       the issuer of the certificate.
     fingerprint:  SHA-256 of the certificate, in hex.
+    party:        the party on this hub whose own key it is; "" for any other key.
     sealed_at:    the time by the signer's own clock; null if absent.
     is_intact:    the covered bytes are unchanged, and the signature fits the certificate's key.
-    is_whole:     it covers the file from the first byte to the last.
+    is_whole:     it covers the file from the first byte to the last. The seal of a document's
+                  author does not, where the hub's seal follows it.
     self_signed:  nobody but the signer vouches for it.
+    stamp:        the time stamp on it; null without one.
     """
 
     signer: str
@@ -56,7 +102,9 @@ class SealSeen(BaseModel):
     is_intact: bool
     is_whole: bool
     trust: Trust
+    party: str = ""
     self_signed: bool
+    stamp: StampSeen | None = None
 
 
 class Verification(BaseModel):
@@ -70,13 +118,26 @@ class Verification(BaseModel):
 
 
 class SealCertificate(BaseModel):
-    """The certificate that this hub seals with, for others to trust. pem: in PEM format."""
+    """A certificate that seals documents, for others to trust. pem: in PEM format."""
 
     signer: str
     fingerprint: str
     self_signed: bool
     valid_until: AwareDatetime
     pem: str
+
+
+class PartyCertificate(SealCertificate):
+    """The certificate of a party's own key. state: whether its documents carry its seal now."""
+
+    party: str
+    state: OwnKeyState
+
+
+class HubCertificates(SealCertificate):
+    """The certificate that this hub seals with. parties: those of its parties' own keys."""
+
+    parties: list[PartyCertificate] = []
 
 
 class FormDocument(BaseModel):

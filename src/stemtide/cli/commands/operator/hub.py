@@ -2,7 +2,7 @@
 """stemtide hub: run the coordinator's hub and manage its keys."""
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +21,9 @@ from stemtide.cli.local_hub import (
 )
 from stemtide.cli.output import AsJson, fail, fail_on, print_note, print_result
 from stemtide.hub.platform.errors import ConflictError
+
+if TYPE_CHECKING:
+    from stemtide.protocol.messages.documents import SealCertificate
 
 hub = typer.Typer(no_args_is_help=True, help="The coordinator's hub.")
 
@@ -137,6 +140,58 @@ def keys(
     for public_key in public_keys:
         row: dict[str, object] = {"key": str(public_key), "fingerprint": public_key.fingerprint}
         print_result(row, as_json=as_json, line=f"{public_key}  {public_key.fingerprint}")
+
+
+@hub.command("seals")
+def seals(
+    data_dir: DataDir = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per line.")
+    ] = False,
+) -> None:
+    """List which party seals with what, and until when its certificate is valid.
+
+    Run it on the hub's machine. It opens every key, and asks the time stamp authority once. Exits
+    with 1 if something cannot be used.
+    """
+    open_hub(data_dir)
+    from stemtide.hub.platform.documents import hub_seal, party_seals, timestamps
+    from stemtide.hub.platform.documents.seal_files import SealFileError
+    from stemtide.hub.rooms.parties.reads.parties import party_titles
+
+    with fail_on(SealFileError):
+        rows = [_seal_row("", "ready", seal=hub_seal.certificate(now()))]
+        own_seals = party_seals.own_seals(now())
+    known = party_titles()
+    for party, own in own_seals.items():
+        why = own.why if party in known else "there is no such party on this hub"
+        seal = hub_seal.described(own.seal) if own.seal is not None else None
+        rows.append(_seal_row(party, own.state.value, seal=seal, why=why))
+    if timestamps.is_on():
+        signer, why = timestamps.try_once()
+        state = "ready" if signer else "unusable"
+        rows.append(_seal_row("(time stamps)", state, why=why) | {"signer": signer})
+    for row in rows:
+        words = [row["party"] or "(this hub)", row["state"], row["signer"], row["why"]]
+        if row["valid_until"]:
+            words.insert(3, f"until {row['valid_until']}")
+        print_result(row, as_json=as_json, line="  ".join(str(word) for word in words if word))
+    if any(row["why"] for row in rows):
+        fail("some of these cannot be used: documents are sealed without them, and say so")
+
+
+def _seal_row(
+    party: str, state: str, *, seal: "SealCertificate | None" = None, why: str = ""
+) -> dict[str, object]:
+    """Return one row of the list of seals."""
+    return {
+        "party": party,
+        "state": state,
+        "signer": seal.signer if seal else "",
+        "fingerprint": seal.fingerprint if seal else "",
+        "valid_until": seal.valid_until.isoformat() if seal else "",
+        "why": why,
+    }
 
 
 @hub.command("rotate-key")

@@ -10,7 +10,7 @@ from stemtide.hub.api.bodies import answer, check_content_type
 from stemtide.hub.api.problems import ProblemError
 from stemtide.hub.platform.documents import hub_seal
 from stemtide.hub.platform.documents.verification import verify_pdf
-from stemtide.protocol.messages.documents import MAX_DOCUMENT_BYTES, SealCertificate, Verification
+from stemtide.protocol.messages.documents import MAX_DOCUMENT_BYTES, HubCertificates, Verification
 from stemtide.protocol.problems import ProblemType
 
 router = Router(tags=["documents"])
@@ -42,7 +42,7 @@ def verify(request: HttpRequest) -> HttpResponse:
     return answer(verify_pdf(request.body, trusted=hub_seal.hub_trust(at), now=at, of=party))
 
 
-@router.get("/seal", **requires(None), response=SealCertificate, operation_id="read_seal")
+@router.get("/seal", **requires(None), response=HubCertificates, operation_id="read_seal")
 def read_seal(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  # the same for everybody
-    """Retrieve the certificate that this hub seals documents with."""
-    return answer(hub_seal.certificate(now()))
+    """Retrieve the certificates that this hub and its parties seal documents with."""
+    return answer(hub_seal.certificates(now()))

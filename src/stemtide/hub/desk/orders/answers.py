@@ -17,6 +17,7 @@ from stemtide.hub.desk.orders.deadlines import hour_context
 from stemtide.hub.desk.orders.views import note_arrival
 from stemtide.hub.platform.documents import hub_seal
 from stemtide.hub.platform.documents.forms import LANGUAGES, form_json, form_pdf
+from stemtide.hub.platform.documents.seal_notes import SealNotes
 from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.rooms.orders.reads import drafts, orders as reads
 from stemtide.hub.rooms.orders.rules.lint import answer_flaws
@@ -135,15 +136,25 @@ def paper(request: SignedInRequest, uid: UUID, name: str, kind: str) -> HttpResp
             is_exercise=order.exercise,
         )
         return _file(body, name=f"{title}.json", media_type="application/json")
-    pdf = form_pdf(
-        form(annex),
-        values,
-        language=language_code,
-        reference=order.reference,
-        is_exercise=order.exercise,
-        is_draft=is_draft,
+
+    def draw(notes: SealNotes) -> bytes:
+        return form_pdf(
+            form(annex),
+            values,
+            language=language_code,
+            reference=order.reference,
+            is_exercise=order.exercise,
+            is_draft=is_draft,
+            seals=notes,
+        )
+
+    # Never from the request: a document gets the seal of the party that it is from.
+    author = order.issued_by if name == "annex-1" else order.addressee
+    content = (
+        draw(SealNotes())
+        if is_draft
+        else hub_seal.sealed_form(draw, author=author, reason=title, now=now)
     )
-    content = pdf if is_draft else hub_seal.sealed(pdf, reason=title, now=now)
     return _file(content, name=f"{title}.pdf", media_type="application/pdf")
 
 

@@ -18,6 +18,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _, gettext_lazy
 
 from stemtide.fingerprints.url.canonical import UrlError, in_ascii
+from stemtide.hub.platform.documents.seal_notes import SealNotes
 from stemtide.hub.platform.documents.typesetting import typeset
 from stemtide.protocol.enums.referrals import ContentType
 from stemtide.protocol.labels import ideologies, labels
@@ -72,8 +73,12 @@ def form_pdf(
     reference: str = "",
     is_exercise: bool = False,
     is_draft: bool = False,
+    seals: SealNotes = SealNotes(),  # noqa: B008  # frozen
 ) -> bytes:
-    """Return a filled-in form of the law as PDF. language: English if the desk does not have it."""
+    """Return a filled-in form of the law as PDF.
+
+    language: English if the desk does not have it. seals: what it says of its own seals.
+    """
     lang = spoken(language)
     with translation.override(lang):
         mark = _("EXERCISE") if is_exercise else _("DRAFT") if is_draft else ""
@@ -109,6 +114,7 @@ def form_pdf(
             )
             if form.from_memory
             else "",
+            "seals": seals.lines(),
         }
     return typeset(SHEETS / "form.typ", document, lang=lang)
 

@@ -4,6 +4,10 @@
 The seal is one invisible field that stands in the tagged structure, so that what the file claims
 to be (PDF/A-2a, PDF/UA-1) stays true. Nothing may be added to the file after it.
 
+A document can have two seals. Its author's comes first and covers the content; the hub's comes
+last and covers the whole file with the author's seal. Both fields are in the file before the first
+seal, so that the second adds nothing but itself.
+
 source: ETSI EN 319 142-1 (PAdES, baseline B-B); Regulation (EU) No 910/2014, Articles 35-37:
         what is made here is an electronic seal, and no qualified one.
 """
@@ -21,12 +25,17 @@ from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign import fields, signers
+from pyhanko.sign.timestamps import TimeStamper
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 _FIELD = "Seal"
+_AUTHOR_FIELD = "AuthorSeal"
 
 _BESIDE_BYTES = 3072
 """Room for a signature beside its certificates: 400 bytes of attributes, an RSA key of 16 kbit."""
+
+MAX_TIMESTAMP_BYTES = 12 << 10
+"""Room for a time stamp with the certificates above it, which take 3 to 8 KiB."""
 
 _BOX = fields.InvisSigSettings(box_out_of_bounds=True)
 """Invisible and printable: what PDF/A wants of a field, and PDF/UA of one outside the page."""
@@ -64,6 +73,12 @@ class Seal:
         """Whether nobody but the hub itself vouches for it."""
         return bool(self.certificate.self_issued)
 
+    def signer(self) -> signers.Signer:
+        """Return a signer for one use in one thread."""
+        certificate, store = self.certificate, SimpleCertificateStore()
+        store.register_multiple([certificate, *self.chain])
+        return OpenedKeySigner(signing_cert=certificate, signing_key=self.key, cert_registry=store)
+
 
 class OpenedKeySigner(signers.SimpleSigner):
     """Signs with a key that was opened once: to open an RSA key costs a hundred times its use."""
@@ -77,13 +92,6 @@ class OpenedKeySigner(signers.SimpleSigner):
         if isinstance(key, rsa.RSAPrivateKey):
             return key.sign(data, padding.PKCS1v15(), digest)
         return key.sign(data, ec.ECDSA(digest))
-
-
-def hand_of(seal: Seal) -> OpenedKeySigner:
-    """Return a signer with a seal, for one use in one thread."""
-    certificate, store = seal.certificate, SimpleCertificateStore()
-    store.register_multiple([certificate, *seal.chain])
-    return OpenedKeySigner(signing_cert=certificate, signing_key=seal.key, cert_registry=store)
 
 
 @lru_cache(maxsize=4)
@@ -120,27 +128,70 @@ class _Signer(signers.PdfSigner):
         return session
 
 
-def seal_pdf(pdf: bytes, seal: Seal, *, title: str, reason: str, now: datetime) -> bytes:
-    """Return a PDF of ours with the seal in it.
+def seal_pdf(
+    pdf: bytes,
+    seal: Seal,
+    *,
+    title: str,
+    reason: str,
+    now: datetime,
+    author: Seal | None = None,
+    stamper: TimeStamper | None = None,
+) -> bytes:
+    """Return a PDF of ours with the seal in it, below it that of its author if there is one.
 
-    title: what is read aloud for the field; reason: what the seal is for, as readers show it.
+    title:   what is read aloud for the fields; reason: what the seal is for, as readers show it.
+    stamper: who confirms the time of the last seal, and so that of the whole file.
     """
+    names = (_FIELD,) if author is None else (_AUTHOR_FIELD, _FIELD)
     writer = _Writer(io.BytesIO(pdf))
-    spec = fields.SigFieldSpec(_FIELD, invis_sig_settings=_BOX, readable_field_name=title)
-    fields.append_signature_field(writer, spec)
+    for name in names:
+        spec = fields.SigFieldSpec(
+            name,
+            invis_sig_settings=_BOX,
+            readable_field_name=title,
+            # Apart from its widget, which the structure names: a second seal leaves that as it is.
+            combine_annotation=author is None,
+        )
+        fields.append_signature_field(writer, spec)
     _tag(writer)
-    about = signers.PdfSignatureMetadata(
-        field_name=_FIELD,
+    permitted: fields.MDPPerm | None = fields.MDPPerm.NO_CHANGES
+    if author is not None:
+        # The author's seal certifies the content, and lets the other be filled in.
+        about = _about(_AUTHOR_FIELD, reason=reason, permitted=fields.MDPPerm.FILL_FORMS)
+        writer = _Writer(io.BytesIO(_signed(writer, author, about=about, now=now)))
+        permitted = None
+    about = _about(_FIELD, reason=reason, permitted=permitted)
+    return _signed(writer, seal, about=about, now=now, stamper=stamper)
+
+
+def _about(
+    field: str, *, reason: str, permitted: fields.MDPPerm | None
+) -> signers.PdfSignatureMetadata:
+    """Return what stands in a seal. permitted: later changes; None where it does not certify."""
+    return signers.PdfSignatureMetadata(
+        field_name=field,
         md_algorithm="sha256",
         subfilter=fields.SigSeedSubFilter.PADES,
-        certify=True,
-        docmdp_permissions=fields.MDPPerm.NO_CHANGES,
+        certify=permitted is not None,
+        docmdp_permissions=permitted or fields.MDPPerm.FILL_FORMS,
         reason=reason,
     )
-    room = _BESIDE_BYTES + sum(
-        len(certificate) for certificate in (seal.certificate_der, *seal.chain_der)
-    )
-    sealed = _Signer(about, signer=hand_of(seal), now=now).sign_pdf(
+
+
+def _signed(
+    writer: IncrementalPdfFileWriter,
+    seal: Seal,
+    *,
+    about: signers.PdfSignatureMetadata,
+    now: datetime,
+    stamper: TimeStamper | None = None,
+) -> bytes:
+    """Return the file with one of its empty fields sealed."""
+    certificates = (seal.certificate_der, *seal.chain_der)
+    room = _BESIDE_BYTES + sum(len(certificate) for certificate in certificates)
+    room += MAX_TIMESTAMP_BYTES if stamper is not None else 0
+    sealed = _Signer(about, signer=seal.signer(), timestamper=stamper, now=now).sign_pdf(
         writer,
         existing_fields_only=True,
         bytes_reserved=2 * room,  # it is written in hex; without it everything is signed twice
@@ -149,7 +200,7 @@ def seal_pdf(pdf: bytes, seal: Seal, *, title: str, reason: str, now: datetime) 
 
 
 def _tag(writer: IncrementalPdfFileWriter) -> None:
-    """Add the field to the structure that screen readers use, as its last element.
+    """Add the fields to the structure that screen readers use, as its last elements.
 
     source: ISO 14289-1, 7.18.4: a widget stands within a Form element.
     """
@@ -157,12 +208,25 @@ def _tag(writer: IncrementalPdfFileWriter) -> None:
     if "/StructTreeRoot" not in root:
         return
     tree = root["/StructTreeRoot"]
-    field = root["/AcroForm"]["/Fields"].raw_get(0)
-    widget = field.get_object()
+    form_fields = root["/AcroForm"]["/Fields"]
+    for position in range(len(form_fields)):
+        field = form_fields.raw_get(position)
+        kids = field.get_object().get("/Kids")
+        _tag_widget(writer, kids.raw_get(0) if kids else field, tree=tree)
+
+
+def _tag_widget(
+    writer: IncrementalPdfFileWriter,
+    reference: generic.IndirectObject,
+    *,
+    tree: generic.DictionaryObject,
+) -> None:
+    """Add the widget of a field to the structure."""
+    widget = reference.get_object()
     holder, number = _top(tree), int(tree["/ParentTreeNextKey"])
     widget["/StructParent"] = generic.NumberObject(number)
     about = generic.DictionaryObject(
-        {pdf_name("/Type"): pdf_name("/OBJR"), pdf_name("/Obj"): field}
+        {pdf_name("/Type"): pdf_name("/OBJR"), pdf_name("/Obj"): reference}
     )
     about[pdf_name("/Pg")] = widget.raw_get("/P")
     form = writer.add_object(

@@ -28,10 +28,12 @@ class SealFileError(Exception):
     """The sealing key cannot be used. The message names the file and the remedy."""
 
 
-def seal_in(path: Path, *, password: str = "") -> Seal:
+def seal_in(
+    path: Path, *, password: str = "", setting: str = "STEMTIDE_SEAL_PASSWORD_FILE"
+) -> Seal:
     """Return the key and certificates in a file: PKCS #12, or PEM with both.
 
-    password: of a PKCS #12 file or an encrypted key; "" where it has none.
+    password: of a PKCS #12 file or an encrypted key; "" where it has none. setting: what names it.
     raises:   SealFileError.
     """
     try:
@@ -40,7 +42,7 @@ def seal_in(path: Path, *, password: str = "") -> Seal:
     except (OSError, ValueError, TypeError) as error:
         raise SealFileError(
             f"{path} cannot be read as a sealing key ({error}): give PKCS #12 or PEM, and its"
-            " password in STEMTIDE_SEAL_PASSWORD_FILE"
+            f" password in {setting}"
         ) from error
     if key is None or own is None:
         raise SealFileError(f"{path} holds no private key with its certificate: put both in it")
@@ -80,6 +82,14 @@ def trusted_in(path: Path) -> tuple[x509.Certificate, ...]:
             f"{path} cannot be read as certificates ({error}): one PEM block each"
         ) from error
     return tuple(x509.Certificate.load(_der(certificate)) for certificate in certificates_found)
+
+
+def changed_at(path: Path) -> int:
+    """Return when a file last changed, in nanoseconds: what was read of it is good until then."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def pem(certificate: x509.Certificate) -> str:

@@ -8,8 +8,9 @@ source: RFC 5652 (CMS), ETSI EN 319 122-1 (CAdES, baseline B-B).
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from asn1crypto import cms, x509
 from pyhanko.sign.ades.api import CAdESSignedAttrSpec
@@ -19,7 +20,7 @@ from pyhanko.sign.validation.settings import KeyUsageConstraints
 from pyhanko.sign.validation.status import StandardCMSSignatureStatus
 from pyhanko_certvalidator import ValidationContext
 
-from stemtide.hub.platform.documents.pdf_seals import Seal, hand_of
+from stemtide.hub.platform.documents.pdf_seals import Seal
 from stemtide.protocol.messages.documents import MAX_DOCUMENT_BYTES, SealSeen, Trust
 
 MAX_SIGNATURE_BYTES = 64 << 10
@@ -38,7 +39,7 @@ def sign_bytes(content: bytes, seal: Seal, *, now: datetime) -> bytes:
     """Return a signature of content, DER."""
     about = PdfCMSSignedAttributes(signing_time=now, cades_signed_attrs=CAdESSignedAttrSpec())
     status = asyncio.run(
-        hand_of(seal).async_sign_general_data(
+        seal.signer().async_sign_general_data(
             content, "sha256", use_cades=True, detached=True, signed_attr_settings=about
         )
     )
@@ -70,7 +71,7 @@ def verify_bytes(
                 content, signed_data, signer_validation_context=context, key_usage_settings=USAGE
             )
         )
-        return seal_seen(status.signing_cert, status, roots=roots[:1] if own else [])
+        return seal_seen(status.signing_cert, status, now=now, roots=roots[:1] if own else [])
     except Exception as error:  # asn1crypto and pyHanko raise what they like on bad input
         why = f"it is no signature that can be read ({type(error).__name__})"
         raise UnreadableSignatureError(why) from error
@@ -80,13 +81,20 @@ def seal_seen(
     certificate: x509.Certificate,
     status: StandardCMSSignatureStatus,
     *,
+    now: datetime,
     roots: Sequence[x509.Certificate],
+    parties: Mapping[bytes, str] = MappingProxyType({}),
 ) -> SealSeen:
-    """Return a signature as the message of the API. roots: those that are the hub's own."""
+    """Return a signature as the message of the API.
+
+    roots: those that are the hub's own; parties: names of parties by their own certificates, DER.
+    """
     der = certificate.dump()
-    trust = Trust.NONE
-    if status.trusted:
-        trust = Trust.OWN if der in [root.dump() for root in roots] else Trust.NAMED
+    party, trust = parties.get(der, ""), Trust.NONE
+    # pyHanko does not ask whether a certificate that is trusted by itself has expired.
+    if status.trusted and certificate.not_valid_before <= now <= certificate.not_valid_after:
+        is_own = der in [root.dump() for root in roots]
+        trust = Trust.OWN if is_own else Trust.PARTY if party else Trust.NAMED
     is_intact = bool(status.intact and status.valid)
     return SealSeen(
         signer=str(certificate.subject.human_friendly)[:300],
@@ -97,5 +105,6 @@ def seal_seen(
         is_intact=is_intact,
         is_whole=is_intact,
         trust=trust,
+        party=party if trust is Trust.PARTY else "",
         self_signed=bool(certificate.self_issued),
     )

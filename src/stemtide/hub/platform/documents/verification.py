@@ -14,9 +14,9 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from asn1crypto import x509
@@ -43,10 +43,17 @@ _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 @dataclass(frozen=True, slots=True)
 class Trusted:
-    """The certificates that the hub trusts. own: its own; None if it has none."""
+    """The certificates that the hub trusts.
+
+    own:     its own; None if it has none.
+    parties: names of parties by the certificate of their own key, DER.
+    stamps:  those of time stamp authorities, which are trusted for nothing else.
+    """
 
     own: x509.Certificate | None = None
     named: Sequence[x509.Certificate] = ()
+    parties: Mapping[bytes, str] = field(default_factory=dict)
+    stamps: Sequence[x509.Certificate] = ()
 
 
 class AnotherDocumentError(Exception):
@@ -113,6 +120,8 @@ def _look(pdf: bytes, *, trusted: Trusted, now: datetime) -> tuple[SealSeen, ...
     question = {
         "now": now.isoformat(),
         "own": trusted.own.dump().hex() if trusted.own else "",
+        "parties": {der.hex(): party for der, party in trusted.parties.items()},
+        "stamps": [certificate.dump().hex() for certificate in trusted.stamps],
         "named": [certificate.dump().hex() for certificate in trusted.named],
     }
     try:

@@ -22,16 +22,18 @@ from asn1crypto import x509
 from pyhanko.pdf_utils.decode_limits import DecodeLimits
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.diff_analysis import ModificationLevel
+from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
 from pyhanko.sign.general import SigningError
 from pyhanko.sign.validation import SignatureCoverageLevel, async_validate_pdf_signature
 from pyhanko.sign.validation.errors import SignatureValidationError
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
+from pyhanko.sign.validation.status import PdfSignatureStatus, TimestampSignatureStatus
 from pyhanko_certvalidator import ValidationContext
 
 from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.sandbox.lockdown import isolate, lock_down
 from stemtide.hub.platform.documents.signatures import USAGE, seal_seen
+from stemtide.protocol.messages.documents import StampSeen
 
 _CPU_S = 15
 _LIMITS = DecodingLimits(memory_bytes=768 << 20, cpu_s=_CPU_S)
@@ -95,28 +97,61 @@ async def _seals(pdf: bytes, *, question: dict[str, Any]) -> list[dict[str, Any]
     embedded = list(reader.embedded_signatures)
     if len(embedded) > _MOST_SEALS:
         raise PdfError(f"it bears more than {_MOST_SEALS} signatures")
-    return [await _seal(signature, question=question) for signature in embedded]
+    fields = {signature.field_name for signature in embedded}
+    return [await _seal(signature, fields=fields, question=question) for signature in embedded]
 
 
-async def _seal(signature: EmbeddedPdfSignature, *, question: dict[str, Any]) -> dict[str, Any]:
-    """Return the content of one seal, and whether it is valid."""
+async def _seal(
+    signature: EmbeddedPdfSignature, *, fields: set[str], question: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the content of one seal, and whether it is valid. fields: those of all seals."""
     own = [bytes.fromhex(question["own"])] if question["own"] else []
+    parties = {bytes.fromhex(der): party for der, party in question["parties"].items()}
     named = [bytes.fromhex(der) for der in question["named"]]
-    context = _context([*own, *named], now=datetime.fromisoformat(question["now"]))
-    status = await async_validate_pdf_signature(signature, context, key_usage_settings=USAGE)
-    is_whole = status.coverage is SignatureCoverageLevel.ENTIRE_FILE
-    is_changed = not is_whole and (
-        not status.docmdp_ok or status.modification_level is not ModificationLevel.LTA_UPDATES
+    now = datetime.fromisoformat(question["now"])
+    signer = signature.signer_cert.dump()
+    # The certificate of a party speaks for itself alone: if it can issue others, those count not.
+    context = _context([signer] if signer in parties else [*own, *named], now=now)
+    stamps = _context([bytes.fromhex(der) for der in question["stamps"]], now=now)
+    status = await async_validate_pdf_signature(
+        signature, context, ts_validation_context=stamps, key_usage_settings=USAGE
     )
+    is_whole = status.coverage is SignatureCoverageLevel.ENTIRE_FILE
+    is_changed = not is_whole and not _has_only_more_seals(status, fields=fields)
     roots = [x509.Certificate.load(der) for der in own]
-    summary = seal_seen(signature.signer_cert, status, roots=roots)
+    summary = seal_seen(signature.signer_cert, status, now=now, roots=roots, parties=parties)
     about = {
         "sealed_at": _aware(signature.self_reported_timestamp),
         "reason": str(signature.sig_object.get("/Reason", ""))[:200],
         "is_intact": summary.is_intact and not is_changed,
         "is_whole": is_whole,
+        "stamp": _stamp(status.timestamp_validity),
     }
     return summary.model_copy(update=about).model_dump(mode="json")
+
+
+def _stamp(status: TimestampSignatureStatus | None) -> StampSeen | None:
+    """Return the time stamp on a seal."""
+    if status is None:
+        return None
+    return StampSeen(
+        at=status.timestamp,
+        signer=str(status.signing_cert.subject.human_friendly)[:300],
+        fingerprint=status.signing_cert.sha256.hex(),
+        is_intact=bool(status.intact and status.valid),
+        is_trusted=bool(status.trusted),
+    )
+
+
+def _has_only_more_seals(status: PdfSignatureStatus, *, fields: set[str]) -> bool:
+    """Whether nothing but other seals, and what they need, was added after a seal."""
+    diff = status.diff_result
+    if not status.docmdp_ok or not isinstance(diff, DiffResult):
+        return False
+    is_filled = diff.modification_level is ModificationLevel.FORM_FILLING
+    return diff.modification_level is ModificationLevel.LTA_UPDATES or (
+        is_filled and diff.changed_form_fields <= fields
+    )
 
 
 def _context(roots: Sequence[bytes], *, now: datetime) -> ValidationContext:

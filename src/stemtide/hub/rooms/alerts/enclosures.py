@@ -24,6 +24,7 @@ from stemtide.hub.platform.documents.forms import (
     said_plainly,
 )
 from stemtide.hub.platform.documents.letters import information_pdf
+from stemtide.hub.platform.documents.seal_notes import SealNotes
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.alerts.channels.channel import Attachment, OutgoingAlert
 from stemtide.hub.rooms.alerts.rules.alerts import Channel
@@ -55,6 +56,8 @@ _LASTING_FIELDS = {
 class Request:
     """The request that an alert carries. name: of its files; draws: renders the document, if any.
 
+    author:  of a form of the law: the party whose own seal it gets; "" for letters.
+
     keeps:   returns its lasting content as bytes that never change, for proof.
     is_drawn: whether the document goes out with the mail.
     lists:   returns a batch as CSV.
@@ -64,7 +67,8 @@ class Request:
     name: str
     request: dict[str, object]
     keeps: Callable[[], bytes]
-    draws: Callable[[], bytes] | None = None
+    draws: Callable[[SealNotes], bytes] | None = None
+    author: str = ""
     is_drawn: bool = True
     lists: Callable[[], bytes] | None = None
     notes: tuple[Note, ...] = ()
@@ -129,7 +133,12 @@ def paper(request: Request, *, outgoing: OutgoingAlert) -> Attachment:
     """Return the sealed document of a request that has one. raises: SealFileError."""
     if request.draws is None:
         raise ValueError("this request has no paper")
-    pdf = hub_seal.sealed(request.draws(), reason=request.name, now=outgoing.now)
+    if request.author:
+        pdf = hub_seal.sealed_form(
+            request.draws, author=request.author, reason=request.name, now=outgoing.now
+        )
+    else:
+        pdf = hub_seal.sealed(request.draws(SealNotes()), reason=request.name, now=outgoing.now)
     return Attachment(f"{request.name}.pdf", pdf, _PDF)
 
 
@@ -138,20 +147,22 @@ def _order(outgoing: OutgoingAlert, party: Party) -> Request | None:
     order = orders.order(_uid(outgoing), viewer=party, now=outgoing.now)
     language = order.language if order.language[:2] in LANGUAGES else outgoing.language
     name, values, annex = order.reference, order.annex, "tco-annex-1"
+    author = order.issued_by
     if outgoing.kind in {"order_executed", "order_suspended"} and order.answers:
         latest = order.answers[-1]
         row = orders.find(order.id, viewer=party)
         values = orders.answer_head(row) | latest.values
-        annex, language = latest.form, outgoing.language
+        annex, language, author = latest.form, outgoing.language, order.addressee
         name = f"{order.reference}-{annex.removeprefix('tco-')}"
 
-    def make(write: Callable[..., bytes]) -> bytes:
+    def make(write: Callable[..., bytes], **more: SealNotes) -> bytes:
         return write(
             form(annex),
             values,
             language=language,
             reference=order.reference,
             is_exercise=order.exercise,
+            **more,
         )
 
     is_addressee = order.addressee == party.name
@@ -159,7 +170,8 @@ def _order(outgoing: OutgoingAlert, party: Party) -> Request | None:
         name,
         _plain(order),
         lambda: make(form_json),
-        draws=lambda: make(form_pdf),
+        draws=lambda notes: make(form_pdf, seals=notes),
+        author=author,
         is_drawn=outgoing.kind in _DRAWN,
         notes=words_notes.order_notes(order) if is_addressee else words_notes.copy_notes(order),
     )
@@ -177,7 +189,7 @@ def _information(outgoing: OutgoingAlert, party: Party) -> Request | None:
         "information",
         _plain(information),
         lambda: information.model_dump_json(indent=2).encode(),
-        draws=lambda: information_pdf(information, titles=_titles(), language=outgoing.language),
+        draws=lambda _: information_pdf(information, titles=_titles(), language=outgoing.language),
         notes=(
             words_notes.ask_note(*_sender(information.sent_by, party=party, outgoing=outgoing)),
         ),
@@ -194,7 +206,7 @@ def _referral(outgoing: OutgoingAlert, party: Party) -> Request | None:
         referral.reference,
         _plain(referral),
         lambda: referral.model_dump_json(include=_LASTING_FIELDS, indent=2).encode(),
-        draws=lambda: _letter(referral, language=outgoing.language),
+        draws=lambda _: _letter(referral, language=outgoing.language),
         is_drawn=outgoing.kind in _DRAWN,
         notes=words_notes.referral_notes(*sender),
     )

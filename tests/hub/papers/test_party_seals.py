@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A party's own seal beneath the hub's: who gets it, what breaks it, and what happens without."""
+
+import io
+import logging
+from datetime import timedelta
+
+import pytest
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.reader import PdfFileReader
+
+from stemtide.hub.platform.documents import hub_seal as own, party_seals
+from stemtide.hub.platform.documents.forms import form_pdf
+from stemtide.hub.platform.documents.pdf_seals import seal_pdf
+from stemtide.hub.platform.documents.seal_files import SealFileError, own_seal
+from stemtide.hub.platform.documents.verification import Trusted, verify_pdf
+from stemtide.protocol.law.forms import form
+from stemtide.protocol.messages.documents import OwnKeyState, SealVerdict, Trust
+from tests.hub.papers.filled import ORDER
+from tests.hub.papers.keys_of_parties import lay_out, self_signed
+from tests.hub.papers.papers import as_pem, certificate, name, plain, rsa_key, text_of
+from tests.rounds import rounds
+from tests.world import NOON
+
+POLICE, OTHER = "be-police", "fr-police"
+
+
+@pytest.fixture(autouse=True)
+def folder(settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+    return tmp_path
+
+
+@pytest.fixture
+def lay(settings, tmp_path):
+    """Write keys of parties and their list."""
+    return lambda **facts: lay_out(tmp_path, settings, **facts)
+
+
+def draw(notes):
+    return form_pdf(form("tco-annex-1"), ORDER, language="en", reference="RO-1", seals=notes)
+
+
+def sealed(author=POLICE, now=NOON):
+    return own.sealed_form(draw, author=author, reason="RO-1", now=now)
+
+
+def verdict(pdf, now=NOON):
+    return verify_pdf(pdf, trusted=own.hub_trust(now), now=now)
+
+
+def test_an_order_has_its_issuers_seal_and_the_hubs(lay):
+    lay(be_police={})
+    pdf = sealed()
+    found = verdict(pdf)
+    assert found.verdict is SealVerdict.GENUINE
+    theirs, hubs = found.seals
+    assert (theirs.trust, theirs.party, theirs.is_intact) == (Trust.PARTY, POLICE, True)
+    assert "be-police" in theirs.signer
+    assert (hubs.trust, hubs.party, hubs.is_whole) == (Trust.OWN, "", True)
+    assert "has two electronic seals" in text_of(pdf)
+
+
+def test_a_party_without_a_key_has_the_hubs_seal_and_no_remark(lay):
+    lay(fr_police={})
+    pdf = sealed()
+    (hubs,) = verdict(pdf).seals
+    assert hubs.trust is Trust.OWN
+    assert "seal" not in text_of(pdf).lower()
+
+
+def test_both_seals_stand_in_the_structure_that_is_read_aloud(lay):
+    lay(be_police={})
+    root = PdfFileReader(io.BytesIO(sealed())).root
+    tree, fields = root["/StructTreeRoot"], list(root["/AcroForm"]["/Fields"])
+    nums = list(tree["/ParentTree"]["/Nums"])
+    fields = [field.get_object() for field in fields]
+    for field in fields:
+        widget = field["/Kids"][0].get_object()
+        number = int(widget["/StructParent"])
+        element = nums[nums.index(number, 0) + 1].get_object()
+        assert (element["/S"], element["/K"][0]["/Obj"]) == ("/Form", widget)
+        assert field["/TU"]
+    assert [str(field["/T"]) for field in fields] == ["AuthorSeal", "Seal"]
+
+
+def test_every_byte_under_both_seals_that_is_altered_is_found_out(lay):
+    lay(be_police={})
+    whole = sealed()
+    for at in range(100, len(whole) - 60_000, len(whole) // rounds(4, nightly=40)):
+        found = verdict(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        assert found.verdict in {SealVerdict.CHANGED, SealVerdict.UNREADABLE}, at
+
+
+def test_what_is_added_between_the_seals_is_found_out(lay):
+    lay(be_police={})
+    theirs = party_seals.own_seal_of(POLICE, now=NOON).seal
+    hub = own.hub_seal(NOON)
+    facts = {"title": "Seal", "reason": "RO-1", "now": NOON}
+    writer = IncrementalPdfFileWriter(io.BytesIO(seal_pdf(plain(), theirs, **facts)))
+    writer.root["/Lang"] = generic.TextStringObject("de")
+    writer.update_root()
+    out = io.BytesIO()
+    writer.write(out)
+    found = verdict(out.getvalue())
+    assert (found.verdict, found.seals[0].is_intact) == (SealVerdict.CHANGED, False)
+    assert hub.certificate  # the hub seals no file that it did not typeset itself
+
+
+def test_the_authors_seal_alone_is_as_good_as_before_the_hubs(lay):
+    """Who cuts the hub's seal off is left with what the author sealed, and no word less."""
+    lay(be_police={})
+    whole = sealed()
+    end = whole.index(b"%%EOF", whole.index(b"/ByteRange")) + len(b"%%EOF\n")
+    found = verdict(whole[:end])
+    assert [seal.party for seal in found.seals] == [POLICE]
+    assert text_of(whole[:end]) == text_of(whole)
+
+
+def test_another_seal_in_place_of_the_hubs_makes_no_genuine_document(lay, tmp_path):
+    lay(be_police={})
+    stranger = own_seal(tmp_path / "stranger.pem", name="hub.example", now=NOON)
+    theirs = party_seals.own_seal_of(POLICE, now=NOON).seal
+    pdf = seal_pdf(plain(), stranger, title="Seal", reason="RO-1", now=NOON, author=theirs)
+    assert verdict(pdf).verdict is SealVerdict.UNTRUSTED
+
+
+def test_a_document_never_gets_the_key_of_another_party(lay):
+    lay(be_police={}, fr_police={})
+    for author in (POLICE, OTHER):
+        assert verdict(sealed(author)).seals[0].party == author
+    for author in ("", "be-polic", "be-police/../fr-police", "BE-POLICE"):
+        assert [seal.trust for seal in verdict(sealed(author)).seals] == [Trust.OWN]
+
+
+def test_a_partys_certificate_vouches_for_no_other(lay, tmp_path):
+    """A party whose certificate may issue others could give itself any name."""
+    lay(be_police={"ca": True})
+    key, forged = rsa_key("forged"), rsa_key("be-police")
+    issuer = self_signed("be-police", ca=True)[1].subject
+    leaf = certificate(key, name("fr-police", "Authority"), issuer=issuer, issuer_key=forged)
+    (tmp_path / "forged.pem").write_bytes(as_pem(key, leaf))
+    seal = own.seal_files.seal_in(tmp_path / "forged.pem")
+    pdf = seal_pdf(plain(), seal, title="Seal", reason="RO-1", now=NOON)
+    assert verdict(pdf).verdict is SealVerdict.UNTRUSTED
+
+
+def test_two_parties_cannot_share_a_key(lay, tmp_path):
+    lay(be_police={"owner": "same"}, fr_police={"owner": "same"})
+    (tmp_path / "fr-police.p12").write_bytes((tmp_path / "be-police.p12").read_bytes())
+    for party in (POLICE, OTHER):
+        found = party_seals.own_seal_of(party, now=NOON)
+        assert (found.state, found.seal) == (OwnKeyState.UNUSABLE, None)
+        assert "its own key" in found.why
+
+
+@pytest.mark.parametrize(
+    ("after", "state", "said"),
+    [
+        (3, OwnKeyState.EXPIRED, "certificate of the author's own seal has expired"),
+        (-2, OwnKeyState.NOT_YET_VALID, "own seal is not valid yet"),
+    ],
+)
+def test_an_order_leaves_without_a_seal_that_is_not_valid_and_says_so(lay, after, state, said):
+    own.hub_seal(NOON - timedelta(days=9))
+    lay(be_police={"days": 2})
+    now = NOON + timedelta(days=after)
+    assert party_seals.own_seal_of(POLICE, now=now).state is state
+    pdf = sealed(now=now)
+    found = verdict(pdf, now)
+    assert [(seal.trust, seal.party) for seal in found.seals] == [(Trust.OWN, "")]
+    assert found.verdict is SealVerdict.GENUINE
+    assert said in " ".join(text_of(pdf).split())
+
+
+def test_an_expired_key_is_not_recognised_any_more_but_the_hubs_seal_is(lay):
+    lay(be_police={"days": 2})
+    found = verdict(sealed(), NOON + timedelta(days=3))
+    assert found.verdict is SealVerdict.GENUINE
+    assert [seal.trust for seal in found.seals] == [Trust.NONE, Trust.OWN]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda at: (at / "be-police.password").write_text("wrong"), "as a sealing key"),
+        (lambda at: (at / "be-police.p12").chmod(0o644), "(mode 0644): run chmod 600"),
+        (lambda at: (at / "be-police.p12").unlink(), "cannot be read"),
+        (lambda at: (at / "be-police.p12").write_bytes(b"no"), "as a sealing key"),
+        (lambda at: (at / "be-police.password").chmod(0o604), "is open to others"),
+        (lambda at: (at / "be-police.password").unlink(), "cannot be read"),
+    ],
+)
+def test_an_order_leaves_without_a_key_that_cannot_be_used_and_says_so(
+    lay, tmp_path, caplog, spoil, why
+):
+    caplog.set_level(logging.DEBUG)
+    lay(be_police={})
+    spoil(tmp_path)
+    found = party_seals.own_seal_of(POLICE, now=NOON)
+    assert found.state is OwnKeyState.UNUSABLE
+    assert why in found.why
+    pdf = sealed()
+    assert [seal.trust for seal in verdict(pdf).seals] == [Trust.OWN]
+    assert "own seal could not be used" in " ".join(text_of(pdf).split())
+    for secret in ("sesame", "wrong"):
+        assert secret not in caplog.text + repr(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("no toml", "cannot be read as TOML"),
+        ('[be-police]\nfile = "/a.p12"\npassphrase = "sesame"', "be-police.passphrase"),
+        ('[be-police]\npassword_file = "/a"', "give file, or all of token_library"),
+        ('[be-police]\nfile = "/a.p12"\ntoken = "b"', "a file or a token, and not both"),
+    ],
+)
+def test_a_list_that_cannot_be_read_is_named_and_stops_no_order(lay, tmp_path, text, why):
+    lay().write_text(text)
+    with pytest.raises(SealFileError, match=why) as raised:
+        party_seals.own_seals(NOON)
+    assert str(tmp_path / "parties.toml") in str(raised.value)
+    assert "sesame" not in str(raised.value)
+    pdf = sealed()
+    assert [seal.trust for seal in verdict(pdf).seals] == [Trust.OWN]
+    assert "own seal could not be used" in " ".join(text_of(pdf).split())
+
+
+def test_a_key_that_was_replaced_is_used_from_the_next_document_on(lay):
+    lay(be_police={"owner": "old"})
+    old = verdict(sealed()).seals[0].fingerprint
+    lay(be_police={"owner": "new"})
+    new = verdict(sealed()).seals[0].fingerprint
+    assert new != old
+
+
+def test_an_offline_reader_trusts_the_certificates_that_it_has(lay):
+    lay(be_police={})
+    pdf = sealed()
+    theirs = party_seals.own_seal_of(POLICE, now=NOON).seal.certificate
+    found = verify_pdf(pdf, trusted=Trusted(named=[own.hub_seal(NOON).certificate]), now=NOON)
+    assert (found.verdict, found.seals[0].trust) == (SealVerdict.GENUINE, Trust.NONE)
+    both = Trusted(named=[own.hub_seal(NOON).certificate, theirs])
+    assert [one.trust for one in verify_pdf(pdf, trusted=both, now=NOON).seals] == [Trust.NAMED] * 2
