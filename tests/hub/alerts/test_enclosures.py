@@ -27,6 +27,7 @@ from tests.hub.alerts.test_mail import post, server
 from tests.hub.alerts.test_requests import contact, raise_all
 from tests.hub.orders import cast
 from tests.hub.orders.conftest import orders  # noqa: F401  # the same cast
+from tests.hub.papers.keys_of_parties import lay_out
 from tests.hub.papers.papers import text_of
 from tests.hub.referrals.conftest import desk, row  # noqa: F401  # the same desk
 from tests.world import NOON
@@ -117,6 +118,35 @@ def test_an_order_is_drawn_in_its_own_language_and_the_mail_in_the_readers(order
     pdf = next(one for name, one in files.items() if name.endswith(".pdf"))
     assert "Injonction de retrait" in text_of(pdf)
     assert message["Subject"].startswith(("ENTFERNUNGSANORDNUNG", "REMOVAL ORDER"))
+
+
+def test_each_document_has_the_seal_of_the_party_that_it_is_from(orders, settings, tmp_path):  # noqa: F811
+    settings.DATA_DIR = tmp_path
+    issuer, provider = orders.authority.name, orders.small_provider.name
+    lay_out(tmp_path, settings, **{issuer: {}, provider: {}, orders.other_authority.name: {}})
+    for party in (orders.small_provider, orders.authority, orders.other_authority):
+        contact(party, f"{party.name}@one.example")
+    made = cast.issue(orders)
+    raise_all()
+    sent = seals_of_documents()
+    cast.receive(made.id)
+    cast.execute(orders, made.id)
+    raise_all()
+    sent |= seals_of_documents()
+    assert sent["order"] == sent["order_copy"] == [issuer, ""]
+    assert sent["order_executed"] == [provider, ""]
+
+
+def seals_of_documents():
+    """Whose own keys sealed the documents that are due, by kind; "" for the hub."""
+    due = writes_deliveries.claim_due(NOON, limit=50, home=HOME)
+    sent = {}
+    for outgoing in due:
+        for file in enclosures.attach(outgoing).files:
+            if file.name.endswith(".pdf"):
+                found = verify_pdf(file.content, trusted=own.hub_trust(NOON), now=NOON)
+                sent[outgoing.kind] = [seal.party for seal in found.seals]
+    return sent
 
 
 def test_the_home_authority_gets_the_copy_whole(orders):  # noqa: F811

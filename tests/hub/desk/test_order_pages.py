@@ -10,6 +10,8 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 
+from stemtide.hub.platform.documents import hub_seal
+from stemtide.hub.platform.documents.verification import verify_pdf
 from stemtide.hub.rooms.alerts.writes import alerts
 from stemtide.hub.rooms.approvals import writes as approvals
 from stemtide.hub.rooms.complaints.writes import complaints
@@ -29,6 +31,7 @@ from stemtide.protocol.enums import Duty, Role
 from stemtide.protocol.enums.referrals import ReceiptVia
 from stemtide.protocol.messages.complaints import ComplaintIn, ComplaintOutcomeIn, ComplaintTakeIn
 from stemtide.protocol.messages.orders import InformIn, OrderIn, OrderReasonIn
+from tests.hub.papers.keys_of_parties import lay_out
 from tests.orders import issue_order
 from tests.rounds import rounds
 from tests.scene import ANNEX_1
@@ -672,6 +675,23 @@ def test_papers_are_sealed_and_a_draft_says_that_it_is_none(stage, officer):
     assert told["values"]["urls"] == ANNEX_1["urls"]
     for name in ("answer-1.pdf", "answer-0.pdf", "annex-1.exe", "annex-9.pdf"):
         assert officer.get(f"/orders/{uid}/papers/{name}").status_code == 404
+
+
+def test_no_reader_gets_the_seal_of_another_onto_a_document(stage, officer, settings, tmp_path):
+    """Whoever downloads it, and whatever they ask for: it has the seal of who it is from."""
+    settings.DATA_DIR = tmp_path
+    far = {"days": 36_500}
+    lay_out(tmp_path, settings, authority=far, neighbour=far, provider=far)
+    uid = drafted(stage)
+    assert b"/ByteRange" not in officer.get(f"/orders/{uid}/papers/annex-1.pdf").content
+    issue_order(uid, by=stage.actor("authority"), now=stage.now)
+    words = "author=neighbour&issued_by=neighbour&seal=neighbour&language=en"
+    readers = {name: stage.desk(name, Role.DUTY_OFFICER) for name in ("provider", "neighbour")}
+    for reader, desk in {"authority": officer, **readers}.items():
+        got = desk.get(f"/orders/{uid}/papers/annex-1.pdf?{words}")
+        trusted = hub_seal.hub_trust(stage.now)
+        seals = verify_pdf(got.content, trusted=trusted, now=stage.now).seals
+        assert [seal.party for seal in seals] == ["authority", ""], reader
 
 
 def test_an_address_of_an_order_is_never_a_link(stage, officer):

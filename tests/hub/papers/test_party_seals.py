@@ -17,6 +17,7 @@ from stemtide.hub.platform.documents.seal_files import SealFileError, own_seal
 from stemtide.hub.platform.documents.verification import Trusted, verify_pdf
 from stemtide.protocol.law.forms import form
 from stemtide.protocol.messages.documents import OwnKeyState, SealVerdict, Trust
+from tests.cli.conftest import run
 from tests.hub.papers.filled import ORDER
 from tests.hub.papers.keys_of_parties import lay_out, self_signed
 from tests.hub.papers.papers import as_pem, certificate, name, plain, rsa_key, text_of
@@ -244,3 +245,17 @@ def test_an_offline_reader_trusts_the_certificates_that_it_has(lay):
     assert (found.verdict, found.seals[0].trust) == (SealVerdict.GENUINE, Trust.NONE)
     both = Trusted(named=[own.hub_seal(NOON).certificate, theirs])
     assert [one.trust for one in verify_pdf(pdf, trusted=both, now=NOON).seals] == [Trust.NAMED] * 2
+
+
+def test_an_operator_lists_who_seals_with_what(tmp_path, lay):
+    lay(be_police={"days": 36_500})
+    said = run(
+        *("hub", "seals", "--data-dir", tmp_path / "hub", "--json"),
+        STEMTIDE_SEAL_PARTIES_FILE=str(tmp_path / "parties.toml"),
+    )
+    hub, theirs = said.rows
+    assert (hub["party"], hub["state"], hub["why"]) == ("", "ready", "")
+    assert (theirs["party"], theirs["state"], theirs["valid_until"][:2]) == (POLICE, "ready", "21")
+    assert "no such party" in theirs["why"]  # the hub of the test is empty
+    assert said.code == 1
+    assert "sesame" not in said.out + said.err

@@ -145,6 +145,6 @@ def _print_row(report: dict[str, Any], *, file: Path, as_json: bool) -> None:
             f" {_TRUST[seal['trust']]}, certificate {seal['fingerprint']}"
         )
         if stamp := seal["stamp"]:
-            known = "trusted" if stamp["is_trusted"] else "NOT TRUSTED"
-            known = known if stamp["is_intact"] else "CHANGED"
-            print(f"    time stamp by {stamp['signer']}, {stamp['at']}, {known}")
+            trust = "trusted" if stamp["is_trusted"] else "NOT TRUSTED"
+            state = trust if stamp["is_intact"] else "CHANGED"
+            print(f"    time stamp by {stamp['signer']}, {stamp['at']}, {state}")

@@ -162,9 +162,9 @@ def seals(
     with fail_on(SealFileError):
         rows = [_seal_row("", "ready", seal=hub_seal.certificate(now()))]
         own_seals = party_seals.own_seals(now())
-    known = party_titles()
+    titles = party_titles()
     for party, own in own_seals.items():
-        why = own.why if party in known else "there is no such party on this hub"
+        why = own.why if party in titles else "there is no such party on this hub"
         seal = hub_seal.described(own.seal) if own.seal is not None else None
         rows.append(_seal_row(party, own.state.value, seal=seal, why=why))
     if timestamps.is_on():
