@@ -27,30 +27,36 @@ MISTAKES = {
     "misspelt key": ("at_min = 5", "at_mins = 5", "[[injects]] 2 (copies)", "at_mins", "mean at_m"),
     "key of an act": ('kind = "tip"', 'knd = "tip"', "[[injects]] 4", "knd", "did you mean kind?"),
     "missing key": ("at_min = 5\n", "", "[[injects]] 2 (copies)", "at_min", "is missing: add it"),
-    "act": ('act = "triage"', 'act = "triags"', "[[rules]] 2 (rate)", "", "use triage"),
+    "act": ('act = "triage"', 'act = "triags"', "[[rules]] 4 (rate)", "", "use triage"),
     "no agency": ('kind = "agency"', 'kind = "authority"', "[cast]", "", "exactly one agency"),
     "framework": ('"eucp-2023"', '"eucp-2022"', "", "framework", "did you mean eucp-2023"),
     "country": ('country = "FR"', 'country = "XX"', "[cast.second-authority]", "country", "such"),
     "address": ("https://www.irish", "www.irish", "[[sources]] 1", "url", "begin it with https"),
     "agent": ('country = "NL"', 'country = "NL"\nagent = true', "[cast.referral-unit]", "", "only"),
-    "not in the cast": ('by = "second-authority"', 'by = "thrid"', "(decline)", "by", "no party"),
+    "not in the cast": (
+        'by = "second-authority"',
+        'by = "thrid"',
+        "(second-authority-joins)",
+        "by",
+        "no party",
+    ),
     "addressee": ('to = ["first-authority"]', 'to = ["fourth"]', "(press-call)", "to", "no party"),
     "kind of party": (
-        'by = "first-authority"\nafter = "warned"',
-        'by = "small-pictures"\nafter = "warned"',
-        "[[rules]] 2 (rate)",
+        'by = "first-authority"\nafter = "rate"',
+        'by = "small-pictures"\nafter = "rate"',
+        "[[rules]] 5 (checklist)",
         "by",
-        "is of kind provider, but triage is done by: agency, authority",
+        "is of kind provider, but answer-checks is done by: agency, authority",
     ),
     "condition": ('["activated"]', '["activatd"]', "(share-in-haste)", "only_if", "mean activated"),
     "after": ('after = "decline"', 'after = "declined"', "(correct-checklist)", "after", "mean de"),
-    "of": ('of = "propose"', 'of = "warn"', "[[rules]] 6 (decline)", "of", "there are propose"),
+    "of": ('of = "propose"', 'of = "warn"', "[[rules]] 8 (decline)", "of", "there are propose"),
     "content": ('content = "play"\nv', 'content = "pley"\nv', "(copies)", "content", "mean play"),
     "variant": ('["untouched"', '["rotated"', "(copies)", "variants", "variant of a picture"),
-    "level": ("virality = 3", "virality = 9", "[[rules]] 2 (rate)", "virality", "use 0 to 4"),
+    "level": ("virality = 3", "virality = 9", "[[rules]] 4 (rate)", "virality", "use 0 to 4"),
     "test": ("real-world-event =", "real-event =", "(correct-checklist)", "others", "mean real-wo"),
     "after the end": ("at_min = 35", "at_min = 121", "(theatre-answers)", "at_min", "move it"),
-    "same name": ('name = "rate"', 'name = "warn"', "[[rules]] 2 (warn)", "name", "another step"),
+    "same name": ('name = "rate"', 'name = "warn"', "[[rules]] 4 (warn)", "name", "another step"),
     "milestone": ('name = "rate"', 'name = "triaged"', "(triaged)", "name", "a milestone"),
     "measure": ('"activations"', '"activatoins"', "[[objectives]] 1", "measure", "activations?"),
     "no bound": ("at_most = 15", "", "[[objectives]] 4", "", "give at_most, at_least or both"),
@@ -90,7 +96,8 @@ def test_a_mistake_is_named_with_file_table_key_and_remedy(mistake):
 
 
 def test_rules_that_wait_for_each_other_are_refused():
-    text = GOOD.replace('after = "warned"', 'after = "checklist"', 1)
+    rate = 'name = "rate"\nby = "first-authority"\nafter = '
+    text = GOOD.replace(f'{rate}"warned"', f'{rate}"checklist"')
     (first, second) = problems(text)
     assert (first.key, second.key) == ("after", "after")
     assert "rate waits for checklist waits for rate" in first.message

@@ -3,7 +3,7 @@
 
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,21 +14,53 @@ from stemtide.protocol.enums import Duty, PartyKind, Role, Scope, Standing
 if TYPE_CHECKING:
     from stemtide.hub.rooms.parties.reads.parties import Viewer
 
-_PARTIES = (
-    ("be-crisis-centre", "Crisis Centre (Belgium)", PartyKind.AUTHORITY, "BE"),
-    ("eu-referral-unit", "EU Internet Referral Unit", PartyKind.AGENCY, "NL"),
-    ("big-videos", "Big Videos", PartyKind.PROVIDER, "IE"),
-    ("small-pictures", "Small Pictures", PartyKind.PROVIDER, "EE"),
-    ("paste-corner", "Paste Corner", PartyKind.PROVIDER, "PL"),
-)
-_OTHERS = (
-    ("duty@authority.example", "be-crisis-centre", Role.DUTY_OFFICER),
-    ("duty@big-videos.example", "big-videos", Role.DUTY_OFFICER),
-    ("duty@small-pictures.example", "small-pictures", Role.DUTY_OFFICER),
-)
-PROVIDERS = tuple(name for name, _, kind, _ in _PARTIES if kind is PartyKind.PROVIDER)
-AUTHORITY = "be-crisis-centre"
+_LEAD = PartyKind.AGENCY
+_ORDERS = (Duty.ISSUE, Duty.SCRUTINISE)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedParty:
+    """A party to create. duties: for which it is named; email: of its person; "" for nobody."""
+
+    name: str
+    title: str
+    kind: PartyKind
+    country: str
+    duties: tuple[Duty, ...] = ()
+    email: str = ""
+
+
 COORDINATOR = "eu-referral-unit"
+AUTHORITY = "be-crisis-centre"
+PARTIES = (
+    PlannedParty(
+        AUTHORITY,
+        "Crisis Centre (Belgium)",
+        PartyKind.AUTHORITY,
+        "BE",
+        duties=_ORDERS,
+        email="duty@authority.example",
+    ),
+    PlannedParty(
+        COORDINATOR,
+        "EU Internet Referral Unit",
+        PartyKind.AGENCY,
+        "NL",
+        email="duty@coordinator.example",
+    ),
+    PlannedParty(
+        "big-videos", "Big Videos", PartyKind.PROVIDER, "IE", email="duty@big-videos.example"
+    ),
+    PlannedParty(
+        "small-pictures",
+        "Small Pictures",
+        PartyKind.PROVIDER,
+        "EE",
+        email="duty@small-pictures.example",
+    ),
+    PlannedParty("paste-corner", "Paste Corner", PartyKind.PROVIDER, "PL"),
+)
+PROVIDERS = tuple(party.name for party in PARTIES if party.kind is PartyKind.PROVIDER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +76,8 @@ class Cast:
     emails: tuple[str, ...] = ()
 
 
-def create_cast(data_dir: Path) -> Cast:
-    """Create the parties, their keys and users in a hub's database.
+def create_cast(data_dir: Path, *, parties: Sequence[PlannedParty] = PARTIES) -> Cast:
+    """Create parties, their keys and people in a hub's database. One of them is an agency.
 
     The hub's code is loaded in this process, with that database; only once in a process.
     """
@@ -61,37 +93,63 @@ def create_cast(data_dir: Path) -> Cast:
 
     now = datetime.now(UTC)
     keys = {}
-    people = {}
-    for name, title, kind, country in _PARTIES:
-        people[name] = writes.add_party(
-            name, title=title, kind=kind, country=country, actor="exercise", now=now
+    rows: dict[str, Viewer] = {}
+    for party in parties:
+        rows[party.name] = writes.add_party(
+            party.name,
+            title=party.title,
+            kind=party.kind,
+            country=party.country,
+            actor="exercise",
+            now=now,
         )
-        _, keys[name] = writes.new_key(
-            "exercise", party=people[name], scopes=list(Scope), actor="exercise", now=now
+        _, keys[party.name] = writes.new_key(
+            "exercise", party=rows[party.name], scopes=list(Scope), actor="exercise", now=now
         )
-    _make_members(people, now=now)
-    for duty in (Duty.ISSUE, Duty.SCRUTINISE):
-        competences.name_competent(people[AUTHORITY], duty, actor="exercise", now=now)
-    email, password = "duty@coordinator.example", secrets.token_urlsafe(12)
-    signing_in = ((email, COORDINATOR, Role.COORDINATOR), *_OTHERS)
-    for address, name, role in signing_in:
+    _make_members(parties, rows, now=now)
+    for party in parties:
+        for duty in party.duties:
+            competences.name_competent(rows[party.name], duty, actor="exercise", now=now)
+    password = secrets.token_urlsafe(12)
+    emails = _create_people(parties, rows, password=password, now=now)
+    return Cast(keys=keys, email=emails[0], password=password, emails=emails)
+
+
+def _create_people(
+    parties: Sequence[PlannedParty], rows: "Mapping[str, Viewer]", *, password: str, now: datetime
+) -> tuple[str, ...]:
+    """Create a person for each party with an email; return the emails, the coordinator's first."""
+    from stemtide.hub.rooms.parties.writes import parties as writes
+
+    staffed = [party for party in parties if party.email]
+    staffed.sort(key=lambda party: party.kind is not _LEAD)
+    for party in staffed:
+        role = Role.COORDINATOR if party.kind is _LEAD else Role.DUTY_OFFICER
         writes.add_person(
-            address, party=people[name], role=role, password=password, actor="exercise", now=now
+            party.email,
+            party=rows[party.name],
+            role=role,
+            password=password,
+            actor="exercise",
+            now=now,
         )
-    emails = tuple(address for address, _, _ in signing_in)
-    return Cast(keys=keys, email=email, password=password, emails=emails)
+    return tuple(party.email for party in staffed)
 
 
-def _make_members(people: "Mapping[str, Viewer]", *, now: datetime) -> None:
-    """Have the agency make the other parties members, so that their word counts."""
+def _make_members(
+    parties: Sequence[PlannedParty], rows: "Mapping[str, Viewer]", *, now: datetime
+) -> None:
+    """Have the agency make the providers members, so that their word counts."""
     from stemtide.hub.rooms.parties.reads.parties import Actor
     from stemtide.hub.rooms.parties.writes import standing
     from stemtide.protocol.trust.parties import StandingIn
 
-    by = Actor(people[COORDINATOR], "exercise")
+    (agency,) = (party.name for party in parties if party.kind is _LEAD)
+    by = Actor(rows[agency], "exercise")
     body = StandingIn(standing=Standing.MEMBER, reason="It takes part in the exercise.")
-    for name in PROVIDERS:
-        standing.grant_standing(name, body=body, by=by, now=now)
+    for party in parties:
+        if party.kind is PartyKind.PROVIDER:
+            standing.grant_standing(party.name, body=body, by=by, now=now)
 
 
 def new_key(party: str, name: str, scopes: Iterable[Scope]) -> str:

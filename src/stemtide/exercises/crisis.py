@@ -20,10 +20,16 @@ from uuid import uuid4
 
 import httpx
 
-from stemtide.exercises import cast, media, pictures, processes, provider, requests
+from stemtide.exercises import (
+    cast,
+    fingerprints,
+    media,
+    pictures,
+    processes,
+    provider,
+    requests,
+)
 from stemtide.exercises.stage import DemoError, RunningExercise, expect_ok
-from stemtide.fingerprints.analysis import AnalysisOptions
-from stemtide.fingerprints.blanks import why_blank
 from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.fingerprints.sandbox.walls import missing_walls
@@ -206,19 +212,10 @@ def _share(
     blob: bytes,
 ) -> None:
     """Step 3: share one piece of content, and upload the same file at every provider at once."""
-    prints = sandbox.analyse(blob, options=AnalysisOptions(share=True)).fingerprints
     content = str(uuid4())
     rows = [
-        _signal(
-            crisis,
-            kind=fingerprint.kind,
-            value=fingerprint.hex,
-            quality=fingerprint.quality,
-            content=content,
-        )
-        for fingerprint in prints.each
-        if fingerprint.kind is not Kind.MD5
-        and not why_blank(fingerprint.kind, fingerprint.value, quality=fingerprint.quality)
+        _signal(crisis, **fields, content=content)
+        for fields in fingerprints.shareable_fields(blob, sandbox=sandbox)
     ]
     _share_rows(
         stage, authority, rows, lambda client: provider.upload(client, ref=_ref(name), blob=blob)

@@ -7,7 +7,7 @@ made-up words; both are the same in every run.
 
 import io
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 import av
@@ -19,33 +19,32 @@ SIZE = (320, 180)
 FPS = 12
 RATE_HZ = 16_000
 SHOT_S = 4
+SHOTS = ("astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg")
 ADDRESS = "https://videos.example.org/watch/8841?lang=en"
 OTHER_SPELLING = "HTTP://WWW.Videos.Example.org:80/watch/./8841?utm_source=mail&lang=en#t=5"
 
 Samples = npt.NDArray[np.float32]
 
 
-def film(files: dict[str, bytes]) -> bytes:
-    """Return the video that an authority shares: 16 s in four shots, with sound."""
-    shots = ("astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg")
+def film(files: dict[str, bytes], *, shots: Sequence[str] = SHOTS, tune_number: int = 1) -> bytes:
+    """Return the video that an authority shares: 4 s of each shot, with sound."""
     pictures = (frame for name in shots for frame in _pan(files[name], seed=len(name)))
-    return _encoded(pictures, tune(1, seconds=SHOT_S * len(shots)))
+    return _encoded(pictures, tune(tune_number, seconds=SHOT_S * len(shots)))
 
 
-def recut(files: dict[str, bytes]) -> bytes:
+def recut(files: dict[str, bytes], *, shots: Sequence[str] = SHOTS[:3]) -> bytes:
     """Return ten seconds of the video, smaller and re-encoded, inside a longer one."""
     before = [*_pan(files["motorcycle_left.png"], seed=5), *_pan(files["retina.jpg"], seed=6)]
     after = [*_pan(files["moon.png"], seed=7), *_pan(files["coins.png"], seed=8)]
-    shots = ("astronaut.png", "coffee.png", "chelsea.png")
     inside = [frame for name in shots for frame in _pan(files[name], seed=len(name))]
     frames = [*before, *inside[: 10 * FPS], *after]
     return _encoded(iter(frames), tune(9, seconds=len(frames) / FPS), size=(256, 144), crf=30)
 
 
-def sound_over_a_still(files: dict[str, bytes]) -> bytes:
+def sound_over_a_still(files: dict[str, bytes], *, tune_number: int = 1) -> bytes:
     """Return the video's sound over a single picture."""
     still = Image.open(io.BytesIO(files["coins.png"])).convert("RGB").resize(SIZE)
-    return _encoded(iter([still] * 12 * FPS), tune(1, seconds=16.0)[: 12 * RATE_HZ])
+    return _encoded(iter([still] * 12 * FPS), tune(tune_number, seconds=16.0)[: 12 * RATE_HZ])
 
 
 def unrelated(files: dict[str, bytes]) -> bytes:
@@ -55,14 +54,14 @@ def unrelated(files: dict[str, bytes]) -> bytes:
     return _encoded(pictures, tune(4, seconds=SHOT_S * len(shots)))
 
 
-def document() -> bytes:
+def document(number: int = 1) -> bytes:
     """Return the text that an authority shares, as an HTML page."""
-    return f"<html><body><p>{' '.join(_words(1, 1200))}</p></body></html>".encode()
+    return f"<html><body><p>{' '.join(_words(number, 1200))}</p></body></html>".encode()
 
 
-def excerpt() -> bytes:
+def excerpt(number: int = 1) -> bytes:
     """Return a passage of the text in capitals, inside another post."""
-    post = [*_words(2, 150), *_words(1, 1200)[400:640], *_words(3, 150)]
+    post = [*_words(2, 150), *_words(number, 1200)[400:640], *_words(3, 150)]
     return " ".join(post).upper().encode()
 
 

@@ -77,11 +77,15 @@ class Receiver:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """The agent's answer to one upload. action is "" if nothing matched."""
+    """The agent's answer to one upload. action is "" if nothing matched.
+
+    is_disputed: every signal that matched is disputed, so that nothing automatic would follow.
+    """
 
     ref: str
     action: str
     distance_bits: int | None
+    is_disputed: bool = False
 
 
 def upload(client: httpx.Client, *, ref: str, blob: bytes) -> Upload:
@@ -110,4 +114,5 @@ def _upload_result(ref: str, response: httpx.Response) -> Upload:
         ref=ref,
         action=item["decision"]["action"] or "",
         distance_bits=matches[0]["distance_bits"] if matches else None,
+        is_disputed=bool(matches) and all(match["disputed"] for match in matches),
     )

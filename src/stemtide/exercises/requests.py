@@ -12,7 +12,7 @@ from stemtide.exercises.stage import RunningExercise, expect_ok
 _REFERRED = "https://big-videos.example/watch?v=played-{}"
 _ORDERED = "https://small-pictures.example/album/played"
 
-_AUTHORITY_SECTIONS = {
+AUTHORITY_SECTIONS = {
     "contact_point": "orders@small-pictures.example",
     "authority_type": "law_enforcement",
     "authority_name": "Crisis Centre (played)",
@@ -106,7 +106,7 @@ def _order(
             "grounds": ["a"],
             "reasons": "It praises the attack of this morning and calls for more (played).",
             "signed_on": datetime.now(UTC).date().isoformat(),
-            **_AUTHORITY_SECTIONS,
+            **AUTHORITY_SECTIONS,
         },
     }
     draft = expect_ok(authority.post("/api/v1/orders", json=body))

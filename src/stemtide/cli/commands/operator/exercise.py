@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide exercise: list and check scenarios."""
+"""stemtide exercise: list, check and run scenarios."""
 
+import json
 from dataclasses import asdict
-from typing import Annotated
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stemtide.cli.output import AsJson, print_note, print_result
+from stemtide.cli.output import AsJson, fail, print_note, print_result
+
+if TYPE_CHECKING:
+    from stemtide.exercises.scenarios.schema import Scenario
 
 exercise = typer.Typer(
     no_args_is_help=True, help="Exercises: rehearse a crisis by a scenario. See docs/use/exercises."
@@ -64,3 +70,71 @@ def check_scenarios(
     if not is_good:
         print_note("stemtide: correct these problems, then check again")
         raise typer.Exit(1)
+
+
+class Bots(StrEnum):
+    """Parties that bots play."""
+
+    ALL = "all"
+
+
+@exercise.command("run")
+def run_scenario(
+    scenario: Annotated[
+        str, typer.Argument(help="Name of a scenario that ships, or a file.", metavar="SCENARIO")
+    ],
+    bots: Annotated[Bots, typer.Option(help="Who is played by bots.")] = Bots.ALL,
+    speed: Annotated[
+        float, typer.Option(min=1, max=1e9, help="Exercise minutes for each real minute.")
+    ] = 60,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same acts.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for result.json and figures.csv.")
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the hub's files (default: removed at the end)."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result as one JSON object.")
+    ] = False,
+) -> None:
+    """Run a scenario with bots for all parties, on a hub that exists for this run.
+
+    Starts a hub and real agents in exercise mode on this machine, plays the time line, and measures
+    the objectives from the ledger. Exits with 1 if an objective was missed.
+    """
+    del bots  # all parties, so far
+    plan = _read(scenario)
+    from stemtide.exercises.play import run
+    from stemtide.exercises.results import files
+    from stemtide.exercises.stage import DemoError
+
+    progress = run.Progress(plan)
+    try:
+        result = run.run(
+            plan,
+            speed=speed,
+            seed=seed,
+            folder=folder,
+            on_step=(lambda _: None) if as_json else progress.show,
+        )
+        progress.end()
+        if out is not None:
+            files.write(out, result)
+    except DemoError as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"the result cannot be written to {out}: {error.strerror}")
+    print(json.dumps(result, ensure_ascii=False) if as_json else files.summary(result))
+    raise typer.Exit(0 if all(row["is_met"] for row in result["objectives"]) else 1)
+
+
+def _read(reference: str) -> "Scenario":
+    """Return a scenario; end the command with its problems if it has any."""
+    from stemtide.exercises.scenarios import reader
+
+    try:
+        return reader.read(reference)
+    except reader.ScenarioError as error:
+        fail(str(error), code=2)

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run a scenario from the first inject to its result, on a hub that exists for the run."""
+
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from stemtide.client import HubError
+from stemtide.exercises import pictures, processes
+from stemtide.exercises.play.clock import ExerciseClock
+from stemtide.exercises.play.content import ContentMaker
+from stemtide.exercises.play.context import Context
+from stemtide.exercises.play.player import Player, StepResult
+from stemtide.exercises.play.world import open_world
+from stemtide.exercises.results import figures, files
+from stemtide.exercises.results.record import Record, RecordedEntry
+from stemtide.exercises.scenarios.schema import Scenario
+from stemtide.exercises.stage import DemoError, RunningExercise
+from stemtide.fingerprints.sandbox.pool import Sandbox
+
+VERSION = 1
+"""Version of the result's format."""
+
+
+def run(
+    scenario: Scenario,
+    *,
+    speed: float,
+    seed: int,
+    folder: Path | None = None,
+    on_step: Callable[[StepResult], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Play a scenario with bots for all parties; return the result as a JSON object.
+
+    speed:  exercise minutes for each real minute. folder: keeps the hub's files; None: temporary.
+
+    raises: DemoError if the machine, not the exercise, gives out.
+    """
+    with ExitStack() as stack:
+        where = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stemtide-")))
+        stage = RunningExercise(folder=where)
+        stack.callback(stage.clear)
+        try:
+            world = open_world(scenario, stage, within=stack)
+            sandbox = stack.enter_context(Sandbox())
+            context = Context(scenario, world, ContentMaker(scenario.content), sandbox)
+            player = Player(context, ExerciseClock(speed=speed), seed, on_step)
+            player.play()
+        except (processes.ProcessError, pictures.PhotographsMissingError) as error:
+            raise DemoError(str(error)) from error
+        except (HubError, httpx.HTTPError) as error:
+            raise DemoError(f"the exercise broke off: {error}; logs are in {where}") from error
+        return _result(player)
+
+
+def _result(player: Player) -> dict[str, Any]:
+    """Return the result: steps, objectives, figures, and the ledger entries that they name."""
+    scenario, clock = player.context.scenario, player.clock
+    entries = tuple(
+        RecordedEntry(
+            number=entry.number,
+            kind=entry.kind,
+            actor=entry.actor.removeprefix("party:"),
+            subject=entry.subject,
+            detail=entry.detail,
+            at_min=round(clock.minutes_at(entry.recorded_at), 2),
+        )
+        for entry in player.entries
+    )
+    context = player.context
+    record = Record(scenario, entries, tuple(context.copies), context.shared_at_min)
+    return {
+        "format": VERSION,
+        "exercise": True,
+        "scenario": scenario.name,
+        "title": scenario.title,
+        "right_answer": scenario.right_answer,
+        "framework": scenario.framework,
+        "seed": player.seed,
+        "speed": clock.speed,
+        "duration_min": scenario.duration_min,
+        "objectives": [files.objective_row(result) for result in figures.judge(record)],
+        "figures": [files.figure_row(figure) for figure in figures.compute_all(record)],
+        "steps": [asdict(result) for result in player.results],
+        "copies": [asdict(copy) for copy in record.copies],
+        "entries": [
+            {"number": entry.number, "kind": entry.kind, "actor": entry.actor}
+            | {"subject": entry.subject, "at_min": entry.at_min}
+            for entry in entries
+        ],
+    }
+
+
+class Progress:
+    """Shows each step on stderr; on a terminal over one line, which the next step replaces."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._total = len(scenario.steps)
+        self._count = 0
+        self._is_terminal = sys.stderr.isatty()
+
+    def show(self, result: StepResult) -> None:
+        """Show a step."""
+        self._count += 1
+        line = f"T+{result.at_min:6.1f} min  {result.by or 'outside'}: {result.note}"
+        if self._is_terminal:
+            begin = f"{self._count} of {self._total}  {line}"[:100]
+            print(f"\r\x1b[2K{begin}", end="", file=sys.stderr, flush=True)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        """End the line on a terminal."""
+        if self._is_terminal:
+            print("\r\x1b[2K", end="", file=sys.stderr, flush=True)

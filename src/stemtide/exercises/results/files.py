@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write the result of an exercise: as JSON, as CSV, and as a summary for people."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from stemtide.exercises.results.figures import Figure, ObjectiveResult
+from stemtide.exercises.scenarios.measures import MEASURES, Unit
+
+COLUMNS = ("measure", "party", "unit", "value", "at_least", "at_most", "is_met", "entries")
+RESULT, TABLE = "result.json", "figures.csv"
+
+
+def figure_row(figure: Figure) -> dict[str, Any]:
+    """Return a figure as a JSON object."""
+    return asdict(figure) | {"entries": list(figure.entries)}
+
+
+def objective_row(result: ObjectiveResult) -> dict[str, Any]:
+    """Return an objective with its figure as a JSON object."""
+    bounds = {"at_least": result.objective.at_least, "at_most": result.objective.at_most}
+    text = {"text": result.objective.text, "is_met": result.is_met}
+    return text | figure_row(result.figure) | bounds
+
+
+def write(folder: Path, result: Mapping[str, Any]) -> None:
+    """Write result.json and figures.csv into a folder. raises: OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(result, ensure_ascii=False, indent=1, default=str)
+    (folder / RESULT).write_text(text + "\n", "utf-8")
+    (folder / TABLE).write_text(table(result), "utf-8")
+
+
+def table(result: Mapping[str, Any]) -> str:
+    """Return objectives and figures as CSV: objectives first, entries separated by spaces."""
+    file = io.StringIO()
+    writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for row in (*result["objectives"], *result["figures"]):
+        numbers = " ".join(map(str, row["entries"]))
+        writer.writerow(row | {"entries": numbers})
+    return file.getvalue()
+
+
+def summary(result: Mapping[str, Any]) -> str:
+    """Return the objectives for people, one line each, and what was refused."""
+    lines = [f"EXERCISE {result['title']}, seed {result['seed']}"]
+    for row in result["objectives"]:
+        word = "met   " if row["is_met"] else "missed"
+        numbers = ", ".join(map(str, row["entries"][:5]))
+        more = " …" if len(row["entries"]) > len(row["entries"][:5]) else ""
+        entries = f" (entries {numbers}{more})" if numbers else ""
+        lines.append(f"  {word}  {row['text']} {_bounds(row)}{entries}")
+    refused = [step for step in result["steps"] if step["state"] == "refused"]
+    lines += [f"  refused  {step['name']}: {step['note']}" for step in refused]
+    counts = f"{sum(row['is_met'] for row in result['objectives'])} of {len(result['objectives'])}"
+    return "\n".join([*lines, f"{counts} objectives met. {result['right_answer']}"])
+
+
+def _bounds(row: Mapping[str, Any]) -> str:
+    """Return the value and the bounds of an objective."""
+    signs = {Unit.MINUTES: " min", Unit.PERCENT: " %", Unit.NUMBER: ""}
+    sign = signs[MEASURES[row["measure"]].unit]
+    value = "never" if row["value"] is None else f"{row['value']:g}{sign}"
+    bounds = [
+        f"{word} {row[key]:g}{sign}"
+        for key, word in (("at_least", "at least"), ("at_most", "at most"))
+        if row[key] is not None
+    ]
+    return f"{value}, {' and '.join(bounds)}"
