@@ -860,10 +860,10 @@ def test_the_budget_stops_whatever_is_tried_and_starts_anew_with_a_reason(
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (b"\x89PNG\r\n\x1a\n" + b"junk" * 100, "not a picture that can be decoded"),
-        (b"<script>alert(1)</script>", "not a picture that can be decoded"),
+        (b"\x89PNG\r\n\x1a\n" + b"junk" * 100, "not a picture or a film that can be decoded"),
+        (b"<script>alert(1)</script>", "not a picture or a film that can be decoded"),
         (404, "answered 404"),
-        ("text/html", "did not send a picture"),
+        ("text/html", "sent neither a picture nor a film"),
         ("redirect", "answered 302"),
     ],
 )

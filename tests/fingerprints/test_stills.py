@@ -7,10 +7,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stemtide.fingerprints.analysis import AnalysisOptions
-from stemtide.fingerprints.image.thumbnail import MAX_SIDE_PX, Still, jpeg, veiled
+from stemtide.fingerprints.analysis import FILM, AnalysisOptions
+from stemtide.fingerprints.image.thumbnail import (
+    MAX_SIDE_PX,
+    Still,
+    grey,
+    jpeg,
+    of_luma,
+    veiled,
+)
+from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.fingerprints.sandbox.worker import checked
+from tests.fingerprints import videos
 from tests.fingerprints.pictures import animation, encoded, photo, png_bomb
 
 OPTIONS = AnalysisOptions(still=True)
@@ -93,3 +102,57 @@ def test_a_worker_that_answers_too_many_pixels_is_not_believed():
     answer = {"each": [], "still": [480, 480, "00" * (2 << 20)]}
     with pytest.raises(ValueError, match="too large"):
         checked(answer, kinds=frozenset())
+
+
+FRAMES = AnalysisOptions(frames=6)
+
+
+def frames_of(sandbox, blob, **options):
+    return sandbox.analyse(blob, options=FRAMES, modality=FILM, **options)
+
+
+@pytest.mark.parametrize("every", [6, 1000], ids=["many key frames", "one"])
+def test_of_a_film_a_few_grey_frames_are_taken_from_all_of_it(sandbox, every):
+    found = frames_of(sandbox, videos.encoded(videos.pictures("street"), g=str(every)))
+    times = [frame.at_s for frame in found.frames]
+    assert (len(times), times) == (6, sorted(times))
+    assert (times[0], times[-1] > 11) == (0.0, True)
+    for frame in found.frames:
+        still = of_luma(frame.width, frame.height, frame.luma)
+        assert max(still.width, still.height) <= 256
+        assert opened(grey(still)).mode == "L"
+    assert not [print_ for print_ in found.fingerprints.each if print_.kind is Kind.VIDEO]
+
+
+def test_a_film_with_fewer_frames_gives_those_that_it_has(sandbox):
+    assert 1 <= len(frames_of(sandbox, videos.encoded(videos.pictures("street", 0.5))).frames) < 6
+
+
+def test_what_is_no_film_or_is_cut_off_gives_no_frames_and_says_why(sandbox):
+    for blob in (encoded(photo(), "PNG"), b"junk" * 100, videos.clip("street")[:200]):
+        found = frames_of(sandbox, blob)
+        assert found.frames == ()
+        assert found.fingerprints.remarks
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        [-1, 2, 2, "00" * 4],
+        ["1", 2, 2, "00" * 4],
+        [float("nan"), 2, 2, "00" * 4],
+        [1, 2, 2, "00" * (1 << 17)],
+        [1, 2, 2, "zz"],
+    ],
+)
+def test_a_worker_that_answers_an_impossible_frame_is_not_believed(frame):
+    with pytest.raises(ValueError, match=r"."):
+        checked({"each": [], "frames": [frame]}, kinds=frozenset())
+    with pytest.raises(ValueError, match="at most"):
+        checked({"each": [], "frames": [[1, 2, 2, "00" * 4]] * 25}, kinds=frozenset())
+
+
+def test_grey_pixels_that_are_not_as_promised_are_not_believed():
+    for width, height, luma in ((2, 2, bytes(3)), (0, 1, b""), (10**9, 10**9, bytes(4))):
+        with pytest.raises(ValueError, match="still"):
+            of_luma(width, height, luma)

@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 
 from stemtide.exercises import cast
 from tests import forks
+from tests.agent import streams
 from tests.agent.world import picture
 from tests.flows.conftest import NARROW, WIDE, row, until
 from tests.flows.test_crisis_access import RULES
@@ -198,3 +199,27 @@ def test_it_works_without_javascript(house, chromium):
     plain.get_by_role("button", name="Block", exact=True).click()
     expect(plain.get_by_text("Blocked: 1.")).to_be_visible()
     expect(plain.get_by_text("Nothing is held.")).to_be_visible()
+
+
+def test_a_film_is_looked_at_frame_by_frame_by_keyboard_on_a_phone(house, chromium):
+    agent = house.agent(PARTY, review="pictures_per_day = 8")
+    hold(house, agent, {"film": streams.known_film()})
+    page = sign_in(house, agent, chromium, name="Anna", viewport=NARROW, color_scheme="dark")
+    press(page, "n")
+    expect(page.get_by_role("heading", level=1)).to_have_text("film")
+    press(page, "p")
+    frames = page.get_by_role("list", name="Frames of the film").get_by_role("img")
+    expect(frames).to_have_count(6)
+    expect(page.get_by_role("img", name="blurred and grey")).to_have_count(6)
+    for image in frames.all():
+        assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") == 256
+    assert faults(page) == []
+    press(page, "2")
+    expect(page.get_by_role("img", name="small and grey")).to_have_count(1)
+    assert faults(page) == []
+    press(page, "p")
+    expect(page.get_by_role("img", name="blurred and grey")).to_have_count(6)
+    expect(page.get_by_text("2 left")).to_be_visible()
+    press(page, "h")
+    expect(frames).to_have_count(0)
+    assert page.troubles == []

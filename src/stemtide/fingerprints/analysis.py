@@ -37,6 +37,7 @@ class AnalysisOptions:
     robust: more hashes to share, of crops, so that they match cropped copies.
     local:  its local features (see stemtide.fingerprints.image.local).
     still:  a small still of a picture, for people (see stemtide.fingerprints.image.thumbnail).
+    frames: so many small grey frames of a film, for people, and no fingerprints of it.
     language: for a text: its language, found by a model that is loaded for such requests only.
     carry:  for a chunk of a stream (see stemtide.fingerprints.live_chunk): the carry of the chunk
             before it, in hex; "" for the first one.
@@ -47,6 +48,7 @@ class AnalysisOptions:
     robust: bool = False
     local: bool = False
     still: bool = False
+    frames: int = 0
     language: bool = False
     carry: str = ""
 
@@ -88,12 +90,23 @@ class LiveChunk:
 
 
 @dataclass(frozen=True, slots=True)
+class FilmFrame:
+    """A small grey frame of a film. luma: height x width bytes, row by row, 0..255."""
+
+    at_s: float
+    width: int
+    height: int
+    luma: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Analysis:
     """The result of the analysis of one piece of content.
 
     local:  if requested: local features of the content, and of its mirror image.
     still:  if requested, and the content is a picture: width, height and bare RGB pixels of a small
             copy, which thumbnail.Still checks.
+    frames: if requested, and the content is a film; thumbnail.of_luma checks each.
     chunk:  for a chunk of a stream: its start, duration and carry.
     language: if requested, and the content is a text: the most probable one.
     """
@@ -101,6 +114,7 @@ class Analysis:
     fingerprints: Fingerprints
     local: tuple[bytes, ...] = ()
     still: tuple[int, int, bytes] | None = None
+    frames: tuple[FilmFrame, ...] = ()
     chunk: LiveChunk | None = None
     language: LanguageGuess | None = None
 
@@ -162,6 +176,8 @@ streams are named as such by the caller.
 """
 
 LIVE = "live"
+
+FILM = "film"
 
 TEXT = "writing"
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Limits on the pictures that a person is shown: so many a day, with breaks.
 
-1 A picture counts when the person asks for it, however often the page shows it again.
+1 A picture counts when the person asks for it, however often the page shows it again. Each frame
+  of a film counts as a picture.
 2 After so many pictures on one day (UTC) no more are shown until the next day, or until the person
   signs in with a link that names the reason for a new allowance.
 3 After so many minutes with pictures no more are shown until a break without any has passed.
@@ -98,6 +99,37 @@ def ask_for_picture(
             (name, person_key(session.person), session.key, ref, now),
         )
     return name
+
+
+def count_frames(
+    store: Store,
+    name: str,
+    number: int,
+    *,
+    session: ReviewSession,
+    settings: ReviewSettings,
+    now: float,
+) -> PicturesShown | None:
+    """Count the other frames of a film, of which one was counted; None if that was done.
+
+    returns: what the person was shown, if not so many more may be shown. Nothing is counted then.
+    """
+    with store.write() as tx:
+
+        def read(sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+            return tx.execute(sql, values).fetchall()
+
+        shown = read_exposure(read, session.person, settings=settings, now=now)
+        if shown.left < number:
+            return shown
+        tx.executemany(
+            "INSERT INTO review_pictures VALUES (?, ?, ?, '', ?)",
+            [
+                (f"{name}-{frame}", person_key(session.person), session.key, now)
+                for frame in range(number)
+            ],
+        )
+    return None
 
 
 def picture_ref(store: Store, name: str, *, session: ReviewSession, now: float) -> str:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ask the provider for a picture of held content, and make a small grey one of it.
+"""Ask the provider for held content, and make small grey pictures of it: of a film, some frames.
 
 1 The request is signed like a webhook, with the same secret; the provider checks it in the same
   way, and answers with the file.
-2 No redirect is followed, and no more is read than a picture may have.
+2 No redirect is followed, and no more is read than MAX_BYTES.
 3 The sandbox decodes it. What is shown is encoded anew from bare pixels; the file itself never
   reaches a browser, and is not kept.
 """
@@ -11,8 +11,8 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from urllib.parse import quote, urlsplit
@@ -24,20 +24,36 @@ from stemtide import __version__
 from stemtide.agent.config.settings import Config
 from stemtide.agent.review.exposure import SHOWN_FOR_S
 from stemtide.client.connection import is_loopback
-from stemtide.fingerprints.analysis import FALLBACK, AnalysisOptions
-from stemtide.fingerprints.image.thumbnail import Still, grey, veiled
+from stemtide.fingerprints.analysis import FALLBACK, FILM, Analysis, AnalysisOptions
+from stemtide.fingerprints.image.thumbnail import Still, grey, of_luma, veiled
 from stemtide.fingerprints.limits import ContentError, SandboxError
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.protocol import webhook_headers
 
-MAX_BYTES = 32 * 1024 * 1024
+MAX_BYTES = 64 * 1024 * 1024
+FRAMES = 6
+"""Frames that are shown of a film."""
+
 _AT_A_TIME = 2
 _IN_MEMORY = 8
-_OPTIONS = AnalysisOptions(still=True)
+_PICTURE, _FILM = AnalysisOptions(still=True), AnalysisOptions(frames=FRAMES)
 
 
 class PictureError(Exception):
     """There is no picture. The message says why, for the person who asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPicture:
+    """A small picture of held content. at_s: the time of a frame of a film; None of a picture."""
+
+    still: Still
+    at_s: float | None = None
+
+
+def encode(picture: HeldPicture, *, is_veiled: bool) -> bytes:
+    """Return a picture as a small grey JPEG, blurred if is_veiled."""
+    return veiled(picture.still) if is_veiled else grey(picture.still)
 
 
 class HeldPictures:
@@ -48,36 +64,37 @@ class HeldPictures:
         self._sandbox = sandbox
         self._decoders = decoders
         self._turn = asyncio.Semaphore(_AT_A_TIME)
-        self._latest: dict[str, tuple[float, Still]] = {}
+        self._latest: dict[str, tuple[float, asyncio.Task[tuple[HeldPicture, ...]]]] = {}
 
     @property
     def is_set_up(self) -> bool:
         """Whether the provider can be asked for pictures."""
         return bool(self._config.review.picture_url)
 
-    async def show(self, ref: str, *, look: str, is_veiled: bool) -> bytes:
-        """Return a small grey JPEG of content, blurred if is_veiled. raises: PictureError.
+    async def find(self, ref: str, *, look: str) -> tuple[HeldPicture, ...]:
+        """Return the picture of content, or the frames of a film. raises: PictureError.
 
         look: the id under which the person asked for it. The last small copies stay in memory for
-        some minutes, so that lifting the blur asks nobody again.
+        some minutes, so that lifting a blur asks nobody again.
         """
-        still = await self._find(ref, look)
-        encode: Callable[[Still], bytes] = veiled if is_veiled else grey
-        return await asyncio.to_thread(encode, still)
-
-    async def _find(self, ref: str, look: str) -> Still:
         now = time.monotonic()
         self._latest = {
-            name: (at, still)
-            for name, (at, still) in list(self._latest.items())[-_IN_MEMORY:]
+            name: (at, task)
+            for name, (at, task) in list(self._latest.items())[-_IN_MEMORY:]
             if now - at < SHOWN_FOR_S
         }
-        if look in self._latest:
-            return self._latest[look][1]
+        if look not in self._latest:
+            self._latest[look] = now, asyncio.create_task(self._load(ref))
+        task = self._latest[look][1]
+        try:
+            return await asyncio.shield(task)
+        except PictureError:
+            self._latest.pop(look, None)
+            raise
+
+    async def _load(self, ref: str) -> tuple[HeldPicture, ...]:
         async with self._turn:
-            still = await self._still(await self._fetch(ref))
-        self._latest[look] = now, still
-        return still
+            return await self._pictures(await self._fetch(ref))
 
     async def _fetch(self, ref: str) -> bytes:
         """Ask the provider for a file. raises: PictureError."""
@@ -110,17 +127,25 @@ class HeldPictures:
         except (httpx.HTTPError, TimeoutError) as error:
             raise PictureError("your own server did not answer") from error
 
-    async def _still(self, blob: bytes) -> Still:
-        """Return a small copy as bare pixels. raises: PictureError."""
-        look = partial(self._sandbox.analyse, blob, options=_OPTIONS, modality=FALLBACK)
+    async def _pictures(self, blob: bytes) -> tuple[HeldPicture, ...]:
+        """Return small copies as bare pixels. raises: PictureError."""
         try:
-            loop = asyncio.get_running_loop()
-            analysis = await loop.run_in_executor(self._decoders, look)
+            analysis = await self._analyse(blob, _PICTURE, FALLBACK)
             if analysis.still:
-                return Still(*analysis.still)
+                return (HeldPicture(Still(*analysis.still)),)
+            film = await self._analyse(blob, _FILM, FILM)
+            if film.frames:
+                return tuple(
+                    HeldPicture(of_luma(frame.width, frame.height, frame.luma), frame.at_s)
+                    for frame in film.frames[:FRAMES]
+                )
         except (ContentError, SandboxError, ValueError) as error:
             raise PictureError("the file could not be decoded") from error
-        raise PictureError("the file is not a picture that can be decoded, such as a film")
+        raise PictureError("the file is not a picture or a film that can be decoded")
+
+    async def _analyse(self, blob: bytes, options: AnalysisOptions, modality: str) -> Analysis:
+        look = partial(self._sandbox.analyse, blob, options=options, modality=modality)
+        return await asyncio.get_running_loop().run_in_executor(self._decoders, look)
 
 
 async def _read(response: httpx.Response) -> bytes:
@@ -128,8 +153,8 @@ async def _read(response: httpx.Response) -> bytes:
     if not response.is_success:
         raise PictureError(f"your own server answered {response.status_code}")
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in {"", "application/octet-stream"} and not kind.startswith("image/"):
-        raise PictureError("your own server did not send a picture")
+    if kind not in {"", "application/octet-stream"} and not kind.startswith(("image/", "video/")):
+        raise PictureError("your own server sent neither a picture nor a film")
     parts, size = [], 0
     async for part in response.aiter_raw():
         size += len(part)

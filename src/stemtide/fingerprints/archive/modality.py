@@ -39,7 +39,7 @@ def analyse(
     most = ArchiveLimits()
     media_type = sniff(head_of(content))
     done = -1
-    options = replace(options, local=False, still=False)  # these are made of a lone picture only
+    options = replace(options, local=False, still=False, frames=0)  # these are made of a lone file
     for done, member in enumerate(members(content, limits=most)):
         progress(done, most.max_members)
         if member.remark:

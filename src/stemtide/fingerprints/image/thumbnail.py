@@ -9,6 +9,7 @@ nothing that a compromised worker could send, ever reaches a browser as a file.
 from dataclasses import dataclass
 from io import BytesIO
 
+import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
 MAX_SIDE_PX = 480
@@ -54,6 +55,11 @@ def take(image: Image.Image) -> Still:
     whole = upright.convert("RGBA")
     plain.paste(whole, mask=whole.getchannel("A"))
     return Still(plain.width, plain.height, plain.tobytes())
+
+
+def of_luma(width: int, height: int, luma: bytes) -> Still:
+    """Return a grey picture as a still. raises: ValueError as Still does."""
+    return Still(width, height, np.repeat(np.frombuffer(luma, np.uint8), _CHANNELS).tobytes())
 
 
 def jpeg(still: Still) -> bytes:

@@ -18,6 +18,7 @@ from stemtide.fingerprints.analysis import (
     WRITING,
     Analysis,
     AnalysisOptions,
+    FilmFrame,
     LanguageGuess,
     LiveChunk,
     Progress,
@@ -48,6 +49,8 @@ _MAX_LOCAL = 2
 _MAX_LOCAL_BYTES = 1 << 16
 _MAX_STILL_BYTES = 1 << 20
 _MAX_CLOCK_S = 1e9
+_MAX_FRAMES = 24
+_MAX_FRAME_BYTES = 1 << 16
 _MAX_REMARKS = 16
 _MAX_TEXT = 300
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
@@ -260,6 +263,7 @@ def checked(answer: dict[str, Any], *, kinds: frozenset[Kind]) -> Analysis:
         ),
         local=tuple(_checked_local(entry) for entry in _few(answer, "local", _MAX_LOCAL)),
         still=_checked_still(_few(answer, "still", 3)),
+        frames=tuple(_checked_frame(*entry) for entry in _few(answer, "frames", _MAX_FRAMES)),
         chunk=_checked_chunk(*entry) if (entry := answer.get("chunk")) else None,
         language=_checked_language(*entry) if (entry := answer.get("language")) else None,
     )
@@ -310,6 +314,15 @@ def _checked_still(parts: list[Any]) -> tuple[int, int, bytes] | None:
     if len(pixels) > 2 * _MAX_STILL_BYTES:
         raise ValueError("a still that is too large")
     return int(width), int(height), bytes.fromhex(pixels)
+
+
+def _checked_frame(at_s: object, width: int, height: int, luma: str) -> FilmFrame:
+    """Return a frame; its size is checked when a Still is made of it."""
+    if not isinstance(at_s, int | float) or not 0 <= at_s <= _MAX_CLOCK_S:
+        raise ValueError("a frame is at some time of its film")
+    if len(luma) > 2 * _MAX_FRAME_BYTES:
+        raise ValueError("a frame that is too large")
+    return FilmFrame(float(at_s), int(width), int(height), bytes.fromhex(luma))
 
 
 def _checked_chunk(starts_s: object, lasts_s: object, carry: str) -> LiveChunk:

@@ -150,7 +150,7 @@ def _with_missing(analysis: Analysis, missing: tuple[str, ...]) -> Analysis:
 def _with_reason(analysis: Analysis) -> Analysis:
     """Add a remark if nothing was extracted: content is never skipped silently."""
     prints = analysis.fingerprints
-    if prints.each or prints.remarks or analysis.still or analysis.chunk:
+    if prints.each or prints.remarks or analysis.still or analysis.frames or analysis.chunk:
         return analysis
     remark = f"{UNDECODABLE}nothing was found in it that a fingerprint could be made of"
     return replace(analysis, fingerprints=replace(prints, remarks=(remark,)))
@@ -191,6 +191,9 @@ def _to_json(analysis: Analysis) -> dict[str, Any]:
         ],
         "local": [features.hex() for features in analysis.local],
         "still": [*analysis.still[:2], analysis.still[2].hex()] if analysis.still else [],
+        "frames": [
+            [frame.at_s, frame.width, frame.height, frame.luma.hex()] for frame in analysis.frames
+        ],
         "chunk": _chunk_to_json(analysis.chunk),
         "language": list(astuple(analysis.language)) if analysis.language else None,
     }

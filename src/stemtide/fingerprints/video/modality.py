@@ -9,6 +9,7 @@ from stemtide.fingerprints.values.checks import add_long
 from stemtide.fingerprints.values.video import Sampling
 from stemtide.fingerprints.video.fingerprint import fingerprint_video, is_video
 from stemtide.fingerprints.video.gop import fingerprint_gops
+from stemtide.fingerprints.video.stills import take_frames
 
 sniff = is_video
 
@@ -21,10 +22,14 @@ def analyse(
 ) -> Analysis:
     """Fingerprint the GOP structure, the frames and the audio of a video.
 
-    With options.share, densely, for sharing; with options.robust, crops of its frames too. Remarks
+    With options.share, densely, for sharing; with options.robust, crops of its frames too. With
+    options.frames, nothing but so many small frames. Remarks
     report parts that could not be decoded.
     """
     media_type = sniff(head_of(content))
+    if options.frames:
+        frames, why = take_frames(content, limits=limits, count=options.frames)
+        return Analysis(Fingerprints((), media_type=media_type, remarks=why), frames=frames)
     groups = fingerprint_gops(content, limits=limits)
     film = fingerprint_video(
         content,

@@ -2,6 +2,7 @@
 """Routes of the review page. docs/use/review.md describes it for moderators."""
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,17 +25,24 @@ from stemtide.agent.http.review.access import (
     read_form,
 )
 from stemtide.agent.http.review.pages import HEADERS, render, static_file
-from stemtide.agent.http.review.views import PictureChoice, ReviewViews, ReviewVisit, redirect
+from stemtide.agent.http.review.views import (
+    PictureChoice,
+    ReviewViews,
+    ReviewVisit,
+    format_times,
+    redirect,
+)
 from stemtide.agent.review import blind_checks, decisions, exposure, locks, sessions
 from stemtide.agent.review.account import present_reasons
 from stemtide.agent.review.blind_checks import BlindCheck
 from stemtide.agent.review.decisions import DecisionCount, ReviewVerdict
-from stemtide.agent.review.pictures import HeldPictures, PictureError
+from stemtide.agent.review.pictures import FRAMES, HeldPictures, PictureError, encode
 from stemtide.agent.review.sessions import ReviewSession
 from stemtide.agent.store.database import Store
 from stemtide.fingerprints.sandbox.pool import Sandbox
 
 _DIGITS = 18
+_TIME = re.compile(r"[0-9]{1,6}\.[0-9]")
 _BY_ITSELF = "/queue"
 """A page asks for it by itself, also while nobody is there."""
 
@@ -357,13 +365,26 @@ class ReviewRoutes:
         if not look:
             return redirect(visit.address(**page))
         try:
-            await self._pictures.show(ref, look=look, is_veiled=True)
+            pictures = await self._pictures.find(ref, look=look)
+            await asyncio.to_thread(self._count_frames, visit, look, len(pictures) - 1)
         except PictureError as error:
             await asyncio.to_thread(exposure.take_picture_back, self._store, look)
             await asyncio.to_thread(self._views.note, visit, f"There is no picture: {error}.")
             return redirect(visit.address(**page))
-        self._tally.add("review_pictures")
-        return redirect(visit.address(**page, look=look))
+        self._tally.add("review_pictures", len(pictures))
+        times = format_times(picture.at_s for picture in pictures)
+        return redirect(visit.address(**page, look=look, **({"at": times} if times else {})))
+
+    def _count_frames(self, visit: ReviewVisit, look: str, number: int) -> None:
+        """Count the other frames of a film. raises: PictureError if the person may see no more."""
+        settings, session = self._settings, visit.session
+        refused = number and exposure.count_frames(
+            self._store, look, number, session=session, settings=settings, now=visit.now
+        )
+        if refused:
+            raise PictureError(
+                f"a film counts as {number + 1} pictures, and {refused.left + 1} are left today"
+            )
 
     def _count_picture(self, visit: ReviewVisit, ref: str, number: str) -> str:
         """Count a picture of content that the person may decide about; "" if it is not shown."""
@@ -382,15 +403,19 @@ class ReviewRoutes:
         """GET …/picture?look=: a picture that the person asked for, small and grey."""
         look = request.query_params.get("look", "")
         is_veiled = request.query_params.get("clear") != "1"
+        number = _digit(request.query_params.get("frame", "1"))
         ref = await asyncio.to_thread(
             exposure.picture_ref, self._store, look, session=visit.session, now=visit.now
         )
         if not ref:
             raise PageError("This picture was not asked for, or too long ago.", status=404)
         try:
-            content = await self._pictures.show(ref, look=look, is_veiled=is_veiled)
+            pictures = await self._pictures.find(ref, look=look)
         except PictureError as error:
             raise PageError(f"There is no picture: {error}.", status=502) from error
+        if not 1 <= number <= len(pictures):
+            raise PageError("There is no such frame.", status=404)
+        content = await asyncio.to_thread(encode, pictures[number - 1], is_veiled=is_veiled)
         return Response(content, media_type="image/jpeg", headers=HEADERS)
 
     # -- the session -----------------------------------------------------------------------------
@@ -417,7 +442,17 @@ class ReviewRoutes:
 def _choice(request: Request) -> PictureChoice:
     """Return which picture a person wants to see."""
     query = request.query_params
-    return PictureChoice(query.get("look", ""), is_clear=query.get("clear") == "1")
+    times = [text for text in query.get("at", "").split("_") if _TIME.fullmatch(text)]
+    return PictureChoice(
+        query.get("look", ""),
+        clear=_digit(query.get("clear", "0")),
+        times=tuple(float(text) for text in times[:FRAMES]),
+    )
+
+
+def _digit(text: str) -> int:
+    """Return the number of a frame; 0 for none."""
+    return int(text) if len(text) == 1 and text.isascii() and text.isdigit() else 0
 
 
 def _refused(text: str, *, status: int) -> Response:

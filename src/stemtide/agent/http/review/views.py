@@ -2,7 +2,7 @@
 """Pages of a person who is signed in: the queue, an item, a blind check, one decision for many."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -56,10 +56,20 @@ class ReviewVisit:
 
 @dataclass(frozen=True, slots=True)
 class PictureChoice:
-    """The picture that a person asked for. look: its id; "" for none."""
+    """The picture that a person asked for, or the frames of a film.
+
+    look:  its id; "" for none. clear: the number of the frame without a blur, 1 of a picture; 0
+           for none. times: of the frames, in seconds; empty of a picture.
+    """
 
     look: str
-    is_clear: bool
+    clear: int = 0
+    times: tuple[float, ...] = ()
+
+    @property
+    def at(self) -> str:
+        """Return the times for an address."""
+        return format_times(self.times)
 
 
 class ReviewViews:
@@ -178,7 +188,7 @@ class ReviewViews:
             "is_mine": lock.session == visit.session.key,
             "has_pictures": bool(self._settings.picture_url),
             "look": choice.look if looked_at == account.ref else "",
-            "is_clear": choice.is_clear,
+            "choice": choice,
         }
 
     def all(self, visit: ReviewVisit, ref: str) -> Response:
@@ -215,6 +225,11 @@ class ReviewViews:
     def note(self, visit: ReviewVisit, text: str) -> None:
         """Keep a sentence for the next page."""
         sessions.set_notice(self._store, visit.session, text)
+
+
+def format_times(times: Iterable[float | None]) -> str:
+    """Return times in seconds for an address; "" for a picture, which has none."""
+    return "_".join(f"{at_s:.1f}" for at_s in times if at_s is not None)
 
 
 def redirect(address: str) -> Response:
