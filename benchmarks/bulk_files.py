@@ -132,7 +132,8 @@ def main() -> None:
         return
     count = options.signals
     facts = ["--label", "perpetrator-content", "--severity", "high"]
-    with tempfile.TemporaryDirectory() as folder, running_as() as (address, keys, hub):
+    with tempfile.TemporaryDirectory() as folder, running_as() as hub:
+        address, keys = hub.address, hub.keys
         rate = count / raw(address, keys[0], rows(count))
         print(
             f"{'raw bulk endpoint':28} {rate:>10,.0f} /s   {rate / BAR:5.2f} x the bar of {BAR:,}"
@@ -164,7 +165,7 @@ def main() -> None:
                 f" x snapshot   {mb:6.0f} MB",
                 flush=True,
             )
-        print(f"{'the hub, at most':56} {peak_mb(hub):6.0f} MB")
+        print(f"{'the hub, at most':56} {peak_mb(hub.pid):6.0f} MB")
 
 
 if __name__ == "__main__":

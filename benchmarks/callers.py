@@ -49,7 +49,8 @@ async def share_all(
 def measure(options: argparse.Namespace) -> None:
     counts = Counter[str]()
     rates: dict[str, list[float]] = {way: [] for way in WAYS}
-    with running_as(options.parties, STEMTIDE_RATES=MOST_RATES) as (address, keys, pid):
+    with running_as(options.parties, STEMTIDE_RATES=MOST_RATES) as hub:
+        address, keys, pid = hub.address, hub.keys, hub.pid
         for round_number in range(options.rounds + 1):
             for way in WAYS:
                 fields = {"Cookie": "to=django"} if way == "django" else {}

@@ -2,13 +2,14 @@
 """How far the hub's stream, feed and status carry: N agents at one hub.
 
     python -m benchmarks.fleet [--agents 300] [--shares 20] [--rate 1] [--real 3] [--bulk 10000]
-                               [--ways pull,carried] [--workers 2]
+                               [--ways pull,carried] [--workers 2] [--kill]
 
 The agents are those of `stemtide stress`, with reports of status. Among them run real ones, in
 exercise mode. Agents of "carried" ask for a stream with entries, those of "pull" read the feed at
 each wake. Prints the hub's CPU seconds, which do not depend on how busy the machine is, and times,
 which do. --bulk: share so many at once, and wait until all agents have read them; the simulated
-ones count them. Every way gets a hub of its own. With STEMTIDE_DATABASE_URL it is on PostgreSQL,
+ones count them. --kill: kill the hub in the end, start it, and wait until all agents have what is
+shared then. Every way gets a hub of its own. With STEMTIDE_DATABASE_URL it is on PostgreSQL,
 and may have several workers.
 """
 
@@ -27,7 +28,7 @@ from typing import Self
 
 import uvloop
 
-from benchmarks.hub import PLAIN, running_as
+from benchmarks.hub import PLAIN, RunningHub, running_as
 from stemtide.exercises import processes
 from stemtide.exercises.counts import percentile
 from stemtide.exercises.stress.connection import HubAccess, KeptConnection
@@ -162,11 +163,27 @@ async def share_bulk(test: Stress, watches: list[Watch], *, size: int) -> float:
     return time.perf_counter() - began
 
 
-async def play(
-    address: str, keys: list[str], reals: list[str], pid: int, *, way: str, options
-) -> dict[str, float]:
+async def kill_hub(test: Stress, watches: list[Watch], hub: RunningHub) -> float:
+    """Kill the hub and start it; seconds from its listening until all have what is new.
+
+    All: each stream is open again, and each agent has what was shared after the kill.
+    """
+    hub.kill()
+    await asyncio.to_thread(hub.start_again)
+    began = time.perf_counter()
+    signal = {**PLAIN, "exercise": True, "value": secrets.token_hex(32)}
+    connection = KeptConnection(test.plan.accesses[0])
+    answer = await connection.ask("POST", "/api/v1/signals", json.dumps(signal).encode())
+    assert answer.status == 201, answer
+    await all_at([*test.agents, *watches], json.loads(answer.body)["position"])
+    while test.open_streams < len(test.agents):  # noqa: ASYNC110  # a poll
+        await asyncio.sleep(0.02)
+    return time.perf_counter() - began
+
+
+async def play(hub: RunningHub, reals: list[str], *, way: str, options) -> dict[str, float]:
     """Run one fleet; the figures that ways are compared by."""
-    accesses = [HubAccess(address, key) for key in keys]
+    accesses, pid = [HubAccess(hub.address, key) for key in hub.keys], hub.pid
     parties = [
         json.loads((await KeptConnection(access).ask("GET", "/api/v1/whoami")).body)["party"]
         for access in accesses
@@ -197,6 +214,8 @@ async def play(
     if options.bulk:
         with Phase("bulk", pid, test):
             figures["bulk to all current, s"] = await share_bulk(test, watches, size=options.bulk)
+    if options.kill:
+        figures["hub listens to all current, s"] = await kill_hub(test, watches, hub)
     for task in watching:
         task.cancel()
     await test.end()
@@ -225,6 +244,7 @@ def main() -> None:
     asked.add_argument("--shares", type=int, default=20)
     asked.add_argument("--rate", type=float, default=1.0, help="shares a second")
     asked.add_argument("--bulk", type=int, default=0, help="signals of a bulk after them")
+    asked.add_argument("--kill", action="store_true", help="kill -9 the hub in the end")
     asked.add_argument("--rest", type=float, default=15.0, help="seconds without a share")
     asked.add_argument("--settle", type=float, default=5.0, help="seconds before they are counted")
     asked.add_argument("--ways", default="pull,carried")
@@ -241,10 +261,9 @@ def main() -> None:
                 STEMTIDE_STREAMS="off",
                 STEMTIDE_BENCH_WORKERS=options.workers,
             ) as hub,
-            real_agents(hub[0], hub[1][1:], count=options.real) as reals,
+            real_agents(hub.address, hub.keys[1:], count=options.real) as reals,
         ):
-            address, keys, pid = hub
-            figures[way] = uvloop.run(play(address, keys, reals, pid, way=way, options=options))
+            figures[way] = uvloop.run(play(hub, reals, way=way, options=options))
         for what, figure in figures[way].items():
             print(f"  {what:32} {figure:10,.1f}", flush=True)
     if len(figures) > 1:

@@ -12,6 +12,7 @@ import asyncio
 import json
 import os
 import secrets
+import signal
 import statistics
 import subprocess
 import sys
@@ -30,8 +31,11 @@ PLAIN = {"kind": "pdq", "quality": 90, "labels": ["perpetrator-content"], "sever
 JSON = {"Content-Type": "application/json"}
 
 
-def serve(providers: int) -> None:
-    """The server's process: makes parties, prints their keys and the address."""
+def serve(providers: int, port: int) -> None:
+    """The server's process: makes parties, prints their keys and the address.
+
+    port: 0 for a free one. A hub that starts again makes none, and prints no keys but [].
+    """
     from datetime import UTC, datetime
 
     from stemtide.hub import boot, workers
@@ -43,7 +47,8 @@ def serve(providers: int) -> None:
 
     now, run = datetime.now(UTC), secrets.token_hex(4)
     keys = []
-    for number, kind in enumerate(["authority", *["provider"] * providers]):
+    kinds = ["authority", *["provider"] * providers] if providers else []
+    for number, kind in enumerate(kinds):
         name = f"{kind}-{number}-{run}"
         party = writes.add_party(name, title=kind, kind=kind, actor="benchmark", now=now)
         keys.append(writes.new_key("b", party=party, scopes=Scope, actor="benchmark", now=now)[1])
@@ -54,34 +59,61 @@ def serve(providers: int) -> None:
 
     number = int(os.environ.get("STEMTIDE_BENCH_WORKERS", "1"))
     if number == 1:
-        boot.serve("127.0.0.1", 0, ready=ready)
+        boot.serve("127.0.0.1", port, ready=ready)
     else:
-        workers.serve("127.0.0.1", 0, workers=number, ready=ready)
+        workers.serve("127.0.0.1", port, workers=number, ready=ready)
+
+
+class RunningHub:
+    """A hub in a process of its own, which can be killed and started again."""
+
+    def __init__(self, providers: int, settings: dict[str, str]) -> None:
+        self._settings = settings
+        self.keys = self._start(["--serve", str(providers)])
+
+    def _start(self, arguments: list[str]) -> list[str]:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.hub", *arguments],
+            env=os.environ | self._settings,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        keys = json.loads(self._process.stdout.readline())
+        self.address = self._process.stdout.readline().strip()
+        self.pid = self._process.pid
+        return keys
+
+    def kill(self) -> None:
+        """Kill the hub and its workers, as a power cut does."""
+        os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def start_again(self) -> None:
+        """Start on the same data and port; return once it listens."""
+        self._start(["--serve", "0", "--port", self.address.rpartition(":")[2]])
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait()
 
 
 @contextmanager
 def running(providers: int = 1, **settings: str) -> Iterator[tuple[str, list[str]]]:
     """A hub on a throw-away database: its address, and the keys of an authority and providers."""
-    with running_as(providers, **settings) as (address, keys, _):
-        yield address, keys
+    with running_as(providers, **settings) as hub:
+        yield hub.address, hub.keys
 
 
 @contextmanager
-def running_as(providers: int = 1, **settings: str) -> Iterator[tuple[str, list[str], int]]:
-    """The same, and the number of its process."""
+def running_as(providers: int = 1, **settings: str) -> Iterator[RunningHub]:
+    """A hub on a throw-away database, with the keys of an authority and so many providers."""
     with tempfile.TemporaryDirectory(prefix="stemtide-bench-") as folder:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.hub", "--serve", str(providers)],
-            env=os.environ | settings | {"STEMTIDE_DATA_DIR": folder},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        hub = RunningHub(providers, settings | {"STEMTIDE_DATA_DIR": folder})
         try:
-            keys = json.loads(process.stdout.readline())
-            yield process.stdout.readline().strip(), keys, process.pid
+            yield hub
         finally:
-            process.terminate()
-            process.wait()
+            hub.stop()
 
 
 def show(what: str, rate: float, bar: float | None = None) -> None:
@@ -186,9 +218,10 @@ def main() -> None:
     asked.add_argument("--bulk", type=int, default=20_000)
     asked.add_argument("--streams", type=int, default=50)
     asked.add_argument("--serve", type=int, metavar="PROVIDERS", help=argparse.SUPPRESS)
+    asked.add_argument("--port", type=int, default=0, help=argparse.SUPPRESS)
     options = asked.parse_args()
-    if options.serve:
-        serve(options.serve)
+    if options.serve is not None:
+        serve(options.serve, options.port)
         return
     with running() as (address, keys):
         sharer, reader = (
