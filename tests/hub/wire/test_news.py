@@ -46,7 +46,7 @@ class Reader:
         more = self.place is not None
         while more:
             try:
-                data, place, more = memory.event(
+                content, place, more = memory.event(
                     self.party, after=self.place, exercise=self.exercise
                 )
             except UnknownCrisesError:
@@ -55,7 +55,7 @@ class Reader:
             except NotInMemoryError:
                 self.pull(memory)
                 return
-            event = json.loads(data)
+            event = json.loads(content.partition(b"data: ")[2])
             assert event["previous"] == self.place.position <= self.position
             positions = [entry["position"] for entry in event["page"]["entries"]]
             assert all(event["previous"] < at <= event["page"]["next"] for at in positions)
@@ -90,6 +90,7 @@ def test_whatever_happens_readers_end_with_what_the_feed_has(world, monkeypatch,
         Reader(party, exercise=is_rehearsing)
         for party in world.everyone
         for is_rehearsing in (False, True)
+        for _stream in range(2)  # at one place they get one event
     ]
     for reader in readers:
         reader.pull(memory)
@@ -102,7 +103,7 @@ def test_whatever_happens_readers_end_with_what_the_feed_has(world, monkeypatch,
             memory.refresh()
             for reader in readers:
                 reader.place = None
-        for reader in play.random.sample(readers, 8):  # the others are slow
+        for reader in play.random.sample(readers, 16):  # the others are slow
             if play.random.random() < 0.1:
                 reader.place = None  # its stream broke
             if reader.place is None:
@@ -146,6 +147,28 @@ def test_a_wake_carries_what_is_new_once(world, following):
     assert [entry["id"] for entry in event["page"]["entries"]] == [str(shared.id)]
     assert event["previous"] < event["page"]["next"] == event["position"] == shared.position
     assert following(shared.position) == []
+
+
+def test_streams_of_a_party_at_one_place_get_one_event(world):
+    memory = Memory()
+    memory.refresh()
+    place = memory.place
+    world.share(value=hex_value(1), tlp="red", audience=["small-forum"])
+    memory.refresh()
+
+    def entries(party, *, exercise=False):
+        event = memory.event(party, after=place, exercise=exercise)
+        page = json.loads(event.content.partition(b"data: ")[2])["page"]
+        return event, [entry["value"] for entry in page["entries"]]
+
+    first, values = entries(world.small_provider)
+    assert values == [hex_value(1)]
+    assert entries(world.small_provider)[0] is first
+    assert entries(world.small_provider, exercise=True)[0] is not first
+    assert entries(world.big_provider)[1] == []
+    world.share(value=hex_value(2), tlp="green")
+    memory.refresh()
+    assert entries(world.small_provider)[1] == [hex_value(1), hex_value(2)]
 
 
 def test_each_event_follows_on_the_one_before(world, following):

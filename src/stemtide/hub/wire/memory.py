@@ -41,7 +41,8 @@ EVENT_ENTRIES = 500
 EVENT_BYTES = 192 * 1024
 """Most bytes of the entries of one event, more only for a single entry."""
 
-_FIRST_ENTRIES = MAX_ENTRIES // 4
+_MAX_EVENTS = 128  # in memory, 25 MB at most
+_FIRST_ENTRIES = 10_000
 _MAX_KINDS = 1000
 
 _QUIET = frozenset(
@@ -70,15 +71,31 @@ class Place(NamedTuple):
     mark: str
 
 
+class MemoryEvent(NamedTuple):
+    """An event of a stream with what follows on a place, its end, and whether more waits."""
+
+    content: bytes
+    place: Place
+    more: bool
+
+
+_EventKey = tuple[int, bool, Place, int]
+"""Party, whether with exercises, the place before, the head of the feed."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What changes rarely. keys: by the digest of the key. parties: position and JSON of each."""
+    """What changes rarely. keys: by the digest of the key. parties: position and JSON of each.
+
+    events: the latest events by reader and place. Agents of a party mostly follow at one place.
+    """
 
     keys: dict[str, tuple[Caller, datetime | None]]
     parties: list[tuple[int, bytes]]
     allowlist: str
     read_at: float
     readers: dict[tuple[int, bool], Reader] = field(default_factory=dict)
+    events: dict[_EventKey, MemoryEvent] = field(default_factory=dict)
 
 
 class Memory:
@@ -144,16 +161,29 @@ class Memory:
         """
         return self._page(party, query, most_bytes=MAX_BYTES)[0]
 
-    def event(self, party: Viewer, *, after: Place, exercise: bool) -> tuple[bytes, Place, bool]:
-        """Return the JSON of a wake with what follows on a place, its end, and whether more waits.
+    def event(self, party: Viewer, *, after: Place, exercise: bool) -> MemoryEvent:
+        """Return the event of a wake with what follows on a place.
 
         raises: NotInMemoryError, also if the feed's history at that place is another one;
                 UnknownCrisesError.
         """
+        context, key = self._context, (party.pk, exercise, after, self.head)
+        event = context.events.get(key) if context else None
+        if event is not None:
+            return event
         query = FeedQuery(after.position, EVENT_ENTRIES, exercise, after.mark, after.position)
         page, following, more = self._page(party, query, most_bytes=EVENT_BYTES)
-        begin = f'{{"position":{following.position},"previous":{after.position},"page":'
-        return b"%b%b}" % (begin.encode(), page), following, more
+        content = b'event: wake\nid: %d\ndata: {"position":%d,"previous":%d,"page":%b}\n\n' % (
+            *(following.position, following.position, after.position),
+            page,
+        )
+        event = MemoryEvent(content, following, more)
+        with self._lock:
+            if context is not None and context is self._context and key[-1] == self.head:
+                if len(context.events) >= _MAX_EVENTS:
+                    del context.events[next(iter(context.events))]
+                context.events[key] = event
+        return event
 
     @property
     def place(self) -> Place | None:
@@ -209,6 +239,7 @@ class Memory:
         context = self._context
         visible = crises.visible_ids(viewer=party)
         if context is not None:
+            context.events.clear()
             for is_rehearsing in (False, True):
                 self._reader(context, party, is_rehearsing=is_rehearsing).crises = visible
 
@@ -274,6 +305,8 @@ class Memory:
         with self._lock:
             tail.add(entries, head=heads.positions, marks=marks)
             self._tail, self._heads = tail, heads
+            if self._context is not None:
+                self._context.events.clear()
 
 
 def _read_context(now: float) -> _Context:

@@ -39,9 +39,7 @@ class News:
             if self._place is None:
                 break
             try:
-                data, place, more = memory.event(
-                    self._party, after=self._place, exercise=self._exercise
-                )
+                event = memory.event(self._party, after=self._place, exercise=self._exercise)
             except UnknownCrisesError:
                 try:
                     await in_thread(lambda: memory.learn_crises(self._party))
@@ -50,8 +48,8 @@ class News:
             except NotInMemoryError:
                 break
             else:
-                self._place = place
-                return b"event: wake\nid: %d\ndata: %b\n\n" % (place.position, data), more
+                self._place = event.place
+                return event.content, event.more
         self._place = memory.place if memory.is_followed else None
         return wake_event(position), False
 

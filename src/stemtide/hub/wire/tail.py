@@ -12,10 +12,10 @@ from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.handling import may_receive
 from stemtide.protocol.sync.feed import MAX_PAGE_VALUE_BYTES
 
-MAX_ENTRIES = 20_000
+MAX_ENTRIES = 60_000
 """Most changes that are kept."""
 
-MAX_BYTES = 48_000_000
+MAX_BYTES = 72_000_000
 """Most bytes of their JSON that are kept."""
 
 _MAX_HANDLINGS = 1000
