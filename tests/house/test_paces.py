@@ -22,6 +22,7 @@ BY_THE_CLOCK = {
     *("recheck.contradicted", "recheck.returned", "recheck.met", "webhook.disabled"),
 }
 ANSWERS = {
+    *("entry.confirmed", "entry.disputed"),
     *("order.executed", "order.reinstated", "scrutiny.confirmed", "referral.answered"),
     *("referral.reinstated", "redress.declined", "redress.granted"),
 }

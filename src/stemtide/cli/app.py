@@ -28,7 +28,12 @@ from stemtide.cli.commands.operator.hub import hub
 from stemtide.cli.commands.operator.party import key, party
 from stemtide.cli.commands.operator.person import person
 from stemtide.cli.commands.operator.stress import stress
-from stemtide.cli.commands.orders import answers, finality, preservation  # noqa: F401  # they add to order
+from stemtide.cli.commands.orders import (  # noqa: F401  # they add to order
+    answers,
+    entries,
+    finality,
+    preservation,
+)
 from stemtide.cli.commands.orders.order import order
 from stemtide.cli.commands.progress import progress
 from stemtide.cli.commands.referrals import batch  # noqa: F401  # it adds to referral

@@ -28,7 +28,7 @@ from stemtide.hub.rooms.crises.writes import moves
 from stemtide.hub.rooms.exchanges.runner import ExchangeRunner
 from stemtide.hub.rooms.exchanges.writes import withdrawals
 from stemtide.hub.rooms.media import writes
-from stemtide.hub.rooms.orders.writes import deadlines
+from stemtide.hub.rooms.orders.writes import deadlines, entries
 from stemtide.hub.rooms.parties.writes import suspensions
 from stemtide.hub.rooms.rechecks import writes as rechecks
 from stemtide.hub.rooms.rechecks.visits import Visitor, way_of_settings
@@ -87,6 +87,7 @@ def run_deadlines(now: datetime) -> JobCounts:
     """Run the jobs that a point in time makes due."""
     drills.remind_due(now)
     deadlines.note_due(now)
+    entries.drop_unused(now)
     complaints.note_overdue(now)
     redress.lapse_due(now)
     stix.forget_receipts(now)

@@ -132,6 +132,8 @@ BODIES = {
     "resume_order": {"text": "It is over."},
     "clarify_order": {"text": "Message 417."},
     "withdraw_order": {"text": "A mistake."},
+    "dispute_order_entry": {"text": "Not ours."},
+    "void_order_entry": {"text": "A mistake."},
     "prolong_secrecy": {"until": "2030-01-01T00:00:00Z", "reason": "It goes on."},
     "ask_scrutiny": {"basis": "provider", "reasons": "It is news."},
     "open_scrutiny": {"basis": "own_initiative", "reasons": "It is news."},

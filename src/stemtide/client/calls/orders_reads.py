@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stemtide.client.call import Call, part
+from stemtide.client.call import Call, File, part
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -115,6 +115,15 @@ def read_order(*, uid: UUID | str) -> Call[OrderOut]:
     from stemtide.protocol.messages.orders import OrderOut
 
     return Call((OrderOut,), "GET", f"/api/v1/orders/{part(uid)}")
+
+
+def read_order_document(*, uid: UUID | str) -> Call[File]:
+    """Download the PDF of an order that was made elsewhere. This counts as receipt, too.
+
+    Needs a key with the scope requests:read. raises: HubError. source: GET
+    /api/v1/orders/{uid}/document
+    """
+    return Call((File,), "GET", f"/api/v1/orders/{part(uid)}/document")
 
 
 def read_order_history(*, uid: UUID | str) -> Call[list[EntryOut]]:

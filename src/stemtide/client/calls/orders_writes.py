@@ -18,9 +18,11 @@ if TYPE_CHECKING:
         AppealDecisionIn,
         AppealIn,
         DraftIn,
+        EnterIn,
         InformationOut,
         InformIn,
         OrderAnswerIn,
+        OrderDocumentOut,
         OrderIn,
         OrderOut,
         OrderReasonIn,
@@ -83,6 +85,17 @@ def clarify_order(body: OrderReasonIn, *, uid: UUID | str) -> Call[OrderOut]:
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/clarify", body=body)
 
 
+def confirm_order_entry(*, uid: UUID | str) -> Call[OrderOut]:
+    """Confirm an order that the other side entered by hand.
+
+    Needs a key with the scope orders:write or answers:write. raises: HubError. source: POST
+    /api/v1/orders/{uid}/confirm-entry
+    """
+    from stemtide.protocol.messages.orders import OrderOut
+
+    return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/confirm-entry")
+
+
 def decide_appeal(body: AppealDecisionIn, *, uid: UUID | str, appeal: UUID | str) -> Call[OrderOut]:
     """Record the outcome of an appeal. An order that was overturned loses its effect.
 
@@ -107,6 +120,17 @@ def discard_order(*, uid: UUID | str) -> Call[OrderOut]:
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/discard")
 
 
+def dispute_order_entry(body: OrderReasonIn, *, uid: UUID | str) -> Call[OrderOut]:
+    """Report that an order that the other side entered is not right. Its issuer ends it so.
+
+    Needs a key with the scope orders:write or answers:write. raises: HubError. source: POST
+    /api/v1/orders/{uid}/dispute-entry
+    """
+    from stemtide.protocol.messages.orders import OrderOut
+
+    return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/dispute-entry", body=body)
+
+
 def draft_order(body: OrderIn) -> Call[OrderOut]:
     """Create a draft of a removal order. Nobody else sees it until it is issued.
 
@@ -115,6 +139,17 @@ def draft_order(body: OrderIn) -> Call[OrderOut]:
     from stemtide.protocol.messages.orders import OrderOut
 
     return Call((OrderOut,), "POST", "/api/v1/orders", body=body)
+
+
+def enter_order(body: EnterIn) -> Call[OrderOut]:
+    """Enter an order that you received, or issued, elsewhere. Its hour began at its receipt.
+
+    Needs a key with the scope orders:write or answers:write. raises: HubError. source: POST
+    /api/v1/entered-orders
+    """
+    from stemtide.protocol.messages.orders import OrderOut
+
+    return Call((OrderOut,), "POST", "/api/v1/entered-orders", body=body)
 
 
 def execute_order(body: OrderAnswerIn, *, uid: UUID | str) -> Call[OrderOut]:
@@ -170,6 +205,24 @@ def issue_order(*, uid: UUID | str) -> Call[OrderOut]:
     from stemtide.protocol.messages.orders import OrderOut
 
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/issue")
+
+
+def keep_order_document(body: bytes, *, name: str | None = None) -> Call[OrderDocumentOut]:
+    """Send the PDF of an order that was made elsewhere. Enter the order within a day.
+
+    Needs a key with the scope orders:write or answers:write. raises: HubError. source: POST
+    /api/v1/order-documents
+    """
+    from stemtide.protocol.messages.orders import OrderDocumentOut
+
+    return Call(
+        (OrderDocumentOut,),
+        "POST",
+        "/api/v1/order-documents",
+        query={"name": name},
+        body=body,
+        media_type="application/pdf",
+    )
 
 
 def open_scrutiny(body: ScrutinyIn, *, uid: UUID | str) -> Call[OrderOut]:
@@ -269,6 +322,17 @@ def uphold_order(body: OrderReasonIn, *, uid: UUID | str) -> Call[OrderOut]:
     from stemtide.protocol.messages.orders import OrderOut
 
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/scrutiny/uphold", body=body)
+
+
+def void_order_entry(body: OrderReasonIn, *, uid: UUID | str) -> Call[OrderOut]:
+    """Take back an order that you entered by mistake, until the other side has confirmed it.
+
+    Needs a key with the scope orders:write or answers:write. raises: HubError. source: POST
+    /api/v1/orders/{uid}/void-entry
+    """
+    from stemtide.protocol.messages.orders import OrderOut
+
+    return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/void-entry", body=body)
 
 
 def withdraw_order(body: OrderReasonIn, *, uid: UUID | str) -> Call[OrderOut]:

@@ -68,11 +68,13 @@ class EndpointArguments(TypedDict):
     openapi_extra: dict[str, Any]
 
 
-def requires(scope: Scope | None, **openapi: object) -> EndpointArguments:
-    """Return the decorator arguments for a required scope (None: any key), and schema extras."""
-    return EndpointArguments(
-        auth=Key(scope), openapi_extra={"x-scope": scope and scope.value, **openapi}
-    )
+def requires(scope: Scope | None, *others: Scope, **openapi: object) -> EndpointArguments:
+    """Return the decorator arguments for a required scope (None: any key), and schema extras.
+
+    others: scopes that do instead, for an endpoint of several sides.
+    """
+    either = " or ".join([scope, *others]) if scope else None
+    return EndpointArguments(auth=Key(scope, *others), openapi_extra={"x-scope": either, **openapi})
 
 
 class MachineApi(NinjaAPI):

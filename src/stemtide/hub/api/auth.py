@@ -35,15 +35,18 @@ def authenticate_key(token: str, request: HttpRequest, *, is_counted: bool = Tru
     return caller
 
 
-def check_scope(caller: Caller, scope: Scope | None) -> None:
+def check_scope(caller: Caller, scope: Scope | None, *others: Scope) -> None:
     """Refuse a key without the scope of an endpoint. scope: None if any key will do.
+
+    others: scopes that do instead, for an endpoint of several sides.
 
     raises: ProblemError.
     """
-    if scope is not None and scope not in caller.scopes:
+    if scope is not None and caller.scopes.isdisjoint({scope, *others}):
+        either = " or ".join([scope, *others])
         raise ProblemError(
             ProblemType.NOT_ALLOWED,
-            f"this key lacks the scope {scope}: ask whoever runs the hub for a key that has it",
+            f"this key lacks the scope {either}: ask whoever runs the hub for a key that has it",
         )
 
 
@@ -52,15 +55,15 @@ class Key(HttpBearer):
 
     openapi_description = "st_<prefix>_<secret>, as made by `stemtide key new`."
 
-    def __init__(self, scope: Scope | None = None, *, is_counted: bool = True) -> None:
+    def __init__(self, scope: Scope | None = None, *others: Scope, is_counted: bool = True) -> None:
         super().__init__()
-        self.scope = scope
+        self.scope, self.others = scope, others
         self.is_counted = is_counted
 
     def authenticate(self, request: HttpRequest, token: str) -> Caller:
         """Authenticate a key. raises: UnknownKeyError; ProblemError if the scope is missing."""
         caller = authenticate_key(token, request, is_counted=self.is_counted)
-        check_scope(caller, self.scope)
+        check_scope(caller, self.scope, *self.others)
         return caller
 
 

@@ -33,7 +33,7 @@ from stemtide.hub.api.v1.crises import (
     response,
     situation,
 )
-from stemtide.hub.api.v1.orders import answers, orders, preservation
+from stemtide.hub.api.v1.orders import answers, entries, orders, preservation
 from stemtide.hub.api.v1.referrals import batches, complaints, holds, rechecks, referrals
 from stemtide.hub.api.v1.signals import (
     disputes,
@@ -55,7 +55,7 @@ for _room in (
     parties,
     *(documents, progress, yearly, dsa, rechecks, exchanges),
     *(referrals, batches, holds),
-    *(orders, answers, preservation),
+    *(orders, answers, preservation, entries),
     *(complaints, webhooks, allowlists, approvals),
 ):
     api.add_router("", _room.router)

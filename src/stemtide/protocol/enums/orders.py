@@ -20,6 +20,29 @@ class OrderState(StrEnum):
     REINSTATED = "reinstated"
 
 
+class OrderChannel(StrEnum):
+    """Channel through which an order that was made elsewhere reached its addressee."""
+
+    PERCI = "perci"
+    MAIL = "mail"
+    POST = "post"
+    HAND = "hand"
+    OTHER = "other"
+
+
+class EntryState(StrEnum):
+    """State of an order that was entered by hand.
+
+    waiting:   the other side has not answered. confirmed: it said that the order is right.
+    disputed:  it said that the order is not right. voided: who entered it took it back.
+    """
+
+    WAITING = "waiting"
+    CONFIRMED = "confirmed"
+    DISPUTED = "disputed"
+    VOIDED = "voided"
+
+
 class Side(StrEnum):
     """Role of a party in an order, as its machine names it."""
 

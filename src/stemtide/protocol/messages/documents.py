@@ -145,6 +145,7 @@ class FormDocument(BaseModel):
 
     form:   the name of the form's definition, such as tco-annex-1.
     values: the entries by field. titles: the field titles in its language.
+    entered: how an order that was made elsewhere came here, in words; empty otherwise.
     """
 
     form: str
@@ -153,5 +154,6 @@ class FormDocument(BaseModel):
     language: str
     reference: str
     exercise: bool
+    entered: str
     values: dict[str, Any]
     titles: dict[str, str]

@@ -15,8 +15,10 @@ from stemtide.protocol.enums.orders import (
     Appellant,
     AtOnce,
     EmergencyGround,
+    EntryState,
     FinalGround,
     Measure,
+    OrderChannel,
     OrderState,
     PreservationBasis,
     ReviewKind,
@@ -26,6 +28,7 @@ from stemtide.protocol.enums.orders import (
 from stemtide.protocol.enums.referrals import ContentType, ReceiptVia
 from stemtide.protocol.labels import IdeologyName
 from stemtide.protocol.law.forms import MAX_LONG_TEXT
+from stemtide.protocol.messages.documents import SealSeen, SealVerdict
 
 _STRICT = ConfigDict(extra="forbid")
 
@@ -76,6 +79,47 @@ class DraftIn(BaseModel):
     content_type: ContentType | None = None
     ideology: IdeologyName | None = None
     signals: tuple[UUID, ...] | None = Field(default=None, max_length=MAX_LINKED)
+
+
+class OutsideIssuer(BaseModel):
+    """An authority that issued an order and is no party of the hub.
+
+    state:   its country, in two letters. contact: how it is reached for questions.
+    """
+
+    model_config = _STRICT
+
+    name: str = Field(min_length=2, max_length=200)
+    state: str = Field(pattern="^[A-Z]{2}$")
+    contact: str = Field(default="", max_length=500)
+
+
+class EnterIn(BaseModel):
+    """An order that was made elsewhere, as its addressee or its issuer enters it.
+
+    document:    the id of its PDF, from POST /order-documents.
+    issuer:      the authority's name, if it is a party; empty for yourself, or if
+                 outside_issuer describes it.
+    to:          the provider's name; empty for yourself.
+    issued_at, received_at: the true times, as the order and its channel show them.
+    annex:       fields of form tco-annex-1, as far as they are on paper. urls is required.
+    """
+
+    model_config = _STRICT
+
+    document: UUID
+    reference: str = Field(min_length=1, max_length=100)
+    issuer: str = Field(default="", max_length=60)
+    outside_issuer: OutsideIssuer | None = None
+    to: str = Field(default="", max_length=60)
+    channel: OrderChannel
+    issued_at: AwareDatetime
+    received_at: AwareDatetime
+    annex: Values = Field(max_length=60)
+    language: str = Field(default="en", min_length=2, max_length=12)
+    content_type: ContentType = ContentType.OTHER
+    ideology: IdeologyName | None = None
+    exercise: bool = False
 
 
 class InformIn(BaseModel):
@@ -314,11 +358,15 @@ class FinalityOut(BaseModel):
 
 
 class FinalOrderOut(BaseModel):
-    """A final order, without its content. sent_at: when the reader was told; null if it was not."""
+    """A final order, without its content. sent_at: when the reader was told; null if it was not.
+
+    entered_by: who entered it by hand, if it was made elsewhere; empty otherwise.
+    """
 
     id: UUID
     reference: str
     issued_by: str
+    entered_by: str
     issued_at: AwareDatetime
     received_at: AwareDatetime
     final_on: date
@@ -387,6 +435,7 @@ class ScrutinyDecisionOut(BaseModel):
     """A reasoned decision of scrutiny, as it is sent to agencies, without the order itself.
 
     state: upheld or infringed. by: the authority that decided.
+    entered_by: who entered the order by hand, if it was made elsewhere; empty otherwise.
 
     source: Regulation (EU) 2021/784 Art. 4(6).
     """
@@ -394,6 +443,7 @@ class ScrutinyDecisionOut(BaseModel):
     id: UUID
     reference: str
     issued_by: str
+    entered_by: str
     addressee: str
     by: str
     basis: ScrutinyBasis
@@ -482,10 +532,47 @@ class SecondLookOut(BaseModel):
     note: str
 
 
+class EnteredOut(BaseModel):
+    """How an order that was made elsewhere came to the hub: by hand, by whom and when.
+
+    waits_for: the party that has not confirmed it; empty if nobody has to, or nobody here can.
+    outside_issuer: the issuer, if it is no party.
+    answered_at, note: when the other side disputed it, or who entered it took it back, and why.
+    """
+
+    entered_by: str
+    entered_at: AwareDatetime
+    channel: OrderChannel
+    state: EntryState
+    waits_for: str
+    outside_issuer: OutsideIssuer | None
+    answered_at: AwareDatetime | None
+    note: str
+
+
+class OrderDocumentOut(BaseModel):
+    """The document of an order that was made elsewhere, and its seals.
+
+    values: fields of Annex I that a hub wrote into it; empty if it has none, or its seal is not
+            from a signer that this hub trusts.
+    """
+
+    id: UUID
+    name: str
+    sha256: str
+    size_bytes: int
+    verdict: SealVerdict
+    seals: list[SealSeen]
+    values: Values
+
+
 class OrderOut(BaseModel):
     """A removal order, as its issuer, its addressee, or an authority with a copy reads it.
 
+    issued_by: the issuer's name; of an order that was made elsewhere, the name of an authority
+             that may be no party.
     due_at:  deadline of execution; null while it is suspended or has not begun.
+    entry:   null for an order that was made here.
     confirm_due_at: until when a second person may confirm it, for its issuer; null if none has to.
     is_unconfirmed: it was issued at once and ended, because no second person confirmed it.
     preservations: that of Art. 6 first; others only for who entered them, and for the addressee.
@@ -509,6 +596,8 @@ class OrderOut(BaseModel):
     signals: list[UUID]
     crisis: UUID | None
     exercise: bool
+    entry: EnteredOut | None
+    document: OrderDocumentOut | None
     drafted_at: AwareDatetime
     confirm_due_at: AwareDatetime | None
     issued_at: AwareDatetime | None
@@ -539,6 +628,7 @@ class OrderHead(BaseModel):
     """A removal order in a list, without its content.
 
     confirm_due_at: until when a second person may confirm it, for its issuer; null if none has to.
+    entry: null for an order that was made here.
     """
 
     id: UUID
@@ -547,6 +637,7 @@ class OrderHead(BaseModel):
     issued_by: str
     addressee: str
     exercise: bool
+    entry: EnteredOut | None
     is_cross_border: bool
     confirm_due_at: AwareDatetime | None
     issued_at: AwareDatetime | None
@@ -580,11 +671,12 @@ class OrdersInEffectOut(BaseModel):
 
 
 class FormOut(BaseModel):
-    """The entries of a completed form."""
+    """The entries of a completed form. entry: null for an order that was made here."""
 
     form: str
     values: Values
     exercise: bool
+    entry: EnteredOut | None
 
 
 class EntryOut(BaseModel):

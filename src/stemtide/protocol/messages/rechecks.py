@@ -101,6 +101,7 @@ class RecheckOut(BaseModel):
     gone_at:     when a visit first found it gone. returned_at: when it was found again.
     next_at:     when the next visit is due; null if none is.
     ended_at:    when the provider's report or the request was withdrawn: there is nothing to check.
+    entered_by:  who entered the order by hand, if it was made elsewhere; empty otherwise.
     met_again:   null if no signal is linked.
     visits:      latest first.
     """
@@ -110,6 +111,7 @@ class RecheckOut(BaseModel):
     request: UUID
     reference: str
     requested_by: str
+    entered_by: str
     provider: str
     url: str
     since: AwareDatetime

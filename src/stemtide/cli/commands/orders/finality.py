@@ -17,7 +17,9 @@ def _provider_line(row: dict[str, Any]) -> str:
     first = f"{row['provider']}: {row['in_twelve_months']} final in the last twelve months"
     orders = [
         f"  {final['reference']:18} {final['issued_by']}  final from {final['final_on']} "
-        f"({final['ground']})" + (" EXERCISE" if final["exercise"] else "")
+        f"({final['ground']})"
+        + (f" entered by hand by {final['entered_by']}" if final["entered_by"] else "")
+        + (" EXERCISE" if final["exercise"] else "")
         for final in row["orders"]
     ]
     return "\n".join([first, *orders])

@@ -43,10 +43,12 @@ def order_line(row: dict[str, Any]) -> str:
     due = f" due {row['due_at']}" if row["due_at"] else ""
     late = " MISSED" if row["missed_at"] else ""
     waits = row["confirm_due_at"]
+    entry = row["entry"]
+    by_hand = f" entered by hand by {entry['entered_by']}, {entry['state']}" if entry else ""
     second = f" waits for a second person until {waits}" if waits else ""
     name = row["reference"] or "draft"
     line = f"{row['id']}  {name:14} {row['state']:10} {row['issued_by']} -> {row['addressee']}"
-    return f"{line}{due}{late}{second}{drill}"
+    return f"{line}{due}{late}{second}{by_hand}{drill}"
 
 
 def _informed_line(row: dict[str, Any]) -> str:

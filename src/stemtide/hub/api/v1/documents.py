@@ -17,7 +17,7 @@ router = Router(tags=["documents"])
 
 PDF = "application/pdf"
 
-_PDF_BODY = {
+PDF_BODY = {
     "required": True,
     "content": {PDF: {"schema": {"type": "string", "format": "binary"}}},
 }
@@ -25,7 +25,7 @@ _PDF_BODY = {
 
 @router.post(
     "/documents/verify",
-    **requires(None, requestBody=_PDF_BODY),
+    **requires(None, requestBody=PDF_BODY),
     response=Verification,
     operation_id="verify_document",
 )

@@ -134,6 +134,7 @@ def paper(request: SignedInRequest, uid: UUID, name: str, kind: str) -> HttpResp
             language=language_code,
             reference=order.reference,
             is_exercise=order.exercise,
+            entered=order.entry,
         )
         return _file(body, name=f"{title}.json", media_type="application/json")
 
@@ -146,15 +147,19 @@ def paper(request: SignedInRequest, uid: UUID, name: str, kind: str) -> HttpResp
             is_exercise=order.exercise,
             is_draft=is_draft,
             seals=notes,
+            entered=order.entry,
         )
 
     # Never from the request: a document gets the seal of the party that it is from.
+    # What somebody copied from an order made elsewhere is not from its issuer.
+    is_copy = order.entry is not None and name == "annex-1"
     author = order.issued_by if name == "annex-1" else order.addressee
-    content = (
-        draw(SealNotes())
-        if is_draft
-        else hub_seal.sealed_form(draw, author=author, reason=title, now=now)
-    )
+    if is_draft:
+        content = draw(SealNotes())
+    elif is_copy:
+        content = hub_seal.sealed(draw(SealNotes()), reason=title, now=now)
+    else:
+        content = hub_seal.sealed_form(draw, author=author, reason=title, now=now)
     return _file(content, name=f"{title}.pdf", media_type="application/pdf")
 
 

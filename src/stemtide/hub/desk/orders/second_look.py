@@ -38,7 +38,7 @@ def second_look(order_out: OrderOut, *, by: Actor, now: datetime) -> SecondLookB
         return None
     row = orders.find(order_out.id, viewer=by.party)
     is_waiting = look.state is ApprovalState.WAITING
-    findings = drafts.findings(row, viewer=row.issued_by, now=now) if is_waiting else []
+    findings = drafts.findings(row, viewer=row.issuer, now=now) if is_waiting else []
     # The row is newer than the order, and may have been decided between the two reads.
     decided_by = second_looks.decided_by(row, viewer=by.party) if look.decided_at else ""
     return SecondLookBlock(

@@ -147,7 +147,7 @@ def _orders(query: SearchQuery) -> list[SearchHit]:
             title=row.reference or _("Draft"),
             url=reverse("order", args=[row.id]),
             reason=reason,
-            detail=f"{titles[row.issued_by]} → {titles[row.addressee]}",
+            detail=f"{titles.get(row.issued_by, row.issued_by)} → {titles[row.addressee]}",
             at=row.issued_at,
             state=row.state,
             state_of="order",

@@ -20,10 +20,12 @@ from django.utils.translation import gettext as _, gettext_lazy
 from stemtide.fingerprints.url.canonical import UrlError, in_ascii
 from stemtide.hub.platform.documents.seal_notes import SealNotes
 from stemtide.hub.platform.documents.typesetting import typeset
+from stemtide.protocol.enums.orders import OrderChannel
 from stemtide.protocol.enums.referrals import ContentType
 from stemtide.protocol.labels import ideologies, labels
 from stemtide.protocol.law.forms import FieldKind, Form, FormField, date_of, is_empty, moment_of
 from stemtide.protocol.messages.documents import FormDocument
+from stemtide.protocol.messages.orders import EnteredOut
 from stemtide.protocol.messages.referrals import ReferralOut
 
 if TYPE_CHECKING:
@@ -74,15 +76,19 @@ def form_pdf(
     is_exercise: bool = False,
     is_draft: bool = False,
     seals: SealNotes = SealNotes(),  # noqa: B008  # frozen
+    entered: EnteredOut | None = None,
 ) -> bytes:
     """Return a filled-in form of the law as PDF.
 
     language: English if the desk does not have it. seals: what it says of its own seals.
+    entered: how an order that was made elsewhere came here; None for one made here.
     """
     lang = spoken(language)
     with translation.override(lang):
         mark = _("EXERCISE") if is_exercise else _("DRAFT") if is_draft else ""
         kind, word, notice = _band(form, is_exercise=is_exercise, is_draft=is_draft)
+        if entered is not None:
+            notice = " ".join([entered_said(entered), *([notice] if is_exercise else [])])
         title = form.title.within(lang)
         document: dict[str, object] = {
             "title": f"{title} {reference}".strip(),
@@ -126,9 +132,12 @@ def form_json(
     language: str,
     reference: str = "",
     is_exercise: bool = False,
+    entered: EnteredOut | None = None,
 ) -> bytes:
     """Return a filled-in form as JSON: its values by field, with the titles of one language."""
     lang = spoken(language)
+    with translation.override(lang):
+        notice = entered_said(entered) if entered is not None else ""
     document = FormDocument(
         form=form.name,
         title=form.title.within(lang),
@@ -136,6 +145,7 @@ def form_json(
         language=lang,
         reference=reference,
         exercise=is_exercise,
+        entered=notice,
         values={name: _plain(value) for name, value in values.items()},
         titles={field.name: field.title.within(lang) for field in form.fields},
     )
@@ -195,6 +205,33 @@ def _band(form: Form, *, is_exercise: bool, is_draft: bool) -> tuple[str, str, s
         )
     binding = _("It binds. It is to be carried out within one hour of receipt.")
     return "order", _("REMOVAL ORDER"), binding
+
+
+CHANNELS: Mapping[str, "str | _StrPromise"] = {
+    OrderChannel.PERCI: gettext_lazy("PERCI"),
+    OrderChannel.MAIL: gettext_lazy("e-mail"),
+    OrderChannel.POST: gettext_lazy("post"),
+    OrderChannel.HAND: gettext_lazy("delivery by hand"),
+    OrderChannel.OTHER: gettext_lazy("another channel"),
+}
+"""Channels of orders that were made elsewhere, in words."""
+
+
+def entered_said(entered: EnteredOut) -> str:
+    """Return the notice on each document of an order that was made elsewhere."""
+    facts = {
+        "who": entered.entered_by,
+        "at": moment_said(entered.entered_at),
+        "channel": CHANNELS[entered.channel],
+    }
+    return (
+        _(
+            "Copy of an order that was not issued through this hub. It reached the provider by"
+            " %(channel)s. %(who)s entered it by hand at %(at)s. Only the document that was"
+            " received is the order."
+        )
+        % facts
+    )
 
 
 def exercise_said() -> str:

@@ -147,7 +147,7 @@ def _order(outgoing: OutgoingAlert, party: Party) -> Request | None:
     order = orders.order(_uid(outgoing), viewer=party, now=outgoing.now)
     language = order.language if order.language[:2] in LANGUAGES else outgoing.language
     name, values, annex = order.reference, order.annex, "tco-annex-1"
-    author = order.issued_by
+    author = "" if order.entry else order.issued_by  # a copy by others is not the issuer's
     if outgoing.kind in {"order_executed", "order_suspended"} and order.answers:
         latest = order.answers[-1]
         row = orders.find(order.id, viewer=party)
@@ -162,6 +162,7 @@ def _order(outgoing: OutgoingAlert, party: Party) -> Request | None:
             language=language,
             reference=order.reference,
             is_exercise=order.exercise,
+            entered=order.entry,
             **more,
         )
 

@@ -15,8 +15,10 @@ from stemtide.protocol.enums.orders import (
     AppealOutcome,
     Appellant,
     EmergencyGround,
+    EntryState,
     FinalGround,
     Measure,
+    OrderChannel,
     OrderState,
     PreservationBasis,
     ReviewKind,
@@ -24,6 +26,7 @@ from stemtide.protocol.enums.orders import (
     ScrutinyState,
 )
 from stemtide.protocol.enums.referrals import ContentType, ReceiptVia
+from stemtide.protocol.messages.documents import SealVerdict
 
 
 class Information(models.Model):
@@ -54,7 +57,9 @@ class Information(models.Model):
 class Order(models.Model):
     """One removal order.
 
-    reference:  given when it is issued; "" for a draft.
+    reference:  given when it is issued; "" for a draft. is_entered: it was made elsewhere, has the
+                reference that it got there, and a row of EnteredOrder.
+    issued_by:  None only where the issuer of an order that was made elsewhere is no party.
     annex:      what the issuer wrote into Annex I; the hub fills in the rest when it is read.
     emergency:  why a first order was issued without twelve hours' notice; "" otherwise. Its ground
                 may be missing in orders from before it was asked for.
@@ -70,11 +75,12 @@ class Order(models.Model):
     """
 
     uid = models.UUIDField(unique=True)
-    reference = models.CharField(max_length=20, blank=True)
+    reference = models.CharField(max_length=100, blank=True)
+    is_entered = models.BooleanField(default=False, db_default=False)
     state = models.CharField(
         max_length=12, choices=[(s, s) for s in OrderState], default=OrderState.DRAFTED
     )
-    issued_by = models.ForeignKey(Party, models.PROTECT, related_name="orders_issued")
+    issued_by = models.ForeignKey(Party, models.PROTECT, null=True, related_name="orders_issued")
     addressee = models.ForeignKey(Party, models.PROTECT, related_name="orders")
     annex = models.JSONField(default=dict)
     language = models.CharField(max_length=12, default="en")
@@ -118,7 +124,7 @@ class Order(models.Model):
             models.UniqueConstraint(
                 "issued_by",
                 "reference",
-                condition=~models.Q(reference=""),
+                condition=~models.Q(reference="") & models.Q(is_entered=False),
                 name="one_order_a_reference",
             )
         ]
@@ -139,12 +145,111 @@ class Order(models.Model):
     @property
     def shown_reference(self) -> str:
         """Return the reference, with the issuer's state in front of references that lack it."""
-        return shown_reference(self.reference, state=self.issued_by.country)
+        if self.is_entered:
+            return self.reference
+        return shown_reference(self.reference, state=self.issuer.country)
 
     @property
     def ref(self) -> str:
         """Return the name of this row in the ledger."""
         return f"order:{self.uid}"
+
+    @property
+    def entered(self) -> "EnteredOrder | None":
+        """Return how an order that was made elsewhere came here; None for one made here."""
+        return getattr(self, "entry", None) if self.is_entered else None
+
+    @property
+    def entered_by(self) -> str:
+        """Return the name of the party that entered it by hand; "" if it was made here."""
+        return self.entered.entered_by.name if self.entered else ""
+
+    @property
+    def issuer(self) -> Party:
+        """Return the issuer of an order that a party issued. raises: ValueError for others."""
+        if self.issued_by is None:
+            raise ValueError(f"the issuer of {self.ref} is no party")
+        return self.issued_by
+
+    @property
+    def issuers(self) -> list[Party]:
+        """Return the issuer as a list; empty if it is no party."""
+        return [self.issued_by] if self.issued_by is not None else []
+
+    @property
+    def issuer_name(self) -> str:
+        """Return the name of the issuer, as written if it is no party."""
+        if self.issued_by is not None:
+            return self.issued_by.name
+        return self.entered.issuer_name if self.entered else ""
+
+    @property
+    def issuer_title(self) -> str:
+        """Return the title of the issuer, as written if it is no party."""
+        return self.issued_by.title if self.issued_by is not None else self.issuer_name
+
+    @property
+    def issuer_state(self) -> str:
+        """Return the issuer's country; "" if it has none."""
+        if self.issued_by is not None:
+            return self.issued_by.country
+        return self.entered.issuer_state if self.entered else ""
+
+
+class EnteredDocument(models.Model):
+    """The PDF of an order that was made elsewhere, encrypted, and what its seals show.
+
+    ciphertext: for a key that is derived from the hub's secret (platform.encryption).
+    seals:  as SealSeen. values: fields of Annex I that a trusted hub wrote into it.
+    kept_at: when it arrived. Without an order it is deleted a day later.
+    """
+
+    uid = models.UUIDField(unique=True)
+    kept_by = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    kept_at = models.DateTimeField()
+    name = models.CharField(max_length=200, blank=True)
+    ciphertext = models.BinaryField()
+    sha256 = models.CharField(max_length=64)
+    size_bytes = models.PositiveIntegerField()
+    verdict = models.CharField(max_length=12, choices=[(v, v) for v in SealVerdict])
+    seals = models.JSONField(default=list)
+    values = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["kept_at", "pk"]
+        indexes = [models.Index(fields=["sha256"], name="entered_documents_by_sha256")]
+
+    def __str__(self) -> str:
+        return f"document {self.uid}"
+
+
+class EnteredOrder(models.Model):
+    """How an order that was made elsewhere came here: by hand, by whom, with which document.
+
+    issuer_name, issuer_state, issuer_contact: of an issuer that is no party; "" otherwise.
+    answered_at, note: when the other side confirmed or disputed it, or who entered it took it
+                back, and why.
+    """
+
+    order = models.OneToOneField(Order, models.CASCADE, related_name="entry")
+    document = models.OneToOneField(EnteredDocument, models.PROTECT, related_name="entry")
+    entered_by = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    entered_at = models.DateTimeField()
+    channel = models.CharField(max_length=10, choices=[(c, c) for c in OrderChannel])
+    state = models.CharField(
+        max_length=12, choices=[(s, s) for s in EntryState], default=EntryState.WAITING
+    )
+    issuer_name = models.CharField(max_length=200, blank=True)
+    issuer_state = models.CharField(max_length=2, blank=True)
+    issuer_contact = models.CharField(max_length=500, blank=True)
+    answered_at = models.DateTimeField(null=True)
+    note = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["entered_at", "pk"]
+
+    def __str__(self) -> str:
+        return f"entry of order {self.order_id}"
 
 
 class OrderAddress(models.Model):
@@ -354,7 +459,7 @@ class Finality(models.Model):
         return f"finality:{self.uid}"
 
     @property
-    def issued_by(self) -> Party:
+    def issued_by(self) -> Party | None:
         """Return the issuer of its order."""
         return self.order.issued_by
 

@@ -86,11 +86,11 @@ def is_side(row: Recheck, *, viewer: Party) -> bool:
     return viewer.pk in {side.pk for side in sides(row)}
 
 
-def sides(row: Recheck) -> tuple[Party, Party]:
-    """Return the requester and the provider. by: who reads it."""
+def sides(row: Recheck) -> tuple[Party, ...]:
+    """Return the requester, unless it is no party, and the provider. by: who reads it."""
     request = row.request
     if isinstance(request, Order):
-        return request.issued_by, request.addressee
+        return *request.issuers, request.addressee
     return request.sender, request.provider
 
 
@@ -132,14 +132,15 @@ def newly_met() -> list[Recheck]:
 
 def describe(row: Recheck, *, viewer: Party) -> RecheckOut:
     """Return a re-check as the message of the API."""
-    request, (requester, provider) = row.request, sides(row)
+    request = row.request
     return RecheckOut(
         id=row.uid,
         kind=row.kind,
         request=request.uid,
         reference=request.reference,
-        requested_by=requester.name,
-        provider=provider.name,
+        requested_by=request.issuer_name if isinstance(request, Order) else request.sender.name,
+        entered_by=request.entered_by if isinstance(request, Order) else "",
+        provider=sides(row)[-1].name,
         url=row.url,
         since=row.since,
         verdict=Verdict(row.verdict) if row.verdict else None,
@@ -212,7 +213,8 @@ def _visible(viewer: Party) -> QuerySet[Recheck]:
     return (
         Recheck.objects.filter(mine | copied)
         .select_related(
-            *("referral__sender", "referral__provider", "order__issued_by", "order__addressee")
+            *("referral__sender", "referral__provider", "order__issued_by", "order__addressee"),
+            "order__entry__entered_by",
         )
         .prefetch_related(Prefetch("visits", Visit.objects.order_by("-at", "-pk")))
     )

@@ -157,12 +157,12 @@ def read(request: HttpRequest, uid: UUID) -> HttpResponse:
     actor, moment = caller_of(request).actor, now()
     order = reads.order(uid, viewer=actor.party, now=moment)
     if order.issued_at is not None and order.issued_by != actor.name:
-        _record_arrival(order, request=request)
+        record_arrival(order, request=request)
         order = reads.order(uid, viewer=actor.party, now=moment)
     return answer(order)
 
 
-def _record_arrival(order: OrderOut, *, request: HttpRequest) -> None:
+def record_arrival(order: OrderOut, *, request: HttpRequest) -> None:
     """Record once that an addressee, or an authority with a copy, fetched an order."""
     actor, moment = caller_of(request).actor, now()
     if order.addressee == actor.name:
@@ -226,8 +226,11 @@ def read_annex_1(request: HttpRequest, uid: UUID) -> HttpResponse:
     actor, moment = caller_of(request).actor, now()
     order = reads.order(uid, viewer=actor.party, now=moment)
     if order.issued_at is not None and order.issued_by != actor.name:
-        _record_arrival(order, request=request)
-    return answer(FormOut(form="tco-annex-1", values=order.annex, exercise=order.exercise))
+        record_arrival(order, request=request)
+    annex = FormOut(
+        form="tco-annex-1", values=order.annex, exercise=order.exercise, entry=order.entry
+    )
+    return answer(annex)
 
 
 @router.get(

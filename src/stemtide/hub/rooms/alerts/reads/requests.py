@@ -35,9 +35,10 @@ def reference(thing: str, name: str) -> str:
 
 @needs_no_viewer("the scheduler reads for the two sides")
 def senders(thing: str, name: str) -> list[Party]:
-    """Return the party that made a request, as a list; empty if the subject is no request."""
+    """Return the party that made a request, as a list; empty if no party did."""
     row = _row(thing, name)
-    return [getattr(row, _ROWS[thing][1].rpartition("__")[2])] if row else []
+    sender = getattr(row, _ROWS[thing][1].rpartition("__")[2]) if row else None
+    return [sender] if sender is not None else []
 
 
 def _row(thing: str, name: str) -> Model | None:

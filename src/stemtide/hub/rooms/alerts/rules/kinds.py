@@ -69,6 +69,14 @@ REQUESTS: Mapping[str, AlertRule] = {
         escalates=True,
         at_once=True,
     ),
+    "order_entered": _order(
+        "order.entered",
+        urgency=Urgency.SOON,
+        until=_ENDED | {"entry.confirmed", "entry.disputed"},
+    ),
+    "entry_answered": _order(
+        "entry.confirmed", "entry.disputed", urgency=Urgency.SOON, until=frozenset()
+    ),
     "order_copy": _order("order.copied", urgency=Urgency.SOON, until=_ENDED | {"copy.received"}),
     "order_executed": _order("order.executed", urgency=Urgency.SOON),
     "order_suspended": _order(

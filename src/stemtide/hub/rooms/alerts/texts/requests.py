@@ -14,6 +14,8 @@ Words: TypeAlias = "str | _StrPromise"
 TITLES: Mapping[str, Words] = {
     "order_information": gettext_lazy("Information before a first removal order"),
     "order": gettext_lazy("REMOVAL ORDER %(reference)s: one hour"),
+    "order_entered": gettext_lazy("Removal order %(reference)s was entered by hand"),
+    "entry_answered": gettext_lazy("Your entry of removal order %(reference)s was answered"),
     "order_copy": gettext_lazy("Copy of removal order %(reference)s"),
     "order_executed": gettext_lazy("Removal order %(reference)s is executed"),
     "order_suspended": gettext_lazy("Removal order %(reference)s cannot be executed"),
@@ -60,6 +62,13 @@ TEXTS: Mapping[str, Words] = {
         "%(by)s orders you to remove content, or to disable access to it in all Member States,"
         " within one hour of receipt (Regulation (EU) 2021/784, Article 3). It binds. If you cannot"
         " execute it, say so at once and why."
+    ),
+    "order_entered": gettext_lazy(
+        "%(by)s entered a removal order that was made elsewhere and names you. Compare it with your"
+        " records. Confirm it, or say that it is not right."
+    ),
+    "entry_answered": gettext_lazy(
+        "%(by)s confirmed the order that you entered by hand, or says that it is not right."
     ),
     "order_copy": gettext_lazy(
         "%(by)s ordered a provider in your State to remove content, and sends you this copy. You"

@@ -71,7 +71,7 @@ IN_ITS_ROOM = frozenset(
         *("yearly", "dsa"),
         # Requests to providers are not shown in a crisis.
         *("competence", "information", "order", "copy", "scrutiny", "preservation"),
-        *("appeal", "finality"),
+        *("appeal", "finality", "entry"),
         # Acts that crisis pages never show.
         *("agent", "key", "hub_key", "signing_key", "account", "password", "factors", "sittings"),
         *("contact_point", "ladder", "drill", "delivery", "link", "webhook"),

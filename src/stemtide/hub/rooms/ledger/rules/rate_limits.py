@@ -22,6 +22,7 @@ class LimitGroup(StrEnum):
     INVITATION = "invitation"
     LEAD = "lead"
     ORDER = "order"
+    ENTRY = "entry"
     REFERRAL = "referral"
     HOLD = "hold"
     LINE = "line"
@@ -38,6 +39,7 @@ HOURLY_LIMITS: Mapping[LimitGroup, int] = {
     LimitGroup.INVITATION: 2000,
     LimitGroup.LEAD: 120,
     LimitGroup.ORDER: 600,
+    LimitGroup.ENTRY: 60,
     LimitGroup.REFERRAL: 3000,
     LimitGroup.HOLD: 300,
     LimitGroup.LINE: 60,
@@ -53,6 +55,7 @@ GROUP_LABELS: Mapping[LimitGroup, str] = {
     LimitGroup.INVITATION: "Invitations",
     LimitGroup.LEAD: "Threat-to-life leads",
     LimitGroup.ORDER: "Removal orders and what follows them",
+    LimitGroup.ENTRY: "Removal orders that were made elsewhere",
     LimitGroup.REFERRAL: "Referrals",
     LimitGroup.HOLD: "Holds",
     LimitGroup.LINE: "Public lines",
@@ -74,6 +77,7 @@ LIMIT_GROUPS: Mapping[str, LimitGroup] = {
     "lead.forwarded": LimitGroup.LEAD,
     "information.given": LimitGroup.ORDER,
     "order.submitted": LimitGroup.ORDER,
+    "order.entered": LimitGroup.ENTRY,
     "order.prolonged": LimitGroup.ORDER,
     "order.suspended": LimitGroup.ORDER,
     "order.resumed": LimitGroup.ORDER,

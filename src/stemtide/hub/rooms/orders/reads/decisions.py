@@ -27,7 +27,10 @@ def agencies(*, by: Party) -> list[Party]:
 def decisions(*, viewer: Party, limit: int = MAX_LIST) -> list[ScrutinyDecisionOut]:
     """Return the decisions that were sent to a party, the latest first."""
     copies = DecisionCopy.objects.filter(sent_to=viewer).select_related(
-        "scrutiny__authority", "scrutiny__order__issued_by", "scrutiny__order__addressee"
+        "scrutiny__authority",
+        "scrutiny__order__issued_by",
+        "scrutiny__order__addressee",
+        "scrutiny__order__entry__entered_by",
     )
     latest = copies.order_by("-sent_at", "-pk")[: max(1, min(limit, MAX_LIST))]
     return [_describe(copy) for copy in latest]
@@ -44,7 +47,8 @@ def _describe(copy: DecisionCopy) -> ScrutinyDecisionOut:
     return ScrutinyDecisionOut(
         id=scrutiny.uid,
         reference=order.shown_reference,
-        issued_by=order.issued_by.name,
+        issued_by=order.issuer_name,
+        entered_by=order.entered_by,
         addressee=order.addressee.name,
         by=scrutiny.authority.name if scrutiny.authority else "",
         basis=ScrutinyBasis(scrutiny.basis),

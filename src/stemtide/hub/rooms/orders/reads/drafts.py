@@ -8,6 +8,7 @@ from stemtide.fingerprints.url.canonical import UrlError, canonical, digest
 from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.orders.models import Information, Order, OrderAddress, OrderAnswer
 from stemtide.hub.rooms.orders.reads import interests, orders as reads
+from stemtide.hub.rooms.orders.reads.entries import BY_ISSUER
 from stemtide.hub.rooms.orders.rules import lint as lint_rules, orders as rules
 from stemtide.hub.rooms.orders.rules.findings import DraftFinding
 from stemtide.hub.rooms.orders.rules.lint import LintFacts
@@ -38,7 +39,8 @@ def start(to: str, *, viewer: Party, now: datetime) -> Values:
     raises: NotFoundError for an unknown provider.
     """
     provider = parties.party(to)
-    last = Order.objects.filter(issued_by=viewer).order_by("-drafted_at", "-pk").first()
+    made_here = Order.objects.filter(issued_by=viewer, is_entered=False)
+    last = made_here.order_by("-drafted_at", "-pk").first()
     reused: Values = (
         {name: last.annex[name] for name in _KEPT if name in last.annex} if last else {}
     )
@@ -66,7 +68,7 @@ def start(to: str, *, viewer: Party, now: datetime) -> Values:
 
 def _last_home_contact(country: str, *, viewer: Party) -> str:
     """Return the authority of a Member State that a party's last order there names; "" for none."""
-    orders = Order.objects.filter(issued_by=viewer, addressee__country=country)
+    orders = Order.objects.filter(issued_by=viewer, addressee__country=country, is_entered=False)
     named = orders.filter(annex__has_key="home_contact").order_by("-drafted_at", "-pk").first()
     return str(named.annex["home_contact"]) if named else ""
 
@@ -119,6 +121,7 @@ def is_first(row: Order, *, viewer: Party) -> bool:
     Exercises do not count for real orders, nor real orders for exercises.
     """
     before = Order.objects.filter(
+        BY_ISSUER,
         issued_by=viewer,
         addressee=row.addressee,
         exercise=row.exercise,
@@ -142,10 +145,9 @@ def standing(url: str, *, viewer: Party, exercise: bool = False) -> OrdersInEffe
     raises: NotAllowedError for all but authorities and agencies.
     """
     rules.check_look(kind=PartyKind(viewer.kind))
+    in_effect = Order.objects.filter(BY_ISSUER, issued_by__isnull=False, state__in=IN_EFFECT)
     addresses = OrderAddress.objects.filter(
-        digest=address_digest(url),
-        order__state__in=IN_EFFECT,
-        order__exercise=exercise,
+        digest=address_digest(url), order__in=in_effect.filter(exercise=exercise)
     ).exclude(digest="")
     rows = list(addresses.values_list("order__issued_by__name", "order__received_at"))
     return OrdersInEffectOut(
@@ -171,17 +173,17 @@ def _facts(row: Order, *, viewer: Party, now: datetime) -> LintFacts:
         for tag in point.languages
     }
     return LintFacts(
-        issuing_state=row.issued_by.country,
+        issuing_state=row.issuer_state,
         home_state=home,
         homes=tuple(authority.name for authority in homes),
-        is_first=is_first(row, viewer=row.issued_by),
+        is_first=is_first(row, viewer=row.issuer),
         now=now,
         emergency=row.emergency,
         emergency_ground=row.emergency_ground,
         informed_at=first.sent_at if first else None,
         language=row.language,
         languages=frozenset(languages),
-        interests=interests.interests(row, viewer=row.issued_by, now=now),
+        interests=interests.interests(row, viewer=row.issuer, now=now),
     )
 
 

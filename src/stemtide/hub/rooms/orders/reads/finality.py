@@ -127,7 +127,7 @@ def _visible(viewer: Party) -> QuerySet[Finality]:
     own_notices = FinalNotice.objects.filter(sent_to=viewer)
     return (
         Finality.objects.filter(is_readable, ended_at=None)
-        .select_related("order__issued_by", "order__addressee")
+        .select_related("order__issued_by", "order__addressee", "order__entry__entered_by")
         .prefetch_related(Prefetch("sent", queryset=own_notices, to_attr="own_notices"))
     )
 
@@ -144,7 +144,8 @@ def _describe(row: Finality, *, viewer: Party) -> FinalOrderOut:
     return FinalOrderOut(
         id=row.uid,
         reference=order.shown_reference,
-        issued_by=order.issued_by.name,
+        issued_by=order.issuer_name,
+        entered_by=order.entered_by,
         issued_at=order.issued_at or row.recorded_at,
         received_at=order.received_at or row.recorded_at,
         final_on=row.final_on,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from stemtide.hub.rooms.orders.models import Order, OrderAddress
+from stemtide.hub.rooms.orders.reads.entries import BY_ISSUER
 from stemtide.hub.rooms.orders.rules.interests import Interest, InterestKind
 from stemtide.hub.rooms.orders.rules.orders import IN_EFFECT
 from stemtide.hub.rooms.parties.models import Party
@@ -58,22 +59,23 @@ def _orders(
     row: Order, *, urls: dict[str, str], near: frozenset[int]
 ) -> Iterator[tuple[Order, str]]:
     """Yield other orders in effect on the same addresses, then those on the same content."""
-    same = OrderAddress.objects.filter(
-        digest__in=list(urls), order__state__in=IN_EFFECT, order__exercise=row.exercise
-    ).exclude(order=row)
+    others = Order.objects.filter(
+        BY_ISSUER, issued_by__isnull=False, state__in=IN_EFFECT, exercise=row.exercise
+    ).exclude(pk=row.pk)
+    same = OrderAddress.objects.filter(digest__in=list(urls), order__in=others)
     listed = set()
     for address in same.select_related("order__issued_by").order_by("order", "place"):
         listed.add(address.order_id)
         yield address.order, urls[address.digest][:200]
-    others = Order.objects.filter(signals__in=near, state__in=IN_EFFECT, exercise=row.exercise)
-    for order in others.select_related("issued_by").exclude(pk=row.pk).distinct().order_by("pk"):
+    alike = others.filter(signals__in=near).select_related("issued_by")
+    for order in alike.distinct().order_by("pk"):
         if order.pk not in listed:
             yield order, ""
 
 
 def _of_order(order: Order, url: str, *, viewer: Party, now: datetime) -> Interest:
     """Return an order in effect as an interest; for others' orders with the contact to call."""
-    issuer = order.issued_by
+    issuer = order.issuer
     if issuer.pk == viewer.pk:
         return Interest(InterestKind.OWN, url=url, reference=order.reference)
     steps = contacts.ladder(issuer, viewer=viewer, now=now)

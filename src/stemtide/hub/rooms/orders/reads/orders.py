@@ -20,7 +20,7 @@ from stemtide.hub.rooms.orders.models import (
     OrderAnswer,
     Scrutiny,
 )
-from stemtide.hub.rooms.orders.reads import finality, preservations, second_looks
+from stemtide.hub.rooms.orders.reads import entries, finality, preservations, second_looks
 from stemtide.hub.rooms.orders.rules import offers
 from stemtide.hub.rooms.orders.rules.lint import ANNEX_3
 from stemtide.hub.rooms.orders.rules.orders import (
@@ -160,7 +160,7 @@ def facts(row: Order) -> OrderFacts:
     final = finality.current(row)
     return OrderFacts(
         state=OrderState(row.state),
-        issued_by=row.issued_by.name,
+        issued_by=row.issued_by.name if row.issued_by else "",
         addressee=row.addressee.name,
         homes=tuple((copy.sent_to.name, copy.received_at) for copy in copies),
         is_cross_border=row.is_cross_border,
@@ -176,6 +176,7 @@ def facts(row: Order) -> OrderFacts:
         appeals=tuple(finality.appeal_facts(appeal) for appeal in row.appeals.all()),
         appeal_until=row.appeal_until,
         final=FinalGround(final.ground) if final else None,
+        entry=entries.facts(row),
     )
 
 
@@ -212,7 +213,7 @@ def annex_1(row: Order) -> Values:
     """Return all fields of Annex I, with those that the hub fills in."""
     written: Values = row.annex
     return written | {
-        "issuing_state": row.issued_by.country,
+        "issuing_state": row.issuer_state,
         "addressee": row.addressee.title,
         "issued_at": row.issued_at.isoformat() if row.issued_at else None,
         "reference": row.reference,
@@ -226,7 +227,7 @@ def answer_head(row: Order) -> Values:
     """Return the fields of section A of Annex II and III, which the hub fills in."""
     return {
         "addressee": row.addressee.title,
-        "authority_name": str(row.annex.get("authority_name") or row.issued_by.title),
+        "authority_name": str(row.annex.get("authority_name") or row.issuer_title),
         "reference": row.reference,
         "received_at": row.received_at.isoformat() if row.received_at else None,
     }
@@ -238,9 +239,10 @@ def head(row: Order, *, viewer: Party) -> OrderHead:
         id=row.uid,
         reference=row.reference,
         state=OrderState(row.state),
-        issued_by=row.issued_by.name,
+        issued_by=row.issuer_name,
         addressee=row.addressee.name,
         exercise=row.exercise,
+        entry=entries.describe(row),
         is_cross_border=row.is_cross_border,
         confirm_due_at=second_looks.confirm_due(row, viewer=viewer),
         issued_at=row.issued_at,
@@ -271,6 +273,7 @@ def describe(row: Order, *, viewer: Party, now: datetime) -> OrderOut:
         ideology=row.ideology or None,
         signals=sorted(linked),
         crisis=crises.visible_id(row.crisis, viewer=viewer),
+        document=entries.document_of(row),
         drafted_at=row.drafted_at,
         acknowledged_at=row.acknowledged_at,
         answered_at=row.answered_at,
@@ -364,7 +367,9 @@ def _visible(viewer: Party) -> QuerySet[Order]:
 
     Parties whose people may confirm an order see it until that is decided.
     """
-    rows = Order.objects.select_related("issued_by", "addressee", "crisis", "approval__decided_by")
+    rows = Order.objects.select_related(
+        "issued_by", "addressee", "crisis", "approval__decided_by", "entry__entered_by"
+    )
     every = second_looks.waiting_for(viewer)
     for side in Side:
         every |= _of_side(side, viewer)

@@ -17,6 +17,7 @@ from stemtide.hub.rooms.orders.rules.orders import (
     AppealFacts,
     OrderFacts,
     Side,
+    check_confirmed,
     side_of,
 )
 from stemtide.protocol.enums import Role
@@ -50,6 +51,7 @@ def check_appeal(
     if own not in {Side.ISSUER, Side.ADDRESSEE} or side not in {None, own}:
         raise NotAllowedError("only the issuer and the addressee can record appeals")
     check_person_may_write(role)
+    check_confirmed(facts, name=name)
     _check_in_effect(facts)
     if any(
         appeal.lodged_by is lodged_by and appeal.outcome is AppealOutcome.PENDING
@@ -159,8 +161,10 @@ def count_recent(days: Iterable[date], *, now: datetime) -> int:
 def _check_issuer(facts: OrderFacts, *, name: str, role: Role | None) -> None:
     """Refuse others than the issuer, and people who may not decide."""
     if side_of(facts, name=name) is not Side.ISSUER:
-        raise NotAllowedError("only {who} can do this with the order", who=facts.issued_by)
+        who = facts.issued_by or "its issuer"
+        raise NotAllowedError("only {who} can do this with the order", who=who)
     check_person_may_lead(role)
+    check_confirmed(facts, name=name)
 
 
 def _check_in_effect(facts: OrderFacts) -> None:

@@ -3,7 +3,13 @@
 
 from datetime import datetime, timedelta
 
-from stemtide.hub.rooms.orders.rules import finality, orders as rules, preservation, scrutiny
+from stemtide.hub.rooms.orders.rules import (
+    entries,
+    finality,
+    orders as rules,
+    preservation,
+    scrutiny,
+)
 from stemtide.hub.rooms.orders.rules.orders import OrderFacts, Side, allows
 from stemtide.protocol.enums import Role
 from stemtide.protocol.enums.orders import AppealOutcome, Appellant, OrderState, ScrutinyBasis
@@ -11,6 +17,11 @@ from stemtide.protocol.enums.orders import AppealOutcome, Appellant, OrderState,
 _MOMENT = timedelta(seconds=1)
 
 ANSWERING = ("execute", "suspend", "resume", "reinstate")
+_OF_ENTRY = {
+    "confirm_entry": entries.check_confirm,
+    "dispute_entry": entries.check_dispute,
+    "void_entry": entries.check_void,
+}
 DECIDING = ("announce", "uphold", "infringe")
 
 
@@ -28,10 +39,13 @@ def offers(
     may_issue, may_scrutinise: whether its Member State has registered it for this duty.
     """
     side = rules.side_of(facts, name=name)
+    of_entry = [
+        act for act, check in _OF_ENTRY.items() if allows(check, facts, name=name, role=role)
+    ]
     if side is Side.ISSUER:
-        return _of_issuer(facts, name=name, role=role, may_issue=may_issue, now=now)
+        return of_entry + _of_issuer(facts, name=name, role=role, may_issue=may_issue, now=now)
     if side is Side.ADDRESSEE:
-        return _of_addressee(facts, name=name, role=role, now=now)
+        return of_entry + _of_addressee(facts, name=name, role=role, now=now)
     if side is Side.HOME:
         return _of_home(facts, name=name, role=role, is_competent=may_scrutinise, now=now)
     return []

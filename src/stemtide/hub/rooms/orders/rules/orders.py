@@ -15,6 +15,7 @@ from stemtide.protocol.enums import PartyKind, Role
 from stemtide.protocol.enums.orders import (
     AppealOutcome,
     Appellant,
+    EntryState,
     FinalGround,
     OrderState,
     PreservationBasis,
@@ -28,6 +29,7 @@ from stemtide.protocol.law.machines import WrongMoveError, machine
 __all__ = [
     "IN_EFFECT",
     "AppealFacts",
+    "EntryFacts",
     "OrderFacts",
     "PreservationFacts",
     "ScrutinyFacts",
@@ -38,6 +40,7 @@ __all__ = [
     "check_addressee",
     "check_change",
     "check_clock",
+    "check_confirmed",
     "check_draft",
     "check_inform",
     "check_link",
@@ -110,14 +113,25 @@ class PreservationFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class EntryFacts:
+    """The facts that the rules need of an order that was made elsewhere. entered_by: a party."""
+
+    entered_by: str
+    state: EntryState = EntryState.WAITING
+
+
+@dataclass(frozen=True, slots=True)
 class OrderFacts:
     """The facts that the rules need of an order. Parties by name.
+
+    issued_by:    "" for an issuer that is no party.
 
     homes:        the authorities that have a copy, each with when it received it, or None.
     grounds:      those of the Annex III that stops the clock now.
     scrutinies:   all of them, oldest first.
     appeals:      all of them, oldest first. appeal_until: the last day for one, if it is known.
     final:        why the order is final; None while it is not.
+    entry:        how it was entered by hand; None for an order made here.
     """
 
     state: OrderState
@@ -135,6 +149,7 @@ class OrderFacts:
     appeals: tuple["AppealFacts", ...] = ()
     appeal_until: date | None = None
     final: FinalGround | None = None
+    entry: EntryFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +165,26 @@ class AppealFacts:
 
 def side_of(facts: OrderFacts, *, name: str) -> Side | None:
     """Return the side of an order that a party is on; None for strangers, who may not see it."""
-    if name == facts.issued_by:
+    if name and name == facts.issued_by:
         return Side.ISSUER
     if name == facts.addressee:
         return None if facts.issued_at is None else Side.ADDRESSEE
     return Side.HOME if name in dict(facts.homes) else None
+
+
+def check_confirmed(facts: OrderFacts, *, name: str) -> None:
+    """Check that a party confirmed an order that others entered by hand, before it acts on it.
+
+    raises: ConflictError.
+    """
+    entry = facts.entry
+    if entry is None or entry.state is EntryState.CONFIRMED or entry.entered_by == name:
+        return
+    if name in {facts.issued_by, facts.addressee}:
+        raise ConflictError(
+            "{who} entered this order by hand: confirm first that it is right",
+            who=entry.entered_by,
+        )
 
 
 def check_draft(*, kind: PartyKind, is_competent: bool, role: Role | None) -> None:
@@ -229,6 +259,8 @@ def check_move(
     side = known_side(facts, name=name)
     check = check_person_may_lead if move in _LEADING else check_person_may_write
     check(role)
+    if side is Side.ISSUER:
+        check_confirmed(facts, name=name)
     try:
         after = machine("order").to(facts.state, move, side=side)
     except WrongMoveError as error:
@@ -318,6 +350,7 @@ def check_prolong(
     """
     check_side(facts, Side.ISSUER, name=name)
     check_person_may_lead(role)
+    check_confirmed(facts, name=name)
     if facts.state not in IN_EFFECT or facts.secret_until is None or facts.issued_at is None:
         raise ConflictError("this order is not secret")
     if now >= facts.secret_until:
@@ -352,5 +385,5 @@ def known_side(facts: OrderFacts, *, name: str) -> Side:
 def check_side(facts: OrderFacts, side: Side, *, name: str) -> None:
     """Refuse a party that is not on that side of an order."""
     if known_side(facts, name=name) is not side:
-        who = facts.issued_by if side is Side.ISSUER else facts.addressee
+        who = (facts.issued_by or "its issuer") if side is Side.ISSUER else facts.addressee
         raise NotAllowedError("only {who} can do this with the order", who=who)

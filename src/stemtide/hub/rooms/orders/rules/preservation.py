@@ -15,6 +15,7 @@ from stemtide.hub.rooms.orders.rules.orders import (
     OrderFacts,
     PreservationFacts,
     Side,
+    check_confirmed,
     check_side,
     known_side,
 )
@@ -39,6 +40,7 @@ def check_extend(
     if known_side(facts, name=name) is Side.ADDRESSEE:
         raise NotAllowedError("only an authority or a court can request longer preservation")
     check_person_may_lead(role)
+    check_confirmed(facts, name=name)
     preservation = of_article_6(facts)
     end = max(preservation.until or now, now)
     if not end < until:
@@ -81,6 +83,7 @@ def check_door(facts: OrderFacts, *, name: str, is_providers: bool | None) -> No
 def check_may_record(facts: OrderFacts, *, name: str, role: Role | None) -> None:
     """Check that a side of an executed order may record a preservation by another law."""
     _check_role(facts, name=name, role=role)
+    check_confirmed(facts, name=name)
     _check_preserved(facts)
     own = [preservation for preservation in facts.preservations if preservation.entered_by == name]
     if len(own) >= MAX_RECORDED:

@@ -13,6 +13,7 @@ from stemtide.hub.rooms.orders.rules.orders import (
     OrderFacts,
     ScrutinyFacts,
     Side,
+    check_confirmed,
     side_of,
 )
 from stemtide.protocol.enums import Role
@@ -48,6 +49,7 @@ def check_open(
         who = facts.addressee if needed is Side.ADDRESSEE else "an authority with a copy"
         raise NotAllowedError("only {who} can open scrutiny on this basis", who=who)
     (check_person_may_write if side is Side.ADDRESSEE else check_person_may_lead)(role)
+    check_confirmed(facts, name=name)
     if facts.state not in IN_EFFECT:
         raise ConflictError("this order has no effect: there is nothing to scrutinise")
     if not facts.homes:

@@ -12,13 +12,13 @@ from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.orders.models import Copy, Order, OrderAnswer, Preservation, Receipt
 from stemtide.hub.rooms.orders.reads import orders as reads
 from stemtide.hub.rooms.orders.rules import lint, orders as rules
+from stemtide.hub.rooms.orders.writes import entries, hour
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.signals.rules.signals import uuid_at
 from stemtide.protocol.enums.orders import OrderState
 from stemtide.protocol.enums.referrals import ReceiptVia
 from stemtide.protocol.law import deadlines
-from stemtide.protocol.law.appeals import appeal_until
 from stemtide.protocol.law.forms import moment_of
 from stemtide.protocol.messages.orders import OrderAnswerIn, OrderOut, OrderReasonIn
 
@@ -54,7 +54,7 @@ def record_receipt(
     if row.receipts.filter(via=via).exists():
         return False
     Receipt.objects.create(order=row, via=via, at=moment, proof=proof[:500])
-    _arrive(row, at=moment)
+    hour.arrive(row, at=moment)
     detail: dict[str, object] = {"via": via.value, "at": moment.isoformat()}
     _tell("order.received", row, by=by, now=now, detail=detail)
     return True
@@ -89,7 +89,7 @@ def acknowledge(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
     _receive_from(row, by=by, now=now)
     row.acknowledged_at = now
     row.save(update_fields=["acknowledged_at"])
-    _tell("order.acknowledged", row, by=by, now=now, to=[row.issued_by])
+    _tell("order.acknowledged", row, by=by, now=now, to=row.issuers)
     return reads.describe(row, viewer=by.party, now=now)
 
 
@@ -126,7 +126,7 @@ def execute(uid: UUID, *, body: OrderAnswerIn, by: Actor, now: datetime) -> Orde
     until = deadlines.preserve_until(measure_at)
     Preservation.objects.create(uid=uuid_at(now), order=row, since=measure_at, until=until)
     detail: dict[str, object] = {"measure": row.measure, "late": was_late}
-    _tell("order.executed", row, by=by, now=now, to=[row.issued_by], detail=detail)
+    _tell("order.executed", row, by=by, now=now, to=row.issuers, detail=detail)
     began: dict[str, object] = {"until": until.isoformat()}
     _tell("preservation.started", row, by=by, now=now, detail=began)
     return reads.describe(row, viewer=by.party, now=now)
@@ -156,7 +156,7 @@ def suspend(uid: UUID, *, body: OrderAnswerIn, by: Actor, now: datetime) -> Orde
     row.state, row.due_at = after, None
     row.save(update_fields=["state", "due_at"])
     detail: dict[str, object] = {"grounds": body.annex["grounds"], "late": was_late}
-    _tell("order.suspended", row, by=by, now=now, to=[row.issued_by], detail=detail)
+    _tell("order.suspended", row, by=by, now=now, to=row.issuers, detail=detail)
     return reads.describe(row, viewer=by.party, now=now)
 
 
@@ -178,10 +178,10 @@ def resume(
         resumed_at=now, resumed_by=by.party, clarification=body.text
     )
     row.state = OrderState.RECEIVED
-    _set_due(row)
+    hour.set_due(row)
     row.save(update_fields=["state", "due_at"])
-    other = row.addressee if by.party.pk == row.issued_by_id else row.issued_by
-    _tell("order.resumed", row, by=by, now=now, to=[other])
+    others = [row.addressee] if by.party.pk == row.issued_by_id else row.issuers
+    _tell("order.resumed", row, by=by, now=now, to=others)
     return reads.describe(row, viewer=by.party, now=now)
 
 
@@ -199,42 +199,23 @@ def reinstate(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
     row.reinstated_at = now
     row.save(update_fields=["state", "reinstated_at"])
     homes = [copy.sent_to for copy in row.copies.select_related("sent_to")]
-    _tell("order.reinstated", row, by=by, now=now, to=[row.issued_by, *homes])
+    _tell("order.reinstated", row, by=by, now=now, to=[*row.issuers, *homes])
     return reads.describe(row, viewer=by.party, now=now)
 
 
 def _receive_from(row: Order, *, by: Actor, now: datetime) -> None:
-    """Record the receipt of an order that is answered, if none was recorded yet."""
+    """Record the receipt of an order that is answered, if none was recorded yet.
+
+    An answer also confirms an order that its issuer entered by hand.
+    """
+    entries.confirm_by_answer(row, by=by, now=now)
     if row.received_at is not None:
         return
     via = ReceiptVia.DESK if by.is_person else ReceiptVia.API
     Receipt.objects.create(order=row, via=via, at=now)
-    _arrive(row, at=now)
+    hour.arrive(row, at=now)
     detail: dict[str, object] = {"via": via.value, "at": now.isoformat()}
     _tell("order.received", row, by=by, now=now, detail=detail)
-
-
-def _arrive(row: Order, *, at: datetime) -> None:
-    """Start the hour of an order at its first receipt."""
-    if row.received_at is not None and at >= row.received_at:
-        return
-    row.received_at = at
-    if row.state == OrderState.ISSUED:
-        row.state = OrderState.RECEIVED
-    _set_due(row)
-    if row.appeal_until_by_id is None:  # Art. 3(9), from Section G
-        row.appeal_until = appeal_until(
-            str(row.annex.get("redress_deadline") or ""), received_at=at
-        )
-    row.save(update_fields=["state", "received_at", "due_at", "appeal_until"])
-
-
-def _set_due(row: Order) -> None:
-    """Set when the running hour of an order ends; None if no hour is running."""
-    row.due_at = None
-    if row.state == OrderState.RECEIVED and row.received_at is not None:
-        stood = reads.pauses(row)
-        row.due_at = deadlines.execute_due(row.received_at, pauses=stood)
 
 
 def _tell(

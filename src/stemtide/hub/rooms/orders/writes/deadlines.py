@@ -8,6 +8,7 @@ from django.db import transaction
 from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.orders.models import Appeal, Finality, Order, Scrutiny
+from stemtide.hub.rooms.orders.reads.entries import BY_ADDRESSEE
 from stemtide.hub.rooms.orders.rules.orders import IN_EFFECT
 from stemtide.protocol.enums.orders import AppealOutcome, ScrutinyState
 
@@ -17,7 +18,7 @@ AT_ONCE = 100
 
 def note_due(now: datetime) -> int:
     """Note missed deadlines and return how many. Late parties may still answer."""
-    missed = Order.objects.filter(due_at__lt=now, missed_at=None)
+    missed = Order.objects.filter(BY_ADDRESSEE, due_at__lt=now, missed_at=None)
     open_states = (ScrutinyState.OPENED, ScrutinyState.ANNOUNCED)
     overdue = Scrutiny.objects.filter(due_at__lt=now, missed_at=None, state__in=open_states)
     over = Order.objects.filter(
@@ -40,7 +41,7 @@ def _miss_order(pk: int, *, now: datetime) -> int:
     if not Order.objects.filter(pk=pk, due_at__lt=now, missed_at=None).update(missed_at=now):
         return 0
     row = Order.objects.select_related("issued_by", "addressee").get(pk=pk)
-    concerned = [row.issued_by, row.addressee]
+    concerned = [*row.issuers, row.addressee]
     ledger.append(
         "order.missed",
         actor=CLOCK,
@@ -86,17 +87,18 @@ def _end_appeal_term(pk: int, *, now: datetime) -> int:
     if not Order.objects.filter(pk=pk, appeal_over_at=None).update(appeal_over_at=now):
         return 0
     row = Order.objects.select_related("issued_by").get(pk=pk)
+    issuer = row.issued_by
     is_open = row.state in IN_EFFECT and not (
         Finality.objects.filter(order=row, ended_at=None).exists()
         or Appeal.objects.filter(order=row, outcome=AppealOutcome.PENDING).exists()
     )
-    if is_open:
+    if is_open and issuer is not None:
         ledger.append(
             "appeal.expired",
             actor=CLOCK,
             subject=row.ref,
             now=now,
-            detail={"party": row.issued_by.ref, "parties": [row.issued_by.name]},
+            detail={"party": issuer.ref, "parties": [issuer.name]},
             exercise=row.exercise,
         )
     return 1

@@ -85,7 +85,7 @@ def end_unconfirmed(row: Order, *, by: Actor | None, note: str, now: datetime) -
     reason = f"{UNCONFIRMED}: {note}" if note else f"{UNCONFIRMED}."
     end_effect(row, after=after, reason=reason, by=by, now=now)
     concerned = [row.addressee, *[copy.sent_to for copy in row.copies.select_related("sent_to")]]
-    concerned += [] if by else [row.issued_by]
+    concerned += [] if by else row.issuers
     detail: dict[str, object] = {"unconfirmed": True}
     _record("order.withdrawn", row, by=by, now=now, to=concerned, detail=detail)
 
@@ -140,7 +140,7 @@ def open_scrutiny(uid: UUID, *, body: ScrutinyIn, by: Actor, now: datetime) -> O
     homes = [copy.sent_to for copy in row.copies.select_related("sent_to")] if is_asked else []
     kind = "scrutiny.requested" if is_asked else "scrutiny.opened"
     detail: dict[str, object] = {"basis": body.basis.value}
-    _record(kind, row, by=by, now=now, to=[*homes, row.issued_by], detail=detail)
+    _record(kind, row, by=by, now=now, to=[*homes, *row.issuers], detail=detail)
     return reads.describe(row, viewer=by.party, now=now)
 
 
@@ -179,9 +179,7 @@ def decide_scrutiny(
     else:
         scrutiny.decided_at, scrutiny.decision = now, body.text
     scrutiny.save()
-    concerned = (
-        [row.issued_by] if after is ScrutinyState.ANNOUNCED else [row.issued_by, row.addressee]
-    )
+    concerned = row.issuers if after is ScrutinyState.ANNOUNCED else [*row.issuers, row.addressee]
     detail: dict[str, object] = {"late": now > scrutiny.due_at}
     _record(_KINDS[step], row, by=by, now=now, to=concerned, detail=detail)
     if after is not ScrutinyState.ANNOUNCED:
@@ -190,7 +188,7 @@ def decide_scrutiny(
         move = rules.ending_move(OrderState(row.state), side=Side.HOME)
         ended = rules.check_move(reads.facts(row), move, name=by.name, role=by.role)
         end_effect(row, after=ended, reason=body.text, by=by, now=now)
-        _record("order.annulled", row, by=by, now=now, to=[row.addressee, row.issued_by])
+        _record("order.annulled", row, by=by, now=now, to=[row.addressee, *row.issuers])
     return reads.describe(row, viewer=by.party, now=now)
 
 
@@ -259,7 +257,7 @@ def _withdraw_signals(row: Order, *, is_counted: bool, now: datetime) -> None:
         signals.withdraw(
             signal.uid,
             body=WithdrawIn(reason=WithdrawReason.ORDER_ANNULLED),
-            by=row.issued_by,
+            by=row.issuer,
             now=now,
             actor_ref=row.ref,
             is_counted=is_counted,

@@ -170,7 +170,7 @@ def _record(
 ) -> None:
     """Append to the ledger, for the other side and the authorities with a copy."""
     copies = [copy.sent_to for copy in row.copies.select_related("sent_to")]
-    sides = [row.issued_by, row.addressee, *copies]
+    sides = [*row.issuers, row.addressee, *copies]
     named = _named(sides, by=by)
     ledger.append_by(
         kind,

@@ -23,9 +23,9 @@ def tell_interested(row: Order, *, by: Actor, now: datetime) -> None:
     nearby = overlaps(row, viewer=by.party, now=now)
     others = {order.pk: order for order, _ in nearby.orders if order.issued_by_id != by.party.pk}
     for order in others.values():
-        _append("order.overlapped", order.ref, order.issued_by, row=row, by=by, now=now)
+        _append("order.overlapped", order.ref, order.issuer, row=row, by=by, now=now)
     if others:
-        issuers = {order.issued_by for order in others.values()}
+        issuers = {order.issuer for order in others.values()}
         ledger.append(
             "order.overlapped",
             actor=CLOCK,  # the issuer must be notified too, and actors are not

@@ -103,11 +103,11 @@ def issue_approved(look: Approval, now: datetime) -> list[RowError]:
     """
     row = _order_of(look)
     by = _decider(look, row=row)
-    is_competent = competences.is_competent(row.issued_by, Duty.ISSUE)
+    is_competent = competences.is_competent(row.issuer, Duty.ISSUE)
     facts = reads.facts(row)
-    name = row.issued_by.name
+    name = row.issuer.name
     after = rules.check_move(facts, "confirm", name=name, role=None, is_competent=is_competent)
-    if any(finding.is_error for finding in drafts.findings(row, viewer=row.issued_by, now=now)):
+    if any(finding.is_error for finding in drafts.findings(row, viewer=row.issuer, now=now)):
         raise ConflictError("this order has errors by now: return it to draft, and correct it")
     row.state = after
     _send(row, by=by, now=now)
@@ -147,7 +147,7 @@ def _send(row: Order, *, by: Actor, now: datetime) -> None:
 
     source: Regulation (EU) 2021/784 Art. 3(1) to (5), Art. 4(1).
     """
-    issuer = row.issued_by
+    issuer = row.issuer
     row.is_first = drafts.is_first(row, viewer=issuer)
     row.is_cross_border = row.annex.get("cross_border") is True
     series = EXERCISE_SERIES if row.exercise else SERIES
@@ -185,7 +185,7 @@ def _decider(look: Approval, *, row: Order) -> Actor:
     source: Regulation (EU) 2021/784 Art. 13(2): another body only checks, and does not decide.
     """
     is_own = look.decided_by is not None and look.decided_by.pk == row.issued_by_id
-    return Actor(row.issued_by, look.decided_ref if is_own else look.asked_ref)
+    return Actor(row.issuer, look.decided_ref if is_own else look.asked_ref)
 
 
 def _record(

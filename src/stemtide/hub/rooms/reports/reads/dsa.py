@@ -7,6 +7,7 @@ from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.complaints.models import Complaint
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.orders.models import Order
+from stemtide.hub.rooms.orders.reads.entries import BY_ADDRESSEE
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.reports.models import DsaForm, DsaVersion
 from stemtide.hub.rooms.reports.rules import dsa as rules
@@ -101,14 +102,18 @@ def _orders(period: Period, viewer: Party) -> tuple[OrderFact, ...]:
     since, until = _span(period)
     rows = (
         Order.objects.filter(
-            addressee=viewer, exercise=False, received_at__gte=since, received_at__lt=until
+            BY_ADDRESSEE,
+            addressee=viewer,
+            exercise=False,
+            received_at__gte=since,
+            received_at__lt=until,
         )
-        .select_related("issued_by")
+        .select_related("issued_by", "entry")
         .prefetch_related("addresses")
     )
     return tuple(
         OrderFact(
-            country=row.issued_by.country,
+            country=row.issuer_state,
             items=len(row.addresses.all()),
             receipt_hours=_hours(row.received_at, row.acknowledged_at or row.answered_at),
             effect_hours=_hours(row.received_at, row.executed_at),

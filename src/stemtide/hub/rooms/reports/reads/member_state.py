@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from stemtide.hub.platform.errors import NotAllowedError
 from stemtide.hub.rooms.complaints.models import Complaint
 from stemtide.hub.rooms.orders.models import Access, Appeal, Order
+from stemtide.hub.rooms.orders.reads.entries import BY_ISSUER
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import competences
 from stemtide.hub.rooms.reports.reads.orders import is_in_time, time_to_execute
@@ -43,6 +44,7 @@ def counts(viewer: Party, year: Year) -> dict[str, Counted]:
     """Return the counts of the return of a party's Member State. raises: NotAllowedError."""
     check_state(viewer)
     issued = Order.objects.filter(
+        BY_ISSUER,
         exercise=year.is_exercise,
         issued_by__country=viewer.country,
         issued_at__gte=year.since,
@@ -85,10 +87,12 @@ def _orders(rows: Iterable[Order]) -> dict[str, Counted]:
 
 def _accesses(viewer: Party, year: Year) -> Counted:
     """Return accesses to content preserved by Art. 6 in the year, by purpose."""
+    orders = Order.objects.filter(
+        BY_ISSUER, issued_by__country=viewer.country, exercise=year.is_exercise
+    )
     rows = Access.objects.filter(
         preservation__basis=PreservationBasis.TCO,
-        preservation__order__issued_by__country=viewer.country,
-        preservation__order__exercise=year.is_exercise,
+        preservation__order__in=orders,
         at__gte=year.since,
         at__lt=year.until,
     )
@@ -97,9 +101,10 @@ def _accesses(viewer: Party, year: Year) -> Counted:
 
 def _appeals(viewer: Party, year: Year) -> dict[str, Counted]:
     """Return appeals that were lodged, and that ended, in the year. Days have no zone."""
-    rows = Appeal.objects.filter(
-        order__issued_by__country=viewer.country, order__exercise=year.is_exercise
+    orders = Order.objects.filter(
+        BY_ISSUER, issued_by__country=viewer.country, exercise=year.is_exercise
     )
+    rows = Appeal.objects.filter(order__in=orders)
     lodged = rows.filter(lodged_on__year=year.number)
     ended = rows.filter(decided_on__year=year.number).exclude(outcome=AppealOutcome.PENDING)
     return {

@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.orders.models import Order
+from stemtide.hub.rooms.orders.reads import entries
 from stemtide.hub.rooms.orders.reads.second_looks import is_unconfirmed
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.reports.rules import progress as rules
@@ -34,7 +35,7 @@ ANNEX_3 = "tco-annex-3"
 
 _NAMED: dict[ProgressBy, Callable[[Order], str]] = {
     ProgressBy.PROVIDER: lambda row: row.addressee.name,
-    ProgressBy.AUTHORITY: lambda row: row.issued_by.name,
+    ProgressBy.AUTHORITY: lambda row: row.issuer_name,
     ProgressBy.LANGUAGE: lambda row: row.language,
     ProgressBy.CONTENT_TYPE: lambda row: row.content_type,
     ProgressBy.IDEOLOGY: lambda row: row.ideology,
@@ -95,12 +96,12 @@ def _rows(query: ProgressQuery, *, viewer: Party) -> QuerySet[Order]:
     since, until = rules.bounds(query)
     rows = (
         Order.objects.filter(exercise=query.exercise, issued_at__gte=since, issued_at__lt=until)
-        .select_related("issued_by", "addressee", "approval")
+        .select_related("issued_by", "addressee", "approval", "entry")
         .prefetch_related("answers", "scrutinies", "addresses")
     )
     if query.of is ProgressOf.ALL:
-        return rows
-    return rows.filter(Q(issued_by=viewer) | Q(addressee=viewer))
+        return rows.filter(entries.BY_BOTH)
+    return rows.filter(entries.counts_for(viewer))
 
 
 def _figures(name: str, rows: Iterable[Order]) -> OrderFigures:

@@ -16,6 +16,7 @@ from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.complaints.models import Complaint
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.orders.models import Order, Scrutiny
+from stemtide.hub.rooms.orders.reads.entries import BY_ADDRESSEE, BY_ISSUER
 from stemtide.hub.rooms.orders.reads.second_looks import is_unconfirmed
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.reports.models import YearlyLine, YearlyVersion
@@ -176,9 +177,13 @@ def _orders(year: Year, *, date_field: str) -> QuerySet[Order]:
 
 def _provider_counts(viewer: Party, year: Year) -> dict[str, Counted]:
     """Return the counts that Article 7 asks of a provider: events of the year."""
-    executed = _orders(year, date_field="executed_at").filter(addressee=viewer)
-    received = _orders(year, date_field="received_at").filter(addressee=viewer)
-    back = _orders(year, date_field="reinstated_at").filter(addressee=viewer)
+
+    def orders(*, date_field: str) -> QuerySet[Order]:
+        return _orders(year, date_field=date_field).filter(BY_ADDRESSEE, addressee=viewer)
+
+    executed = orders(date_field="executed_at")
+    received = orders(date_field="received_at")
+    back = orders(date_field="reinstated_at")
     impossible = Order.objects.filter(
         pk__in=_answered_with_a_ground(viewer, year),
         exercise=year.is_exercise,
@@ -210,7 +215,9 @@ def _answered_with_a_ground(viewer: Party, year: Year) -> QuerySet[Order, int]:
         answers__answered_at__gte=year.since,
         answers__answered_at__lt=year.until,
     )
-    return Order.objects.filter(answered, addressee=viewer).values_list("pk", flat=True)
+    return Order.objects.filter(answered, BY_ADDRESSEE, addressee=viewer).values_list(
+        "pk", flat=True
+    )
 
 
 def _complaints(viewer: Party, year: Year, *, date_field: str) -> QuerySet[Complaint]:
@@ -227,7 +234,7 @@ def _authority_counts(viewer: Party, year: Year) -> dict[str, Counted]:
     """Return the figures of Article 8 for an authority: outcomes of the year's orders."""
     rows = list(
         _orders(year, date_field="issued_at")
-        .filter(issued_by=viewer)
+        .filter(BY_ISSUER, issued_by=viewer)
         .select_related("approval")
         .prefetch_related("answers", "scrutinies", "addresses")
     )

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read orders that were made elsewhere: their documents, who answers for them, whom they count for.
+
+source: decision 0151.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import F, Q
+from pydantic import TypeAdapter
+
+from stemtide.hub.platform import encryption
+from stemtide.hub.platform.documents.hub_seal import hub_trust
+from stemtide.hub.platform.documents.verification import verify_pdf
+from stemtide.hub.platform.errors import InvalidError, NotFoundError
+from stemtide.hub.platform.exemptions import needs_no_viewer
+from stemtide.hub.rooms.orders.models import EnteredDocument, EnteredOrder, Order
+from stemtide.hub.rooms.orders.rules.orders import EntryFacts
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.protocol.enums.orders import EntryState, OrderChannel
+from stemtide.protocol.messages.documents import SealSeen, SealVerdict, Verification
+from stemtide.protocol.messages.orders import (
+    EnteredOut,
+    EnterIn,
+    OrderDocumentOut,
+    OutsideIssuer,
+)
+
+USE = "entered order"
+"""Use of the key that documents are encrypted with."""
+
+_BOTH = Q(is_entered=False) | Q(entry__state=EntryState.CONFIRMED)
+
+BY_BOTH = _BOTH
+"""Orders that count for everybody: made here, or confirmed by both sides."""
+
+BY_ISSUER = _BOTH | (Q(entry__entered_by=F("issued_by")) & ~Q(entry__state=EntryState.VOIDED))
+"""Orders that count for their issuer: it made, entered or confirmed them."""
+
+BY_ADDRESSEE = _BOTH | Q(entry__entered_by=F("addressee"), entry__state=EntryState.WAITING)
+"""Orders that count for their provider: it received them here, entered or confirmed them."""
+
+_SEALS = TypeAdapter(list[SealSeen])
+
+
+def counts_for(viewer: Party) -> Q:
+    """Return the filter for orders whose figures a side may count as its own."""
+    is_issuer, is_addressee = Q(issued_by=viewer), Q(addressee=viewer)
+    return (is_issuer & BY_ISSUER) | (is_addressee & BY_ADDRESSEE)
+
+
+@needs_no_viewer("it looks at a file that the caller holds")
+def verify(pdf: bytes, *, of: str, now: datetime) -> Verification:
+    """Return what the seals of a PDF show. The file is opened in the sandbox. of: the party.
+
+    raises: AnotherDocumentError.
+    """
+    return verify_pdf(pdf, trusted=hub_trust(now), now=now, of=of)
+
+
+def unused_document(uid: UUID, *, viewer: Party) -> EnteredDocument:
+    """Return a document of a party that belongs to no order yet. raises: InvalidError."""
+    rows = EnteredDocument.objects.defer("ciphertext").filter(uid=uid, kept_by=viewer)
+    row = rows.filter(entry=None).first()
+    if row is None:
+        raise InvalidError(
+            "document", "is not here, or belongs to another order: send the PDF again"
+        )
+    return row
+
+
+def document_of(row: Order) -> OrderDocumentOut | None:
+    """Return what is known of the document of an order; None if it was made here."""
+    if not row.is_entered:
+        return None
+    document = EnteredDocument.objects.defer("ciphertext").filter(entry__order=row).first()
+    return describe_document(document) if document is not None else None
+
+
+def content_of(row: Order) -> tuple[str, bytes]:
+    """Return the name and the PDF of an order's document. raises: NotFoundError."""
+    document = EnteredDocument.objects.filter(entry__order=row).first()
+    if document is None:
+        raise NotFoundError("order {uid} was made here and has no such document", uid=row.uid)
+    return document.name, encryption.box(USE).decrypt(bytes(document.ciphertext))
+
+
+def describe_document(row: EnteredDocument) -> OrderDocumentOut:
+    """Return a document as the message of the API."""
+    return OrderDocumentOut(
+        id=row.uid,
+        name=row.name,
+        sha256=row.sha256,
+        size_bytes=row.size_bytes,
+        verdict=SealVerdict(row.verdict),
+        seals=_SEALS.validate_python(row.seals),
+        values=row.values,
+    )
+
+
+def describe(row: Order) -> EnteredOut | None:
+    """Return how an order that was made elsewhere came here; None for one made here."""
+    entry = row.entered
+    if entry is None:
+        return None
+    outside = None
+    if row.issued_by is None:
+        outside = OutsideIssuer(
+            name=entry.issuer_name, state=entry.issuer_state, contact=entry.issuer_contact
+        )
+    return EnteredOut(
+        entered_by=entry.entered_by.name,
+        entered_at=entry.entered_at,
+        channel=OrderChannel(entry.channel),
+        state=EntryState(entry.state),
+        waits_for=_waits_for(row, entry),
+        outside_issuer=outside,
+        answered_at=entry.answered_at,
+        note=entry.note,
+    )
+
+
+def facts(row: Order) -> EntryFacts | None:
+    """Return the facts that the rules need of an entry; None for an order made here."""
+    entry = row.entered
+    return EntryFacts(entry.entered_by.name, EntryState(entry.state)) if entry else None
+
+
+@needs_no_viewer("it compares with all orders of the same two sides")
+def existing(
+    body: EnterIn, *, issuer: Party | None, addressee: Party, sha256: str, is_issuers: bool
+) -> Mapping[str, object] | None:
+    """Return the reference and id of an order that is here already; None if it is new.
+
+    It is the same if issuer, addressee and reference are, or if the addressee and the document are.
+    One that was taken back is none. is_issuers: the issuer enters it, and may enter what it
+    disputed before.
+    """
+    rows = Order.objects.filter(
+        addressee=addressee, exercise=body.exercise, issued_at__isnull=False
+    ).exclude(entry__state=EntryState.VOIDED)
+    if is_issuers:
+        rows = rows.exclude(entry__state=EntryState.DISPUTED, entry__entered_by=addressee)
+    same = Q(issued_by=issuer, reference__iexact=body.reference)
+    if issuer is None and body.outside_issuer is not None:
+        outside = body.outside_issuer
+        same = Q(
+            issued_by=None,
+            entry__issuer_state=outside.state,
+            entry__issuer_name__iexact=outside.name,
+            reference__iexact=body.reference,
+        )
+    row = rows.filter(same | Q(entry__document__sha256=sha256)).first()
+    if row is None:
+        return None
+    entry = row.entered
+    is_disputed = entry is not None and entry.state == EntryState.DISPUTED
+    return {"reference": row.reference, "id": row.uid, "is_disputed": is_disputed}
+
+
+def _waits_for(row: Order, entry: EnteredOrder) -> str:
+    """Return the party that has not confirmed an order; "" if nobody has to, or can."""
+    if entry.state not in {EntryState.WAITING, EntryState.DISPUTED}:
+        return ""
+    if entry.entered_by_id != row.addressee_id:
+        return row.addressee.name
+    return row.issued_by.name if row.issued_by and entry.state == EntryState.WAITING else ""
