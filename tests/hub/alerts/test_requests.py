@@ -18,6 +18,7 @@ from stemtide.hub.rooms.orders.writes import (
     answers as writes_answers,
     deadlines as writes_due,
     endings as writes_endings,
+    entries,
     finality,
 )
 from stemtide.hub.rooms.parties.reads.parties import Actor
@@ -37,6 +38,7 @@ from stemtide.protocol.messages.referrals import ContextIn, TakeBackIn
 from tests.hub.orders import cast
 from tests.hub.orders.cast import after
 from tests.hub.orders.conftest import orders  # noqa: F401  # the same cast
+from tests.hub.orders.elsewhere import enter
 from tests.hub.orders.test_interests import hold_of_france, order_of_france
 from tests.hub.referrals.conftest import desk, row  # noqa: F401  # the same desk
 from tests.world import NOON
@@ -392,3 +394,23 @@ def test_every_kind_has_words_and_addresses_only_those_that_its_entry_names():
 
     assert set(words_requests.TITLES) == set(words_requests.TEXTS) == set(REQUESTS)
     assert {rule.who for rule in REQUESTS.values()} == {"invited"}
+
+
+def test_an_order_entered_by_hand_is_told_to_the_other_side_and_its_answer_back(orders):  # noqa: F811
+    entered = enter(orders)
+    raise_all()
+    assert told("order_entered") == ["be-crisis-centre"]
+    assert told("order_copy") == ["fr-referral-unit"]
+    assert told("order") == []
+    entries.confirm(entered.id, by=orders.actor(orders.authority), now=after(1))
+    raise_all()
+    assert (told("order_entered"), told("entry_answered")) == ([], ["small-forum"])
+    other = enter(orders, orders.authority, reference="BE/2026/8")
+    raise_all()
+    assert told("order_entered") == ["small-forum"]
+    entries.void(other.id, body=WORDS, by=orders.actor(orders.authority), now=after(2))
+    raise_all()
+    assert (told("order_entered"), told("order_ended")) == (
+        [],
+        ["fr-referral-unit", "small-forum"],
+    )

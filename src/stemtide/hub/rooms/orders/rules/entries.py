@@ -80,7 +80,7 @@ def check_sides(body: EnterIn, *, name: str, kind: PartyKind) -> None:
 
 
 def check_outside_name(name: str, *, party_names: Collection[str]) -> None:
-    """Refuse an issuer of another place that has the name of a party. party_names: in small letters.
+    """Refuse an issuer elsewhere that has the name of a party. party_names: in small letters.
 
     raises: InvalidError.
     """
@@ -202,7 +202,7 @@ def check_void(facts: OrderFacts, *, name: str, role: Role | None) -> OrderState
     (check_person_may_lead if is_issuer else check_person_may_write)(role)
     if facts.entry.state is EntryState.CONFIRMED:
         raise ConflictError(
-            "the other side has confirmed this order: it can no longer be party_names back; its issuer"
+            "the other side has confirmed this order: it can no longer be taken back; its issuer"
             " can withdraw it"
         )
     return _end(facts)

@@ -41,7 +41,7 @@ UNUSED = 10
 KEPT_UNUSED = timedelta(days=1)
 
 MISTAKEN = "Entered by mistake"
-"""Begins the reason of the end of an order that was party_names back by who entered it."""
+"""Begins the reason of the end of an order that was taken back by who entered it."""
 
 UNRECOGNISED = "The authority says that it did not issue this order"
 """Begins the reason of the end of an order that its issuer disputes."""
