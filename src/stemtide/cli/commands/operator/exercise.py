@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide exercise: list, check and run scenarios."""
+"""stemtide exercise: list, check and run scenarios, and simulate spread."""
 
 import json
 from dataclasses import asdict
@@ -128,6 +128,50 @@ def run_scenario(
         fail(f"the result cannot be written to {out}: {error.strerror}")
     print(json.dumps(result, ensure_ascii=False) if as_json else files.summary(result))
     raise typer.Exit(0 if all(row["is_met"] for row in result["objectives"]) else 1)
+
+
+@exercise.command("spread")
+def simulate_spread(
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same curve.")] = 1,
+    services: Annotated[int, typer.Option(min=1, max=100_000, help="How many services.")] = 1000,
+    agents: Annotated[
+        int, typer.Option(min=0, max=100, help="How many have an agent, largest first.")
+    ] = 1,
+    hours: Annotated[int, typer.Option(min=1, max=168, help="How long.")] = 24,
+    match_percent: Annotated[
+        float, typer.Option(min=0, max=100, help="Copies of a known variant that agents match.")
+    ] = 81,
+    first_signal_min: Annotated[
+        float, typer.Option(min=0, help="Minutes until the first signal can travel.")
+    ] = 60,
+    svg: Annotated[Path | None, typer.Option(help="Where to draw the curves.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the curves as one JSON object.")
+    ] = False,
+) -> None:
+    """Simulate how copies spread over services, with agents and without.
+
+    A model by itself, without a hub. Its defaults give the published figures of March 2019.
+    """
+    if agents > services:
+        fail(f"--agents {agents} are more than --services {services}: lower it", code=2)
+    from stemtide.exercises.spread import comparison
+    from stemtide.exercises.spread.model import SpreadPlan
+
+    plan = SpreadPlan(
+        services=services,
+        agents=agents,
+        hours=hours,
+        match_rate=match_percent / 100,
+        first_signal=first_signal_min,
+    )
+    result = comparison.compare(plan, seed=seed)
+    if svg is not None:
+        try:
+            svg.write_text(comparison.picture(result), "utf-8")
+        except OSError as error:
+            fail(f"{svg} cannot be written: {error.strerror}")
+    print(json.dumps(result) if as_json else comparison.summary(result))
 
 
 def _read(reference: str) -> "Scenario":
