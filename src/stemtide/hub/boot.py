@@ -173,9 +173,9 @@ def freeze_loaded_code() -> None:
 
 
 def _check_keys() -> None:
-    """Refuse to start with keys that are unusable or not this hub's.
+    """Refuse to start with keys and lists that are unusable or not this hub's.
 
-    raises: OtherKeyError, KeyFileError, SealFileError, SigningKeyError.
+    raises: OtherKeyError, KeyFileError, SealFileError, SigningKeyError, AuthorityDataError.
     """
     from stemtide.hub import host_keys  # noqa: PLC0415  # needs start() first
 
@@ -185,6 +185,9 @@ def _check_keys() -> None:
 
     party_seals.own_seals(now)  # the list must be readable; a single key that is not is logged
     timestamps.trusted_authorities()
+    from stemtide.hub.rooms.parties.reads import authorities  # noqa: PLC0415
+
+    authorities.published_authorities()
 
 
 def _check_walls() -> None:

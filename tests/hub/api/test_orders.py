@@ -37,6 +37,20 @@ def home(machine, named):
     return machine(named.other_authority)
 
 
+def test_a_provider_checks_in_one_step_that_an_order_is_authentic(issuer, provider, machine, named):
+    uid = issue(issuer)
+    found = provider("GET", f"/api/v1/orders/{uid}/authenticity").json()
+    assert found["issuer"] == named.authority.name
+    assert (found["listing"]["answer"], found["listing"]["point"]) == ("no", "a")
+    assert "Federal prosecution service" in found["listing"]["others"]
+    assert (found["own_key"], found["own_seal"], found["stamp"]) == ("none", None, "off")
+    assert found["hub_seal"]["fingerprint"]
+    assert found["competent_since"]
+    assert provider("GET", f"/api/v1/orders/{uid}").json()["receipts"] != []  # only now
+    stranger = machine(named.big_provider)
+    assert stranger("GET", f"/api/v1/orders/{uid}/authenticity").status_code == 404
+
+
 def today(**annex):
     day = datetime.now(UTC).date().isoformat()
     return cast.ANNEX_1 | {"signed_on": day} | annex

@@ -694,6 +694,26 @@ def test_no_reader_gets_the_seal_of_another_onto_a_document(stage, officer, sett
         assert [seal.party for seal in seals] == ["authority", ""], reader
 
 
+def test_an_orders_page_shows_whether_it_is_authentic(
+    stage, officer, moderator, settings, tmp_path
+):
+    settings.DATA_DIR = tmp_path
+    far = {"days": 36_500}
+    uid = issued(stage)
+    page = said(moderator.get(f"/orders/{uid}"))
+    assert "No authority of this name is published for Art. 12(1)(a)." in page
+    assert "Federal prosecution service, I2-IRU" in page
+    assert "no key of its own: the hub seals alone" in page
+    stage.party["authority"].title = "Parquet fédéral"
+    stage.party["authority"].save(update_fields=["title"])
+    lay_out(tmp_path, settings, authority=far)
+    page = said(officer.get(f"/orders/{uid}"))
+    assert "OJ C 224, 27.6.2023, p. 10 (2023-06-27)" in page
+    assert "Common Name: authority" in page
+    settings.SEAL_FILE = "/nowhere.p12"
+    assert "cannot be used at present" in said(moderator.get(f"/orders/{uid}"))
+
+
 def test_an_address_of_an_order_is_never_a_link(stage, officer):
     uid = issued(stage, annex=ANNEX_1 | {"urls": [f"{URL}?<script>alert(1)</script>"]})
     page = officer.get(f"/orders/{uid}").content.decode()

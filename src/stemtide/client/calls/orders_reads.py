@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stemtide.client.call import Call, File, part
+from stemtide.client.call import Call, part
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from stemtide.protocol.enums.orders import OrderState, Side
+    from stemtide.protocol.messages.documents import OrderAuthenticity
     from stemtide.protocol.messages.orders import (
         EntryOut,
         FinalOrdersOut,
@@ -117,13 +118,15 @@ def read_order(*, uid: UUID | str) -> Call[OrderOut]:
     return Call((OrderOut,), "GET", f"/api/v1/orders/{part(uid)}")
 
 
-def read_order_document(*, uid: UUID | str) -> Call[File]:
-    """Download the PDF of an order that was made elsewhere. This counts as receipt, too.
+def read_order_authenticity(*, uid: UUID | str) -> Call[OrderAuthenticity]:
+    """Check in one step that an order is authentic: its issuer, and who seals it. No receipt.
 
     Needs a key with the scope requests:read. raises: HubError. source: GET
-    /api/v1/orders/{uid}/document
+    /api/v1/orders/{uid}/authenticity
     """
-    return Call((File,), "GET", f"/api/v1/orders/{part(uid)}/document")
+    from stemtide.protocol.messages.documents import OrderAuthenticity
+
+    return Call((OrderAuthenticity,), "GET", f"/api/v1/orders/{part(uid)}/authenticity")
 
 
 def read_order_history(*, uid: UUID | str) -> Call[list[EntryOut]]:

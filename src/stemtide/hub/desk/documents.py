@@ -13,10 +13,11 @@ from django.views.decorators.http import require_http_methods
 
 from stemtide.hub.desk.auth.people import SignedInRequest, signed_in
 from stemtide.hub.desk.forms import DeskForm
+from stemtide.hub.desk.labels.orders import LABELS
 from stemtide.hub.platform.documents import hub_seal
 from stemtide.hub.platform.documents.verification import AnotherDocumentError, verify_pdf
 from stemtide.hub.rooms.parties.reads.parties import party_titles
-from stemtide.protocol.messages.documents import MAX_DOCUMENT_BYTES, OwnKeyState, SealVerdict, Trust
+from stemtide.protocol.messages.documents import MAX_DOCUMENT_BYTES, SealVerdict, Trust
 
 VERDICTS = {
     SealVerdict.GENUINE: (
@@ -55,15 +56,6 @@ TRUSTS = {
 }
 
 
-OWN_KEYS = {
-    OwnKeyState.READY: gettext_lazy("in use"),
-    OwnKeyState.EXPIRED: gettext_lazy("expired: the hub seals alone"),
-    OwnKeyState.NOT_YET_VALID: gettext_lazy("not valid yet: the hub seals alone"),
-    OwnKeyState.UNUSABLE: gettext_lazy("cannot be used: the hub seals alone"),
-    OwnKeyState.NONE: gettext_lazy("no key of its own: the hub seals alone"),
-}
-"""Whether a party's documents carry its own seal."""
-
 _BUSY = gettext_lazy(
     "Another document of your party is being looked at: send this one once that is done."
 )
@@ -98,7 +90,7 @@ def verify(request: SignedInRequest) -> HttpResponse:
         "form": form,
         "titles": party_titles(),
         "seal": certificates,
-        "own_keys": [(own, OWN_KEYS[own.state]) for own in certificates.parties],
+        "own_keys": [(own, LABELS["own_key"][own.state]) for own in certificates.parties],
     }
     if request.method != "POST":
         return render(request, "desk/document_verify.html", context)

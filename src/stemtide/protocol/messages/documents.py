@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Messages about verified documents: who sealed one, and whether it is unchanged."""
 
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -138,6 +139,58 @@ class HubCertificates(SealCertificate):
     """The certificate that this hub seals with. parties: those of its parties' own keys."""
 
     parties: list[PartyCertificate] = []
+
+
+class Listed(StrEnum):
+    """Whether a list names an authority for a duty."""
+
+    YES = "yes"
+    NO = "no"
+    """Every authority of the State for this duty is known, and none has this name."""
+    NOT_KNOWN = "not_known"
+    """The authorities of the State for this duty are not, or not all, known here."""
+
+
+class Listing(BaseModel):
+    """The answer of the register of published authorities for one duty.
+
+    point:   of Art. 12(1): a for issuing orders.
+    name, source, as_of, contact, note: of the authority found; "" and null without one.
+    in_list: whether it was read in the Commission's list of 27 June 2023.
+    others:  the authorities that the register has for this duty in this State.
+    """
+
+    answer: Listed
+    point: str
+    name: str = ""
+    source: str = ""
+    as_of: date | None = None
+    in_list: bool = False
+    contact: str = ""
+    note: str = ""
+    others: list[str] = []
+
+
+class OrderAuthenticity(BaseModel):
+    """What shows that a removal order is from its issuer, to be checked in one step.
+
+    listing:      whether the issuer is published as competent to issue removal orders.
+    competent_since: when it was recorded on this hub as competent; null if it is not.
+    own_key:      whether its orders carry a seal of its own; own_seal: its certificate.
+    hub_seal:     the certificate of the hub; null if it cannot be used at present.
+    stamp:        whether a time stamp authority confirms the time; stamp_host: its host.
+    """
+
+    issuer: str
+    title: str
+    state: str
+    listing: Listing
+    competent_since: AwareDatetime | None
+    own_key: OwnKeyState
+    own_seal: SealCertificate | None
+    hub_seal: SealCertificate | None
+    stamp: StampState
+    stamp_host: str
 
 
 class FormDocument(BaseModel):

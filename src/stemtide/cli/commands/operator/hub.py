@@ -53,6 +53,7 @@ def start(
     from stemtide.hub.rooms.media.keys import KeyFileError
     from stemtide.hub.rooms.snapshots.builder import hub_keys
     from stemtide.hub.rooms.snapshots.keys import SigningKeyError
+    from stemtide.protocol.law.authorities import AuthorityDataError
 
     def ready(address: str) -> None:
         note_address(address)
@@ -66,7 +67,9 @@ def start(
 
     try:
         secret = _set_up_secret()
-        with fail_on(SealFileError, SigningKeyError, KeyFileError, SandboxError):
+        with fail_on(
+            *(SealFileError, SigningKeyError, KeyFileError, SandboxError, AuthorityDataError)
+        ):
             if workers == 1:
                 boot.serve(host, port, ready=ready)
             else:

@@ -157,9 +157,19 @@ def name_competent(
 
 
 @party.command("register")
-def show_register(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+def show_register(
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+    published: Annotated[
+        bool,
+        typer.Option("--published", help="The authorities that Member States have published."),
+    ] = False,
+) -> None:
     """List the competent authorities and their duties."""
     open_hub(data_dir)
+    if published:
+        _show_published(as_json=as_json)
+        return
     from stemtide.hub.rooms.parties.reads import competences
 
     rows = competences.register()
@@ -176,6 +186,21 @@ def show_register(data_dir: DataDir = None, as_json: AsJson = False) -> None:
             as_json=as_json,
             line=f"{row.country:2} {row.party:30} {row.duty}",
         )
+
+
+def _show_published(*, as_json: bool) -> None:
+    """List the published authorities that the hub knows, with their sources."""
+    from stemtide.hub.rooms.parties.reads.authorities import published_authorities
+    from stemtide.protocol.law.authorities import AuthorityDataError
+
+    with fail_on(AuthorityDataError):
+        states = sorted(published_authorities().items())
+    for country, state in states:
+        for authority in state.authority:
+            points = "".join(sorted(authority.points))
+            row = {"country": country, **authority.model_dump(mode="json"), "points": points}
+            line = f"{country:2} {points:4} {authority.names[0]}  {authority.source}"
+            print_result(row, as_json=as_json, line=line)
 
 
 @key.command("new")

@@ -51,6 +51,20 @@ def order_line(row: dict[str, Any]) -> str:
     return f"{line}{due}{late}{second}{by_hand}{drill}"
 
 
+def _authentic_line(row: dict[str, Any]) -> str:
+    """Describe on one line what shows that an order is authentic."""
+    listing = row["listing"]
+    source = f" ({listing['source']}, {listing['as_of']})" if listing["source"] else ""
+    others = f"; named are {', '.join(listing['others'])}" if listing["others"] else ""
+    hub = "the hub" if row["hub_seal"] else "nobody"
+    key = f"{row['own_seal']['signer']} and {hub}" if row["own_key"] == "ready" else hub
+    return (
+        f"{row['title']}, {row['state']}: published for point ({listing['point']}):"
+        f" {listing['answer']}{source}{others}; sealed by {key}; own key {row['own_key']};"
+        f" time stamp {row['stamp']} {row['stamp_host']}"
+    ).rstrip()
+
+
 def _informed_line(row: dict[str, Any]) -> str:
     """Describe that a provider is informed."""
     return f"{row['to']} is informed. A first order may be issued from {row['order_from']} on."
@@ -227,6 +241,12 @@ def show(order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJs
         print(f"  received by {receipt['via']} at {receipt['at']}")
     if row["moves"]:
         print_note(f"You may: {', '.join(row['moves'])}.")
+
+
+@hub_command(order, "authentic", line=_authentic_line)
+def authentic(order_id: OrderId) -> Request:
+    """Check that an order is authentic: whether its issuer is published, and who seals it."""
+    return lambda client: client.read_order_authenticity(uid=order_id)
 
 
 @hub_command(order, "history", line=_entry_line)

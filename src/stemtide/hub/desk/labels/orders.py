@@ -24,6 +24,7 @@ from stemtide.protocol.enums.orders import (
     ScrutinyState,
 )
 from stemtide.protocol.enums.referrals import ReceiptVia
+from stemtide.protocol.messages.documents import Listed, OwnKeyState
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -34,6 +35,18 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         Duty.SCRUTINISE: _("scrutinise removal orders of other states"),
         Duty.MEASURES: _("oversee specific measures of providers"),
         Duty.PENALTIES: _("impose penalties"),
+    },
+    "own_key": {
+        OwnKeyState.READY: _("in use"),
+        OwnKeyState.EXPIRED: _("expired: the hub seals alone"),
+        OwnKeyState.NOT_YET_VALID: _("not valid yet: the hub seals alone"),
+        OwnKeyState.UNUSABLE: _("cannot be used: the hub seals alone"),
+        OwnKeyState.NONE: _("no key of its own: the hub seals alone"),
+    },
+    "listed": {
+        Listed.YES: _("yes"),
+        Listed.NO: _("no"),
+        Listed.NOT_KNOWN: _("not known"),
     },
     "order": {
         OrderState.DRAFTED: _("draft"),

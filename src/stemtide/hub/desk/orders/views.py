@@ -21,6 +21,7 @@ from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.complaints.reads import redress
 from stemtide.hub.rooms.complaints.rules.complaints import check_read
 from stemtide.hub.rooms.orders.reads import (
+    authenticity,
     decisions,
     finality,
     home,
@@ -141,6 +142,8 @@ def note_arrival(order_out: OrderOut, *, by: Actor, now: datetime) -> None:
 def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) -> HttpResponse:
     """Render the page of an order. refused: an action that was refused."""
     context = _context(request, uid, refused=refused)
+    viewer, now = request.user.party, datetime.now(UTC)
+    context["authentic"] = authenticity.authenticity(uid, viewer=viewer, now=now)
     return render(request, "desk/orders/order.html", context, status=422 if refused else 200)
 
 

@@ -11,6 +11,7 @@ source: docs/run/hub.md, "Seals of parties".
 """
 
 import logging
+import time
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,6 +32,13 @@ log = logging.getLogger(__name__)
 
 _OPEN_TO_OTHERS = 0o037
 """Rights that nobody but the owner, and for reading the group, may have to a secret."""
+
+
+_PAUSE_S = 30.0
+"""How long a key that failed is left alone: a token that hangs would hold up each page."""
+
+_failures: dict[tuple["KeyRow", tuple[int, ...]], tuple[float, str]] = {}
+"""When a key failed, in seconds of time.monotonic(), and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +155,17 @@ def _rows(path: Path, changed: int) -> Mapping[str, KeyRow]:  # noqa: ARG001  # 
 
 def _opened(party: str, row: KeyRow, *, now: datetime) -> OwnSeal:
     """Return a party's seal, opened."""
+    changed = tuple(seal_files.changed_at(path) for path in row.paths)
+    failed_at, why = _failures.get((row, changed), (float("-inf"), ""))
+    if time.monotonic() - failed_at < _PAUSE_S:
+        return OwnSeal(OwnKeyState.UNUSABLE, why=why)
     try:
-        seal = _seal(row, tuple(seal_files.changed_at(path) for path in row.paths))
+        seal = _seal(row, changed)
     except (SealFileError, TokenError) as error:
         log.warning("the own seal of %s cannot be used: %s", party, error)
+        _failures[row, changed] = time.monotonic(), str(error)
         return OwnSeal(OwnKeyState.UNUSABLE, why=str(error))
+    _failures.pop((row, changed), None)
     certificate = seal.certificate
     if now > certificate.not_valid_after:
         why = f"its certificate expired at {certificate.not_valid_after:%Y-%m-%d %H:%M} UTC"
@@ -164,7 +178,7 @@ def _opened(party: str, row: KeyRow, *, now: datetime) -> OwnSeal:
 
 @lru_cache(maxsize=512)
 def _seal(row: KeyRow, changed: tuple[int, ...]) -> Seal:  # noqa: ARG001  # changed files are read again
-    """Open a key. A failure is not kept: the next document tries again.
+    """Open a key.
 
     raises: SealFileError, TokenError.
     """

@@ -16,6 +16,7 @@ from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.orders.reads import (
+    authenticity,
     decisions as decisions_reads,
     drafts,
     finality,
@@ -26,6 +27,7 @@ from stemtide.hub.rooms.orders.writes import answers, issue as issue_writes, ord
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.enums.orders import OrderState
 from stemtide.protocol.enums.referrals import ReceiptVia
+from stemtide.protocol.messages.documents import OrderAuthenticity
 from stemtide.protocol.messages.orders import (
     DraftIn,
     EntryOut,
@@ -160,6 +162,18 @@ def read(request: HttpRequest, uid: UUID) -> HttpResponse:
         record_arrival(order, request=request)
         order = reads.order(uid, viewer=actor.party, now=moment)
     return answer(order)
+
+
+@router.get(
+    "/orders/{uid}/authenticity",
+    **requires(Scope.REQUESTS_READ),
+    response=OrderAuthenticity,
+    operation_id="read_order_authenticity",
+)
+def read_authenticity(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Check in one step that an order is authentic: its issuer, and who seals it. No receipt."""
+    viewer = caller_of(request).party
+    return answer(authenticity.authenticity(uid, viewer=viewer, now=now()))
 
 
 def record_arrival(order: OrderOut, *, request: HttpRequest) -> None:

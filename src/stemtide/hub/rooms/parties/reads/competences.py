@@ -66,6 +66,12 @@ def is_competent(party: Party, duty: Duty) -> bool:
     return Competence.objects.filter(party=party, duty=duty, ended_at=None).exists()
 
 
+def competent_since(party: Party, duty: Duty) -> datetime | None:
+    """Return when a party was appointed for a duty; None if it is not."""
+    row = Competence.objects.filter(party=party, duty=duty, ended_at=None).first()
+    return row.named_at if row else None
+
+
 @needs_no_viewer("it is public")
 def competent(country: str, duty: Duty) -> list[Party]:
     """Return the authorities that a Member State appointed for a duty, by name."""

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read what shows that a removal order is authentic: its issuer, and who seals it.
+
+source: Regulation (EU) 2021/784 Art. 3(4)(e), Art. 12(4), recital 35.
+"""
+
+from datetime import datetime
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.conf import settings
+
+from stemtide.hub.platform.documents import hub_seal, party_seals, timestamps
+from stemtide.hub.platform.documents.seal_files import SealFileError
+from stemtide.hub.rooms.orders.reads import orders
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads import authorities, competences
+from stemtide.protocol.enums import Duty
+from stemtide.protocol.messages.documents import OrderAuthenticity, SealCertificate
+
+
+def authenticity(uid: UUID, *, viewer: Party, now: datetime) -> OrderAuthenticity:
+    """Return what shows that an order is from its issuer, as things stand now.
+
+    raises: NotFoundError, also for one that the viewer may not see.
+    """
+    issuer = orders.find(uid, viewer=viewer).issued_by
+    own = party_seals.own_seal_of(issuer.name, now=now)
+    return OrderAuthenticity(
+        issuer=issuer.name,
+        title=issuer.title,
+        state=issuer.country,
+        listing=authorities.listing(issuer, Duty.ISSUE),
+        competent_since=competences.competent_since(issuer, Duty.ISSUE),
+        own_key=own.state,
+        own_seal=hub_seal.described(own.seal) if own.seal is not None else None,
+        hub_seal=_hub_certificate(now),
+        stamp=timestamps.state(),
+        stamp_host=urlsplit(settings.TIMESTAMP_URL).hostname or "",
+    )
+
+
+def _hub_certificate(now: datetime) -> SealCertificate | None:
+    """Return the hub's certificate; None if it cannot be used, for the order must be readable."""
+    try:
+        return hub_seal.certificate(now)
+    except SealFileError:
+        return None
