@@ -123,5 +123,5 @@ def _forms(title: str) -> set[str]:
 def _plain(title: str) -> str:
     """Return a title as plain words: no case, accents or punctuation."""
     letters = unicodedata.normalize("NFKD", title.casefold())
-    kept = [letter for letter in letters if not unicodedata.combining(letter)]
-    return " ".join("".join(letter if letter.isalnum() else " " for letter in kept).split())
+    plain = [letter for letter in letters if not unicodedata.combining(letter)]
+    return " ".join("".join(letter if letter.isalnum() else " " for letter in plain).split())

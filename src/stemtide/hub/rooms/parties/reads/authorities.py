@@ -51,7 +51,6 @@ def _amended(path: Path, changed: int) -> Mapping[str, StateAuthorities]:  # noq
         raise AuthorityDataError(f"{path} cannot be read as text: {error}") from error
 
 
-@needs_no_viewer("it is public")
 def listing(party: Party, duty: Duty) -> Listing:
     """Return whether a party is published as competent for a duty, under its title.
 
