@@ -11,6 +11,7 @@ from stemtide.protocol.enums import Duty
 from stemtide.protocol.law.authorities import AuthorityDataError
 from stemtide.protocol.messages.documents import Listed, OwnKeyState, StampState
 from tests.hub.orders import cast
+from tests.hub.orders.elsewhere import enter
 from tests.hub.papers.keys_of_parties import lay_out
 from tests.world import NOON
 
@@ -49,6 +50,25 @@ def test_a_provider_learns_in_one_step_whether_an_order_is_authentic(orders, fol
     assert (found.stamp, found.stamp_host) == (StampState.OFF, "")
 
 
+def test_an_order_made_elsewhere_shows_the_seals_of_its_document_and_no_other(
+    orders, folder, settings
+):
+    """Whoever enters it cannot make this hub vouch for the issuer that they name."""
+    lay_out(folder, settings, **{orders.authority.name: {}})
+    entered = enter(orders)
+    found = of(orders, entered)
+    assert (found.is_entered, found.issuer) == (True, orders.authority.name)
+    assert (found.own_key, found.own_seal, found.hub_seal) == (OwnKeyState.NONE, None, None)
+    assert found.entered_seals == entered.document.seals
+
+
+def test_an_issuer_outside_the_hub_is_looked_up_by_the_name_on_the_order(orders):
+    outside = {"name": "Bundeskriminalamt", "state": "DE", "contact": "duty@bka.example"}
+    found = of(orders, enter(orders, issuer="", outside_issuer=outside))
+    assert (found.title, found.state, found.competent_since) == ("Bundeskriminalamt", "DE", None)
+    assert found.listing.answer is Listed.YES
+
+
 def test_asking_is_no_receipt(orders):
     made = cast.issue(orders)
     of(orders, made)
@@ -81,16 +101,14 @@ def test_an_order_can_be_read_while_the_hubs_seal_cannot_be_used(orders, setting
         ("Federaal parket", "", Listed.NOT_KNOWN),
     ],
 )
-def test_the_register_says_yes_no_or_that_it_does_not_know(orders, title, country, answer):
-    party = orders.authority
-    party.title, party.country = title, country
-    found = listing(party, Duty.ISSUE)
+def test_the_register_says_yes_no_or_that_it_does_not_know(title, country, answer):
+    found = listing(title, country=country, duty=Duty.ISSUE)
     assert found.answer is answer
     assert bool(found.source) is (answer is Listed.YES)
 
 
-def test_who_is_published_instead_is_named(orders):
-    found = listing(titled(orders.authority, "Crisis Centre", "BE"), Duty.ISSUE)
+def test_who_is_published_instead_is_named():
+    found = listing("Crisis Centre", country="BE", duty=Duty.ISSUE)
     assert found.others == ["Federal prosecution service", "I2-IRU"]
 
 
@@ -102,26 +120,25 @@ names = ["Office"]
 points = ["a"]
 source = "Letter of the ministry"
 as_of = 2026-01-01
-party = "{party}"
+party = "sk-office"
 """
 
 
-def test_an_operator_adds_a_state_and_names_its_party(orders, settings, tmp_path):
-    authority = titled(orders.authority, "Something else", "SK")
-    (tmp_path / "own.toml").write_text(OWN.format(party=authority.name))
+def test_an_operator_adds_a_state_and_names_its_party(settings, tmp_path):
+    (tmp_path / "own.toml").write_text(OWN)
     settings.AUTHORITIES_FILE = str(tmp_path / "own.toml")
-    assert listing(authority, Duty.ISSUE).answer is Listed.YES
-    other = titled(orders.other_authority, "Office", "SK")
-    assert listing(other, Duty.ISSUE).answer is Listed.NO  # it is not the party that is named
+    in_slovakia = {"country": "SK", "duty": Duty.ISSUE}
+    assert listing("Something else", party="sk-office", **in_slovakia).answer is Listed.YES
+    assert listing("Office", party="other", **in_slovakia).answer is Listed.NO
     assert "DE" in published_authorities()
 
 
-def test_an_operators_list_that_cannot_be_read_hides_no_answer(orders, settings, tmp_path):
+def test_an_operators_list_that_cannot_be_read_hides_no_answer(settings, tmp_path):
     settings.AUTHORITIES_FILE = str(tmp_path / "own.toml")
     for text in (None, "[BE"):
         if text:
             (tmp_path / "own.toml").write_text(text)
         with pytest.raises(AuthorityDataError, match=r"own\.toml"):
             published_authorities()
-        found = listing(titled(orders.authority, "Federaal parket", "BE"), Duty.ISSUE)
+        found = listing("Federaal parket", country="BE", duty=Duty.ISSUE)
         assert found.answer is Listed.YES

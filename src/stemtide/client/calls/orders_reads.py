@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stemtide.client.call import Call, part
+from stemtide.client.call import Call, File, part
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -127,6 +127,15 @@ def read_order_authenticity(*, uid: UUID | str) -> Call[OrderAuthenticity]:
     from stemtide.protocol.messages.documents import OrderAuthenticity
 
     return Call((OrderAuthenticity,), "GET", f"/api/v1/orders/{part(uid)}/authenticity")
+
+
+def read_order_document(*, uid: UUID | str) -> Call[File]:
+    """Download the PDF of an order that was made elsewhere. This counts as receipt, too.
+
+    Needs a key with the scope requests:read. raises: HubError. source: GET
+    /api/v1/orders/{uid}/document
+    """
+    return Call((File,), "GET", f"/api/v1/orders/{part(uid)}/document")
 
 
 def read_order_history(*, uid: UUID | str) -> Call[list[EntryOut]]:

@@ -17,7 +17,7 @@ from stemtide.hub.desk.labels.orders import LABELS
 from stemtide.hub.platform.documents import hub_seal
 from stemtide.hub.platform.documents.verification import AnotherDocumentError, verify_pdf
 from stemtide.hub.rooms.parties.reads.parties import party_titles
-from stemtide.protocol.messages.documents import MAX_DOCUMENT_BYTES, SealVerdict, Trust
+from stemtide.protocol.messages.documents import MAX_DOCUMENT_BYTES, SealVerdict
 
 VERDICTS = {
     SealVerdict.GENUINE: (
@@ -47,14 +47,6 @@ VERDICTS = {
     ),
 }
 """Label and advice for each verdict."""
-
-TRUSTS = {
-    Trust.OWN: gettext_lazy("this hub's own seal"),
-    Trust.PARTY: gettext_lazy("the own key of a party of this hub"),
-    Trust.NAMED: gettext_lazy("known to this hub"),
-    Trust.NONE: gettext_lazy("not known to this hub, or expired"),
-}
-
 
 _BUSY = gettext_lazy(
     "Another document of your party is being looked at: send this one once that is done."
@@ -109,6 +101,6 @@ def verify(request: SignedInRequest) -> HttpResponse:
         "name": upload.name,
         "word": label,
         "follows": advice,
-        "seals": [(seal, TRUSTS[seal.trust]) for seal in report.seals],
+        "seals": [(seal, LABELS["seal_trust"][seal.trust]) for seal in report.seals],
     }
     return render(request, "desk/document_verify.html", context)

@@ -179,6 +179,8 @@ class OrderAuthenticity(BaseModel):
     own_key:      whether its orders carry a seal of its own; own_seal: its certificate.
     hub_seal:     the certificate of the hub; null if it cannot be used at present.
     stamp:        whether a time stamp authority confirms the time; stamp_host: its host.
+    is_entered:   it was made elsewhere and entered by hand: this hub seals no order of the issuer.
+    entered_seals: those of the document that came with it.
     """
 
     issuer: str
@@ -186,11 +188,13 @@ class OrderAuthenticity(BaseModel):
     state: str
     listing: Listing
     competent_since: AwareDatetime | None
-    own_key: OwnKeyState
-    own_seal: SealCertificate | None
-    hub_seal: SealCertificate | None
-    stamp: StampState
-    stamp_host: str
+    own_key: OwnKeyState = OwnKeyState.NONE
+    own_seal: SealCertificate | None = None
+    hub_seal: SealCertificate | None = None
+    stamp: StampState = StampState.OFF
+    stamp_host: str = ""
+    is_entered: bool = False
+    entered_seals: list[SealSeen] = []
 
 
 class FormDocument(BaseModel):

@@ -56,6 +56,11 @@ def _authentic_line(row: dict[str, Any]) -> str:
     listing = row["listing"]
     source = f" ({listing['source']}, {listing['as_of']})" if listing["source"] else ""
     others = f"; named are {', '.join(listing['others'])}" if listing["others"] else ""
+    if row["is_entered"]:
+        seals = ", ".join(seal["signer"] for seal in row["entered_seals"]) or "nobody"
+        return f"{row['title']}, {row['state']}: published for point ({listing['point']}):" + (
+            f" {listing['answer']}{source}{others}; made elsewhere, its document sealed by {seals}"
+        )
     hub = "the hub" if row["hub_seal"] else "nobody"
     key = f"{row['own_seal']['signer']} and {hub}" if row["own_key"] == "ready" else hub
     return (

@@ -24,7 +24,7 @@ from stemtide.protocol.enums.orders import (
     ScrutinyState,
 )
 from stemtide.protocol.enums.referrals import ReceiptVia
-from stemtide.protocol.messages.documents import Listed, OwnKeyState
+from stemtide.protocol.messages.documents import Listed, OwnKeyState, Trust
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -42,6 +42,12 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         OwnKeyState.NOT_YET_VALID: _("not valid yet: the hub seals alone"),
         OwnKeyState.UNUSABLE: _("cannot be used: the hub seals alone"),
         OwnKeyState.NONE: _("no key of its own: the hub seals alone"),
+    },
+    "seal_trust": {
+        Trust.OWN: _("this hub's own seal"),
+        Trust.PARTY: _("the own key of a party of this hub"),
+        Trust.NAMED: _("known to this hub"),
+        Trust.NONE: _("not known to this hub, or expired"),
     },
     "listed": {
         Listed.YES: _("yes"),

@@ -12,7 +12,6 @@ from pathlib import Path
 from django.conf import settings
 
 from stemtide.hub.platform.exemptions import needs_no_viewer
-from stemtide.hub.rooms.parties.models import Party
 from stemtide.protocol.enums import Duty
 from stemtide.protocol.law.authorities import (
     Authority,
@@ -51,21 +50,23 @@ def _amended(path: Path, changed: int) -> Mapping[str, StateAuthorities]:  # noq
         raise AuthorityDataError(f"{path} cannot be read as text: {error}") from error
 
 
-def listing(party: Party, duty: Duty) -> Listing:
-    """Return whether a party is published as competent for a duty, under its title.
+@needs_no_viewer("it is public")
+def listing(title: str, *, country: str, duty: Duty, party: str = "") -> Listing:
+    """Return whether an authority is published as competent for a duty, under its title.
 
-    Titles are set by the hub's agencies and its operator, and never by the party itself.
+    party: its name on this hub, if it is a party. Titles of parties are set by the hub's agencies
+           and its operator, and never by the party itself.
     """
     point = "abcd"[list(Duty).index(duty)]
     try:
-        state = published_authorities().get(party.country, StateAuthorities())
+        state = published_authorities().get(country, StateAuthorities())
     except AuthorityDataError as error:
         log.warning("the operator's list of authorities is not used: %s", error)
-        state = published().get(party.country, StateAuthorities())
+        state = published().get(country, StateAuthorities())
     authorities = state.named_for(duty)
     others = [authority.names[0] for authority in authorities]
     for authority in authorities:
-        if _is(authority, party):
+        if _is(authority, title=title, party=party):
             return Listing(
                 answer=Listed.YES,
                 point=point,
@@ -76,8 +77,6 @@ def listing(party: Party, duty: Duty) -> Listing:
     return Listing(answer=answer, point=point, others=others)
 
 
-def _is(authority: Authority, party: Party) -> bool:
-    """Whether a party is an authority: the operator named it, or it has its name."""
-    if authority.party:
-        return authority.party == party.name
-    return authority.is_called(party.title)
+def _is(authority: Authority, *, title: str, party: str) -> bool:
+    """Whether somebody is an authority: the operator named the party, or it has its name."""
+    return authority.party == party if authority.party else authority.is_called(title)
