@@ -56,18 +56,15 @@ def _authentic_line(row: dict[str, Any]) -> str:
     listing = row["listing"]
     source = f" ({listing['source']}, {listing['as_of']})" if listing["source"] else ""
     others = f"; named are {', '.join(listing['others'])}" if listing["others"] else ""
+    claim = f"{row['title']}, {row['state']}: published for point ({listing['point']}):"
+    claim += f" {listing['answer']}{source}{others}"
     if row["is_entered"]:
         seals = ", ".join(seal["signer"] for seal in row["entered_seals"]) or "nobody"
-        return f"{row['title']}, {row['state']}: published for point ({listing['point']}):" + (
-            f" {listing['answer']}{source}{others}; made elsewhere, its document sealed by {seals}"
-        )
+        return f"{claim}; made elsewhere, its document sealed by {seals}"
     hub = "the hub" if row["hub_seal"] else "nobody"
     key = f"{row['own_seal']['signer']} and {hub}" if row["own_key"] == "ready" else hub
-    return (
-        f"{row['title']}, {row['state']}: published for point ({listing['point']}):"
-        f" {listing['answer']}{source}{others}; sealed by {key}; own key {row['own_key']};"
-        f" time stamp {row['stamp']} {row['stamp_host']}"
-    ).rstrip()
+    stamp = f"time stamp {row['stamp']} {row['stamp_host']}".rstrip()
+    return f"{claim}; sealed by {key}; own key {row['own_key']}; {stamp}"
 
 
 def _informed_line(row: dict[str, Any]) -> str:
