@@ -102,6 +102,70 @@ def orders(folder: Path, address: str) -> dict:
     return dataclasses.asdict(made) | {"secret": secret}
 
 
+def waiting(folder: Path, url: str, annex: str) -> dict:
+    """Make the demo's parties; an order, a referral, a complaint and an invitation wait for one.
+
+    url: what the requests are about. annex: other values of Annex I, as JSON.
+    few: a key of that provider which only an agent needs.
+    """
+    told = orders(folder, "https://big-videos.example/hook")
+    from stemtide.hub.rooms.complaints.writes import complaints
+    from stemtide.hub.rooms.crises.writes import crises
+    from stemtide.hub.rooms.orders.writes import orders as writes
+    from stemtide.hub.rooms.parties.models import Party
+    from stemtide.hub.rooms.parties.reads.parties import Actor
+    from stemtide.hub.rooms.referrals.writes import referrals
+    from stemtide.protocol.enums import Scope
+    from stemtide.protocol.messages.complaints import ComplaintIn
+    from stemtide.protocol.messages.crises import WarningIn
+    from stemtide.protocol.messages.orders import OrderIn
+    from stemtide.protocol.messages.referrals import AssessIn, SendIn
+    from tests.orders import issue_order
+
+    now, name = datetime.now(UTC), cast.PROVIDERS[0]
+    provider = Party.objects.get(name=name)
+    issuer = Actor(Party.objects.get(name=cast.AUTHORITY), "person:1", "duty_officer")
+    values = json.loads(annex) | {
+        "urls": [url],
+        "home_state": provider.country,
+        "signed_on": now.date().isoformat(),
+    }
+    body = OrderIn(
+        to=name,
+        annex=values,
+        emergency="An attack is under way.",
+        emergency_ground="ongoing_events",
+    )
+    order = writes.draft(body, by=issuer, now=now).id
+    issue_order(order, by=issuer, now=now)
+    assessed = AssessIn(
+        provider=name,
+        url=f"{url}?part=2",
+        labels=["glorification"],
+        reason="It praises the attack.",
+    )
+    referral = referrals.refer(assessed, assessment=SendIn(), by=issuer, now=now).id
+    complaint = ComplaintIn(
+        reference="post-7",
+        basis="own",
+        measure="removed",
+        acted_at=now,
+        text="It is the evening news.",
+    )
+    filed = complaints.file_for(complaint, by=Actor(provider, "person:2", "duty_officer"), now=now)
+    warning = WarningIn(
+        name="Attack at the harbour",
+        summary="A stream.",
+        happened_at=now,
+        countries=("BE", "FR"),
+        invite=(name,),
+    )
+    crisis = crises.warn(warning, by=issuer, now=now).id
+    few = cast.new_key(name, "agent", [Scope.FEED_READ, Scope.FEEDBACK_WRITE])
+    ids = {"order": order, "referral": referral, "complaint": filed.complaint.id, "crisis": crisis}
+    return told | {kind: str(uid) for kind, uid in ids.items()} | {"few": few}
+
+
 def add_person(email: str, party: str, role: str, password: str) -> None:
     """Let somebody of a party sign in."""
     from stemtide.hub.rooms.parties.models import Party
@@ -112,7 +176,7 @@ def add_person(email: str, party: str, role: str, password: str) -> None:
     parties.add_person(email, party=owner, role=role, password=password, now=now, **BY)
 
 
-CASTS = {make.__name__: make for make in (demo, mail_box, orders)}
+CASTS = {make.__name__: make for make in (demo, mail_box, orders, waiting)}
 
 
 def main() -> None:

@@ -26,6 +26,7 @@ from stemtide.agent.http.review.access import (
 )
 from stemtide.agent.http.review.pages import HEADERS, render, static_file
 from stemtide.agent.http.review.views import (
+    HUB,
     PictureChoice,
     ReviewViews,
     ReviewVisit,
@@ -36,6 +37,7 @@ from stemtide.agent.review import blind_checks, decisions, exposure, locks, sess
 from stemtide.agent.review.account import present_reasons
 from stemtide.agent.review.blind_checks import BlindCheck
 from stemtide.agent.review.decisions import DecisionCount, ReviewVerdict
+from stemtide.agent.review.hub_work import read_work
 from stemtide.agent.review.pictures import FRAMES, HeldPictures, PictureError, encode
 from stemtide.agent.review.sessions import ReviewSession
 from stemtide.agent.store.database import Store
@@ -92,7 +94,7 @@ class ReviewRoutes:
         folder = f"{ROOT}/s/{{path}}"
         pages: dict[str, _Page] = {"": self.queue, "/queue": self.queue_part, "/next": self.next}
         pages |= {"/item": self.item, "/all": self.all, "/picture": self.picture}
-        pages |= {"/check": self.check}
+        pages |= {"/check": self.check, f"/{HUB}": self.hub}
         pages |= {
             f"/{own_list.FOLDER}": self._own_list.entries,
             f"/{own_list.FOLDER}/entry": self._own_list.entry,
@@ -260,6 +262,11 @@ class ReviewRoutes:
         if check is None:
             return await asyncio.to_thread(self._views.not_held, visit)
         return await asyncio.to_thread(self._views.check, visit, check, _choice(request))
+
+    async def hub(self, _request: Request, visit: ReviewVisit) -> Response:
+        """GET …/hub: what waits for the provider at the hub."""
+        work = await read_work(self._config)
+        return await asyncio.to_thread(self._views.hub, visit, work)
 
     def _find_check(self, visit: ReviewVisit, number: str) -> BlindCheck | None:
         seq = int(number) if number.isascii() and number.isdigit() and len(number) < _DIGITS else 0
