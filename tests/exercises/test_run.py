@@ -5,6 +5,7 @@ import json
 import sqlite3
 
 import pytest
+from pypdfium2 import PdfDocument
 
 from stemtide.exercises.scenarios import reader
 from tests.cli.conftest import run_process
@@ -46,6 +47,10 @@ def test_bots_play_an_event_that_stays_national(tmp_path):
     assert (figures["orders_issued"], figures["activations"]) == (2, 0)
     assert json.loads((tmp_path / "out/result.json").read_text("utf-8")) == result
     assert (tmp_path / "out/figures.csv").read_text("utf-8").startswith("measure,party,unit")
+    report = PdfDocument(tmp_path / "out/report.pdf")
+    texts = [page.get_textpage().get_text_bounded() for page in report]
+    assert all("EXERCISE" in text for text in texts)
+    assert "5 of 5 objectives are met." in texts[0]
     with sqlite3.connect(tmp_path / "hub/hub/hub.sqlite3") as database:
         real = database.execute("SELECT DISTINCT kind FROM ledger_entry WHERE NOT exercise")
         assert {kind for (kind,) in real} <= BEFORE_IT_BEGINS

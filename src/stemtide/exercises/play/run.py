@@ -82,6 +82,7 @@ def _result(player: Player) -> dict[str, Any]:
         "title": scenario.title,
         "right_answer": scenario.right_answer,
         "framework": scenario.framework,
+        "cast": {name: member.title for name, member in scenario.cast.items()},
         "seed": player.seed,
         "speed": clock.speed,
         "duration_min": scenario.duration_min,

@@ -7,7 +7,7 @@ from stemtide.exercises.scenarios import acts
 
 def tell(_context: Context, act: acts.Tell) -> str:
     """Bring news. Bots have rules that wait for it."""
-    return f"{act.kind} for {', '.join(act.to)}: {act.text}"
+    return f"{act.kind.replace('_', ' ')} for {', '.join(act.to)}: {act.text}"
 
 
 def stop_agent(context: Context, act: acts.StopAgent) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write the result of an exercise: as JSON, as CSV, and as a summary for people."""
+"""Write the result of an exercise: as JSON, CSV and PDF, and as a summary for people."""
 
 import csv
 import io
@@ -9,11 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from stemtide.exercises.results.bounds import bounds_text, value_text
 from stemtide.exercises.results.figures import Figure, ObjectiveResult
-from stemtide.exercises.scenarios.measures import MEASURES, Unit
+from stemtide.exercises.results.report import report_pdf
 
 COLUMNS = ("measure", "party", "unit", "value", "at_least", "at_most", "is_met", "entries")
-RESULT, TABLE = "result.json", "figures.csv"
+RESULT, TABLE, REPORT = "result.json", "figures.csv", "report.pdf"
 
 
 def figure_row(figure: Figure) -> dict[str, Any]:
@@ -29,11 +30,12 @@ def objective_row(result: ObjectiveResult) -> dict[str, Any]:
 
 
 def write(folder: Path, result: Mapping[str, Any]) -> None:
-    """Write result.json and figures.csv into a folder. raises: OSError."""
+    """Write result.json, figures.csv and report.pdf into a folder. raises: OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(result, ensure_ascii=False, indent=1, default=str)
     (folder / RESULT).write_text(text + "\n", "utf-8")
     (folder / TABLE).write_text(table(result), "utf-8")
+    (folder / REPORT).write_bytes(report_pdf(result))
 
 
 def table(result: Mapping[str, Any]) -> str:
@@ -55,21 +57,8 @@ def summary(result: Mapping[str, Any]) -> str:
         numbers = ", ".join(map(str, row["entries"][:5]))
         more = " …" if len(row["entries"]) > len(row["entries"][:5]) else ""
         entries = f" (entries {numbers}{more})" if numbers else ""
-        lines.append(f"  {word}  {row['text']} {_bounds(row)}{entries}")
+        lines.append(f"  {word}  {row['text']} {value_text(row)}, {bounds_text(row)}{entries}")
     refused = [step for step in result["steps"] if step["state"] == "refused"]
     lines += [f"  refused  {step['name']}: {step['note']}" for step in refused]
     counts = f"{sum(row['is_met'] for row in result['objectives'])} of {len(result['objectives'])}"
     return "\n".join([*lines, f"{counts} objectives met. {result['right_answer']}"])
-
-
-def _bounds(row: Mapping[str, Any]) -> str:
-    """Return the value and the bounds of an objective."""
-    signs = {Unit.MINUTES: " min", Unit.PERCENT: " %", Unit.NUMBER: ""}
-    sign = signs[MEASURES[row["measure"]].unit]
-    value = "never" if row["value"] is None else f"{row['value']:g}{sign}"
-    bounds = [
-        f"{word} {row[key]:g}{sign}"
-        for key, word in (("at_least", "at least"), ("at_most", "at most"))
-        if row[key] is not None
-    ]
-    return f"{value}, {' and '.join(bounds)}"

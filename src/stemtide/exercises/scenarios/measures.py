@@ -72,29 +72,31 @@ _SENT = ("referral.sent", "referrals.sent")
 _ORDER_ANSWERS = ("order.executed", "order.suspended")
 
 MEASURES: dict[str, Measure] = {
-    "time_to_warn": _first("until the early warning", "crisis.warned"),
-    "time_to_triage": _first("until the first rating", "crisis.triaged"),
-    "time_to_activate": _first("until the protocol is active", "crisis.activated"),
-    "time_to_invite": _first("until the first invitation", "participant.invited"),
+    "time_to_warn": _first("time until the early warning", "crisis.warned"),
+    "time_to_triage": _first("time until the first rating", "crisis.triaged"),
+    "time_to_activate": _first("time until the protocol is active", "crisis.activated"),
+    "time_to_invite": _first("time until the first invitation", "participant.invited"),
     "time_to_join": _own(
-        "until the last invited party joined",
+        "time until the last invited party joined",
         Unit.MINUTES,
         "participant.invited",
         "participant.joined",
     ),
-    "time_to_first_signal": _first("until the first signal", *_SHARED),
+    "time_to_first_signal": _first("time until the first signal", *_SHARED),
     "time_to_first_match": _own(
-        "until the agent of each provider has matched a copy", Unit.MINUTES, "outcomes.reported"
+        "time until the agent of each provider has matched a copy",
+        Unit.MINUTES,
+        "outcomes.reported",
     ),
-    "time_to_opinion": _first("until the first opinion of a signal", "opinion.given"),
-    "time_to_lead": _first("until the first lead on a threat to life", "lead.reported"),
+    "time_to_opinion": _first("time until the first opinion of a signal", "opinion.given"),
+    "time_to_lead": _first("time until the first lead on a threat to life", "lead.reported"),
     "time_to_pass_on_lead": _own(
-        "from the first lead until it is passed on",
+        "time from the first lead until it is passed on",
         Unit.MINUTES,
         "lead.reported",
         "lead.forwarded",
     ),
-    "time_to_close": _first("until the crisis is closed", "crisis.closed"),
+    "time_to_close": _first("time until the crisis is closed", "crisis.closed"),
     "activations": _count("activations of the protocol", "crisis.activated"),
     "proposals": _count("proposals to activate or close", "proposal.opened"),
     "joined": _count("parties that joined", "participant.joined"),
@@ -107,23 +109,23 @@ MEASURES: dict[str, Measure] = {
     "referrals_sent": _count("referrals sent", *_SENT),
     "referrals_held": _count("referrals that met a hold", "referral.held", "referrals.held"),
     "referrals_answered": _own(
-        "of the referrals sent, those answered", Unit.PERCENT, *_SENT, "referral.answered"
+        "referrals that were answered", Unit.PERCENT, *_SENT, "referral.answered"
     ),
     "orders_issued": _count("removal orders issued", "order.issued"),
     "orders_in_their_hour": _own(
-        "of the removal orders, those answered within an hour",
+        "removal orders that were answered within an hour",
         Unit.PERCENT,
         "order.issued",
         *_ORDER_ANSWERS,
     ),
     "orders_withdrawn": _count("removal orders withdrawn", "order.withdrawn"),
     "copies_matched": _own(
-        "of the copies uploaded after their first signal, those matched",
+        "copies that were matched, of those uploaded after their first signal",
         Unit.PERCENT,
         "outcomes.reported",
     ),
     "variants_covered": _own(
-        "of the variants uploaded after their first signal, those always matched",
+        "variants that were always matched, of those uploaded after their first signal",
         Unit.PERCENT,
         "outcomes.reported",
     ),

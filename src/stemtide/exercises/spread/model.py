@@ -191,9 +191,9 @@ class _State:
         soon = max(minute + plan.share_delay, plan.first_signal)
         known_at[is_seen & np.isinf(known_at)] = soon
         is_known = known_at <= minute
-        found = self.rng.binomial(used[:, is_known], plan.match_rate)
-        self.deleted[: plan.agents] += found.sum(axis=1)
-        self.missed += (used[:, is_known] - found).sum(axis=1)
+        recognised = self.rng.binomial(used[:, is_known], plan.match_rate)
+        self.deleted[: plan.agents] += recognised.sum(axis=1)
+        self.missed += (used[:, is_known] - recognised).sum(axis=1)
         used[:, is_known] = 0
         for copies, services in (
             (self.missed, slice(0, plan.agents)),

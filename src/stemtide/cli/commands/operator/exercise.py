@@ -89,7 +89,7 @@ def run_scenario(
     ] = 60,
     seed: Annotated[int, typer.Option(help="The same seed gives the same acts.")] = 1,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for result.json and figures.csv.")
+        Path | None, typer.Option(help="Folder for result.json, figures.csv and report.pdf.")
     ] = None,
     folder: Annotated[
         Path | None,
