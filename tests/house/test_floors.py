@@ -16,6 +16,7 @@ FLOORS = [
     {"media"},
     {"referrals"},
     {"orders"},
+    {"transparency"},
     {"tasks"},
     {"situation"},
     {"rechecks"},

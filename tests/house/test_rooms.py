@@ -20,6 +20,7 @@ ROOMS = [
     "media",
     "referrals",
     "orders",
+    "transparency",
     "tasks",
     "rechecks",
     "complaints",

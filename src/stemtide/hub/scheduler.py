@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Self
 
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from stemtide.hub.rooms.alerts.sender import AlertSender, home_of_settings, send_settings
 from stemtide.hub.rooms.alerts.writes import alerts, drills
@@ -35,7 +35,9 @@ from stemtide.hub.rooms.rechecks.visits import Visitor, way_of_settings
 from stemtide.hub.rooms.referrals.writes import holds
 from stemtide.hub.rooms.signals.writes import disputes, outcomes, signals, vetting
 from stemtide.hub.rooms.situation.writes import leads
+from stemtide.hub.rooms.snapshots.keys import SigningKeyError
 from stemtide.hub.rooms.stix.writes import builder, stix
+from stemtide.hub.rooms.transparency.writes import leaves
 from stemtide.hub.rooms.webhooks.sender import sender_from_settings
 from stemtide.hub.rooms.webhooks.writes import deliveries, events
 from stemtide.hub.vitals import vitals
@@ -56,7 +58,7 @@ class JobCounts:
     expired: signals. erased: texts of leads and complaints. destroyed: previews. raised, escalated:
     alerts. ended: drills. crisis_deadlines: passed. holds: on referrals, expired. rechecks: begun
     or ended. stix_objects: created. webhook_events: queued. reweighed: signals whose disputes count
-    otherwise than before.
+    otherwise than before. leaves: added to the transparency log.
     """
 
     expired: int = 0
@@ -71,6 +73,7 @@ class JobCounts:
     stix_objects: int = 0
     webhook_events: int = 0
     reweighed: int = 0
+    leaves: int = 0
 
     def __add__(self, other: Self) -> Self:
         """Return the sums of two runs."""
@@ -117,7 +120,18 @@ def follow_ledger(now: datetime) -> JobCounts:
         rechecks=rechecks.follow_requests(now),
         stix_objects=builder.follow_ledger(now),
         webhook_events=events.follow_ledger(now),
+        leaves=_grow_log(now),
     )
+
+
+def _grow_log(now: datetime) -> int:
+    """Add leaves to the transparency log; an error is no reason to send no alerts."""
+    try:
+        return leaves.follow_ledger(now)
+    except (DatabaseError, SigningKeyError) as error:
+        vitals.record_error(error)
+        log.exception("the transparency log could not grow; the next run tries again")
+        return 0
 
 
 def now_utc() -> datetime:

@@ -178,6 +178,7 @@ INSTALLED_APPS = [
     "stemtide.hub.rooms.media",
     "stemtide.hub.rooms.referrals",
     "stemtide.hub.rooms.orders",
+    "stemtide.hub.rooms.transparency",
     "stemtide.hub.rooms.tasks",
     "stemtide.hub.rooms.rechecks",
     "stemtide.hub.rooms.complaints",
@@ -329,6 +330,7 @@ MIN_FREE_MB = _whole_number("STEMTIDE_MIN_FREE_MB", 100)
 MEDIA_KEY_FILE = Path(os.environ.get("STEMTIDE_MEDIA_KEY_FILE") or DATA_DIR / "media.key")
 SEGMENTS_FOLDER = Path(os.environ.get("STEMTIDE_SEGMENTS_FOLDER") or DATA_DIR / "segments")
 SIGNING_KEY_FILE = Path(os.environ.get("STEMTIDE_SIGNING_KEY_FILE") or DATA_DIR / "signing.key")
+LOG_LAG_HOURS = _whole_number("STEMTIDE_LOG_LAG_HOURS", 24)
 MEDIA_MAX_DAYS = _whole_number("STEMTIDE_MEDIA_MAX_DAYS", 14)
 SEAL_FILE = os.environ.get("STEMTIDE_SEAL_FILE", "")
 SEAL_PASSWORD = _secret("STEMTIDE_SEAL_PASSWORD")

@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Check the ledger, and what its entries speak of, against the log. For the hub's operator.
+
+1 Each leaf is made again from its entry, its content and its salts, and compared.
+2 The tree is made again from the leaves, and compared with its inner hashes and all heads.
+3 What fits no leaf is compared with its neighbours, to name what happened to it.
+
+An owner of the database who also has the signing key can make all of it anew. A head that somebody
+else kept shows that, too.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.platform.exemptions import needs_no_viewer
+from stemtide.hub.rooms.ledger.reads import ledger
+from stemtide.hub.rooms.transparency.models import Head, Leaf, Log, Node
+from stemtide.hub.rooms.transparency.reads import contents
+from stemtide.hub.rooms.transparency.reads.log import log_keys
+from stemtide.hub.rooms.transparency.rules.flaws import (
+    Flaw,
+    FlawKind,
+    UnmatchedLeaf,
+    compare,
+)
+from stemtide.hub.rooms.transparency.rules.leaves import (
+    EntryFacts,
+    LeafSalts,
+    content_commitment,
+    entry_commitment,
+    statement,
+)
+from stemtide.protocol.tlog.merkle import Frontier, leaf_hash
+from stemtide.protocol.tlog.notes import Checkpoint, NoteError, read_checkpoint
+from stemtide.protocol.tlog.tiles import HEIGHT
+
+_WINDOW = 1000
+_MOST_WAITING = 20
+_MOST_SIGNALS = 20
+_SHARED = "signal.shared"
+_HASH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The result of a check. erased: leaves whose salts were erased, as the ledger says."""
+
+    size: int
+    backfilled: int
+    erased: int
+    waiting: int
+    flaws: list[Flaw]
+
+
+@needs_no_viewer("an operator's check, on the hub's own machine")
+def verify(*, outside_heads: Iterable[Checkpoint] = ()) -> Verification:
+    """Check the ledger against its log. outside_heads: heads that others kept.
+
+    raises: NotFoundError before the log's first run.
+    """
+    top = contents.last_key()  # before the heads: each of these signals has an entry by then
+    heads = ledger.heads()
+    log = Log.objects.first()
+    if log is None:
+        raise NotFoundError("this hub has no transparency log yet: start it, and wait a second")
+    check = _Check(log)
+    check.expect_heads(outside_heads)
+    for begin in range(0, log.size, _WINDOW):
+        check.walk(begin, min(begin + _WINDOW, log.size))
+    waiting = heads.entries - (log.size - 1)
+    if waiting < 0:
+        text = f"the ledger's counter says {heads.entries}, and the log has {log.size - 1} entries"
+        check.flaws.append(Flaw(FlawKind.SET_BACK, text))
+    check.finish(top=top if waiting <= 0 else log.signal)
+    return Verification(log.size, log.backfilled, check.erased, max(waiting, 0), check.flaws)
+
+
+@dataclass(slots=True)
+class _Check:
+    """A check under way. frontier: of the leaves so far; None once a leaf is missing."""
+
+    log: Log
+    flaws: list[Flaw] = field(default_factory=list)
+    frontier: Frontier | None = field(default_factory=Frontier)
+    heads: dict[int, list[tuple[str, bytes]]] = field(default_factory=lambda: defaultdict(list))
+    nodes: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    entries: dict[int, EntryFacts] = field(default_factory=dict)
+    leaves: dict[int, UnmatchedLeaf] = field(default_factory=dict)
+    shared: set[UUID] = field(default_factory=set)
+    without_salt: set[int] = field(default_factory=set)
+    said_erased: set[int] = field(default_factory=set)
+
+    @property
+    def erased(self) -> int:
+        """Return how many leaves have no salts, with an entry that says why."""
+        return len(self.without_salt & self.said_erased)
+
+    def expect_heads(self, outside_heads: Iterable[Checkpoint]) -> None:
+        """Note the roots that the tree must have at some sizes."""
+        self.nodes = {
+            (level, place): bytes(node)
+            for level, place, node in Node.objects.values_list("level", "place", "hash")
+        }
+        keys = log_keys()
+        for row in Head.objects.order_by("hour"):
+            name = f"the hub's head of {row.signed_at:%Y-%m-%d %H:%M} UTC"
+            try:
+                self._expect(name, read_checkpoint(row.note, trusted=keys))
+            except NoteError as error:
+                self._note(FlawKind.HEAD_CHANGED, f"{name}: {error}")
+        for head in outside_heads:
+            self._expect(f"the head of {head.size} leaves that you gave", head)
+
+    def walk(self, begin: int, end: int) -> None:
+        """Compare the leaves of a window with their entries."""
+        rows = {leaf.number: leaf for leaf in Leaf.objects.filter(number__range=(begin, end - 1))}
+        window = contents.entries_after(begin - 1, limit=end - begin)
+        entries = {entry.number: entry for entry in window if entry.number < end}
+        bulks = {leaf.number: _ids(leaf.signals) for leaf in rows.values() if leaf.signals}
+        self.shared.update(uid for uids in bulks.values() for uid in uids)
+        bulks = {number: uids for number, uids in bulks.items() if number in entries}
+        content_of = contents.contents_of(entries.values(), bulks=bulks)
+        for number in range(begin, end):
+            leaf, entry = rows.get(number), entries.get(number)
+            self._grow(number, leaf)
+            if number == 0:
+                self._check_statement(leaf)
+            elif leaf is None:
+                self._note(FlawKind.LEAF_GONE, f"the leaf of entry {number} is gone", number)
+            else:
+                self._compare(leaf, entry, content_of.get(number))
+            if entry is not None:
+                self._learn(entry)
+
+    def finish(self, *, top: int) -> None:
+        """Name what fits no leaf, and what no entry speaks of."""
+        if self.entries or self.leaves:
+            for entry in contents.entries_after(self.log.size - 1, limit=_MOST_WAITING):
+                self.entries[entry.number] = entry
+            self.flaws[:0] = compare(self.entries, self.leaves, size=self.log.size)
+        for number in sorted(self.without_salt - self.said_erased):
+            text = f"the salt of entry {number} is gone, and no entry says that it was erased"
+            self._note(FlawKind.SALT_GONE, text, number)
+        unknown = contents.signals_without_entry(self.shared, last=top, limit=_MOST_SIGNALS)
+        for uid in unknown:
+            text = f"no entry says that signal {uid} was shared: it was inserted"
+            self._note(FlawKind.SIGNAL_INSERTED, text)
+        for size in sorted(size for size in self.heads if size > self.log.size):
+            for name, _ in self.heads[size]:
+                text = (
+                    f"{name} has {size} leaves, and the log only {self.log.size}: it was set back"
+                )
+                self._note(FlawKind.SET_BACK, text)
+
+    def _expect(self, name: str, head: Checkpoint) -> None:
+        """Note a root that the tree must have."""
+        if head.origin != self.log.origin:
+            text = f"{name} is of another log, {head.origin[:100]}, and not of {self.log.origin}"
+            self._note(FlawKind.HEAD_CHANGED, text)
+        else:
+            self.heads[head.size].append((name, head.root))
+
+    def _grow(self, number: int, leaf: Leaf | None) -> None:
+        """Add a leaf to the tree, and compare inner hashes and heads."""
+        if self.frontier is None or leaf is None:
+            if self.frontier is not None:
+                text = (
+                    f"the tree ends at leaf {number}, which is gone: no later head can be checked"
+                )
+                self._note(FlawKind.TREE_CHANGED, text)
+            self.frontier = None
+            return
+        completed = self.frontier.append(leaf_hash(bytes(leaf.data)))
+        for level, node in enumerate(completed[HEIGHT - 1 :: HEIGHT], start=1):
+            if self.nodes.get((level, number >> (HEIGHT * level))) != node:
+                first = (number >> (HEIGHT * level)) << (HEIGHT * level)
+                text = f"the hash over leaves {first} to {number} is another than the log's"
+                self._note(FlawKind.TREE_CHANGED, text)
+        for name, root in self.heads.get(self.frontier.size, ()):
+            if self.frontier.root() != root:
+                text = f"{name} has another root than the first {self.frontier.size} leaves have"
+                self._note(FlawKind.HEAD_CHANGED, text)
+
+    def _check_statement(self, leaf: Leaf | None) -> None:
+        """Compare leaf 0 with what the log says about itself."""
+        log = self.log
+        expected = statement(origin=log.origin, opened_at=log.opened_at, backfilled=log.backfilled)
+        if leaf is None or bytes(leaf.data) != expected:
+            self._note(FlawKind.TREE_CHANGED, "leaf 0, the log's own statement, was changed", 0)
+
+    def _compare(
+        self, leaf: Leaf, entry: EntryFacts | None, content: contents.EntryContent | None
+    ) -> None:
+        """Compare a leaf with its entry and the content of that."""
+        salts = LeafSalts(_bytes(leaf.salt), _bytes(leaf.content_salt))
+        first, second = bytes(leaf.data)[:_HASH], bytes(leaf.data)[_HASH:]
+        if salts.entry is None:
+            self.without_salt.add(leaf.number)
+        elif entry is None or entry_commitment(entry, salts.entry) != first:
+            self.leaves[leaf.number] = UnmatchedLeaf(first, salts.entry)
+        if entry is not None and leaf.number in self.leaves:
+            self.entries[leaf.number] = entry
+        if salts.content is None:
+            if salts.entry is not None and content_commitment(None, salts) != second:
+                self.without_salt.add(leaf.number)
+        elif entry is not None and leaf.number not in self.leaves:
+            self._compare_content(entry, content, salts=salts, commitment=second)
+
+    def _compare_content(
+        self,
+        entry: EntryFacts,
+        content: contents.EntryContent | None,
+        *,
+        salts: LeafSalts,
+        commitment: bytes,
+    ) -> None:
+        """Compare the content of an entry with its leaf."""
+        about = f"what entry {entry.number} ({entry.kind}) speaks of, {entry.subject},"
+        if content is None or not content.is_whole:
+            self._note(FlawKind.CONTENT_GONE, f"{about} is gone or in part", entry.number)
+            return
+        digests = [digest for digest in content.digests if digest is not None]
+        if content_commitment(digests, salts) != commitment:
+            text = f"{about} was changed: its sharer, value, labels, handling or text"
+            self._note(FlawKind.CONTENT_CHANGED, text, entry.number)
+
+    def _learn(self, entry: EntryFacts) -> None:
+        """Note which signal an entry says was shared, and which leaf was erased."""
+        name = entry.subject.partition(":")[2]
+        if entry.kind == _SHARED:
+            self.shared.add(UUID(name))
+        elif entry.kind == "leaf.erased":
+            self.said_erased.add(int(name))
+
+    def _note(self, kind: FlawKind, text: str, number: int | None = None) -> None:
+        """Add a flaw."""
+        self.flaws.append(Flaw(kind, text, number))
+
+
+def _ids(packed: bytes | memoryview) -> list[UUID]:
+    """Return the ids that a leaf packs."""
+    content = bytes(packed)
+    return [UUID(bytes=content[at : at + 16]) for at in range(0, len(content), 16)]
+
+
+def _bytes(column: bytes | memoryview | None) -> bytes | None:
+    """Return a column as bytes; PostgreSQL's driver returns a memoryview."""
+    return None if column is None else bytes(column)

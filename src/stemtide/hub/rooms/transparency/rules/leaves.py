@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a leaf says: salted commitments to an entry and to the content it speaks of.
+
+A leaf is two SHA-256 digests, one after the other:
+
+1 of "stemtide-entry/1", a newline, the salt (32 bytes), and the entry as JSON;
+2 of "stemtide-content/1", a newline, the content salt (32 bytes), and the SHA-256 of each thing
+  that the entry speaks of, as JSON. Without content, the digest of "stemtide-no-content/1", a
+  newline and the first salt: nobody sees which entries speak of content.
+
+JSON has sorted keys, no spaces, and only ASCII. The salts hide what is committed to, and a leaf
+whose salts were erased proves nothing any more: it stays in the tree. Decision 0164.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+SALT_BYTES = 32
+LEAF_BYTES = 64
+
+_ENTRY = b"stemtide-entry/1\n"
+_CONTENT = b"stemtide-content/1\n"
+_NO_CONTENT = b"stemtide-no-content/1\n"
+_STATEMENT = "stemtide-log/1"
+
+SIGNAL_COLUMNS = (
+    *("uid", "kind", "value", "url", "reach", "quality", "within_bits", "labels", "ideology"),
+    *("entity", "language", "severity", "provenance", "confidence", "tlp", "pap", "audience"),
+    *("exercise", "shared_by__name", "shared_at", "via"),
+)
+"""Facts of a signal that no act ever changes: what it matches, what it says, whose it is, who may
+see it. The state, the crisis and the title change, by acts that are entries of their own."""
+
+ORDER_COLUMNS = (
+    *("uid", "reference", "issued_by__name", "addressee__name", "annex", "language"),
+    *("content_type", "exercise", "issued_at"),
+)
+"""Facts of a removal order from its issue on."""
+
+
+class EntryFacts(NamedTuple):
+    """All columns of an entry of the ledger, which its leaf commits to."""
+
+    number: int
+    kind: str
+    actor: str
+    subject: str
+    detail: dict[str, object]
+    exercise: bool
+    crisis: UUID | None
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LeafSalts:
+    """The salts of a leaf. None: erased, or there is no content."""
+
+    entry: bytes | None
+    content: bytes | None
+
+
+def origin_of(hub: UUID) -> str:
+    """Return the name of a hub's log."""
+    return f"stemtide/{hub}"
+
+
+def statement(*, origin: str, opened_at: datetime, backfilled: int) -> bytes:
+    """Return leaf 0: since when the log proves, and up to which entry it was filled in later."""
+    lines = (_STATEMENT, origin, _time(opened_at), str(backfilled))
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def entry_json(entry: EntryFacts) -> bytes:
+    """Return the bytes of an entry that its leaf commits to."""
+    return _json(entry._asdict())
+
+
+def content_digest(columns: Sequence[str], values: Sequence[object]) -> bytes:
+    """Return the digest of a signal or an order."""
+    return hashlib.sha256(_json(dict(zip(columns, values, strict=True)))).digest()
+
+
+def entry_commitment(entry: EntryFacts, salt: bytes) -> bytes:
+    """Return the first half of a leaf."""
+    return hashlib.sha256(_ENTRY + salt + entry_json(entry)).digest()
+
+
+def content_commitment(digests: Sequence[bytes] | None, salts: LeafSalts) -> bytes | None:
+    """Return the second half of a leaf; None if its salt is gone. digests: None without content."""
+    salt = salts.entry if digests is None else salts.content
+    if salt is None:
+        return None
+    tag = _NO_CONTENT if digests is None else _CONTENT
+    return hashlib.sha256(tag + salt + b"".join(digests or ())).digest()
+
+
+def _json(facts: Mapping[str, object]) -> bytes:
+    """Return facts as JSON, the same bytes whoever writes them."""
+    return json.dumps(facts, sort_keys=True, separators=(",", ":"), default=_plain).encode()
+
+
+def _plain(value: object) -> str:
+    """Return a time or an id as text."""
+    return _time(value) if isinstance(value, datetime) else str(value)
+
+
+def _time(at: datetime) -> str:
+    """Return a time in UTC, to the microsecond."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Add the entries of the ledger to the log, off the path of those who write them. Decision 0164.
+
+1 New entries, and the content that they speak of, are read and hashed without a lock.
+2 A short transaction stores the leaves, if no other process has stored them, with a signed head.
+3 A log that is far behind, as after an upgrade, takes several batches in one run.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.db import transaction
+
+from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
+from stemtide.hub.rooms.ledger.reads import ledger as ledger_reads
+from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.snapshots.builder import hub_keys
+from stemtide.hub.rooms.transparency.models import Head, Leaf, Log, Node
+from stemtide.hub.rooms.transparency.reads import contents
+from stemtide.hub.rooms.transparency.reads.contents import EntryContent
+from stemtide.hub.rooms.transparency.rules.leaves import (
+    SALT_BYTES,
+    EntryFacts,
+    LeafSalts,
+    content_commitment,
+    entry_commitment,
+    origin_of,
+    statement,
+)
+from stemtide.protocol.tlog.merkle import Frontier, leaf_hash
+from stemtide.protocol.tlog.notes import Checkpoint
+from stemtide.protocol.tlog.tiles import HEIGHT
+
+BATCH = 500
+"""The most leaves of one transaction."""
+
+BATCHES = 10
+"""The most transactions of one run: the scheduler has other work."""
+
+_HOUR_S = 3600
+
+
+@dataclass(slots=True)
+class _Growth:
+    """Leaves to be added. signal: as in Log."""
+
+    frontier: Frontier
+    signal: int
+    leaves: list[Leaf] = field(default_factory=list)
+    nodes: list[Node] = field(default_factory=list)
+
+    def add(self, leaf: Leaf) -> None:
+        """Add a leaf, and the inner hashes that it completes."""
+        completed = self.frontier.append(leaf_hash(bytes(leaf.data)))
+        self.leaves.append(leaf)
+        for level, node in enumerate(completed[HEIGHT - 1 :: HEIGHT], start=1):
+            place = leaf.number >> (HEIGHT * level)
+            self.nodes.append(Node(level=level, place=place, hash=node))
+
+
+@needs_no_entry("it follows from what the ledger holds already")
+def follow_ledger(now: datetime) -> int:
+    """Add new entries of the ledger to the log; return how many.
+
+    raises: SigningKeyError.
+    """
+    keys = hub_keys().private
+    log = Log.objects.first() or _open(keys, now=now)
+    added = 0
+    for _ in range(BATCHES):
+        entries = contents.entries_after(log.size - 1, limit=BATCH)
+        if not entries or not _store(log, _grow(log, entries), keys=keys, now=now):
+            break
+        added += len(entries)
+    return added
+
+
+@transaction.atomic
+def erase(number: int, *, actor: str, now: datetime) -> None:
+    """Erase the salts of a leaf: nobody can show any more what it commits to. It stays in the tree.
+
+    Call it in the transaction that erases what the entry speaks of.
+    """
+    ledger.lock_ledger()
+    Leaf.objects.filter(number=number).update(salt=None, content_salt=None)
+    ledger.append("leaf.erased", actor=actor, subject=f"entry:{number}", now=now)
+
+
+def _open(keys: Sequence[Ed25519PrivateKey], *, now: datetime) -> Log:
+    """Begin the log with its statement. Another process may be first."""
+    with transaction.atomic():
+        ledger.lock_ledger()
+        log = Log.objects.first()
+        if log is not None:
+            return log
+        heads = ledger_reads.heads()
+        log = Log(origin=origin_of(heads.hub), opened_at=now, backfilled=heads.entries, size=0)
+        log.frontier = b""
+        log.save()
+        growth = _Growth(Frontier(), signal=0)
+        data = statement(origin=log.origin, opened_at=now, backfilled=log.backfilled)
+        growth.add(Leaf(number=0, data=data))
+        _store(log, growth, keys=keys, now=now)
+        return log
+
+
+def _grow(log: Log, entries: list[EntryFacts]) -> _Growth:
+    """Return the leaves of entries."""
+    growth = _Growth(Frontier.unpack(log.size, bytes(log.frontier)), log.signal)
+    bulks: dict[int, Sequence[UUID]] = {}
+    single = contents.contents_of(entries, bulks={})
+    for entry in entries:
+        if entry.kind == contents.BULK:
+            rows = contents.signals_after(growth.signal, entry=entry)
+            bulks[entry.number] = [uid for _, uid in rows]
+            growth.signal = max([growth.signal, *(pk for pk, _ in rows)])
+        elif entry.number in single:
+            growth.signal = max(growth.signal, single[entry.number].last)
+    single |= contents.contents_of((), bulks=bulks)
+    for entry in entries:
+        growth.add(_leaf(entry, single.get(entry.number)))
+    return growth
+
+
+def _leaf(entry: EntryFacts, content: EntryContent | None) -> Leaf:
+    """Return the leaf of an entry, with new salts."""
+    salt = secrets.token_bytes(SALT_BYTES)
+    if content is None or not content.digests or not content.is_whole:
+        content = None
+    salts = LeafSalts(salt, secrets.token_bytes(SALT_BYTES) if content else None)
+    digests = [digest for digest in content.digests if digest] if content else None
+    second = content_commitment(digests, salts) or b""
+    signals = b"".join(uid.bytes for uid in content.signals) if content else b""
+    return Leaf(
+        number=entry.number,
+        data=entry_commitment(entry, salt) + second,
+        salt=salt,
+        content_salt=salts.content,
+        signals=signals or None,
+    )
+
+
+@needs_no_lock("the log's row is locked: nobody adds leaves meanwhile")
+@transaction.atomic
+def _store(log: Log, growth: _Growth, *, keys: Sequence[Ed25519PrivateKey], now: datetime) -> bool:
+    """Store leaves and a signed head; return False if another process has added leaves."""
+    if Log.objects.select_for_update().get().size != log.size:
+        return False
+    Leaf.objects.bulk_create(growth.leaves)
+    Node.objects.bulk_create(growth.nodes)
+    log.size, log.frontier = growth.frontier.size, growth.frontier.pack()
+    log.signal = growth.signal
+    log.save()
+    note = Checkpoint(log.origin, log.size, growth.frontier.root()).sign(keys)
+    Head.objects.update_or_create(
+        hour=int(now.timestamp()) // _HOUR_S,
+        defaults={"size": log.size, "note": note, "signed_at": now},
+    )
+    return True
