@@ -128,6 +128,7 @@ class Operations:
     report_lead = response_method(leads.report_lead)
     lint_order = response_method(orders_reads.lint_order)
     list_final_orders = response_method(orders_reads.list_final_orders)
+    list_order_copies = response_method(orders_reads.list_order_copies)
     list_order_information = response_method(orders_reads.list_order_information)
     list_orders = response_method(orders_reads.list_orders)
     list_scrutiny_decisions = response_method(orders_reads.list_scrutiny_decisions)

@@ -133,6 +133,7 @@ class Operations:
     report_lead = async_response_method(leads.report_lead)
     lint_order = async_response_method(orders_reads.lint_order)
     list_final_orders = async_response_method(orders_reads.list_final_orders)
+    list_order_copies = async_response_method(orders_reads.list_order_copies)
     list_order_information = async_response_method(orders_reads.list_order_information)
     list_orders = async_response_method(orders_reads.list_orders)
     list_scrutiny_decisions = async_response_method(orders_reads.list_scrutiny_decisions)

@@ -249,6 +249,17 @@ def test_what_is_preserved_is_kept_in_a_record(issuer, provider):
     assert refused.status_code == 409
 
 
+def test_an_agency_reads_the_copies_that_were_sent_to_it(issuer, machine, named):
+    plain = issue(issuer)
+    agency = machine(named.agency)
+    assert agency("GET", "/api/v1/order-copies").json() == []
+    uid = issue(issuer, copy_to_europol=True)
+    [copy] = agency("GET", "/api/v1/order-copies").json()
+    assert (copy["id"], copy["annex"]["urls"]) == (uid, [cast.URL])
+    assert agency("GET", f"/api/v1/orders/{uid}").status_code == 404
+    assert issuer("GET", f"/api/v1/orders/{plain}").json()["agency_copies"] == []
+
+
 def test_a_preservation_by_another_law_is_recorded_extended_and_ended(issuer, provider, home):
     from datetime import UTC, datetime
 

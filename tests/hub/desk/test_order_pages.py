@@ -103,7 +103,7 @@ def as_sent(page, **changes):
         shown = field.field.widget.format_value(value) if not isinstance(value, list) else value
         found[field.html_name] = "on" if value is True else shown
     found["doubt"] = [
-        remark.field for remark in page.context.get("remarks") or [] if not remark.is_error
+        remark.key for remark in page.context.get("remarks") or [] if not remark.is_error
     ]
     found["at_once"] = "1" if page.context.get("at_once") else ""
     return found | changes
@@ -160,11 +160,11 @@ def test_an_order_is_issued_only_by_somebody_who_says_that_they_read_it(stage, o
     assert officer.get(f"/orders/{uid}/draft").status_code == 302
 
 
-def informed(world):
+def informed(world, **facts):
     """The provider was informed the day before, so that no order needs an emergency."""
     body = InformIn(to="provider", text="Orders come by webhook; you have one hour.")
     writes.inform(body, by=world.actor("authority"), now=world.now - timedelta(days=1))
-    return drafted(world, emergency="", emergency_ground=None)
+    return drafted(world, emergency="", emergency_ground=None, **facts)
 
 
 def test_an_order_waits_for_a_second_person_who_reads_all_of_it(stage, officer, moderator):
@@ -249,6 +249,34 @@ def test_an_order_that_waits_is_taken_back_at_the_desk(stage, officer):
     officer.post(f"/orders/{uid}/draft", sent)
     done = officer.post(f"/orders/{uid}/do/recall", {}, follow=True)
     assert "Returned to draft." in said(done)
+
+
+def test_warnings_are_read_by_the_second_person_and_kept_beside_the_order(
+    stage, officer, moderator, examiner
+):
+    channel = "https://provider.example/channel/newsroom"
+    annex = ANNEX_1 | {"urls": [channel]}
+    uid = informed(stage, annex=annex)
+    page = officer.get(f"/orders/{uid}/draft")
+    assert "looks like a profile or channel" in said(page)
+    told = {"despite": "It shows nothing else.", "copy_to_europol": "on"}
+    officer.post(f"/orders/{uid}/draft", as_sent(page, **told))
+    sent = as_sent(officer.get(f"/orders/{uid}/draft"), do="issue", confirm="1")
+    officer.post(f"/orders/{uid}/draft", sent)
+    second = stage.desk("authority", Role.COORDINATOR)
+    waits = said(second.get(f"/orders/{uid}"))
+    assert "hints at a protected purpose (journalistic: newsroom)" in waits
+    assert "It shows nothing else." in waits
+    second.post(f"/orders/{uid}/do/confirm", {"confirm-confirm": "1"})
+    for reader in (officer, examiner):
+        kept = said(reader.get(f"/orders/{uid}"))
+        assert "Issued despite warnings" in kept
+        assert "It shows nothing else." in kept
+        assert "Copy to Europol" in kept
+    seen = said(moderator.get(f"/orders/{uid}"))
+    assert "It shows nothing else." not in seen
+    assert "Copy to Europol" not in seen
+    assert channel in said(stage.desk("agency", Role.ANALYST).get("/orders"))
 
 
 def test_a_lone_authority_has_its_order_confirmed_by_an_agency(stage, officer):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stemtide.protocol.enums.orders import OrderState, Side
     from stemtide.protocol.messages.documents import OrderAuthenticity
     from stemtide.protocol.messages.orders import (
+        AgencyCopyOut,
         EntryOut,
         FinalOrdersOut,
         FormOut,
@@ -46,6 +47,18 @@ def list_final_orders() -> Call[list[FinalOrdersOut]]:
     from stemtide.protocol.messages.orders import FinalOrdersOut
 
     return Call((list[FinalOrdersOut],), "GET", "/api/v1/final-orders")
+
+
+def list_order_copies(*, limit: int | None = None) -> Call[list[AgencyCopyOut]]:
+    """List copies of orders that authorities sent to your agency, latest first: Art. 14(6).
+
+    limit: If left out: 100.
+
+    Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/order-copies
+    """
+    from stemtide.protocol.messages.orders import AgencyCopyOut
+
+    return Call((list[AgencyCopyOut],), "GET", "/api/v1/order-copies", query={"limit": limit})
 
 
 def list_order_information() -> Call[list[InformationOut]]:

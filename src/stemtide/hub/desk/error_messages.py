@@ -61,6 +61,7 @@ TRANSLATED_VALUES = (
     *(_("draft"), _("published"), _("acknowledged"), _("unanswered"), _("overtaken")),
     *(_("queued"), _("sending"), _("sent"), _("failed"), _("dead"), _("dropped"), _("stopped")),
     *(_("done"),),
+    *(_("journalistic"), _("artistic"), _("research"), _("educational")),
     *(_("leave the country out, and it goes to the agency"), _("call the police")),
     *(_("Warnings and steps of a crisis"), _("Invitations"), _("Threat-to-life leads")),
     *(_("Removal orders and what follows them"), _("Referrals"), _("Holds")),

@@ -214,6 +214,8 @@ ENTRY_PHRASES = {
     "entry.disputed": gettext_lazy("disputed a removal order that was entered by hand"),
     "entry.voided": gettext_lazy("took back a removal order that was entered by hand"),
     "order.copied": gettext_lazy("sent a copy of a removal order"),
+    "order.communicated": gettext_lazy("sent a copy of a removal order to the agencies"),
+    "order.doubted": gettext_lazy("issued a removal order despite warnings"),
     "copy.received": gettext_lazy("received a copy of a removal order"),
     "order.received": gettext_lazy("received a removal order"),
     "order.acknowledged": gettext_lazy("acknowledged a removal order"),

@@ -151,6 +151,23 @@ class FinalGround(StrEnum):
     CONFIRMED = "confirmed"
 
 
+class DoubtKind(StrEnum):
+    """Kind of a doubt about an order. No doubt prevents an order from being issued.
+
+    form: of the form itself. interest, hold: another party's order, or hold (recital 36). source:
+    an address that hints at a purpose of Art. 1(3). copy: a copy that the hub cannot send.
+    """
+
+    FORM = "form"
+    ADDRESS = "address"
+    INTEREST = "interest"
+    HOLD = "hold"
+    SOURCE = "source"
+    MEDIA_SERVICE = "media_service"
+    LANGUAGE = "language"
+    COPY = "copy"
+
+
 class AtOnce(StrEnum):
     """Why an order was issued before a second person confirmed it.
 

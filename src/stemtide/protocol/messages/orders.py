@@ -14,6 +14,7 @@ from stemtide.protocol.enums.orders import (
     AppealOutcome,
     Appellant,
     AtOnce,
+    DoubtKind,
     EmergencyGround,
     EntryState,
     FinalGround,
@@ -51,6 +52,9 @@ class OrderIn(BaseModel):
     language: the tag of the order's language.
     signals:  your own signals that were shared for this content: withdrawn if the order is annulled
               or found to infringe.
+    is_media_service: the account belongs to a media service, as the provider marks it or it says.
+    copy_to_europol: send agencies a copy when it is issued (Art. 14(6)).
+    despite:  why you issue it despite doubts of the lint; the addressee does not see it.
     """
 
     model_config = _STRICT
@@ -63,6 +67,9 @@ class OrderIn(BaseModel):
     content_type: ContentType = ContentType.OTHER
     ideology: IdeologyName | None = None
     signals: tuple[UUID, ...] = Field(default=(), max_length=MAX_LINKED)
+    is_media_service: bool = False
+    copy_to_europol: bool = False
+    despite: str = Field(default="", max_length=1000)
     crisis: UUID | None = None
     exercise: bool = False
 
@@ -79,6 +86,9 @@ class DraftIn(BaseModel):
     content_type: ContentType | None = None
     ideology: IdeologyName | None = None
     signals: tuple[UUID, ...] | None = Field(default=None, max_length=MAX_LINKED)
+    is_media_service: bool | None = None
+    copy_to_europol: bool | None = None
+    despite: str | None = Field(default=None, max_length=1000)
 
 
 class OutsideIssuer(BaseModel):
@@ -388,11 +398,15 @@ class FinalOrdersOut(BaseModel):
 
 
 class LintFinding(BaseModel):
-    """A finding of the lint. field: of Annex I or the draft; is_error: it prevents issuing."""
+    """A finding of the lint. field: of Annex I or the draft; is_error: it prevents issuing.
+
+    kind: of a doubt; null for an error.
+    """
 
     field: str
     is_error: bool
     message: str
+    kind: DoubtKind | None
 
 
 class ReceiptOut(BaseModel):
@@ -422,6 +436,42 @@ class CopyOut(BaseModel):
     sent_at: AwareDatetime
     received_at: AwareDatetime | None
     scrutiny_until: AwareDatetime | None
+
+
+class AgencyCopySentOut(BaseModel):
+    """The time at which an agency got a copy of an order."""
+
+    to: str
+    sent_at: AwareDatetime
+
+
+class AgencyCopyOut(BaseModel):
+    """A copy of an order as its issuer sent it to an agency, without what followed.
+
+    source: Regulation (EU) 2021/784 Art. 14(6).
+    """
+
+    id: UUID
+    reference: str
+    issued_by: str
+    addressee: str
+    annex: Values
+    content_type: ContentType
+    ideology: str | None
+    issued_at: AwareDatetime
+    sent_at: AwareDatetime
+    exercise: bool
+
+
+class DoubtsOut(BaseModel):
+    """The doubts with which an order was issued, for its issuer and authorities with a copy.
+
+    doubts:  as the lint said them then. Doubts about holds are for the issuer only.
+    despite: why it was issued despite them; empty if nobody said.
+    """
+
+    doubts: list[LintFinding]
+    despite: str
 
 
 class DecisionSentOut(BaseModel):
@@ -575,6 +625,8 @@ class OrderOut(BaseModel):
     entry:   null for an order that was made here.
     confirm_due_at: until when a second person may confirm it, for its issuer; null if none has to.
     is_unconfirmed: it was issued at once and ended, because no second person confirmed it.
+    doubts:  with which it was issued; null for its addressee, and before it is issued.
+    agency_copies: which agencies got a copy; empty for the addressee.
     preservations: that of Art. 6 first; others only for who entered them, and for the addressee.
     moves:   moves that the reader's party may make now, by their names in the machine and the API.
     """
@@ -619,6 +671,11 @@ class OrderOut(BaseModel):
     answers: list[AnswerOut]
     copies: list[CopyOut]
     scrutinies: list[ScrutinyOut]
+    is_media_service: bool
+    copy_to_europol: bool
+    despite: str
+    doubts: DoubtsOut | None
+    agency_copies: list[AgencyCopySentOut]
     preservations: list[PreservationOut]
     finality: FinalityOut
     moves: list[str]

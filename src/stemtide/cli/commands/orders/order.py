@@ -34,6 +34,21 @@ Signals = Annotated[
     list[str] | None,
     typer.Option("--signal", help="Id of your signal of this content. Can be repeated."),
 ]
+MediaService = Annotated[
+    bool | None,
+    typer.Option(
+        "--media-service/--no-media-service", help="The account belongs to a media service."
+    ),
+]
+ToEuropol = Annotated[
+    bool | None,
+    typer.Option(
+        "--copy-to-europol/--no-copy-to-europol", help="Send agencies a copy (Art. 14(6))."
+    ),
+]
+Despite = Annotated[
+    str | None, typer.Option(help="If there are warnings: why you issue it all the same.")
+]
 SIDES = tuple(Side)
 
 
@@ -117,6 +132,9 @@ def draft(
         ContentType, typer.Option(help="Type of the content.")
     ] = ContentType.OTHER,
     signal: Signals = None,
+    media_service: MediaService = None,
+    copy_to_europol: ToEuropol = None,
+    despite: Despite = None,
     crisis: Annotated[str, typer.Option(help="Id of its crisis.")] = "",
     exercise: Annotated[bool, typer.Option("--exercise", help="Mark as an exercise.")] = False,
 ) -> Request:
@@ -131,6 +149,9 @@ def draft(
         "language": language,
         "content_type": content_type,
         "signals": signal or [],
+        "is_media_service": bool(media_service),
+        "copy_to_europol": bool(copy_to_europol),
+        "despite": despite or "",
         "crisis": crisis or None,
         "exercise": exercise,
     }
@@ -153,6 +174,9 @@ def change(
     ] = None,
     language: Annotated[str | None, typer.Option(help="Language tag, such as en.")] = None,
     signal: Signals = None,
+    media_service: MediaService = None,
+    copy_to_europol: ToEuropol = None,
+    despite: Despite = None,
 ) -> Request:
     """Change a draft. Fields that are not named stay; an empty value clears its field."""
     from stemtide.protocol.messages.orders import DraftIn
@@ -164,6 +188,9 @@ def change(
         "emergency_ground": emergency_ground,
         "language": language,
         "signals": signal,
+        "is_media_service": media_service,
+        "copy_to_europol": copy_to_europol,
+        "despite": despite,
     }
     sent = {name: value for name, value in body.items() if value is not None}
     return lambda client: client.change_order(DraftIn.model_validate(sent), uid=order_id)

@@ -21,7 +21,7 @@ from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.desk.forms import DeskForm, crisis_choices, initial_crisis, uuid_or_none
 from stemtide.hub.desk.orders.annex_forms import AnnexForm, Shown, filled_in, language
 from stemtide.hub.desk.orders.forms import DraftExtrasForm, InformForm, NewDraftForm
-from stemtide.hub.desk.orders.remarks import LintRemark, lint_remarks
+from stemtide.hub.desk.orders.remarks import LintRemark, finding_key, lint_remarks
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.orders.reads import drafts, orders as reads, second_looks
@@ -38,7 +38,10 @@ from stemtide.protocol.law.forms import form
 from stemtide.protocol.messages.orders import OrderOut
 from stemtide.protocol.messages.referrals import Finding as Interest, SearchIn
 
-EXTRAS_CHECKED = ("emergency_ground", "language", "content_type", "ideology")
+EXTRAS_CHECKED = (
+    *("emergency_ground", "language", "content_type", "ideology"),
+    *("is_media_service", "copy_to_europol", "despite"),
+)
 """Fields outside Annex I whose change by somebody else is detected on saving."""
 
 SEARCHED = 10
@@ -199,7 +202,7 @@ def _is_as_shown(request: SignedInRequest, uid: UUID, *, by: Actor) -> bool:
     """Whether the sent page showed each warning of the saved draft, and how it will be sent."""
     row = reads.find(uid, viewer=by.party)
     findings = drafts.findings(row, viewer=by.party, now=datetime.now(UTC))
-    doubts = {finding.field for finding in findings if not finding.is_error}
+    doubts = {finding_key(finding) for finding in findings if not finding.is_error}
     is_at_once = at_once(second_looks.issue_facts(row, by=by)) is not None
     shown_doubts = set(request.POST.getlist("doubt"))
     return doubts <= shown_doubts and is_at_once == bool(request.POST.get("at_once"))
@@ -252,6 +255,9 @@ def _forms(request: SignedInRequest, order: OrderOut) -> tuple[AnnexForm, DraftE
         "content_type": order.content_type,
         "ideology": order.ideology or "",
         "signals": " ".join(str(signal) for signal in order.signals),
+        "is_media_service": order.is_media_service,
+        "copy_to_europol": order.copy_to_europol,
+        "despite": order.despite,
     }
     annex = AnnexForm(post_data, annex=form("tco-annex-1"), values=order.annex, prefix="annex")
     return annex, DraftExtrasForm(post_data, initial=initial, language=order.language)

@@ -352,6 +352,26 @@ class DraftExtrasForm(MessageForm):
         label=_("Ideology (optional)"), required=False, empty_value=None
     )
     signals = SignalsField(label=_SIGNALS, help_text=_FALL, required=False, max_length=8000)
+    is_media_service = forms.BooleanField(
+        label=_("The account belongs to a media service"),
+        help_text=_("The provider marks it as one, or it declares itself one."),
+        required=False,
+    )
+    copy_to_europol = forms.BooleanField(
+        label=_("Send a copy to Europol when it is issued"),
+        help_text=_("Encouraged by Art. 14(6). The agencies on this hub read it."),
+        required=False,
+    )
+    despite = forms.CharField(
+        label=_("If there are warnings: why you issue it all the same"),
+        help_text=_(
+            "Kept in the ledger with the warnings. The second person and an authority with a copy"
+            " read it; the provider does not. Write no name of a person."
+        ),
+        required=False,
+        max_length=1000,
+        widget=_area(2),
+    )
 
     def __init__(self, *args: Any, language: str = "", **named: Any) -> None:  # noqa: ANN401  # Django's
         super().__init__(*args, **named)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Removal orders at the desk: the lists with their deadlines, and the page of each order."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -12,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from stemtide.hub.desk import ledger_sentences, rechecks
 from stemtide.hub.desk.actions import Offer, available, perform, sent_offer
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
+from stemtide.hub.desk.error_messages import fill_template
 from stemtide.hub.desk.labels.orders import LABELS
 from stemtide.hub.desk.orders.annex_forms import ShownSection, sections
 from stemtide.hub.desk.orders.deadlines import deadlines, hour_context, steps
@@ -23,6 +25,7 @@ from stemtide.hub.rooms.complaints.rules.complaints import check_read
 from stemtide.hub.rooms.orders.reads import (
     authenticity,
     decisions,
+    doubts,
     finality,
     home,
     orders as reads,
@@ -37,7 +40,7 @@ from stemtide.protocol.enums import Duty, PartyKind
 from stemtide.protocol.enums.orders import OrderState
 from stemtide.protocol.enums.referrals import ReceiptVia
 from stemtide.protocol.law.forms import form
-from stemtide.protocol.messages.orders import AnswerOut, OrderOut
+from stemtide.protocol.messages.orders import AnswerOut, OrderOut, PreservationOut
 
 _SIDES = {
     PartyKind.AUTHORITY: (Side.ISSUER,),
@@ -170,6 +173,10 @@ def _context(
         "moves": moves,
         "is_draft": order_out.state is OrderState.DRAFTED,
         "look": second_look(order_out, by=by, now=now),
+        "doubts": [
+            fill_template(doubt.template, doubt.facts)
+            for doubt in doubts.kept_doubts(row, viewer=by.party)
+        ],
         "from_memory": annex.from_memory,
         "sections": sections(annex, order_out.annex),
         **hour_context(order_out, now=now),
@@ -180,14 +187,21 @@ def _context(
         "deadlines": deadlines(order_out),
         "steps": steps(order_out, titles=party_titles()),
         "offers": [offer for offer in offers if offer.action.block != PRESERVATION_BLOCK],
-        "preservations": [
-            (row_out, [offer for offer in offers if offer.target == str(row_out.id)])
-            for row_out in order_out.preservations
-        ],
+        "preservations": _preservations(order_out, offers),
         "asked": redress.of_order(uid, viewer=by.party) if allows(check_read, by.role) else [],
         "rechecks": rechecks.of_request(request, order=uid),
         "entries": ledger_sentences.of_request(reads.history(uid, viewer=by.party)),
     }
+
+
+def _preservations(
+    order_out: OrderOut, offers: Sequence[Offer]
+) -> list[tuple[PreservationOut, list[Offer]]]:
+    """Return the preservations of an order, each with its actions."""
+    return [
+        (preservation, [offer for offer in offers if offer.target == str(preservation.id)])
+        for preservation in order_out.preservations
+    ]
 
 
 def _list_context(request: SignedInRequest) -> dict[str, object]:
@@ -218,6 +232,10 @@ def _list_context(request: SignedInRequest) -> dict[str, object]:
         "addresses": reads.first_addresses(heads, viewer=by.party),
         "copies": [copy for copy in copies if state in {None, copy.order.state}],
         "decisions": decisions.decisions(viewer=by.party),
+        "agency_copies": [
+            (copy, sections(form("tco-annex-1"), copy.annex))
+            for copy in doubts.agency_copies(viewer=by.party, limit=50)
+        ],
         "may_draft": may_draft,
         "is_issuing": is_issuing,
         "is_examining": competences.is_competent(by.party, Duty.SCRUTINISE),

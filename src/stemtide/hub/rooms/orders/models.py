@@ -14,6 +14,7 @@ from stemtide.protocol.enums.orders import (
     AccessPurpose,
     AppealOutcome,
     Appellant,
+    DoubtKind,
     EmergencyGround,
     EntryState,
     FinalGround,
@@ -71,6 +72,9 @@ class Order(models.Model):
     appeal_until: the last day for appeal, computed from Section G at receipt, or entered by
                 appeal_until_by; None if nobody knows it.
     appeal_over_at: when the hub noted that this day has passed.
+    is_media_service: whether the account is one of a media service, as the issuer says.
+    copy_to_europol: whether agencies get a copy when it is issued: Art. 14(6).
+    despite:    why its issuer issues it despite doubts. Its addressee does not read it.
     approval:   the latest second look that was asked for; None in orders from before it was needed.
     """
 
@@ -95,6 +99,9 @@ class Order(models.Model):
         blank=True,
         db_default="",
     )
+    is_media_service = models.BooleanField(default=False, db_default=False)
+    copy_to_europol = models.BooleanField(default=False, db_default=False)
+    despite = models.TextField(blank=True, db_default="")
     is_first = models.BooleanField(default=False)
     is_cross_border = models.BooleanField(default=False)
     crisis = models.ForeignKey(Crisis, models.PROTECT, null=True, related_name="orders")
@@ -326,6 +333,46 @@ class Copy(models.Model):
 
     def __str__(self) -> str:
         return f"copy of order {self.order_id}"
+
+
+class AgencyCopy(models.Model):
+    """A copy of an order that its issuer sent to an agency, which is no side of the order.
+
+    source: Regulation (EU) 2021/784 Art. 14(6).
+    """
+
+    order = models.ForeignKey(Order, models.CASCADE, related_name="agency_copies")
+    sent_to = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    sent_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["sent_at", "pk"]
+        verbose_name_plural = "agency copies"
+        constraints = [
+            models.UniqueConstraint(fields=["order", "sent_to"], name="one_agency_copy_an_order")
+        ]
+
+    def __str__(self) -> str:
+        return f"copy of order {self.order_id} for {self.sent_to_id}"
+
+
+class OrderDoubt(models.Model):
+    """A doubt with which an order was issued, as its lint said it then.
+
+    template, facts: the message in English and what it names; times in facts are ISO texts.
+    """
+
+    order = models.ForeignKey(Order, models.CASCADE, related_name="doubts")
+    kind = models.CharField(max_length=20, choices=[(kind, kind) for kind in DoubtKind])
+    field = models.CharField(max_length=60)
+    template = models.TextField()
+    facts = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} doubt of order {self.order_id}"
 
 
 class Scrutiny(models.Model):

@@ -18,6 +18,7 @@ from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.orders.reads import (
     authenticity,
     decisions as decisions_reads,
+    doubts as doubts_reads,
     drafts,
     finality,
     orders as reads,
@@ -29,6 +30,7 @@ from stemtide.protocol.enums.orders import OrderState
 from stemtide.protocol.enums.referrals import ReceiptVia
 from stemtide.protocol.messages.documents import OrderAuthenticity
 from stemtide.protocol.messages.orders import (
+    AgencyCopyOut,
     DraftIn,
     EntryOut,
     FinalOrdersOut,
@@ -48,6 +50,7 @@ router = Router(tags=["orders"])
 _Heads = RootModel[list[OrderHead]]
 _Findings = RootModel[list[LintFinding]]
 _Entries = RootModel[list[EntryOut]]
+_AgencyCopies = RootModel[list[AgencyCopyOut]]
 _Decisions = RootModel[list[ScrutinyDecisionOut]]
 _FinalOrders = RootModel[list[FinalOrdersOut]]
 _Informations = RootModel[list[InformationOut]]
@@ -91,6 +94,22 @@ def standing(
     """Retrieve who has an order in effect for a URL, for authorities and agencies."""
     viewer = caller_of(request).party
     return answer(drafts.standing(url, viewer=viewer, exercise=exercise))
+
+
+@router.get(
+    "/order-copies",
+    **requires(Scope.REQUESTS_READ),
+    response=list[AgencyCopyOut],
+    operation_id="list_order_copies",
+)
+def agency_copies(
+    request: HttpRequest,
+    *,
+    limit: Annotated[int, Query(ge=1, le=doubts_reads.MAX_LIST)] = 100,
+) -> HttpResponse:
+    """List copies of orders that authorities sent to your agency, latest first: Art. 14(6)."""
+    viewer = caller_of(request).party
+    return answer(_AgencyCopies(doubts_reads.agency_copies(viewer=viewer, limit=limit)))
 
 
 @router.get(

@@ -7,7 +7,7 @@ from uuid import UUID
 from stemtide.fingerprints.url.canonical import UrlError, canonical, digest
 from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.orders.models import Information, Order, OrderAddress, OrderAnswer
-from stemtide.hub.rooms.orders.reads import interests, orders as reads
+from stemtide.hub.rooms.orders.reads import decisions, interests, orders as reads
 from stemtide.hub.rooms.orders.reads.entries import BY_ISSUER
 from stemtide.hub.rooms.orders.rules import lint as lint_rules, orders as rules
 from stemtide.hub.rooms.orders.rules.findings import DraftFinding
@@ -105,7 +105,12 @@ def lint(uid: UUID, *, viewer: Party, now: datetime) -> list[LintFinding]:
     """
     row = reads.find(uid, viewer=viewer)
     return [
-        LintFinding(field=finding.field, is_error=finding.is_error, message=finding.message)
+        LintFinding(
+            field=finding.field,
+            is_error=finding.is_error,
+            message=finding.message,
+            kind=finding.kind,
+        )
         for finding in findings(row, viewer=viewer, now=now)
     ]
 
@@ -184,6 +189,8 @@ def _facts(row: Order, *, viewer: Party, now: datetime) -> LintFacts:
         language=row.language,
         languages=frozenset(languages),
         interests=interests.interests(row, viewer=row.issuer, now=now),
+        is_media_service=row.is_media_service,
+        lacks_agency=row.copy_to_europol and not decisions.agencies(by=row.issuer),
     )
 
 

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Case, F, IntegerField, Prefetch, Q, QuerySet, Value, When
@@ -20,7 +21,13 @@ from stemtide.hub.rooms.orders.models import (
     OrderAnswer,
     Scrutiny,
 )
-from stemtide.hub.rooms.orders.reads import entries, finality, preservations, second_looks
+from stemtide.hub.rooms.orders.reads import (
+    doubts,
+    entries,
+    finality,
+    preservations,
+    second_looks,
+)
 from stemtide.hub.rooms.orders.rules import offers
 from stemtide.hub.rooms.orders.rules.lint import ANNEX_3
 from stemtide.hub.rooms.orders.rules.orders import (
@@ -62,6 +69,9 @@ MAX_LIST = 200
 
 _OF_ISSUER = frozenset({"order.overlapped", "order.submitted", "order.recalled", "order.confirmed"})
 """Ledger entries of an order that its issuer alone reads."""
+
+_NOT_OF_ADDRESSEE = frozenset({"order.doubted", "order.communicated"})
+"""Ledger entries of an order that its addressee does not read."""
 
 _WAITING = (OrderState.ISSUED, OrderState.RECEIVED, OrderState.SUSPENDED, OrderState.UNDONE)
 
@@ -291,10 +301,23 @@ def describe(row: Order, *, viewer: Party, now: datetime) -> OrderOut:
         answers=[_answer(answer, row=row) for answer in row.answers.all()],
         copies=[_copy(copy) for copy in row.copies.select_related("sent_to")],
         scrutinies=[describe_scrutiny(scrutiny) for scrutiny in _scrutinies(row)],
+        **_beside(row, viewer=viewer),
         preservations=preservations.describe(row, viewer=viewer),
         finality=finality.describe(row),
         moves=moves(row, by=Actor(viewer, viewer.ref), now=now),
     )
+
+
+def _beside(row: Order, *, viewer: Party) -> dict[str, Any]:
+    """Return what an issuer keeps beside an order; empty for its addressee."""
+    may_read = doubts.may_read(row, viewer=viewer) or second_looks.may_read(row, viewer=viewer)
+    return {
+        "is_media_service": may_read and row.is_media_service,
+        "copy_to_europol": may_read and row.copy_to_europol,
+        "despite": row.despite if may_read else "",
+        "doubts": doubts.of_order(row, viewer=viewer),
+        "agency_copies": doubts.copies_sent(row, viewer=viewer),
+    }
 
 
 def describe_scrutiny(row: Scrutiny) -> ScrutinyOut:
@@ -358,6 +381,8 @@ def _concerns(entry: ledger.EntryRow, *, row: Order, viewer: Party) -> bool:
     """
     if entry.kind in _OF_ISSUER:
         return row.issued_by_id == viewer.pk
+    if entry.kind in _NOT_OF_ADDRESSEE and row.addressee_id == viewer.pk:
+        return False
     is_before = row.issued_at is None or entry.recorded_at < row.issued_at
     return row.issued_by_id == viewer.pk or not is_before
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from stemtide.hub.rooms.orders.rules.findings import Doubt
+from stemtide.protocol.enums.orders import DoubtKind
 
 
 class InterestKind(StrEnum):
@@ -52,11 +53,12 @@ def doubts(interests: Iterable[Interest]) -> Iterator[Doubt]:
         contact = interest.contact or interest.party
         match interest.kind:
             case InterestKind.ORDERED:
-                yield _of_order(interest, party=party, contact=contact)
+                doubt = _of_order(interest, party=party, contact=contact)
+                yield doubt.of(DoubtKind.INTEREST)
             case InterestKind.OWN:
-                yield _of_own_order(interest)
+                yield _of_own_order(interest).of(DoubtKind.INTEREST)
             case InterestKind.HELD:
-                yield _of_hold(interest, party=party, contact=contact)
+                yield _of_hold(interest, party=party, contact=contact).of(DoubtKind.HOLD)
 
 
 def _of_order(interest: Interest, *, party: str, contact: str) -> Doubt:

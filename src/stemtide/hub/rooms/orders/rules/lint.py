@@ -13,8 +13,10 @@ from urllib.parse import urlsplit
 
 from stemtide.fingerprints.url.canonical import UrlClass, UrlError, url_class
 from stemtide.hub.platform.errors import InvalidError, RefusalError
+from stemtide.hub.rooms.orders.rules.doubts import address_doubts
 from stemtide.hub.rooms.orders.rules.findings import Doubt, DraftFinding, Flaw
 from stemtide.hub.rooms.orders.rules.interests import Interest, doubts
+from stemtide.protocol.enums.orders import DoubtKind
 from stemtide.protocol.law import deadlines
 from stemtide.protocol.law.forms import (
     MAX_LONG_TEXT,
@@ -73,6 +75,8 @@ class LintFacts:
     informed_at: when the issuer last informed the provider of procedures and deadlines.
     languages:  those of the provider's contact points; empty where nobody knows.
     interests:  of others in the same addresses or content, and orders of one's own on them.
+    is_media_service: the issuer says that the account is one of a media service.
+    lacks_agency: a copy is to go to Europol, and no agency uses this hub.
     """
 
     issuing_state: str
@@ -86,6 +90,8 @@ class LintFacts:
     language: str = "en"
     languages: frozenset[str] = field(default_factory=frozenset)
     interests: tuple[Interest, ...] = ()
+    is_media_service: bool = False
+    lacks_agency: bool = False
 
 
 def check_values(values: Mapping[str, object], *, name: str) -> None:
@@ -139,7 +145,9 @@ def lint(values: Values, *, facts: LintFacts) -> list[DraftFinding]:
     wrong = {finding.field for finding in findings}
     for part in (_states(values, facts), _secrecy(values, facts), _days(values, facts)):
         findings.extend(finding for finding in part if finding.field not in wrong)
-    findings.extend(_addresses(values) if "urls" not in wrong else ())
+    if "urls" not in wrong:
+        findings.extend(_addresses(values))
+        findings.extend(address_doubts(values))
     findings.extend(_first_order(facts))
     findings.extend(doubts(facts.interests))  # recital 36
     findings.extend(_doubts(values, facts))
@@ -233,14 +241,14 @@ def _addresses(values: Values) -> Iterator[DraftFinding]:
                 "urls",
                 "{url} is the front page of a site: enter the exact address of the content",
                 url=url[:200],
-            )
+            ).of(DoubtKind.ADDRESS)
     hosts = {(urlsplit(url).hostname or "").removeprefix("www.") for url in urls}
     if len(hosts) > 1:
         yield Doubt(
             "urls",
             "are on {count} hosts: check that all of them belong to this provider",
             count=len(hosts),
-        )
+        ).of(DoubtKind.ADDRESS)
 
 
 def _first_order(facts: LintFacts) -> Iterator[DraftFinding]:
@@ -292,14 +300,25 @@ def _doubts(values: Values, facts: LintFacts) -> Iterator[DraftFinding]:
             "copy_sent",
             "no authority of {state} is in the register for scrutiny: send the copy yourself",
             state=values.get("home_state") or facts.home_state,
-        )
+        ).of(DoubtKind.COPY)
+    if facts.lacks_agency:
+        yield Doubt(
+            "copy_to_europol",
+            "no agency uses this hub: send the copy to Europol yourself (Art. 14(6))",
+        ).of(DoubtKind.COPY)
+    if facts.is_media_service:
+        yield Doubt(
+            "is_media_service",
+            "material of a media service is often journalistic and then no terrorist content (Art."
+            " 1(3)): weigh its true purpose, and say in the reasons why the order stands",
+        ).of(DoubtKind.MEDIA_SERVICE)
     if facts.languages and facts.language.partition("-")[0] not in facts.languages:
         yield Doubt(
             "language",
             "the provider's contact points read {languages}: Article 15(2) requires one of "
             "these languages",
             languages=", ".join(sorted(facts.languages)),
-        )
+        ).of(DoubtKind.LANGUAGE)
 
 
 def _worded(fault: FieldFault, within: Form) -> Flaw:

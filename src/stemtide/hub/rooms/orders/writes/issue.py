@@ -19,7 +19,7 @@ from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.orders.models import Copy, Order
 from stemtide.hub.rooms.orders.reads import drafts, orders as reads, second_looks
 from stemtide.hub.rooms.orders.rules import lint, orders as rules, second_look
-from stemtide.hub.rooms.orders.writes import endings, interests
+from stemtide.hub.rooms.orders.writes import doubts, endings, interests
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import competences
 from stemtide.hub.rooms.parties.reads.parties import Actor
@@ -142,8 +142,8 @@ def _send(row: Order, *, by: Actor, now: datetime) -> None:
     """Send an order, in numbered steps.
 
     1. It gets its reference; from now on its form does not change.  2. Authorities of the
-    provider's state get their copies.  3. Parties that order or hold the same content are
-    notified, and so is the issuer.
+    provider's state get their copies, and agencies theirs.  3. Parties that order or hold the same
+    content are notified, and so is the issuer.  4. The doubts of the lint are kept.
 
     source: Regulation (EU) 2021/784 Art. 3(1) to (5), Art. 4(1).
     """
@@ -160,7 +160,9 @@ def _send(row: Order, *, by: Actor, now: datetime) -> None:
     _record("order.issued", row, by=by, now=now, to=[row.addressee])
     for home in homes:
         _record("order.copied", row, by=by, now=now, to=[home])
+    doubts.send_to_agencies(row, by=by, now=now)
     interests.tell_interested(row, by=by, now=now)  # 3
+    doubts.keep_doubts(row, by=by, now=now)  # 4
 
 
 def _copy(row: Order, *, now: datetime) -> list[Party]:

@@ -31,7 +31,10 @@ from stemtide.protocol.messages.orders import (
     Values,
 )
 
-_BESIDE = ("emergency", "emergency_ground", "language", "content_type", "ideology")
+_BESIDE = (
+    *("emergency", "emergency_ground", "language", "content_type", "ideology"),
+    *("is_media_service", "copy_to_europol", "despite"),
+)
 """Fields of a draft that are not in its form."""
 
 
@@ -86,6 +89,9 @@ def draft(body: OrderIn, *, by: Actor, now: datetime) -> OrderOut:
         ideology=body.ideology or "",
         emergency=body.emergency.strip(),
         emergency_ground=body.emergency_ground or "",
+        is_media_service=body.is_media_service,
+        copy_to_europol=body.copy_to_europol,
+        despite=body.despite.strip(),
         crisis=_crisis(body.crisis, exercise=body.exercise, by=by),
         exercise=body.exercise,
         drafted_at=now,
@@ -114,6 +120,9 @@ def change(uid: UUID, *, body: DraftIn, by: Actor, now: datetime) -> OrderOut:
     row.language = body.language or row.language
     row.content_type = body.content_type or row.content_type
     row.ideology = body.ideology or row.ideology
+    for name in ("is_media_service", "copy_to_europol", "despite"):
+        if (value := getattr(body, name)) is not None:
+            setattr(row, name, value)
     row.save(update_fields=["annex", *_BESIDE])
     _set_addresses(row)
     if body.signals is not None:
@@ -131,8 +140,8 @@ def discard(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
     row = reads.find(uid, viewer=by.party)
     facts = reads.facts(row)
     row.state = rules.check_move(facts, "discard", name=by.name, role=by.role)
-    row.annex, row.emergency, row.emergency_ground = {}, "", ""
-    row.save(update_fields=["state", "annex", "emergency", "emergency_ground"])
+    row.annex, row.emergency, row.emergency_ground, row.despite = {}, "", "", ""
+    row.save(update_fields=["state", "annex", "emergency", "emergency_ground", "despite"])
     row.addresses.all().delete()
     row.signals.clear()
     return _record("order.discarded", row, by=by, now=now)
