@@ -123,8 +123,7 @@ def paper(request: SignedInRequest, uid: UUID, name: str, kind: str) -> HttpResp
         raise Http404
     if request.method == "GET":
         note_arrival(order, by=by, now=now)
-    requested = request.GET.get("language", order.language)
-    language_code = requested if requested[:2] in LANGUAGES else language()
+    language_code = _language_of(request, order)
     is_draft = order.issued_at is None
     title = f"{order.reference or 'draft'}-{name}"
     if kind == "json":
@@ -150,17 +149,29 @@ def paper(request: SignedInRequest, uid: UUID, name: str, kind: str) -> HttpResp
             entered=order.entry,
         )
 
-    # Never from the request: a document gets the seal of the party that it is from.
-    # What somebody copied from an order made elsewhere is not from its issuer.
-    is_copy = order.entry is not None and name == "annex-1"
-    author = order.issued_by if name == "annex-1" else order.addressee
     if is_draft:
         content = draw(SealNotes())
-    elif is_copy:
-        content = hub_seal.sealed(draw(SealNotes()), reason=title, now=now)
-    else:
+    elif author := _author(order, name):
         content = hub_seal.sealed_form(draw, author=author, reason=title, now=now)
+    else:
+        content = hub_seal.sealed(draw(SealNotes()), reason=title, now=now)
     return _file(content, name=f"{title}.pdf", media_type="application/pdf")
+
+
+def _language_of(request: SignedInRequest, order: OrderOut) -> str:
+    """Return the language of a document: as asked for, or the order's, if the desk has it."""
+    requested = request.GET.get("language", order.language)
+    return requested if requested[:2] in LANGUAGES else language()
+
+
+def _author(order: OrderOut, name: str) -> str:
+    """Return the party that a document is from, whose own seal it gets: never from the request.
+
+    What somebody copied from an order made elsewhere is not from its issuer: "".
+    """
+    if name != "annex-1":
+        return order.addressee
+    return order.issued_by if order.entry is None else ""
 
 
 def _document(order: OrderOut, name: str) -> tuple[str | None, Values]:

@@ -50,7 +50,6 @@ def _amended(path: Path, changed: int) -> Mapping[str, StateAuthorities]:  # noq
         raise AuthorityDataError(f"{path} cannot be read as text: {error}") from error
 
 
-@needs_no_viewer("it is public")
 def listing(title: str, *, country: str, duty: Duty, party: str = "") -> Listing:
     """Return whether an authority is published as competent for a duty, under its title.
 
