@@ -89,17 +89,17 @@ def database(server: str, *, empty: bool = False) -> Iterator[str]:
     name = f"hub_{uuid4().hex[:12]}"
     address = f"{server.rpartition('/')[0]}/{name}"
     original = "template1" if empty else _made_on(server)
-    with _connected(server) as connection:
+    with connected(server) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {original}")
     try:
         if not empty:
-            with _connected(address) as connection:
+            with connected(address) as connection:
                 connection.execute("ALTER TABLE ledger_numbering DISABLE TRIGGER USER")
                 connection.execute("UPDATE ledger_numbering SET hub = %s", (uuid4(),))
                 connection.execute("ALTER TABLE ledger_numbering ENABLE TRIGGER USER")
         yield address
     finally:
-        with _connected(server) as connection:
+        with connected(server) as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
@@ -107,7 +107,7 @@ def database(server: str, *, empty: bool = False) -> Iterator[str]:
 def _made_on(server: str) -> str:
     """Return the name of the server's database with the tables, made by who wants it first."""
     name = f"tables_{_fingerprint()}"
-    with _connected(server) as connection:
+    with connected(server) as connection:
         connection.execute("SELECT pg_advisory_lock(1)")
         known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
         if not known.fetchone():
@@ -120,7 +120,7 @@ def _made_on(server: str) -> str:
     return name
 
 
-def _connected(address: str) -> psycopg.Connection:
+def connected(address: str) -> psycopg.Connection:
     """Connect to a database; each statement is a transaction of its own."""
     return psycopg.connect(address.replace("postgres://", "postgresql://"), autocommit=True)
 

@@ -34,10 +34,11 @@ Address = Annotated[
 ]
 
 
-def open_hub(data_dir: Path | None, *, has_hub_keys: bool = True) -> None:
+def open_hub(data_dir: Path | None, *, has_hub_keys: bool = True, is_migrated: bool = True) -> None:
     """Start the hub's code on its database and migrate the tables.
 
     has_hub_keys: False where it is no error that this host's secret differs from the hub's.
+    is_migrated: False for commands that must work on tables of an older version, too.
     """
     if data_dir is not None:
         os.environ["STEMTIDE_DATA_DIR"] = str(data_dir)
@@ -45,14 +46,25 @@ def open_hub(data_dir: Path | None, *, has_hub_keys: bool = True) -> None:
     from django.db import DatabaseError
 
     from stemtide.hub import boot
+    from stemtide.hub.backups.archive import check_complete
+    from stemtide.hub.backups.manifest import BackupError
 
     try:
+        check_complete(data_folder(data_dir))
         boot.start()
-        boot.migrate()
+        if is_migrated:
+            boot.migrate()
         if has_hub_keys:
             check_keys("secret")
+    except BackupError as error:
+        fail(str(error))
     except (ImproperlyConfigured, DatabaseError, OSError) as error:
         fail(database_trouble(error))
+
+
+def data_folder(data_dir: Path | None) -> Path:
+    """Return the hub's data folder, as its settings do, without reading them."""
+    return Path(data_dir or os.environ.get("STEMTIDE_DATA_DIR", "var/hub")).resolve()
 
 
 def database_trouble(error: Exception) -> str:
@@ -66,8 +78,8 @@ def database_trouble(error: Exception) -> str:
 
     path = settings.DATABASES["default"]["NAME"]
     return (
-        f"{path} is damaged ({reason}): move it away, put the last backup in its place and start"
-        " again; see docs/run/hub.md, Backup"
+        f"{path} is damaged ({reason}): move the data folder away, restore the last backup with"
+        " `stemtide hub restore` and start again; see docs/run/backup.md"
     )
 
 

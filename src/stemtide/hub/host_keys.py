@@ -47,7 +47,7 @@ def accept(name: KeyName, *, actor: str, now: datetime) -> bool:
 
     raises: KeyFileError, SealFileError, SigningKeyError.
     """
-    key = HostKey(name, _fingerprints(name, now=now), str(_place(name)))
+    key = HostKey(name, _fingerprints(name, now=now), str(place_of(name)))
     return keys_writes.accept_key(key, host=socket.gethostname(), actor=actor, now=now)
 
 
@@ -56,14 +56,21 @@ def _host_keys(names: Iterable[KeyName], *, now: datetime) -> list[HostKey]:
     recorded = keys_reads.recorded_keys()
     keys = []
     for name in names:
-        place = _place(name)
+        place = place_of(name)
         is_missing = isinstance(place, Path) and not place.exists()
         fingerprints = () if is_missing and name in recorded else _fingerprints(name, now=now)
         keys.append(HostKey(name, fingerprints, str(place)))
     return keys
 
 
-def _place(name: KeyName) -> Path | str:
+def contents() -> dict[KeyName, bytes]:
+    """Return the keys of this host, as they are in their files. raises: OSError."""
+    places = {name: place_of(name) for name in KeyName if name is not KeyName.SECRET}
+    files = {name: Path(place).read_bytes() for name, place in places.items()}
+    return {KeyName.SECRET: settings.SECRET_KEY.encode()} | files
+
+
+def place_of(name: KeyName) -> Path | str:
     """Return the file of a key; for a secret from the environment, the name of its setting."""
     match name:
         case KeyName.SECRET:

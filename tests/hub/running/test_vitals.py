@@ -91,4 +91,4 @@ def test_a_damaged_sqlite_file_ends_the_start_in_one_line_with_the_remedy(run, e
         assert command.wait() == 1
         assert len(lines) == 1, lines
         assert f"{file} is damaged" in lines[0]
-        assert "put the last backup in its place" in lines[0]
+        assert "restore the last backup with `stemtide hub restore`" in lines[0]

@@ -64,6 +64,8 @@ ENTRY_PHRASES = {
     "hub_key.recorded": gettext_lazy("recorded a key of the hub"),
     "hub_key.replaced": gettext_lazy("replaced a key of the hub"),
     "hub_key.accepted": gettext_lazy("accepted another key for the hub"),
+    "backup.created": gettext_lazy("backed up the hub"),
+    "backup.restored": gettext_lazy("restored the hub from a backup"),
     "key.issued": gettext_lazy("issued a key"),
     "key.revoked": gettext_lazy("revoked a key"),
     "agent.appeared": gettext_lazy("connected an agent"),

@@ -23,7 +23,7 @@ def make_once(path: Path, make: Callable[[], bytes]) -> None:
         return
     with _temporary_file(path, make()) as written, suppress(FileExistsError):
         os.link(written, path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def replace(path: Path, content: bytes) -> None:
@@ -33,7 +33,7 @@ def replace(path: Path, content: bytes) -> None:
     """
     with _temporary_file(path, content) as written:
         written.replace(path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 @contextmanager
@@ -51,7 +51,7 @@ def _temporary_file(path: Path, content: bytes) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Flush a folder's entries to the disk, so that a new file survives a power failure."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -165,6 +165,18 @@ def _destroy_some(now: datetime) -> int:
 
 
 @transaction.atomic
+def destroy_again(uid: UUID, *, actor: str, now: datetime) -> bool:
+    """Destroy a preview that a restored backup has again; return whether it had it."""
+    ledger.lock_ledger()
+    stored = Preview.objects.filter(uid=uid, destroyed_at=None).select_related("signal__crisis")
+    preview = stored.first()
+    if preview is not None:
+        _empty(preview, now=now)
+        _append("preview.destroyed", preview.signal, actor=actor, now=now, detail=_name(preview))
+    return preview is not None
+
+
+@transaction.atomic
 def reseal(*, keys: Keys, actor: str, now: datetime) -> int:
     """Re-encrypt previews of older keys with the newest one; return how many.
 

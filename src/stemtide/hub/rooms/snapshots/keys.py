@@ -11,6 +11,7 @@ from pathlib import Path
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from stemtide.hub.platform import secret_files
 from stemtide.protocol.sync.signatures import MAX_SIGNATURES, PublicKey
@@ -41,8 +42,7 @@ def keys_in(path: Path) -> SigningKeys:
     """
     try:
         secret_files.make_once(path, lambda: _pem(Ed25519PrivateKey.generate()))
-        blocks = _BLOCK.findall(path.read_bytes())
-        loaded = [serialization.load_pem_private_key(block, password=None) for block in blocks]
+        loaded = private_keys(path.read_bytes())
     except (OSError, ValueError, UnsupportedAlgorithm) as error:
         raise SigningKeyError(
             f"{path} cannot be read as signing keys ({error}): {_FORM}"
@@ -53,6 +53,12 @@ def keys_in(path: Path) -> SigningKeys:
     if len(ed25519_keys) > MAX_SIGNATURES:
         raise SigningKeyError(f"{path} holds more than {MAX_SIGNATURES} keys: take old ones out")
     return SigningKeys(ed25519_keys)
+
+
+def private_keys(content: bytes) -> list[PrivateKeyTypes]:
+    """Return the private keys in the content of a file. raises: ValueError."""
+    blocks = _BLOCK.findall(content)
+    return [serialization.load_pem_private_key(block, password=None) for block in blocks]
 
 
 _FORM = "put Ed25519 keys in it as PEM (PKCS #8, no password), the newest first"

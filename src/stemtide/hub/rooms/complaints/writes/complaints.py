@@ -285,11 +285,26 @@ def _erase_some(now: datetime) -> int:
     # Another scheduler may have run before ours: what it erased is no longer due.
     rows = list(due.select_related("party").order_by("erase_due")[:ERASE_AT_ONCE])
     for row in rows:
-        row.text = row.reasons = row.salt = ""
-        row.erased_at = now
-        row.save(update_fields=["text", "reasons", "salt", "erased_at"])
-        _record("complaint.erased", row, actor=CLOCK, now=now, detail={})
+        _erase(row, actor=CLOCK, now=now)
     return len(rows)
+
+
+@transaction.atomic
+def erase_again(uid: UUID, *, actor: str, now: datetime) -> bool:
+    """Erase the words of a complaint that a restored backup has again; return whether it did."""
+    ledger.lock_ledger()
+    row = Complaint.objects.filter(uid=uid, erased_at__isnull=True).first()
+    if row is not None:
+        _erase(row, actor=actor, now=now)
+    return row is not None
+
+
+def _erase(row: Complaint, *, actor: str, now: datetime) -> None:
+    """Erase the words of one complaint."""
+    row.text = row.reasons = row.salt = ""
+    row.erased_at = now
+    row.save(update_fields=["text", "reasons", "salt", "erased_at"])
+    _record("complaint.erased", row, actor=actor, now=now, detail={})
 
 
 def _addressed(row: Complaint) -> dict[str, object]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read the ledger."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
@@ -222,19 +222,29 @@ def unfiltered(*, after: int, limit: int) -> list[EntryRow]:
 
     Only for rooms above, which decide for each entry who may know of it; never for API or pages.
     """
-    return [
-        EntryRow(
-            number=entry.number,
-            kind=entry.kind,
-            actor=entry.actor,
-            subject=entry.subject,
-            detail=entry.detail,
-            exercise=entry.exercise,
-            recorded_at=entry.recorded_at,
-            crisis=entry.crisis,
-        )
-        for entry in Entry.objects.filter(number__gt=after).order_by("number")[:limit]
-    ]
+    rows = Entry.objects.filter(number__gt=after).order_by("number")[:limit]
+    return [_unfiltered(entry) for entry in rows]
+
+
+def _unfiltered(entry: Entry) -> EntryRow:
+    """Return an entry with nothing withheld."""
+    return EntryRow(
+        number=entry.number,
+        kind=entry.kind,
+        actor=entry.actor,
+        subject=entry.subject,
+        detail=entry.detail,
+        exercise=entry.exercise,
+        recorded_at=entry.recorded_at,
+        crisis=entry.crisis,
+    )
+
+
+@needs_no_viewer("an operator's list of erasures names rows, and is kept with the hub's keys")
+def of_kinds(kinds: Collection[str]) -> Iterator[EntryRow]:
+    """Yield all entries of some kinds, oldest first, with nothing withheld."""
+    for entry in Entry.objects.filter(kind__in=kinds).order_by("number").iterator():
+        yield _unfiltered(entry)
 
 
 def timeline_tail(

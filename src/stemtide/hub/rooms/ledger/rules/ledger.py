@@ -77,7 +77,7 @@ IN_ITS_ROOM = frozenset(
         *("contact_point", "ladder", "drill", "delivery", "link", "webhook"),
         *("referral", "referrals", "batch", "hold"),
         *("recheck", "exchange", "standing", "suspension"),
-        *("allow_entry", "allow_matches", "approval"),
+        *("allow_entry", "allow_matches", "approval", "backup"),
     }
 )
 """Things that concern only their own crisis, or no crisis at all.

@@ -164,11 +164,27 @@ def revoke_key(prefix: str, *, actor: str, now: datetime) -> ApiKey:
             "there is no key {prefix!r}: the prefix is the part after st_", prefix=prefix[:20]
         )
     rules.check_revoke(prefix, revoked_at=key.revoked_at)
+    _revoke(key, actor=actor, now=now)
+    return key
+
+
+@transaction.atomic
+def revoke_again(prefix: str, *, actor: str, now: datetime) -> bool:
+    """Revoke a key that is valid again in a restored backup; return whether it was."""
+    ledger.lock_ledger()
+    valid = ApiKey.objects.filter(prefix=prefix, revoked_at=None).select_related("party")
+    key = valid.first()
+    if key is not None:
+        _revoke(key, actor=actor, now=now)
+    return key is not None
+
+
+def _revoke(key: ApiKey, *, actor: str, now: datetime) -> None:
+    """Revoke one key."""
     key.revoked_at = now
     key.save(update_fields=["revoked_at"])
     detail: dict[str, object] = {"party": key.party.ref}
     ledger.append("key.revoked", actor=actor, subject=key.ref, now=now, detail=detail)
-    return key
 
 
 @transaction.atomic

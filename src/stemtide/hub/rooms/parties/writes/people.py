@@ -321,6 +321,23 @@ def erase_person(number: int, *, by: Actor, now: datetime) -> Person:
     person = _of_party(number, by=by)
     people.check_not_oneself(by.ref, subject=person.ref)
     people.check_erase(is_active=person.is_active, erased_at=person.erased_at)
+    _erase(person, actor=by.ref, now=now)
+    return person
+
+
+@transaction.atomic
+def erase_again(number: int, *, actor: str, now: datetime) -> bool:
+    """Erase a person whom a restored backup has again; return whether it had them."""
+    ledger.lock_ledger()
+    person = Person.objects.filter(pk=number, erased_at=None).first()
+    if person is not None:
+        person.is_active, person.invitation_sha256, person.invited_until = False, "", None
+        _erase(person, actor=actor, now=now)
+    return person is not None
+
+
+def _erase(person: Person, *, actor: str, now: datetime) -> None:
+    """Erase all personal data from a person's row."""
     AxesProxyHandler.reset_attempts(username=person.email)
     AccessLog.objects.filter(username=person.email).delete()
     _forget_factors(person)
@@ -331,8 +348,7 @@ def erase_person(number: int, *, by: Actor, now: datetime) -> Person:
     person.last_login, person.locked_at, person.erased_at = None, None, now
     person.set_unusable_password()
     person.save()
-    ledger.append("person.erased", actor=by.ref, subject=person.ref, now=now)
-    return person
+    ledger.append("person.erased", actor=actor, subject=person.ref, now=now)
 
 
 def _invite(person: Person, *, actor: str, now: datetime) -> str:

@@ -51,6 +51,12 @@ def end_session(number: int, *, person: Person, now: datetime) -> None:
     PersonSession.objects.filter(pk=number, person=person, ended_at=None).update(ended_at=now)
 
 
+@needs_no_entry("the entry of the restore says it")
+def end_all_sessions(now: datetime) -> int:
+    """End the sessions of all people, after a restore; return how many."""
+    return PersonSession.objects.filter(ended_at=None).update(ended_at=now)
+
+
 @needs_no_entry("signing out elsewhere is not recorded")
 def end_other_sessions(number: int | None, *, person: Person, now: datetime) -> None:
     """End all of a person's own sessions but one."""

@@ -171,11 +171,26 @@ def _erase_some(now: datetime) -> int:
     # Another scheduler may have run before ours: what it erased is no longer due.
     rows = list(due.order_by("erase_due")[:ERASE_AT_ONCE])
     for row in rows:
-        row.facts = row.reasons = row.address = row.locate = row.callback = row.salt = ""
-        row.posted_at, row.erased_at = None, now
-        row.save()
-        ledger.append("lead.erased", actor=CLOCK, subject=row.ref, now=now, exercise=row.exercise)
+        _erase(row, actor=CLOCK, now=now)
     return len(rows)
+
+
+@transaction.atomic
+def erase_again(uid: UUID, *, actor: str, now: datetime) -> bool:
+    """Erase the words of a lead that a restored backup has again; return whether it had any."""
+    ledger.lock_ledger()
+    row = Lead.objects.filter(uid=uid, erased_at__isnull=True).first()
+    if row is not None:
+        _erase(row, actor=actor, now=now)
+    return row is not None
+
+
+def _erase(row: Lead, *, actor: str, now: datetime) -> None:
+    """Erase the words of one lead."""
+    row.facts = row.reasons = row.address = row.locate = row.callback = row.salt = ""
+    row.posted_at, row.erased_at = None, now
+    row.save()
+    ledger.append("lead.erased", actor=actor, subject=row.ref, now=now, exercise=row.exercise)
 
 
 def _record(

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Add this hub's erasures to the list of erasures, and repeat those of a list after a restore."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from stemtide.hub.backups import erasure_list
+from stemtide.hub.backups.erasure_list import Erasure
+from stemtide.hub.rooms.complaints.writes import complaints
+from stemtide.hub.rooms.ledger.reads import ledger as reads
+from stemtide.hub.rooms.media import writes as previews
+from stemtide.hub.rooms.parties.writes import parties, people
+from stemtide.hub.rooms.situation.writes import leads
+
+KINDS = (
+    "complaint.erased",
+    "key.revoked",
+    "lead.erased",
+    "person.erased",
+    "preview.destroyed",
+)
+"""Acts that end something for good."""
+
+
+def add_to_list(path: Path) -> int:
+    """Add all erasures of this hub to a file; return how many it has then.
+
+    What the file has stays: a hub that was restored from an older backup does not know it.
+
+    raises: BackupError for a list of another hub; OSError.
+    """
+    hub = reads.heads().hub
+    listed = {(erasure.kind, erasure.subject): erasure for erasure in _recorded()}
+    for erasure in erasure_list.read_list(path, hub=hub) if path.exists() else ():
+        listed[erasure.kind, erasure.subject] = erasure
+    in_order = sorted(listed.values(), key=lambda erasure: erasure.at)
+    erasure_list.write_list(path, in_order, hub=hub)
+    return len(in_order)
+
+
+def repeat(erasures: Sequence[Erasure], *, actor: str, now: datetime) -> int:
+    """Repeat those erasures whose rows are there as before; return how many."""
+    return sum(_repeat(erasure, actor=actor, now=now) for erasure in erasures)
+
+
+def _recorded() -> Iterator[Erasure]:
+    """Yield the erasures that the ledger has."""
+    for entry in reads.of_kinds(KINDS):
+        preview = entry.detail.get("preview")
+        yield Erasure(
+            kind=entry.kind,
+            subject=f"preview:{preview}" if preview else entry.subject,
+            at=entry.recorded_at,
+        )
+
+
+def _repeat(erasure: Erasure, *, actor: str, now: datetime) -> bool:
+    """Repeat one erasure; return whether there was something to erase."""
+    _, _, ident = erasure.subject.partition(":")
+    match erasure.kind:
+        case "complaint.erased":
+            return complaints.erase_again(UUID(ident), actor=actor, now=now)
+        case "key.revoked":
+            return parties.revoke_again(ident, actor=actor, now=now)
+        case "lead.erased":
+            return leads.erase_again(UUID(ident), actor=actor, now=now)
+        case "person.erased":
+            return people.erase_again(int(ident), actor=actor, now=now)
+        case "preview.destroyed":
+            return previews.destroy_again(UUID(ident), actor=actor, now=now)
+        case _:
+            return False
