@@ -17,13 +17,31 @@ _OUTSIDE = "outside"
 
 def report_pdf(result: Mapping[str, Any]) -> bytes:
     """Return the report: objectives, a time line, figures of all and of each provider, steps."""
-    objectives = result["objectives"]
-    met = sum(row["is_met"] for row in objectives)
     document = {
         "title": f"Exercise: {result['title']}",
         "exercise": "EXERCISE",
         "tlp": "",
         "facts": _facts(result),
+        **_objectives(result),
+        **_time_line(result),
+        "figures_title": "Figures",
+        "figures_note": "Minutes are those of the exercise. What never happened is left out."
+        " Numbers of entries are those of the ledger in result.json.",
+        "figures_heads": ["Figure", "Party", "Value", "Ledger entries"],
+        "figures": [
+            [_title(row), row["party"] or "all", value_text(row), _numbers(row)]
+            for row in result["figures"]
+            if row["value"] is not None
+        ],
+    }
+    return typesetting.typeset(_TEMPLATE, document, lang="en")
+
+
+def _objectives(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the objectives with a summary."""
+    objectives = result["objectives"]
+    met = sum(row["is_met"] for row in objectives)
+    return {
         "summary": [
             f"{met} of {len(objectives)} objectives are met.",
             f"The right answer: {result['right_answer']}",
@@ -39,18 +57,7 @@ def report_pdf(result: Mapping[str, Any]) -> bytes:
             ]
             for row in objectives
         ],
-        **_time_line(result),
-        "figures_title": "Figures",
-        "figures_note": "Minutes are those of the exercise. What never happened is left out."
-        " Numbers of entries are those of the ledger in result.json.",
-        "figures_heads": ["Figure", "Party", "Value", "Ledger entries"],
-        "figures": [
-            [_title(row), row["party"] or "all", value_text(row), _numbers(row)]
-            for row in result["figures"]
-            if row["value"] is not None
-        ],
     }
-    return typesetting.typeset(_TEMPLATE, document, lang="en")
 
 
 def _facts(result: Mapping[str, Any]) -> list[list[str]]:
