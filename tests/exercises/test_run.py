@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scenarios played by bots, with a real hub and real agents, through the command."""
 
+import contextlib
 import json
 import sqlite3
+import subprocess
+from pathlib import Path
 
 import pytest
 from pypdfium2 import PdfDocument
 
 from stemtide.exercises.scenarios import reader
-from tests.cli.conftest import run_process
+from tests.cli.conftest import COMMAND, run_process, surroundings
 
 OTHERS = [name for name in reader.shipped() if name != "national-only"]
 BEFORE_IT_BEGINS = {
@@ -27,6 +30,16 @@ def facts(result):
     steps = [(step["name"], step["state"], step["at_min"]) for step in result["steps"]]
     figures = [(row["measure"], row["party"], row["value"]) for row in result["figures"]]
     return steps, figures
+
+
+def processes_of(folder):
+    """The hubs that store their files below a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if f"STEMTIDE_DATA_DIR={folder}".encode() in path.read_bytes():
+                found.append(path.parent.name)
+    return found
 
 
 def check_result(result):
@@ -50,7 +63,7 @@ def test_bots_play_an_event_that_stays_national(tmp_path):
     report = PdfDocument(tmp_path / "out/report.pdf")
     texts = [page.get_textpage().get_text_bounded() for page in report]
     assert all("EXERCISE" in text for text in texts)
-    assert "5 of 5 objectives are met." in texts[0]
+    assert "6 of 6 objectives are met." in texts[0]
     with sqlite3.connect(tmp_path / "hub/hub/hub.sqlite3") as database:
         real = database.execute("SELECT DISTINCT kind FROM ledger_entry WHERE NOT exercise")
         assert {kind for (kind,) in real} <= BEFORE_IT_BEGINS
@@ -59,6 +72,8 @@ def test_bots_play_an_event_that_stays_national(tmp_path):
             " UNION SELECT exercise FROM orders_order"
         )
         assert rows.fetchall() == [(1,)]
+        query = "SELECT detail FROM ledger_entry WHERE kind = 'order.confirmed'"
+        assert "person:" in database.execute(query).fetchone()[0]  # at the desk: no key may
 
 
 def test_a_scenario_with_a_mistake_does_not_start():
@@ -73,6 +88,17 @@ def test_bots_reach_every_objective_of_a_scenario(name):
     done = play(name)
     check_result(json.loads(done.out))
     assert done.code == 0, done.err
+
+
+@pytest.mark.nightly
+def test_a_run_that_is_stopped_leaves_no_process(tmp_path):
+    words = ("exercise", "run", "false-alarm", "--speed", "1", "--folder", tmp_path / "run")
+    with subprocess.Popen([COMMAND, *words], env=surroundings({}), stderr=subprocess.PIPE) as run:
+        assert b"T+" in run.stderr.readline()
+        assert processes_of(tmp_path)
+        run.terminate()
+        assert run.wait() == 130
+    assert processes_of(tmp_path) == []
 
 
 @pytest.mark.nightly

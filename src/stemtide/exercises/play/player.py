@@ -20,6 +20,7 @@ from stemtide.client import HubError, UnreachableError
 from stemtide.exercises.play import crisis_acts, request_acts, signal_acts, world_acts
 from stemtide.exercises.play.clock import ExerciseClock
 from stemtide.exercises.play.context import Context, NotPossibleError
+from stemtide.exercises.play.desk import DeskError
 from stemtide.exercises.scenarios import acts
 from stemtide.exercises.scenarios.measures import MILESTONES
 from stemtide.exercises.scenarios.schema import Inject, Rule
@@ -54,6 +55,7 @@ _DO: dict[type[acts.BaseAct], Callable[[Context, Any], str]] = {
     acts.Refer: request_acts.refer,
     acts.AnswerReferrals: request_acts.answer_referrals,
     acts.Order: request_acts.order,
+    acts.ConfirmOrder: request_acts.confirm_order,
     acts.ExecuteOrder: request_acts.execute_order,
     acts.SuspendOrder: request_acts.suspend_order,
     acts.WithdrawOrder: request_acts.withdraw_order,
@@ -148,7 +150,7 @@ class Player:
             note = _DO[type(step.do)](context, step.do)
         except UnreachableError:
             raise
-        except (HubError, NotPossibleError) as error:
+        except (HubError, DeskError, NotPossibleError) as error:
             return self._result(step, StepState.REFUSED, _why(error))
         return self._result(step, StepState.DONE, note)
 
@@ -175,7 +177,7 @@ class Player:
         ]
 
 
-def _why(error: HubError | NotPossibleError) -> str:
+def _why(error: Exception) -> str:
     """Return why an act was refused, with the fields that the hub names."""
     if not isinstance(error, HubError):
         return str(error)

@@ -114,6 +114,14 @@ def order(context: Context, act: acts.Order) -> str:
     return f"orders {act.content} removed by {act.to}: {issued.state}"
 
 
+def confirm_order(context: Context, act: acts.ConfirmOrder) -> str:
+    """Confirm an order at the desk, as a person: no key may give a second look."""
+    (uid,) = context.things(act.of)
+    with context.world.desk(context.by) as desk:
+        desk.send(f"/orders/{uid}", f"/orders/{uid}/do/confirm")
+    return f"confirms {act.of} as a second person"
+
+
 def execute_order(context: Context, act: acts.ExecuteOrder) -> str:
     """Execute an order: the fields of Annex II."""
     (uid,) = context.things(act.of)

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run a scenario from the first inject to its result, on a hub that exists for the run."""
 
+import shutil
+import signal
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import httpx
@@ -43,6 +46,7 @@ def run(
     raises: DemoError if the machine, not the exercise, gives out.
     """
     with ExitStack() as stack:
+        stack.enter_context(_stopped_by_sigterm())
         where = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stemtide-")))
         stage = RunningExercise(folder=where)
         stack.callback(stage.clear)
@@ -57,6 +61,20 @@ def run(
         except (HubError, httpx.HTTPError) as error:
             raise DemoError(f"the exercise broke off: {error}; logs are in {where}") from error
         return _result(player)
+
+
+@contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """Treat SIGTERM like Ctrl-C, so that the hub and its agents are stopped, too."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _result(player: Player) -> dict[str, Any]:
@@ -111,7 +129,8 @@ class Progress:
         self._count += 1
         line = f"T+{result.at_min:6.1f} min  {result.by or 'outside'}: {result.note}"
         if self._is_terminal:
-            begin = f"{self._count} of {self._total}  {line}"[:100]
+            columns = shutil.get_terminal_size().columns
+            begin = f"{self._count} of {self._total}  {line}"[: columns - 1]
             print(f"\r\x1b[2K{begin}", end="", file=sys.stderr, flush=True)
         else:
             print(line, file=sys.stderr, flush=True)

@@ -4,7 +4,7 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ import httpx
 
 from stemtide.client import Hub
 from stemtide.exercises import cast, processes, provider
+from stemtide.exercises.play.desk import Desk
 from stemtide.exercises.scenarios.schema import Scenario
 from stemtide.exercises.stage import DemoError, RunningExercise
 from stemtide.protocol.enums import PartyKind
@@ -48,6 +49,13 @@ class World:
         """Stop a provider's agent: its uploads are not looked at any more."""
         self.clients.pop(party).close()
         self.agents[party].stop()
+
+    @contextmanager
+    def desk(self, party: str) -> Iterator[Desk]:
+        """Open the desk with the person of a party signed in. raises: DeskError."""
+        with Desk(self.stage.running[0].address) as desk:
+            desk.sign_in(email_of(party), self.people.password)
+            yield desk
 
     def upload(self, party: str, *, ref: str, blob: bytes) -> provider.Upload:
         """Send a file to a provider's agent; nothing matches if the agent is stopped."""
@@ -116,6 +124,11 @@ def open_world(scenario: Scenario, stage: RunningExercise, *, within: ExitStack)
     return world
 
 
+def email_of(party: str) -> str:
+    """Return the mail address with which the person of a party signs in."""
+    return f"duty@{party}.example"
+
+
 def planned_parties(scenario: Scenario) -> list[cast.PlannedParty]:
     """Return the parties to create: each with a person, who can look at the desk."""
     return [
@@ -125,7 +138,7 @@ def planned_parties(scenario: Scenario) -> list[cast.PlannedParty]:
             member.kind,
             member.country,
             duties=member.competent,
-            email=f"duty@{name}.example" if member.kind is not PartyKind.OBSERVER else "",
+            email=email_of(name) if member.kind is not PartyKind.OBSERVER else "",
         )
         for name, member in scenario.cast.items()
     ]

@@ -296,7 +296,7 @@ class AnswerReferrals(BaseAct):
 
 
 class Order(BaseAct):
-    """Issue a removal order for an address, as an emergency."""
+    """Issue a removal order for an address, as an emergency. A second person must confirm it."""
 
     BY: ClassVar[frozenset[PartyKind]] = frozenset({PartyKind.AUTHORITY})
 
@@ -304,6 +304,15 @@ class Order(BaseAct):
     to: Name
     content: Name
     reason: Text
+
+
+class ConfirmOrder(BaseAct):
+    """Confirm an order of one's own authority as a second person, at the desk."""
+
+    BY: ClassVar[frozenset[PartyKind]] = frozenset({PartyKind.AUTHORITY})
+
+    act: Literal["confirm-order"]
+    of: Name
 
 
 class ExecuteOrder(BaseAct):
@@ -362,6 +371,7 @@ Act: TypeAlias = Annotated[
     | Refer
     | AnswerReferrals
     | Order
+    | ConfirmOrder
     | ExecuteOrder
     | SuspendOrder
     | WithdrawOrder,

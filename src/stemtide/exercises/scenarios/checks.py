@@ -28,6 +28,7 @@ _MADE_BY: dict[type[acts.BaseAct], type[acts.BaseAct]] = {
     acts.ReceiveLead: acts.ReportLead,
     acts.PassOnLead: acts.ReportLead,
     acts.AnswerReferrals: acts.Refer,
+    acts.ConfirmOrder: acts.Order,
     acts.ExecuteOrder: acts.Order,
     acts.SuspendOrder: acts.Order,
     acts.WithdrawOrder: acts.Order,

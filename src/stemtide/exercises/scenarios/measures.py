@@ -118,6 +118,7 @@ MEASURES: dict[str, Measure] = {
         "order.issued",
         *_ORDER_ANSWERS,
     ),
+    "orders_confirmed": _count("removal orders that a second person confirmed", "order.confirmed"),
     "orders_withdrawn": _count("removal orders withdrawn", "order.withdrawn"),
     "copies_matched": _own(
         "copies that were matched, of those uploaded after their first signal",
