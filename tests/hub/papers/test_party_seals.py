@@ -229,6 +229,13 @@ def test_a_list_that_cannot_be_read_is_named_and_stops_no_order(lay, tmp_path, t
     assert "own seal could not be used" in " ".join(text_of(pdf).split())
 
 
+def test_no_key_is_in_what_a_traceback_prints(lay):
+    lay(be_police={})
+    seal = party_seals.own_seal_of(POLICE, now=NOON).seal
+    assert seal.key_der
+    assert repr(seal.key_der)[2:40] not in repr(seal)
+
+
 def test_a_key_that_was_replaced_is_used_from_the_next_document_on(lay):
     lay(be_police={"owner": "old"})
     old = verdict(sealed()).seals[0].fingerprint
@@ -245,6 +252,23 @@ def test_an_offline_reader_trusts_the_certificates_that_it_has(lay):
     assert (found.verdict, found.seals[0].trust) == (SealVerdict.GENUINE, Trust.NONE)
     both = Trusted(named=[own.hub_seal(NOON).certificate, theirs])
     assert [one.trust for one in verify_pdf(pdf, trusted=both, now=NOON).seals] == [Trust.NAMED] * 2
+
+
+@pytest.mark.parametrize(
+    ("setting", "text", "said"),
+    [
+        ("STEMTIDE_SEAL_PARTIES_FILE", "no toml", "cannot be read as TOML"),
+        ("STEMTIDE_AUTHORITIES_FILE", "[BE", "is no TOML"),
+        ("STEMTIDE_TIMESTAMP_URL", "", "STEMTIDE_TIMESTAMP_TRUST_FILE"),
+    ],
+)
+def test_a_hub_does_not_start_with_a_list_that_it_cannot_read(tmp_path, setting, text, said):
+    (tmp_path / "list.toml").write_text(text)
+    value = str(tmp_path / "list.toml") if text else "https://stamps.example"
+    words = ("hub", "start", "--port", "0", "--data-dir", tmp_path / "hub")
+    refused = run(*words, **{setting: value})
+    assert refused.code != 0
+    assert said in refused.err
 
 
 def test_an_operator_lists_who_seals_with_what(tmp_path, lay):

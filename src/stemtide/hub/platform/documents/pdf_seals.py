@@ -13,7 +13,7 @@ source: ETSI EN 319 142-1 (PAdES, baseline B-B); Regulation (EU) No 910/2014, Ar
 """
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -49,7 +49,7 @@ class Seal:
     it half done: so each use reads its own.
     """
 
-    key_der: bytes
+    key_der: bytes = field(repr=False)
     certificate_der: bytes
     chain_der: tuple[bytes, ...] = ()
 
