@@ -9,6 +9,7 @@ import pytest
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign import signers
 
 from stemtide.hub.platform.documents import hub_seal as own, party_seals
 from stemtide.hub.platform.documents.forms import form_pdf
@@ -107,6 +108,57 @@ def test_what_is_added_between_the_seals_is_found_out(lay):
     found = verdict(out.getvalue())
     assert (found.verdict, found.seals[0].is_intact) == (SealVerdict.CHANGED, False)
     assert hub.certificate  # the hub seals no file that it did not typeset itself
+
+
+def with_blank(pdf, value=None):
+    """The paper with a field that people fill in, or with that field filled in."""
+    writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
+    if value is None:
+        page = writer.root["/Pages"]["/Kids"].raw_get(0)
+        blank = {"/Type": "/Annot", "/Subtype": "/Widget", "/FT": "/Tx"}
+        facts = {generic.pdf_name(name): generic.pdf_name(word) for name, word in blank.items()}
+        facts |= {
+            generic.pdf_name("/T"): generic.TextStringObject("amount"),
+            generic.pdf_name("/V"): generic.TextStringObject("one"),
+            generic.pdf_name("/Rect"): generic.ArrayObject(
+                map(generic.NumberObject, (9, 9, 99, 99))
+            ),
+            generic.pdf_name("/P"): page,
+            generic.pdf_name("/F"): generic.NumberObject(4),
+        }
+        field = writer.add_object(generic.DictionaryObject(facts))
+        writer.root["/AcroForm"] = generic.DictionaryObject(
+            {generic.pdf_name("/Fields"): generic.ArrayObject([field])}
+        )
+        writer.update_root()
+    else:
+        field = writer.root["/AcroForm"]["/Fields"][0].get_object()
+        field["/V"] = generic.TextStringObject(value)
+        writer.update_container(field)
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("value", ["", "a thousand"])
+def test_a_blank_that_was_filled_in_between_the_seals_is_found_out(lay, value):
+    """PDF lets forms be filled in after such a seal; we let nothing follow it but seals."""
+    lay(be_police={})
+    theirs = party_seals.own_seal_of(POLICE, now=NOON).seal
+    first = generic_seal(with_blank(plain()), theirs, field="Theirs")
+    between = with_blank(first, value) if value else first
+    found = verdict(generic_seal(between, own.hub_seal(NOON), field="Ours"))
+    expected = SealVerdict.CHANGED if value else SealVerdict.GENUINE
+    assert (found.verdict, found.seals[0].is_intact) == (expected, not value)
+
+
+def generic_seal(pdf, seal, *, field):
+    """A seal as any program may add it, which lets forms be filled in."""
+    about = signers.PdfSignatureMetadata(field_name=field, md_algorithm="sha256")
+    out = signers.PdfSigner(about, signer=seal.signer()).sign_pdf(
+        IncrementalPdfFileWriter(io.BytesIO(pdf))
+    )
+    return out.getvalue()
 
 
 def test_the_authors_seal_alone_is_as_good_as_before_the_hubs(lay):
