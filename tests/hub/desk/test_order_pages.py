@@ -24,13 +24,19 @@ from stemtide.hub.rooms.orders.models import (
     Receipt,
     Scrutiny,
 )
-from stemtide.hub.rooms.orders.writes import answers as writes_answers, issue, orders as writes
+from stemtide.hub.rooms.orders.writes import (
+    answers as writes_answers,
+    entries,
+    issue,
+    orders as writes,
+)
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.writes import competences
 from stemtide.protocol.enums import Duty, Role
 from stemtide.protocol.enums.referrals import ReceiptVia
 from stemtide.protocol.messages.complaints import ComplaintIn, ComplaintOutcomeIn, ComplaintTakeIn
-from stemtide.protocol.messages.orders import InformIn, OrderIn, OrderReasonIn
+from stemtide.protocol.messages.orders import EnterIn, InformIn, OrderIn, OrderReasonIn
+from tests.hub.orders.elsewhere import report
 from tests.hub.papers.keys_of_parties import lay_out
 from tests.orders import issue_order
 from tests.rounds import rounds
@@ -720,6 +726,24 @@ def test_no_reader_gets_the_seal_of_another_onto_a_document(stage, officer, sett
         trusted = hub_seal.hub_trust(stage.now)
         seals = verify_pdf(got.content, trusted=trusted, now=stage.now).seals
         assert [seal.party for seal in seals] == ["authority", ""], reader
+
+
+def test_an_order_that_somebody_entered_never_gets_its_issuers_seal(
+    stage, moderator, settings, tmp_path
+):
+    """A provider could write an order in an authority's name, and have it sealed."""
+    settings.DATA_DIR = tmp_path
+    lay_out(tmp_path, settings, authority={"days": 36_500}, provider={"days": 36_500})
+    pdf, by = b"%PDF-1.7 forged", stage.actor("provider")
+    kept = entries.keep_document(pdf, name="a.pdf", report=report(pdf), by=by, now=stage.now)
+    body = {"document": kept.id, "reference": "BE/1", "issuer": "authority", "channel": "mail"}
+    times = {"issued_at": stage.now, "received_at": stage.now}
+    entered = EnterIn.model_validate(body | times | {"annex": {"urls": [URL]}})
+    uid = entries.enter(entered, by=by, now=stage.now).id
+    got = moderator.get(f"/orders/{uid}/papers/annex-1.pdf")
+    seals = verify_pdf(got.content, trusted=hub_seal.hub_trust(stage.now), now=stage.now).seals
+    assert [(seal.trust, seal.party) for seal in seals] == [("own", "")]
+    assert "made elsewhere and entered by hand" in said(moderator.get(f"/orders/{uid}"))
 
 
 def test_an_orders_page_shows_whether_it_is_authentic(
