@@ -149,6 +149,14 @@ def test_the_page_of_an_order_has_its_papers_and_no_address_of_content(orders): 
     assert page["X-Robots-Tag"] == "noindex, nofollow"
 
 
+def test_the_page_of_an_order_shows_whether_it_is_authentic_without_an_account(orders):  # noqa: F811
+    ordered(orders)
+    told = page_of(token_of("order")).content.decode()
+    assert "No authority of this name is published for Art. 12(1)(a)." in " ".join(told.split())
+    assert own.certificate(NOON).fingerprint in told
+    assert "/documents/verify" not in told  # it needs an account
+
+
 def test_its_files_are_sealed_and_signed_and_say_the_same(orders):  # noqa: F811
     made = ordered(orders)
     token = token_of("order")

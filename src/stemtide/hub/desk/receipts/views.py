@@ -22,10 +22,12 @@ from stemtide.hub.rooms.alerts import enclosures
 from stemtide.hub.rooms.alerts.channels.channel import Attachment
 from stemtide.hub.rooms.alerts.rules.alerts import Via
 from stemtide.hub.rooms.alerts.texts import alerts
+from stemtide.hub.rooms.orders.reads import authenticity
 from stemtide.hub.rooms.requests import reads, writes
 from stemtide.hub.rooms.requests.reads import LinkedAlert
 from stemtide.protocol.enums.orders import OrderState
 from stemtide.protocol.enums.referrals import ReferralState
+from stemtide.protocol.messages.documents import OrderAuthenticity
 
 _EXPIRED, _LATE, _UNKNOWN = 410, 409, 404
 
@@ -152,6 +154,7 @@ def page(
         "has_table": posted is not None and posted.lists is not None,
         "has_paper": posted is not None and posted.draws is not None,
         "digest": posted.digest if posted else "",
+        "authentic": _authentic(link, now=now),
         "acts": [(verb, LINK_ACTIONS[verb][0]) for verb in link.may] if posted else (),
         "standing": _why_settled(link),
         "said": _last_words_of_issuer(link),
@@ -163,6 +166,13 @@ def page(
     name = "desk/alerts/receipt_ended.html" if link.is_expired else "desk/alerts/receipt.html"
     default_status = _EXPIRED if link.is_expired else _LATE if refused else 200
     return private(render(request, name, context, status=status or default_status))
+
+
+def _authentic(link: LinkedAlert, *, now: datetime) -> OrderAuthenticity | None:
+    """Return what shows that an order is authentic: its recipient may know this page alone."""
+    if link.order is None or link.request is None:
+        return None
+    return authenticity.authenticity(link.order.id, viewer=link.party, now=now)
 
 
 def unknown(request: HttpRequest) -> HttpResponse:
