@@ -18,8 +18,8 @@ BEFORE = """\
 `stemtide noun verb`. Results go to stdout (`--json`: one object a line), talk goes to stderr.
 Exit code 0: done. 1: not done. 2: misused.
 
-`party`, `person`, `key`, `exchange`, `delivery` and `drill` work on the hub's own machine, on its
-database, without a key.
+`party`, `person`, `key`, `exchange`, `delivery`, `drill` and, without an address, `ledger` work on
+the hub's own machine, on its database, without a key.
 Everything else goes over HTTP, and needs a key in `STEMTIDE_KEY` or in a file named by
 `STEMTIDE_KEY_FILE`. The hub's address may stand in `STEMTIDE_HUB_URL`. The settings of the hub are
 in [docs/run/hub.md](../run/hub.md), those of an agent in [docs/run/agent.md](../run/agent.md).

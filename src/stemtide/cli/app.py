@@ -21,6 +21,7 @@ from stemtide.cli.commands.crises.report import report
 from stemtide.cli.commands.crises.response import role, task
 from stemtide.cli.commands.crises.situation import lead, search, situation
 from stemtide.cli.commands.document import document
+from stemtide.cli.commands.ledger.ledger import ledger
 from stemtide.cli.commands.operator import backup  # noqa: F401  # it adds to hub
 from stemtide.cli.commands.operator.demo import demo
 from stemtide.cli.commands.operator.exchange import exchange
@@ -80,6 +81,7 @@ app.command("stress")(stress)
 app.command("search")(search)
 for _noun, _name in (
     (hub, "hub"),
+    (ledger, "ledger"),
     (agent, "agent"),
     (crisis, "crisis"),
     (role, "role"),

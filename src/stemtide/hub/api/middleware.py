@@ -12,7 +12,7 @@ from django.utils.decorators import sync_and_async_middleware
 from stemtide.hub.api import metrics, problems, rate_limits
 from stemtide.hub.api.error_formats import ERROR_FORMATS, ErrorFormat, error_format_for
 
-_PATHS = ("/api/", "/stopncii/", "/health", "/metrics", "/openapi.json")
+_PATHS = ("/api/", "/stopncii/", "/log/", "/health", "/metrics", "/openapi.json")
 _FIRST_ERROR = 400
 _UNAUTHENTICATED = 401
 
@@ -58,7 +58,7 @@ def _finish(request: HttpRequest, answer: HttpResponseBase, began: float) -> Htt
         answer = _replace(answer, error_format=error_format)
     for name, value in rate_limits.headers_of(request).items():
         answer.headers[name] = value
-    answer.headers["Cache-Control"] = "no-store"
+    answer.headers.setdefault("Cache-Control", "no-store")
     answer.headers["X-Request-Id"] = uuid4().hex
     match = request.resolver_match
     metrics.count_request(

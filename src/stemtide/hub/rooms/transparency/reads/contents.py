@@ -112,6 +112,13 @@ def signals_without_entry(covered: Collection[UUID], *, last: int, limit: int) -
     return unknown
 
 
+@needs_no_viewer("it only unpacks")
+def unpack_ids(packed: bytes | memoryview) -> list[UUID]:
+    """Return the ids of signals that a leaf packs."""
+    content = bytes(packed)
+    return [UUID(bytes=content[at : at + 16]) for at in range(0, len(content), 16)]
+
+
 def _signals(uids: Collection[UUID]) -> dict[UUID, tuple[int, bytes | None]]:
     """Return primary keys and digests of signals."""
     digests: dict[UUID, tuple[int, bytes | None]] = {}

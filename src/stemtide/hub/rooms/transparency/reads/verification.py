@@ -119,7 +119,9 @@ class _Check:
         rows = {leaf.number: leaf for leaf in Leaf.objects.filter(number__range=(begin, end - 1))}
         window = contents.entries_after(begin - 1, limit=end - begin)
         entries = {entry.number: entry for entry in window if entry.number < end}
-        bulks = {leaf.number: _ids(leaf.signals) for leaf in rows.values() if leaf.signals}
+        bulks = {
+            leaf.number: contents.unpack_ids(leaf.signals) for leaf in rows.values() if leaf.signals
+        }
         self.shared.update(uid for uids in bulks.values() for uid in uids)
         bulks = {number: uids for number, uids in bulks.items() if number in entries}
         content_of = contents.contents_of(entries.values(), bulks=bulks)
@@ -238,12 +240,6 @@ class _Check:
     def _note(self, kind: FlawKind, text: str, number: int | None = None) -> None:
         """Add a flaw."""
         self.flaws.append(Flaw(kind, text, number))
-
-
-def _ids(packed: bytes | memoryview) -> list[UUID]:
-    """Return the ids that a leaf packs."""
-    content = bytes(packed)
-    return [UUID(bytes=content[at : at + 16]) for at in range(0, len(content), 16)]
 
 
 def _bytes(column: bytes | memoryview | None) -> bytes | None:

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Logs that commands read: a hub's, by HTTP, or a folder that `stemtide ledger copy` wrote."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stemtide.cli.hub_client import read_key
+from stemtide.protocol.tlog.audit import LogCopy, Read
+from stemtide.protocol.tlog.notes import MAX_BYTES, Checkpoint, NoteError, NoteKey, read_checkpoint
+from stemtide.protocol.tlog.tiles import TileError, tiles_of
+
+if TYPE_CHECKING:
+    import httpx
+
+CHECKPOINT, KEYS = "checkpoint", "keys"
+_OK = 200
+_PATIENCE_S = 120
+
+
+class LogReadError(Exception):
+    """A log cannot be read. The message names the file and the remedy."""
+
+
+def reader_of(place: str, *, key: str) -> Read:
+    """Return what reads the files of a log: a hub's if the place is an address, else a folder's."""
+    if "://" not in place:
+        return _folder_reader(Path(place))
+    return _hub_reader(place.rstrip("/"), key=key)
+
+
+def read_keys(read: Read) -> list[NoteKey]:
+    """Return the keys that a log names itself. raises: LogReadError, NoteError."""
+    lines = read(KEYS).decode(errors="replace").splitlines()
+    if not lines:
+        raise LogReadError("the log names no key: it begins once the hub has run for a second")
+    return [NoteKey.read(line) for line in lines]
+
+
+def read_head(read: Read, *, trusted: Sequence[NoteKey]) -> Checkpoint:
+    """Return the signed head of a log. raises: LogReadError, NoteError."""
+    return parse_head(read(CHECKPOINT), trusted=trusted)
+
+
+def read_kept(place: str, *, trusted: Sequence[NoteKey]) -> tuple[Checkpoint, LogCopy | None]:
+    """Return a head that somebody kept, and their copy if the place is a folder.
+
+    raises: LogReadError, NoteError.
+    """
+    path = Path(place)
+    if path.is_dir():
+        read = reader_of(place, key="")
+        head = read_head(read, trusted=trusted)
+        return head, LogCopy(head, read)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise LogReadError(f"{path} cannot be read: {error.strerror}") from error
+    return parse_head(content, trusted=trusted), None
+
+
+def write_copy(folder: Path, *, log: LogCopy, note: bytes, keys: Sequence[NoteKey]) -> int:
+    """Write the files of a log into a folder, the head last; return how many were fetched.
+
+    Full tiles that are there stay: they never change.
+
+    raises: LogReadError, OSError.
+    """
+    fetched = 0
+    for tile in tiles_of(log.head.size):
+        file = folder / "tile" / tile.path
+        if not file.exists():
+            _write(file, log.read(f"tile/{tile.path}"))
+            fetched += 1
+    _write(folder / KEYS, "".join(f"{key}\n" for key in keys).encode())
+    _write(folder / CHECKPOINT, note)
+    return fetched
+
+
+def parse_head(content: bytes, *, trusted: Sequence[NoteKey]) -> Checkpoint:
+    """Return the head in a signed note. raises: NoteError."""
+    if len(content) > MAX_BYTES:
+        raise NoteError(f"a signed head has at most {MAX_BYTES} bytes")
+    return read_checkpoint(content.decode(errors="replace"), trusted=trusted)
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Write a file, all of it or nothing."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f".{file.name}.part")
+    part.write_bytes(content)
+    part.replace(file)
+
+
+def _folder_reader(folder: Path) -> Read:
+    """Return what reads the files of a folder."""
+
+    def read(path: str) -> bytes:
+        try:
+            return (folder / path).read_bytes()
+        except OSError as error:
+            raise LogReadError(f"{folder / path} cannot be read: {error.strerror}") from error
+
+    return read
+
+
+def _hub_reader(hub: str, *, key: str) -> Read:
+    """Return what reads the files of a hub's log. Without a key, the hub gives an older head."""
+    import httpx
+
+    has_key = key or os.environ.get("STEMTIDE_KEY_FILE")
+    headers = {"Authorization": f"Bearer {read_key(key)}"} if has_key else {}
+    client = httpx.Client(headers=headers, timeout=_PATIENCE_S)
+
+    def read(path: str) -> bytes:
+        address = f"{hub}/log/{path}"
+        try:
+            response = client.get(address)
+        except httpx.HTTPError as error:
+            raise LogReadError(f"{address} cannot be reached ({error}); is the hub up?") from error
+        if response.status_code != _OK:
+            raise LogReadError(f"{address}: {_reason(response)}")
+        return response.content
+
+    return read
+
+
+def _reason(response: "httpx.Response") -> str:
+    """Return what a hub says about a refused request."""
+    try:
+        return str(response.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"the hub answered {response.status_code}"
+
+
+ERRORS = (LogReadError, NoteError, TileError, OSError)
+"""What reading a log raises."""
