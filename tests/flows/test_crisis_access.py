@@ -53,6 +53,7 @@ PAGES = {
         *("referrals", "referral-new", "referral", "batches", "batch-new", "batch", "holds"),
         *("hold-new", "complaints", "redress"),
         *("orders", "final-orders", "order", "order-new", "order-draft", "order-inform"),
+        "order-enter",
         *("rechecks", "recheck"),
         *("account_change_password", "account_reauthenticate", "crisis-report"),
     ),
@@ -88,7 +89,7 @@ PAGES = {
     PROVIDER: (
         *("board", "crisis", "lead-new", "leads", "crisis-log", "crisis-lines"),
         *("complaints", "complaint", "complaint-new", "complaint-link-new"),
-        *("orders", "order", "order-answer", "order-inform"),
+        *("orders", "order", "order-answer", "order-inform", "order-enter"),
         *("inbox", "inbox-referral", "inbox-batch", "rechecks", "to-do", "progress-dsa"),
     ),
 }
@@ -125,7 +126,7 @@ PIECES = {
         "to-do-blocks",
     ),
     *("look-still", "report-pdf", "batch-file", "receipt-file"),
-    *("orders-blocks", "order-blocks", "order-paper"),
+    *("orders-blocks", "order-blocks", "order-paper", "order-document"),
     *("inbox-blocks", "inbox-batch-blocks"),
     *("inbox-referral-blocks", "referral-blocks", "rechecks-blocks"),
     "search-quick",

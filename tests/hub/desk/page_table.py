@@ -190,6 +190,9 @@ POST order-answer                  in  302 302 403 403 302 404 404 302 403 404 4
 GET  order-blocks                  in  200 200 200 200 200 404 404 200 200 404 404 404
 GET  order-draft                   in  200 200 403 403 200 404 404 404 403 404 404 404
 POST order-draft                   in  302 302 403 403 302 404 404 404 403 404 404 404
+GET  order-document               in  404 404 404 404 404 404 404 404 404 404 404 404
+GET  order-enter                  in  200 403 403 403 403 403 403 200 403 200 403 403
+POST order-enter                  in  422 403 403 403 403 403 403 422 403 422 403 403
 GET  order-inform                  in  200 200 200 200 200 200 200 200 200 200 200 200
 POST order-inform                  in  302 302 403 403 302 403 403 403 403 403 403 403
 GET  order-new                     in  200 200 403 403 200 403 403 403 403 403 403 403
@@ -310,6 +313,7 @@ PARTS = {
     "order-act": {"uid": "order"},
     "order-answer": {"uid": "order"},
     "order-blocks": {"uid": "order"},
+    "order-document": {"uid": "order"},
     "order-draft": {"uid": "draft"},
     "order-paper": {"uid": "order"},
     "referral-blocks": {"uid": "referral"},

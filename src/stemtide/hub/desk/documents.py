@@ -48,7 +48,7 @@ VERDICTS = {
 }
 """Label and advice for each verdict."""
 
-_BUSY = gettext_lazy(
+DOCUMENT_BUSY = gettext_lazy(
     "Another document of your party is being looked at: send this one once that is done."
 )
 
@@ -93,7 +93,7 @@ def verify(request: SignedInRequest) -> HttpResponse:
     try:
         report = verify_pdf(upload.read(), trusted=hub_seal.hub_trust(now), now=now, of=party)
     except AnotherDocumentError:
-        form.add_error("document", _BUSY)
+        form.add_error("document", DOCUMENT_BUSY)
         return render(request, "desk/document_verify.html", context, status=429)
     label, advice = VERDICTS[report.verdict]
     context |= {

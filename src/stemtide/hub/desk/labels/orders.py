@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
+from stemtide.hub.platform.documents.forms import CHANNELS
 from stemtide.protocol.enums import Duty
 from stemtide.protocol.enums.orders import (
     AccessPurpose,
@@ -15,6 +16,7 @@ from stemtide.protocol.enums.orders import (
     Appellant,
     AtOnce,
     EmergencyGround,
+    EntryState,
     FinalGround,
     Measure,
     OrderState,
@@ -73,6 +75,13 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         ReceiptVia.API: _("a program of it fetched it"),
         ReceiptVia.DESK: _("somebody opened it at the desk"),
         ReceiptVia.LINK: _("somebody acknowledged it through the link in the mail"),
+    },
+    "order_channel": dict(CHANNELS),
+    "entry": {
+        EntryState.WAITING: _("not confirmed by the other side"),
+        EntryState.CONFIRMED: _("confirmed by both sides"),
+        EntryState.DISPUTED: _("disputed by the other side"),
+        EntryState.VOIDED: _("taken back"),
     },
     "measure": {
         Measure.REMOVED: _("removed"),
@@ -148,6 +157,11 @@ TONES: dict[str, dict[str, str]] = {
         OrderState.EXECUTED: "good",
         OrderState.UNDONE: "warn",
         OrderState.REINSTATED: "good",
+    },
+    "entry": {
+        EntryState.WAITING: "warn",
+        EntryState.CONFIRMED: "good",
+        EntryState.DISPUTED: "bad",
     },
     "appeal": {
         AppealOutcome.PENDING: "warn",

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time
 
 from django.utils.translation import gettext as _
 
+from stemtide.hub.desk.documents import VERDICTS
 from stemtide.hub.desk.labels.orders import LABELS
 from stemtide.hub.rooms.orders.rules.orders import IN_EFFECT
 from stemtide.protocol.enums import ApprovalState
@@ -49,6 +50,7 @@ def hour_context(order: OrderOut, *, now: datetime) -> dict[str, object]:
     minutes = order.minutes_taken
     return {
         "is_over": order.due_at is not None and now > order.due_at,
+        "verdict": VERDICTS[order.document.verdict] if order.document else None,
         "urls": order.annex.get("urls") or [],
         "stopped_at": order.answers[-1].answered_at if is_suspended else None,
         "taken_s": None if minutes is None else minutes * 60,
@@ -95,7 +97,8 @@ def deadlines(order: OrderOut) -> list[Deadline]:
 def steps(order: OrderOut, *, titles: Mapping[str, str]) -> list[TimelineEvent]:
     """Return the timeline of an order, sorted by time. titles: titles of parties by name."""
     events: list[tuple[str, datetime | None, str]] = [
-        (_("drafted"), order.drafted_at, ""),
+        *_entry(order, titles=titles),
+        (_("drafted"), None if order.entry else order.drafted_at, ""),
         *_second_look(order),
         (_("issued"), order.issued_at, ""),
         *[
@@ -130,6 +133,20 @@ def steps(order: OrderOut, *, titles: Mapping[str, str]) -> list[TimelineEvent]:
     events += _appeals(order)
     moments = [TimelineEvent(title, at, note) for title, at, note in events if at is not None]
     return sorted(moments, key=lambda moment: moment.at)
+
+
+def _entry(order: OrderOut, *, titles: Mapping[str, str]) -> list[tuple[str, datetime | None, str]]:
+    """Return how an order that was made elsewhere was received, and came here."""
+    entry = order.entry
+    if entry is None:
+        return []
+    channel = str(LABELS["order_channel"][entry.channel])
+    answer = str(LABELS["entry"][entry.state])
+    return [
+        (_("received elsewhere"), order.received_at, channel),
+        (_("entered by hand"), entry.entered_at, titles.get(entry.entered_by, entry.entered_by)),
+        (answer, entry.answered_at, ""),
+    ]
 
 
 def _appeals(order: OrderOut) -> list[tuple[str, datetime | None, str]]:

@@ -31,7 +31,7 @@ from stemtide.protocol.messages.orders import (
     SecrecyIn,
 )
 
-_LANGUAGES = (
+LANGUAGES = (
     ("en", _("English")),
     ("nl", _("Dutch")),
     ("fr", _("French")),
@@ -344,7 +344,7 @@ class DraftExtrasForm(MessageForm):
         required=False,
         empty_value=None,
     )
-    language = forms.ChoiceField(label=_("Language of the order"), choices=_LANGUAGES)
+    language = forms.ChoiceField(label=_("Language of the order"), choices=LANGUAGES)
     content_type = forms.ChoiceField(
         label=_("Type of content"), choices=list(CONTENT["content_type"].items())
     )
@@ -377,8 +377,8 @@ class DraftExtrasForm(MessageForm):
         super().__init__(*args, **named)
         choices = [(ideology, ideology_title(ideology)) for ideology in ideologies()]
         self.fields["ideology"].choices = [("", _("not said")), *choices]  # type: ignore[attr-defined]  # a choice field
-        if language and language not in dict(_LANGUAGES):
-            self.fields["language"].choices = [*_LANGUAGES, (language, language)]  # type: ignore[attr-defined]  # the same
+        if language and language not in dict(LANGUAGES):
+            self.fields["language"].choices = [*LANGUAGES, (language, language)]  # type: ignore[attr-defined]  # the same
 
     def changes(self, annex: dict[str, Any]) -> DraftIn | None:
         """Return the message for the room, or None if it is invalid. annex: values of Annex I."""

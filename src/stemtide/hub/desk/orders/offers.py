@@ -47,6 +47,7 @@ from stemtide.hub.rooms.orders.rules.orders import (
 from stemtide.hub.rooms.orders.writes import (
     answers,
     endings,
+    entries,
     finality,
     issue,
     orders as writes,
@@ -175,6 +176,38 @@ ORDER_ACTIONS = action_table(
         _move("recall"),
         title=_("Return it to draft"),
         help=_("Nobody can confirm it any more. Change the draft and submit it again."),
+    ),
+    Action(
+        "confirm-entry",
+        MessageForm,
+        entries.confirm,
+        _("Confirmed. It counts for both sides."),
+        _move("confirm_entry"),
+        title=_("Confirm this order"),
+        help=_(
+            "It was entered by hand. Compare it with your records: reference, addresses, and the"
+            " time of receipt."
+        ),
+        is_primary=True,
+    ),
+    Action(
+        "dispute-entry",
+        ReasonsForm,
+        entries.dispute,
+        _("Sent. The other side reads your reasons."),
+        _move("dispute_entry", is_issuer=False),
+        title=_("It is not right"),
+        help=_("The authority reads why. The hour is not stopped, and not recorded as missed."),
+    ),
+    Action(
+        "repudiate-entry",
+        ConfirmWithReasonsForm,
+        entries.dispute,
+        _("Recorded. The order has ended, and the other side reads your reasons."),
+        _move("dispute_entry", is_issuer=True),
+        title=_("Your authority did not issue it"),
+        help=_("The order ends, and content that was removed because of it may be restored."),
+        is_destructive=True,
     ),
     Action(
         "acknowledge",
@@ -406,6 +439,19 @@ ORDER_ACTIONS = action_table(
         blocked=itself_blocked(_kept_until),
         title=_("It is destroyed"),
         help=_("The time of preservation is over."),
+    ),
+    Action(
+        "void-entry",
+        ConfirmWithReasonsForm,
+        entries.void,
+        _("Taken back. It counts in no figure."),
+        _move("void_entry"),
+        title=_("Take the entry back"),
+        help=_(
+            "If it was entered by mistake. The order ends, the ledger keeps it, and you can enter"
+            " it again. Once the other side has confirmed it, only its issuer can withdraw it."
+        ),
+        is_destructive=True,
     ),
     Action(
         "withdraw",

@@ -26,6 +26,7 @@ from stemtide.hub.rooms.orders.reads import (
     authenticity,
     decisions,
     doubts,
+    entries,
     finality,
     home,
     orders as reads,
@@ -237,6 +238,7 @@ def _list_context(request: SignedInRequest) -> dict[str, object]:
             for copy in doubts.agency_copies(viewer=by.party, limit=50)
         ],
         "may_draft": may_draft,
+        "may_enter": allows(entries.check_may_enter, by),
         "is_issuing": is_issuing,
         "is_examining": competences.is_competent(by.party, Duty.SCRUTINISE),
     }

@@ -6,6 +6,7 @@ from django.urls import path
 from stemtide.hub.desk.orders import (
     answers,
     drafts,
+    entries,
     views,
 )
 
@@ -13,6 +14,7 @@ urlpatterns = [
     path("orders", views.orders, name="orders"),
     path("orders/_blocks", views.orders_blocks, name="orders-blocks"),
     path("orders/new", drafts.new, name="order-new"),
+    path("orders/enter", entries.enter, name="order-enter"),
     path("orders/inform", drafts.inform, name="order-inform"),
     path("orders/final", views.final_orders, name="final-orders"),
     path("orders/<uuid:uid>", views.order, name="order"),
@@ -24,5 +26,6 @@ urlpatterns = [
         answers.paper,
         name="order-paper",
     ),
+    path("orders/<uuid:uid>/document", entries.document, name="order-document"),
     path("orders/<uuid:uid>/do/<slug:verb>", views.act, name="order-act"),
 ]

@@ -5,6 +5,7 @@ source: decision 0151.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -17,8 +18,12 @@ from stemtide.hub.platform.documents.verification import verify_pdf
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.orders.models import EnteredDocument, EnteredOrder, Order
+from stemtide.hub.rooms.orders.rules import entries as rules, orders as order_rules
 from stemtide.hub.rooms.orders.rules.orders import EntryFacts
 from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads import competences, parties
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.protocol.enums import Duty, PartyKind
 from stemtide.protocol.enums.orders import EntryState, OrderChannel
 from stemtide.protocol.messages.documents import SealSeen, SealVerdict, Verification
 from stemtide.protocol.messages.orders import (
@@ -49,6 +54,48 @@ def counts_for(viewer: Party) -> Q:
     """Return the filter for orders whose figures a side may count as its own."""
     is_issuer, is_addressee = Q(issued_by=viewer), Q(addressee=viewer)
     return (is_issuer & BY_ISSUER) | (is_addressee & BY_ADDRESSEE)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedEntry:
+    """An order that may be entered. issuer: None if it is no party."""
+
+    body: EnterIn
+    issuer: Party | None
+    addressee: Party
+    document: EnteredDocument
+
+
+def check_may_enter(by: Actor) -> None:
+    """Check that an actor may enter orders. raises: NotAllowedError."""
+    is_competent = competences.is_competent(by.party, Duty.ISSUE)
+    rules.check_may_enter(kind=by.kind, is_competent=is_competent, role=by.role)
+
+
+def checked(body: EnterIn, *, by: Actor, now: datetime) -> CheckedEntry:
+    """Return an order that an actor may enter, after all checks. The write asks it, too.
+
+    raises: NotAllowedError, InvalidError; ConflictError for one that is here already.
+    """
+    check_may_enter(by)
+    rules.check_sides(body, name=by.name, kind=by.kind)
+    issuer, addressee = _sides(body, by=by)
+    rules.check_times(issued_at=body.issued_at, received_at=body.received_at, now=now)
+    rules.check_annex(body.annex)
+    document = unused_document(body.document, viewer=by.party)
+    reference = " ".join(body.reference.split())
+    if not reference:
+        raise InvalidError("reference", "is empty: enter the reference on the order")
+    body = body.model_copy(update={"reference": reference})
+    duplicate = _existing(
+        body,
+        issuer=issuer,
+        addressee=addressee,
+        sha256=document.sha256,
+        is_issuers=issuer == by.party,
+    )
+    rules.check_new(duplicate)
+    return CheckedEntry(body, issuer, addressee, document)
 
 
 @needs_no_viewer("it looks at a file that the caller holds")
@@ -128,8 +175,7 @@ def facts(row: Order) -> EntryFacts | None:
     return EntryFacts(entry.entered_by.name, EntryState(entry.state)) if entry else None
 
 
-@needs_no_viewer("it compares with all orders of the same two sides")
-def existing(
+def _existing(
     body: EnterIn, *, issuer: Party | None, addressee: Party, sha256: str, is_issuers: bool
 ) -> Mapping[str, object] | None:
     """Return the reference and id of an order that is here already; None if it is new.
@@ -158,6 +204,31 @@ def existing(
     entry = row.entered
     is_disputed = entry is not None and entry.state == EntryState.DISPUTED
     return {"reference": row.reference, "id": row.uid, "is_disputed": is_disputed}
+
+
+def _sides(body: EnterIn, *, by: Actor) -> tuple[Party | None, Party]:
+    """Return issuer and addressee; None for an issuer that is no party. raises: InvalidError."""
+    if by.kind is PartyKind.AUTHORITY:
+        addressee = _party(body.to, field="to")
+        order_rules.check_addressee(body.to, kind=PartyKind(addressee.kind))
+        return by.party, addressee
+    if body.outside_issuer is not None:
+        rows = parties.parties()
+        party_names = {word.casefold() for row in rows for word in (row.name, row.title)}
+        rules.check_outside_name(body.outside_issuer.name, party_names=party_names)
+        return None, by.party
+    issuer = _party(body.issuer, field="issuer")
+    if PartyKind(issuer.kind) is not PartyKind.AUTHORITY:
+        raise InvalidError("issuer", "is not an authority: only authorities issue removal orders")
+    return issuer, by.party
+
+
+def _party(name: str, *, field: str) -> Party:
+    """Return a party by its name. raises: InvalidError naming the field."""
+    try:
+        return parties.party(name)
+    except NotFoundError as error:
+        raise InvalidError.of(field, error) from error
 
 
 def _waits_for(row: Order, entry: EnteredOrder) -> str:

@@ -13,7 +13,6 @@ from uuid import UUID
 from django.db import transaction
 
 from stemtide.hub.platform import encryption
-from stemtide.hub.platform.errors import InvalidError, NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.orders.models import (
@@ -24,13 +23,13 @@ from stemtide.hub.rooms.orders.models import (
     OrderAddress,
 )
 from stemtide.hub.rooms.orders.reads import drafts, entries, orders as reads
-from stemtide.hub.rooms.orders.rules import entries as rules, orders as order_rules
+from stemtide.hub.rooms.orders.rules import entries as rules
 from stemtide.hub.rooms.orders.writes import endings, hour
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.parties.reads import competences, parties
+from stemtide.hub.rooms.parties.reads import competences
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.signals.rules.signals import uuid_at
-from stemtide.protocol.enums import Duty, PartyKind
+from stemtide.protocol.enums import Duty
 from stemtide.protocol.enums.orders import EntryState, OrderState
 from stemtide.protocol.messages.documents import Verification
 from stemtide.protocol.messages.orders import EnterIn, OrderDocumentOut, OrderOut, OrderReasonIn
@@ -59,7 +58,7 @@ def keep_document(
     raises: NotAllowedError, InvalidError.
     """
     ledger.lock_ledger()
-    _check_may_enter(by)
+    entries.check_may_enter(by)
     rules.check_document(report)
     row = EnteredDocument.objects.create(
         uid=uuid_at(now),
@@ -98,20 +97,9 @@ def enter(body: EnterIn, *, by: Actor, now: datetime) -> OrderOut:
     raises: NotAllowedError, InvalidError, ConflictError, RateLimitError.
     """
     ledger.lock_ledger()
-    _check_may_enter(by)  # 1
-    rules.check_sides(body, name=by.name, kind=by.kind)
-    issuer, addressee = _sides(body, by=by)
-    rules.check_times(issued_at=body.issued_at, received_at=body.received_at, now=now)  # 2
-    rules.check_annex(body.annex)
-    document = entries.unused_document(body.document, viewer=by.party)
-    body = body.model_copy(update={"reference": _spaced(body.reference)})
-    if not body.reference:
-        raise InvalidError("reference", "is empty: enter the reference on the order")
-    is_issuers = issuer == by.party
-    duplicate = entries.existing(
-        body, issuer=issuer, addressee=addressee, sha256=document.sha256, is_issuers=is_issuers
-    )
-    rules.check_new(duplicate)  # 3
+    checked = entries.checked(body, by=by, now=now)  # 1, 2, 3
+    issuer, addressee, document = checked.issuer, checked.addressee, checked.document
+    body = checked.body
     row = _create(body, issuer=issuer, addressee=addressee, document=document, by=by, now=now)
     hour.arrive(row, at=min(body.received_at, now))  # 4
     detail: dict[str, object] = {
@@ -178,38 +166,6 @@ def void(uid: UUID, *, body: OrderReasonIn, by: Actor, now: datetime) -> OrderOu
     _record("entry.voided", row, by=by, now=now)
     _end(row, after=after, reason=f"{MISTAKEN}: {body.text}", by=by, now=now)
     return reads.describe(row, viewer=by.party, now=now)
-
-
-def _check_may_enter(by: Actor) -> None:
-    """Refuse parties that cannot enter orders."""
-    is_competent = competences.is_competent(by.party, Duty.ISSUE)
-    rules.check_may_enter(kind=by.kind, is_competent=is_competent, role=by.role)
-
-
-def _sides(body: EnterIn, *, by: Actor) -> tuple[Party | None, Party]:
-    """Return issuer and addressee; None for an issuer that is no party. raises: InvalidError."""
-    if by.kind is PartyKind.AUTHORITY:
-        addressee = _party(body.to, field="to")
-        order_rules.check_addressee(body.to, kind=PartyKind(addressee.kind))
-        return by.party, addressee
-    if body.outside_issuer is not None:
-        party_names = {
-            word.casefold() for row in parties.parties() for word in (row.name, row.title)
-        }
-        rules.check_outside_name(body.outside_issuer.name, party_names=party_names)
-        return None, by.party
-    issuer = _party(body.issuer, field="issuer")
-    if PartyKind(issuer.kind) is not PartyKind.AUTHORITY:
-        raise InvalidError("issuer", "is not an authority: only authorities issue removal orders")
-    return issuer, by.party
-
-
-def _party(name: str, *, field: str) -> Party:
-    """Return a party by its name. raises: InvalidError naming the field."""
-    try:
-        return parties.party(name)
-    except NotFoundError as error:
-        raise InvalidError.of(field, error) from error
 
 
 def _create(
@@ -301,11 +257,6 @@ def _end(row: Order, *, after: OrderState, reason: str, by: Actor, now: datetime
         to=[*row.issuers, row.addressee, *homes],
         detail=detail,
     )
-
-
-def _spaced(text: str) -> str:
-    """Return a reference with single spaces and no others around it."""
-    return " ".join(text.split())
 
 
 def _record(
