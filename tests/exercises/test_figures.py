@@ -3,6 +3,7 @@
 
 import csv
 import io
+import json
 
 import pytest
 
@@ -10,6 +11,7 @@ from stemtide.exercises.results import figures, files
 from stemtide.exercises.results.record import Copy, Record, RecordedEntry
 from stemtide.exercises.scenarios import reader
 from stemtide.exercises.scenarios.measures import MEASURES
+from tests.cli.conftest import run
 
 SCENARIO = reader.read("livestream-in-two-states")
 ENTRIES = (
@@ -105,3 +107,33 @@ def test_the_table_has_a_row_for_each_objective_and_figure_with_its_entries():
     assert len(rows) == len(result["objectives"]) + len(result["figures"])
     assert rows[0]["measure"] == "time_to_warn"
     assert (rows[0]["value"], rows[0]["is_met"], rows[0]["entries"]) == ("4.0", "True", "1")
+
+
+def result_file(folder, name, **fields):
+    path = folder / name
+    figures = [{"measure": "time_to_warn", "party": "", "value": fields.pop("value", 4)}]
+    path.write_text(json.dumps({"scenario": "x", "seed": 1, "figures": figures} | fields), "utf-8")
+    return path
+
+
+def test_a_comparison_shows_only_what_differs(tmp_path):
+    paths = [result_file(tmp_path, f"{number}.json", value=number) for number in (9, 4, 4)]
+    done = run("exercise", "compare", *paths)
+    assert (done.code, done.out) == (0, "time until the early warning: 9 min → 4 min → 4 min\n")
+    done = run("exercise", "compare", *paths[1:], "--json")
+    assert (done.code, done.out) == (0, "")
+
+
+def test_results_of_two_scenarios_are_not_compared(tmp_path):
+    paths = [result_file(tmp_path, f"{name}.json", scenario=name) for name in ("a", "b")]
+    done = run("exercise", "compare", *paths)
+    assert (done.code, done.out) == (1, "")
+    assert "different scenarios: a, b: name results of one" in done.err
+
+
+def test_a_file_that_is_no_result_is_named(tmp_path):
+    path = tmp_path / "odd.json"
+    path.write_text("[1]", "utf-8")
+    done = run("exercise", "compare", path, path)
+    assert done.code == 1
+    assert "odd.json is no result of stemtide exercise run: name a result.json" in done.err

@@ -108,6 +108,15 @@ def test_every_problem_of_a_file_is_listed_at_once():
     assert [problem.key for problem in problems(text)] == ["only_if", "measure"]
 
 
+def test_a_file_of_a_stranger_cannot_speak_to_the_terminal():
+    text = GOOD.replace('"The protocol is', '"\\u001b[2JThe protocol is')
+    (problem,) = problems(text)
+    assert problem.key == "text"
+    assert "control character" in problem.message
+    assert str(problem).isprintable()
+    assert str(problems(GOOD.replace('"activations"', '"\\u009b2J"'))[0]).isprintable()
+
+
 def test_a_scenario_that_does_not_exist_is_answered_with_those_that_do():
     with pytest.raises(reader.ScenarioError, match="false-alarm, livestream-in-two-states"):
         reader.read("fire-drill")

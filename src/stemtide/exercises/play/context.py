@@ -56,3 +56,8 @@ class Context:
         if step not in self.made:
             raise NotPossibleError(f"{step} was not done")
         return self.made[step]
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, such as "1 signal" and "2 signals"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

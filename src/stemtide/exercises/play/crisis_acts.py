@@ -68,7 +68,7 @@ def confirm(context: Context, act: acts.Confirm) -> str:
     """Confirm a proposal."""
     (proposal,) = context.things(act.of)
     context.hub.confirm_proposal(uid=context.open_crisis, proposal=proposal)
-    return f"confirms {act.of}"
+    return f"confirms the proposal {act.of}"
 
 
 def decline_proposal(context: Context, act: acts.DeclineProposal) -> str:
@@ -76,7 +76,7 @@ def decline_proposal(context: Context, act: acts.DeclineProposal) -> str:
     (proposal,) = context.things(act.of)
     body = ReasonIn(reason=act.reason)
     context.hub.decline_proposal(body, uid=context.open_crisis, proposal=proposal)
-    return f"declines {act.of}"
+    return f"declines the proposal {act.of}"
 
 
 def close(context: Context, act: acts.Close) -> str:

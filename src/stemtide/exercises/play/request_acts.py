@@ -4,7 +4,7 @@
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
-from stemtide.exercises.play.context import Context
+from stemtide.exercises.play.context import Context, counted
 from stemtide.exercises.requests import AUTHORITY_SECTIONS
 from stemtide.exercises.scenarios import acts
 from stemtide.protocol.enums.orders import EmergencyGround
@@ -86,7 +86,7 @@ def answer_referrals(context: Context, act: acts.AnswerReferrals) -> str:
         context.hub.acknowledge_referral(AcknowledgeIn(), uid=uid)
         context.hub.answer_referral(AnswerIn(answer=act.answer, measure_at=measure_at), uid=uid)
         answered += 1
-    return f"answers {answered} referrals: {act.answer}"
+    return f"answers {counted(answered, 'referral')}: {act.answer}"
 
 
 def order(context: Context, act: acts.Order) -> str:
@@ -119,7 +119,7 @@ def confirm_order(context: Context, act: acts.ConfirmOrder) -> str:
     (uid,) = context.things(act.of)
     with context.world.desk(context.by) as desk:
         desk.send(f"/orders/{uid}", f"/orders/{uid}/do/confirm")
-    return f"confirms {act.of} as a second person"
+    return f"confirms the order {act.of} as a second person"
 
 
 def execute_order(context: Context, act: acts.ExecuteOrder) -> str:
@@ -135,7 +135,7 @@ def execute_order(context: Context, act: acts.ExecuteOrder) -> str:
     }
     context.hub.acknowledge_order(uid=uid)
     context.hub.execute_order(OrderAnswerIn(annex=annex), uid=uid)
-    return f"executes {act.of}"
+    return f"executes the order {act.of}"
 
 
 def suspend_order(context: Context, act: acts.SuspendOrder) -> str:
@@ -151,14 +151,14 @@ def suspend_order(context: Context, act: acts.SuspendOrder) -> str:
     }
     context.hub.acknowledge_order(uid=uid)
     context.hub.suspend_order(OrderAnswerIn(annex=annex), uid=uid)
-    return f"says that {act.of} has an error"
+    return f"says that the order {act.of} has an error"
 
 
 def withdraw_order(context: Context, act: acts.WithdrawOrder) -> str:
     """Withdraw an order."""
     (uid,) = context.things(act.of)
     context.hub.withdraw_order(OrderReasonIn(text=act.reason), uid=uid)
-    return f"withdraws {act.of}"
+    return f"withdraws the order {act.of}"
 
 
 def _provider(context: Context) -> dict[str, str]:

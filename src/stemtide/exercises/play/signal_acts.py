@@ -5,7 +5,7 @@ import time
 from uuid import uuid4
 
 from stemtide.exercises import fingerprints
-from stemtide.exercises.play.context import Context
+from stemtide.exercises.play.context import Context, counted
 from stemtide.exercises.results.record import Copy
 from stemtide.exercises.scenarios import acts
 from stemtide.exercises.stage import DemoError
@@ -41,7 +41,7 @@ def share(context: Context, act: acts.Share) -> str:
     context.shared_at_min.setdefault(act.content, context.minutes)
     context.world.wait_for_all(position=max((signal.position for signal in shared), default=0))
     waiting = f", {result.waiting} wait for a second look" if result.waiting else ""
-    return f"shares {len(shared)} signals of {act.content}{waiting}"
+    return f"shares {counted(len(shared), 'signal')} of {act.content}{waiting}"
 
 
 def _fields(context: Context, content: str) -> list[dict[str, object]]:
@@ -56,7 +56,7 @@ def opine(context: Context, act: acts.Opine) -> str:
     body = OpinionIn(opinion=act.opinion, note=act.note)
     changed = [context.hub.give_opinion(body, uid=uid) for uid in context.things(act.of)]
     context.world.wait_for_all(position=max((signal.position for signal in changed), default=0))
-    return f"{act.opinion}s: {len(changed)} signals of {act.of}"
+    return f"{act.opinion}s: {counted(len(changed), 'signal')} of {act.of}"
 
 
 def withdraw(context: Context, act: acts.Withdraw) -> str:
@@ -64,7 +64,7 @@ def withdraw(context: Context, act: acts.Withdraw) -> str:
     body = WithdrawIn(reason=act.reason, note="EXERCISE")
     ended = [context.hub.withdraw_signal(body, uid=uid) for uid in context.things(act.of)]
     context.world.wait_for_all(position=max((signal.position for signal in ended), default=0))
-    return f"withdraws {len(ended)} signals of {act.of}"
+    return f"withdraws {counted(len(ended), 'signal')} of {act.of}"
 
 
 def upload(context: Context, act: acts.Upload) -> str:

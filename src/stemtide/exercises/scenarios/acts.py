@@ -31,7 +31,10 @@ Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 """A name in a scenario: lower-case letters, digits and hyphens."""
 
 Names: TypeAlias = tuple[Name, ...]
-Text = Annotated[str, StringConstraints(min_length=3, max_length=2000)]
+PRINTABLE_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]*$"
+"""Texts are printed on terminals, so they must hold nothing that a terminal obeys."""
+
+Text = Annotated[str, StringConstraints(min_length=3, max_length=2000, pattern=PRINTABLE_PATTERN)]
 Country = Annotated[str, StringConstraints(pattern=COUNTRY_PATTERN)]
 
 _LEADING = frozenset({PartyKind.AUTHORITY, PartyKind.AGENCY})
@@ -108,7 +111,7 @@ class Warn(BaseAct):
 
     act: Literal["warn"]
     title: Text
-    summary: str = Field(default="", max_length=2000)
+    summary: str = Field(default="", max_length=2000, pattern=PRINTABLE_PATTERN)
     countries: tuple[Country, ...] = Field(min_length=1)
 
 
@@ -225,7 +228,7 @@ class Opine(BaseAct):
     act: Literal["opine"]
     of: Name
     opinion: Opinion
-    note: str = Field(default="", max_length=500)
+    note: str = Field(default="", max_length=500, pattern=PRINTABLE_PATTERN)
 
 
 class Withdraw(BaseAct):
@@ -247,7 +250,9 @@ class ReportLead(BaseAct):
     to: Name
     level: LeadLevel
     country: Country
-    facts: Annotated[str, StringConstraints(min_length=10, max_length=2000)]
+    facts: Annotated[
+        str, StringConstraints(min_length=10, max_length=2000, pattern=PRINTABLE_PATTERN)
+    ]
 
 
 class ReceiveLead(BaseAct):

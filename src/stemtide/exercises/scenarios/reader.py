@@ -23,8 +23,14 @@ _PACKAGE = "stemtide.exercises.scenarios"
 _PATTERNS = {
     schema.URL_PATTERN: "is no web address: begin it with https://",
     acts.COUNTRY_PATTERN: "is no country code: use two capital letters, such as BE",
+    acts.PRINTABLE_PATTERN: "has a control character, such as a line break: remove it",
     acts.NAME_PATTERN: "is no name: use lower-case letters, digits and hyphens, 59 at most",
 }
+
+
+def _printable(text: str) -> str:
+    """Return a text with question marks for what cannot be printed."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,11 @@ class Problem:
     table: str
     key: str
     message: str
+
+    @classmethod
+    def of(cls, file: str, *, table: str = "", key: str = "", message: str) -> "Problem":
+        """Return a problem without what a terminal would obey: the file may be a stranger's."""
+        return cls(*(_printable(text) for text in (file, table, key, message)))
 
     def __str__(self) -> str:
         """Return one line: file, table, key, problem and remedy."""
@@ -90,7 +101,7 @@ def read(reference: str) -> schema.Scenario:
 
 def _whole(file: str, message: str) -> ScenarioError:
     """Return the error of a file as a whole."""
-    return ScenarioError([Problem(file, "", "", message)])
+    return ScenarioError([Problem.of(file, message=message)])
 
 
 def parse(text: str, *, file: str) -> schema.Scenario:
@@ -115,7 +126,7 @@ def parse(text: str, *, file: str) -> schema.Scenario:
 
 
 def _named(file: str, finding: Finding) -> Problem:
-    return Problem(file, finding.table, finding.key, finding.message)
+    return Problem.of(file, table=finding.table, key=finding.key, message=finding.message)
 
 
 def _problem(file: str, raw: dict[str, Any], detail: ErrorDetails) -> Problem:
@@ -131,7 +142,7 @@ def _problem(file: str, raw: dict[str, Any], detail: ErrorDetails) -> Problem:
     if where and where[0] in ACTS:
         where = where[1:]
     key = ".".join(str(part) for part in where if part != "[key]")
-    return Problem(file, table, key, _message(detail, key=key))
+    return Problem.of(file, table=table, key=key, message=_message(detail, key=key))
 
 
 def _is_echo(raw: dict[str, Any], detail: ErrorDetails) -> bool:

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from stemtide.exercises.scenarios.acts import Act, Country, Name, Names, Text
+from stemtide.exercises.scenarios.acts import PRINTABLE_PATTERN, Act, Country, Name, Names, Text
 from stemtide.protocol.enums import Duty, PartyKind
 from stemtide.protocol.law import frameworks
 
@@ -17,7 +17,7 @@ MAX_MINUTES = 3 * 24 * 60
 
 URL_PATTERN = r"^https?://\S+$"
 
-Title = Annotated[str, StringConstraints(min_length=3, max_length=200)]
+Title = Annotated[str, StringConstraints(min_length=3, max_length=200, pattern=PRINTABLE_PATTERN)]
 
 
 class ContentKind(StrEnum):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide exercise: list, check and run scenarios, and simulate spread."""
+"""stemtide exercise: list, check and run scenarios, compare results, and simulate spread."""
 
 import json
 from dataclasses import asdict
@@ -128,6 +128,28 @@ def run_scenario(
         fail(f"the result cannot be written to {out}: {error.strerror}")
     print(json.dumps(result, ensure_ascii=False) if as_json else files.summary(result))
     raise typer.Exit(0 if all(row["is_met"] for row in result["objectives"]) else 1)
+
+
+@exercise.command("compare")
+def compare_results(
+    files: Annotated[
+        list[Path], typer.Argument(help="result.json of each exercise, oldest first.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Compare results of the same scenario: print each figure that differs."""
+    from stemtide.exercises.results import comparison
+
+    if len(files) == 1:
+        fail("one result cannot be compared: name two or more", code=2)
+    try:
+        rows = comparison.compare([comparison.read_result(file) for file in files])
+    except comparison.ComparisonError as error:
+        fail(str(error))
+    for row in rows:
+        print_result(asdict(row), as_json=as_json, line=f"{row.title}: {' → '.join(row.texts())}")
+    if not rows and not as_json:
+        print_note("All figures are equal.")
 
 
 @exercise.command("spread")
