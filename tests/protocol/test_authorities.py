@@ -2,6 +2,7 @@
 """The published authorities: what the data says, and how a name is found in it."""
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,9 @@ from stemtide.protocol.law.authorities import (
     published,
     read_authorities,
 )
+
+
+ROOT = Path(__file__).parents[2]
 
 
 def every():
@@ -87,3 +91,27 @@ def test_points_are_the_duties_in_the_order_of_the_article():
     for point, duty in zip("abcd", Duty, strict=True):
         only = Authority(points=frozenset({point}), **facts)
         assert [one for one in Duty if only.is_for(one)] == [duty]
+
+
+NAMES = {
+    **{"AT": "Austria", "BE": "Belgium", "BG": "Bulgaria", "CY": "Cyprus", "CZ": "Czechia"},
+    **{"DE": "Germany", "DK": "Denmark", "EE": "Estonia", "ES": "Spain", "FI": "Finland"},
+    **{"FR": "France", "GR": "Greece", "HR": "Croatia", "HU": "Hungary", "IE": "Ireland"},
+    **{"IT": "Italy", "LT": "Lithuania", "LU": "Luxembourg", "LV": "Latvia", "MT": "Malta"},
+    **{"NL": "Netherlands", "PL": "Poland", "PT": "Portugal", "RO": "Romania", "SE": "Sweden"},
+    **{"SI": "Slovenia", "SK": "Slovakia"},
+}
+
+
+def test_the_guide_says_which_states_are_missing():
+    lines = (ROOT / "docs/use/orders.md").read_text("utf-8").splitlines()
+    states = published()
+    complete = {state for state, rows in states.items() if rows.is_complete_for(Duty.ISSUE)}
+    rows = {
+        "| complete for issuing orders |": complete,
+        "| in part |": states.keys() - complete,
+        "| missing |": MEMBER_STATES - states.keys(),
+    }
+    for head, expected in rows.items():
+        (line,) = [line for line in lines if line.startswith(head)]
+        assert {state for state, name in NAMES.items() if name in line} == expected, head
