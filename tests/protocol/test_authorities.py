@@ -16,7 +16,6 @@ from stemtide.protocol.law.authorities import (
     read_authorities,
 )
 
-
 ROOT = Path(__file__).parents[2]
 
 
@@ -94,12 +93,33 @@ def test_points_are_the_duties_in_the_order_of_the_article():
 
 
 NAMES = {
-    **{"AT": "Austria", "BE": "Belgium", "BG": "Bulgaria", "CY": "Cyprus", "CZ": "Czechia"},
-    **{"DE": "Germany", "DK": "Denmark", "EE": "Estonia", "ES": "Spain", "FI": "Finland"},
-    **{"FR": "France", "GR": "Greece", "HR": "Croatia", "HU": "Hungary", "IE": "Ireland"},
-    **{"IT": "Italy", "LT": "Lithuania", "LU": "Luxembourg", "LV": "Latvia", "MT": "Malta"},
-    **{"NL": "Netherlands", "PL": "Poland", "PT": "Portugal", "RO": "Romania", "SE": "Sweden"},
-    **{"SI": "Slovenia", "SK": "Slovakia"},
+    "AT": "Austria",
+    "BE": "Belgium",
+    "BG": "Bulgaria",
+    "CY": "Cyprus",
+    "CZ": "Czechia",
+    "DE": "Germany",
+    "DK": "Denmark",
+    "EE": "Estonia",
+    "ES": "Spain",
+    "FI": "Finland",
+    "FR": "France",
+    "GR": "Greece",
+    "HR": "Croatia",
+    "HU": "Hungary",
+    "IE": "Ireland",
+    "IT": "Italy",
+    "LT": "Lithuania",
+    "LU": "Luxembourg",
+    "LV": "Latvia",
+    "MT": "Malta",
+    "NL": "Netherlands",
+    "PL": "Poland",
+    "PT": "Portugal",
+    "RO": "Romania",
+    "SE": "Sweden",
+    "SI": "Slovenia",
+    "SK": "Slovakia",
 }
 
 
