@@ -106,7 +106,7 @@ class Player:
         """Play all steps up to the end of the exercise. raises: DemoError, httpx.HTTPError."""
         scenario = self.context.scenario
         for inject in scenario.injects:  # 1
-            self._schedule(inject.at_min, inject)
+            self._schedule(round(inject.at_min, 2), inject)
         for rule in scenario.rules:
             self._waiting.setdefault(rule.after, []).append(rule)
         while self._due and self._due[0][0] <= scenario.duration_min:
