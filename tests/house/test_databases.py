@@ -17,6 +17,7 @@ TESTED = {
     "disconnects.py": "api/test_disconnects.py",
     "migration_lock.py": "running/test_migration_lock.py",
     "notifier.py": "api/test_wake.py",
+    "verification.py": "running/test_verification.py",
     "vitals.py": "running/test_vitals.py",
     "workers.py": "running/test_workers.py",
 }

@@ -20,6 +20,8 @@ from stemtide.hub.rooms.parties.writes import parties, people, sessions
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.hub.rooms.situation.models import Lead
 from stemtide.hub.rooms.situation.writes import leads
+from stemtide.hub.rooms.transparency.models import Leaf
+from stemtide.hub.rooms.transparency.writes import leaves
 from stemtide.protocol.messages.complaints import ComplaintIn
 from stemtide.protocol.messages.previews import PreviewIn
 from stemtide.protocol.messages.situation import LeadIn
@@ -59,6 +61,8 @@ def erased(world, tmp_path):
     world.key(world.authority)
     prefix = ApiKey.objects.filter(party=world.authority).latest("pk").prefix
 
+    leaves.follow_ledger(NOON)
+
     path = tmp_path / erasure_list.NAME
     with transaction.atomic():
         leads.erase_due_leads(FAR)
@@ -66,7 +70,8 @@ def erased(world, tmp_path):
         previews.destroy(preview.id, by=world.actor(world.authority), now=NOON)
         parties.revoke_key(prefix, actor="operator", now=NOON)
         people.erase_again(person.pk, actor="operator", now=NOON)
-        assert erasures.add_to_list(path) == 5
+        leaves.erase(2, actor="operator", now=NOON)
+        assert erasures.add_to_list(path) == 6
         transaction.set_rollback(True)
     assert Lead.objects.get().facts
     return path, person, prefix
@@ -77,7 +82,8 @@ def test_each_kind_of_erasure_is_repeated_once_and_recorded(erased):
     listed = erasure_list.read_list(path, hub=ledger_reads.heads().hub)
 
     assert {one.kind for one in listed} == set(erasures.KINDS)
-    assert erasures.repeat(listed, actor="operator", now=NOON) == 5
+    assert erasures.repeat(listed, actor="operator", now=NOON) == 6
+    assert Leaf.objects.get(number=2).salt is None
     assert (Lead.objects.get().facts, Complaint.objects.get().text) == ("", "")
     assert bytes(Preview.objects.get().whole) == b""
     assert ApiKey.objects.get(prefix=prefix).revoked_at == NOON
@@ -95,7 +101,7 @@ def test_the_list_names_no_person_and_keeps_what_the_hub_no_longer_knows(erased)
 
     assert person.email not in before
     assert oct(path.stat().st_mode)[-3:] == "600"
-    assert erasures.add_to_list(path) == 5  # the hub, gone back, has none of them
+    assert erasures.add_to_list(path) == 6  # the hub, gone back, has none of them
     assert path.read_text("utf-8") == before
 
 
@@ -104,7 +110,7 @@ def test_what_does_not_exist_is_passed_over(erased):
     Preview.objects.all().delete()
     listed = erasure_list.read_list(path, hub=ledger_reads.heads().hub)
 
-    assert erasures.repeat(listed, actor="operator", now=NOON) == 4
+    assert erasures.repeat(listed, actor="operator", now=NOON) == 5
 
 
 def test_a_list_of_another_hub_is_refused(erased):

@@ -94,11 +94,11 @@ def record(backup: Backup, *, actor: str, now: datetime) -> bool:
     return True
 
 
-def delete_old(folder: Path, *, keys: Path, newest: Manifest, older_than: datetime) -> list[str]:
-    """Delete backups of the same hub created before a time, and their keys; return their names.
+def delete_old(folder: Path, *, keys: Path, newest: Manifest, term: timedelta | None) -> list[str]:
+    """Delete backups of the same hub after their term, and their keys; return their names.
 
-    The newest one stays. So does a folder that has files which this program did not write, and one
-    whose manifest cannot be read.
+    term: None to delete none. The newest one stays. So does a folder that has files which this
+          program did not write, and one whose manifest cannot be read.
 
     raises: OSError.
     """
@@ -109,7 +109,11 @@ def delete_old(folder: Path, *, keys: Path, newest: Manifest, older_than: dateti
         except BackupError:
             continue
         others = {file.name for file in path.iterdir()} - {MANIFEST, manifest.database.name}
-        is_old = manifest.created_at < older_than and manifest.name == path.name != newest.name
+        is_old = (
+            term
+            and manifest.created_at < newest.created_at - term
+            and manifest.name == path.name != newest.name
+        )
         if manifest.hub != newest.hub or not is_old or others:
             continue
         shutil.rmtree(path)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Add this hub's erasures to the list of erasures, and repeat those of a list after a restore."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from stemtide.hub.backups import erasure_list
@@ -13,14 +14,19 @@ from stemtide.hub.rooms.ledger.reads import ledger as reads
 from stemtide.hub.rooms.media import writes as previews
 from stemtide.hub.rooms.parties.writes import parties, people
 from stemtide.hub.rooms.situation.writes import leads
+from stemtide.hub.rooms.transparency.writes import leaves
 
-KINDS = (
-    "complaint.erased",
-    "key.revoked",
-    "lead.erased",
-    "person.erased",
-    "preview.destroyed",
-)
+_REPEATS: dict[str, tuple[Callable[[str], Any], Callable[..., bool]]] = {
+    "complaint.erased": (UUID, complaints.erase_again),
+    "key.revoked": (str, parties.revoke_again),
+    "lead.erased": (UUID, leads.erase_again),
+    "leaf.erased": (int, leaves.erase_again),
+    "person.erased": (int, people.erase_again),
+    "preview.destroyed": (UUID, previews.destroy_again),
+}
+"""How each is repeated: the type of its row's name, and the write."""
+
+KINDS = frozenset(_REPEATS)
 """Acts that end something for good."""
 
 
@@ -58,17 +64,8 @@ def _recorded() -> Iterator[Erasure]:
 
 def _repeat(erasure: Erasure, *, actor: str, now: datetime) -> bool:
     """Repeat one erasure; return whether there was something to erase."""
+    if erasure.kind not in _REPEATS:  # of a newer version
+        return False
+    read, erase = _REPEATS[erasure.kind]
     _, _, ident = erasure.subject.partition(":")
-    match erasure.kind:
-        case "complaint.erased":
-            return complaints.erase_again(UUID(ident), actor=actor, now=now)
-        case "key.revoked":
-            return parties.revoke_again(ident, actor=actor, now=now)
-        case "lead.erased":
-            return leads.erase_again(UUID(ident), actor=actor, now=now)
-        case "person.erased":
-            return people.erase_again(int(ident), actor=actor, now=now)
-        case "preview.destroyed":
-            return previews.destroy_again(UUID(ident), actor=actor, now=now)
-        case _:
-            return False
+    return erase(read(ident), actor=actor, now=now)

@@ -86,14 +86,8 @@ def backup(
             folder, keys=keys, recipients=recipients, progress=_progress("copied"), now=now()
         )
         is_recorded = creation.record(created, actor=OPERATOR, now=now())
-        deleted = []
-        if keep_days is not None:
-            deleted = creation.delete_old(
-                folder,
-                keys=keys,
-                newest=created.manifest,
-                older_than=created.manifest.created_at - timedelta(days=keep_days),
-            )
+        term = timedelta(days=keep_days) if keep_days else None
+        deleted = creation.delete_old(folder, keys=keys, newest=created.manifest, term=term)
     _print_backup(created, deleted=deleted, as_json=as_json)
     if not is_recorded:
         print_note("The ledger has no entry of it: the tables are of an older version.")

@@ -10,10 +10,11 @@ from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import TruncDate
 
 from stemtide.hub.platform.errors import NotAllowedError, NotFoundError
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.media import rules
-from stemtide.hub.rooms.media.keys import Keys
+from stemtide.hub.rooms.media.keys import KeyFileError, Keys
 from stemtide.hub.rooms.media.models import Look, Preview
 from stemtide.hub.rooms.media.rules import PreviewFacts
 from stemtide.hub.rooms.parties.models import Party, Person
@@ -22,6 +23,21 @@ from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.protocol.enums import SignalState
 from stemtide.protocol.messages.previews import PreviewKind, PreviewOut, Purpose
+
+
+@needs_no_viewer("it returns ids of previews to the operator, and no content")
+def damaged_previews(keys: Keys) -> list[UUID]:
+    """Return previews that no key decrypts, and destroyed ones that have content."""
+    damaged = []
+    for preview in Preview.objects.iterator(chunk_size=100):
+        parts = [part for part in (preview.whole, preview.veil) if part]
+        try:
+            readable = all(keys.unseal(part) for part in parts)
+        except KeyFileError:
+            readable = False
+        if not readable or bool(parts) is (preview.destroyed_at is not None):
+            damaged.append(preview.uid)
+    return damaged
 
 
 @dataclass(frozen=True, slots=True)

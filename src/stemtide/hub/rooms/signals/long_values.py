@@ -5,19 +5,21 @@ A value is stored once and read by its digest. Rows that travel with such values
 parts of limited size. Only this room's reads and writes call these functions; they check access.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
 
 from django.db import connection
+from django.db.models import Exists, OuterRef
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.values.audio import Sound
 from stemtide.fingerprints.values.video import VideoPrint
 from stemtide.hub.rooms.ledger.reads import hub_settings
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.signals.models import LongValue, LongValueSpending
+from stemtide.hub.rooms.signals.models import LongValue, LongValueSpending, Signal
 from stemtide.hub.rooms.signals.rules.signals import SignalDraft, check_spending
 from stemtide.protocol.enums import SignalState
 from stemtide.protocol.messages.signals import is_long
@@ -64,6 +66,15 @@ def _lasts_ms(kind: Kind, value: bytes) -> int | None:
     if kind is Kind.AUDIO:
         return round(1000 * Sound.from_bytes(value).seconds) or None
     return None
+
+
+def damaged_values() -> list[str]:
+    """Return the digests of values that differ from their digest, or that a signal lacks."""
+    rows = LongValue.objects.values_list("digest", "value").iterator(chunk_size=100)
+    damaged = [digest for digest, value in rows if hashlib.sha256(value).hexdigest() != digest]
+    stored = LongValue.objects.filter(digest=OuterRef("value"))
+    lacking = Signal.objects.filter(~Exists(stored), kind__in=_LONG).exclude(value="")
+    return damaged + sorted(set(lacking.values_list("value", flat=True)))
 
 
 def check_budget(drafts: Iterable[SignalDraft], *, by: Party, now: datetime) -> int:

@@ -5,6 +5,7 @@ A segment's file never changes. Files and states may be deleted at any time: the
 """
 
 import fcntl
+import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -25,6 +26,15 @@ UNUSED_FOR = timedelta(days=2)
 _TOUCH_AFTER = timedelta(hours=1)
 _OWN_NAME = re.compile(r"[0-9a-f]{64}(\.|$)")
 """Names of segments, complete or not: the folder may hold files of others."""
+
+
+def damaged_files(folder: Path) -> list[str]:
+    """Return names of segments whose content is not what their name says. raises: OSError."""
+    paths = folder.iterdir() if folder.exists() else ()
+    segments = [path for path in paths if re.fullmatch(r"[0-9a-f]{64}", path.name)]
+    return [
+        path.name for path in segments if hashlib.sha256(path.read_bytes()).hexdigest() != path.name
+    ]
 
 
 class SegmentState(BaseModel):

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
+from cryptography.fernet import InvalidToken
 from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 
 from stemtide.hub.platform.errors import NotFoundError
@@ -255,6 +256,23 @@ def _own_hands(row: Complaint, *, viewer: Party) -> Iterable[str]:
         through = entry.detail.get("through")
         if entry.kind == "signal.shared" and isinstance(through, str):
             yield through
+
+
+@needs_no_viewer("it returns ids to the operator, and no words")
+def damaged_complaints() -> list[UUID]:
+    """Return complaints that the hub's secret does not decrypt, and erased ones that have words."""
+    damaged = []
+    for row in Complaint.objects.iterator():
+        encrypted = [text for text in (row.text, row.reasons) if text]
+        try:
+            for text in encrypted:
+                encryption.unseal(text)
+        except InvalidToken:
+            damaged.append(row.uid)
+            continue
+        if encrypted and row.erased_at is not None:
+            damaged.append(row.uid)
+    return damaged
 
 
 def _rows() -> QuerySet[Complaint]:

@@ -109,6 +109,23 @@ def words_of(row: Lead) -> dict[str, str]:
         return {name: lost if getattr(row, name) else "" for name in WORDS}
 
 
+@needs_no_viewer("it returns ids to the operator, and no words")
+def damaged_leads() -> list[UUID]:
+    """Return leads that the hub's secret does not decrypt, and erased ones that have words."""
+    damaged = []
+    for row in Lead.objects.iterator():
+        encrypted = [getattr(row, name) for name in WORDS if getattr(row, name)]
+        try:
+            for text in encrypted:
+                encryption.decrypt(text, use=_USE)
+        except InvalidToken:
+            damaged.append(row.uid)
+            continue
+        if encrypted and row.erased_at is not None:
+            damaged.append(row.uid)
+    return damaged
+
+
 @needs_no_viewer("the words are the sender's own")
 def encrypt_texts(body: LeadIn) -> dict[str, str]:
     """Encrypt what a lead says in words, for its columns."""

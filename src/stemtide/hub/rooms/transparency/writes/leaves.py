@@ -90,6 +90,17 @@ def erase(number: int, *, actor: str, now: datetime) -> None:
     ledger.append("leaf.erased", actor=actor, subject=f"entry:{number}", now=now)
 
 
+@needs_no_entry("erase() records it")
+@transaction.atomic
+def erase_again(number: int, *, actor: str, now: datetime) -> bool:
+    """Erase the salts of a leaf that a restored backup has again; return whether it had them."""
+    ledger.lock_ledger()
+    has_salt = Leaf.objects.filter(number=number, salt__isnull=False).exists()
+    if has_salt:
+        erase(number, actor=actor, now=now)
+    return has_salt
+
+
 def _open(keys: Sequence[Ed25519PrivateKey], *, now: datetime) -> Log:
     """Begin the log with its statement. Another process may be first."""
     with transaction.atomic():

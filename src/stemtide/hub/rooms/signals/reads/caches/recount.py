@@ -54,6 +54,12 @@ def differences() -> list[Difference]:
     ]
 
 
+@needs_no_viewer("it returns a number")
+def count_beyond(position: int) -> int:
+    """Count the signals whose feed position is beyond the feed's head, or none."""
+    return Signal.objects.filter(Q(position__gt=position) | Q(position__lt=1)).count()
+
+
 @needs_no_viewer("the operator recounts for all parties")
 def counted_tallies() -> Rows:
     """Count all signals by MARKS: their numbers by TALLIED."""

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""stemtide hub verify: check the hub's data."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import typer
+
+from stemtide.cli.commands.operator.hub import hub
+from stemtide.cli.local_hub import DataDir, now, open_hub
+from stemtide.cli.output import AsJson, fail_on, print_note, print_result
+
+if TYPE_CHECKING:
+    from stemtide.hub.checks.results import CheckResult
+
+
+@hub.command("verify")
+def verify(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Check the hub's data, and name what differs; exit 1 if it does.
+
+    Recounts totals, and checks ledger, feed, transparency log, keys, and encrypted content. It
+    reads everything: some minutes for a large hub, in which nobody can share for some seconds.
+    """
+    open_hub(data_dir)
+    from django.db import DatabaseError
+
+    from stemtide.hub.checks import verification
+
+    with fail_on(DatabaseError, OSError):
+        failed = _print_results(verification.verify(now()), as_json=as_json)
+    if failed:
+        print_note(f"stemtide: {failed} things are wrong")
+        raise typer.Exit(1)
+
+
+def _print_results(results: "Iterable[CheckResult]", *, as_json: bool) -> int:
+    """Print results as they come; return how many are failures."""
+    failed = 0
+    for result in results:
+        failed += result.level == "fail"
+        row: dict[str, object] = {
+            "check": result.check,
+            "level": result.level,
+            "text": result.text,
+            "remedy": result.remedy,
+        }
+        remedy = f". Remedy: {result.remedy}" if result.remedy else ""
+        line = f"{result.level:<4}  {result.check}: {result.text}{remedy}"
+        print_result(row, as_json=as_json, line=line)
+    return failed
