@@ -37,6 +37,9 @@ def test_an_order_is_entered_confirmed_and_its_document_read(hub, enter, tmp_pat
     assert "Its document is unsealed." in said.err
     uid = said.out.split()[0]
     assert "confirmed" in say(hub, "order", "confirm-entry", uid).out
+    shown = say(hub, "order", "authentic", uid).out
+    assert "BE: published for point (a): no; named are Federal prosecution service" in shown
+    assert "made elsewhere, its document sealed by nobody" in shown
     out = tmp_path / "got.pdf"
     say(hub, "order", "document", uid, "--out", out)
     assert out.read_bytes() == plain("BE-1")

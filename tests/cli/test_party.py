@@ -37,3 +37,12 @@ def test_an_empty_key_file_is_explained(stemtide, tmp_path):
     assert asked.code == 2
     assert f"{file} is empty" in asked.err
     assert f"stemtide key new --party NAME --out {file}" in asked.err
+
+
+def test_the_published_authorities_are_listed_with_their_sources(stemtide, hub_folder):
+    said = stemtide("party", "register", "--published", "--json", "--data-dir", hub_folder)
+    german = [row for row in said.rows if row["country"] == "DE"]
+    assert [row["points"] for row in german] == ["ab", "cd"]
+    assert german[0]["source"] == "TerrOIBG § 1(1)"
+    line = stemtide("party", "register", "--published", "--data-dir", hub_folder).out
+    assert "DE ab   Bundeskriminalamt (BKA)  TerrOIBG § 1(1)" in line

@@ -11,6 +11,7 @@ from stemtide.hub.platform.documents.pdf_seals import seal_pdf
 from stemtide.hub.platform.documents.seal_files import seal_in
 from stemtide.hub.platform.documents.verification import Trusted, verify_pdf
 from stemtide.protocol.messages.documents import SealVerdict, StampState, Trust
+from tests.cli.conftest import run
 from tests.hub.papers.keys_of_parties import lay_out
 from tests.hub.papers.papers import plain, text_of
 from tests.hub.papers.stamping import StampServer, stamping
@@ -153,6 +154,35 @@ def test_a_certificate_for_stamps_vouches_for_no_document(authority, tmp_path):
     pdf = seal_pdf(plain(), theirs, title="Seal", reason="Order", now=now())
     found = verify_pdf(pdf, trusted=own.hub_trust(now()), now=now())
     assert found.verdict is SealVerdict.UNTRUSTED
+
+
+@pytest.mark.usefixtures("authority")
+def test_a_reader_without_a_hub_verifies_both_seals_and_the_stamp(settings, folder):
+    lay_out(folder, settings, be_police={"days": 36_500})
+    (folder / "order.pdf").write_bytes(sealed(now=now()))
+    certificates = own.certificates(now())
+    pems = [certificates.pem, *(party.pem for party in certificates.parties)]
+    (folder / "hub.pem").write_text("".join(pems))
+    words = ("document", "verify", folder / "order.pdf", "--trust", folder / "hub.pem")
+    said = run(*words, "--trust-stamps", settings.TIMESTAMP_TRUST_FILE)
+    assert said.code == 0, said.err
+    assert said.out.count(", as it was, trusted, certificate ") == 2
+    assert "time stamp by Common Name: Time stamps, Organization: Trust service" in said.out
+    assert "NOT TRUSTED" not in said.out
+    assert "NOT TRUSTED" in run(*words).out  # nobody named the time stamp authority
+
+
+def test_an_operator_sees_who_stamps(authority, settings, folder):
+    names = {"STEMTIDE_TIMESTAMP_URL": settings.TIMESTAMP_URL, "STEMTIDE_TIMESTAMP_LOOPBACK": "1"}
+    names["STEMTIDE_TIMESTAMP_TRUST_FILE"] = settings.TIMESTAMP_TRUST_FILE
+    words = ("hub", "seals", "--data-dir", folder / "hub", "--json")
+    hub, stamps = run(*words, **names).rows
+    assert (hub["state"], stamps["state"], stamps["why"]) == ("ready", "ready", "")
+    assert "Time stamps" in stamps["signer"]
+    authority.status = 503
+    said = run(*words, **names)
+    assert (said.code, said.rows[1]["state"]) == (1, "unusable")
+    assert "answered 503" in said.rows[1]["why"]
 
 
 def test_an_operator_tries_the_authority_once(authority):
