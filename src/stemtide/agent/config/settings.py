@@ -203,6 +203,14 @@ def load(path: Path | None = None, *, env: Mapping[str, str] | None = None) -> C
     env = os.environ if env is None else env
     raw, root = _read_file(path)
     _add_environment(raw, env)
+    return parse(raw, root=root)
+
+
+def parse(raw: dict[str, Any], *, root: Path) -> Config:
+    """Return settings from the tables of a file. raises: ConfigError.
+
+    root: where relative paths start from.
+    """
     policies = read_policies(raw.pop("policy", {}), root=root)
     also = ("policy", "key_file", "token_file")
     return read_table(Config, raw, name="", root=root, also=also, ready={"policies": policies})

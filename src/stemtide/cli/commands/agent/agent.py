@@ -2,6 +2,7 @@
 """stemtide agent: run and inspect a provider's agent."""
 
 import os
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,6 +41,14 @@ def start(
             show_default=False,
         ),
     ] = None,
+    set_up: Annotated[
+        bool,
+        typer.Option(
+            "--set-up",
+            help="Ask for the settings in a browser first, and write agent.toml. On a terminal this"
+            " happens by itself if there are no settings.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the address as JSON.")] = False,
 ) -> None:
     """Start an agent.
@@ -52,11 +61,40 @@ def start(
     from stemtide.agent.process.supervisor import serve
 
     with fail_on(ConfigError, OSError):
+        if set_up or _needs_set_up(config, prefix=PREFIX):
+            _set_up(config or Path("agent.toml"), as_json=as_json)
         overrides = {f"{PREFIX}SNAPSHOT_FILE": str(snapshot.resolve())} if snapshot else {}
         settings = load(config, env={**os.environ, **overrides})
         if http_workers is not None:
             settings = replace(settings, http_workers=http_workers)
         serve(settings, as_json=as_json)
+
+
+def _needs_set_up(config: Path | None, *, prefix: str) -> bool:
+    """Whether a person at a terminal starts an agent that has no settings at all."""
+    has_settings = config or Path("agent.toml").exists()
+    return (
+        not (has_settings or any(name.startswith(prefix) for name in os.environ))
+        and sys.stderr.isatty()
+    )
+
+
+def _set_up(file: Path, *, as_json: bool) -> None:
+    """Let a person answer the set-up in a browser on this machine."""
+    from stemtide.agent.process.set_up import serve_set_up
+
+    if file.exists():
+        fail(f"{file} is there already: start without --set-up, or move it away", code=2)
+
+    def announce(link: str) -> None:
+        line = f"To set the agent up, open this on this machine: {link}"
+        if as_json:
+            print_result({"set_up": link}, as_json=True, line=line)
+        else:
+            print_note(line)
+
+    if not serve_set_up(file, announce=announce):
+        fail("the agent was not set up, and nothing was written")
 
 
 @agent.command("check")
