@@ -9,19 +9,21 @@ from django.db import connection, transaction
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.ledger.models import Entry, Numbering
 from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.orders.models import Order
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import Signal
-from stemtide.hub.rooms.signals.writes import signals
+from stemtide.hub.rooms.signals.writes import entries, opinions, signals
 from stemtide.hub.rooms.transparency.models import Head, Leaf, Log, Node
 from stemtide.hub.rooms.transparency.reads import log as reads
 from stemtide.hub.rooms.transparency.reads.contents import entries_after
 from stemtide.hub.rooms.transparency.reads.verification import verify
 from stemtide.hub.rooms.transparency.rules.leaves import entry_commitment
 from stemtide.hub.rooms.transparency.writes import leaves
-from stemtide.protocol.messages.signals import WithdrawIn
+from stemtide.protocol.messages.signals import OpinionIn, TitleIn, WithdrawIn
 from stemtide.protocol.tlog.merkle import check_consistency
 from stemtide.protocol.tlog.notes import read_checkpoint
 from stemtide.protocol.tlog.tiles import Tile, TiledTree, tiles_of, unpack_hashes, unpack_leaves
+from tests.hub.orders import cast
 from tests.world import NOON, hex_value, signal_in
 
 LATER = NOON + timedelta(hours=30)
@@ -151,9 +153,9 @@ def change_a_signal_of_a_bulk():
 def change_the_value_of_a_withdrawn_signal():
     signal = Signal.objects.get(value=hex_value(3))
     Signal.objects.filter(pk=signal.pk).update(value=hex_value(99))
-    entries = Entry.objects.filter(subject=signal.ref)
-    assert len(entries) == 2
-    return {("content-changed", entry.number) for entry in entries}
+    about = Entry.objects.filter(subject=signal.ref)
+    assert len(about) == 2
+    return {("content-changed", entry.number) for entry in about}
 
 
 def insert_a_signal():
@@ -194,10 +196,10 @@ def rewrite_an_entry_with_its_leaf():
 
 
 def set_the_counter_back():
-    entries = Numbering.objects.get().entries
-    Entry.objects.filter(number=entries).delete()
-    Numbering.objects.update(entries=entries - 1)
-    return {("set-back", None), ("deleted", entries)}
+    last = Numbering.objects.get().entries
+    Entry.objects.filter(number=last).delete()
+    Numbering.objects.update(entries=last - 1)
+    return {("set-back", None), ("deleted", last)}
 
 
 def replace_a_signed_head():
@@ -220,6 +222,34 @@ def test_a_rewrite_by_the_owner_of_the_database_is_named(rewrite):
     lift_guards()
     expected = rewrite()
     assert problems() == expected
+
+
+def test_an_order_is_covered_from_its_issue_on_through_all_that_happens_to_it(world):
+    cast.name_competent(world)
+    cast.inform(world)
+    order = cast.issue(world)
+    leaves.follow_ledger(NOON)
+    cast.receive(order.id)
+    cast.execute(world, order.id)
+    leaves.follow_ledger(NOON)
+    assert problems() == set()
+    Order.objects.update(issued_by=world.other_authority)
+    number = Entry.objects.get(kind="order.issued").number
+    assert problems() == {("content-changed", number)}
+
+
+def test_acts_on_a_signal_are_no_rewrites(hub):
+    signal = Signal.objects.get(value=hex_value(1))
+    before = Signal.objects.filter(pk=signal.pk).values().get()
+    crisis = hub.activate()
+    act = {"by": hub.authority, "now": NOON, "through": "key:1"}
+    entries.join_crisis(signal.uid, crisis=crisis.id, **act)
+    entries.name(signal.uid, body=TitleIn(title="A car"), **act)
+    dispute = OpinionIn(opinion="dispute", note="It is news.")
+    opinions.give_opinion(signal.uid, body=dispute, by=hub.agency, now=NOON)
+    leaves.follow_ledger(NOON)
+    assert Signal.objects.filter(pk=signal.pk).values().get() != before
+    assert problems() == set()
 
 
 @pytest.mark.usefixtures("hub")

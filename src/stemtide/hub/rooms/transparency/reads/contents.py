@@ -3,7 +3,13 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
 from uuid import UUID
+
+import msgspec
+from django.db import connection
 
 from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.ledger.models import Entry
@@ -14,6 +20,7 @@ from stemtide.hub.rooms.transparency.rules.leaves import (
     SIGNAL_COLUMNS,
     EntryFacts,
     content_digest,
+    time_text,
 )
 
 BULK = "signals.shared"
@@ -21,6 +28,17 @@ _ISSUED = "order.issued"
 _SIGNAL, _ORDER = "signal", "order"
 _AT_ONCE = 500  # fewer than SQLite's parameters of one query
 _GAP = 100_000  # primary keys that transactions took and rolled back, at most
+_NAMES = ", ".join(
+    "party.name" if column == "shared_by" else f"signal.{column}" for column in SIGNAL_COLUMNS
+)
+_COLUMNS = (
+    f"SELECT signal.id, {_NAMES} FROM signals_signal signal"  # noqa: S608  # constants
+    " JOIN parties_party party ON party.id = signal.shared_by_id"
+)
+_BULK = (
+    f"{_COLUMNS} WHERE signal.id > %s AND signal.id <= %s AND signal.shared_at = %s"
+    " ORDER BY signal.id LIMIT %s"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +49,21 @@ class EntryContent:
     """
 
     digests: Sequence[bytes | None]
-    signals: Sequence[UUID] = ()
+    signals: Sequence[str] = ()
     last: int = 0
 
     @property
     def is_whole(self) -> bool:
         """Whether everything that the entry speaks of is there."""
         return None not in self.digests
+
+
+class SignalDigest(NamedTuple):
+    """A signal as leaves know it. uid: its id as text."""
+
+    pk: int
+    uid: str
+    digest: bytes
 
 
 @needs_no_viewer("leaves are made of it; nobody sees it")
@@ -49,7 +75,7 @@ def entries_after(number: int, *, limit: int) -> list[EntryFacts]:
 
 @needs_no_viewer("it returns digests only")
 def contents_of(
-    entries: Iterable[EntryFacts], *, bulks: Mapping[int, Sequence[UUID]]
+    entries: Iterable[EntryFacts], *, bulks: Mapping[int, Sequence[str]]
 ) -> dict[int, EntryContent]:
     """Return the content of entries by their number; entries without content are left out.
 
@@ -59,37 +85,44 @@ def contents_of(
     for entry in entries:
         thing, _, name = entry.subject.partition(":")
         if thing == _SIGNAL:
-            signal_of[entry.number] = UUID(name)
+            signal_of[entry.number] = name
         elif entry.kind == _ISSUED and thing == _ORDER:
-            order_of[entry.number] = UUID(name)
+            order_of[entry.number] = name
     signals = _signals({*signal_of.values(), *(uid for uids in bulks.values() for uid in uids)})
     orders = _orders(order_of.values())
-    contents = {
-        number: EntryContent([digest], last=pk)
-        for number, uid in signal_of.items()
-        for pk, digest in [signals.get(uid, (0, None))]
-    }
+    contents = {}
+    for number, uid in signal_of.items():
+        signal = signals.get(uid)
+        contents[number] = EntryContent([signal.digest], last=signal.pk) if signal else _GONE
     contents |= {number: EntryContent([orders.get(uid)]) for number, uid in order_of.items()}
     for number, uids in bulks.items():
-        rows = [signals.get(uid, (0, None)) for uid in uids]
-        digests = [digest for _, digest in rows]
-        contents[number] = EntryContent(digests, uids, max((pk for pk, _ in rows), default=0))
+        rows = [signals.get(uid) for uid in uids]
+        contents[number] = EntryContent([row.digest if row else None for row in rows], uids)
     return contents
 
 
-@needs_no_viewer("it returns ids only, for the leaf of their share")
-def signals_after(last: int, *, entry: EntryFacts) -> list[tuple[int, UUID]]:
-    """Return primary keys and ids of the signals that a bulk shared.
+_GONE = EntryContent([None])
+
+
+@needs_no_viewer("it returns digests only, for the leaf of their share")
+def bulk_after(last: int, *, entry: EntryFacts) -> EntryContent:
+    """Return the signals that a bulk shared.
 
     last: the highest primary key of the shares before it. The ledger's lock orders shares, so that
     primary keys and entries have the same order.
     """
     count = entry.detail.get("count")
     if not isinstance(count, int):
-        return []
-    rows = Signal.objects.filter(pk__gt=last, pk__lte=last + count + _GAP)
-    shared = rows.filter(shared_at=entry.recorded_at).order_by("pk")
-    return list(shared.values_list("pk", "uid")[:count])
+        return EntryContent([])
+    with connection.cursor() as cursor:
+        at = connection.ops.adapt_datetimefield_value(entry.recorded_at)
+        cursor.execute(_BULK, [last, last + count + _GAP, at, count])
+        rows = [_digest_row(row) for row in cursor.fetchall()]
+    return EntryContent(
+        [row.digest for row in rows],
+        [row.uid for row in rows],
+        last=max((row.pk for row in rows), default=0),
+    )
 
 
 @needs_no_viewer("it returns a number only")
@@ -100,37 +133,75 @@ def last_key() -> int:
 
 
 @needs_no_viewer("an operator's check: it returns ids only")
-def signals_without_entry(covered: Collection[UUID], *, last: int, limit: int) -> list[UUID]:
+def signals_without_entry(covered: Collection[str], *, last: int, limit: int) -> list[str]:
     """Return signals up to a primary key that no entry speaks of. covered: those with one."""
     uids = Signal.objects.filter(pk__lte=last).order_by("pk").values_list("uid", flat=True)
-    unknown: list[UUID] = []
+    unknown: list[str] = []
     for uid in uids.iterator(chunk_size=2000):
-        if uid not in covered:
-            unknown.append(uid)
+        if str(uid) not in covered:
+            unknown.append(str(uid))
         if len(unknown) >= limit:
             break
     return unknown
 
 
 @needs_no_viewer("it only unpacks")
-def unpack_ids(packed: bytes | memoryview) -> list[UUID]:
+def unpack_ids(packed: bytes | memoryview) -> list[str]:
     """Return the ids of signals that a leaf packs."""
-    content = bytes(packed)
-    return [UUID(bytes=content[at : at + 16]) for at in range(0, len(content), 16)]
+    digits = bytes(packed).hex()
+    return [_dashed(digits[at : at + 32]) for at in range(0, len(digits), 32)]
 
 
-def _signals(uids: Collection[UUID]) -> dict[UUID, tuple[int, bytes | None]]:
-    """Return primary keys and digests of signals."""
-    digests: dict[UUID, tuple[int, bytes | None]] = {}
+def _signals(uids: Collection[str]) -> dict[str, SignalDigest]:
+    """Return signals by their ids."""
+    digests: dict[str, SignalDigest] = {}
     waiting = list(uids)
     for at in range(0, len(waiting), _AT_ONCE):
-        rows = Signal.objects.filter(uid__in=waiting[at : at + _AT_ONCE]).order_by()
-        for pk, *values in rows.values_list("pk", *SIGNAL_COLUMNS):
-            digests[values[0]] = (pk, content_digest(SIGNAL_COLUMNS, values))
+        part = [_to_column(uid) for uid in waiting[at : at + _AT_ONCE]]
+        marks = ", ".join(["%s"] * len(part))
+        with connection.cursor() as cursor:
+            cursor.execute(f"{_COLUMNS} WHERE signal.uid IN ({marks})", part)
+            rows = [_digest_row(row) for row in cursor.fetchall()]
+        digests |= {row.uid: row for row in rows}
     return digests
 
 
-def _orders(uids: Iterable[UUID]) -> dict[UUID, bytes]:
-    """Return digests of orders."""
+def _orders(uids: Iterable[str]) -> dict[str, bytes]:
+    """Return digests of orders by their ids."""
     rows = Order.objects.filter(uid__in=list(uids)).values_list(*ORDER_COLUMNS)
-    return {values[0]: content_digest(ORDER_COLUMNS, values) for values in rows}
+    digests = {}
+    for uid, *values, issued_at in rows:
+        facts = [str(uid), *values, time_text(issued_at) if issued_at else None]
+        digests[str(uid)] = content_digest(ORDER_COLUMNS, facts)
+    return digests
+
+
+def _digest_row(row: Sequence[Any]) -> SignalDigest:
+    """Return a signal from its columns as the database's driver gives them.
+
+    Django's conversion of a row takes longer than its digest.
+    """
+    pk, uid, labels, is_exercise, shared_at, *values = row
+    uid = _dashed(uid) if isinstance(uid, str) else str(uid)
+    if isinstance(labels, str):
+        labels = msgspec.json.decode(labels)
+    facts = (uid, labels, bool(is_exercise), _column_time(shared_at), *values)
+    return SignalDigest(pk, uid, content_digest(SIGNAL_COLUMNS, facts))
+
+
+@lru_cache(maxsize=64)  # the signals of a bulk have one time
+def _column_time(column: str | datetime) -> str:
+    """Return a time as a leaf has it; SQLite's columns are text, in UTC."""
+    if isinstance(column, str):
+        column = datetime.fromisoformat(column).replace(tzinfo=UTC)
+    return time_text(column)
+
+
+def _to_column(uid: str) -> UUID | str:
+    """Return an id as the database compares it."""
+    return UUID(uid) if connection.features.has_native_uuid_field else uid.replace("-", "")
+
+
+def _dashed(digits: str) -> str:
+    """Return 32 digits as the text of an id."""
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

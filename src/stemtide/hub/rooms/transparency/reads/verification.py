@@ -12,7 +12,6 @@ else kept shows that, too.
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from uuid import UUID
 
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_viewer
@@ -89,7 +88,7 @@ class _Check:
     nodes: dict[tuple[int, int], bytes] = field(default_factory=dict)
     entries: dict[int, EntryFacts] = field(default_factory=dict)
     leaves: dict[int, UnmatchedLeaf] = field(default_factory=dict)
-    shared: set[UUID] = field(default_factory=set)
+    shared: set[str] = field(default_factory=set)
     without_salt: set[int] = field(default_factory=set)
     said_erased: set[int] = field(default_factory=set)
 
@@ -233,7 +232,7 @@ class _Check:
         """Note which signal an entry says was shared, and which leaf was erased."""
         name = entry.subject.partition(":")[2]
         if entry.kind == _SHARED:
-            self.shared.add(UUID(name))
+            self.shared.add(name)
         elif entry.kind == "leaf.erased":
             self.said_erased.add(int(name))
 

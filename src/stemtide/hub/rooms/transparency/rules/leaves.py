@@ -8,17 +8,18 @@ A leaf is two SHA-256 digests, one after the other:
   that the entry speaks of, as JSON. Without content, the digest of "stemtide-no-content/1", a
   newline and the first salt: nobody sees which entries speak of content.
 
-JSON has sorted keys, no spaces, and only ASCII. The salts hide what is committed to, and a leaf
+JSON has sorted keys and no spaces, in UTF-8. The salts hide what is committed to, and a leaf
 whose salts were erased proves nothing any more: it stays in the tree. Decision 0164.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
+
+import msgspec
 
 SALT_BYTES = 32
 LEAF_BYTES = 64
@@ -29,9 +30,9 @@ _NO_CONTENT = b"stemtide-no-content/1\n"
 _STATEMENT = "stemtide-log/1"
 
 SIGNAL_COLUMNS = (
-    *("uid", "kind", "value", "url", "reach", "quality", "within_bits", "labels", "ideology"),
-    *("entity", "language", "severity", "provenance", "confidence", "tlp", "pap", "audience"),
-    *("exercise", "shared_by__name", "shared_at", "via"),
+    *("uid", "labels", "exercise", "shared_at", "shared_by", "kind", "value", "url", "reach"),
+    *("quality", "within_bits", "ideology", "entity", "language", "severity", "provenance"),
+    *("confidence", "tlp", "pap", "audience", "via"),
 )
 """Facts of a signal that no act ever changes: what it matches, what it says, whose it is, who may
 see it. The state, the crisis and the title change, by acts that are entries of their own."""
@@ -71,17 +72,17 @@ def origin_of(hub: UUID) -> str:
 
 def statement(*, origin: str, opened_at: datetime, backfilled: int) -> bytes:
     """Return leaf 0: since when the log proves, and up to which entry it was filled in later."""
-    lines = (_STATEMENT, origin, _time(opened_at), str(backfilled))
+    lines = (_STATEMENT, origin, time_text(opened_at), str(backfilled))
     return "".join(f"{line}\n" for line in lines).encode()
 
 
 def entry_json(entry: EntryFacts) -> bytes:
     """Return the bytes of an entry that its leaf commits to."""
-    return _json(entry._asdict())
+    return _json(entry._asdict() | {"recorded_at": time_text(entry.recorded_at)})
 
 
 def content_digest(columns: Sequence[str], values: Sequence[object]) -> bytes:
-    """Return the digest of a signal or an order."""
+    """Return the digest of a signal or an order. values: as JSON has them."""
     return hashlib.sha256(_json(dict(zip(columns, values, strict=True)))).digest()
 
 
@@ -99,16 +100,11 @@ def content_commitment(digests: Sequence[bytes] | None, salts: LeafSalts) -> byt
     return hashlib.sha256(tag + salt + b"".join(digests or ())).digest()
 
 
-def _json(facts: Mapping[str, object]) -> bytes:
-    """Return facts as JSON, the same bytes whoever writes them."""
-    return json.dumps(facts, sort_keys=True, separators=(",", ":"), default=_plain).encode()
-
-
-def _plain(value: object) -> str:
-    """Return a time or an id as text."""
-    return _time(value) if isinstance(value, datetime) else str(value)
-
-
-def _time(at: datetime) -> str:
+def time_text(at: datetime) -> str:
     """Return a time in UTC, to the microsecond."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _json(facts: Mapping[str, object]) -> bytes:
+    """Return facts as JSON, the same bytes whoever writes them."""
+    return msgspec.json.encode(facts, order="sorted")

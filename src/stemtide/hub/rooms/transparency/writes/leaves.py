@@ -10,10 +10,10 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import UUID
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from django.db import transaction
+from django.db import connection, transaction
 
 from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
 from stemtide.hub.rooms.ledger.reads import ledger as ledger_reads
@@ -44,18 +44,34 @@ BATCHES = 10
 _HOUR_S = 3600
 
 
+class _LeafRow(NamedTuple):
+    """A row of leaves: the columns of Leaf, stored without Django's models, which take longer."""
+
+    number: int
+    data: bytes
+    salt: bytes | None = None
+    content_salt: bytes | None = None
+    signals: bytes | None = None
+
+
+_INSERT = (
+    f"INSERT INTO transparency_leaf ({', '.join(_LeafRow._fields)})"  # noqa: S608  # constants
+    " VALUES (%s, %s, %s, %s, %s)"
+)
+
+
 @dataclass(slots=True)
 class _Growth:
     """Leaves to be added. signal: as in Log."""
 
     frontier: Frontier
     signal: int
-    leaves: list[Leaf] = field(default_factory=list)
+    leaves: list[_LeafRow] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
 
-    def add(self, leaf: Leaf) -> None:
+    def add(self, leaf: _LeafRow) -> None:
         """Add a leaf, and the inner hashes that it completes."""
-        completed = self.frontier.append(leaf_hash(bytes(leaf.data)))
+        completed = self.frontier.append(leaf_hash(leaf.data))
         self.leaves.append(leaf)
         for level, node in enumerate(completed[HEIGHT - 1 :: HEIGHT], start=1):
             place = leaf.number >> (HEIGHT * level)
@@ -114,7 +130,7 @@ def _open(keys: Sequence[Ed25519PrivateKey], *, now: datetime) -> Log:
         log.save()
         growth = _Growth(Frontier(), signal=0)
         data = statement(origin=log.origin, opened_at=now, backfilled=log.backfilled)
-        growth.add(Leaf(number=0, data=data))
+        growth.add(_LeafRow(0, data))
         _store(log, growth, keys=keys, now=now)
         return log
 
@@ -122,22 +138,18 @@ def _open(keys: Sequence[Ed25519PrivateKey], *, now: datetime) -> Log:
 def _grow(log: Log, entries: list[EntryFacts]) -> _Growth:
     """Return the leaves of entries."""
     growth = _Growth(Frontier.unpack(log.size, bytes(log.frontier)), log.signal)
-    bulks: dict[int, Sequence[UUID]] = {}
-    single = contents.contents_of(entries, bulks={})
+    content_of = contents.contents_of(entries, bulks={})
     for entry in entries:
+        content = content_of.get(entry.number)
         if entry.kind == contents.BULK:
-            rows = contents.signals_after(growth.signal, entry=entry)
-            bulks[entry.number] = [uid for _, uid in rows]
-            growth.signal = max([growth.signal, *(pk for pk, _ in rows)])
-        elif entry.number in single:
-            growth.signal = max(growth.signal, single[entry.number].last)
-    single |= contents.contents_of((), bulks=bulks)
-    for entry in entries:
-        growth.add(_leaf(entry, single.get(entry.number)))
+            content = contents.bulk_after(growth.signal, entry=entry)
+        if content is not None:
+            growth.signal = max(growth.signal, content.last)
+        growth.add(_leaf(entry, content))
     return growth
 
 
-def _leaf(entry: EntryFacts, content: EntryContent | None) -> Leaf:
+def _leaf(entry: EntryFacts, content: EntryContent | None) -> _LeafRow:
     """Return the leaf of an entry, with new salts."""
     salt = secrets.token_bytes(SALT_BYTES)
     if content is None or not content.digests or not content.is_whole:
@@ -145,8 +157,8 @@ def _leaf(entry: EntryFacts, content: EntryContent | None) -> Leaf:
     salts = LeafSalts(salt, secrets.token_bytes(SALT_BYTES) if content else None)
     digests = [digest for digest in content.digests if digest] if content else None
     second = content_commitment(digests, salts) or b""
-    signals = b"".join(uid.bytes for uid in content.signals) if content else b""
-    return Leaf(
+    signals = bytes.fromhex("".join(content.signals).replace("-", "")) if content else b""
+    return _LeafRow(
         number=entry.number,
         data=entry_commitment(entry, salt) + second,
         salt=salt,
@@ -161,7 +173,8 @@ def _store(log: Log, growth: _Growth, *, keys: Sequence[Ed25519PrivateKey], now:
     """Store leaves and a signed head; return False if another process has added leaves."""
     if Log.objects.select_for_update().get().size != log.size:
         return False
-    Leaf.objects.bulk_create(growth.leaves)
+    with connection.cursor() as cursor:
+        cursor.executemany(_INSERT, growth.leaves)
     Node.objects.bulk_create(growth.nodes)
     log.size, log.frontier = growth.frontier.size, growth.frontier.pack()
     log.signal = growth.signal
