@@ -27,6 +27,7 @@ NOUNS = {
         *("add", "invite", "list", "role", "deactivate", "reactivate", "sign-out"),
         *("factors", "erase"),
     },
+    "exercise": {"list", "check", "run", "compare", "spread"},
     "key": {"new", "list", "revoke"},
 }
 

@@ -48,9 +48,9 @@ def check_scenarios(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Check scenarios: print every problem with its file, table, key and remedy.
+    """Print the problems of scenarios.
 
-    Exits with 1 if there is a problem.
+    Each problem names its file, table, key and remedy. Exits with 1 if there is one.
     """
     from stemtide.exercises.scenarios import reader
 
@@ -99,9 +99,9 @@ def run_scenario(
         bool, typer.Option("--json", help="Print the result as one JSON object.")
     ] = False,
 ) -> None:
-    """Run a scenario with bots for all parties, on a hub that exists for this run.
+    """Run a scenario with bots for all parties.
 
-    Starts a hub and real agents in exercise mode on this machine, plays the time line, and measures
+    Starts a hub for this run and real agents in exercise mode, plays the time line, and measures
     the objectives from the ledger. Exits with 1 if an objective was missed.
     """
     del bots  # all parties, so far
@@ -137,7 +137,10 @@ def compare_results(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Compare results of the same scenario: print each figure that differs."""
+    """Compare results of the same scenario.
+
+    Prints each figure that differs.
+    """
     from stemtide.exercises.results import comparison
 
     if len(files) == 1:
