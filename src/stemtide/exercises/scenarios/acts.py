@@ -64,7 +64,7 @@ class BaseAct(BaseModel):
 
 
 class Tell(BaseAct):
-    """Bring news to parties outside the hub, such as a tip, a press call or a rumour."""
+    """Bring news to parties by another way than the hub: a tip, a press call, a rumour."""
 
     BY: ClassVar[frozenset[PartyKind]] = frozenset()
 

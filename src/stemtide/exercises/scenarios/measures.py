@@ -46,13 +46,12 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A measure. kinds: of the ledger entries it reads; by_party: whether it may name a party."""
+    """A measure. kinds: of the ledger entries that it reads."""
 
     title: str
     unit: Unit
     way: Way
     kinds: frozenset[str]
-    by_party: bool = True
 
 
 def _first(title: str, *kinds: str) -> Measure:
@@ -63,8 +62,8 @@ def _count(title: str, *kinds: str) -> Measure:
     return Measure(title, Unit.NUMBER, Way.COUNT, frozenset(kinds))
 
 
-def _own(title: str, unit: Unit, *kinds: str, by_party: bool = True) -> Measure:
-    return Measure(title, unit, Way.OWN, frozenset(kinds), by_party)
+def _own(title: str, unit: Unit, *kinds: str) -> Measure:
+    return Measure(title, unit, Way.OWN, frozenset(kinds))
 
 
 _SHARED = ("signal.shared", "signals.shared")
