@@ -8,10 +8,13 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from stemtide.hub.platform.documents import hub_seal
+from stemtide.hub.platform.documents.forms import form_pdf
 from stemtide.hub.rooms.orders.models import EnteredDocument, Order
 from stemtide.hub.rooms.parties.writes import competences
 from stemtide.protocol.enums import Duty, Role
+from stemtide.protocol.law.forms import form
 from tests.hub.papers.papers import plain, text_of
+from tests.scene import ANNEX_1
 
 pytestmark = pytest.mark.django_db
 URL = "https://provider.example/thread/7"
@@ -235,3 +238,40 @@ def test_the_papers_of_the_order_say_that_they_are_copies(moderator):
 def test_a_sealed_document_is_shown_as_such(moderator):
     pdf = hub_seal.sealed(plain(), reason="Order", now=datetime.now(UTC))
     assert "Genuine" in said(moderator.post(PATH, sent(pdf)))
+
+
+def of_a_hub(**facts):
+    """Annex I as a hub makes it, sealed by the one of this test."""
+    values = ANNEX_1 | {"reference": "RO-DE-2026-00007", "issued_at": "2026-11-20T10:00:00+00:00"}
+    pdf = form_pdf(
+        form("tco-annex-1"), values, language="de", reference="RO-DE-2026-00007", **facts
+    )
+    return hub_seal.sealed(pdf, reason="Order", now=datetime.now(UTC))
+
+
+def test_what_a_hub_wrote_into_its_document_is_filled_in(moderator):
+    first = sent(of_a_hub(), reference="", issued_at="", **{"annex-urls": ""})
+    checked = moderator.post(PATH, first)
+    page = checked.content.decode()
+    assert "A hub made this document" in page
+    for known in ("RO-DE-2026-00007", ANNEX_1["urls"][0], ANNEX_1["authority_mail"]):
+        assert known in page
+    assert 'value="2026-11-20T10:00:00"' in page
+    typed = moderator.post(PATH, sent(of_a_hub(), reference="Ours"))
+    assert 'value="Ours"' in typed.content.decode()
+
+
+def test_nothing_is_read_from_a_document_that_this_hub_does_not_trust(moderator):
+    pdf = form_pdf(form("tco-annex-1"), ANNEX_1, language="en")
+    first = sent(pdf, **{"annex-urls": ""})
+    refused = said(moderator.post(PATH, first))
+    assert "A hub made this document" not in refused
+    assert ANNEX_1["authority_mail"] not in refused
+
+
+def test_a_draft_and_a_copy_hold_nothing_to_read(moderator):
+    draft = of_a_hub(is_draft=True)
+    assert "A hub made this document" not in said(moderator.post(PATH, sent(draft)))
+    order = enter(moderator)
+    copy = moderator.get(f"/orders/{order.uid}/papers/annex-1.pdf").content
+    assert "A hub made this document" not in said(moderator.post(PATH, sent(copy, reference="2")))

@@ -109,13 +109,19 @@ class SealSeen(BaseModel):
 
 
 class Verification(BaseModel):
-    """The result of verifying a document. why: the reason if it could not be read."""
+    """The result of verifying a document. why: the reason if it could not be read.
+
+    form, values: the form of the law whose entries a hub wrote into the document; empty if there
+                  are none, or if it is not genuine.
+    """
 
     verdict: SealVerdict
     sha256: str
     size_bytes: int
     seals: tuple[SealSeen, ...] = ()
     why: str = ""
+    form: str = ""
+    values: dict[str, Any] = {}
 
 
 class SealCertificate(BaseModel):

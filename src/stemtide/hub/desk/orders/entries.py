@@ -9,12 +9,16 @@ source: decision 0151.
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.files.uploadedfile import UploadedFile
 from django.forms import BoundField
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.datastructures import MultiValueDict
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
@@ -28,6 +32,7 @@ from stemtide.hub.desk.orders.views import note_arrival
 from stemtide.hub.platform.documents.verification import AnotherDocumentError
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.rooms.orders.reads import entries, orders as reads
+from stemtide.hub.rooms.orders.rules.entries import head_of, readable
 from stemtide.hub.rooms.orders.writes import entries as writes
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.reads.parties import Actor
@@ -35,6 +40,7 @@ from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.enums.referrals import ContentType
 from stemtide.protocol.law.deadlines import execute_due
 from stemtide.protocol.law.forms import Section, form
+from stemtide.protocol.messages.documents import Verification
 from stemtide.protocol.messages.orders import EnterIn, OrderDocumentOut, OrderOut, Values
 
 
@@ -99,19 +105,22 @@ def document(request: SignedInRequest, uid: UUID) -> HttpResponse:
 
 def _sent(request: SignedInRequest, *, by: Actor, now: datetime) -> EntryPage:
     """Return the page with what was sent: the document kept, and everything checked."""
-    entry = _entry_form(by, request=request)
-    is_valid = entry.is_valid()
-    document_out = _document(entry, by=by, now=now)
-    has_upload = bool(entry.cleaned_data.get("document"))
-    is_read = has_upload and document_out is not None and bool(document_out.values)
-    values = document_out.values if is_read and document_out is not None else {}
-    annex = _annex_form(_filled(request.POST, values=values))
+    entry = _entry_form(by, data=request.POST, files=request.FILES)
+    entry.is_valid()
+    document_out, report = _document(entry, by=by, now=now)
+    data: QueryDict = request.POST
+    if report is not None and (values := readable(report)):
+        data = _filled(request.POST, report=report, values=values)
+        entry = _entry_form(by, data=data, files=request.FILES)
+        entry.is_valid()
+    annex = _annex_form(data)
+    is_read = data is not request.POST
     page = EntryPage(entry, annex, document_out, is_read=is_read)
     if document_out is None:
         if "document" not in entry.errors:
             entry.add_error("document", _("Choose the PDF of the order."))
         return page
-    if not (is_valid and annex.is_valid()):
+    if not (annex.is_valid() and entry.is_valid()):
         return page
     written = {name: value for name, value in annex.written().items() if value is not None}
     body = entry.entry(document=document_out.id, annex=written)
@@ -126,8 +135,10 @@ def _sent(request: SignedInRequest, *, by: Actor, now: datetime) -> EntryPage:
     return EntryPage(entry, annex, document_out, body=checked.body, is_read=is_read)
 
 
-def _document(entry: EntryForm, *, by: Actor, now: datetime) -> OrderDocumentOut | None:
-    """Return the document of an entry: kept now, or in an earlier step. None if there is none."""
+def _document(
+    entry: EntryForm, *, by: Actor, now: datetime
+) -> tuple[OrderDocumentOut | None, Verification | None]:
+    """Return the document of an entry, and what was seen of it if it was sent now."""
     upload = entry.cleaned_data.get("document")
     earlier = entry.cleaned_data.get("kept")
     try:
@@ -135,38 +146,51 @@ def _document(entry: EntryForm, *, by: Actor, now: datetime) -> OrderDocumentOut
             pdf = upload.read()
             report = entries.verify(pdf, of=by.name, now=now)
             name = upload.name or ""
-            return writes.keep_document(pdf, name=name, report=report, by=by, now=now)
+            return writes.keep_document(pdf, name=name, report=report, by=by, now=now), report
         if earlier is not None:
-            return entries.describe_document(entries.unused_document(earlier, viewer=by.party))
+            row = entries.unused_document(earlier, viewer=by.party)
+            return entries.describe_document(row), None
     except AnotherDocumentError:
         entry.add_error("document", DOCUMENT_BUSY)
     except InvalidError as error:
         entry.add_refusal(error)
-    return None
+    return None, None
 
 
-def _filled(sent: QueryDict, *, values: Values) -> QueryDict:
-    """Return what was sent, with fields from the document where nothing was typed."""
+def _filled(sent: QueryDict, *, report: Verification, values: Values) -> QueryDict:
+    """Return what was sent, with entries of the document where nothing was typed."""
     data = sent.copy()
+    reference, issued_at = head_of(report)
     shown = AnnexForm(annex=form("tco-annex-1"), values=values, prefix="annex")
-    for name, value in shown.initial.items():
-        key = f"annex-{name}"
-        if value in (None, "", [], False) or any(data.getlist(key)):
+    entered: dict[str, object] = {f"annex-{name}": value for name, value in shown.initial.items()}
+    entered |= {"reference": reference, "issued_at": issued_at}
+    for name, value in entered.items():
+        if value in (None, "", [], False) or any(data.getlist(name)):
             continue
-        data.setlist(key, [str(item) for item in value] if isinstance(value, list) else [value])
+        many = value if isinstance(value, list) else [value]
+        data.setlist(name, [_typed(item) for item in many])
     return data
+
+
+def _typed(value: object) -> str:
+    """Return a value as people type it into the form."""
+    if isinstance(value, datetime):
+        return f"{timezone.localtime(value):%Y-%m-%dT%H:%M:%S}"
+    return "on" if value is True else str(value)
 
 
 def _entry_form(
     by: Actor,
     *,
-    request: SignedInRequest | None = None,
+    data: QueryDict | None = None,
+    files: "MultiValueDict[str, UploadedFile[Any]] | None" = None,
     initial: dict[str, object] | None = None,
 ) -> EntryForm:
-    """Return the form of an actor, with what a request sent."""
+    """Return the form of an actor, with what was sent."""
     rows = parties.parties()
     return EntryForm(
-        *((request.POST, request.FILES) if request is not None else ()),
+        data,
+        files,
         initial=initial or {},
         is_provider=by.kind is PartyKind.PROVIDER,
         authorities=[(row.name, row.title) for row in rows if row.kind == PartyKind.AUTHORITY],

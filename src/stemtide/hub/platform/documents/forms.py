@@ -18,6 +18,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _, gettext_lazy
 
 from stemtide.fingerprints.url.canonical import UrlError, in_ascii
+from stemtide.hub.platform.documents import form_data
 from stemtide.hub.platform.documents.seal_notes import SealNotes
 from stemtide.hub.platform.documents.typesetting import typeset
 from stemtide.protocol.enums.orders import OrderChannel
@@ -121,8 +122,18 @@ def form_pdf(
             if form.from_memory
             else "",
             "seals": seals.lines(),
+            **_embedded(form, values, is_issued=not is_draft and entered is None),
         }
     return typeset(SHEETS / "form.typ", document, lang=lang)
+
+
+def _embedded(form: Form, values: Mapping[str, object], *, is_issued: bool) -> dict[str, object]:
+    """Return the entries of a form for programs; none for a draft, or a copy of another order."""
+    if not is_issued:
+        return {}
+    plain = {name: _plain(value) for name, value in values.items() if not is_empty(value)}
+    text = form_data.encode(form.name, plain)
+    return {"embedded": text} if text else {}
 
 
 def form_json(

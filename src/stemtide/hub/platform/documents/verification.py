@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from asn1crypto import x509
 from pydantic import ValidationError
@@ -68,16 +69,19 @@ def verify_pdf(pdf: bytes, *, trusted: Trusted, now: datetime, of: str = "") -> 
 
     raises: AnotherDocumentError.
     """
-    properties = {"sha256": hashlib.sha256(pdf).hexdigest(), "size_bytes": len(pdf)}
+    properties: dict[str, Any] = {"sha256": hashlib.sha256(pdf).hexdigest(), "size_bytes": len(pdf)}
     if len(pdf) > MAX_DOCUMENT_BYTES:
         why = f"it is larger than {MAX_DOCUMENT_BYTES:,} bytes"
         return Verification(verdict=SealVerdict.UNREADABLE, why=why, **properties)
     try:
         with _turn(of), _SLOTS:
-            seals = _look(pdf, trusted=trusted, now=now)
+            seals, data = _look(pdf, trusted=trusted, now=now)
     except _UnreadableError as error:
         return Verification(verdict=SealVerdict.UNREADABLE, why=str(error), **properties)
-    return Verification(verdict=_verdict(seals), seals=seals, **properties)
+    verdict = _verdict(seals)
+    if verdict is SealVerdict.GENUINE:
+        properties |= {"form": str(data.get("form", "")), "values": data.get("values", {})}
+    return Verification(verdict=verdict, seals=seals, **properties)
 
 
 @contextmanager
@@ -112,8 +116,10 @@ class _UnreadableError(Exception):
     """It cannot be read. The message says why in a few words."""
 
 
-def _look(pdf: bytes, *, trusted: Trusted, now: datetime) -> tuple[SealSeen, ...]:
-    """Return the seals in a PDF, as the other process reports them.
+def _look(
+    pdf: bytes, *, trusted: Trusted, now: datetime
+) -> tuple[tuple[SealSeen, ...], dict[str, Any]]:
+    """Return the seals in a PDF and the entries of its form, as the other process reports them.
 
     raises: _UnreadableError.
     """
@@ -141,6 +147,6 @@ def _look(pdf: bytes, *, trusted: Trusted, now: datetime) -> tuple[SealSeen, ...
         answer = json.loads(done.stdout)
         if "why" in answer:
             raise _UnreadableError(str(answer["why"])[:200])
-        return tuple(SealSeen.model_validate(seal) for seal in answer["seals"])
+        return tuple(SealSeen.model_validate(seal) for seal in answer["seals"]), answer["form"]
     except (ValueError, TypeError, KeyError, ValidationError) as error:
         raise _UnreadableError("what was found in it makes no sense") from error

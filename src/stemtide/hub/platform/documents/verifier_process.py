@@ -32,6 +32,7 @@ from pyhanko_certvalidator import ValidationContext
 
 from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.sandbox.lockdown import isolate, lock_down
+from stemtide.hub.platform.documents.form_data import decode
 from stemtide.hub.platform.documents.signatures import USAGE, seal_seen
 from stemtide.protocol.messages.documents import StampSeen
 
@@ -75,9 +76,9 @@ def main() -> None:
     lock_down(_LIMITS)
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_S, _CPU_S + 1))
     try:
-        answer: dict[str, object] = {
-            "seals": loop.run_until_complete(_seals(pdf, question=question))
-        }
+        reader = _reader(pdf)
+        seals = loop.run_until_complete(_seals(reader, question=question))
+        answer: dict[str, object] = {"seals": seals, "form": _form_data(reader)}
     except (PdfError, SignatureValidationError, SigningError) as error:
         answer = {"why": f"it cannot be read as a PDF: {_plain(error)}"}
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, AssertionError) as error:
@@ -87,13 +88,25 @@ def main() -> None:
     sys.stdout.write(json.dumps(answer))
 
 
-async def _seals(pdf: bytes, *, question: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return each seal and signature, in the order in which they were added."""
+def _reader(pdf: bytes) -> PdfFileReader:
+    """Open a PDF."""
     if not pdf.startswith(b"%PDF-"):
         raise PdfError("it does not begin as one")
     reader = PdfFileReader(io.BytesIO(pdf), decode_limits=DecodeLimits())
     if reader.encrypted:
         raise PdfError("it is encrypted")
+    return reader
+
+
+def _form_data(reader: PdfFileReader) -> dict[str, object]:
+    """Return the entries of a form that a hub wrote into a PDF; empty if there are none."""
+    trailer = reader.trailer
+    subject = trailer["/Info"].get("/Subject", "") if "/Info" in trailer else ""
+    return decode(str(subject))
+
+
+async def _seals(reader: PdfFileReader, *, question: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return each seal and signature, in the order in which they were added."""
     embedded = list(reader.embedded_signatures)
     if len(embedded) > _MOST_SEALS:
         raise PdfError(f"it bears more than {_MOST_SEALS} signatures")

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
-from stemtide.hub.platform.permissions import check_person_may_lead, check_person_may_write
+from stemtide.hub.platform.permissions import allows, check_person_may_lead, check_person_may_write
 from stemtide.hub.rooms.orders.rules import lint
 from stemtide.hub.rooms.orders.rules.orders import (
     IN_EFFECT,
@@ -25,7 +25,7 @@ from stemtide.hub.rooms.orders.rules.orders import (
 from stemtide.protocol.enums import PartyKind, Role
 from stemtide.protocol.enums.orders import EntryState, OrderState
 from stemtide.protocol.law import deadlines
-from stemtide.protocol.law.forms import moment_of
+from stemtide.protocol.law.forms import form, moment_of
 from stemtide.protocol.messages.documents import MAX_DOCUMENT_BYTES, SealVerdict, Verification
 from stemtide.protocol.messages.orders import EnterIn, Values
 
@@ -136,6 +136,27 @@ def check_document(report: Verification) -> None:
         raise InvalidError(
             "document", "{why}: give the order as a PDF without a password", why=report.why
         )
+
+
+def readable(report: Verification) -> Values:
+    """Return the entries of Annex I that a trusted hub wrote into a document; none if any is wrong.
+
+    What the hub fills in by itself is left out.
+    """
+    annex = form(lint.ANNEX_1)
+    if report.verdict is not SealVerdict.GENUINE or report.form != annex.name:
+        return {}
+    own = {field.name for field in annex.fields if not field.is_filled_in}
+    values = {name: value for name, value in report.values.items() if name in own}
+    return values if allows(lint.check_values, values, name=annex.name) else {}
+
+
+def head_of(report: Verification) -> tuple[str, datetime | None]:
+    """Return reference and time of issue that a trusted hub wrote into a document."""
+    if not readable(report):
+        return "", None
+    reference, issued_at = report.values.get("reference"), report.values.get("issued_at")
+    return str(reference or "")[:100], moment_of(issued_at)
 
 
 def check_new(existing: Mapping[str, object] | None) -> None:

@@ -69,6 +69,7 @@ def keep_document(
         sha256=report.sha256,
         size_bytes=report.size_bytes,
         verdict=report.verdict,
+        values=rules.readable(report),
         seals=[seal.model_dump(mode="json") for seal in report.seals],
     )
     unused = EnteredDocument.objects.filter(entry=None, kept_by=by.party)
