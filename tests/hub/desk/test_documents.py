@@ -6,7 +6,9 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from stemtide.hub.platform.documents import hub_seal as own
+from stemtide.hub.platform.documents.pdf_seals import seal_pdf
 from stemtide.protocol.messages.documents import MAX_DOCUMENT_BYTES
+from tests.hub.papers.keys_of_parties import lay_out
 from tests.hub.papers.papers import plain
 
 PATH = "/documents/verify"
@@ -48,3 +50,13 @@ def test_what_is_too_large_is_refused_in_the_form(desk):
 
 def test_the_page_says_what_this_hub_seals_with(desk):
     assert own.certificate(datetime.now(UTC)).fingerprint in words(desk.get(PATH))
+
+
+def test_a_person_is_warned_of_a_document_with_the_seal_of_a_party_alone(desk, settings, tmp_path):
+    lay_out(tmp_path, settings, provider={"days": 36_500})
+    theirs = own.party_seals.own_seal_of("provider", now=datetime.now(UTC)).seal
+    facts = {"title": "Seal", "reason": "Order", "now": datetime.now(UTC)}
+    told = words(show(desk, seal_pdf(plain(), theirs, **facts)))
+    assert "Not sealed by this hub" in told
+    assert "A party can put any text under its own seal" in told
+    assert "Genuine" not in told

@@ -15,6 +15,7 @@ from stemtide.hub.platform.documents import hub_seal as own, party_seals
 from stemtide.hub.platform.documents.forms import form_pdf
 from stemtide.hub.platform.documents.pdf_seals import seal_pdf
 from stemtide.hub.platform.documents.seal_files import SealFileError, own_seal
+from stemtide.hub.platform.documents.seal_notes import SealNotes
 from stemtide.hub.platform.documents.verification import Trusted, verify_pdf
 from stemtide.protocol.law.forms import form
 from stemtide.protocol.messages.documents import OwnKeyState, SealVerdict, Trust
@@ -161,12 +162,21 @@ def generic_seal(pdf, seal, *, field):
     return out.getvalue()
 
 
-def test_the_authors_seal_alone_is_as_good_as_before_the_hubs(lay):
-    """Who cuts the hub's seal off is left with what the author sealed, and no word less."""
+def test_the_seal_of_a_party_alone_makes_no_genuine_document(lay):
+    """Any party with a key, also a provider, could seal an order in the name of an authority."""
+    lay(be_police={}, small_forum={})
+    own_key = party_seals.own_seal_of("small-forum", now=NOON).seal
+    found = verdict(seal_pdf(draw(SealNotes()), own_key, title="Seal", reason="RO", now=NOON))
+    assert found.verdict is SealVerdict.UNTRUSTED
+    assert [(seal.trust, seal.party) for seal in found.seals] == [(Trust.PARTY, "small-forum")]
+
+
+def test_who_cuts_the_hubs_seal_off_is_left_with_the_authors_and_no_word_less(lay):
     lay(be_police={})
     whole = sealed()
     end = whole.index(b"%%EOF", whole.index(b"/ByteRange")) + len(b"%%EOF\n")
     found = verdict(whole[:end])
+    assert found.verdict is SealVerdict.UNTRUSTED
     assert [seal.party for seal in found.seals] == [POLICE]
     assert text_of(whole[:end]) == text_of(whole)
 
@@ -302,8 +312,9 @@ def test_an_offline_reader_trusts_the_certificates_that_it_has(lay):
     theirs = party_seals.own_seal_of(POLICE, now=NOON).seal.certificate
     found = verify_pdf(pdf, trusted=Trusted(named=[own.hub_seal(NOON).certificate]), now=NOON)
     assert (found.verdict, found.seals[0].trust) == (SealVerdict.GENUINE, Trust.NONE)
-    both = Trusted(named=[own.hub_seal(NOON).certificate, theirs])
-    assert [one.trust for one in verify_pdf(pdf, trusted=both, now=NOON).seals] == [Trust.NAMED] * 2
+    both = Trusted(named=[own.hub_seal(NOON).certificate], parties={theirs.dump(): "police"})
+    seen = verify_pdf(pdf, trusted=both, now=NOON).seals
+    assert [(one.trust, one.party) for one in seen] == [(Trust.PARTY, "police"), (Trust.NAMED, "")]
 
 
 @pytest.mark.parametrize(

@@ -161,12 +161,14 @@ def test_a_reader_without_a_hub_verifies_both_seals_and_the_stamp(settings, fold
     lay_out(folder, settings, be_police={"days": 36_500})
     (folder / "order.pdf").write_bytes(sealed(now=now()))
     certificates = own.certificates(now())
-    pems = [certificates.pem, *(party.pem for party in certificates.parties)]
-    (folder / "hub.pem").write_text("".join(pems))
+    (folder / "hub.pem").write_text(certificates.pem)
+    (folder / "parties.pem").write_text(certificates.parties[0].pem)
     words = ("document", "verify", folder / "order.pdf", "--trust", folder / "hub.pem")
+    words += ("--trust-parties", folder / "parties.pem")
     said = run(*words, "--trust-stamps", settings.TIMESTAMP_TRUST_FILE)
     assert said.code == 0, said.err
-    assert said.out.count(", as it was, trusted, certificate ") == 2
+    assert "  the own seal of Common Name: be-police, Organization: Authority: " in said.out
+    assert said.out.count(", as it was, ") == 2
     assert "time stamp by Common Name: Time stamps, Organization: Trust service" in said.out
     assert "NOT TRUSTED" not in said.out
     assert "NOT TRUSTED" in run(*words).out  # nobody named the time stamp authority

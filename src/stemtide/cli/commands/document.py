@@ -31,6 +31,10 @@ def verify(
         Path | None,
         typer.Option(help="Certificates that you trust (PEM), to verify offline."),
     ] = None,
+    trust_parties: Annotated[
+        Path | None,
+        typer.Option(help="With --trust: certificates of parties' own keys (PEM)."),
+    ] = None,
     trust_stamps: Annotated[
         Path | None,
         typer.Option(help="With --trust: certificates of time stamp authorities (PEM)."),
@@ -44,7 +48,7 @@ def verify(
     if signature is not None:
         report = _verify_detached(content, _read(signature), trust=trust, hub=hub, key=key)
     elif trust is not None:
-        report = _verify_locally(content, trust=trust, stamps=trust_stamps)
+        report = _verify_locally(content, trust=trust, parties=trust_parties, stamps=trust_stamps)
     else:
         with open_client(hub, key) as client:
             report = to_json(client.verify_document(content))
@@ -56,31 +60,48 @@ def verify(
 @document.command("certificate")
 def certificate(
     out: Annotated[Path, typer.Option("--out", help="The PEM file to write.")],
+    parties: Annotated[
+        Path | None,
+        typer.Option(help="A PEM file to write with the certificates of parties' own keys."),
+    ] = None,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
 ) -> None:
-    """Write a hub's sealing certificates to a file. Use it with: document verify --trust.
+    """Write a hub's sealing certificate to a file. Use it with: document verify --trust.
 
-    It has the certificate of the hub, and those of its parties that seal with a key of their own.
+    Those of parties (document verify --trust-parties) vouch under the hub's seal alone.
     """
     with open_client(hub, key) as client:
         seal = to_json(client.read_seal())
-    seals = [seal, *seal["parties"]]
-    out.write_text("".join(row["pem"] for row in seals), "ascii")
-    for row in seals:
+    _write_certificates(out, [seal])
+    if parties is not None:
+        _write_certificates(parties, seal["parties"])
+
+
+def _write_certificates(file: Path, seals: list[dict[str, Any]]) -> None:
+    """Write certificates to a PEM file."""
+    file.write_text("".join(seal["pem"] for seal in seals), "ascii")
+    for seal in seals:
         print_note(
-            f"{out}: {row['signer']}, SHA-256 {row['fingerprint']}. Compare it by telephone."
+            f"{file}: {seal['signer']}, SHA-256 {seal['fingerprint']}. Compare it by telephone."
         )
 
 
-def _verify_locally(content: bytes, *, trust: Path, stamps: Path | None) -> dict[str, Any]:
+def _verify_locally(
+    content: bytes, *, trust: Path, parties: Path | None, stamps: Path | None
+) -> dict[str, Any]:
     """Verify a PDF on this machine, with certificates that the user trusts."""
     from datetime import UTC, datetime
 
     from stemtide.hub.platform.documents.verification import Trusted, verify_pdf
 
     trusted = Trusted(
-        named=_certificates(trust), stamps=_certificates(stamps) if stamps is not None else ()
+        named=_certificates(trust),
+        parties={
+            certificate.dump(): str(certificate.subject.human_friendly)
+            for certificate in (_certificates(parties) if parties is not None else ())
+        },
+        stamps=_certificates(stamps) if stamps is not None else (),
     )
     return verify_pdf(content, trusted=trusted, now=datetime.now(UTC)).model_dump(mode="json")
 

@@ -48,6 +48,16 @@ VERDICTS = {
 }
 """Label and advice for each verdict."""
 
+_PARTY_ALONE = (
+    gettext_lazy("Not sealed by this hub"),
+    gettext_lazy(
+        "Nothing was changed since a party sealed it with its own key, but this hub has not sealed"
+        " it. A party can put any text under its own seal: ask the authority that the document"
+        " names."
+    ),
+)
+"""Label and advice for a document under the own seal of a party alone."""
+
 DOCUMENT_BUSY = gettext_lazy(
     "Another document of your party is being looked at: send this one once that is done."
 )
@@ -95,7 +105,9 @@ def verify(request: SignedInRequest) -> HttpResponse:
     except AnotherDocumentError:
         form.add_error("document", DOCUMENT_BUSY)
         return render(request, "desk/document_verify.html", context, status=429)
-    label, advice = VERDICTS[report.verdict]
+    is_partys = any(seal.is_whole and seal.party for seal in report.seals)
+    is_alone = is_partys and report.verdict is SealVerdict.UNTRUSTED
+    label, advice = _PARTY_ALONE if is_alone else VERDICTS[report.verdict]
     context |= {
         "found": report,
         "name": upload.name,

@@ -47,7 +47,8 @@ class Trusted:
     """The certificates that the hub trusts.
 
     own:     its own; None if it has none.
-    parties: names of parties by the certificate of their own key, DER.
+    parties: names of parties by the certificate of their own key, DER: recognised under a trusted
+             seal, and not enough alone.
     stamps:  those of time stamp authorities, which are trusted for nothing else.
     """
 
@@ -102,13 +103,17 @@ def _turn(of: str) -> Iterator[None]:
 
 
 def _verdict(seals: Sequence[SealSeen]) -> SealVerdict:
-    """Return the verdict on all seals together: the worst of theirs."""
+    """Return the verdict on all seals together: the worst of theirs.
+
+    The own key of a party vouches under the hub's seal alone: by itself, any party that has one
+    could seal an order in the name of another.
+    """
     if not seals:
         return SealVerdict.UNSEALED
     if not all(seal.is_intact for seal in seals) or not any(seal.is_whole for seal in seals):
         return SealVerdict.CHANGED
     whole = [seal for seal in seals if seal.is_whole]
-    is_trusted = any(seal.trust is not Trust.NONE for seal in whole)
+    is_trusted = any(seal.trust in {Trust.OWN, Trust.NAMED} for seal in whole)
     return SealVerdict.GENUINE if is_trusted else SealVerdict.UNTRUSTED
 
 
