@@ -266,6 +266,7 @@ def test_warnings_are_read_by_the_second_person_and_kept_beside_the_order(
     page = officer.get(f"/orders/{uid}/draft")
     assert "looks like a profile or channel" in said(page)
     told = {"despite": "It shows nothing else.", "copy_to_europol": "on"}
+    told |= {"is_media_service": "on"}
     officer.post(f"/orders/{uid}/draft", as_sent(page, **told))
     sent = as_sent(officer.get(f"/orders/{uid}/draft"), do="issue", confirm="1")
     officer.post(f"/orders/{uid}/draft", sent)
@@ -273,6 +274,8 @@ def test_warnings_are_read_by_the_second_person_and_kept_beside_the_order(
     waits = said(second.get(f"/orders/{uid}"))
     assert "hints at a protected purpose (journalistic: newsroom)" in waits
     assert "It shows nothing else." in waits
+    assert "The account belongs to a media service" in waits
+    assert "sent when the order is issued" in waits
     second.post(f"/orders/{uid}/do/confirm", {"confirm-confirm": "1"})
     for reader in (officer, examiner):
         kept = said(reader.get(f"/orders/{uid}"))

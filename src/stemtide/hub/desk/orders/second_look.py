@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from stemtide.hub.desk.orders.annex_forms import language
+from stemtide.hub.desk.orders.forms import DraftExtrasForm
 from stemtide.hub.desk.orders.remarks import LintRemark, lint_remarks
 from stemtide.hub.rooms.orders.reads import drafts, orders, second_looks
 from stemtide.hub.rooms.parties.reads import people
@@ -58,5 +59,7 @@ def _shown(ref: str | None, *, by: Actor) -> str:
 
 
 def _titles() -> dict[str, str]:
-    """Return the titles of the fields of Annex I, by name."""
-    return {field.name: field.title.within(language()) for field in form("tco-annex-1").fields}
+    """Return the titles of the fields of Annex I, and of those beside it, by name."""
+    beside = {name: str(field.label) for name, field in DraftExtrasForm.base_fields.items()}
+    annex = {field.name: field.title.within(language()) for field in form("tco-annex-1").fields}
+    return annex | beside
