@@ -13,6 +13,7 @@ KNOWS = re.compile(
 )
 TESTED = {
     "boot.py": "running/test_migration_lock.py",
+    "database.py": "running/test_doctor.py",
     "databases.py": "running/test_backups.py",
     "disconnects.py": "api/test_disconnects.py",
     "migration_lock.py": "running/test_migration_lock.py",

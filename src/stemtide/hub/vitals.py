@@ -102,7 +102,7 @@ class HealthChecks:
             return
         try:
             before = self._seen
-            self._seen = (*_check_disk(), *_check_database())
+            self._seen = (*disk_troubles(), *database_troubles())
             for trouble in self._seen:
                 if trouble not in before:
                     log.error("the hub is not well: %s", trouble.text)
@@ -132,8 +132,8 @@ def folders() -> list[Path]:
     return writable
 
 
-def _check_disk() -> Iterator[Trouble]:
-    """Write to each folder, and check its free space."""
+def disk_troubles() -> Iterator[Trouble]:
+    """Yield what is wrong after writing to each folder and reading its free space."""
     for folder in folders():
         path = folder / f".health-{os.getpid()}"
         try:
@@ -166,8 +166,8 @@ def _write(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _check_database() -> Iterator[Trouble]:
-    """Query the database; on PostgreSQL, whose disk is elsewhere, write to its log as well."""
+def database_troubles() -> Iterator[Trouble]:
+    """Yield what is wrong after a query; PostgreSQL, whose disk is elsewhere, writes to its log."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT positions FROM ledger_numbering")

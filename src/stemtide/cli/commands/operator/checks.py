@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide hub verify: check the hub's data."""
+"""stemtide hub verify, doctor: check the hub's data and its set-up."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -30,6 +30,28 @@ def verify(data_dir: DataDir = None, as_json: AsJson = False) -> None:
         failed = _print_results(verification.verify(now()), as_json=as_json)
     if failed:
         print_note(f"stemtide: {failed} things are wrong")
+        raise typer.Exit(1)
+
+
+@hub.command("doctor")
+def doctor(
+    workers: Annotated[
+        int, typer.Option(min=1, help="Workers of all machines, for PostgreSQL's connections.")
+    ] = 1,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check the hub's set-up, and say what to correct.
+
+    Run it on the hub's machine with the hub's settings. It signs in at the mail server and requests
+    the public address. It changes nothing. It exits with 1 if a check fails.
+    """
+    open_hub(data_dir, has_hub_keys=False, is_migrated=False)
+    from stemtide.hub.checks import diagnosis
+
+    failed = _print_results(diagnosis.diagnose(workers=workers, now=now), as_json=as_json)
+    if failed:
+        print_note(f"stemtide: {failed} things need a remedy")
         raise typer.Exit(1)
 
 
