@@ -8,14 +8,18 @@ import pytest
 from PIL import Image
 
 from stemtide.exercises.play.content import ContentMaker
-from stemtide.exercises.scenarios.schema import VARIANTS, Content, ContentKind
+from stemtide.exercises.scenarios.schema import VARIANTS, ContentKind, ScenarioContent
 
 KINDS = [ContentKind.PICTURE, ContentKind.TEXT]
 
 
 def maker():
     return ContentMaker(
-        {f"{kind}-{seed}": Content(kind=kind, seed=seed) for kind in ContentKind for seed in (7, 8)}
+        {
+            f"{kind}-{seed}": ScenarioContent(kind=kind, seed=seed)
+            for kind in ContentKind
+            for seed in (7, 8)
+        }
     )
 
 

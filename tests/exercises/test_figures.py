@@ -8,7 +8,7 @@ import json
 import pytest
 
 from stemtide.exercises.results import figures, files
-from stemtide.exercises.results.record import Copy, Record, RecordedEntry
+from stemtide.exercises.results.record import RecordedEntry, RunRecord, UploadedCopy
 from stemtide.exercises.scenarios import reader
 from stemtide.exercises.scenarios.measures import MEASURES
 from tests.cli.conftest import run
@@ -42,14 +42,14 @@ COPIES = (
 
 
 def record(entries=ENTRIES, copies=COPIES):
-    return Record(
+    return RunRecord(
         SCENARIO,
         tuple(
             RecordedEntry(number, kind, actor, subject, detail, float(at_min))
             for number, (kind, actor, subject, detail, at_min) in enumerate(entries, start=1)
         ),
         tuple(
-            Copy(float(at_min), "step", provider, content, variant, is_harmless, is_match)
+            UploadedCopy(float(at_min), "step", provider, content, variant, is_harmless, is_match)
             for provider, content, variant, is_harmless, is_match, at_min in copies
         ),
         {"stream": 15.0},

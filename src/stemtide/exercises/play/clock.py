@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class ClockPause:
     """A time at which the clock stood still. minutes: what it showed."""
 
     began_at: datetime
@@ -30,7 +30,7 @@ class ExerciseClock:
     def __init__(self, *, speed: float) -> None:
         self.speed = speed
         self.minutes = 0.0
-        self._pauses: list[Pause] = []
+        self._pauses: list[ClockPause] = []
 
     def run_until(self, minutes: float) -> None:
         """Wait until the clock shows this; return at once if it already does."""
@@ -46,7 +46,7 @@ class ExerciseClock:
         try:
             yield
         finally:
-            self._pauses.append(Pause(began_at, datetime.now(UTC), self.minutes))
+            self._pauses.append(ClockPause(began_at, datetime.now(UTC), self.minutes))
 
     def minutes_at(self, at: datetime) -> float:
         """Return what the clock showed at a real time; 0 before its first pause."""

@@ -9,7 +9,7 @@ from functools import cached_property
 from PIL import Image, ImageDraw, ImageFont
 
 from stemtide.exercises import media, pictures
-from stemtide.exercises.scenarios.schema import Content, ContentKind
+from stemtide.exercises.scenarios.schema import ContentKind, ScenarioContent
 
 MARK = "EXERCISE"
 _PHOTOS = (
@@ -41,7 +41,7 @@ class ContentMaker:
     raises: PhotographsMissingError when the photographs are needed and not installed.
     """
 
-    def __init__(self, contents: Mapping[str, Content]) -> None:
+    def __init__(self, contents: Mapping[str, ScenarioContent]) -> None:
         self._contents = contents
         self._made: dict[tuple[str, str], bytes] = {}
 

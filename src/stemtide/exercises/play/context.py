@@ -7,7 +7,7 @@ from uuid import UUID
 from stemtide.client import Hub
 from stemtide.exercises.play.content import ContentMaker
 from stemtide.exercises.play.world import World
-from stemtide.exercises.results.record import Copy
+from stemtide.exercises.results.record import UploadedCopy
 from stemtide.exercises.scenarios.schema import Scenario
 from stemtide.fingerprints.sandbox.pool import Sandbox
 
@@ -35,7 +35,7 @@ class Context:
     minutes: float = 0.0
     crisis: UUID | None = None
     made: dict[str, list[UUID]] = field(default_factory=dict)
-    copies: list[Copy] = field(default_factory=list)
+    copies: list[UploadedCopy] = field(default_factory=list)
     shared_at_min: dict[str, float] = field(default_factory=dict)
     reported: dict[str, int] = field(default_factory=dict)
 

@@ -34,7 +34,7 @@ def warn(context: Context, act: acts.Warn) -> str:
     return f"warns: {act.title}"
 
 
-def triage(context: Context, act: acts.Triage) -> str:
+def triage(context: Context, act: acts.RateCrisis) -> str:
     """Rate harm and virality."""
     body = TriageIn(harm=act.harm, virality=act.virality)
     crisis = context.hub.triage_crisis(body, uid=context.open_crisis)

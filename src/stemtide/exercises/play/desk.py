@@ -14,7 +14,7 @@ class DeskError(Exception):
 
 
 @dataclass(slots=True)
-class Form:
+class DeskForm:
     """A form of a page. fields: what it sends if a person ticks its boxes and writes nothing."""
 
     action: str
@@ -26,13 +26,13 @@ class _FormParser(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.forms: list[Form] = []
+        self.forms: list[DeskForm] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Begin a form, or add a field to the last one."""
         values = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self.forms.append(Form(values.get("action", "")))
+            self.forms.append(DeskForm(values.get("action", "")))
         elif self.forms and values.get("name") and values.get("type") in {"hidden", "checkbox"}:
             self.forms[-1].fields[values["name"]] = values.get("value", "on")
 

@@ -23,18 +23,18 @@ from stemtide.exercises.play.context import Context, NotPossibleError
 from stemtide.exercises.play.desk import DeskError
 from stemtide.exercises.scenarios import acts
 from stemtide.exercises.scenarios.measures import MILESTONES
-from stemtide.exercises.scenarios.schema import Inject, Rule
+from stemtide.exercises.scenarios.schema import BotRule, Inject
 
 if TYPE_CHECKING:
     from stemtide.hub.rooms.ledger.reads.ledger import EntryRow
 
 _DO: dict[type[acts.BaseAct], Callable[[Context, Any], str]] = {
     acts.Tell: world_acts.tell,
-    acts.Upload: signal_acts.upload,
+    acts.UploadCopies: signal_acts.upload,
     acts.StopAgent: world_acts.stop_agent,
     acts.StartAgent: world_acts.start_agent,
     acts.Warn: crisis_acts.warn,
-    acts.Triage: crisis_acts.triage,
+    acts.RateCrisis: crisis_acts.triage,
     acts.AnswerChecks: crisis_acts.answer_checks,
     acts.ConsiderMeasure: crisis_acts.consider_measure,
     acts.Propose: crisis_acts.propose,
@@ -45,16 +45,16 @@ _DO: dict[type[acts.BaseAct], Callable[[Context, Any], str]] = {
     acts.Invite: crisis_acts.invite,
     acts.Join: crisis_acts.join,
     acts.Post: crisis_acts.post,
-    acts.Share: signal_acts.share,
+    acts.ShareContent: signal_acts.share,
     acts.Opine: signal_acts.opine,
     acts.Withdraw: signal_acts.withdraw,
     acts.ReportLead: crisis_acts.report_lead,
     acts.ReceiveLead: crisis_acts.receive_lead,
     acts.PassOnLead: crisis_acts.pass_on_lead,
-    acts.Hold: request_acts.hold,
+    acts.PlaceHold: request_acts.hold,
     acts.Refer: request_acts.refer,
     acts.AnswerReferrals: request_acts.answer_referrals,
-    acts.Order: request_acts.order,
+    acts.IssueOrder: request_acts.order,
     acts.ConfirmOrder: request_acts.confirm_order,
     acts.ExecuteOrder: request_acts.execute_order,
     acts.SuspendOrder: request_acts.suspend_order,
@@ -98,8 +98,8 @@ class Player:
     results: list[StepResult] = field(default_factory=list)
     entries: "list[EntryRow]" = field(default_factory=list)
     _happened: set[str] = field(default_factory=set)
-    _due: list[tuple[float, int, Inject | Rule]] = field(default_factory=list)
-    _waiting: dict[str, list[Rule]] = field(default_factory=dict)
+    _due: list[tuple[float, int, Inject | BotRule]] = field(default_factory=list)
+    _waiting: dict[str, list[BotRule]] = field(default_factory=dict)
     _count: int = 0
 
     def play(self) -> None:
@@ -127,7 +127,7 @@ class Player:
             if step.name not in done
         ]
 
-    def _schedule(self, minutes: float, step: Inject | Rule) -> None:
+    def _schedule(self, minutes: float, step: Inject | BotRule) -> None:
         """Make a step due; steps of the same minute keep their order."""
         self._count += 1
         heapq.heappush(self._due, (minutes, self._count, step))
@@ -140,7 +140,7 @@ class Player:
             later = rule.delay_min + rng.uniform(0, rule.jitter_min)
             self._schedule(round(self.clock.minutes + later, 2), rule)
 
-    def _do(self, step: Inject | Rule) -> StepResult:
+    def _do(self, step: Inject | BotRule) -> StepResult:
         """Look at the conditions (3) and do the step (4)."""
         if why := self._missing(step):
             return self._result(step, StepState.SKIPPED, why)
@@ -154,7 +154,7 @@ class Player:
             return self._result(step, StepState.REFUSED, _why(error))
         return self._result(step, StepState.DONE, note)
 
-    def _missing(self, step: Inject | Rule) -> str:
+    def _missing(self, step: Inject | BotRule) -> str:
         """Return which condition does not hold; "" if all do."""
         if missing := [name for name in step.only_if if name not in self._happened]:
             return f"only if {', '.join(missing)}"
@@ -162,7 +162,7 @@ class Player:
             return f"unless {', '.join(present)}"
         return ""
 
-    def _result(self, step: Inject | Rule, state: StepState, note: str) -> StepResult:
+    def _result(self, step: Inject | BotRule, state: StepState, note: str) -> StepResult:
         return StepResult(step.name, step.by, step.do.act, state, self.clock.minutes, note)
 
     def _read_ledger(self) -> list[str]:

@@ -23,7 +23,7 @@ _OPEN = {ReferralState.SENT, ReferralState.ACKNOWLEDGED}
 _OF_REMOVAL = {Answer.REMOVED, Answer.DISABLED, Answer.GEO_BLOCKED}
 
 
-def hold(context: Context, act: acts.Hold) -> str:
+def hold(context: Context, act: acts.PlaceHold) -> str:
     """Ask that an address be left alone."""
     body = HoldIn(
         url=context.content.address(act.content),
@@ -89,7 +89,7 @@ def answer_referrals(context: Context, act: acts.AnswerReferrals) -> str:
     return f"answers {counted(answered, 'referral')}: {act.answer}"
 
 
-def order(context: Context, act: acts.Order) -> str:
+def order(context: Context, act: acts.IssueOrder) -> str:
     """Draft and issue a removal order, as an emergency."""
     cast = context.scenario.cast
     is_home = cast[act.to].country == cast[context.by].country

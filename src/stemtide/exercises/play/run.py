@@ -22,7 +22,7 @@ from stemtide.exercises.play.context import Context
 from stemtide.exercises.play.player import Player, StepResult
 from stemtide.exercises.play.world import open_world
 from stemtide.exercises.results import figures, files
-from stemtide.exercises.results.record import Record, RecordedEntry
+from stemtide.exercises.results.record import RecordedEntry, RunRecord
 from stemtide.exercises.scenarios.schema import Scenario
 from stemtide.exercises.stage import DemoError, RunningExercise
 from stemtide.fingerprints.sandbox.pool import Sandbox
@@ -92,7 +92,7 @@ def _result(player: Player) -> dict[str, Any]:
         for entry in player.entries
     )
     context = player.context
-    record = Record(scenario, entries, tuple(context.copies), context.shared_at_min)
+    record = RunRecord(scenario, entries, tuple(context.copies), context.shared_at_min)
     return {
         "format": VERSION,
         "exercise": True,

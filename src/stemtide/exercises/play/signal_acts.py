@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from stemtide.exercises import fingerprints
 from stemtide.exercises.play.context import Context, counted
-from stemtide.exercises.results.record import Copy
+from stemtide.exercises.results.record import UploadedCopy
 from stemtide.exercises.scenarios import acts
 from stemtide.exercises.stage import DemoError
 from stemtide.fingerprints.kinds import Kind
@@ -15,7 +15,7 @@ from stemtide.protocol.messages.signals import BulkIn, BulkOut, OpinionIn, Signa
 _REPORTED_WITHIN_S = 60.0
 
 
-def share(context: Context, act: acts.Share) -> str:
+def share(context: Context, act: acts.ShareContent) -> str:
     """Share the fingerprints of content, and wait until every agent has them."""
     crisis = context.open_crisis if act.in_crisis else None
     content = uuid4()
@@ -67,7 +67,7 @@ def withdraw(context: Context, act: acts.Withdraw) -> str:
     return f"withdraws {counted(len(ended), 'signal')} of {act.of}"
 
 
-def upload(context: Context, act: acts.Upload) -> str:
+def upload(context: Context, act: acts.UploadCopies) -> str:
     """Upload copies at providers, and wait until the hub has their outcomes."""
     copies = [
         _upload_copy(context, act, provider=provider, variant=variant)
@@ -85,8 +85,8 @@ def upload(context: Context, act: acts.Upload) -> str:
 
 
 def _upload_copy(
-    context: Context, act: acts.Upload, *, provider: str, variant: str
-) -> tuple[Copy, bool]:
+    context: Context, act: acts.UploadCopies, *, provider: str, variant: str
+) -> tuple[UploadedCopy, bool]:
     """Upload one copy; return it, and whether the agent will report it."""
     ref = f"{act.content}-{uuid4().hex[:8]}"
     if context.content.is_address(act.content):
@@ -95,7 +95,7 @@ def _upload_copy(
     else:
         blob = context.content.file(act.content, variant=variant)
         result = context.world.upload(provider, ref=ref, blob=blob)
-    copy = Copy(
+    copy = UploadedCopy(
         at_min=context.minutes,
         step=context.step,
         provider=provider,

@@ -4,8 +4,8 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from stemtide.exercises.results.record import Copy, Record, RecordedEntry
-from stemtide.exercises.scenarios.measures import MEASURES, Unit, Way
+from stemtide.exercises.results.record import RecordedEntry, RunRecord, UploadedCopy
+from stemtide.exercises.scenarios.measures import MEASURES, MeasureMethod, Unit
 from stemtide.exercises.scenarios.schema import Objective
 
 HOUR_MIN = 60.0
@@ -47,14 +47,14 @@ class ObjectiveResult:
 _Value = tuple[float | None, Iterable[RecordedEntry]]
 
 
-def compute(measure: str, record: Record, *, party: str = "") -> Figure:
+def compute(measure: str, record: RunRecord, *, party: str = "") -> Figure:
     """Compute a measure, of one party or of all."""
     definition = MEASURES[measure]
-    if definition.way is Way.OWN:
+    if definition.way is MeasureMethod.OWN:
         value, entries = _OWN[measure](record, party)
     else:
         entries = record.of_kinds(definition.kinds, party=party)
-        if definition.way is Way.FIRST:
+        if definition.way is MeasureMethod.FIRST:
             value, entries = _first(entries)
         else:
             value = float(sum(entry.count for entry in entries))
@@ -63,7 +63,7 @@ def compute(measure: str, record: Record, *, party: str = "") -> Figure:
     return Figure(measure, party, definition.unit, rounded, numbers)
 
 
-def compute_all(record: Record) -> list[Figure]:
+def compute_all(record: RunRecord) -> list[Figure]:
     """Compute all measures: of all together, and of each provider what is about providers."""
     overall = [compute(measure, record) for measure in MEASURES]
     of_providers = [
@@ -74,7 +74,7 @@ def compute_all(record: Record) -> list[Figure]:
     return [*overall, *of_providers]
 
 
-def judge(record: Record) -> list[ObjectiveResult]:
+def judge(record: RunRecord) -> list[ObjectiveResult]:
     """Return the result of each objective, in the order of the scenario."""
     return [
         ObjectiveResult(objective, compute(objective.measure, record, party=objective.party))
@@ -92,7 +92,7 @@ def _percent(part: int, whole: int) -> float | None:
     return 100 * part / whole if whole else None
 
 
-def _time_to_join(record: Record, party: str) -> _Value:
+def _time_to_join(record: RunRecord, party: str) -> _Value:
     """Return when the last invited party joined; None while one has not."""
     invited: set[object] = set()
     invitations = record.of_kinds({"participant.invited"})
@@ -108,14 +108,14 @@ def _time_to_join(record: Record, party: str) -> _Value:
     return max(entry.at_min for entry in entries), [*invitations, *entries]
 
 
-def _reports(record: Record, copies: Iterable[Copy]) -> list[RecordedEntry]:
+def _reports(record: RunRecord, copies: Iterable[UploadedCopy]) -> list[RecordedEntry]:
     """Return the reports of agents at the minutes of these copies."""
     moments = {(copy.provider, copy.at_min) for copy in copies}
     reports = record.of_kinds({"outcomes.reported"})
     return [entry for entry in reports if (entry.actor, entry.at_min) in moments]
 
 
-def _time_to_first_match(record: Record, party: str) -> _Value:
+def _time_to_first_match(record: RunRecord, party: str) -> _Value:
     """Return when the last of the providers with copies had its first match."""
     copies = [copy for copy in record.copies if not copy.is_harmless]
     providers = [party] if party else sorted({copy.provider for copy in copies})
@@ -130,7 +130,7 @@ def _time_to_first_match(record: Record, party: str) -> _Value:
     return max(copy.at_min for copy in matched), entries
 
 
-def _time_to_pass_on_lead(record: Record, party: str) -> _Value:
+def _time_to_pass_on_lead(record: RunRecord, party: str) -> _Value:
     """Return the minutes from the first lead until it was passed on."""
     for reported in record.of_kinds({"lead.reported"}):
         for forwarded in record.of_kinds({"lead.forwarded"}, party=party):
@@ -140,7 +140,7 @@ def _time_to_pass_on_lead(record: Record, party: str) -> _Value:
     return None, []
 
 
-def _referrals_answered(record: Record, party: str) -> _Value:
+def _referrals_answered(record: RunRecord, party: str) -> _Value:
     """Return how many of the referrals were answered. party: the provider."""
     sent = [
         entry
@@ -152,7 +152,7 @@ def _referrals_answered(record: Record, party: str) -> _Value:
     return _percent(len(subjects), sum(entry.count for entry in sent)), [*sent, *answered]
 
 
-def _orders_in_their_hour(record: Record, party: str) -> _Value:
+def _orders_in_their_hour(record: RunRecord, party: str) -> _Value:
     """Return how many of the orders were answered within an hour. party: the provider."""
     issued = [
         entry for entry in record.of_kinds({"order.issued"}) if not party or entry.party == party
@@ -168,14 +168,14 @@ def _orders_in_their_hour(record: Record, party: str) -> _Value:
     return _percent(len(subjects), len(issued)), [*issued, *in_time]
 
 
-def _copies_matched(record: Record, party: str) -> _Value:
+def _copies_matched(record: RunRecord, party: str) -> _Value:
     """Return how many of the copies after their first signal were matched."""
     copies = record.copies_after_share(party=party)
     matched = [copy for copy in copies if copy.is_match]
     return _percent(len(matched), len(copies)), _reports(record, matched)
 
 
-def _variants_covered(record: Record, party: str) -> _Value:
+def _variants_covered(record: RunRecord, party: str) -> _Value:
     """Return how many variants were matched at every upload after their first signal."""
     copies = record.copies_after_share(party=party)
     variants = {(copy.content, copy.variant) for copy in copies}
@@ -184,7 +184,7 @@ def _variants_covered(record: Record, party: str) -> _Value:
     return _percent(len(variants - missed), len(variants)), entries
 
 
-def _false_matches(record: Record, party: str) -> _Value:
+def _false_matches(record: RunRecord, party: str) -> _Value:
     """Return how many copies of harmless content were matched."""
     false = [
         copy
@@ -194,7 +194,7 @@ def _false_matches(record: Record, party: str) -> _Value:
     return float(len(false)), _reports(record, false)
 
 
-_OWN: dict[str, Callable[[Record, str], _Value]] = {
+_OWN: dict[str, Callable[[RunRecord, str], _Value]] = {
     "time_to_join": _time_to_join,
     "time_to_first_match": _time_to_first_match,
     "time_to_pass_on_lead": _time_to_pass_on_lead,

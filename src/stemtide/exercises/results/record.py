@@ -32,7 +32,7 @@ class RecordedEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class UploadedCopy:
     """An upload at a provider and its result. step: that uploaded it.
 
     is_match: an agent matched it with a signal that is not disputed.
@@ -48,12 +48,12 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RunRecord:
     """What happened: entries and copies in order, and when each content was first shared."""
 
     scenario: Scenario
     entries: tuple[RecordedEntry, ...]
-    copies: tuple[Copy, ...] = ()
+    copies: tuple[UploadedCopy, ...] = ()
     shared_at_min: Mapping[str, float] = field(default_factory=dict)
 
     def of_kinds(self, kinds: Collection[str], *, party: str = "") -> list[RecordedEntry]:
@@ -64,7 +64,7 @@ class Record:
             if entry.kind in kinds and (not party or entry.actor == party)
         ]
 
-    def copies_after_share(self, *, party: str = "") -> list[Copy]:
+    def copies_after_share(self, *, party: str = "") -> list[UploadedCopy]:
         """Return copies that came after the first signal of their content, and is not harmless.
 
         party: only those at this provider.

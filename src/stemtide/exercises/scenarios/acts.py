@@ -74,7 +74,7 @@ class Tell(BaseAct):
     text: Text
 
 
-class Upload(BaseAct):
+class UploadCopies(BaseAct):
     """Upload copies of content at providers with an agent, each variant so many times."""
 
     BY: ClassVar[frozenset[PartyKind]] = frozenset()
@@ -115,7 +115,7 @@ class Warn(BaseAct):
     countries: tuple[Country, ...] = Field(min_length=1)
 
 
-class Triage(BaseAct):
+class RateCrisis(BaseAct):
     """Rate harm and virality by the levels of the framework's matrix."""
 
     act: Literal["triage"]
@@ -207,7 +207,7 @@ class Post(BaseAct):
     urgency: Urgency = Urgency.ROUTINE
 
 
-class Share(BaseAct):
+class ShareContent(BaseAct):
     """Share fingerprints of content. in_crisis: as part of the crisis."""
 
     BY: ClassVar[frozenset[PartyKind]] = _WRITING
@@ -269,7 +269,7 @@ class PassOnLead(BaseAct):
     of: Name
 
 
-class Hold(BaseAct):
+class PlaceHold(BaseAct):
     """Ask that an address be left alone for some hours."""
 
     act: Literal["hold"]
@@ -300,7 +300,7 @@ class AnswerReferrals(BaseAct):
     at_most: int = Field(default=1000, ge=1, le=1000)
 
 
-class Order(BaseAct):
+class IssueOrder(BaseAct):
     """Issue a removal order for an address, as an emergency. A second person must confirm it."""
 
     BY: ClassVar[frozenset[PartyKind]] = frozenset({PartyKind.AUTHORITY})
@@ -351,11 +351,11 @@ class WithdrawOrder(BaseAct):
 
 Act: TypeAlias = Annotated[
     Tell
-    | Upload
+    | UploadCopies
     | StopAgent
     | StartAgent
     | Warn
-    | Triage
+    | RateCrisis
     | AnswerChecks
     | ConsiderMeasure
     | Propose
@@ -366,16 +366,16 @@ Act: TypeAlias = Annotated[
     | Invite
     | Join
     | Post
-    | Share
+    | ShareContent
     | Opine
     | Withdraw
     | ReportLead
     | ReceiveLead
     | PassOnLead
-    | Hold
+    | PlaceHold
     | Refer
     | AnswerReferrals
-    | Order
+    | IssueOrder
     | ConfirmOrder
     | ExecuteOrder
     | SuspendOrder

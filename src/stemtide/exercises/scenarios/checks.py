@@ -9,10 +9,10 @@ from stemtide.exercises.scenarios import acts
 from stemtide.exercises.scenarios.measures import MEASURES, MILESTONES
 from stemtide.exercises.scenarios.schema import (
     VARIANTS,
+    BotRule,
     ContentKind,
     Inject,
     Objective,
-    Rule,
     Scenario,
 )
 from stemtide.protocol.enums import PartyKind
@@ -23,21 +23,21 @@ from stemtide.protocol.places import countries
 _MADE_BY: dict[type[acts.BaseAct], type[acts.BaseAct]] = {
     acts.Confirm: acts.Propose,
     acts.DeclineProposal: acts.Propose,
-    acts.Opine: acts.Share,
-    acts.Withdraw: acts.Share,
+    acts.Opine: acts.ShareContent,
+    acts.Withdraw: acts.ShareContent,
     acts.ReceiveLead: acts.ReportLead,
     acts.PassOnLead: acts.ReportLead,
     acts.AnswerReferrals: acts.Refer,
-    acts.ConfirmOrder: acts.Order,
-    acts.ExecuteOrder: acts.Order,
-    acts.SuspendOrder: acts.Order,
-    acts.WithdrawOrder: acts.Order,
+    acts.ConfirmOrder: acts.IssueOrder,
+    acts.ExecuteOrder: acts.IssueOrder,
+    acts.SuspendOrder: acts.IssueOrder,
+    acts.WithdrawOrder: acts.IssueOrder,
 }
 """Acts that are about what an earlier step made, and the act of that step."""
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Mistake:
     """A problem: the table with its row, the key, and a message with the remedy."""
 
     table: str
@@ -45,7 +45,7 @@ class Finding:
     message: str
 
 
-def check(scenario: Scenario) -> Iterator[Finding]:
+def check(scenario: Scenario) -> Iterator[Mistake]:
     """Yield all problems of a scenario."""
     yield from _check_cast(scenario)
     yield from _check_framework(scenario)
@@ -55,19 +55,19 @@ def check(scenario: Scenario) -> Iterator[Finding]:
         table = _table_of(scenario, step)
         if step.name in earlier or step.name in MILESTONES:
             owner = "a milestone" if step.name in MILESTONES else "another step"
-            yield Finding(table, "name", f"{step.name} is the name of {owner}: use another name")
+            yield Mistake(table, "name", f"{step.name} is the name of {owner}: use another name")
         earlier.add(step.name)
         for finding in (
             *_check_conditions(step, names=names),
             *_check_actor(scenario, step),
             *_check_act(scenario, step),
         ):
-            yield Finding(table, finding.key, finding.message)
+            yield Mistake(table, finding.key, finding.message)
     yield from _check_time(scenario)
     yield from _check_objectives(scenario)
 
 
-def _table_of(scenario: Scenario, step: Inject | Rule) -> str:
+def _table_of(scenario: Scenario, step: Inject | BotRule) -> str:
     """Return the table of a step with its number and name."""
     table = "injects" if isinstance(step, Inject) else "rules"
     rows = scenario.injects if isinstance(step, Inject) else scenario.rules
@@ -83,59 +83,59 @@ def unknown(name: str, names: Collection[str], *, noun: str) -> str:
     return f"there is no {noun} {name}: {remedy}"
 
 
-def _check_cast(scenario: Scenario) -> Iterator[Finding]:
+def _check_cast(scenario: Scenario) -> Iterator[Mistake]:
     """Require one agency, which makes the others members, an authority, and known countries."""
     kinds = [member.kind for member in scenario.cast.values()]
     if kinds.count(PartyKind.AGENCY) != 1:
         message = "the cast needs exactly one agency, which makes the other parties members"
-        yield Finding("[cast]", "", f"{message}: add or remove one")
+        yield Mistake("[cast]", "", f"{message}: add or remove one")
     if PartyKind.AUTHORITY not in kinds:
-        yield Finding("[cast]", "", "the cast needs an authority: add one")
+        yield Mistake("[cast]", "", "the cast needs an authority: add one")
     for name, member in scenario.cast.items():
         if member.country not in countries():
             message = f"{member.country} is no country code: use ISO 3166-1 alpha-2, such as BE"
-            yield Finding(f"[cast.{name}]", "country", message)
+            yield Mistake(f"[cast.{name}]", "country", message)
 
 
-def _check_framework(scenario: Scenario) -> Iterator[Finding]:
+def _check_framework(scenario: Scenario) -> Iterator[Mistake]:
     if scenario.framework not in frameworks.names():
         message = unknown(scenario.framework, frameworks.names(), noun="framework")
-        yield Finding("", "framework", message)
+        yield Mistake("", "framework", message)
 
 
-def _check_conditions(step: Inject | Rule, *, names: Collection[str]) -> Iterator[Finding]:
+def _check_conditions(step: Inject | BotRule, *, names: Collection[str]) -> Iterator[Mistake]:
     """Require that conditions name steps or milestones, and not the step itself."""
     named = [("only_if", name) for name in step.only_if]
     named += [("unless", name) for name in step.unless]
-    if isinstance(step, Rule):
+    if isinstance(step, BotRule):
         named.append(("after", step.after))
     for key, name in named:
         if name == step.name:
-            yield Finding("", key, f"{name} is this step itself: name another one")
+            yield Mistake("", key, f"{name} is this step itself: name another one")
         elif name not in names:
-            yield Finding("", key, unknown(name, names, noun="inject, rule or milestone"))
+            yield Mistake("", key, unknown(name, names, noun="inject, rule or milestone"))
     for name in sorted(set(step.only_if) & set(step.unless)):
-        yield Finding("", "unless", f"{name} is also in only_if: the step could never happen")
+        yield Mistake("", "unless", f"{name} is also in only_if: the step could never happen")
 
 
-def _check_actor(scenario: Scenario, step: Inject | Rule) -> Iterator[Finding]:
+def _check_actor(scenario: Scenario, step: Inject | BotRule) -> Iterator[Mistake]:
     """Require a party of the cast whose kind may do the act, or none for acts of the world."""
     act = step.do
     name = getattr(act, "act", "")
     if not act.BY:
         if step.by:
-            yield Finding("", "by", f"nobody does {name}: it comes from outside: remove by")
+            yield Mistake("", "by", f"nobody does {name}: it comes from outside: remove by")
         return
     if not step.by:
-        yield Finding("", "by", f"{name} needs a party that does it: add by")
+        yield Mistake("", "by", f"{name} needs a party that does it: add by")
     elif step.by not in scenario.cast:
-        yield Finding("", "by", unknown(step.by, scenario.cast, noun="party in the cast named"))
+        yield Mistake("", "by", unknown(step.by, scenario.cast, noun="party in the cast named"))
     elif scenario.cast[step.by].kind not in act.BY:
         kind, kinds = scenario.cast[step.by].kind, ", ".join(sorted(act.BY))
-        yield Finding("", "by", f"{step.by} is of kind {kind}, but {name} is done by: {kinds}")
+        yield Mistake("", "by", f"{step.by} is of kind {kind}, but {name} is done by: {kinds}")
 
 
-def _check_act(scenario: Scenario, step: Inject | Rule) -> Iterator[Finding]:
+def _check_act(scenario: Scenario, step: Inject | BotRule) -> Iterator[Mistake]:
     """Check what an act names: parties, content, earlier steps, tests, levels."""
     yield from _check_parties(scenario, step.do)
     yield from _check_content(scenario, step.do)
@@ -147,57 +147,57 @@ def _check_act(scenario: Scenario, step: Inject | Rule) -> Iterator[Finding]:
     makers = [other.name for other in scenario.steps if isinstance(other.do, made_by)]
     if of not in makers:
         noun = f"step that does {made_by.model_fields['act'].annotation.__args__[0]} named"  # type: ignore[union-attr]  # a Literal has arguments
-        yield Finding("", "of", unknown(of, makers, noun=noun))
+        yield Mistake("", "of", unknown(of, makers, noun=noun))
 
 
-def _check_parties(scenario: Scenario, act: acts.BaseAct) -> Iterator[Finding]:
+def _check_parties(scenario: Scenario, act: acts.BaseAct) -> Iterator[Mistake]:
     """Require that addressees are in the cast, and that providers with copies have an agent."""
     to = getattr(act, "to", ())
     for name in (to,) if isinstance(to, str) else to:
         if name not in scenario.cast:
-            yield Finding("", "to", unknown(name, scenario.cast, noun="party in the cast named"))
+            yield Mistake("", "to", unknown(name, scenario.cast, noun="party in the cast named"))
         elif message := _wrong_addressee(act, scenario.cast[name].kind):
-            yield Finding("", "to", message)
+            yield Mistake("", "to", message)
     at = getattr(act, "at", ())
     agents = {name for name, member in scenario.cast.items() if member.agent}
     for name in (at,) if isinstance(at, str) else at:
         if name not in agents:
-            yield Finding("", "at", unknown(name, agents, noun="provider with agent = true named"))
+            yield Mistake("", "at", unknown(name, agents, noun="provider with agent = true named"))
     for country in (*getattr(act, "countries", ()), getattr(act, "country", "BE")):
         if country not in countries():
             key = "countries" if hasattr(act, "countries") else "country"
-            yield Finding("", key, f"{country} is no country code: use ISO 3166-1 alpha-2")
+            yield Mistake("", key, f"{country} is no country code: use ISO 3166-1 alpha-2")
 
 
 def _wrong_addressee(act: acts.BaseAct, kind: PartyKind) -> str:
     """Return why an act cannot be addressed to a party of a kind; "" if it can."""
-    if isinstance(act, acts.Refer | acts.Order) and kind is not PartyKind.PROVIDER:
+    if isinstance(act, acts.Refer | acts.IssueOrder) and kind is not PartyKind.PROVIDER:
         return f"only a provider gets it, and this party is of kind {kind}"
     if isinstance(act, acts.ReportLead) and kind not in {PartyKind.AUTHORITY, PartyKind.AGENCY}:
         return f"only an authority or agency gets it, and this party is of kind {kind}"
     return ""
 
 
-def _check_content(scenario: Scenario, act: acts.BaseAct) -> Iterator[Finding]:
+def _check_content(scenario: Scenario, act: acts.BaseAct) -> Iterator[Mistake]:
     """Require that content exists, has the variants, and is an address where one is needed."""
     name = getattr(act, "content", None)
     if name is None:
         return
     content = scenario.content.get(name)
     if content is None:
-        yield Finding("", "content", unknown(name, scenario.content, noun="content"))
+        yield Mistake("", "content", unknown(name, scenario.content, noun="content"))
         return
-    if isinstance(act, acts.Upload):
+    if isinstance(act, acts.UploadCopies):
         for variant in set(act.variants) - set(VARIANTS[content.kind]):
             message = unknown(variant, VARIANTS[content.kind], noun=f"variant of a {content.kind}")
-            yield Finding("", "variants", message)
-    needs_address = isinstance(act, acts.Refer | acts.Order | acts.Hold)
+            yield Mistake("", "variants", message)
+    needs_address = isinstance(act, acts.Refer | acts.IssueOrder | acts.PlaceHold)
     if needs_address and content.kind is not ContentKind.ADDRESS:
         message = f"{name} is a {content.kind}: name content of kind address"
-        yield Finding("", "content", message)
+        yield Mistake("", "content", message)
 
 
-def _check_law(scenario: Scenario, act: acts.BaseAct) -> Iterator[Finding]:
+def _check_law(scenario: Scenario, act: acts.BaseAct) -> Iterator[Mistake]:
     """Require tests of the framework, and levels of its matrix."""
     if scenario.framework not in frameworks.names():
         return
@@ -205,23 +205,23 @@ def _check_law(scenario: Scenario, act: acts.BaseAct) -> Iterator[Finding]:
     if isinstance(act, acts.AnswerChecks):
         for test in set(act.others) - set(framework.tests):
             noun = f"test of {scenario.framework} named"
-            yield Finding("", "others", unknown(test, framework.tests, noun=noun))
-    if isinstance(act, acts.Triage):
+            yield Mistake("", "others", unknown(test, framework.tests, noun=noun))
+    if isinstance(act, acts.RateCrisis):
         matrix = triages()[framework.triage]
         for key, level, levels in (
             ("harm", act.harm, matrix.harm),
             ("virality", act.virality, matrix.virality),
         ):
             if level >= len(levels):
-                yield Finding("", key, f"{level} is no level: use 0 to {len(levels) - 1}")
+                yield Mistake("", key, f"{level} is no level: use 0 to {len(levels) - 1}")
 
 
-def _check_time(scenario: Scenario) -> Iterator[Finding]:
+def _check_time(scenario: Scenario) -> Iterator[Mistake]:
     """Require injects before the end, and rules that something begins."""
     for inject in scenario.injects:
         if inject.at_min > scenario.duration_min:
             message = f"is after the end of the exercise (duration_min = {scenario.duration_min:g})"
-            yield Finding(_table_of(scenario, inject), "at_min", f"{message}: move it forward")
+            yield Mistake(_table_of(scenario, inject), "at_min", f"{message}: move it forward")
     rules = {rule.name: rule for rule in scenario.rules}
     for rule in scenario.rules:
         chain = [rule.name]
@@ -229,19 +229,19 @@ def _check_time(scenario: Scenario) -> Iterator[Finding]:
             chain.append(after)
         if after == rule.name and len(chain) > 1:
             message = f"waits for itself: {' waits for '.join([*chain, after])}: change one of them"
-            yield Finding(_table_of(scenario, rule), "after", message)
+            yield Mistake(_table_of(scenario, rule), "after", message)
 
 
-def _check_objectives(scenario: Scenario) -> Iterator[Finding]:
+def _check_objectives(scenario: Scenario) -> Iterator[Mistake]:
     for number, objective in enumerate(scenario.objectives, start=1):
         for finding in _check_objective(scenario, objective):
-            yield Finding(f"[[objectives]] {number}", finding.key, finding.message)
+            yield Mistake(f"[[objectives]] {number}", finding.key, finding.message)
 
 
-def _check_objective(scenario: Scenario, objective: Objective) -> Iterator[Finding]:
+def _check_objective(scenario: Scenario, objective: Objective) -> Iterator[Mistake]:
     """Require a known measure, and a party of the cast if one is named."""
     if objective.measure not in MEASURES:
-        yield Finding("", "measure", unknown(objective.measure, MEASURES, noun="measure"))
+        yield Mistake("", "measure", unknown(objective.measure, MEASURES, noun="measure"))
     if objective.party and objective.party not in scenario.cast:
         message = unknown(objective.party, scenario.cast, noun="party in the cast named")
-        yield Finding("", "party", message)
+        yield Mistake("", "party", message)

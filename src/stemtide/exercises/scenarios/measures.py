@@ -31,7 +31,7 @@ class Unit(StrEnum):
     PERCENT = "percent"
 
 
-class Way(StrEnum):
+class MeasureMethod(StrEnum):
     """How a measure is computed from entries.
 
     first:  minutes from the start until the first entry of its kinds.
@@ -45,32 +45,32 @@ class Way(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class ExerciseMeasure:
     """A measure. kinds: of the ledger entries that it reads."""
 
     title: str
     unit: Unit
-    way: Way
+    way: MeasureMethod
     kinds: frozenset[str]
 
 
-def _first(title: str, *kinds: str) -> Measure:
-    return Measure(title, Unit.MINUTES, Way.FIRST, frozenset(kinds))
+def _first(title: str, *kinds: str) -> ExerciseMeasure:
+    return ExerciseMeasure(title, Unit.MINUTES, MeasureMethod.FIRST, frozenset(kinds))
 
 
-def _count(title: str, *kinds: str) -> Measure:
-    return Measure(title, Unit.NUMBER, Way.COUNT, frozenset(kinds))
+def _count(title: str, *kinds: str) -> ExerciseMeasure:
+    return ExerciseMeasure(title, Unit.NUMBER, MeasureMethod.COUNT, frozenset(kinds))
 
 
-def _own(title: str, unit: Unit, *kinds: str) -> Measure:
-    return Measure(title, unit, Way.OWN, frozenset(kinds))
+def _own(title: str, unit: Unit, *kinds: str) -> ExerciseMeasure:
+    return ExerciseMeasure(title, unit, MeasureMethod.OWN, frozenset(kinds))
 
 
 _SHARED = ("signal.shared", "signals.shared")
 _SENT = ("referral.sent", "referrals.sent")
 _ORDER_ANSWERS = ("order.executed", "order.suspended")
 
-MEASURES: dict[str, Measure] = {
+MEASURES: dict[str, ExerciseMeasure] = {
     "time_to_warn": _first("time until the early warning", "crisis.warned"),
     "time_to_triage": _first("time until the first rating", "crisis.triaged"),
     "time_to_activate": _first("time until the protocol is active", "crisis.activated"),

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from stemtide.exercises.scenarios import acts, schema
 from stemtide.exercises.scenarios.acts import ACTS
-from stemtide.exercises.scenarios.checks import Finding, check
+from stemtide.exercises.scenarios.checks import Mistake, check
 
 MAX_BYTES = 1_000_000
 """Largest file of a scenario."""
@@ -34,7 +34,7 @@ def _printable(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ScenarioProblem:
     """A problem of a scenario. table: with the name of its row; key: "" for the whole row."""
 
     file: str
@@ -43,7 +43,7 @@ class Problem:
     message: str
 
     @classmethod
-    def of(cls, file: str, *, table: str = "", key: str = "", message: str) -> "Problem":
+    def of(cls, file: str, *, table: str = "", key: str = "", message: str) -> "ScenarioProblem":
         """Return a problem without what a terminal would obey: the file may be a stranger's."""
         return cls(*(_printable(text) for text in (file, table, key, message)))
 
@@ -56,7 +56,7 @@ class Problem:
 class ScenarioError(Exception):
     """A scenario cannot be used. problems: all that were found, in the order of the file."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[ScenarioProblem]) -> None:
         """Keep the problems."""
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = tuple(problems)
@@ -101,7 +101,7 @@ def read(reference: str) -> schema.Scenario:
 
 def _whole(file: str, message: str) -> ScenarioError:
     """Return the error of a file as a whole."""
-    return ScenarioError([Problem.of(file, message=message)])
+    return ScenarioError([ScenarioProblem.of(file, message=message)])
 
 
 def parse(text: str, *, file: str) -> schema.Scenario:
@@ -125,11 +125,11 @@ def parse(text: str, *, file: str) -> schema.Scenario:
     return scenario
 
 
-def _named(file: str, finding: Finding) -> Problem:
-    return Problem.of(file, table=finding.table, key=finding.key, message=finding.message)
+def _named(file: str, finding: Mistake) -> ScenarioProblem:
+    return ScenarioProblem.of(file, table=finding.table, key=finding.key, message=finding.message)
 
 
-def _problem(file: str, raw: dict[str, Any], detail: ErrorDetails) -> Problem:
+def _problem(file: str, raw: dict[str, Any], detail: ErrorDetails) -> ScenarioProblem:
     """Return a problem of the schema with the table and the key where the file has it."""
     where = [part for part in detail["loc"] if part != "do"]
     table = ""
@@ -142,7 +142,7 @@ def _problem(file: str, raw: dict[str, Any], detail: ErrorDetails) -> Problem:
     if where and where[0] in ACTS:
         where = where[1:]
     key = ".".join(str(part) for part in where if part != "[key]")
-    return Problem.of(file, table=table, key=key, message=_message(detail, key=key))
+    return ScenarioProblem.of(file, table=table, key=key, message=_message(detail, key=key))
 
 
 def _is_echo(raw: dict[str, Any], detail: ErrorDetails) -> bool:
@@ -187,11 +187,11 @@ def _keys(detail: ErrorDetails) -> set[str]:
     where = detail["loc"]
     rows: dict[object, set[str]] = {
         "injects": set(schema.Inject.model_fields),
-        "rules": set(schema.Rule.model_fields),
+        "rules": set(schema.BotRule.model_fields),
         "objectives": set(schema.Objective.model_fields),
-        "sources": set(schema.Source.model_fields),
+        "sources": set(schema.ScenarioSource.model_fields),
         "cast": set(schema.CastMember.model_fields),
-        "content": set(schema.Content.model_fields),
+        "content": set(schema.ScenarioContent.model_fields),
     }
     if len(where) == 1:
         return set(schema.Scenario.model_fields) - {"name"}

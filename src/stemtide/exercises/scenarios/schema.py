@@ -38,7 +38,7 @@ VARIANTS: dict[ContentKind, tuple[str, ...]] = {
 """Alterations of copies, by kind of content."""
 
 
-class Source(BaseModel):
+class ScenarioSource(BaseModel):
     """A public source on which the scenario builds."""
 
     model_config = _STRICT
@@ -72,7 +72,7 @@ class CastMember(BaseModel):
         return self
 
 
-class Content(BaseModel):
+class ScenarioContent(BaseModel):
     """Content of the exercise, which the program makes and marks with the word EXERCISE.
 
     seed:     another number makes other content of the same kind.
@@ -117,7 +117,7 @@ class Inject(Step):
     at_min: float = Field(ge=0, le=MAX_MINUTES)
 
 
-class Rule(Step):
+class BotRule(Step):
     """What a bot does, some minutes after another step or a milestone.
 
     jitter_min: up to so many minutes more, by the seed of the run.
@@ -165,14 +165,14 @@ class Scenario(BaseModel):
     right_answer: Text
     framework: str = frameworks.newest()
     duration_min: float = Field(gt=0, le=MAX_MINUTES)
-    sources: tuple[Source, ...] = Field(min_length=1)
+    sources: tuple[ScenarioSource, ...] = Field(min_length=1)
     cast: dict[Name, CastMember] = Field(min_length=2, max_length=40)
-    content: dict[Name, Content] = Field(default={}, max_length=200)
+    content: dict[Name, ScenarioContent] = Field(default={}, max_length=200)
     injects: tuple[Inject, ...] = Field(min_length=1, max_length=500)
-    rules: tuple[Rule, ...] = Field(default=(), max_length=500)
+    rules: tuple[BotRule, ...] = Field(default=(), max_length=500)
     objectives: tuple[Objective, ...] = Field(min_length=1, max_length=100)
 
     @property
-    def steps(self) -> tuple[Inject | Rule, ...]:
+    def steps(self) -> tuple[Inject | BotRule, ...]:
         """Return all injects, then all rules."""
         return (*self.injects, *self.rules)

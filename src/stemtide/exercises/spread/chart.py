@@ -13,7 +13,7 @@ _TEXT = 'font-family="sans-serif" font-size="12" fill="#222222"'
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ChartLine:
     """A line. values: one for each hour, from hour 1. is_dashed: also without colour it differs."""
 
     name: str
@@ -26,7 +26,7 @@ class Panel:
     """A panel. marks: values with a name, drawn as thin lines across it."""
 
     title: str
-    lines: Sequence[Line]
+    lines: Sequence[ChartLine]
     marks: Sequence[tuple[float, str]] = ()
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from stemtide.exercises.spread.chart import Line, Panel, draw
+from stemtide.exercises.spread.chart import ChartLine, Panel, draw
 from stemtide.exercises.spread.model import Spread, SpreadPlan
 
 PUBLISHED = ((1_500_000.0, "published: 1.5 million"), (1_200_000.0, "published: 1.2 million"))
@@ -61,19 +61,21 @@ def picture(result: Mapping[str, Any]) -> str:
             Panel(
                 "Copies visible at a time, all services",
                 (
-                    Line("without agents", [row["visible"] for row in without], is_dashed=True),
-                    Line("with agents", [row["visible"] for row in with_agents]),
+                    ChartLine(
+                        "without agents", [row["visible"] for row in without], is_dashed=True
+                    ),
+                    ChartLine("with agents", [row["visible"] for row in with_agents]),
                 ),
             ),
             Panel(
                 "Copies so far, at the largest service",
                 (
-                    Line(
+                    ChartLine(
                         "blocked or deleted",
                         [row["largest_blocked"] + row["largest_deleted"] for row in with_agents],
                         is_dashed=True,
                     ),
-                    Line("blocked at upload", [row["largest_blocked"] for row in with_agents]),
+                    ChartLine("blocked at upload", [row["largest_blocked"] for row in with_agents]),
                 ),
                 PUBLISHED if is_default else (),
             ),
