@@ -101,19 +101,7 @@ def form_pdf(
             "said": notice,
             "source": _(form.source),
             "preamble": [paragraph.within(lang) for paragraph in form.preamble],
-            "sections": [
-                {
-                    "title": _("SECTION %(name)s: %(title)s")
-                    % {"name": section.name, "title": section.title.within(lang)},
-                    "note": section.note.within(lang) if section.note else "",
-                    "fields": [
-                        _field(field, values, lang=lang)
-                        for field in section.fields
-                        if _is_shown(field, values)
-                    ],
-                }
-                for section in form.sections
-            ],
+            "sections": _sections(form, values, lang=lang),
             "nothing": _("not stated"),
             "not-asked": _("does not apply"),
             "remark": _(
@@ -134,6 +122,23 @@ def _embedded(form: Form, values: Mapping[str, object], *, is_issued: bool) -> d
     plain = {name: _plain(value) for name, value in values.items() if not is_empty(value)}
     text = form_data.encode(form.name, plain)
     return {"embedded": text} if text else {}
+
+
+def _sections(form: Form, values: Mapping[str, object], *, lang: str) -> list[dict[str, object]]:
+    """Return the sections of a form for the document template."""
+    return [
+        {
+            "title": _("SECTION %(name)s: %(title)s")
+            % {"name": section.name, "title": section.title.within(lang)},
+            "note": section.note.within(lang) if section.note else "",
+            "fields": [
+                _field(field, values, lang=lang)
+                for field in section.fields
+                if _is_shown(field, values)
+            ],
+        }
+        for section in form.sections
+    ]
 
 
 def form_json(
