@@ -11,6 +11,7 @@ from stemtide.protocol.tlog.notes import Checkpoint, Note, NoteKey
 from stemtide.protocol.tlog.proofs import LogProof
 from tests.cli.conftest import surroundings
 from tests.hub.api.conftest import signal, wait_until
+from tests.protocol import go_tlog
 from tests.world import hex_value
 
 
@@ -103,6 +104,19 @@ def test_an_entry_is_proved_from_the_log_and_opened_on_the_hubs_machine(
     done = auditor("ledger", "prove", 999_999, hub.address)
     assert (done.code, done.out) == (1, "")
     assert "has no leaf 999999" in done.err
+
+
+@pytest.mark.nightly
+def test_go_verifies_the_log_of_a_hub(auditor, hub, copy, tmp_path):
+    (tmp_path / "go").mkdir()
+    program = go_tlog.build(tmp_path / "go")
+    old = size_of(copy)
+    (copy / "checkpoint").rename(copy / "old")
+    share(hub, 165)
+    wait_until(lambda: auditor("ledger", "copy", copy).code == 0 and size_of(copy) > old)
+    key = (copy / "keys").read_text("utf-8").splitlines()[0]
+    run = go_tlog.check(program, copy, key, "old", "checkpoint")
+    assert run.stdout.splitlines() == [f"{old} holds", f"{size_of(copy)} holds"], run.stderr
 
 
 def test_a_stranger_is_told_when_there_is_a_head(stemtide, hub):

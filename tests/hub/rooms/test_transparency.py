@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ledger's log grows with it, and a check of the ledger names what somebody rewrote."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -336,6 +337,27 @@ def test_a_log_grows_in_batches_and_once(hub, monkeypatch):
     assert Log.objects.get().size == size + 8
     assert problems() == set()
     assert hub
+
+
+@pytest.mark.usefixtures("transactional_db")
+def test_followers_of_two_processes_make_one_log():
+    def append_and_follow(_):
+        try:
+            added = 0
+            for _ in range(8):
+                with transaction.atomic():
+                    ledger.append("thing.done", actor="operator", subject="thing:1", now=NOON)
+                added += leaves.follow_ledger(NOON)
+            return added
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        added = sum(pool.map(append_and_follow, range(2)))
+    added += leaves.follow_ledger(NOON)
+    assert added == 16
+    assert Log.objects.get().size == 17
+    assert problems() == set()
 
 
 @pytest.mark.usefixtures("hub")
