@@ -12,8 +12,8 @@ from stemtide.agent.outbox import actions
 from stemtide.agent.store import own_list
 from stemtide.agent.store.database import Store
 from stemtide.agent.store.schema import connect
-from tests.agent.test_review import Moderator, config, held, wait_event
-from tests.agent.world import agent_of, picture, sha256
+from tests.agent.test_review import ON, Moderator, config, held, wait_event
+from tests.agent.world import agent_of, config_of, picture, sha256
 
 __all__ = ["config"]
 
@@ -230,6 +230,13 @@ def test_values_of_strangers_are_shown_on_the_list_and_not_run(hub, agent, anna)
         assert "\u202e" not in page.text
     assert "<script>alert" not in anna.get("/own-list", q=name).text
     assert "<script>alert" not in add(anna, value=name, reason=name).text
+
+
+def test_an_agent_that_takes_one_item_at_a_time_has_the_whole_form(hub, sandbox, tmp_path):
+    config = config_of(hub, tmp_path, review=ON, max_items=1)
+    with agent_of(config, sandbox) as agent, Moderator(agent, config) as anna:
+        assert add(anna, value=ONE, within_bits="", reach="", expires_on="").status_code == 200
+        assert entries(anna) == ["our own trailer"]
 
 
 def test_matches_and_ended_entries_are_forgotten_with_the_records_of_actions(hub, config, sandbox):

@@ -161,6 +161,14 @@ def test_the_agent_starts_only_after_the_answers(set_up):
     assert set_up.stopped.wait(60)
 
 
+def test_a_folder_that_cannot_be_used_is_named_before_the_agent_starts(set_up):
+    set_up.save()
+    (set_up.file.parent / "var").write_text("a file", "utf-8")
+    page = set_up.http.post(f"{PATH}/start", data={})
+    assert (page.status_code, "data_dir" in page.text) == (500, True)
+    assert not set_up.stopped.is_set()
+
+
 def test_without_a_terminal_and_settings_it_says_what_is_missing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = run("agent", "start")

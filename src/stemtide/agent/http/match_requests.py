@@ -252,13 +252,18 @@ def _too_large(limit: int, remedy: str) -> BadRequestError:
     return BadRequestError(ProblemType.TOO_LARGE, f"body: is larger than {limit} bytes; {remedy}")
 
 
-async def parse_form(request: Request, config: Config) -> list[tuple[str, bytes | str]]:
-    """Parse a form into (field, value) pairs; files are bytes. raises: BadRequestError."""
+async def parse_form(
+    request: Request, config: Config, *, max_fields: int | None = None
+) -> list[tuple[str, bytes | str]]:
+    """Parse a form into (field, value) pairs; files are bytes. raises: BadRequestError.
+
+    max_fields: None for as many as a request may have items.
+    """
     parser = _Form(
         request.headers,
         _limited(request, config.max_upload_bytes),
         max_files=config.max_items,
-        max_fields=config.max_items,
+        max_fields=config.max_items if max_fields is None else max_fields,
         max_part_size=4096,
     )
     parser.spool_max_size = config.max_upload_bytes  # keep content in memory, never on disk

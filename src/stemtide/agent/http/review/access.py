@@ -86,7 +86,7 @@ async def read_file_form(request: Request, config: Config) -> SentForm:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "multipart/form-data":
         return await read_form(request)
-    parts = await parse_form(request, config)
+    parts = await parse_form(request, config, max_fields=_MAX_FIELDS)
     fields = {name: value for name, value in parts if isinstance(value, str)}
     files = {name: value for name, value in parts if isinstance(value, bytes) and value}
     return SentForm(fields, files)

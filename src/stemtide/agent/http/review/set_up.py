@@ -26,6 +26,7 @@ from stemtide.agent.review.first_match import FirstMatch, match_test_picture
 from stemtide.agent.review.sessions import make_link
 from stemtide.agent.review.set_up import FIELDS, PROPOSED, SetUpError, SetUpResult, set_up
 from stemtide.agent.store.database import Store
+from stemtide.agent.store.schema import StoreError
 from stemtide.fingerprints.limits import SandboxError
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.fingerprints.sandbox.walls import refusal as wall_refusal
@@ -160,7 +161,10 @@ class SetUpPages:
         """POST …/start: end the set-up, so that the agent starts; link to its review page."""
         if self._done.result is None:
             raise PageError("Answer the questions first.", status=400)
-        link = await asyncio.to_thread(_review_link, self._done.result.config)
+        try:
+            link = await asyncio.to_thread(_review_link, self._done.result.config)
+        except StoreError as error:
+            raise PageError(f"The agent will not start: {error}", status=500) from error
         done = render("set_up_start.html", {"link": link})
         done.background = BackgroundTask(self._stop)
         return done
