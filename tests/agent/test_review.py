@@ -269,7 +269,10 @@ def test_the_address_of_pictures_needs_https_and_a_secret(tmp_path):
     assert load(file, env={}).review.picture_url == "https://p.example/{ref}"
 
 
-@pytest.mark.parametrize("page", ["decide", "undo", "look", "letters", "leave", "sign-out"])
+@pytest.mark.parametrize(
+    "page",
+    ["decide", "undo", "look", "letters", "leave", "sign-out", "hub/answer", "hub/join"],
+)
 def test_a_form_without_the_token_of_the_session_changes_nothing(hub, agent, anna, ben, page):
     held(hub, agent, "a")
     fields = {"ref": "a", "verdict": "block"}

@@ -12,12 +12,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from uuid import UUID
 
 from pydantic import ValidationError
 
 from stemtide.agent.config.settings import Config
 from stemtide.agent.hub.client import Me
 from stemtide.client import AsyncHub, HubError, Limits
+from stemtide.client.call import Answer, Call
 from stemtide.client.calls import agents
 from stemtide.protocol.enums import JoinState, Scope
 from stemtide.protocol.enums.complaints import ComplaintBasis, ComplaintState
@@ -33,10 +35,12 @@ _MOST = 100
 class HubItem:
     """Something that waits at the hub.
 
-    path:   of its page at the hub's desk. party: who sent it. about: of what it is, in words.
-    state:  in words. since: when it came; None if nobody has opened it yet. due_at: its deadline.
+    uid:    its id at the hub. path: of its page at the hub's desk. party: who sent it.
+    about:  what it is about, in words.
+    state:  in words. since: when it came, or was issued. due_at: its deadline.
     """
 
+    uid: UUID
     reference: str
     path: str
     party: str
@@ -67,15 +71,13 @@ class HubWork:
     trouble: str = ""
 
 
+class HubWorkError(Exception):
+    """The hub could not be asked, or refused. The message is the hub's, or says why."""
+
+
 async def read_work(config: Config) -> HubWork:
     """Ask the hub what waits. It never raises for a hub that is away or refuses."""
-    hub = AsyncHub(
-        config.hub_url,
-        key=config.key,
-        exercise=config.exercise,
-        limits=_LIMITS,
-        insecure=True,  # Config has checked it: plain http needs insecure_hub
-    )
+    hub = _hub(config)
     try:
         async with asyncio.timeout(_TIMEOUT_S), hub:
             me = Me.model_validate_json(await hub.ask_bytes(agents.whoami()))
@@ -93,6 +95,28 @@ async def read_work(config: Config) -> HubWork:
     except TimeoutError:
         return HubWork(trouble=f"it did not answer within {_TIMEOUT_S:.0f} s")
     return HubWork(orders, referrals, complaints, invitations)
+
+
+async def ask_hub(config: Config, call: Call[Answer]) -> Answer:
+    """Send one request with the agent's key. raises: HubWorkError, which says what went wrong."""
+    hub = _hub(config)
+    try:
+        async with asyncio.timeout(_TIMEOUT_S), hub:
+            return await hub.ask(call)
+    except HubError as error:
+        raise HubWorkError(error.trouble) from error
+    except TimeoutError as error:
+        raise HubWorkError(f"it did not answer within {_TIMEOUT_S:.0f} s") from error
+
+
+def _hub(config: Config) -> AsyncHub:
+    return AsyncHub(
+        config.hub_url,
+        key=config.key,
+        exercise=config.exercise,
+        limits=_LIMITS,
+        insecure=True,  # Config has checked it: plain http needs insecure_hub
+    )
 
 
 async def _part(
@@ -118,12 +142,13 @@ async def _orders(hub: AsyncHub) -> list[HubItem]:
     heads = await hub.list_orders(side=Side.ADDRESSEE, open=True, limit=_MOST)
     items = [
         HubItem(
+            uid=head.id,
             reference=head.reference,
             path=f"orders/{head.id}",
             party=head.issued_by,
             about="removal order",
             state=_ORDER_STATES[head.state],
-            since=head.received_at,
+            since=head.received_at or head.issued_at,
             due_at=head.due_at,
             exercise=head.exercise,
         )
@@ -139,6 +164,7 @@ async def _referrals(hub: AsyncHub, party: str) -> list[HubItem]:
     page = await hub.list_referrals(state=states, provider=party, limit=_MOST)
     return [
         HubItem(
+            uid=referral.id,
             reference=referral.reference,
             path=f"inbox/referrals/{referral.id}",
             party=referral.sender,
@@ -170,6 +196,7 @@ async def _complaints(hub: AsyncHub) -> list[HubItem]:
     complaints.sort(key=lambda complaint: complaint.due_at)
     return [
         HubItem(
+            uid=complaint.id,
             reference=complaint.number,
             path=f"complaints/{complaint.id}",
             party="an uploader",
@@ -193,6 +220,7 @@ async def _invitations(hub: AsyncHub) -> list[HubItem]:
     crises.sort(key=lambda crisis: crisis.warned_at, reverse=True)
     return [
         HubItem(
+            uid=crisis.id,
             reference=crisis.name,
             path=f"crises/{crisis.id}",
             party=crisis.opened_by,

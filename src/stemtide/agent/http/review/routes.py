@@ -14,7 +14,7 @@ from starlette.routing import Route
 from stemtide.agent.config.settings import Config
 from stemtide.agent.counters import Counters
 from stemtide.agent.http.match_requests import BadRequestError
-from stemtide.agent.http.review import own_list
+from stemtide.agent.http.review import hub, own_list
 from stemtide.agent.http.review.access import (
     ROOT,
     SIGN_IN,
@@ -26,7 +26,6 @@ from stemtide.agent.http.review.access import (
 )
 from stemtide.agent.http.review.pages import HEADERS, render, static_file
 from stemtide.agent.http.review.views import (
-    HUB,
     PictureChoice,
     ReviewViews,
     ReviewVisit,
@@ -37,7 +36,6 @@ from stemtide.agent.review import blind_checks, decisions, exposure, locks, sess
 from stemtide.agent.review.account import present_reasons
 from stemtide.agent.review.blind_checks import BlindCheck
 from stemtide.agent.review.decisions import DecisionCount, ReviewVerdict
-from stemtide.agent.review.hub_work import read_work
 from stemtide.agent.review.pictures import FRAMES, HeldPictures, PictureError, encode
 from stemtide.agent.review.sessions import ReviewSession
 from stemtide.agent.store.database import Store
@@ -78,6 +76,7 @@ class ReviewRoutes:
         self._wake = wake
         self._views = ReviewViews(config, store)
         self._pictures = HeldPictures(config, sandbox=sandbox, decoders=decoders)
+        self._hub = hub.HubPages(config=config, views=self._views)
         self._own_list = own_list.OwnListPages(
             config=config,
             store=store,
@@ -94,7 +93,11 @@ class ReviewRoutes:
         folder = f"{ROOT}/s/{{path}}"
         pages: dict[str, _Page] = {"": self.queue, "/queue": self.queue_part, "/next": self.next}
         pages |= {"/item": self.item, "/all": self.all, "/picture": self.picture}
-        pages |= {"/check": self.check, f"/{HUB}": self.hub}
+        pages |= {"/check": self.check}
+        pages |= {
+            f"/{hub.FOLDER}": self._hub.work,
+            f"/{hub.FOLDER}/referral": self._hub.referral,
+        }
         pages |= {
             f"/{own_list.FOLDER}": self._own_list.entries,
             f"/{own_list.FOLDER}/entry": self._own_list.entry,
@@ -106,6 +109,8 @@ class ReviewRoutes:
             f"/{own_list.FOLDER}/import": self._own_list.import_file,
             f"/{own_list.FOLDER}/end": self._own_list.end,
             f"/{own_list.FOLDER}/restore": self._own_list.restore,
+            f"/{hub.FOLDER}/answer": self._hub.answer,
+            f"/{hub.FOLDER}/join": self._hub.join,
         }
         forms |= {
             "/answer": self.answer,
@@ -262,11 +267,6 @@ class ReviewRoutes:
         if check is None:
             return await asyncio.to_thread(self._views.not_held, visit)
         return await asyncio.to_thread(self._views.check, visit, check, _choice(request))
-
-    async def hub(self, _request: Request, visit: ReviewVisit) -> Response:
-        """GET …/hub: what waits for the provider at the hub."""
-        work = await read_work(self._config)
-        return await asyncio.to_thread(self._views.hub, visit, work)
 
     def _find_check(self, visit: ReviewVisit, number: str) -> BlindCheck | None:
         seq = int(number) if number.isascii() and number.isdigit() and len(number) < _DIGITS else 0

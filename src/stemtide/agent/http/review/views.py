@@ -17,14 +17,10 @@ from stemtide.agent.review import blind_checks, decisions, exposure, locks, queu
 from stemtide.agent.review.account import ItemAccount, read_account
 from stemtide.agent.review.blind_checks import BlindCheck
 from stemtide.agent.review.decisions import ReviewVerdict
-from stemtide.agent.review.hub_work import HubWork
 from stemtide.agent.review.queue import QueueItem
 from stemtide.agent.review.sessions import ReviewSession
 from stemtide.agent.store.database import Store
 from stemtide.protocol.enums import Standing
-
-HUB = "hub"
-"""Name of the page of what waits at the hub."""
 
 _SHOWN = 100
 _PREVIEWED = 20
@@ -208,11 +204,6 @@ class ReviewViews:
             "taken": sum(bool(item.lock and item.lock.session != own) for item in same),
         }
         return render("all.html", self.values(visit) | values)
-
-    def hub(self, visit: ReviewVisit, work: HubWork) -> Response:
-        """Return the page of what waits at the hub."""
-        values = {"work": work, "hub_url": self._config.hub_url.rstrip("/"), "place": HUB}
-        return render("hub.html", self.values(visit) | values)
 
     def next(self, visit: ReviewVisit) -> Response:
         """Lead to the most urgent content that nobody has open."""
