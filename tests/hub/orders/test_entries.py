@@ -180,6 +180,17 @@ def test_a_document_is_encrypted_and_read_by_the_sides_alone(orders):
         reads.find(entered.id, viewer=orders.big_provider)
 
 
+def test_a_document_that_its_key_does_not_decrypt_is_found(orders):
+    enter(orders)
+    good = EnteredDocument.objects.get()
+    assert list(reads_entries.damaged_documents()) == []
+    other = keep(orders, pdf=b"%PDF-1.7 other")
+    EnteredDocument.objects.filter(uid=other.id).update(ciphertext=b"no cipher")
+    third = keep(orders, pdf=b"%PDF-1.7 third")
+    EnteredDocument.objects.filter(uid=third.id).update(ciphertext=bytes(good.ciphertext))
+    assert list(reads_entries.damaged_documents()) == [other.id, third.id]
+
+
 def test_documents_without_an_order_are_deleted(orders):
     for number in range(12):
         keep(orders, pdf=b"%PDF-1.7 " + str(number).encode(), now=after(number))

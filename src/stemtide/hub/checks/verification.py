@@ -20,6 +20,7 @@ from stemtide.hub.rooms.ledger.rules.keys import KeyName, OtherKeyError
 from stemtide.hub.rooms.ledger.writes.ledger import lock_ledger
 from stemtide.hub.rooms.media.keys import KeyFileError, keys_in
 from stemtide.hub.rooms.media.reads import damaged_previews
+from stemtide.hub.rooms.orders.reads.entries import damaged_documents
 from stemtide.hub.rooms.signals.long_values import damaged_values
 from stemtide.hub.rooms.signals.reads.caches import recount
 from stemtide.hub.rooms.signals.writes import tallies
@@ -52,6 +53,7 @@ def verify(now: datetime) -> Iterator[CheckResult]:
         ("values", lambda: _named(damaged_values(), "value"), _RESTORE),
         ("previews", _preview_flaws, _KEY),
         ("leads", lambda: _named(damaged_leads(), "lead"), _KEY),
+        ("documents", lambda: _named(damaged_documents(), "document of an order"), _KEY),
         ("complaints", lambda: _named(damaged_complaints(), "complaint"), _KEY),
         ("segments", _segment_flaws, "delete these files: the hub creates them again"),
     )

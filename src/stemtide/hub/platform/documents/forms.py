@@ -87,12 +87,11 @@ def form_pdf(
     lang = spoken(language)
     with translation.override(lang):
         mark = _("EXERCISE") if is_exercise else _("DRAFT") if is_draft else ""
-        kind, word, notice = _band(form, is_exercise=is_exercise, is_draft=is_draft)
-        if entered is not None:
-            notice = " ".join([entered_said(entered), *([notice] if is_exercise else [])])
-        title = form.title.within(lang)
+        kind, word, notice = _band(
+            form, is_exercise=is_exercise, is_draft=is_draft, entered=entered
+        )
         document: dict[str, object] = {
-            "title": f"{title} {reference}".strip(),
+            "title": f"{form.title.within(lang)} {reference}".strip(),
             "running": reference,
             "exercise": mark,
             "tlp": "",
@@ -206,21 +205,19 @@ def spoken(language: str) -> str:
     return code if code in LANGUAGES else "en"
 
 
-def _band(form: Form, *, is_exercise: bool, is_draft: bool) -> tuple[str, str, str]:
+def _band(
+    form: Form, *, is_exercise: bool, is_draft: bool, entered: EnteredOut | None
+) -> tuple[str, str, str]:
     """Return a form's band style, the word in the band, and the notice below it."""
+    notices = [entered_said(entered)] if entered is not None else []
+    notices += [exercise_said()] if is_exercise else []
+    notice = " ".join(notices)
     if form.name != "tco-annex-1":
-        exercise_notice = exercise_said() if is_exercise else ""
-        return "answer", _("Answer of the addressee to a removal order"), exercise_notice
-    if is_exercise:
-        return "order", _("REMOVAL ORDER"), exercise_said()
-    if is_draft:
-        return (
-            "order",
-            _("REMOVAL ORDER"),
-            _("This is a draft. It was not issued and binds nobody."),
-        )
+        return "answer", _("Answer of the addressee to a removal order"), notice
+    if is_draft and not notice:
+        notice = _("This is a draft. It was not issued and binds nobody.")
     binding = _("It binds. It is to be carried out within one hour of receipt.")
-    return "order", _("REMOVAL ORDER"), binding
+    return "order", _("REMOVAL ORDER"), notice or binding
 
 
 CHANNELS: Mapping[str, "str | _StrPromise"] = {

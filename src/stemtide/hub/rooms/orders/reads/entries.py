@@ -4,11 +4,13 @@
 source: decision 0151.
 """
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from cryptography.fernet import InvalidToken
 from django.db.models import F, Q
 from pydantic import TypeAdapter
 
@@ -132,6 +134,19 @@ def content_of(row: Order) -> tuple[str, bytes]:
     if document is None:
         raise NotFoundError("order {uid} was made here and has no such document", uid=row.uid)
     return document.name, encryption.box(USE).decrypt(bytes(document.ciphertext))
+
+
+@needs_no_viewer("the operator checks all of them")
+def damaged_documents() -> Iterator[UUID]:
+    """Yield the documents that cannot be decrypted, or are not those that were kept."""
+    for row in EnteredDocument.objects.order_by("pk").iterator(chunk_size=1):
+        try:
+            pdf = encryption.box(USE).decrypt(bytes(row.ciphertext))
+        except InvalidToken:
+            yield row.uid
+        else:
+            if hashlib.sha256(pdf).hexdigest() != row.sha256:
+                yield row.uid
 
 
 def describe_document(row: EnteredDocument) -> OrderDocumentOut:
