@@ -46,8 +46,7 @@ def open_hub(data_dir: Path | None, *, has_hub_keys: bool = True, is_migrated: b
     from django.db import DatabaseError
 
     from stemtide.hub import boot
-    from stemtide.hub.backups.archive import check_complete
-    from stemtide.hub.backups.manifest import BackupError
+    from stemtide.hub.backups.marker import InterruptedRestoreError, check_complete
 
     try:
         check_complete(data_folder(data_dir))
@@ -56,7 +55,7 @@ def open_hub(data_dir: Path | None, *, has_hub_keys: bool = True, is_migrated: b
             boot.migrate()
         if has_hub_keys:
             check_keys("secret")
-    except BackupError as error:
+    except InterruptedRestoreError as error:
         fail(str(error))
     except (ImproperlyConfigured, DatabaseError, OSError) as error:
         fail(database_trouble(error))

@@ -16,7 +16,7 @@ import pytest
 from django.db import connection
 
 from stemtide.hub.backups import databases, encryption
-from stemtide.hub.backups.manifest import MANIFEST, StoredFile, read_signed
+from stemtide.hub.backups.manifest import MANIFEST, StoredFile, new_name, read_signed
 from stemtide.hub.rooms.snapshots.keys import keys_in
 from stemtide.protocol.sync.signatures import sign
 from tests import tables
@@ -377,23 +377,36 @@ def test_a_full_disk_leaves_no_backup(tmp_path):
     assert not list(place.folder.glob("backup-*"))
 
 
-def age(backup, *, days, key):
-    """Let a backup be older than it is."""
+def age(backup, *, days, place):
+    """Let a backup be older than it is; return its folder."""
     manifest, _ = read_signed(backup)
-    older = manifest.model_copy(update={"created_at": datetime.now(UTC) - timedelta(days=days)})
-    (backup / MANIFEST).write_text(sign(older, keys=key).model_dump_json(), "utf-8")
+    before = datetime.now(UTC) - timedelta(days=days)
+    name = new_name(before)
+    file = manifest.keys.model_copy(update={"name": f"{name}.keys.age"})
+    (place.keys / manifest.keys.name).rename(place.keys / file.name)
+    older = manifest.model_copy(update={"name": name, "keys": file, "created_at": before})
+    change_manifest(backup, older, place=place)
+    return backup.rename(backup.with_name(name))
+
+
+def change_manifest(backup, manifest, *, place):
+    own = keys_in(place.folder / "signing.key").private
+    (backup / MANIFEST).write_text(sign(manifest, keys=own).model_dump_json(), "utf-8")
 
 
 def test_backups_past_their_term_are_deleted_and_others_are_not(tmp_path):
     with place_of(tmp_path) as place:
-        old, recent, touched, foreign = (place.back_up() for _ in range(4))
-        key = keys_in(place.folder / "signing.key").private
-        for backup, days in ((old, 31), (recent, 29), (touched, 31), (foreign, 31)):
-            age(backup, days=days, key=key)
+        old, recent, touched, foreign = (
+            age(place.back_up(), days=days, place=place) for days in (31, 29, 31, 31)
+        )
         (touched / "notes.txt").write_text("do not delete", "utf-8")
         manifest, _ = read_signed(foreign)
         other = manifest.model_copy(update={"hub": uuid4()})
-        (foreign / MANIFEST).write_text(sign(other, keys=key).model_dump_json(), "utf-8")
+        change_manifest(foreign, other, place=place)
+        redated = place.back_up()
+        manifest, _ = read_signed(redated)
+        dated = {"created_at": datetime.now(UTC) - timedelta(days=99)}
+        change_manifest(redated, manifest.model_copy(update=dated), place=place)
         elsewhere = tmp_path / "elsewhere"
         shutil.copytree(old, elsewhere)
         (place.backups / old.name.replace("Z-", "Z-0")[:-1]).symlink_to(elsewhere)
@@ -404,10 +417,11 @@ def test_backups_past_their_term_are_deleted_and_others_are_not(tmp_path):
         newest = place.back_up("--recipient", place.recipient, "--keep-days", "30")
 
     left = {path.name for path in place.backups.iterdir() if not path.is_symlink()}
-    assert left == {recent.name, touched.name, foreign.name, newest.name}
+    assert left == {recent.name, touched.name, foreign.name, redated.name, newest.name}
     assert (elsewhere / MANIFEST).exists()
     assert not (place.keys / f"{old.name}.keys.age").exists()
     assert (place.keys / f"{recent.name}.keys.age").exists()
+    assert (place.keys / f"{redated.name}.keys.age").exists()
 
 
 @pytest.mark.both_databases

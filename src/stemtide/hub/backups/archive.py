@@ -14,16 +14,13 @@ from pathlib import Path
 import pyrage
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from stemtide.hub.backups import keys as key_archive
+from stemtide.hub.backups import keys as key_archive, marker
 from stemtide.hub.backups.encryption import Progress, check_file, read_file
 from stemtide.hub.backups.manifest import BackupError, Manifest, read_signed
 from stemtide.hub.platform import secret_files
 from stemtide.hub.rooms.ledger.rules.keys import KeyName
 from stemtide.hub.rooms.snapshots.keys import private_keys
 from stemtide.protocol.sync.signatures import PublicKey, SignatureError, check
-
-INCOMPLETE_RESTORE = "restore.incomplete"
-"""File in a data folder whose restore has not ended. No hub starts on it."""
 
 _PASSED_OVER = {"lost+found"}
 
@@ -109,28 +106,19 @@ def new_data_folder(folder: Path, *, secret: bytes | None) -> Iterator[None]:
         )
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)
-    marker = folder / INCOMPLETE_RESTORE
+    path = folder / marker.NAME
     try:
-        marker.touch(mode=0o600)
+        path.touch(mode=0o600)
         if secret is not None:
             secret_files.replace(folder / "secret.key", secret)
         yield
-        marker.unlink()
+        path.unlink()
     except BaseException:
-        for path in _content(folder):
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        for left in _content(folder):
+            shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
         if is_new:
             folder.rmdir()
         raise
-
-
-def check_complete(folder: Path) -> None:
-    """Refuse a data folder whose restore was interrupted. raises: BackupError."""
-    if (folder / INCOMPLETE_RESTORE).exists():
-        raise BackupError(
-            f"{folder}: a restore was interrupted or is running; if it is not running, delete the"
-            " content of this folder and of the database, and restore again"
-        )
 
 
 def _content(folder: Path) -> list[Path]:

@@ -27,6 +27,7 @@ from stemtide.hub.backups.manifest import (
     backups_in,
     new_name,
     read_signed,
+    time_of,
 )
 from stemtide.hub.platform import secret_files
 from stemtide.hub.rooms.ledger.writes import backups as writes
@@ -98,7 +99,8 @@ def delete_old(folder: Path, *, keys: Path, newest: Manifest, term: timedelta | 
     """Delete backups of the same hub after their term, and their keys; return their names.
 
     term: None to delete none. The newest one stays. So does a folder that has files which this
-          program did not write, and one whose manifest cannot be read.
+          program did not write, and one whose manifest cannot be read. The age is that in the
+          name, which keys have as well: a changed manifest deletes no keys of a newer backup.
 
     raises: OSError.
     """
@@ -111,13 +113,13 @@ def delete_old(folder: Path, *, keys: Path, newest: Manifest, term: timedelta | 
         others = {file.name for file in path.iterdir()} - {MANIFEST, manifest.database.name}
         is_old = (
             term
-            and manifest.created_at < newest.created_at - term
+            and time_of(path.name) < newest.created_at - term
             and manifest.name == path.name != newest.name
         )
         if manifest.hub != newest.hub or not is_old or others:
             continue
         shutil.rmtree(path)
-        if manifest.keys.name.startswith(manifest.name):
+        if manifest.keys.name.startswith(path.name):
             (keys / manifest.keys.name).unlink(missing_ok=True)
         deleted.append(manifest.name)
     _delete_interrupted(folder, now=newest.created_at)

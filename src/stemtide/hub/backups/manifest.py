@@ -26,6 +26,7 @@ NAME = re.compile(r"stemtide-backup-\d{8}T\d{6}Z-[0-9a-f]{8}")
 DatabaseKind: TypeAlias = Literal["sqlite", "postgresql"]
 
 _MOST_BYTES = 1_000_000
+_TIME = "%Y%m%dT%H%M%SZ"
 
 
 class BackupError(Exception):
@@ -72,7 +73,12 @@ class Manifest(BaseModel):
 
 def new_name(now: datetime) -> str:
     """Return the name of a new backup: sorted by time, and unique."""
-    return f"stemtide-backup-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+    return f"stemtide-backup-{now.astimezone(UTC):{_TIME}}-{secrets.token_hex(4)}"
+
+
+def time_of(name: str) -> datetime:
+    """Return the time in the name of a backup."""
+    return datetime.strptime(name.split("-")[2], _TIME).replace(tzinfo=UTC)
 
 
 def read_signed(folder: Path) -> tuple[Manifest, Signed]:
