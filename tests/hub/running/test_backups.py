@@ -360,6 +360,20 @@ def test_an_unencrypted_backup_is_restored_without_a_key(tmp_path):
     assert next(backup.glob("database*")).name == f"database.{read_signed(backup)[0].kind}"
 
 
+def test_a_copy_that_a_killed_process_left_is_deleted_a_day_later(hub):
+    if "STEMTIDE_DATABASE_URL" in hub.environment:
+        pytest.skip("PostgreSQL's dump never lies on the disk")
+    old, young = hub.folder / "backup-old", hub.folder / "backup-young"
+    for folder in (old, young):
+        folder.mkdir()
+    os.utime(old, (0, 0))
+
+    hub.back_up()
+
+    assert (old.exists(), young.exists()) == (False, True)
+    young.rmdir()
+
+
 def test_a_full_disk_leaves_no_backup(tmp_path):
     """A limit on the size of files stands for the disk."""
     with place_of(tmp_path) as place:

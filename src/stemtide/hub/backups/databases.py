@@ -12,6 +12,7 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ TEMPORARY = "backup-"
 """Prefix of temporary files in the data folder."""
 
 _PAGES = 4096
+_LEFT_AFTER_S = 86_400
 _HEADS = "SELECT hub, entries, positions FROM ledger_numbering"
 _MARK = "SELECT mark FROM ledger_placement ORDER BY first DESC LIMIT 1"
 _MIGRATIONS = "SELECT app, name FROM django_migrations ORDER BY id"
@@ -85,6 +87,7 @@ def database_file() -> Path:
 @contextmanager
 def _sqlite_copy(progress: Progress) -> Iterator[tuple[DatabaseFacts, Reader]]:
     """Copy the pages of SQLite's file, and check the copy."""
+    _delete_leftovers(settings.DATA_DIR)
     path = database_file()
     size, free = path.stat().st_size, shutil.disk_usage(settings.DATA_DIR).free
     if free < size + settings.MIN_FREE_MB * 1_000_000:
@@ -109,6 +112,13 @@ def _sqlite_copy(progress: Progress) -> Iterator[tuple[DatabaseFacts, Reader]]:
             facts = _facts(copy, kind="sqlite", server=sqlite3.sqlite_version)
         with target.open("rb") as content:
             yield facts, content
+
+
+def _delete_leftovers(folder: Path) -> None:
+    """Delete copies that processes left which were killed a day ago."""
+    for path in folder.glob(f"{TEMPORARY}*"):
+        if path.is_dir() and path.stat().st_mtime < time.time() - _LEFT_AFTER_S:
+            shutil.rmtree(path)
 
 
 def _opened(path: Path) -> sqlite3.Connection:
