@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ledger's log grows with it, and a check of the ledger names what somebody rewrote."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ from django.db import connection, transaction
 
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.ledger.models import Entry, Numbering
+from stemtide.hub.rooms.ledger.reads import ledger as ledger_reads
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.orders.models import Order
 from stemtide.hub.rooms.parties.models import Party
@@ -193,7 +195,7 @@ def rewrite_an_entry_with_its_leaf():
     salt = bytes(leaf.salt)
     leaf.data = entry_commitment(row, salt) + bytes(leaf.data)[32:]
     leaf.save()
-    return {("head-changed", None)}
+    return {("head-changed", None), ("tree-changed", None)}
 
 
 def set_the_counter_back():
@@ -201,6 +203,12 @@ def set_the_counter_back():
     Entry.objects.filter(number=last).delete()
     Numbering.objects.update(entries=last - 1)
     return {("set-back", None), ("deleted", last)}
+
+
+def change_the_right_edge():
+    log = Log.objects.get()
+    Log.objects.update(frontier=bytes(len(bytes(log.frontier))))
+    return {("tree-changed", None)}
 
 
 def replace_a_signed_head():
@@ -213,7 +221,7 @@ REWRITES = [
     *(insert_an_entry, reorder_entries, swap_the_sharer_of_a_signal, change_a_signal_of_a_bulk),
     *(change_the_value_of_a_withdrawn_signal, insert_a_signal, erase_a_salt),
     *(hide_a_swap_behind_an_erased_content_salt, delete_a_leaf, rewrite_an_entry_with_its_leaf),
-    *(set_the_counter_back, replace_a_signed_head),
+    *(set_the_counter_back, change_the_right_edge, replace_a_signed_head),
 ]
 
 
@@ -357,6 +365,32 @@ def test_followers_of_two_processes_make_one_log():
     added += leaves.follow_ledger(NOON)
     assert added == 16
     assert Log.objects.get().size == 17
+    assert problems() == set()
+
+
+@pytest.mark.usefixtures("transactional_db")
+def test_a_check_beside_a_log_that_grows_finds_nothing():
+    leaves.follow_ledger(NOON)
+    is_over = threading.Event()
+
+    def grow():
+        try:
+            while not is_over.is_set():
+                with transaction.atomic():
+                    ledger.append("thing.done", actor="operator", subject="thing:1", now=NOON)
+                leaves.follow_ledger(NOON)
+                leaves.erase(ledger_reads.heads().entries, actor="operator", now=NOON)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        growing = pool.submit(grow)
+        try:
+            while ledger_reads.heads().entries < 60 and not growing.done():
+                assert problems() == set()
+        finally:
+            is_over.set()
+        growing.result()
     assert problems() == set()
 
 

@@ -145,6 +145,19 @@ def signals_without_entry(covered: Collection[str], *, last: int, limit: int) ->
     return unknown
 
 
+@needs_no_viewer("an operator's check: it returns numbers only")
+def erased_among(numbers: Collection[int]) -> set[int]:
+    """Return those of the entries whose erasure is an entry itself."""
+    subjects = [f"entry:{number}" for number in numbers]
+    erased: set[int] = set()
+    for at in range(0, len(subjects), _AT_ONCE):
+        rows = Entry.objects.filter(kind="leaf.erased", subject__in=subjects[at : at + _AT_ONCE])
+        erased.update(
+            int(name.partition(":")[2]) for name in rows.values_list("subject", flat=True)
+        )
+    return erased
+
+
 @needs_no_viewer("it only unpacks")
 def unpack_ids(packed: bytes | memoryview) -> list[str]:
     """Return the ids of signals that a leaf packs."""

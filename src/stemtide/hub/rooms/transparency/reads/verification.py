@@ -60,21 +60,25 @@ def verify(*, outside_heads: Iterable[Checkpoint] = ()) -> Verification:
 
     raises: NotFoundError before the log's first run.
     """
-    top = contents.last_key()  # before the heads: each of these signals has an entry by then
-    heads = ledger.heads()
+    # The log may grow meanwhile: what is read first is covered by what is read after it.
+    last_signal = contents.last_key()
+    entries_then = ledger.heads().entries
+    own_heads = list(Head.objects.order_by("hour"))
     log = Log.objects.first()
     if log is None:
         raise NotFoundError("this hub has no transparency log yet: start it, and wait a second")
+    entries_now = ledger.heads().entries
     check = _Check(log)
-    check.expect_heads(outside_heads)
+    check.expect_heads(own_heads, outside_heads)
     for begin in range(0, log.size, _WINDOW):
         check.walk(begin, min(begin + _WINDOW, log.size))
-    waiting = heads.entries - (log.size - 1)
-    if waiting < 0:
-        text = f"the ledger's counter says {heads.entries}, and the log has {log.size - 1} entries"
+    last = log.size - 1
+    if entries_now < last:
+        text = f"the ledger's counter says {entries_now}, and the log has {last} entries"
         check.flaws.append(Flaw(FlawKind.SET_BACK, text))
-    check.finish(top=top if waiting <= 0 else log.signal)
-    return Verification(log.size, log.backfilled, check.erased, max(waiting, 0), check.flaws)
+    check.finish(last_signal=last_signal if last >= entries_then else log.signal)
+    waiting = max(entries_now - last, 0)
+    return Verification(log.size, log.backfilled, check.erased, waiting, check.flaws)
 
 
 @dataclass(slots=True)
@@ -90,21 +94,16 @@ class _Check:
     leaves: dict[int, UnmatchedLeaf] = field(default_factory=dict)
     shared: set[str] = field(default_factory=set)
     without_salt: set[int] = field(default_factory=set)
-    said_erased: set[int] = field(default_factory=set)
+    erased: int = 0
 
-    @property
-    def erased(self) -> int:
-        """Return how many leaves have no salts, with an entry that says why."""
-        return len(self.without_salt & self.said_erased)
-
-    def expect_heads(self, outside_heads: Iterable[Checkpoint]) -> None:
-        """Note the roots that the tree must have at some sizes."""
+    def expect_heads(self, own: Iterable[Head], outside_heads: Iterable[Checkpoint]) -> None:
+        """Note the roots that the tree must have at some sizes. own: the hub's heads."""
         self.nodes = {
             (level, place): bytes(node)
             for level, place, node in Node.objects.values_list("level", "place", "hash")
         }
         keys = log_keys()
-        for row in Head.objects.order_by("hour"):
+        for row in own:
             name = f"the hub's head of {row.signed_at:%Y-%m-%d %H:%M} UTC"
             try:
                 self._expect(name, read_checkpoint(row.note, trusted=keys))
@@ -133,19 +132,24 @@ class _Check:
                 self._note(FlawKind.LEAF_GONE, f"the leaf of entry {number} is gone", number)
             else:
                 self._compare(leaf, entry, content_of.get(number))
-            if entry is not None:
-                self._learn(entry)
+            if entry is not None and entry.kind == _SHARED:
+                self.shared.add(entry.subject.partition(":")[2])
 
-    def finish(self, *, top: int) -> None:
+    def finish(self, *, last_signal: int) -> None:
         """Name what fits no leaf, and what no entry speaks of."""
+        if self.frontier and self.frontier.pack() != bytes(self.log.frontier):
+            text = "the log's row has another right edge than the leaves: later heads will be wrong"
+            self._note(FlawKind.TREE_CHANGED, text)
         if self.entries or self.leaves:
             for entry in contents.entries_after(self.log.size - 1, limit=_MOST_WAITING):
                 self.entries[entry.number] = entry
             self.flaws[:0] = compare(self.entries, self.leaves, size=self.log.size)
-        for number in sorted(self.without_salt - self.said_erased):
+        erased = contents.erased_among(self.without_salt)
+        self.erased = len(erased)
+        for number in sorted(self.without_salt - erased):
             text = f"the salt of entry {number} is gone, and no entry says that it was erased"
             self._note(FlawKind.SALT_GONE, text, number)
-        unknown = contents.signals_without_entry(self.shared, last=top, limit=_MOST_SIGNALS)
+        unknown = contents.signals_without_entry(self.shared, last=last_signal, limit=_MOST_SIGNALS)
         for uid in unknown:
             text = f"no entry says that signal {uid} was shared: it was inserted"
             self._note(FlawKind.SIGNAL_INSERTED, text)
@@ -227,14 +231,6 @@ class _Check:
         if content_commitment(digests, salts) != commitment:
             text = f"{about} was changed: its sharer, value, labels, handling or text"
             self._note(FlawKind.CONTENT_CHANGED, text, entry.number)
-
-    def _learn(self, entry: EntryFacts) -> None:
-        """Note which signal an entry says was shared, and which leaf was erased."""
-        name = entry.subject.partition(":")[2]
-        if entry.kind == _SHARED:
-            self.shared.add(name)
-        elif entry.kind == "leaf.erased":
-            self.said_erased.add(int(name))
 
     def _note(self, kind: FlawKind, text: str, number: int | None = None) -> None:
         """Add a flaw."""
