@@ -48,17 +48,17 @@ def match_test_picture(sandbox: Sandbox, policies: Policies) -> FirstMatch | Non
     picture = _picture()
     copy = picture.resize((_SIDE_PX // 2, _SIDE_PX // 2), Image.Resampling.LANCZOS)
     altered = _encoded(copy, "JPEG")
-    known = sandbox.fingerprint(_encoded(picture, "PNG")).of(Kind.PDQ)
+    originals = sandbox.fingerprint(_encoded(picture, "PNG")).of(Kind.PDQ)
     queries = sandbox.analyse(altered, options=AnalysisOptions(views=True)).fingerprints
-    if not known:
+    if not originals:
         return None
     library = Library()
-    library.put([IndexedSignal(0, Kind.PDQ, known[0].value)])
+    library.put([IndexedSignal(0, Kind.PDQ, originals[0].value)])
     (matches,) = library.match_many([queries])
     if not matches:
         return None
     nearest = min(matches, key=lambda match: match.distance_bits)
-    signal = _signal(known[0].hex)
+    signal = _signal(originals[0].hex)
     trust = PartyTrust(_SHARER, PartyKind.AUTHORITY, Standing.TRUSTED)
     parties = Parties(by_name={_SHARER: trust}, are_sent=True)
     hit = Hit(signal, Kind.PDQ, nearest.distance_bits, "", match_percent=100)

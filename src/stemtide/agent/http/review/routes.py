@@ -91,46 +91,54 @@ class ReviewRoutes:
         if not self._settings.enabled:
             return []
         folder = f"{ROOT}/s/{{path}}"
-        pages: dict[str, _Page] = {"": self.queue, "/queue": self.queue_part, "/next": self.next}
-        pages |= {"/item": self.item, "/all": self.all, "/picture": self.picture}
-        pages |= {"/check": self.check}
-        pages |= {
-            f"/{hub.FOLDER}": self._hub.work,
-            f"/{hub.FOLDER}/referral": self._hub.referral,
-        }
-        pages |= {
-            f"/{own_list.FOLDER}": self._own_list.entries,
-            f"/{own_list.FOLDER}/entry": self._own_list.entry,
-            f"/{own_list.FOLDER}/file": self._own_list.file,
-        }
-        forms = {"/decide": self.decide, "/undo": self.undo, "/look": self.look}
-        forms |= {
-            f"/{own_list.FOLDER}/add": self._own_list.add,
-            f"/{own_list.FOLDER}/import": self._own_list.import_file,
-            f"/{own_list.FOLDER}/end": self._own_list.end,
-            f"/{own_list.FOLDER}/restore": self._own_list.restore,
-            f"/{hub.FOLDER}/answer": self._hub.answer,
-            f"/{hub.FOLDER}/join": self._hub.join,
-        }
-        forms |= {
-            "/answer": self.answer,
-            "/letters": self.letters,
-            "/leave": self.leave,
-            "/sign-out": self.sign_out,
-        }
         return [
             Route(ROOT, self.closed, methods=["GET"]),
             Route(SIGN_IN, self.sign_in, methods=["GET", "POST"]),
             Route(f"{ROOT}/static/{{name}}", self.static, methods=["GET"]),
             *(
                 Route(folder + end, self._for_person(page), methods=["GET"])
-                for end, page in pages.items()
+                for end, page in self._pages().items()
             ),
             *(
                 Route(folder + end, self._for_person(page), methods=["POST"])
-                for end, page in forms.items()
+                for end, page in self._forms().items()
             ),
         ]
+
+    def _pages(self) -> dict[str, _Page]:
+        """Return the pages by the end of their address."""
+        return {
+            "": self.queue,
+            "/queue": self.queue_part,
+            "/next": self.next,
+            "/item": self.item,
+            "/all": self.all,
+            "/picture": self.picture,
+            "/check": self.check,
+            f"/{hub.FOLDER}": self._hub.work,
+            f"/{hub.FOLDER}/referral": self._hub.referral,
+            f"/{own_list.FOLDER}": self._own_list.entries,
+            f"/{own_list.FOLDER}/entry": self._own_list.entry,
+            f"/{own_list.FOLDER}/file": self._own_list.file,
+        }
+
+    def _forms(self) -> dict[str, _Page]:
+        """Return what forms are sent to, by the end of its address."""
+        return {
+            "/decide": self.decide,
+            "/undo": self.undo,
+            "/look": self.look,
+            "/answer": self.answer,
+            "/letters": self.letters,
+            "/leave": self.leave,
+            "/sign-out": self.sign_out,
+            f"/{hub.FOLDER}/answer": self._hub.answer,
+            f"/{hub.FOLDER}/join": self._hub.join,
+            f"/{own_list.FOLDER}/add": self._own_list.add,
+            f"/{own_list.FOLDER}/import": self._own_list.import_file,
+            f"/{own_list.FOLDER}/end": self._own_list.end,
+            f"/{own_list.FOLDER}/restore": self._own_list.restore,
+        }
 
     # -- access ----------------------------------------------------------------------------------
 
