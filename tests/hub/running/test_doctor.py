@@ -234,6 +234,19 @@ def test_what_a_response_shows_of_the_proxy(status, headers, days, expected):
     assert all(text in one.text for one, (_, text) in zip(found, expected, strict=True))
 
 
+@pytest.mark.usefixtures("hub")
+@pytest.mark.parametrize(
+    ("mode", "level"), [(0o600, Level.OK), (0o640, Level.OK), (0o644, Level.WARN)]
+)
+def test_a_file_of_a_setting_may_be_read_by_a_group(monkeypatch, tmp_path, mode, level):
+    path = tmp_path / "mail"
+    path.touch(mode=0o600)
+    path.chmod(mode)
+    monkeypatch.setenv("STEMTIDE_MAIL_URL_FILE", str(path))
+
+    assert [one.level for one in machine.permissions()] == [level]
+
+
 def test_a_missing_wall_that_no_setting_names_is_a_failure(hub, monkeypatch):
     """Which walls stand depends on the system: here none does."""
     monkeypatch.setattr(machine, "available_walls", frozenset)

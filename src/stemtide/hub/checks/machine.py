@@ -19,6 +19,7 @@ from stemtide.hub.rooms.ledger.rules.keys import KeyName
 _PLENTY_MB = 2_000
 _FEW_FILES = 4_096
 _OTHERS = 0o077
+_EVERYBODY = 0o007
 
 
 def disk() -> Iterator[CheckResult]:
@@ -39,17 +40,22 @@ def disk() -> Iterator[CheckResult]:
 
 
 def permissions() -> Iterator[CheckResult]:
-    """Check that nobody but the hub's user can read its secrets."""
-    paths = [path for name in KeyName if isinstance(path := host_keys.place_of(name), Path)]
-    paths += [Path(path) for name, path in os.environ.items() if _is_secret_file(name) and path]
-    is_private = True
-    for path in (Path(settings.DATA_DIR), *paths):
+    """Check that nobody but the hub's user can read its keys.
+
+    Files of settings may be a group's, and a container shows secrets to its only user as it likes.
+    """
+    own = [path for name in KeyName if isinstance(path := host_keys.place_of(name), Path)]
+    named = {Path(path) for name, path in os.environ.items() if _is_secret_file(name) and path}
+    places = [(path, _OTHERS, Level.FAIL, "go=") for path in (Path(settings.DATA_DIR), *own)]
+    places += [(path, _EVERYBODY, Level.WARN, "o=") for path in sorted(named - set(own))]
+    flaws = []
+    for path, rights, level, change in places:
         mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0
-        if mode & _OTHERS:
-            is_private = False
+        if mode & rights:
             text = f"others can use {path} (mode {mode:04o})"
-            yield CheckResult("permissions", Level.FAIL, text, f"chmod go= {path}")
-    if is_private:
+            flaws.append(CheckResult("permissions", level, text, f"chmod {change} {path}"))
+    yield from flaws
+    if not flaws:
         yield CheckResult("permissions", Level.OK, "nobody else can use the hub's secrets")
 
 
