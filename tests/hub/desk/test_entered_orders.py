@@ -235,6 +235,13 @@ def test_the_papers_of_the_order_say_that_they_are_copies(moderator):
     assert "entered it by hand" in data["entered"]
 
 
+def test_any_reference_makes_a_plain_file_name(moderator):
+    order = enter(moderator, reference='../BE "7"; filename="x.exe')
+    answer = moderator.get(f"/orders/{order.uid}/papers/annex-1.json")
+    name = 'attachment; filename="BE-7-filename-x.exe-annex-1.json"'
+    assert answer.headers["Content-Disposition"] == name
+
+
 def test_a_sealed_document_is_shown_as_such(moderator):
     pdf = hub_seal.sealed(plain(), reason="Order", now=datetime.now(UTC))
     assert "Genuine" in said(moderator.post(PATH, sent(pdf)))

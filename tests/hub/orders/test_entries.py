@@ -140,6 +140,12 @@ def test_an_authority_that_is_no_party_is_written_by_name_and_state(orders):
         ({"annex": {"urls": [" "]}}, "annex.urls", "is missing"),
         ({"annex": {"urls": [URL], "reference": "X"}}, "annex.reference", "filled in by the hub"),
         ({"reference": "  "}, "reference", "is empty"),
+        ({"reference": "BE \x1b[2J"}, "reference", "unreadable characters"),
+        (
+            {"outside_issuer": OUTSIDE | {"name": "Polizei\nNord"}},
+            "outside_issuer.name",
+            "unreadable characters",
+        ),
         ({"document": uuid4()}, "document", "send the PDF again"),
     ],
 )

@@ -16,7 +16,7 @@ from stemtide.hub.desk.orders.annex_forms import AnnexForm, language
 from stemtide.hub.desk.orders.deadlines import hour_context
 from stemtide.hub.desk.orders.views import note_arrival
 from stemtide.hub.platform.documents import hub_seal
-from stemtide.hub.platform.documents.forms import LANGUAGES, form_json, form_pdf
+from stemtide.hub.platform.documents.forms import LANGUAGES, file_name, form_json, form_pdf
 from stemtide.hub.platform.documents.seal_notes import SealNotes
 from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.rooms.orders.reads import drafts, orders as reads
@@ -125,7 +125,7 @@ def paper(request: SignedInRequest, uid: UUID, name: str, kind: str) -> HttpResp
         note_arrival(order, by=by, now=now)
     language_code = _language_of(request, order)
     is_draft = order.issued_at is None
-    title = f"{order.reference or 'draft'}-{name}"
+    title = f"{file_name(order.reference or 'draft')}-{name}"
     if kind == "json":
         body = form_json(
             form(annex),

@@ -8,6 +8,7 @@ source: Regulation (EU) 2021/784, Annexes I to III; PDF/UA-1 (ISO 14289-1), PDF/
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -197,6 +198,11 @@ def referral_pdf(
 def referral_json(referral: ReferralOut) -> bytes:
     """Return a referral as JSON."""
     return referral.model_dump_json(indent=2).encode()
+
+
+def file_name(reference: str) -> str:
+    """Return a file reference as part of a file's name. Those of other places have any letters."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", reference).strip(".-") or "order"
 
 
 def spoken(language: str) -> str:

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from stemtide.hub.platform.documents import hub_seal
 from stemtide.hub.platform.documents.forms import (
     LANGUAGES,
+    file_name,
     form_json,
     form_pdf,
     referral_pdf,
@@ -146,14 +147,14 @@ def _order(outgoing: OutgoingAlert, party: Party) -> Request | None:
     """Build the request for a removal order: Annex I, or the answer to it, Annex II or III."""
     order = orders.order(_uid(outgoing), viewer=party, now=outgoing.now)
     language = order.language if order.language[:2] in LANGUAGES else outgoing.language
-    name, values, annex = order.reference, order.annex, "tco-annex-1"
+    name, values, annex = file_name(order.reference), order.annex, "tco-annex-1"
     author = "" if order.entry else order.issued_by  # a copy by others is not the issuer's
     if outgoing.kind in {"order_executed", "order_suspended"} and order.answers:
         latest = order.answers[-1]
         row = orders.find(order.id, viewer=party)
         values = orders.answer_head(row) | latest.values
         annex, language, author = latest.form, outgoing.language, order.addressee
-        name = f"{order.reference}-{annex.removeprefix('tco-')}"
+        name = f"{name}-{annex.removeprefix('tco-')}"
 
     def make(write: Callable[..., bytes], **more: SealNotes) -> bytes:
         return write(

@@ -88,6 +88,7 @@ def checked(body: EnterIn, *, by: Actor, now: datetime) -> CheckedEntry:
     reference = " ".join(body.reference.split())
     if not reference:
         raise InvalidError("reference", "is empty: enter the reference on the order")
+    rules.check_printable(body)
     body = body.model_copy(update={"reference": reference})
     duplicate = _existing(
         body,

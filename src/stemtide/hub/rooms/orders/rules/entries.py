@@ -121,6 +121,20 @@ def check_annex(values: Values) -> None:
         raise InvalidError("annex.urls", "is missing: enter the address of the content")
 
 
+def check_printable(body: EnterIn) -> None:
+    """Refuse texts with control characters: they stand in lists, subjects of mails and terminals.
+
+    raises: InvalidError naming the field.
+    """
+    outside = body.outside_issuer
+    texts = {"reference": body.reference}
+    if outside is not None:
+        texts |= {"outside_issuer.name": outside.name, "outside_issuer.contact": outside.contact}
+    for field, text in texts.items():
+        if not text.isprintable():
+            raise InvalidError(field, "contains unreadable characters: remove them")
+
+
 def check_document(report: Verification) -> None:
     """Refuse a file that nobody can read. A seal that does not verify is shown, and no refusal.
 
