@@ -51,13 +51,13 @@ def _is_on(name: str) -> bool:
     return os.environ.get(name, "").lower() in {"1", "true", "yes", "on"}
 
 
-def _whole_number(name: str, default: int) -> int:
-    """Return a setting that is a whole number of at least 1."""
+def _whole_number(name: str, default: int, *, lowest: int = 1) -> int:
+    """Return a setting that is a whole number, not below the lowest."""
     text = os.environ.get(name, "")
     if not text:
         return default
-    if not text.isdecimal() or int(text) < 1:
-        raise ImproperlyConfigured(f"{name} is {text[:20]!r}: give a whole number from 1 on")
+    if not text.isdecimal() or int(text) < lowest:
+        raise ImproperlyConfigured(f"{name} is {text[:20]!r}: give a whole number from {lowest} on")
     return int(text)
 
 
@@ -330,7 +330,7 @@ MIN_FREE_MB = _whole_number("STEMTIDE_MIN_FREE_MB", 100)
 MEDIA_KEY_FILE = Path(os.environ.get("STEMTIDE_MEDIA_KEY_FILE") or DATA_DIR / "media.key")
 SEGMENTS_FOLDER = Path(os.environ.get("STEMTIDE_SEGMENTS_FOLDER") or DATA_DIR / "segments")
 SIGNING_KEY_FILE = Path(os.environ.get("STEMTIDE_SIGNING_KEY_FILE") or DATA_DIR / "signing.key")
-LOG_LAG_HOURS = _whole_number("STEMTIDE_LOG_LAG_HOURS", 24)
+LOG_LAG_HOURS = _whole_number("STEMTIDE_LOG_LAG_HOURS", 24, lowest=0)
 MEDIA_MAX_DAYS = _whole_number("STEMTIDE_MEDIA_MAX_DAYS", 14)
 SEAL_FILE = os.environ.get("STEMTIDE_SEAL_FILE", "")
 SEAL_PASSWORD = _secret("STEMTIDE_SEAL_PASSWORD")

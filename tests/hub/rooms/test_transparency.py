@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ledger's log grows with it, and a check of the ledger names what somebody rewrote."""
 
+import hashlib
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -17,7 +19,7 @@ from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.writes import entries, opinions, signals
 from stemtide.hub.rooms.transparency.models import Head, Leaf, Log, Node
-from stemtide.hub.rooms.transparency.reads import log as reads
+from stemtide.hub.rooms.transparency.reads import log as reads, openings
 from stemtide.hub.rooms.transparency.reads.contents import entries_after
 from stemtide.hub.rooms.transparency.reads.verification import verify
 from stemtide.hub.rooms.transparency.rules.leaves import entry_commitment
@@ -406,6 +408,25 @@ def test_strangers_see_heads_of_a_day_ago(settings):
     assert reads.head(now=LATER, is_member=True).size == old.size + 1
     settings.LOG_LAG_HOURS = 0
     assert reads.head(now=LATER, is_member=False).size == old.size + 1
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_leaf_is_made_again_from_its_opening_as_the_page_says():
+    """With nothing of ours: docs/understand/transparency-log.md is enough."""
+    for kind, count in (("signal.shared", 1), ("signals.shared", 4), ("party.added", None)):
+        facts = openings.opening(rows(kind)[0].number).facts()
+        salt, leaf = bytes.fromhex(facts["salt"]), bytes.fromhex(facts["leaf"])
+        entry = json.dumps(
+            facts["entry"], sort_keys=True, separators=(",", ":"), ensure_ascii=False
+        )
+        first = b"stemtide-entry/1\n" + salt + entry.encode()
+        second = b"stemtide-no-content/1\n" + salt
+        if count:
+            digests = list(map(bytes.fromhex, facts["content"]))
+            assert len(digests) == count
+            second = b"stemtide-content/1\n" + bytes.fromhex(facts["content_salt"])
+            second += b"".join(digests)
+        assert leaf == hashlib.sha256(first).digest() + hashlib.sha256(second).digest()
 
 
 @pytest.mark.usefixtures("world")

@@ -219,7 +219,8 @@ def _print_flaws(
     if rows:
         rest = len(rows) - _MOST_SHOWN
         more = f" ({rest} more: see --json)" if rest > 0 and not as_json else ""
-        fail(f"{len(rows)} things do not hold{more}: keep the files, the heads and this output")
+        count = "1 thing does" if len(rows) == 1 else f"{len(rows)} things do"
+        fail(f"{count} not hold{more}: keep the files, the heads and this output")
     row: dict[str, object] = {"holds": True, "size": size}
     line = f"All {size} leaves hold."
     if since:
@@ -244,7 +245,8 @@ def _trusted(read: "Read", trust: Sequence[str]) -> "list[NoteKey]":
     if trust:
         return [NoteKey.read(text) for text in trust]
     own = logs.read_keys(read)
-    print_note(f"The key is the log's own word: compare {own[0]} by another way, or give --trust.")
+    print_note(f"The log named this key itself: {own[0]}")
+    print_note("Compare it with the operator's by telephone, or give the right one with --trust.")
     return own
 
 

@@ -49,6 +49,8 @@ def head(*, now: datetime, is_member: bool) -> SignedHead:
     if not is_member:
         heads = heads.filter(signed_at__lte=now - timedelta(hours=settings.LOG_LAG_HOURS))
     row = heads.first()
+    if row is None and is_member:
+        raise NotFoundError("this hub has no transparency log yet: start it, and wait a second")
     if row is None:
         raise NotFoundError(
             "there is no signed head to show yet: those for everybody are {hours} hours old",
