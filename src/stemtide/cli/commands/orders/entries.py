@@ -40,9 +40,10 @@ def enter(
     language: Annotated[str, typer.Option(help="Language tag, such as en.")] = "en",
     exercise: Annotated[bool, typer.Option("--exercise", help="Mark as an exercise.")] = False,
 ) -> Request:
-    """Enter an order that you received or issued outside of this hub: PERCI, mail, paper.
+    """Enter an order that was made elsewhere, with its PDF.
 
-    Its hour began at the true time of receipt. Fields that a hub wrote into the PDF are read.
+    It reached you, or left you, through PERCI, by mail or on paper. Its hour began at the true time
+    of receipt. Fields that a hub wrote into the PDF are read.
     """
     from stemtide.protocol.messages.orders import EnterIn
 
@@ -71,7 +72,7 @@ def enter(
 
 @hub_command(order, "confirm-entry", line=order_line)
 def confirm_entry(order_id: OrderId) -> Request:
-    """Confirm an order that the other side entered by hand."""
+    """Confirm an order that the other side entered."""
     return lambda client: client.confirm_order_entry(uid=order_id)
 
 
@@ -82,7 +83,7 @@ def confirm_entry(order_id: OrderId) -> Request:
     confirm="this disputes order {order_id}; if you are its issuer, it ends",
 )
 def dispute_entry(order_id: OrderId, reasons: Words) -> Request:
-    """Report that an order that the other side entered is not right."""
+    """Report that an entered order is not right."""
     from stemtide.protocol.messages.orders import OrderReasonIn
 
     return lambda client: client.dispute_order_entry(OrderReasonIn(text=reasons), uid=order_id)
@@ -92,7 +93,10 @@ def dispute_entry(order_id: OrderId, reasons: Words) -> Request:
     order, "void-entry", line=order_line, confirm="this takes order {order_id} back; it ends"
 )
 def void_entry(order_id: OrderId, reasons: Words) -> Request:
-    """Take back an order that you entered by mistake. It counts in no figure."""
+    """Take back an order that you entered by mistake.
+
+    It ends, and counts in no figure.
+    """
     from stemtide.protocol.messages.orders import OrderReasonIn
 
     return lambda client: client.void_order_entry(OrderReasonIn(text=reasons), uid=order_id)
@@ -105,7 +109,10 @@ def document(
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
 ) -> None:
-    """Write the document of an order that was made elsewhere to a file. Counts as receipt."""
+    """Save the document of an order that was made elsewhere.
+
+    This counts as receipt.
+    """
     with open_client(hub, key) as client:
         out.write_bytes(client.read_order_document(uid=order_id).content)
     print_note(f"{out} written. Anybody may have made it: open it with care.")
