@@ -15,6 +15,8 @@ from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.ledger.reads import ledger as ledger_reads
 from stemtide.hub.rooms.media import keys as media_keys, writes as previews
 from stemtide.hub.rooms.media.models import Preview
+from stemtide.hub.rooms.orders.models import Order
+from stemtide.hub.rooms.orders.writes import orders
 from stemtide.hub.rooms.parties.models import ApiKey, Person, PersonSession
 from stemtide.hub.rooms.parties.writes import parties, people, sessions
 from stemtide.hub.rooms.signals.writes import signals
@@ -25,6 +27,7 @@ from stemtide.hub.rooms.transparency.writes import leaves
 from stemtide.protocol.messages.complaints import ComplaintIn
 from stemtide.protocol.messages.previews import PreviewIn
 from stemtide.protocol.messages.situation import LeadIn
+from tests.hub.orders import cast
 from tests.hub.situation.conftest import LEAD
 from tests.world import NOON, signal_in
 
@@ -61,6 +64,9 @@ def erased(world, tmp_path):
     world.key(world.authority)
     prefix = ApiKey.objects.filter(party=world.authority).latest("pk").prefix
 
+    cast.name_competent(world)
+    cast.inform(world)
+    draft = cast.draft(world)
     leaves.follow_ledger(NOON)
 
     path = tmp_path / erasure_list.NAME
@@ -70,8 +76,9 @@ def erased(world, tmp_path):
         previews.destroy(preview.id, by=world.actor(world.authority), now=NOON)
         parties.revoke_key(prefix, actor="operator", now=NOON)
         people.erase_again(person.pk, actor="operator", now=NOON)
+        orders.discard(draft.id, by=world.actor(world.authority), now=NOON)
         leaves.erase(2, actor="operator", now=NOON)
-        assert erasures.add_to_list(path) == 6
+        assert erasures.add_to_list(path) == 7
         transaction.set_rollback(True)
     assert Lead.objects.get().facts
     return path, person, prefix
@@ -82,7 +89,8 @@ def test_each_kind_of_erasure_is_repeated_once_and_recorded(erased):
     listed = erasure_list.read_list(path, hub=ledger_reads.heads().hub)
 
     assert {one.kind for one in listed} == set(erasures.KINDS)
-    assert erasures.repeat(listed, actor="operator", now=NOON) == 6
+    assert erasures.repeat(listed, actor="operator", now=NOON) == 7
+    assert (Order.objects.get().annex, Order.objects.get().state) == ({}, "discarded")
     assert Leaf.objects.get(number=2).salt is None
     assert (Lead.objects.get().facts, Complaint.objects.get().text) == ("", "")
     assert bytes(Preview.objects.get().whole) == b""
@@ -101,7 +109,7 @@ def test_the_list_names_no_person_and_keeps_what_the_hub_no_longer_knows(erased)
 
     assert person.email not in before
     assert oct(path.stat().st_mode)[-3:] == "600"
-    assert erasures.add_to_list(path) == 6  # the hub, gone back, has none of them
+    assert erasures.add_to_list(path) == 7  # the hub, gone back, has none of them
     assert path.read_text("utf-8") == before
 
 
@@ -110,7 +118,7 @@ def test_what_does_not_exist_is_passed_over(erased):
     Preview.objects.all().delete()
     listed = erasure_list.read_list(path, hub=ledger_reads.heads().hub)
 
-    assert erasures.repeat(listed, actor="operator", now=NOON) == 5
+    assert erasures.repeat(listed, actor="operator", now=NOON) == 6
 
 
 def test_a_list_of_another_hub_is_refused(erased):

@@ -12,6 +12,7 @@ from stemtide.hub.backups.erasure_list import Erasure
 from stemtide.hub.rooms.complaints.writes import complaints
 from stemtide.hub.rooms.ledger.reads import ledger as reads
 from stemtide.hub.rooms.media import writes as previews
+from stemtide.hub.rooms.orders.writes import orders
 from stemtide.hub.rooms.parties.writes import parties, people
 from stemtide.hub.rooms.situation.writes import leads
 from stemtide.hub.rooms.transparency.writes import leaves
@@ -21,6 +22,7 @@ _REPEATS: dict[str, tuple[Callable[[str], Any], Callable[..., bool]]] = {
     "key.revoked": (str, parties.revoke_again),
     "lead.erased": (UUID, leads.erase_again),
     "leaf.erased": (int, leaves.erase_again),
+    "order.discarded": (UUID, orders.discard_again),
     "person.erased": (int, people.erase_again),
     "preview.destroyed": (UUID, previews.destroy_again),
 }

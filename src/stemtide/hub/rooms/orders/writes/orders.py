@@ -140,11 +140,38 @@ def discard(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
     row = reads.find(uid, viewer=by.party)
     facts = reads.facts(row)
     row.state = rules.check_move(facts, "discard", name=by.name, role=by.role)
+    _erase(row)
+    return _record("order.discarded", row, by=by, now=now)
+
+
+@transaction.atomic
+def discard_again(uid: UUID, *, actor: str, now: datetime) -> bool:
+    """Throw a draft away that a restored backup has again; return whether it had it."""
+    ledger.lock_ledger()
+    drafts_there = Order.objects.filter(uid=uid, issued_at=None, is_entered=False)
+    row = drafts_there.exclude(state=OrderState.DISCARDED).first()
+    if row is None:
+        return False
+    row.state = OrderState.DISCARDED
+    _erase(row)
+    detail: dict[str, object] = {"state": OrderState.DISCARDED.value}
+    ledger.append(
+        "order.discarded",
+        actor=actor,
+        subject=row.ref,
+        now=now,
+        detail=detail,
+        exercise=row.exercise,
+    )
+    return True
+
+
+def _erase(row: Order) -> None:
+    """Erase what a draft says, and save its state."""
     row.annex, row.emergency, row.emergency_ground, row.despite = {}, "", "", ""
     row.save(update_fields=["state", "annex", "emergency", "emergency_ground", "despite"])
     row.addresses.all().delete()
     row.signals.clear()
-    return _record("order.discarded", row, by=by, now=now)
 
 
 def _may_issue(by: Actor) -> bool:
