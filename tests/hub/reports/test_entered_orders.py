@@ -130,3 +130,10 @@ def test_an_order_from_paper_is_counted_beside_those_made_here(world):
     assert Order.objects.count() == 2
     competences.name_competent(world.authority, Duty.MEASURES, actor="operator", now=NOON)
     assert counts(world, "authority", YearlyForm.ART_21)["ms_items"] == 2
+
+
+def test_an_order_that_its_issuer_took_back_counts_for_nobody(world):
+    entered = enter(world, world.authority)
+    entries.void(entered.id, body=WRONG, by=world.actor(world.authority), now=after(1))
+    assert both_years(world) == (0, 0, 0)
+    assert issued(world, "authority") == 0
