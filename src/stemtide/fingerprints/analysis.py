@@ -32,7 +32,7 @@ Progress = Callable[[float, float], None]
 class AnalysisOptions:
     """Outputs that are requested for one piece of content beside its fingerprints.
 
-    views:  hashes to look a picture up by, as it may have been altered.
+    views:  hashes to look a picture up by, for pictures that were altered.
     share:  fingerprints for sharing: videos densely, audio without half steps.
     robust: more hashes to share, of crops, so that they match cropped copies.
     local:  its local features (see stemtide.fingerprints.image.local).

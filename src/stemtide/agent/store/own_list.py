@@ -56,7 +56,7 @@ _HAS_WORDS = (
 )
 
 
-class EntryState(StrEnum):
+class OwnEntryState(StrEnum):
     """Whether an entry covers anything."""
 
     ON = "on"
@@ -88,12 +88,12 @@ class OwnEntryRow(NamedTuple):
     matches: int
     matched_at: float | None
 
-    def state(self, now: float) -> EntryState:
+    def state(self, now: float) -> OwnEntryState:
         """Return whether the entry covers anything."""
         if self.ended_at is not None:
-            return EntryState.ENDED
+            return OwnEntryState.ENDED
         is_over = self.expires_at is not None and self.expires_at <= now
-        return EntryState.EXPIRED if is_over else EntryState.ON
+        return OwnEntryState.EXPIRED if is_over else OwnEntryState.ON
 
 
 class EntryMatch(NamedTuple):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The clock of an exercise, which runs faster than real time and stands still while bots act."""
+"""The clock of an exercise, which runs faster than real time and pauses while bots act."""
 
 import time
 from bisect import bisect_right
@@ -21,7 +21,7 @@ class ClockPause:
 class ExerciseClock:
     """Minutes since the start of the exercise.
 
-    The clock stands still while a bot acts, so that neither a slow machine nor a high speed makes
+    The clock pauses while a bot acts, so that neither a slow machine nor a high speed makes
     an act late. Between two acts it runs at its speed.
 
     speed: exercise minutes for each real minute.

@@ -63,7 +63,7 @@ _DO: dict[type[acts.BaseAct], Callable[[Context, Any], str]] = {
 
 
 class StepState(StrEnum):
-    """What became of a step.
+    """The outcome of a step.
 
     done; skipped: its conditions did not hold; refused: the hub refused it, or an act before it is
     missing; not_due: what it waits for never happened, or not before the end.

@@ -183,7 +183,7 @@ def _unknown_key(detail: ErrorDetails, *, key: str) -> str:
 
 
 def _keys(detail: ErrorDetails) -> set[str]:
-    """Return the keys of the table in which an unknown key stands."""
+    """Return the keys of the table that has an unknown key."""
     where = detail["loc"]
     rows: dict[object, set[str]] = {
         "injects": set(schema.Inject.model_fields),

@@ -26,7 +26,7 @@ _PASSED_OVER = {"lost+found"}
 
 
 @dataclass(frozen=True, slots=True)
-class Archive:
+class BackupArchive:
     """A backup whose files are as the hub wrote and signed them.
 
     keys: contents of the hub's key files. signer: the key that signed the manifest.
@@ -50,7 +50,7 @@ def read_archive(
     keys: Path,
     identities: Sequence[pyrage.x25519.Identity],
     progress: Progress | None = None,
-) -> Archive:
+) -> BackupArchive:
     """Read a backup and check each of its files.
 
     keys: the file with the hub's keys, or the folder that contains it.
@@ -87,7 +87,7 @@ def read_archive(
             f" keys: choose another backup ({error})"
         ) from error
     check_file(folder / manifest.database.name, manifest.database, progress)
-    return Archive(folder, manifest, contents, signer, identities)
+    return BackupArchive(folder, manifest, contents, signer, identities)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from django.conf import settings
 from django.db import connection
 from psycopg.conninfo import make_conninfo
 
-from stemtide.hub.backups.encryption import Progress, Reader
+from stemtide.hub.backups.encryption import Progress, ReadableFile
 from stemtide.hub.backups.manifest import BackupError, DatabaseKind
 from stemtide.private_files import of_sqlite
 
@@ -53,8 +53,8 @@ class DatabaseFacts:
 
 
 @contextmanager
-def copied(progress: Progress) -> Iterator[tuple[DatabaseFacts, Reader]]:
-    """Copy the hub's database as it is at one moment. Yields facts about it, and its content.
+def copied(progress: Progress) -> Iterator[tuple[DatabaseFacts, ReadableFile]]:
+    """Copy the hub's database at one moment. Yields facts about it, and its content.
 
     The content must be read to its end. Writers are not blocked meanwhile.
 
@@ -85,7 +85,7 @@ def database_file() -> Path:
 
 
 @contextmanager
-def _sqlite_copy(progress: Progress) -> Iterator[tuple[DatabaseFacts, Reader]]:
+def _sqlite_copy(progress: Progress) -> Iterator[tuple[DatabaseFacts, ReadableFile]]:
     """Copy the pages of SQLite's file, and check the copy."""
     _delete_leftovers(settings.DATA_DIR)
     path = database_file()
@@ -137,7 +137,7 @@ def check_sqlite(database: sqlite3.Connection, *, path: Path) -> None:
 
 
 @contextmanager
-def _postgresql_dump() -> Iterator[tuple[DatabaseFacts, Reader]]:
+def _postgresql_dump() -> Iterator[tuple[DatabaseFacts, ReadableFile]]:
     """Dump PostgreSQL's database with pg_dump, in the state that the facts are read from."""
     with closing(connection.get_new_connection(connection.get_connection_params())) as session:
         session.autocommit = True
@@ -193,7 +193,7 @@ def tables_there() -> bool:
 
 
 def restored_facts() -> DatabaseFacts:
-    """Return facts about the configured database as it is now."""
+    """Return the present facts about the configured database."""
     connection.ensure_connection()
     kind: DatabaseKind = "sqlite" if is_sqlite() else "postgresql"
     return _facts(connection.connection, kind=kind, server="")

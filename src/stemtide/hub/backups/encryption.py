@@ -23,14 +23,14 @@ _CHUNK = 1 << 20
 _COMMENT = "#"
 
 
-class Reader(Protocol):
+class ReadableFile(Protocol):
     """A file to read from."""
 
     def read(self, size: int = -1, /) -> bytes:
         """Return up to so many bytes; none at the end."""
 
 
-class Writer(Protocol):
+class WritableFile(Protocol):
     """A file to write to."""
 
     def write(self, content: bytes, /) -> int:
@@ -40,7 +40,7 @@ class Writer(Protocol):
 class _Measured:
     """A file that counts and hashes what is read from it or written to it."""
 
-    def __init__(self, file: Reader | Writer, progress: Progress | None = None) -> None:
+    def __init__(self, file: ReadableFile | WritableFile, progress: Progress | None = None) -> None:
         self._file, self._progress = file, progress
         self._digest, self.size_bytes = hashlib.sha256(), 0
         self._failure: OSError | None = None
@@ -69,7 +69,7 @@ class _Measured:
             raise self._failure
 
     def flush(self) -> None:
-        """Do nothing: whoever opened the file closes it."""
+        """Do nothing: the code that opened the file closes it."""
 
     def _measure(self, content: bytes) -> bytes:
         self._digest.update(content)
@@ -112,7 +112,7 @@ def read_identities(file: Path) -> list[pyrage.x25519.Identity]:
 
 
 def write_file(
-    path: Path, source: Reader, *, recipients: Sequence[str], progress: Progress | None = None
+    path: Path, source: ReadableFile, *, recipients: Sequence[str], progress: Progress | None = None
 ) -> StoredFile:
     """Write a new file, encrypted unless no recipients are named, and read it back from the disk.
 
@@ -138,7 +138,7 @@ def write_file(
 
 
 def check_file(path: Path, stored: StoredFile, progress: Progress | None = None) -> None:
-    """Refuse a file that is not as it was written. raises: BackupError."""
+    """Refuse a file that was changed since it was written. raises: BackupError."""
     try:
         with path.open("rb") as file:
             measured = _Measured(file, progress)
@@ -159,7 +159,7 @@ def check_file(path: Path, stored: StoredFile, progress: Progress | None = None)
 
 def read_file(
     path: Path,
-    target: Writer,
+    target: WritableFile,
     *,
     identities: Sequence[pyrage.x25519.Identity],
     is_encrypted: bool,

@@ -34,7 +34,7 @@ class BackupError(Exception):
 
 
 class StoredFile(BaseModel):
-    """A file as it was written. sha256: of its bytes, encrypted or not."""
+    """A file of the backup. sha256: of its bytes, encrypted or not."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -15,7 +15,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from stemtide.hub import host_keys
 from stemtide.hub.backups import databases, erasures
-from stemtide.hub.backups.archive import Archive
+from stemtide.hub.backups.archive import BackupArchive
 from stemtide.hub.backups.encryption import Progress, read_file
 from stemtide.hub.backups.erasure_list import Erasure
 from stemtide.hub.backups.manifest import BackupError, Manifest
@@ -26,7 +26,7 @@ from stemtide.hub.rooms.parties.writes import sessions
 
 
 def restore(
-    archive: Archive,
+    archive: BackupArchive,
     *,
     erased: Sequence[Erasure],
     migrate: Callable[[], None],
@@ -104,7 +104,7 @@ def _check_database(manifest: Manifest) -> None:
         )
 
 
-def _check_keys(archive: Archive) -> None:
+def _check_keys(archive: BackupArchive) -> None:
     """Refuse settings that name other keys than the backup's. raises: BackupError."""
     secret = archive.keys[KeyName.SECRET].decode()
     if secret != settings.SECRET_KEY:
@@ -126,14 +126,14 @@ def _key_files() -> list[tuple[KeyName, Path]]:
     return [(name, Path(host_keys.place_of(name))) for name in names]
 
 
-def _write_keys(archive: Archive) -> None:
+def _write_keys(archive: BackupArchive) -> None:
     """Write the keys that are not there."""
     for name, path in _key_files():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         secret_files.make_once(path, lambda name=name: archive.keys[name])  # type: ignore[misc]
 
 
-def _fill(archive: Archive, progress: Progress | None) -> None:
+def _fill(archive: BackupArchive, progress: Progress | None) -> None:
     """Put the backup's database into the empty one."""
     with databases.filled() as target:
         read_file(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Check how others reach the hub, and whom it reaches: public address, proxy, mail."""
+"""Check the connections of the hub: public address, proxy, mail."""
 
 import smtplib
 import socket

@@ -15,9 +15,9 @@ class SealVerdict(StrEnum):
     """The overall result of verifying a document."""
 
     GENUINE = "genuine"
-    """Sealed by a signer whom this hub trusts, and unchanged from the first byte to the last."""
+    """Sealed by a signer that this hub trusts, and unchanged from the first byte to the last."""
     UNTRUSTED = "untrusted"
-    """Sealed and unchanged, but by a signer whom this hub does not trust, or by a party alone."""
+    """Sealed and unchanged, but by a signer that this hub does not trust, or by a party alone."""
     CHANGED = "changed"
     """The document or its seal was changed after sealing."""
     UNSEALED = "unsealed"

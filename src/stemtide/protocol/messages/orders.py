@@ -583,7 +583,7 @@ class SecondLookOut(BaseModel):
 
 
 class EnteredOut(BaseModel):
-    """How an order that was made elsewhere came to the hub: by hand, by whom and when.
+    """An order that was made elsewhere: the party that entered it by hand, and the time.
 
     waits_for: the party that has not confirmed it; empty if nobody has to, or nobody here can.
     outside_issuer: the issuer, if it is no party.

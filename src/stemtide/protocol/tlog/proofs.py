@@ -20,7 +20,7 @@ _INDEX = re.compile(r"index (0|[1-9][0-9]{0,18})")
 
 @dataclass(frozen=True, slots=True)
 class LogProof:
-    """The proof that a leaf is at an index of a log. checkpoint: the signed note, as it is."""
+    """The proof that a leaf is at an index of a log. checkpoint: the signed note."""
 
     index: int
     path: tuple[bytes, ...]
@@ -28,7 +28,7 @@ class LogProof:
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """Parse a proof; what stands after "extra" is ignored. raises: ProofError."""
+        """Parse a proof; what follows "extra" is ignored. raises: ProofError."""
         head, gap, checkpoint = text.partition("\n\n")
         lines = head.split("\n")
         if lines[1:2] and lines[1].startswith("extra "):

@@ -79,7 +79,7 @@ class Tile:
 
 
 def tile_at(level: int | None, index: int, *, size: int) -> Tile:
-    """Return a tile of a log, as wide as it is at a size. raises: TileError if it is empty."""
+    """Return a tile of a log of a size. raises: TileError if it is empty."""
     width = min((size >> (HEIGHT * (level or 0))) - index * WIDTH, WIDTH)
     if width < 1:
         raise TileError(f"a log of {size} leaves has no tile {index} at level {level}")

@@ -13,7 +13,7 @@ from stemtide.cli.local_hub import DataDir, check_keys, now, open_hub
 from stemtide.cli.output import AsJson, fail, fail_on, print_note, print_result
 
 if TYPE_CHECKING:
-    from stemtide.hub.rooms.transparency.reads.verification import Verification
+    from stemtide.hub.rooms.transparency.reads.verification import LogVerification
     from stemtide.protocol.tlog.audit import Read
     from stemtide.protocol.tlog.notes import NoteKey
 
@@ -83,7 +83,7 @@ def prove(
     """Print the proof that an entry is in the log.
 
     The format is C2SP's tlog-proof. On the hub's machine, --json adds the entry, its salts and its
-    leaf: whoever has them can see that the leaf covers the entry.
+    leaf: with them anybody can see that the leaf covers the entry.
     """
     from stemtide.protocol.tlog.proofs import LogProof
 
@@ -229,7 +229,7 @@ def _print_flaws(
     print_result(row, as_json=as_json, line=line)
 
 
-def _note_rest(result: "Verification") -> None:
+def _note_rest(result: "LogVerification") -> None:
     """Say what a check could not cover."""
     if result.waiting:
         print_note(f"{result.waiting} entries have no leaf yet: they are not checked.")

@@ -22,7 +22,7 @@ from stemtide.cli.local_hub import (
 from stemtide.cli.output import AsJson, fail, fail_on, print_note, print_result
 
 if TYPE_CHECKING:
-    from stemtide.hub.backups.archive import Archive
+    from stemtide.hub.backups.archive import BackupArchive
     from stemtide.hub.backups.creation import Backup
     from stemtide.hub.backups.erasure_list import Erasure
 
@@ -179,7 +179,7 @@ def restore(
     )
 
 
-def _erasures(file: Path | None, *, keys: Path, archive: "Archive") -> "list[Erasure]":
+def _erasures(file: Path | None, *, keys: Path, archive: "BackupArchive") -> "list[Erasure]":
     """Return the erasures to repeat."""
     from stemtide.hub.backups import erasure_list
 
@@ -191,7 +191,7 @@ def _erasures(file: Path | None, *, keys: Path, archive: "Archive") -> "list[Era
     return erasure_list.read_list(file, hub=archive.manifest.hub)
 
 
-def _restore(archive: "Archive", *, erased: "list[Erasure]", data_dir: Path | None) -> int:
+def _restore(archive: "BackupArchive", *, erased: "list[Erasure]", data_dir: Path | None) -> int:
     """Restore an archive that was checked; return how many erasures were repeated."""
     from django.core.exceptions import ImproperlyConfigured
     from django.db import DatabaseError

@@ -74,7 +74,10 @@ class OpenMoves:
 
 
 def _move(name: str, *, is_issuer: bool | None = None) -> Callable[[OpenMoves], list[str]]:
-    """Return a function that gives the order as target if a move is open. is_issuer: to whom."""
+    """Return a function that gives the order as target if a move is open.
+
+    is_issuer: to the issuer or the addressee alone; None for both.
+    """
 
     def targets(open_moves: OpenMoves) -> list[str]:
         is_open = name in open_moves.moves and is_issuer in {None, open_moves.is_issuer}

@@ -37,7 +37,7 @@ _OPEN_TO_OTHERS = 0o037
 _PAUSE_S = 30.0
 """How long a key that failed is left alone: a token that hangs would hold up each page."""
 
-_failures: dict[tuple["KeyRow", tuple[int, ...]], tuple[float, str]] = {}
+_failures: dict[tuple["SealSettings", tuple[int, ...]], tuple[float, str]] = {}
 """When a key failed, in seconds of time.monotonic(), and why."""
 
 
@@ -50,7 +50,7 @@ class OwnSeal:
     why: str = ""
 
 
-class KeyRow(BaseModel):
+class SealSettings(BaseModel):
     """A party's key: in a file (PKCS #12 or PEM), or on a token (PKCS #11)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,7 +64,7 @@ class KeyRow(BaseModel):
     certificate_file: Path | None = None
 
     @model_validator(mode="after")
-    def _is_file_or_token(self) -> "KeyRow":
+    def _is_file_or_token(self) -> "SealSettings":
         """Refuse a row that names neither, both, or half a token."""
         token = (self.token_library, self.token, self.key, self.pin_file, self.certificate_file)
         if self.file is not None and any(token):
@@ -117,7 +117,7 @@ def own_seals(now: datetime) -> dict[str, OwnSeal]:
     return seals
 
 
-def key_rows() -> Mapping[str, KeyRow]:
+def key_rows() -> Mapping[str, SealSettings]:
     """Return the rows of the operator's list; none without a list.
 
     raises: SealFileError.
@@ -129,7 +129,7 @@ def key_rows() -> Mapping[str, KeyRow]:
 
 
 @lru_cache(maxsize=2)
-def _rows(path: Path, changed: int) -> Mapping[str, KeyRow]:  # noqa: ARG001  # a changed file is read again
+def _rows(path: Path, changed: int) -> Mapping[str, SealSettings]:  # noqa: ARG001  # a changed file is read again
     """Parse the operator's list.
 
     raises: SealFileError.
@@ -144,7 +144,7 @@ def _rows(path: Path, changed: int) -> Mapping[str, KeyRow]:  # noqa: ARG001  # 
     rows = {}
     for party, table in tables.items():
         try:
-            rows[party] = KeyRow.model_validate(table)
+            rows[party] = SealSettings.model_validate(table)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, (party, *first["loc"])))
@@ -153,7 +153,7 @@ def _rows(path: Path, changed: int) -> Mapping[str, KeyRow]:  # noqa: ARG001  # 
     return rows
 
 
-def _opened(party: str, row: KeyRow, *, now: datetime) -> OwnSeal:
+def _opened(party: str, row: SealSettings, *, now: datetime) -> OwnSeal:
     """Return a party's seal, opened."""
     changed = tuple(seal_files.changed_at(path) for path in row.paths)
     failed_at, why = _failures.get((row, changed), (float("-inf"), ""))
@@ -177,7 +177,7 @@ def _opened(party: str, row: KeyRow, *, now: datetime) -> OwnSeal:
 
 
 @lru_cache(maxsize=512)
-def _seal(row: KeyRow, changed: tuple[int, ...]) -> Seal:  # noqa: ARG001  # changed files are read again
+def _seal(row: SealSettings, changed: tuple[int, ...]) -> Seal:  # noqa: ARG001  # changed files are read again
     """Open a key.
 
     raises: SealFileError, TokenError.

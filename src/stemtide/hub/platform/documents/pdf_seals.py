@@ -168,7 +168,7 @@ def seal_pdf(
 def _about(
     field: str, *, reason: str, permitted: fields.MDPPerm | None
 ) -> signers.PdfSignatureMetadata:
-    """Return what stands in a seal. permitted: later changes; None where it does not certify."""
+    """Return the content of a seal. permitted: later changes; None where it does not certify."""
     return signers.PdfSignatureMetadata(
         field_name=field,
         md_algorithm="sha256",
@@ -202,7 +202,7 @@ def _signed(
 def _tag(writer: IncrementalPdfFileWriter) -> None:
     """Add the fields to the structure that screen readers use, as its last elements.
 
-    source: ISO 14289-1, 7.18.4: a widget stands within a Form element.
+    source: ISO 14289-1, 7.18.4: a widget is inside a Form element.
     """
     root = writer.root
     if "/StructTreeRoot" not in root:

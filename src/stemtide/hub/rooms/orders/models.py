@@ -231,7 +231,7 @@ class EnteredDocument(models.Model):
 
 
 class EnteredOrder(models.Model):
-    """How an order that was made elsewhere came here: by hand, by whom, with which document.
+    """An order that was made elsewhere: the party that entered it by hand, and its document.
 
     issuer_name, issuer_state, issuer_contact: of an issuer that is no party; "" otherwise.
     answered_at, note: when the other side confirmed or disputed it, or who entered it took it

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read orders that were made elsewhere: their documents, who answers for them, whom they count for.
+"""Read orders that were made elsewhere: their documents, and the parties that answer for them.
 
 source: decision 0151.
 """

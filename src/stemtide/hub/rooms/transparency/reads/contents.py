@@ -18,7 +18,7 @@ from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.transparency.rules.leaves import (
     ORDER_COLUMNS,
     SIGNAL_COLUMNS,
-    EntryFacts,
+    LeafFacts,
     content_digest,
     time_text,
 )
@@ -67,15 +67,15 @@ class SignalDigest(NamedTuple):
 
 
 @needs_no_viewer("leaves are made of it; nobody sees it")
-def entries_after(number: int, *, limit: int) -> list[EntryFacts]:
+def entries_after(number: int, *, limit: int) -> list[LeafFacts]:
     """Return entries after a number, oldest first."""
     rows = Entry.objects.filter(number__gt=number).order_by("number")
-    return [EntryFacts(*row) for row in rows.values_list(*EntryFacts._fields)[:limit]]
+    return [LeafFacts(*row) for row in rows.values_list(*LeafFacts._fields)[:limit]]
 
 
 @needs_no_viewer("it returns digests only")
 def contents_of(
-    entries: Iterable[EntryFacts], *, bulks: Mapping[int, Sequence[str]]
+    entries: Iterable[LeafFacts], *, bulks: Mapping[int, Sequence[str]]
 ) -> dict[int, EntryContent]:
     """Return the content of entries by their number; entries without content are left out.
 
@@ -105,7 +105,7 @@ _GONE = EntryContent([None])
 
 
 @needs_no_viewer("it returns digests only, for the leaf of their share")
-def bulk_after(last: int, *, entry: EntryFacts) -> EntryContent:
+def bulk_after(last: int, *, entry: LeafFacts) -> EntryContent:
     """Return the signals that a bulk shared.
 
     last: the highest primary key of the shares before it. The ledger's lock orders shares, so that

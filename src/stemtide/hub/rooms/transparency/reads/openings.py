@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Open a leaf: what its commitments cover, for whoever the operator shows it to."""
+"""Open a leaf: show what its commitments cover."""
 
 import json
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.transparency.models import Leaf
 from stemtide.hub.rooms.transparency.reads import contents
-from stemtide.hub.rooms.transparency.rules.leaves import EntryFacts, entry_json
+from stemtide.hub.rooms.transparency.rules.leaves import LeafFacts, entry_json
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
     """A leaf with the entry and the salts that make it. digests: of the content; None if gone."""
 
-    entry: EntryFacts
+    entry: LeafFacts
     leaf: bytes
     salt: bytes | None
     content_salt: bytes | None

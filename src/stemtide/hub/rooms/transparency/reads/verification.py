@@ -20,13 +20,13 @@ from stemtide.hub.rooms.transparency.models import Head, Leaf, Log, Node
 from stemtide.hub.rooms.transparency.reads import contents
 from stemtide.hub.rooms.transparency.reads.log import log_keys
 from stemtide.hub.rooms.transparency.rules.flaws import (
-    Flaw,
     FlawKind,
+    LogFlaw,
     UnmatchedLeaf,
     compare,
 )
 from stemtide.hub.rooms.transparency.rules.leaves import (
-    EntryFacts,
+    LeafFacts,
     LeafSalts,
     content_commitment,
     entry_commitment,
@@ -44,18 +44,18 @@ _HASH = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Verification:
+class LogVerification:
     """The result of a check. erased: leaves whose salts were erased, as the ledger says."""
 
     size: int
     backfilled: int
     erased: int
     waiting: int
-    flaws: list[Flaw]
+    flaws: list[LogFlaw]
 
 
 @needs_no_viewer("an operator's check, on the hub's own machine")
-def verify(*, outside_heads: Iterable[Checkpoint] = ()) -> Verification:
+def verify(*, outside_heads: Iterable[Checkpoint] = ()) -> LogVerification:
     """Check the ledger against its log. outside_heads: heads that others kept.
 
     raises: NotFoundError before the log's first run.
@@ -75,10 +75,10 @@ def verify(*, outside_heads: Iterable[Checkpoint] = ()) -> Verification:
     last = log.size - 1
     if entries_now < last:
         text = f"the ledger's counter says {entries_now}, and the log has {last} entries"
-        check.flaws.append(Flaw(FlawKind.SET_BACK, text))
+        check.flaws.append(LogFlaw(FlawKind.SET_BACK, text))
     check.finish(last_signal=last_signal if last >= entries_then else log.signal)
     waiting = max(entries_now - last, 0)
-    return Verification(log.size, log.backfilled, check.erased, waiting, check.flaws)
+    return LogVerification(log.size, log.backfilled, check.erased, waiting, check.flaws)
 
 
 @dataclass(slots=True)
@@ -86,11 +86,11 @@ class _Check:
     """A check under way. frontier: of the leaves so far; None once a leaf is missing."""
 
     log: Log
-    flaws: list[Flaw] = field(default_factory=list)
+    flaws: list[LogFlaw] = field(default_factory=list)
     frontier: Frontier | None = field(default_factory=Frontier)
     heads: dict[int, list[tuple[str, bytes]]] = field(default_factory=lambda: defaultdict(list))
     nodes: dict[tuple[int, int], bytes] = field(default_factory=dict)
-    entries: dict[int, EntryFacts] = field(default_factory=dict)
+    entries: dict[int, LeafFacts] = field(default_factory=dict)
     leaves: dict[int, UnmatchedLeaf] = field(default_factory=dict)
     shared: set[str] = field(default_factory=set)
     without_salt: set[int] = field(default_factory=set)
@@ -197,7 +197,7 @@ class _Check:
             self._note(FlawKind.TREE_CHANGED, "leaf 0, the log's own statement, was changed", 0)
 
     def _compare(
-        self, leaf: Leaf, entry: EntryFacts | None, content: contents.EntryContent | None
+        self, leaf: Leaf, entry: LeafFacts | None, content: contents.EntryContent | None
     ) -> None:
         """Compare a leaf with its entry and the content of that."""
         salts = LeafSalts(_bytes(leaf.salt), _bytes(leaf.content_salt))
@@ -216,7 +216,7 @@ class _Check:
 
     def _compare_content(
         self,
-        entry: EntryFacts,
+        entry: LeafFacts,
         content: contents.EntryContent | None,
         *,
         salts: LeafSalts,
@@ -234,7 +234,7 @@ class _Check:
 
     def _note(self, kind: FlawKind, text: str, number: int | None = None) -> None:
         """Add a flaw."""
-        self.flaws.append(Flaw(kind, text, number))
+        self.flaws.append(LogFlaw(kind, text, number))
 
 
 def _bytes(column: bytes | memoryview | None) -> bytes | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from stemtide.hub.rooms.transparency.rules.leaves import EntryFacts, entry_commitment
+from stemtide.hub.rooms.transparency.rules.leaves import LeafFacts, entry_commitment
 
 MOST_COMPARED = 200
 """Entries that fit no leaf are compared with every leaf that fits no entry, if they are no more."""
@@ -29,7 +29,7 @@ class FlawKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Flaw:
+class LogFlaw:
     """One thing that does not hold. number: of the entry; None if it is about no single one."""
 
     kind: FlawKind
@@ -46,12 +46,12 @@ class UnmatchedLeaf:
 
 
 def compare(
-    entries: Mapping[int, EntryFacts],
+    entries: Mapping[int, LeafFacts],
     leaves: Mapping[int, UnmatchedLeaf],
     *,
     size: int,
-) -> Iterator[Flaw]:
-    """Yield what became of entries and leaves that do not fit each other.
+) -> Iterator[LogFlaw]:
+    """Yield the flaws of entries and leaves that do not fit each other.
 
     entries: by the number that they have now. leaves: by the number that their entry had.
     size: entries from this number on have no leaf yet: they are only compared.
@@ -62,18 +62,18 @@ def compare(
         before = number_before.get(number)
         if before is not None:
             text = f"entry {before} ({entry.kind}) has the number {number} now"
-            yield Flaw(FlawKind.MOVED, text, before)
+            yield LogFlaw(FlawKind.MOVED, text, before)
         elif number in leaves and number not in present:
-            yield Flaw(FlawKind.CHANGED, f"entry {number} ({entry.kind}) was changed", number)
+            yield LogFlaw(FlawKind.CHANGED, f"entry {number} ({entry.kind}) was changed", number)
         elif number < size:
-            yield Flaw(FlawKind.INSERTED, f"entry {number} ({entry.kind}) was inserted", number)
+            yield LogFlaw(FlawKind.INSERTED, f"entry {number} ({entry.kind}) was inserted", number)
     for number in sorted(set(leaves) - present):
         if number not in entries or number in number_before:
-            yield Flaw(FlawKind.DELETED, f"entry {number} was deleted", number)
+            yield LogFlaw(FlawKind.DELETED, f"entry {number} was deleted", number)
 
 
 def _numbers_before(
-    entries: Mapping[int, EntryFacts], leaves: Mapping[int, UnmatchedLeaf]
+    entries: Mapping[int, LeafFacts], leaves: Mapping[int, UnmatchedLeaf]
 ) -> dict[int, int]:
     """Return the numbers that entries had, by their numbers now, for those that only moved."""
     is_few = len(entries) <= MOST_COMPARED and len(leaves) <= MOST_COMPARED

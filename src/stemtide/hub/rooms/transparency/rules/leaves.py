@@ -44,7 +44,7 @@ ORDER_COLUMNS = (
 """Facts of a removal order from its issue on."""
 
 
-class EntryFacts(NamedTuple):
+class LeafFacts(NamedTuple):
     """All columns of an entry of the ledger, which its leaf commits to."""
 
     number: int
@@ -76,7 +76,7 @@ def statement(*, origin: str, opened_at: datetime, backfilled: int) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def entry_json(entry: EntryFacts) -> bytes:
+def entry_json(entry: LeafFacts) -> bytes:
     """Return the bytes of an entry that its leaf commits to."""
     return _json(entry._asdict() | {"recorded_at": time_text(entry.recorded_at)})
 
@@ -86,7 +86,7 @@ def content_digest(columns: Sequence[str], values: Sequence[object]) -> bytes:
     return hashlib.sha256(_json(dict(zip(columns, values, strict=True)))).digest()
 
 
-def entry_commitment(entry: EntryFacts, salt: bytes) -> bytes:
+def entry_commitment(entry: LeafFacts, salt: bytes) -> bytes:
     """Return the first half of a leaf."""
     return hashlib.sha256(_ENTRY + salt + entry_json(entry)).digest()
 
@@ -106,5 +106,5 @@ def time_text(at: datetime) -> str:
 
 
 def _json(facts: Mapping[str, object]) -> bytes:
-    """Return facts as JSON, the same bytes whoever writes them."""
+    """Return facts as JSON, always as the same bytes."""
     return msgspec.json.encode(facts, order="sorted")

@@ -24,7 +24,7 @@ from stemtide.hub.rooms.transparency.reads import contents
 from stemtide.hub.rooms.transparency.reads.contents import EntryContent
 from stemtide.hub.rooms.transparency.rules.leaves import (
     SALT_BYTES,
-    EntryFacts,
+    LeafFacts,
     LeafSalts,
     content_commitment,
     entry_commitment,
@@ -135,7 +135,7 @@ def _open(keys: Sequence[Ed25519PrivateKey], *, now: datetime) -> Log:
         return log
 
 
-def _grow(log: Log, entries: list[EntryFacts]) -> _Growth:
+def _grow(log: Log, entries: list[LeafFacts]) -> _Growth:
     """Return the leaves of entries."""
     growth = _Growth(Frontier.unpack(log.size, bytes(log.frontier)), log.signal)
     content_of = contents.contents_of(entries, bulks={})
@@ -149,7 +149,7 @@ def _grow(log: Log, entries: list[EntryFacts]) -> _Growth:
     return growth
 
 
-def _leaf(entry: EntryFacts, content: EntryContent | None) -> _LeafRow:
+def _leaf(entry: LeafFacts, content: EntryContent | None) -> _LeafRow:
     """Return the leaf of an entry, with new salts."""
     salt = secrets.token_bytes(SALT_BYTES)
     if content is None or not content.digests or not content.is_whole:
