@@ -48,9 +48,15 @@ def test_no_other_scope_acknowledges(world, machine, alert, scope):
     assert call("POST", f"/api/v1/alerts/{alert.uid}/acknowledge").status_code == 403
 
 
-def test_metrics_count_ones_own_and_an_agency_all(world, machine, alert):  # noqa: ARG001  # it counts
+def test_metrics_count_ones_own_and_an_agency_all(world, machine, alert):
+    alert.exercise = False
+    alert.save()
     for party, number in ((world.big_provider, 1), (world.small_provider, 0), (world.agency, 1)):
         text = machine(party)("GET", "/metrics").content.decode()
         assert f'stemtide_alerts{{state="open"}} {number}.0' in text
         queued = f'stemtide_deliveries{{channel="page",state="queued"}} {number}.0'
         assert queued in text
+    alert.exercise = True
+    alert.save()
+    text = machine(world.agency)("GET", "/metrics").content.decode()
+    assert 'stemtide_alerts{state="open"} 0.0' in text

@@ -48,7 +48,12 @@ RUNAWAYS = 10
 
 @dataclass(frozen=True, slots=True)
 class BoardFigures:
-    """The headline figures. behind, behind_title: the connected agent furthest behind."""
+    """The headline figures, of what is real.
+
+    behind, behind_title: the connected agent furthest behind.
+    rehearsed, rehearsed_matches: live signals of exercises, and uploads that matched signals of
+                                  exercises.
+    """
 
     live: int
     disputed: int
@@ -58,6 +63,8 @@ class BoardFigures:
     reversed: int
     behind: int
     behind_title: str
+    rehearsed: int
+    rehearsed_matches: int
 
 
 @require_safe
@@ -112,7 +119,10 @@ def _context(request: SignedInRequest) -> dict[str, object]:
         "may_share": may_share(actor_of(request)),
         "may_warn": allows(check_warn, by=actor_of(request)),
         "figures": _figures(
-            totals_at(viewer, hub=heads.hub, position=heads.positions),
+            *(
+                totals_at(viewer, hub=heads.hub, position=heads.positions, exercise=exercise)
+                for exercise in (False, True)
+            ),
             agents=agents,
             total=summary.total,
         ),
@@ -120,19 +130,29 @@ def _context(request: SignedInRequest) -> dict[str, object]:
 
 
 @lru_cache(maxsize=256)
-def totals_at(viewer: Viewer, *, hub: UUID, position: int) -> dict[str, int]:  # noqa: ARG001  # the key of the cache
+def totals_at(
+    viewer: Viewer,
+    *,
+    hub: UUID,  # noqa: ARG001  # the key of the cache
+    position: int,  # noqa: ARG001  # the key of the cache
+    exercise: bool,
+) -> dict[str, int]:
     """Return the counts of signals for a viewer, cached for each position of the feed.
 
     Every change of the counts moves the feed on, so the cache is never stale. Counting 200,000
     signals takes 0.2 s, too long for every heartbeat of every agent.
     """
-    return signals.totals(viewer=viewer)
+    return signals.totals(viewer=viewer, exercise=exercise)
 
 
 def _figures(
-    totals: dict[str, int], *, agents: list[parties.AgentRow], total: sightings.OutcomeBar
+    totals: dict[str, int],
+    rehearsed: dict[str, int],
+    *,
+    agents: list[parties.AgentRow],
+    total: sightings.OutcomeBar,
 ) -> BoardFigures:
-    """Return the headline figures of the blocks."""
+    """Return the headline figures of the blocks. rehearsed: the totals of exercises."""
     connected = [agent for agent in agents if agent.is_connected]
     last = max(connected, key=lambda agent: agent.behind, default=None)
     return BoardFigures(
@@ -144,4 +164,6 @@ def _figures(
         reversed=total.counts[Outcome.REVERSED],
         behind=last.behind if last else 0,
         behind_title=last.title if last else "",
+        rehearsed=rehearsed["signals_live"],
+        rehearsed_matches=sum(rehearsed[f"outcomes_{outcome}"] for outcome in Outcome),
     )

@@ -36,8 +36,8 @@ class Summary:
 
 
 def summary(*, viewer: Viewer, signal: UUID | None = None) -> Summary:
-    """Return the outcomes of all signals that the viewer may see, or of one signal."""
-    rows = reads.sightings(viewer=viewer, signal=signal)
+    """Return the outcomes of all real signals that the viewer may see, or of one signal."""
+    rows = reads.sightings(viewer=viewer, signal=signal, exercise=None if signal else False)
     providers = [_bar(row) for row in rows if not row.is_total]
     total = next((_bar(row) for row in rows if row.is_total), None) or _sum(providers)
     largest = max((bar.height for bar in providers), default=0)

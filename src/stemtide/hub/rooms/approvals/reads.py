@@ -308,15 +308,15 @@ def waiting_by_key(
     return waiting
 
 
-def count_open_signals(*, viewer: Party) -> int:
-    """Return how many signals wait that a party may see."""
+def count_open_signals(*, viewer: Party, exercise: bool) -> int:
+    """Return how many signals wait that a party may see: real ones, or those of exercises."""
     rows = WaitingSignal.objects.filter(visible(viewer, "approval__"), is_open=True)
-    return rows.count()
+    return rows.filter(exercise=exercise).count()
 
 
-def count_own_signals(*, party: Party) -> int:
-    """Return how many signals of a party wait."""
-    return WaitingSignal.objects.filter(party=party, is_open=True).count()
+def count_own_signals(*, party: Party, exercise: bool) -> int:
+    """Return how many signals of a party wait: real ones, or those of exercises."""
+    return WaitingSignal.objects.filter(party=party, exercise=exercise, is_open=True).count()
 
 
 def count_today(act: WaitingAct, *, party: Party, exercise: bool, now: datetime) -> int:

@@ -100,7 +100,7 @@ def ask(asking: Asking, *, by: Party, now: datetime) -> Approval:
     """
     ledger.lock_ledger()
     if asking.signals and not asking.is_done:
-        waiting = reads.count_own_signals(party=by)
+        waiting = reads.count_own_signals(party=by, exercise=asking.exercise)
         rules.check_room(waiting, more=len(asking.signals))
     row = _open_act(asking, by=by, now=now) or _new(asking, by=by, now=now)
     WaitingSignal.objects.bulk_create(

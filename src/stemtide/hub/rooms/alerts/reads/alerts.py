@@ -197,8 +197,8 @@ def find(uid: UUID, *, viewer: Party) -> Alert:
 
 
 def counts(*, viewer: Party) -> dict[str, int]:
-    """Return the number of alerts to a party in each state; an agency counts everyone's."""
-    rows = Alert.objects.order_by()
+    """Return the number of real alerts to a party in each state; an agency counts everyone's."""
+    rows = Alert.objects.filter(exercise=False).order_by()
     if viewer.kind != PartyKind.AGENCY:
         rows = rows.filter(party=viewer)
     return dict(rows.values_list("state").annotate(Count("pk")))

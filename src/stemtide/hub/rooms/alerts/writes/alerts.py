@@ -263,12 +263,16 @@ def _added(parameters: Mapping[str, str], matter: Matter) -> dict[str, str]:
 
 
 def _is_open(kind: str, matter: Matter, *, party: Party) -> bool:
-    """Whether the party has an unacknowledged alert of this kind with the same parameters."""
+    """Whether the party has an unacknowledged alert of this kind with the same parameters.
+
+    An exercise never keeps the alert of something real back.
+    """
 
     def values_of(parameters: Mapping[str, str]) -> list[str]:
         return [parameters.get(name, "") for name in EVERY_KIND[kind].once]
 
-    alerts = Alert.objects.filter(kind=kind, party=party, state=AlertState.OPEN)
+    rows = Alert.objects.filter(kind=kind, party=party, state=AlertState.OPEN)
+    alerts = rows.filter(exercise=matter.exercise)
     return any(values_of(alert.parameters) == values_of(matter.parameters) for alert in alerts)
 
 

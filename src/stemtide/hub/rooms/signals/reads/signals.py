@@ -637,17 +637,22 @@ def _tallied_row(
     )
 
 
-def totals(*, viewer: Party) -> dict[str, int]:
-    """Return counts for metrics over all that the viewer may see, real and exercise together."""
+def totals(*, viewer: Party, exercise: bool = False) -> dict[str, int]:
+    """Return counts for metrics over all that the viewer may see: of real signals, or exercises.
+
+    Ledger and feed are one for both.
+    """
     heads = ledger.heads()
-    counts = _tallied(viewer)
-    outcome_tallies = OutcomeTally.objects.filter(visible(viewer)).exclude(outcome="").order_by()
-    sums = dict(outcome_tallies.values_list("outcome").annotate(Sum("count")))
+    counts = _tallied(viewer, exercise=exercise)
+    outcome_tallies = OutcomeTally.objects.filter(visible(viewer), exercise=exercise)
+    sums = dict(
+        outcome_tallies.exclude(outcome="").order_by().values_list("outcome").annotate(Sum("count"))
+    )
     return {
         "ledger_entries": heads.entries,
         "feed_position": heads.positions,
         **{f"signals_{state}": counts.get(state, 0) for state in SignalState},
-        "signals_waiting": approvals.count_open_signals(viewer=viewer),
+        "signals_waiting": approvals.count_open_signals(viewer=viewer, exercise=exercise),
         "signals_disputed": counts["disputed"],
         **{f"outcomes_{outcome}": sums.get(outcome, 0) for outcome in Outcome},
     }
@@ -657,9 +662,9 @@ TALLIED = ("live", "withdrawn", "expired", "disputed")
 """What the database counts: signals by state, and those of the live ones that are disputed."""
 
 
-def _tallied(viewer: Party) -> dict[str, int]:
+def _tallied(viewer: Party, *, exercise: bool) -> dict[str, int]:
     """Return how many signals a party may see, by TALLIED, without counting them (0135)."""
-    rows = SignalTally.objects.filter(visible(viewer))
+    rows = SignalTally.objects.filter(visible(viewer), exercise=exercise)
     sums = rows.aggregate(*(Sum(name) for name in TALLIED))
     return {name: sums[f"{name}__sum"] or 0 for name in TALLIED}
 

@@ -1,0 +1,570 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An exercise and a real crisis side by side: neither crosses to the other by any door.
+
+Each side has one of everything, with words and numbers that nothing else has. What a door shows is
+searched for them.
+"""
+
+import asyncio
+import gzip
+import hashlib
+import html
+import json
+import re
+import warnings
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+import pypdfium2
+import pytest
+from django.test import Client
+
+from stemtide.hub.desk import board
+from stemtide.hub.notifier import Subscription
+from stemtide.hub.rooms.alerts import enclosures
+from stemtide.hub.rooms.alerts.channels import mail
+from stemtide.hub.rooms.alerts.channels.channel import PostOutcome, Result
+from stemtide.hub.rooms.alerts.models import Alert
+from stemtide.hub.rooms.alerts.reads.deliveries import Home
+from stemtide.hub.rooms.alerts.writes import alerts, deliveries as writes_deliveries
+from stemtide.hub.rooms.parties.writes import contacts
+from stemtide.hub.rooms.reports.reads import orders as order_figures, referrals as referral_figures
+from stemtide.hub.rooms.reports.writes import reports
+from stemtide.hub.rooms.signals.reads import signals as reads
+from stemtide.hub.rooms.signals.writes import signals
+from stemtide.hub.rooms.snapshots import segments
+from stemtide.protocol.messages.progress import ProgressQuery
+from stemtide.protocol.sync.segments import SegmentManifest, read_segment
+from tests.hub.alerts.test_mail import post, server
+from tests.hub.api.conftest import (
+    Machine,
+    numbered_from_1,  # noqa: F401  # a fixture
+)
+from tests.hub.complaints.conftest import Bench
+from tests.hub.exchanges.conftest import Desk as Exchanges, partner  # noqa: F401  # a fixture
+from tests.hub.exchanges.test_pushing import Taxii
+from tests.hub.orders import cast
+from tests.hub.referrals.conftest import Desk as Referrals, row
+from tests.hub.situation.conftest import Room
+from tests.hub.webhooks.conftest import Hub
+from tests.replays import replayed
+from tests.world import NOON, add_member, hex_value, outcome, report_of
+
+REAL, EXERCISE = "real", "exercise"
+BOTH, NEITHER = {REAL, EXERCISE}, set()
+HOME = Home(address="https://hub.example", languages=frozenset({"en"}))
+
+
+@dataclass
+class Side:
+    """One crisis with one of everything."""
+
+    world: object
+    exercise: bool
+    ids: dict = field(default_factory=dict)
+    words: set = field(default_factory=set)
+
+    def play(self):
+        self.number, self.name = (7, "Drillbridge") if self.exercise else (1, "Harbourtown")
+        self._share()
+        self._refer()
+        self._order()
+        self._room()
+        self._complain()
+        while alerts.raise_from_ledger(NOON):
+            pass
+        return self
+
+    def _share(self):
+        world, number = self.world, self.number
+        self.crisis = world.activate(name=self.name, exercise=self.exercise)
+        world.join(self.crisis, world.big_provider, world.small_provider, world.other_authority)
+        facts = {"exercise": self.exercise, "tlp": "green", "crisis": self.crisis.id}
+        self.signal = world.share(value=hex_value(number), **facts)
+        md5 = hex_value(number + 1, digits=32)
+        self.file = world.share(kind="md5", value=md5, **facts)
+        rows = (outcome(self.signal.id, count=number), outcome(self.file.id, count=2))
+        signals.report_outcomes(report_of(*rows), by=world.big_provider, now=NOON)
+        early = world.warn(name=f"{self.name} north", exercise=self.exercise)
+        self.ids |= {
+            "crisis": self.crisis.id,
+            "early": early.id,
+            "signal": self.signal.id,
+            "file": self.file.id,
+        }
+        listed = hashlib.md5(md5.encode(), usedforsecurity=False).hexdigest()  # MISP's list
+        self.words |= {self.name, hex_value(number), md5, listed}
+
+    def _refer(self):
+        desk = Referrals(self.world)
+        facts = {"exercise": self.exercise}
+        url = f"https://video.example/{self.name.lower()}"
+        referral = desk.refer(url=url, crisis=self.crisis.id, signals=(self.signal.id,), **facts)
+        desk.answer(referral, "removed", now=NOON)
+        open_one = desk.refer(url=f"{url}/open", **facts)
+        hold = desk.hold(url=f"{url}/held", **facts)
+        batch = desk.open(f"Day of {self.name}", **facts)
+        desk.add(batch, [row(1, f"{url}/batch")])
+        self.ids |= {"referral": referral.id, "open": open_one.id, "hold": hold.id}
+        self.ids |= {"batch": batch.id}
+        self.words.add(f"video.example/{self.name.lower()}")
+
+    def _order(self):
+        cast.inform(self.world, exercise=self.exercise)
+        urls = [f"https://small-forum.example/{self.name.lower()}"]
+        order = cast.issue(self.world, exercise=self.exercise, annex={"urls": urls})
+        cast.receive(order.id)
+        cast.execute(self.world, order.id)
+        waiting = cast.issue(self.world, exercise=self.exercise, annex={"urls": [f"{urls[0]}/2"]})
+        self.ids |= {"order": order.id, "waiting": waiting.id}
+        self.words |= {urls[0].removeprefix("https://"), order.reference}
+
+    def _room(self):
+        room = Room(world=self.world, crisis=self.crisis)
+        room.post(text=f"Seen again: {self.name}.")
+        text = f"A man announces an attack on {self.name} at six."
+        lead = room.lead(crisis=self.crisis.id, exercise=self.exercise, facts=text)
+        by = room.actor("authority", "analyst")
+        report = reports.open_report(self.crisis.id, by=by, now=NOON)
+        self.ids |= {"lead": lead.id, "report": report.id}
+
+    def _complain(self):
+        bench = Bench(world=self.world, signal=self.signal)
+        complaint = bench.complain(reference=f"case-{self.name}", exercise=self.exercise)
+        self.ids["complaint"] = complaint.id
+
+
+@replayed
+def played(world, which):
+    """One side, played after what is there."""
+    return Side(world, exercise=which == EXERCISE).play()
+
+
+@dataclass
+class Stage:
+    """Both sides, and who asks at the doors."""
+
+    world: object
+    sides: dict = field(default_factory=dict)
+    keys: dict = field(default_factory=dict)
+    people: dict = field(default_factory=dict)
+
+    def play(self, which):
+        self.sides[which] = played(self.world, which)
+
+    def ask(self, path, *, by):
+        """The bytes of an answer."""
+        self.api("/api/v1/whoami", by=by)
+        return self.keys[by]("GET", path).content
+
+    def api(self, path, *, by="agency", method="GET", body=None, **headers):
+        party = getattr(self.world, by)
+        if by not in self.keys:
+            self.keys[by] = Machine(self.world.key(party))
+            key = self.keys[by]._headers["Authorization"].removeprefix("Bearer ")
+            names = ("x-functions-key", "Ocp-Apim-Subscription-Key")
+            self.keys[by]._headers |= dict.fromkeys(names, key)
+        answer = self.keys[by](method, path, body, headers=headers)
+        assert answer.status_code == 200, (path, answer.content)
+        return text_of(answer)
+
+    def desk(self, path, *, by="agency", role="duty_officer"):
+        if (by, role) not in self.people:
+            client = self.people[by, role] = Client()
+            person = self.world.person(getattr(self.world, by), role=role)
+            client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+        answer = self.people[by, role].get(path)
+        assert answer.status_code == 200, path
+        return text_of(answer)
+
+    def signals(self):
+        return [side.ids[name] for side in self.sides.values() for name in ("signal", "file")]
+
+    def shown_in(self, text):
+        """The sides of which a text has a word or an id."""
+        text = html.unescape(text).lower()
+        return {name for name, side in self.sides.items() if names(side, text)}
+
+
+def names(side, text):
+    """What a text has of a side; RO-1 is not in XRO-1."""
+    sought = (*side.words, *map(str, side.ids.values()))
+    return {one for one in sought if re.search(rf"(?<![a-z0-9]){re.escape(one.lower())}", text)}
+
+
+def text_of(answer):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Django reads what is asynchronous to its end at once
+        content = b"".join(answer) if answer.streaming else answer.content
+    return (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode()
+
+
+def pages_of(pdf):
+    return [page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(pdf)]
+
+
+@pytest.fixture
+def stage(world, settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+    settings.SEGMENTS_FOLDER = tmp_path / "segments"
+    board.totals_at.cache_clear()
+    cast.name_competent(world)
+    return Stage(world)
+
+
+@pytest.fixture
+def both(stage):
+    stage.play(REAL)
+    stage.play(EXERCISE)
+    return stage
+
+
+def feed(stage, more=""):
+    return stage.api(f"/api/v1/feed?limit=1000{more}")
+
+
+def woken(stage, *, exercise):
+    """What wakes a stream: signals that changed."""
+    changes, party = reads.changes(0), stage.world.big_provider
+    ids = {reads.find(uid, viewer=stage.world.authority).position: uid for uid in stage.signals()}
+
+    async def concerned():
+        one = Subscription(party, after=0, exercise=exercise, all_changes=False)
+        return [str(ids[change.position]) for change in changes if one.concerns(change)]
+
+    return " ".join(asyncio.run(concerned()))
+
+
+def segment_lines(stage, *, exercise):
+    """The lines of a provider's segments."""
+    viewer = stage.world.big_provider
+    signed = segments.manifest(viewer=viewer, exercise=exercise, now=NOON)
+    manifest = SegmentManifest.model_validate_json(signed.manifest)
+    files = ((segments.file_of(one.name), one) for one in manifest.segments)
+    return b"".join(read_segment(path, segment) for path, segment in files).decode()
+
+
+def misp_events(stage):
+    manifest = json.loads(stage.api("/misp/feed/manifest.json"))
+    return " ".join(stage.api(f"/misp/feed/{uuid}.json") for uuid in manifest)
+
+
+def taxii(stage, collection):
+    path = f"/taxii2/hub/collections/{collection}/objects/"
+    return stage.api(path, Accept="application/taxii+json")
+
+
+MACHINES = {
+    "feed": (feed, {REAL}),
+    "feed with exercises": (lambda stage: feed(stage, "&exercise=1"), BOTH),
+    "stream": (lambda stage: woken(stage, exercise=False), {REAL}),
+    "stream with exercises": (lambda stage: woken(stage, exercise=True), BOTH),
+    "snapshot": (lambda stage: stage.api("/api/v1/snapshot"), {REAL}),
+    "snapshot with exercises": (lambda stage: stage.api("/api/v1/snapshot?exercise=1"), BOTH),
+    "signed snapshot": (lambda stage: stage.api("/api/v1/snapshots/latest"), {REAL}),
+    "signed snapshot with exercises": (
+        lambda stage: stage.api("/api/v1/snapshots/latest?exercise=1"),
+        BOTH,
+    ),
+    "segments": (lambda stage: segment_lines(stage, exercise=False), {REAL}),
+    "segments with exercises": (lambda stage: segment_lines(stage, exercise=True), BOTH),
+    "export": (lambda stage: stage.api("/api/v1/signals/export?ended=1"), {REAL}),
+    "export with exercises": (lambda stage: stage.api("/api/v1/signals/export?exercise=1"), BOTH),
+    "export as a table": (lambda stage: stage.api("/api/v1/signals/export?format=csv"), {REAL}),
+    "MISP feed": (misp_events, {REAL}),
+    "MISP hashes": (lambda stage: stage.api("/misp/feed/hashes.csv"), {REAL}),
+    "MISP events": (
+        lambda stage: stage.api("/misp/events/restSearch", method="POST", body={}),
+        {REAL},
+    ),
+    "MISP attributes": (
+        lambda stage: stage.api("/misp/attributes/restSearch", method="POST", body={}),
+        {REAL},
+    ),
+    "StopNCII, tx and HMA": (
+        lambda stage: stage.api("/stopncii/v1/FetchHashes?startTimestamp=10"),
+        {REAL},
+    ),
+    "TAXII": (lambda stage: taxii(stage, "signals"), {REAL}),
+    "TAXII of exercises": (lambda stage: taxii(stage, "exercises"), {EXERCISE}),
+    "orders of an address": (
+        lambda stage: stage.api(
+            "/api/v1/order-standing?url=https://small-forum.example/drillbridge/2", by="authority"
+        ),
+        NEITHER,
+    ),
+}
+"""Doors of machines, and the sides that they show. Nobody asks for exercises by accident."""
+
+
+@pytest.mark.usefixtures("numbered_from_1")
+def test_machines_get_exercises_only_where_they_ask_for_them(both):
+    got = {name: both.shown_in(door(both)) for name, (door, _) in MACHINES.items()}
+    assert got == {name: sides for name, (_, sides) in MACHINES.items()}
+
+
+LISTS = """
+agency        feed?exercise=1 crises alerts referrals batches holds orders order-copies leads
+              reports approvals crises/{crisis}/messages crises/{crisis}/timeline
+authority     orders orders/{order} order-information referrals/{referral} leads/{lead} alerts
+big_provider  referrals complaints complaints/{complaint} leads signals/{signal} crises/{crisis}
+other_authority order-copies holds holds/{hold} alerts
+small_provider orders alerts
+"""
+
+
+def test_each_row_of_the_api_says_which_it_is(both):
+    asked = 0
+    for line in LISTS.replace("\n     ", " ").strip().splitlines():
+        by, *paths = line.split()
+        for path in paths:
+            for name, side in both.sides.items():
+                told = json.loads(both.api(f"/api/v1/{path.format(**side.ids)}", by=by))
+                rows = list(marked(told))
+                for row_ in rows:
+                    shown = both.shown_in(json.dumps(row_))
+                    wanted = {EXERCISE if row_["exercise"] else REAL}
+                    assert shown <= wanted, (by, path, name, row_)
+                    asked += bool(shown)
+    assert asked > 80
+
+
+def marked(told):
+    """The innermost objects of an answer that say whether they are an exercise."""
+    if isinstance(told, list):
+        for one in told:
+            yield from marked(one)
+    if isinstance(told, dict):
+        inner = [one for value in told.values() for one in marked(value)]
+        yield from inner
+        if isinstance(told.get("exercise"), bool) and not inner:
+            yield told
+
+
+FIGURES = """
+agency         /metrics
+agency         /api/v1/parties/be-crisis-centre
+agency         /api/v1/parties/big-video
+agency         /progress?
+agency         /progress/orders?
+authority      /metrics
+authority      /api/v1/progress/referrals?from=2026-11-24&to=2026-11-24
+authority      /api/v1/progress/orders?from=2026-11-24&to=2026-11-24
+authority      /api/v1/yearly/tco?year=2026
+authority      /progress?first=2026-11-24&last=2026-11-24
+authority      /progress/orders?first=2026-11-24&last=2026-11-24
+authority      /progress/yearly?year=2026
+big_provider   /metrics
+big_provider   /api/v1/progress/referrals?from=2026-11-24&to=2026-11-24
+big_provider   /api/v1/yearly/tco?year=2026
+big_provider   /api/v1/yearly/dsa?year=2026
+big_provider   /progress/dsa
+small_provider /api/v1/progress/orders?from=2026-11-24&to=2026-11-24
+small_provider /api/v1/yearly/tco?year=2026
+small_provider /progress/yearly?year=2026
+"""
+COUNTED = r"^stemtide_(?:signals|outcomes|alerts)\S+ .*"
+"""Metrics of real things. The others are of the ledger, the feed, processes and the post."""
+MOVING = r'"head":\d+|"csrfmiddlewaretoken" value="\w+"|\d{4}-\d\d-\d\dT[\d:.]+|\d\d:\d\d:\d\d'
+"""What is another in each answer: where the ledger stood, times, and the tokens of forms."""
+
+
+def figures(stage, *, which):
+    """What each door of figures says of real things, or of exercises."""
+    quarter = ProgressQuery(
+        first=date(2026, 10, 1), last=date(2026, 12, 31), of="all", exercise=which == EXERCISE
+    )
+    after = {"viewer": stage.world.agency, "now": NOON + timedelta(days=60)}
+    of_all = [
+        referral_figures.referrals(quarter, **after),
+        order_figures.orders(quarter, **after),
+    ]
+    told = {
+        of: one.model_dump_json() for of, one in zip(("referrals", "orders"), of_all, strict=True)
+    }
+    if which == REAL:
+        shown = re.findall(r'id="figure-\w+">\s*(\S+)', stage.desk("/", by="authority"))
+        told["board"] = " ".join(shown)
+    for line in FIGURES.strip().splitlines():
+        by, path = line.split()
+        if which == EXERCISE and ("?" not in path or "dsa" in path):
+            continue  # of real things alone
+        path += {REAL: "", EXERCISE: "&exercise=1" if "api" in path else "&exercise=on"}[which]
+        text = stage.api(path, by=by) if path[:4] in {"/api", "/met"} else stage.desk(path, by=by)
+        wanted = {"/met": COUNTED, "/pro": "(?s)<main.*</main>"}.get(path[:4], "(?s).*")
+        told[line] = " ".join(re.findall(wanted, text, re.MULTILINE))
+    return {line: re.sub(MOVING, "", text) for line, text in told.items()}
+
+
+STILL = {"/progress", "/progress/orders", "/api/v1/parties", "/api/v1/parties/big-video"}
+"""Doors whose figures do not move by this either: of a quarter that is over, and of parties."""
+
+
+@pytest.mark.parametrize(("which", "other"), [(REAL, EXERCISE), (EXERCISE, REAL)])
+def test_no_figure_of_one_moves_by_the_other(stage, which, other):
+    nothing = figures(stage, which=which)
+    stage.play(which)
+    before = figures(stage, which=which)
+    stage.play(other)
+    after = figures(stage, which=which)
+    assert {line for line in before if before[line] != after[line]} == set()
+    still = {line for line in before if before[line] == nothing[line]}
+    assert {line.split()[-1].rstrip("?").partition("/be-")[0] for line in still} <= STILL
+
+
+LISTS_AT_THE_DESK = """
+agency           / crises referrals referrals/batches referrals/holds orders leads alerts
+agency           reports deliveries search?q=Drillbridge search?q=Harbourtown approvals
+authority        / crises referrals orders leads alerts to-do signals
+authority        search?q=Drillbridge search?q=Harbourtown
+big_provider     / crises leads complaints alerts to-do inbox
+small_provider   inbox orders alerts to-do
+other_authority  orders referrals/holds alerts to-do
+"""
+PAGES = """
+agency           crises/{crisis} crises/{crisis}/log crises/{crisis}/lines crises/{crisis}/tasks
+agency           crises/{crisis}/content crises/{crisis}/timeline reports/{report}
+agency           signals/{signal} referrals/{referral} leads/{lead} referrals/batches/{batch}
+authority        crises/{crisis} crises/{crisis}/hand-over signals/{signal} referrals/{referral}
+authority        leads/{lead} orders/{order} orders/{waiting} crises/{early}/activation
+big_provider     crises/{crisis} complaints/{complaint} inbox/referrals/{open} signals/{signal}
+big_provider     inbox/batches/{batch}
+small_provider   orders/{order} orders/{waiting}
+other_authority  orders/{order}
+"""
+WORD = re.compile(r"\bexercise\b|\[exercise\]", re.IGNORECASE)
+
+
+def each(table):
+    """Who asks, and for which page."""
+    for line in table.strip().splitlines():
+        by, *paths = line.split()
+        yield from ((by, path) for path in paths)
+
+
+def plain(page):
+    """The words of a page without those of its forms: what one may tick is not what is said."""
+    (main,) = re.findall(r"<main.*</main>", page, re.DOTALL)
+    main = re.sub(r"<(label|select|datalist|legend)\b.*?</\1>", " ", main, flags=re.DOTALL)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", main)).split())
+
+
+def test_every_page_of_an_exercise_says_so_and_none_of_what_is_real(both):
+    got = {}
+    for by, path in each(PAGES):
+        for name, side in both.sides.items():
+            words = plain(both.desk("/" + path.format(**side.ids), by=by))
+            got[by, path, name] = bool(WORD.search(words))
+    assert [key for key, says in got.items() if says is not (key[2] == EXERCISE)] == []
+
+
+def rows_of(page):
+    """The rows of a page's lists and tables, each without those within it; no head of the page."""
+    (main,) = re.findall(r"<main.*</main>", page, re.DOTALL)
+    return re.split(r'<(?=li\b|tr\b|article\b|section\b|dt\b|table\b|div class="parcel)', main)[1:]
+
+
+def test_each_row_at_the_desk_says_which_it_is(both):
+    wrong, asked = [], 0
+    for by, path in each(LISTS_AT_THE_DESK):
+        for row_ in rows_of(both.desk("/" + path.strip("/"), by=by)):
+            shown = both.shown_in(row_)
+            asked += bool(shown)
+            words = plain(f"<main>{row_}</main>")
+            if not shown <= {EXERCISE if WORD.search(words) else REAL}:
+                wrong.append((by, path, words))
+    assert wrong == []
+    assert asked > 150
+
+
+def assert_each_is_told_of_both():
+    """Check that an exercise keeps no alert of something real back, nor the other way round."""
+    raised = {True: Counter(), False: Counter()}
+    alerts_sent = Alert.objects.exclude(kind="early_warning")  # an exercise warns its room alone
+    for alert in alerts_sent.select_related("party"):
+        raised[alert.exercise][alert.kind, alert.party.name] += 1
+    assert raised[True] == raised[False]
+
+
+def test_mails_of_an_exercise_say_so_first_and_mails_of_what_is_real_never(stage):
+    parties = {world_party.name: world_party for world_party in stage.world.everyone}
+    for name, party in parties.items():
+        contacts.add_contact_point(
+            party,
+            channel="mail",
+            address=f"duty@{name}.example",
+            is_24_7=True,
+            actor="operator",
+            now=NOON,
+        )
+    stage.play(EXERCISE)
+    stage.play(REAL)
+    assert_each_is_told_of_both()
+    with server() as inbox:
+        while claimed := writes_deliveries.claim_due(NOON, limit=100, home=HOME):
+            for outgoing in claimed:
+                if outgoing.channel == "mail":
+                    mail.send(enclosures.attach(outgoing), post=post(inbox))
+                result = Result(PostOutcome.SENT)
+                writes_deliveries.note(outgoing, result=result, jitter=0.5, now=NOON)
+    sides = Counter()
+    for message in inbox.messages:
+        text = message.get_body().get_content()
+        facts = json.loads(message.get_payload()[1].get_content())["data"]
+        which = EXERCISE if facts["exercise"] else REAL
+        sides[which] += 1
+        assert message["subject"].startswith("[EXERCISE] ") is facts["exercise"]
+        assert text.startswith("This is an EXERCISE.") is facts["exercise"]
+        assert bool(WORD.search(text)) is facts["exercise"]
+        assert stage.shown_in(f"{message['subject']} {text} {facts}") <= {which}
+        for part in message.iter_attachments():
+            if part.get_content_type() == "application/pdf":
+                assert (
+                    bool(WORD.search(" ".join(pages_of(part.get_content())))) is facts["exercise"]
+                )
+                sides[which, "pdf"] += 1
+    assert min(sides.values()) > 0
+
+
+def test_webhooks_tell_exercises_to_those_who_asked_for_them(world, stage):
+    with ExitStack() as stack:
+        hub = Hub(world, stack)
+        party = world.big_provider
+        real, rehearsing = (hub.listen(party=party, exercise=flag) for flag in (False, True))
+        stage.play(EXERCISE)
+        stage.play(REAL)
+        hub.tick(minutes=1)
+    told = [json.dumps(one) for one in real.heard]
+    assert stage.shown_in(" ".join(told)) == {REAL}
+    assert '"exercise": true' not in " ".join(told)
+    sides = Counter()
+    for event in rehearsing.heard:
+        which = EXERCISE if event["data"]["exercise"] else REAL
+        assert stage.shown_in(json.dumps(event)) <= {which}
+        sides[which] += 1
+    assert sides[REAL] == len(told)
+    assert sides[EXERCISE] > 5
+
+
+def test_no_exercise_leaves_to_another_hub_but_by_an_exchange_of_exercises(both, partner):  # noqa: F811
+    hubs = Exchanges(both.world)
+    more = {"address": partner.address, "direction": "push", "secret": "key"}
+    hubs.add(**more)
+    other = add_member("rehearsing-hub", title="Rehearsing hub", kind="authority")
+    hubs.add(name="rehearsal", party=other, terms={"exercise": True}, **more)
+    for name, sides in (("partner", {REAL}), ("rehearsal", {EXERCISE})):
+        server_there = Taxii(partner)
+        hubs.run(name)
+        assert both.shown_in(json.dumps(server_there.posts)) == sides
+
+
+def test_papers_of_an_exercise_say_so_on_every_page(both):
+    for name, side in both.sides.items():
+        path = f"/api/v1/reports/{side.ids['report']}/pdf"
+        pages = pages_of(both.ask(path, by="agency"))
+        assert [bool(WORD.search(page)) for page in pages] == [name == EXERCISE] * len(pages)
+        year = "/api/v1/yearly/tco/pdf?year=2026" + ("&exercise=1" if name == EXERCISE else "")
+        pages = pages_of(both.ask(year, by="authority"))
+        assert {"EXERCISE" in page for page in pages} == {name == EXERCISE}
