@@ -49,7 +49,6 @@ from tests.hub.orders import cast
 from tests.hub.referrals.conftest import Desk as Referrals, row
 from tests.hub.situation.conftest import Room
 from tests.hub.webhooks.conftest import Hub
-from tests.replays import replayed
 from tests.world import NOON, add_member, hex_value, outcome, report_of
 
 REAL, EXERCISE = "real", "exercise"
@@ -136,12 +135,6 @@ class Side:
         self.ids["complaint"] = complaint.id
 
 
-@replayed
-def played(world, which):
-    """One side, played after what is there."""
-    return Side(world, exercise=which == EXERCISE).play()
-
-
 @dataclass
 class Stage:
     """Both sides, and who asks at the doors."""
@@ -152,7 +145,7 @@ class Stage:
     people: dict = field(default_factory=dict)
 
     def play(self, which):
-        self.sides[which] = played(self.world, which)
+        self.sides[which] = Side(self.world, exercise=which == EXERCISE).play()
 
     def ask(self, path, *, by):
         """The bytes of an answer."""
@@ -303,11 +296,13 @@ MACHINES = {
 def test_machines_get_exercises_only_where_they_ask_for_them(both):
     got = {name: both.shown_in(door(both)) for name, (door, _) in MACHINES.items()}
     assert got == {name: sides for name, (_, sides) in MACHINES.items()}
+    assert_each_row_says_which_it_is(both)
+    assert_papers_say_which_they_are(both)
 
 
 LISTS = """
 agency        feed?exercise=1 crises alerts referrals batches holds orders order-copies leads
-              reports approvals crises/{crisis}/messages crises/{crisis}/timeline
+agency        reports approvals crises/{crisis}/messages crises/{crisis}/timeline
 authority     orders orders/{order} order-information referrals/{referral} leads/{lead} alerts
 big_provider  referrals complaints complaints/{complaint} leads signals/{signal} crises/{crisis}
 other_authority order-copies holds holds/{hold} alerts
@@ -315,20 +310,16 @@ small_provider orders alerts
 """
 
 
-def test_each_row_of_the_api_says_which_it_is(both):
-    asked = 0
-    for line in LISTS.replace("\n     ", " ").strip().splitlines():
-        by, *paths = line.split()
-        for path in paths:
-            for name, side in both.sides.items():
-                told = json.loads(both.api(f"/api/v1/{path.format(**side.ids)}", by=by))
-                rows = list(marked(told))
-                for row_ in rows:
-                    shown = both.shown_in(json.dumps(row_))
-                    wanted = {EXERCISE if row_["exercise"] else REAL}
-                    assert shown <= wanted, (by, path, name, row_)
-                    asked += bool(shown)
-    assert asked > 80
+def assert_each_row_says_which_it_is(both):
+    count = 0
+    for by, path in each(LISTS):
+        for side in both.sides.values():
+            answer = json.loads(both.api(f"/api/v1/{path.format(**side.ids)}", by=by))
+            for row_ in marked(answer):
+                shown = both.shown_in(json.dumps(row_))
+                assert shown <= {EXERCISE if row_["exercise"] else REAL}, (by, path, row_)
+                count += bool(shown)
+    assert count > 80
 
 
 def marked(told):
@@ -458,6 +449,7 @@ def test_every_page_of_an_exercise_says_so_and_none_of_what_is_real(both):
             words = plain(both.desk("/" + path.format(**side.ids), by=by))
             got[by, path, name] = bool(WORD.search(words))
     assert [key for key, says in got.items() if says is not (key[2] == EXERCISE)] == []
+    assert_each_row_at_the_desk_says_which_it_is(both)
 
 
 def rows_of(page):
@@ -466,7 +458,7 @@ def rows_of(page):
     return re.split(r'<(?=li\b|tr\b|article\b|section\b|dt\b|table\b|div class="parcel)', main)[1:]
 
 
-def test_each_row_at_the_desk_says_which_it_is(both):
+def assert_each_row_at_the_desk_says_which_it_is(both):
     wrong, asked = [], 0
     for by, path in each(LISTS_AT_THE_DESK):
         for row_ in rows_of(both.desk("/" + path.strip("/"), by=by)):
@@ -560,7 +552,7 @@ def test_no_exercise_leaves_to_another_hub_but_by_an_exchange_of_exercises(both,
         assert both.shown_in(json.dumps(server_there.posts)) == sides
 
 
-def test_papers_of_an_exercise_say_so_on_every_page(both):
+def assert_papers_say_which_they_are(both):
     for name, side in both.sides.items():
         path = f"/api/v1/reports/{side.ids['report']}/pdf"
         pages = pages_of(both.ask(path, by="agency"))
