@@ -146,7 +146,7 @@ def _upload_early(stage: RunningExercise, files: dict[str, bytes]) -> None:
 
 
 def _wait_for_early(stage: RunningExercise) -> None:
-    """Step 3: wait until the providers block what was uploaded before its signal."""
+    """Step 3: wait until the providers block the copies uploaded before its signal."""
     ends = time.monotonic() + _ANSWERED_WITHIN_S
     counts = stage.counts
     while counts.found_later < counts.uploaded_before and time.monotonic() < ends:

@@ -122,7 +122,7 @@ class Subscription:
         """Wait for the next wake. Return its position, or None if there is none until then.
 
         A thousand streams wait for a few seconds each, all the time. A timer of their own costs
-        half of what asyncio.timeout does.
+        half as much as asyncio.timeout.
 
         until:  time of the event loop; None for ever.
         raises: NotifierClosedError once the process is stopping, or the party is suspended.

@@ -133,7 +133,7 @@ def folders() -> list[Path]:
 
 
 def disk_troubles() -> Iterator[Trouble]:
-    """Yield what is wrong after writing to each folder and reading its free space."""
+    """Yield the faults seen after writing to each folder and reading its free space."""
     for folder in folders():
         path = folder / f".health-{os.getpid()}"
         try:
@@ -167,7 +167,7 @@ def _write(path: Path) -> None:
 
 
 def database_troubles() -> Iterator[Trouble]:
-    """Yield what is wrong after a query; PostgreSQL, whose disk is elsewhere, writes to its log."""
+    """Yield the faults of a query; PostgreSQL, whose disk is elsewhere, writes to its log."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT positions FROM ledger_numbering")

@@ -127,7 +127,7 @@ def record(
 def hold_unread(tx: Transaction, *, ref: str, remarks: Sequence[str], now: datetime) -> None:
     """Put content that could not be read, and that no signal stops, into the queue of people.
 
-    Nothing is sent or counted. What is held or blocked already stays as it is.
+    Nothing is sent or counted. Content that is held or blocked already stays as it is.
     """
     strongest = _strongest(_reasons(tx, ref))
     if strongest in {None, Action.LOG}:

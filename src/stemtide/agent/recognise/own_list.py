@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Change the agent's own allow-list: add, end and put back entries, read and write its file.
 
-1 What a new entry covers and is held or blocked is released in the same transaction.
+1 Held or blocked content that a new entry covers is released in the same transaction.
 2 A file has one entry on each line, in JSON, as the hub's list is exported. All of it is added, or
-  none; what the list has already stays as it is.
+  none; values on the list already stay unchanged.
 """
 
 import json
@@ -62,7 +62,7 @@ def add_entries(
     may_release: bool,
     replaces: bool = False,
 ) -> AddedEntries:
-    """Add entries, and weaken earlier actions on what they cover.
+    """Add entries, and weaken earlier actions on the content that they cover.
 
     by:          the name of the person; "" for the API. replaces: an entry takes the place of one
                  with the same value; else that one stays.
@@ -87,7 +87,7 @@ def add_entries(
 def restore_entry(
     store: Store, uid: str, *, config: Config, now: datetime, may_release: bool
 ) -> int | None:
-    """Put an entry back, and weaken earlier actions on what it covers; return how many.
+    """Put an entry back, and weaken earlier actions on its content; return how many.
 
     None if it was not ended, or the list has its value again. raises: ReleasesError.
     """
@@ -141,7 +141,7 @@ def read_file(content: bytes) -> list[AllowEntryIn]:
 
 
 def problem_of(error: ValidationError) -> str:
-    """Return the first problem in words: the field, and what is wrong."""
+    """Return the first problem in words: the field and the fault."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     field = ".".join(str(key) for key in first["loc"])[:100]
     message = first["msg"].removeprefix("Value error, ")[:300]

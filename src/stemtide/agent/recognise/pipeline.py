@@ -272,7 +272,7 @@ class Recogniser:
     def _queue_unread(
         self, items: Sequence[SubmittedContent], prints: Sequence[Fingerprints]
     ) -> None:
-        """Put what could not be read into the queue. It is held even if that fails."""
+        """Put unreadable content into the queue. It is held even if that fails."""
         unread = [
             (item.ref, content.remarks)
             for item, content in zip(items, prints, strict=True)

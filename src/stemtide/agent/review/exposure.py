@@ -112,7 +112,8 @@ def count_frames(
 ) -> PicturesShown | None:
     """Count the other frames of a film, of which one was counted; None if that was done.
 
-    returns: what the person was shown, if not so many more may be shown. Nothing is counted then.
+    returns: the pictures that the person was shown, if not so many more may be. Nothing is counted
+             then.
     """
     with store.write() as tx:
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Show that recognition works: match an altered copy of a made-up picture, and decide about it.
 
-Nothing of it reaches a hub or a store: the signal is made up, and stands behind it a made-up
-authority.
+Nothing of it reaches a hub or a store: the signal is made up, and so is the authority
+behind it.
 """
 
 from dataclasses import dataclass

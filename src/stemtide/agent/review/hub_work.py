@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read what waits for the provider at the hub: orders, referrals, complaints, crisis invitations.
+"""Read the work of the provider at the hub: orders, referrals, complaints, crisis invitations.
 
 1 It is read when a person opens the page, and never by itself: for the sender of a referral that is
   the receipt. Removal orders are listed without their content, which is no receipt.
-2 The agent's key decides what can be read. What it lacks is named, so that somebody can add it.
+2 The scopes of the agent's key decide which of it can be read. A missing scope is named, so that
+  somebody can add it.
 3 Each process opens a connection of its own for it: only the leading one keeps one to the hub.
 """
 
@@ -36,7 +37,7 @@ class HubItem:
     """Something that waits at the hub.
 
     uid:    its id at the hub. path: of its page at the hub's desk. party: who sent it.
-    about:  what it is about, in words.
+    about:  its subject, in words.
     state:  in words. since: when it came, or was issued. due_at: its deadline.
     """
 
@@ -53,7 +54,7 @@ class HubItem:
 
 @dataclass(frozen=True, slots=True)
 class HubPart:
-    """One kind of what waits. missing: a scope that the key lacks. trouble: what failed."""
+    """One kind of work. missing: a scope that the key lacks. trouble: the failure, in words."""
 
     items: tuple[HubItem, ...] = ()
     missing: Scope | None = None
@@ -76,7 +77,7 @@ class HubWorkError(Exception):
 
 
 async def read_work(config: Config) -> HubWork:
-    """Ask the hub what waits. It never raises for a hub that is away or refuses."""
+    """Ask the hub for the work that waits. It never raises for a hub that is away or refuses."""
     hub = _hub(config)
     try:
         async with asyncio.timeout(_TIMEOUT_S), hub:
@@ -98,7 +99,7 @@ async def read_work(config: Config) -> HubWork:
 
 
 async def ask_hub(config: Config, call: Call[Answer]) -> Answer:
-    """Send one request with the agent's key. raises: HubWorkError, which says what went wrong."""
+    """Send one request with the agent's key. raises: HubWorkError, with the reason."""
     hub = _hub(config)
     try:
         async with asyncio.timeout(_TIMEOUT_S), hub:

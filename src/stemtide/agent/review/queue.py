@@ -4,8 +4,8 @@
 Urgency is severity times reach times time. Severity goes from 1 (low) to 4 (critical). Reach is 1
 for content that is alone, and 1 more whenever the pieces of held content of the same signal or
 cluster of variants double. Time is 1 for new content, 2 once it should be decided, and grows on, so
-that nothing is left for ever. What only could not be read has severity 1, reach 1 and a time of at
-most 2, so that nobody buries matches under damaged files.
+that nothing is left for ever. Unreadable content that no signal stops has severity 1, reach 1 and a
+time of at most 2, so that nobody buries matches under damaged files.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agent's own allow-list: who added or ended which entry and why, and what each matched lately.
+"""The agent's own allow-list: who added or ended which entry and why, and recent matches of each.
 
-1 The table `allowed` has what covers content now; an entry that was ended is only here, so that it
+1 The table `allowed` has the entries that cover content now; an ended one is only here, so that it
   can be put back.
 2 A match of an entry is one row for each upload, as long as the record of its action is kept.
 3 One value has one entry that is on the list; a newer one takes its place.
@@ -107,7 +107,7 @@ class EntryMatch(NamedTuple):
 def value_of(entry: AllowEntryIn) -> str:
     """Return the hex value of an entry; of an address the digest, which may also be given itself.
 
-    raises: UrlError for what is no address.
+    raises: UrlError for an invalid address.
     """
     if entry.kind != "url" or is_hex(entry.value, digits=64):
         return entry.value.lower()

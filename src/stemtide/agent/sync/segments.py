@@ -87,7 +87,7 @@ async def take_segments(
 
 
 async def _ahead(reads: Iterable[Coroutine[None, None, bytes]]) -> AsyncGenerator[bytes]:
-    """Run reads one after another, and each while what the last one read is being used."""
+    """Run reads one after another, and each while the bytes of the last one are used."""
     following: asyncio.Task[bytes] | None = None
     try:
         for read in reads:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 @dataclass(frozen=True, slots=True)
 class ClockPause:
-    """A time at which the clock stood still. minutes: what it showed."""
+    """A time at which the clock stood still. minutes: its reading."""
 
     began_at: datetime
     ended_at: datetime
@@ -49,7 +49,7 @@ class ExerciseClock:
             self._pauses.append(ClockPause(began_at, datetime.now(UTC), self.minutes))
 
     def minutes_at(self, at: datetime) -> float:
-        """Return what the clock showed at a real time; 0 before its first pause."""
+        """Return the clock's reading at a real time; 0 before its first pause."""
         number = bisect_right(self._pauses, at, key=lambda pause: pause.began_at) - 1
         if number < 0:
             return 0.0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What acts know and change while a scenario is played."""
+"""State that acts read and change while a scenario is played."""
 
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -21,7 +21,7 @@ class Context:
     """The state of a play.
 
     step, by: the step that is done now, and its party. crisis: None until somebody warns.
-    made:     ids of what steps made: proposals, signals, leads, referrals, orders.
+    made:     ids of the proposals, signals, leads, referrals and orders that steps made.
     copies:   all uploads so far. shared_at_min: when each content was first shared.
     reported: uploads that each provider's agent matched, and reports to the hub.
     """
@@ -52,7 +52,7 @@ class Context:
         return self.crisis
 
     def things(self, step: str) -> list[UUID]:
-        """Return what a step made. raises: NotPossibleError if it was not done."""
+        """Return the ids that a step made. raises: NotPossibleError if it was not done."""
         if step not in self.made:
             raise NotPossibleError(f"{step} was not done")
         return self.made[step]

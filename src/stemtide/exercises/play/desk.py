@@ -15,7 +15,7 @@ class DeskError(Exception):
 
 @dataclass(slots=True)
 class DeskForm:
-    """A form of a page. fields: what it sends if a person ticks its boxes and writes nothing."""
+    """A form of a page. fields: its values if a person ticks its boxes and writes nothing."""
 
     action: str
     fields: dict[str, str] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class Desk:
         self.send("/sign-in", "", username=email, password=password)
 
     def send(self, page: str, action: str, **texts: str) -> None:
-        """Open a page and send the form with an action. texts: what a person writes into it.
+        """Open a page and send the form with an action. texts: a person's entries in it.
 
         action: as the page names it; "" for a form that is sent to the page itself.
 

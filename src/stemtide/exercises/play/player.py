@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Play a scenario, in numbered steps.
 
-1 injects are due at their times, rules some minutes after what they wait for; 2 the clock runs to
-the next step that is due; 3 its conditions are looked at; 4 it is done, by a bot or the world,
-while the clock stands still; 5 the ledger is read: a milestone may be reached; 6 rules that waited
+1 injects are due at their times, rules some minutes after their step or milestone; 2 the clock runs
+to the next step that is due; 3 its conditions are checked; 4 it is done, by a bot or the world,
+while the clock is paused; 5 the ledger is read: a milestone may be reached; 6 rules that waited
 for the step or the milestone become due.
 
 The same seed gives the same acts at the same minutes of the exercise.
@@ -66,7 +66,7 @@ class StepState(StrEnum):
     """The outcome of a step.
 
     done; skipped: its conditions did not hold; refused: the hub refused it, or an act before it is
-    missing; not_due: what it waits for never happened, or not before the end.
+    missing; not_due: its step or milestone never happened, or not before the end.
     """
 
     DONE = "done"

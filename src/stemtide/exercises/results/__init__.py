@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Results of an exercise: what was measured from the ledger, and whether it meets objectives."""
+"""Results of an exercise: measures from the ledger, and whether they meet objectives."""

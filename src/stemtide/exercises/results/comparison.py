@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compare results of the same scenario: what got better since an earlier exercise."""
+"""Compare results of the same scenario: improvements since an earlier exercise."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class FigureRow(BaseModel):
 
 
 class ResultFile(BaseModel):
-    """What a comparison needs of result.json; later versions may have more."""
+    """Parts of result.json that a comparison needs; later versions may have more."""
 
     model_config = _TOLERANT
 

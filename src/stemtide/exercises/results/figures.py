@@ -64,7 +64,7 @@ def compute(measure: str, record: RunRecord, *, party: str = "") -> Figure:
 
 
 def compute_all(record: RunRecord) -> list[Figure]:
-    """Compute all measures: of all together, and of each provider what is about providers."""
+    """Compute all measures: of all together, and of each provider those about providers."""
     overall = [compute(measure, record) for measure in MEASURES]
     of_providers = [
         compute(measure, record, party=provider)

@@ -50,7 +50,7 @@ def table(result: Mapping[str, Any]) -> str:
 
 
 def summary(result: Mapping[str, Any]) -> str:
-    """Return the objectives for people, one line each, and what was refused."""
+    """Return the objectives for people, one line each, and the refused steps."""
     lines = [f"EXERCISE {result['title']}, seed {result['seed']}"]
     for row in result["objectives"]:
         word = "met   " if row["is_met"] else "missed"

@@ -49,7 +49,7 @@ class UploadedCopy:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What happened: entries and copies in order, and when each content was first shared."""
+    """The events of a run: entries and copies in order, and when each content was first shared."""
 
     scenario: Scenario
     entries: tuple[RecordedEntry, ...]

@@ -61,7 +61,7 @@ def _objectives(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _facts(result: Mapping[str, Any]) -> list[list[str]]:
-    """Return what was played, and how."""
+    """Return the facts of the exercise, with labels."""
     parties = ", ".join(result["cast"].values())
     return [
         ["Scenario", result["scenario"]],

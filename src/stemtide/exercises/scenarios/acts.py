@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Acts of a scenario: what an inject or a bot does. docs/use/exercises.md lists them.
+"""Acts of a scenario, done by an inject or a bot. docs/use/exercises.md lists them.
 
 BY names the kinds of party that may do an act; empty for acts of the world outside, which have no
 party: they bring news and copies, and stop an agent.

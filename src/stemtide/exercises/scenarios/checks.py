@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Check a scenario beyond its schema: what its parts say about each other. Pure."""
+"""Check a scenario beyond its schema: the references between its parts. Pure."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -136,7 +136,7 @@ def _check_actor(scenario: Scenario, step: Inject | BotRule) -> Iterator[Mistake
 
 
 def _check_act(scenario: Scenario, step: Inject | BotRule) -> Iterator[Mistake]:
-    """Check what an act names: parties, content, earlier steps, tests, levels."""
+    """Check the references of an act: parties, content, earlier steps, tests, levels."""
     yield from _check_parties(scenario, step.do)
     yield from _check_content(scenario, step.do)
     yield from _check_law(scenario, step.do)

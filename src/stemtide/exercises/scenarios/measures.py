@@ -35,7 +35,7 @@ class MeasureMethod(StrEnum):
     """How a measure is computed from entries.
 
     first:  minutes from the start until the first entry of its kinds.
-    count:  the number of entries, or what one of their details adds up to.
+    count:  the number of entries, or the sum of one of their details.
     others: by a function of its own.
     """
 

@@ -29,7 +29,7 @@ _PATTERNS = {
 
 
 def _printable(text: str) -> str:
-    """Return a text with question marks for what cannot be printed."""
+    """Return a text with question marks for unprintable characters."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
@@ -44,7 +44,7 @@ class ScenarioProblem:
 
     @classmethod
     def of(cls, file: str, *, table: str = "", key: str = "", message: str) -> "ScenarioProblem":
-        """Return a problem without what a terminal would obey: the file may be a stranger's."""
+        """Return a problem without codes a terminal would obey: the file may be a stranger's."""
         return cls(*(_printable(text) for text in (file, table, key, message)))
 
     def __str__(self) -> str:
@@ -158,7 +158,7 @@ def _row_title(raw: dict[str, Any], table: str, number: int) -> str:
 
 
 def _message(detail: ErrorDetails, *, key: str) -> str:
-    """Return what is wrong and what to do."""
+    """Return the fault and its remedy."""
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "extra_forbidden":
         return _unknown_key(detail, key=key)

@@ -87,7 +87,7 @@ class ScenarioContent(BaseModel):
 
 
 class Step(BaseModel):
-    """An inject or a rule: who does what.
+    """An inject or a rule: a party and its act.
 
     by:      the party; "" for acts of the world outside.
     only_if: steps and milestones that must all have happened; unless: none of them may have.
@@ -118,7 +118,7 @@ class Inject(Step):
 
 
 class BotRule(Step):
-    """What a bot does, some minutes after another step or a milestone.
+    """An act of a bot, some minutes after another step or a milestone.
 
     jitter_min: up to so many minutes more, by the seed of the run.
     """
@@ -130,7 +130,7 @@ class BotRule(Step):
 
 
 class Objective(BaseModel):
-    """What the exercise should show: a measure and its bounds. party: of this party alone."""
+    """An aim of the exercise: a measure and its bounds. party: of this party alone."""
 
     model_config = _STRICT
 
@@ -153,8 +153,8 @@ class Objective(BaseModel):
 class Scenario(BaseModel):
     """A scenario. name: that of its file.
 
-    duration_min: the exercise ends then, whatever is still due.
-    right_answer: what a good response does, in one sentence, for the debrief.
+    duration_min: the exercise ends then, even if steps are still due.
+    right_answer: a good response, in one sentence, for the debrief.
     """
 
     model_config = _STRICT

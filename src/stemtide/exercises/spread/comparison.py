@@ -53,7 +53,7 @@ def summary(result: Mapping[str, Any]) -> str:
 
 
 def picture(result: Mapping[str, Any]) -> str:
-    """Return the curves as SVG; those of the default plan with what is published."""
+    """Return the curves as SVG; those of the default plan with published figures."""
     with_agents, without = result["with_agents"], result["without"]
     is_default = result["plan"] == asdict(SpreadPlan())
     return draw(

@@ -56,7 +56,7 @@ class SpreadPlan:
 
 @dataclass(frozen=True, slots=True)
 class SpreadHour:
-    """What happened up to the end of an hour: sums, but visible is at its end.
+    """Counts up to the end of an hour: sums, but visible is at its end.
 
     uploads:  copies that people uploaded or tried to. blocked: of them, at upload. deleted: later.
     largest_: the same at the largest service alone. variants: that agents know.
@@ -180,7 +180,7 @@ class _State:
         return variants
 
     def delete(self, minute: int) -> None:
-        """Delete what is reported (4), and what agents find once they know a variant (5)."""
+        """Delete reported copies (4), and those that agents find once they know a variant (5)."""
         plan = self.plan
         used = self.unknown[:, : self.variants]
         reported = self.rng.binomial(used, self.deletion_rate[: plan.agents, np.newaxis])

@@ -24,7 +24,7 @@ def take_frames(
     """Return at most so many frames, spread over the film, and remarks.
 
     Key frames are enough for a film that has as many; else all of it is decoded. Bad content never
-    raises: what could be decoded is returned.
+    raises: the frames that could be decoded are returned.
     """
     short = replace(limits, wall_s=min(limits.wall_s, _WALL_S), cpu_s=min(limits.cpu_s, _CPU_S))
     frames: list[FilmFrame] = []

@@ -122,5 +122,5 @@ def new_data_folder(folder: Path, *, secret: bytes | None) -> Iterator[None]:
 
 
 def _content(folder: Path) -> list[Path]:
-    """Return what is in a folder, but what file systems put there."""
+    """Return the paths in a folder, but those that file systems put there."""
     return sorted(path for path in folder.iterdir() if path.name not in _PASSED_OVER)

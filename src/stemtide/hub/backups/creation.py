@@ -127,7 +127,7 @@ def delete_old(folder: Path, *, keys: Path, newest: Manifest, term: timedelta | 
 
 
 def _delete_interrupted(folder: Path, *, now: datetime) -> None:
-    """Delete what processes that were killed left a day ago."""
+    """Delete the folders that killed processes left a day ago."""
     for path in folder.glob(f"{INCOMPLETE}*"):
         is_own = NAME.fullmatch(path.name.removeprefix(INCOMPLETE)) and not path.is_symlink()
         if is_own and path.stat().st_mtime < (now - _INTERRUPTED_AFTER).timestamp():

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Copy a hub's database while it is in use, and put a copy into an empty one.
 
-SQLite: its online backup, within a read transaction that fixes what is read. The copy lies in the
+SQLite: its online backup, within a read transaction that fixes its content. The copy lies in the
 data folder, beside the database, until it is encrypted.
 PostgreSQL: pg_dump and pg_restore, through pipes, so that nothing unencrypted gets to the disk.
 The words that name the database have no password: it is in the environment.
@@ -66,7 +66,7 @@ def copied(progress: Progress) -> Iterator[tuple[DatabaseFacts, ReadableFile]]:
 
 @contextmanager
 def filled() -> Iterator[IO[bytes]]:
-    """Fill the hub's empty database with what is written; nothing is there after an error.
+    """Fill the hub's empty database with the bytes written; nothing is there after an error.
 
     raises: BackupError, sqlite3.Error, OSError.
     """
@@ -153,7 +153,7 @@ def _postgresql_dump() -> Iterator[tuple[DatabaseFacts, ReadableFile]]:
 
 @contextmanager
 def _into_sqlite(path: Path) -> Iterator[IO[bytes]]:
-    """Put what is written into SQLite's file, once it is whole and intact.
+    """Put the bytes written into SQLite's file, once they are whole and intact.
 
     raises: BackupError, sqlite3.Error, OSError.
     """
@@ -174,7 +174,7 @@ def _into_sqlite(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _into_postgresql() -> Iterator[IO[bytes]]:
-    """Put what is written into PostgreSQL's database with pg_restore, in one transaction.
+    """Put the bytes written into PostgreSQL's database with pg_restore, in one transaction.
 
     raises: BackupError, OSError.
     """
@@ -245,7 +245,7 @@ def _program(
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a program of PostgreSQL on the hub's database; it must end well.
 
-    raises: BackupError with what the program printed.
+    raises: BackupError with the program's output.
     """
     if shutil.which(words[0]) is None:
         raise BackupError(f"{words[0]} is not installed: install PostgreSQL's client programs")
@@ -275,7 +275,7 @@ def _program(
 
 
 def _complaint(program: str, errors: IO[bytes]) -> str:
-    """Return what a program printed, in one line."""
+    """Return a program's output, in one line."""
     errors.seek(0)
     text = " ".join(errors.read(2000).decode("utf-8", "replace").split())
     return f"{program} failed: {text}" if text else ""

@@ -38,7 +38,7 @@ class WritableFile(Protocol):
 
 
 class _Measured:
-    """A file that counts and hashes what is read from it or written to it."""
+    """A file that counts and hashes the bytes read from it or written to it."""
 
     def __init__(self, file: ReadableFile | WritableFile, progress: Progress | None = None) -> None:
         self._file, self._progress = file, progress

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The list of erasures, which a restore of an older backup repeats.
 
-It names what was erased, destroyed or revoked for good, and when, as the ledger does: kinds and
-numbers, no personal data. It is kept apart from backups, so that it can be newer than they are.
+It lists erasures, destructions and final revocations with their times, as the ledger does: kinds
+and numbers, no personal data. It is kept apart from backups, so that it can be newer than they are.
 """
 
 from collections.abc import Iterable

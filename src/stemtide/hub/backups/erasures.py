@@ -35,7 +35,7 @@ KINDS = frozenset(_REPEATS)
 def add_to_list(path: Path) -> int:
     """Add all erasures of this hub to a file; return how many it has then.
 
-    What the file has stays: a hub that was restored from an older backup does not know it.
+    Entries of the file stay: a hub that was restored from an older backup does not know them.
 
     raises: BackupError for a list of another hub; OSError.
     """

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The manifest of a backup: what was backed up, when, and the digest of each file.
+"""The manifest of a backup: its content and time, and the digest of each file.
 
-It is signed with the hub's signing keys, which are not in the backup: whoever can write where
+It is signed with the hub's signing keys, which are not in the backup: anybody who can write where
 backups lie could otherwise replace one with a database of their own, encrypted for its recipients.
 """
 
@@ -112,7 +112,7 @@ def backups_in(folder: Path) -> list[Path]:
 
 
 def _remedy(folder: Path) -> str:
-    """Return what to name instead of a folder that is not a backup."""
+    """Return the remedy for a folder that is not a backup."""
     within = backups_in(folder) if folder.is_dir() else []
     return f"name one of those in it, such as {within[-1]}" if within else "it has no manifest.json"
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Restore a backup into an empty data folder and database. archive.py has read it before.
 
-Agents follow by themselves: every act in the feed has a random mark, so they notice that what they
-read after the backup is gone (decision 0085).
+Agents follow by themselves: every act in the feed has a random mark, so they notice that the acts
+they read after the backup are gone (decision 0085).
 """
 
 from collections.abc import Callable, Sequence
@@ -146,7 +146,7 @@ def _fill(archive: BackupArchive, progress: Progress | None) -> None:
 
 
 def _compare(manifest: Manifest) -> None:
-    """Refuse a database that differs from what was backed up. raises: BackupError."""
+    """Refuse a database that differs from the manifest. raises: BackupError."""
     facts = databases.restored_facts()
     for name in ("hub", "migrations", "entries", "positions", "history", "rows"):
         restored, expected = getattr(facts, name), getattr(manifest, name)

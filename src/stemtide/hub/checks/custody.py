@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Check what the hub cannot get back once it is lost: keys, certificates, backups."""
+"""Check things that the hub cannot get back once they are lost: keys, certificates, backups."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta

@@ -92,7 +92,7 @@ def connections(workers: int) -> Iterator[CheckResult]:
 
 
 def queries() -> Iterator[CheckResult]:
-    """Name what has kept PostgreSQL busy for long, without the query: it may contain data."""
+    """Name processes that keep PostgreSQL busy for long, without the query: it may contain data."""
     if connection.vendor != "postgresql":
         return
     with connection.cursor() as cursor:

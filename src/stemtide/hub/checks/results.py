@@ -15,7 +15,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """A result of one check. remedy: what to do; "" where nothing is to be done."""
+    """A result of one check. remedy: "" where nothing is to be done."""
 
     check: str
     level: Level

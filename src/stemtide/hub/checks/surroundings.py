@@ -37,7 +37,7 @@ def address() -> Iterator[CheckResult]:
 
 
 def _address_flaws() -> Iterator[tuple[str, str]]:
-    """Yield what does not fit the public address, with the remedy."""
+    """Yield the flaws of the public address, with their remedies."""
     parts = urlsplit(settings.HUB_ADDRESS)
     host = parts.hostname or ""
     if not validate_host(host, settings.ALLOWED_HOSTS):
@@ -81,7 +81,7 @@ def proxy(now: Callable[[], datetime]) -> Iterator[CheckResult]:
 def proxy_flaws(
     status: int, headers: Mapping[str, str], *, expires_at: datetime | None, now: datetime
 ) -> Iterator[CheckResult]:
-    """Yield what a response at the public address shows to be wrong.
+    """Yield the flaws that a response at the public address shows.
 
     expires_at: of the TLS certificate; None over plain HTTP.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Check the hub's data: whether what is kept twice agrees, and whether its keys decrypt it."""
+"""Check the hub's data: whether facts kept twice agree, and whether its keys decrypt it."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
@@ -97,7 +97,7 @@ def _locked(check: Check) -> list[str]:
 
 
 def _feed_flaws() -> list[str]:
-    """Return what is wrong with feed positions, and with those of signals."""
+    """Return the flaws of feed positions, and of those of signals."""
     flaws = continuity.feed_flaws()
     if count := recount.count_beyond(heads().positions):
         flaws.append(f"{count} signals have positions that the feed has not given out")

@@ -72,7 +72,7 @@ class Place(NamedTuple):
 
 
 class MemoryEvent(NamedTuple):
-    """An event of a stream with what follows on a place, its end, and whether more waits."""
+    """An event of a stream with the entries after a place, its end, and whether more waits."""
 
     content: bytes
     place: Place
@@ -162,7 +162,7 @@ class Memory:
         return self._page(party, query, most_bytes=MAX_BYTES)[0]
 
     def event(self, party: Viewer, *, after: Place, exercise: bool) -> MemoryEvent:
-        """Return the event of a wake with what follows on a place.
+        """Return the event of a wake with the entries after a place.
 
         raises: NotInMemoryError, also if the feed's history at that place is another one;
                 UnknownCrisesError.

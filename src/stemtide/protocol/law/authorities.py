@@ -62,7 +62,7 @@ class Authority(BaseModel):
         return any(_POINTS[point] is duty for point in self.points)
 
     def is_called(self, title: str) -> bool:
-        """Whether a title is one of its names, but for case, accents and what is in brackets."""
+        """Whether a title is one of its names, but for case, accents and text in brackets."""
         names = set(chain.from_iterable(_forms(name) for name in self.names))
         return not names.isdisjoint(_forms(title))
 

@@ -103,7 +103,7 @@ class Hints(BaseModel):
     def _words(self, parts: SplitResult) -> list[str]:
         """Return the words of sections and accounts in a path, in small letters.
 
-        The title of an item says what it shows, and not who published it.
+        The title of an item describes its content, and not its publisher.
         """
         segments = [unquote(segment) for segment in parts.path.split("/") if segment]
         last = segments[-1:]

@@ -28,7 +28,7 @@ class LogCopy:
     read: Read
 
     def leaves(self, index: int) -> list[bytes]:
-        """Return the leaves of a bundle. raises: TileError; what read raises."""
+        """Return the leaves of a bundle. raises: TileError; errors of read."""
         bundle = tile_at(None, index, size=self.head.size)
         return unpack_leaves(self.read(f"tile/{bundle.path}"), tile=bundle)
 
@@ -37,7 +37,7 @@ class LogCopy:
         return TiledTree(self.head.size, self.hashes)
 
     def hashes(self, tile: Tile) -> list[bytes]:
-        """Return the hashes of a tile. raises: TileError; what read raises."""
+        """Return the hashes of a tile. raises: TileError; errors of read."""
         return unpack_hashes(self.read(f"tile/{tile.path}"), tile=tile)
 
 
@@ -73,12 +73,12 @@ class _Audit:
 def audit(
     log: LogCopy, *, heads: Sequence[Checkpoint] = (), copy: LogCopy | None = None
 ) -> Iterator[str]:
-    """Yield what does not hold in a log, in words; nothing if all does.
+    """Yield the faults of a log, in words; nothing if there are none.
 
     heads: older or newer heads that the auditor kept. copy: an older copy, to name the leaves that
     differ.
 
-    raises: TileError; what the reading raises.
+    raises: TileError; errors of read.
     """
     kept_heads = [*heads, *([copy.head] if copy else [])]
     yield from _compare_sizes(log.head, kept_heads)

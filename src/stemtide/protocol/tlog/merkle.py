@@ -15,7 +15,7 @@ EMPTY_ROOT = hashlib.sha256(b"").digest()
 
 
 class ProofError(ValueError):
-    """A proof does not hold. The message says of what."""
+    """A proof does not hold. The message names its claim."""
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -35,7 +35,7 @@ def split(size: int) -> int:
 
 @dataclass(slots=True)
 class Frontier:
-    """The right edge of a growing tree: what is needed to add leaves and to know the root.
+    """The right edge of a growing tree: enough to add leaves and to know the root.
 
     peaks: roots of the perfect subtrees that make up the tree, the largest first: one for each bit
            of the size that is set.

@@ -30,7 +30,7 @@ _CHECKPOINT_LINES = 3
 
 
 class NoteError(ValueError):
-    """A note, a key or a head is wrong. The message says what to do."""
+    """A note, a key or a head is wrong. The message names the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class Note:
     def check(self, trusted: Collection[NoteKey]) -> NoteKey:
         """Return the first trusted key that signed. raises: NoteError.
 
-        A trusted key's signature that does not hold refuses the note, whoever else signed it.
+        A trusted key's signature that does not hold refuses the note, even if others signed it.
         """
         by_id = {(key.name, key.id): key for key in trusted}
         signers = []

@@ -28,7 +28,7 @@ class LogProof:
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """Parse a proof; what follows "extra" is ignored. raises: ProofError."""
+        """Parse a proof; its "extra" line is ignored. raises: ProofError."""
         head, gap, checkpoint = text.partition("\n\n")
         lines = head.split("\n")
         if lines[1:2] and lines[1].startswith("extra "):

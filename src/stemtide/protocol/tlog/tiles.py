@@ -126,8 +126,8 @@ def unpack_hashes(content: bytes, *, tile: Tile) -> list[bytes]:
 class TiledTree:
     """A tree of a size whose hashes are read from tiles.
 
-    read: returns the hashes of a tile. Each tile is read once. Whoever does not trust where they
-    come from checks the proofs, or the root.
+    read: returns the hashes of a tile. Each tile is read once. A caller that does not trust
+    their source checks the proofs, or the root.
     """
 
     def __init__(self, size: int, read: Callable[[Tile], list[bytes]]) -> None:
@@ -136,7 +136,7 @@ class TiledTree:
         self._hashes: dict[Tile, list[bytes]] = {}
 
     def root(self) -> bytes:
-        """Return the root. raises: what read raises."""
+        """Return the root. raises: errors of read."""
         return self._subtree(0, self.size) if self.size else Frontier().root()
 
     def inclusion_path(self, index: int) -> list[bytes]:

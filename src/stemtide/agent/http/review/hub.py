@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pages of what waits at the hub: the list, a referral and its answer, answers to invitations."""
+"""Pages of work at the hub: the list, a referral and its answer, answers to invitations."""
 
 import asyncio
 from uuid import UUID
@@ -41,14 +41,14 @@ _OPEN = {ReferralState.SENT, ReferralState.ACKNOWLEDGED}
 
 
 class HubPages:
-    """Pages of what waits at the hub, read and answered with the agent's key."""
+    """Pages of work at the hub, read and answered with the agent's key."""
 
     def __init__(self, *, config: Config, views: ReviewViews) -> None:
         self._config = config
         self._views = views
 
     async def work(self, _request: Request, visit: ReviewVisit) -> Response:
-        """GET …/hub: what waits for the provider at the hub."""
+        """GET …/hub: the work that waits for the provider at the hub."""
         work = await read_work(self._config)
         return await asyncio.to_thread(self._page, visit, "hub.html", work=work)
 

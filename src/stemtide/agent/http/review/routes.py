@@ -123,7 +123,7 @@ class ReviewRoutes:
         }
 
     def _forms(self) -> dict[str, _Page]:
-        """Return what forms are sent to, by the end of its address."""
+        """Return the handlers of forms, by the end of their address."""
         return {
             "/decide": self.decide,
             "/undo": self.undo,

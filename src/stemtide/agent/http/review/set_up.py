@@ -37,7 +37,7 @@ _Page = Callable[[Request], Awaitable[Response]]
 
 @dataclass(slots=True)
 class _Progress:
-    """What is done so far. trouble: why nothing could be matched."""
+    """The set-up so far. trouble: why nothing could be matched."""
 
     result: SetUpResult | None = None
     match: FirstMatch | None = None
@@ -101,7 +101,7 @@ class SetUpPages:
         return Response(file[0], media_type=file[1], headers=HEADERS)
 
     async def form(self, _request: Request) -> Response:
-        """GET: the form; once it was sent, what came of it."""
+        """GET: the form; once it was sent, its result."""
         if self._done.result:
             return self._result(self._done.result)
         answers = dict.fromkeys(FIELDS, "") | {"name": "uploads-1", "port": str(self._port)}

@@ -210,7 +210,7 @@ def _verify_database(older: Sequence[str], *, trust: Sequence[str], as_json: boo
 def _print_flaws(
     rows: Sequence[dict[str, object]], *, size: int, since: Sequence[str], as_json: bool
 ) -> None:
-    """Print what does not hold and exit 1, or that all holds.
+    """Print the flaws and exit 1, or that all holds.
 
     since: from when the log proves, and the last entry before.
     """
@@ -230,7 +230,7 @@ def _print_flaws(
 
 
 def _note_rest(result: "LogVerification") -> None:
-    """Say what a check could not cover."""
+    """Print the entries and leaves that a check could not cover."""
     if result.waiting:
         print_note(f"{result.waiting} entries have no leaf yet: they are not checked.")
     if result.erased:

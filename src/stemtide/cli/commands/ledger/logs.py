@@ -24,7 +24,7 @@ class LogReadError(Exception):
 
 
 def reader_of(place: str, *, key: str) -> Read:
-    """Return what reads the files of a log: a hub's if the place is an address, else a folder's."""
+    """Return a reader of a log's files: a hub's if the place is an address, else a folder's."""
     if "://" not in place:
         return _folder_reader(Path(place))
     return _hub_reader(place.rstrip("/"), key=key)
@@ -94,7 +94,7 @@ def _write(file: Path, content: bytes) -> None:
 
 
 def _folder_reader(folder: Path) -> Read:
-    """Return what reads the files of a folder."""
+    """Return a reader of the files of a folder."""
 
     def read(path: str) -> bytes:
         try:
@@ -106,7 +106,7 @@ def _folder_reader(folder: Path) -> Read:
 
 
 def _hub_reader(hub: str, *, key: str) -> Read:
-    """Return what reads the files of a hub's log. Without a key, the hub gives an older head."""
+    """Return a reader of the files of a hub's log. Without a key, the hub gives an older head."""
     import httpx
 
     has_key = key or os.environ.get("STEMTIDE_KEY_FILE")
@@ -127,7 +127,7 @@ def _hub_reader(hub: str, *, key: str) -> Read:
 
 
 def _reason(response: "httpx.Response") -> str:
-    """Return what a hub says about a refused request."""
+    """Return a hub's reason for a refused request."""
     try:
         return str(response.json()["detail"])
     except (ValueError, KeyError, TypeError):

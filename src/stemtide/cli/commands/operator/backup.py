@@ -96,7 +96,7 @@ def backup(
 
 
 def _print_backup(created: "Backup", *, deleted: list[str], as_json: bool) -> None:
-    """Print what was written, and what was deleted."""
+    """Print the new backup, and the deleted ones."""
     manifest = created.manifest
     row: dict[str, object] = {
         "backup": str(created.folder),

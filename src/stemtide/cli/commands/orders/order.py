@@ -67,7 +67,7 @@ def order_line(row: dict[str, Any]) -> str:
 
 
 def _authentic_line(row: dict[str, Any]) -> str:
-    """Describe on one line what shows that an order is authentic."""
+    """Describe on one line the evidence that an order is authentic."""
     listing = row["listing"]
     source = f" ({listing['source']}, {listing['as_of']})" if listing["source"] else ""
     others = f"; named are {', '.join(listing['others'])}" if listing["others"] else ""

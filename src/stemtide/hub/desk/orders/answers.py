@@ -167,7 +167,7 @@ def _language_of(request: SignedInRequest, order: OrderOut) -> str:
 def _author(order: OrderOut, name: str) -> str:
     """Return the party that a document is from, whose own seal it gets: never from the request.
 
-    What somebody copied from an order made elsewhere is not from its issuer: "".
+    A form copied from an order made elsewhere is not from its issuer: "".
     """
     if name != "annex-1":
         return order.addressee

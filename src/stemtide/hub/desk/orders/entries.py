@@ -65,7 +65,7 @@ class EntryPage:
 @signed_in
 @writers_only
 def enter(request: SignedInRequest) -> HttpResponse:
-    """Show the form, check what was sent, and enter the order once that is confirmed."""
+    """Show the form, check the submitted data, and enter the order once that is confirmed."""
     by, now = actor_of(request), datetime.now(UTC)
     entries.check_may_enter(by)
     if request.method != "POST":
@@ -104,7 +104,7 @@ def document(request: SignedInRequest, uid: UUID) -> HttpResponse:
 
 
 def _sent(request: SignedInRequest, *, by: Actor, now: datetime) -> EntryPage:
-    """Return the page with what was sent: the document kept, and everything checked."""
+    """Return the page with the submitted data: the document kept, and everything checked."""
     entry = _entry_form(by, data=request.POST, files=request.FILES)
     entry.is_valid()
     document_out, report = _document(entry, by=by, now=now)
@@ -138,7 +138,7 @@ def _sent(request: SignedInRequest, *, by: Actor, now: datetime) -> EntryPage:
 def _document(
     entry: EntryForm, *, by: Actor, now: datetime
 ) -> tuple[OrderDocumentOut | None, Verification | None]:
-    """Return the document of an entry, and what was seen of it if it was sent now."""
+    """Return the document of an entry, and its verification if it was sent now."""
     upload = entry.cleaned_data.get("document")
     earlier = entry.cleaned_data.get("kept")
     try:
@@ -158,7 +158,7 @@ def _document(
 
 
 def _filled(sent: QueryDict, *, report: Verification, values: Values) -> QueryDict:
-    """Return what was sent, with entries of the document where nothing was typed."""
+    """Return the submitted data, with entries of the document where nothing was typed."""
     data = sent.copy()
     reference, issued_at = head_of(report)
     shown = AnnexForm(annex=form("tco-annex-1"), values=values, prefix="annex")
@@ -186,7 +186,7 @@ def _entry_form(
     files: "MultiValueDict[str, UploadedFile[Any]] | None" = None,
     initial: dict[str, object] | None = None,
 ) -> EntryForm:
-    """Return the form of an actor, with what was sent."""
+    """Return the form of an actor, with the submitted data."""
     rows = parties.parties()
     return EntryForm(
         data,

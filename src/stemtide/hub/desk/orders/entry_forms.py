@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Form for an order that was made elsewhere: what is on its paper, beside Annex I."""
+"""Form for an order that was made elsewhere: the facts on its paper, beside Annex I."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -169,7 +169,7 @@ def page(
 
 
 def _authentic(link: LinkedAlert, *, now: datetime) -> OrderAuthenticity | None:
-    """Return what shows that an order is authentic: its recipient may know this page alone."""
+    """Return the evidence that an order is authentic: its recipient may know this page alone."""
     if link.order is None or link.request is None:
         return None
     return authenticity.authenticity(link.order.id, viewer=link.party, now=now)

@@ -82,7 +82,7 @@ def form_pdf(
 ) -> bytes:
     """Return a filled-in form of the law as PDF.
 
-    language: English if the desk does not have it. seals: what it says of its own seals.
+    language: English if the desk does not have it. seals: its notes on its own seals.
     entered: how an order that was made elsewhere came here; None for one made here.
     """
     lang = spoken(language)

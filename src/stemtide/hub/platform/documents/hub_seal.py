@@ -73,9 +73,10 @@ def sealed_form(
 ) -> bytes:
     """Return a form of the law with its author's seal, the hub's, and a time stamp.
 
-    What cannot be had is left out, and the document says so: an order must leave in any case.
+    A seal or time stamp that cannot be had is left out, and the document says so: an order must
+    leave in any case.
 
-    draw:   typesets the document with what it says of its seals.
+    draw:   typesets the document with the notes on its seals.
     author: the party that the document is from.
 
     raises: SealFileError.

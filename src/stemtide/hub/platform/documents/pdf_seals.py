@@ -140,7 +140,7 @@ def seal_pdf(
 ) -> bytes:
     """Return a PDF of ours with the seal in it, below it that of its author if there is one.
 
-    title:   what is read aloud for the fields; reason: what the seal is for, as readers show it.
+    title:   read aloud for the fields; reason: the purpose of the seal, as readers show it.
     stamper: who confirms the time of the last seal, and so that of the whole file.
     """
     names = (_FIELD,) if author is None else (_AUTHOR_FIELD, _FIELD)

@@ -33,7 +33,7 @@ def seal_in(
 ) -> Seal:
     """Return the key and certificates in a file: PKCS #12, or PEM with both.
 
-    password: of a PKCS #12 file or an encrypted key; "" where it has none. setting: what names it.
+    password: of a PKCS #12 file or an encrypted key; "" where it has none. setting: names its file.
     raises:   SealFileError.
     """
     try:
@@ -85,7 +85,7 @@ def trusted_in(path: Path) -> tuple[x509.Certificate, ...]:
 
 
 def changed_at(path: Path) -> int:
-    """Return when a file last changed, in nanoseconds: what was read of it is good until then."""
+    """Return the last change of a file, in nanoseconds: a reading is good until it differs."""
     try:
         return path.stat().st_mtime_ns
     except OSError:

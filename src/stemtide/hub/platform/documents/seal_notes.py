@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a document says of its own seals, so that nobody takes a missing one for granted."""
+"""Notes of a document on its own seals, so that nobody takes a missing one for granted."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class SealNotes:
     stamp: StampState = StampState.OFF
 
     def lines(self) -> list[str]:
-        """Return what the document says, in the active language; nothing if only the hub seals."""
+        """Return the lines of the notes, in the active language; none if only the hub seals."""
         own, stamp = _own_line(self.own), _stamp_line(self.stamp)
         return [line for line in (own, stamp) if line]
 

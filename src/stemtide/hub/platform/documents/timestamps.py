@@ -145,7 +145,7 @@ async def _check(token: cms.ContentInfo, digest: bytes, *, algorithm: str) -> st
 
 
 def stamper() -> BoundedTimeStamper:
-    """Return what asks the configured authority, for one document."""
+    """Return a time stamper of the configured authority, for one document."""
     return BoundedTimeStamper(settings.TIMESTAMP_URL)
 
 

@@ -139,7 +139,7 @@ def _slot(token: Token) -> Any:  # noqa: ANN401  # python-pkcs11 has no types
 
 
 def _in_turn(work: Callable[[], _Result], *, token: Token) -> _Result:
-    """Return what the work returns, done in a thread that may be left behind if it hangs.
+    """Return the result of the work, done in a thread that may be left behind if it hangs.
 
     raises: TokenError.
     """

@@ -157,7 +157,7 @@ def _stamp(status: TimestampSignatureStatus | None) -> StampSeen | None:
 
 
 def _has_only_more_seals(status: PdfSignatureStatus, *, fields: set[str]) -> bool:
-    """Whether nothing but other seals, and what they need, was added after a seal."""
+    """Whether nothing but other seals, and the data they need, was added after a seal."""
     diff = status.diff_result
     if not status.docmdp_ok or not isinstance(diff, DiffResult):
         return False

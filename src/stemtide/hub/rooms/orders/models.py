@@ -204,7 +204,7 @@ class Order(models.Model):
 
 
 class EnteredDocument(models.Model):
-    """The PDF of an order that was made elsewhere, encrypted, and what its seals show.
+    """The PDF of an order that was made elsewhere, encrypted, and the report on its seals.
 
     ciphertext: for a key that is derived from the hub's secret (platform.encryption).
     seals:  as SealSeen. values: fields of Annex I that a trusted hub wrote into it.
@@ -359,7 +359,7 @@ class AgencyCopy(models.Model):
 class OrderDoubt(models.Model):
     """A doubt with which an order was issued, as its lint said it then.
 
-    template, facts: the message in English and what it names; times in facts are ISO texts.
+    template, facts: the message in English and its values; times in facts are ISO texts.
     """
 
     order = models.ForeignKey(Order, models.CASCADE, related_name="doubts")

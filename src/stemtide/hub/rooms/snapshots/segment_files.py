@@ -29,7 +29,7 @@ _OWN_NAME = re.compile(r"[0-9a-f]{64}(\.|$)")
 
 
 def damaged_files(folder: Path) -> list[str]:
-    """Return names of segments whose content is not what their name says. raises: OSError."""
+    """Return names of segments that differ from their content's digest. raises: OSError."""
     paths = folder.iterdir() if folder.exists() else ()
     segments = [path for path in paths if re.fullmatch(r"[0-9a-f]{64}", path.name)]
     return [

@@ -27,7 +27,7 @@ class Log(models.Model):
 
 
 class Leaf(models.Model):
-    """A leaf. data: what is hashed: the commitments to an entry and to the content it speaks of.
+    """A leaf. data: the bytes hashed: the commitments to an entry and to the content it speaks of.
 
     salt, content_salt: of the commitments; None once erased, and where there is no content.
     signals: the ids of several signals that the entry speaks of, 16 bytes each.

@@ -16,7 +16,7 @@ WHERE NOT EXISTS (SELECT 1 FROM ledger_entry WHERE ledger_entry.number = before.
 
 @needs_no_viewer("it returns numbers only")
 def ledger_flaws() -> list[str]:
-    """Return what is wrong with the numbers of entries, and with rooms that follow them."""
+    """Return the flaws in the numbers of entries, and in rooms that follow them."""
     head = heads().entries
     sums = Entry.objects.aggregate(count=Count("pk"), last=Max("number"))
     last = sums["last"] or 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read what shows that a removal order is authentic: its issuer, and who seals it.
+"""Read the evidence that a removal order is authentic: its issuer, and who seals it.
 
 source: Regulation (EU) 2021/784 Art. 3(4)(e), Art. 12(4), recital 35.
 """
@@ -20,7 +20,7 @@ from stemtide.protocol.messages.documents import OrderAuthenticity, SealCertific
 
 
 def authenticity(uid: UUID, *, viewer: Party, now: datetime) -> OrderAuthenticity:
-    """Return what shows that an order is from its issuer, as things stand now.
+    """Return the evidence that an order is from its issuer, as things stand now.
 
     raises: NotFoundError, also for one that the viewer may not see.
     """

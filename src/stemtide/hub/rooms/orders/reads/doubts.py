@@ -44,7 +44,7 @@ def of_order(row: Order, *, viewer: Party) -> DoubtsOut | None:
 
 
 def may_read(row: Order, *, viewer: Party) -> bool:
-    """Whether a party reads what is kept beside an order: its issuer, authorities with a copy."""
+    """Whether a party reads the facts kept beside an order: its issuer, authorities with a copy."""
     return is_readable(DoubtKind.FORM, side=_side(row, viewer=viewer))
 
 
@@ -66,7 +66,7 @@ def agency_copies(*, viewer: Party, limit: int = MAX_LIST) -> list[AgencyCopyOut
 
 
 def _side(row: Order, *, viewer: Party) -> Side | None:
-    """Return the side on which a party reads what is kept beside an order."""
+    """Return the side on which a party reads the facts kept beside an order."""
     if row.issued_by_id == viewer.pk:
         return Side.ISSUER
     return Side.HOME if row.copies.filter(sent_to=viewer).exists() else None

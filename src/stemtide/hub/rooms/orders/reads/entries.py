@@ -103,7 +103,7 @@ def checked(body: EnterIn, *, by: Actor, now: datetime) -> CheckedEntry:
 
 @needs_no_viewer("it looks at a file that the caller holds")
 def verify(pdf: bytes, *, of: str, now: datetime) -> Verification:
-    """Return what the seals of a PDF show. The file is opened in the sandbox. of: the party.
+    """Return the report on the seals of a PDF. The file is opened in the sandbox. of: the party.
 
     raises: AnotherDocumentError.
     """
@@ -122,7 +122,7 @@ def unused_document(uid: UUID, *, viewer: Party) -> EnteredDocument:
 
 
 def document_of(row: Order) -> OrderDocumentOut | None:
-    """Return what is known of the document of an order; None if it was made here."""
+    """Return the facts of the document of an order; None if it was made here."""
     if not row.is_entered:
         return None
     document = EnteredDocument.objects.defer("ciphertext").filter(entry__order=row).first()
@@ -197,8 +197,8 @@ def _existing(
     """Return the reference and id of an order that is here already; None if it is new.
 
     It is the same if issuer, addressee and reference are, or if the addressee and the document are.
-    One that was taken back is none. is_issuers: the issuer enters it, and may enter what it
-    disputed before.
+    One that was taken back is none. is_issuers: the issuer enters it, and may enter one
+    that it disputed before.
     """
     rows = Order.objects.filter(
         addressee=addressee, exercise=body.exercise, issued_at__isnull=False

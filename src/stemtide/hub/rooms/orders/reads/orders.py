@@ -309,7 +309,7 @@ def describe(row: Order, *, viewer: Party, now: datetime) -> OrderOut:
 
 
 def _beside(row: Order, *, viewer: Party) -> dict[str, Any]:
-    """Return what an issuer keeps beside an order; empty for its addressee."""
+    """Return the facts that an issuer keeps beside an order; empty for its addressee."""
     may_read = doubts.may_read(row, viewer=viewer) or second_looks.may_read(row, viewer=viewer)
     return {
         "is_media_service": may_read and row.is_media_service,

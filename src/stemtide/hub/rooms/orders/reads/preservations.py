@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read preservations of removed content: their facts, and what each side may see of them."""
+"""Read preservations of removed content: their facts, and the part that each side may see."""
 
 from collections.abc import Iterable
 

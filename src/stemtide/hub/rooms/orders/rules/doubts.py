@@ -18,9 +18,9 @@ from stemtide.protocol.messages.orders import Values
 def is_readable(kind: DoubtKind, *, side: Side | None) -> bool:
     """Whether a side of an order may read a doubt with which it was issued.
 
-    The authority that scrutinises may know what its issuer weighed. Only the issuer learns of a
-    hold: it is an investigative interest of somebody else. The addressee reads none: a warning is
-    no reason of the order, and may name others.
+    The authority that scrutinises may know the doubts that its issuer weighed. Only the issuer
+    learns of a hold: it is an investigative interest of somebody else. The addressee reads none: a
+    warning is no reason of the order, and may name others.
     """
     return side is Side.ISSUER or (side is Side.HOME and kind is not DoubtKind.HOLD)
 

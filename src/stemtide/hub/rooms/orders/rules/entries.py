@@ -111,7 +111,7 @@ def check_times(*, issued_at: datetime, received_at: datetime, now: datetime) ->
 
 
 def check_annex(values: Values) -> None:
-    """Check what was copied from the paper: fields may be missing, but not the addresses.
+    """Check the values copied from the paper: fields may be missing, but not the addresses.
 
     raises: InvalidError naming the field.
     """
@@ -155,7 +155,7 @@ def check_document(report: Verification) -> None:
 def readable(report: Verification) -> Values:
     """Return the entries of Annex I that a trusted hub wrote into a document; none if any is wrong.
 
-    What the hub fills in by itself is left out.
+    Fields that the hub fills in by itself are left out.
     """
     annex = form(lint.ANNEX_1)
     if report.verdict is not SealVerdict.GENUINE or report.form != annex.name:

@@ -199,7 +199,7 @@ def _extend(facts: OrderFacts, *, name: str, role: Role | None, now: datetime) -
 
 
 def _recorded(facts: OrderFacts, *, name: str, role: Role | None) -> list[str]:
-    """Return what a party may do with preservations by other laws than Art. 6."""
+    """Return the acts open to a party on preservations by other laws than Art. 6."""
     acts = {
         "extend_preservation": preservation.check_longer,
         "end_preservation": preservation.check_end,

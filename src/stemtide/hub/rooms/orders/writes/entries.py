@@ -53,7 +53,7 @@ def keep_document(
 ) -> OrderDocumentOut:
     """Keep the PDF of an order that was made elsewhere, encrypted, until the order is entered.
 
-    report: what entries.verify() returned for it, outside of the transaction.
+    report: of entries.verify() on it, called outside of the transaction.
 
     raises: NotAllowedError, InvalidError.
     """

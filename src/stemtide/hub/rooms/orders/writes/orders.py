@@ -167,7 +167,7 @@ def discard_again(uid: UUID, *, actor: str, now: datetime) -> bool:
 
 
 def _erase(row: Order) -> None:
-    """Erase what a draft says, and save its state."""
+    """Erase the content of a draft, and save its state."""
     row.annex, row.emergency, row.emergency_ground, row.despite = {}, "", "", ""
     row.save(update_fields=["state", "annex", "emergency", "emergency_ground", "despite"])
     row.addresses.all().delete()

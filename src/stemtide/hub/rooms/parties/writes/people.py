@@ -327,7 +327,7 @@ def erase_person(number: int, *, by: Actor, now: datetime) -> Person:
 
 @transaction.atomic
 def erase_again(number: int, *, actor: str, now: datetime) -> bool:
-    """Erase a person whom a restored backup has again; return whether it had them."""
+    """Erase a person that a restored backup has again; return whether it had them."""
     ledger.lock_ledger()
     person = Person.objects.filter(pk=number, erased_at=None).first()
     if person is not None:

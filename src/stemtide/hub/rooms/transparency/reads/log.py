@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read the log: heads, tiles and proofs.
 
-Everybody may read what a head that they may see covers. Leaves are commitments and say nothing, but
-how fast a log grows shows when something happens: the public heads are some hours old.
+Everybody may read the leaves under a head that they may see. Leaves are commitments and say
+nothing, but how fast a log grows shows when something happens: the public heads are some hours old.
 """
 
 from dataclasses import dataclass

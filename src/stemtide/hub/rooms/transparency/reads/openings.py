@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Open a leaf: show what its commitments cover."""
+"""Open a leaf: show the entry and content that it commits to."""
 
 import json
 from dataclasses import dataclass

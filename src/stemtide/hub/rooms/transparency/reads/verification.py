@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Check the ledger, and what its entries speak of, against the log. For the hub's operator.
+"""Check the ledger, and the content of its entries, against the log. For the hub's operator.
 
 1 Each leaf is made again from its entry, its content and its salts, and compared.
 2 The tree is made again from the leaves, and compared with its inner hashes and all heads.
-3 What fits no leaf is compared with its neighbours, to name what happened to it.
+3 Entries and leaves that do not match are compared with their neighbours, to name the change.
 
 An owner of the database who also has the signing key can make all of it anew. A head that somebody
 else kept shows that, too.
@@ -136,7 +136,7 @@ class _Check:
                 self.shared.add(entry.subject.partition(":")[2])
 
     def finish(self, *, last_signal: int) -> None:
-        """Name what fits no leaf, and what no entry speaks of."""
+        """Name entries and leaves that do not match, and signals that no entry speaks of."""
         if self.frontier and self.frontier.pack() != bytes(self.log.frontier):
             text = "the log's row has another right edge than the leaves: later heads will be wrong"
             self._note(FlawKind.TREE_CHANGED, text)
@@ -190,7 +190,7 @@ class _Check:
                 self._note(FlawKind.HEAD_CHANGED, text)
 
     def _check_statement(self, leaf: Leaf | None) -> None:
-        """Compare leaf 0 with what the log says about itself."""
+        """Compare leaf 0 with the log's statement about itself."""
         log = self.log
         expected = statement(origin=log.origin, opened_at=log.opened_at, backfilled=log.backfilled)
         if leaf is None or bytes(leaf.data) != expected:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules of the transparency log: what a leaf says, and what a check of the ledger concludes."""
+"""Rules of the transparency log: the data of leaves, and the flaws that a check finds."""

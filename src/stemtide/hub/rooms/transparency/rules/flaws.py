@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a check of the ledger against its log concludes."""
+"""Flaws that a check of the ledger against its log finds."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ MOST_COMPARED = 200
 
 
 class FlawKind(StrEnum):
-    """What does not hold."""
+    """The kind of a flaw."""
 
     CHANGED = "changed"
     DELETED = "deleted"

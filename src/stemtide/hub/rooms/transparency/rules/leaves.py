@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a leaf says: salted commitments to an entry and to the content it speaks of.
+"""Data of a leaf: salted commitments to an entry and to the content it speaks of.
 
 A leaf is two SHA-256 digests, one after the other:
 
@@ -8,7 +8,7 @@ A leaf is two SHA-256 digests, one after the other:
   that the entry speaks of, as JSON. Without content, the digest of "stemtide-no-content/1", a
   newline and the first salt: nobody sees which entries speak of content.
 
-JSON has sorted keys and no spaces, in UTF-8. The salts hide what is committed to, and a leaf
+JSON has sorted keys and no spaces, in UTF-8. The salts hide the committed data, and a leaf
 whose salts were erased proves nothing any more: it stays in the tree. Decision 0164.
 """
 

@@ -97,9 +97,9 @@ def follow_ledger(now: datetime) -> int:
 
 @transaction.atomic
 def erase(number: int, *, actor: str, now: datetime) -> None:
-    """Erase the salts of a leaf: nobody can show any more what it commits to. It stays in the tree.
+    """Erase the salts of a leaf: nobody can open it any more. It stays in the tree.
 
-    Call it in the transaction that erases what the entry speaks of.
+    Call it in the transaction that erases the content of the entry.
     """
     ledger.lock_ledger()
     Leaf.objects.filter(number=number).update(salt=None, content_salt=None)
