@@ -15,7 +15,8 @@ import warnings
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from urllib.parse import urlsplit
 
 import pypdfium2
 import pytest
@@ -23,7 +24,7 @@ from django.test import Client
 
 from stemtide.hub.desk import board
 from stemtide.hub.notifier import Subscription
-from stemtide.hub.rooms.alerts import enclosures
+from stemtide.hub.rooms.alerts import enclosures, links
 from stemtide.hub.rooms.alerts.channels import mail
 from stemtide.hub.rooms.alerts.channels.channel import PostOutcome, Result
 from stemtide.hub.rooms.alerts.models import Alert
@@ -132,7 +133,8 @@ class Side:
     def _complain(self):
         bench = Bench(world=self.world, signal=self.signal)
         complaint = bench.complain(reference=f"case-{self.name}", exercise=self.exercise)
-        self.ids["complaint"] = complaint.id
+        link = bench.link(reference=f"later-{self.name}", exercise=self.exercise)
+        self.ids |= {"complaint": complaint.id, "link": link.token}
 
 
 @dataclass
@@ -147,10 +149,10 @@ class Stage:
     def play(self, which):
         self.sides[which] = Side(self.world, exercise=which == EXERCISE).play()
 
-    def ask(self, path, *, by):
-        """The bytes of an answer."""
+    def paper(self, path, *, by, method="GET"):
+        """The words of each page of a PDF."""
         self.api("/api/v1/whoami", by=by)
-        return self.keys[by]("GET", path).content
+        return pages_of(self.keys[by](method, path).content)
 
     def api(self, path, *, by="agency", method="GET", body=None, **headers):
         party = getattr(self.world, by)
@@ -421,7 +423,7 @@ agency           signals/{signal} referrals/{referral} leads/{lead} referrals/ba
 authority        crises/{crisis} crises/{crisis}/hand-over signals/{signal} referrals/{referral}
 authority        leads/{lead} orders/{order} orders/{waiting} crises/{early}/activation
 big_provider     crises/{crisis} complaints/{complaint} inbox/referrals/{open} signals/{signal}
-big_provider     inbox/batches/{batch}
+big_provider     inbox/batches/{batch} complain/{link} crises/{crisis}/content/{signal}
 small_provider   orders/{order} orders/{waiting}
 other_authority  orders/{order}
 """
@@ -480,6 +482,14 @@ def assert_each_is_told_of_both():
     assert raised[True] == raised[False]
 
 
+def assert_link_says_what_it_is_of(outgoing):
+    """Check the page of a mail's link, and what it says when it has expired."""
+    expired = links.make_token(outgoing.delivery, until=NOON)
+    for path in (urlsplit(outgoing.link).path, f"/acknowledge/{expired}"):
+        words = plain(text_of(Client().get(path)))
+        assert bool(WORD.search(words)) is outgoing.exercise, words
+
+
 def test_mails_of_an_exercise_say_so_first_and_mails_of_what_is_real_never(stage):
     parties = {world_party.name: world_party for world_party in stage.world.everyone}
     for name, party in parties.items():
@@ -494,13 +504,15 @@ def test_mails_of_an_exercise_say_so_first_and_mails_of_what_is_real_never(stage
     stage.play(EXERCISE)
     stage.play(REAL)
     assert_each_is_told_of_both()
+    now = datetime.now(UTC)  # links work for a day
     with server() as inbox:
-        while claimed := writes_deliveries.claim_due(NOON, limit=100, home=HOME):
+        while claimed := writes_deliveries.claim_due(now, limit=100, home=HOME):
             for outgoing in claimed:
                 if outgoing.channel == "mail":
+                    assert_link_says_what_it_is_of(outgoing)
                     mail.send(enclosures.attach(outgoing), post=post(inbox))
                 result = Result(PostOutcome.SENT)
-                writes_deliveries.note(outgoing, result=result, jitter=0.5, now=NOON)
+                writes_deliveries.note(outgoing, result=result, jitter=0.5, now=now)
     sides = Counter()
     for message in inbox.messages:
         text = message.get_body().get_content()
@@ -553,10 +565,13 @@ def test_no_exercise_leaves_to_another_hub_but_by_an_exchange_of_exercises(both,
 
 
 def assert_papers_say_which_they_are(both):
+    """Check every page of the PDF of a report, a timeline and the figures of a year."""
     for name, side in both.sides.items():
-        path = f"/api/v1/reports/{side.ids['report']}/pdf"
-        pages = pages_of(both.ask(path, by="agency"))
-        assert [bool(WORD.search(page)) for page in pages] == [name == EXERCISE] * len(pages)
+        timeline = f"/api/v1/crises/{side.ids['crisis']}/timeline/export?form=pdf"
         year = "/api/v1/yearly/tco/pdf?year=2026" + ("&exercise=1" if name == EXERCISE else "")
-        pages = pages_of(both.ask(year, by="authority"))
-        assert {"EXERCISE" in page for page in pages} == {name == EXERCISE}
+        pages = [
+            *both.paper(f"/api/v1/reports/{side.ids['report']}/pdf", by="agency"),
+            *both.paper(timeline, by="agency", method="POST"),
+            *both.paper(year, by="authority"),
+        ]
+        assert {bool(WORD.search(page)) for page in pages} == {name == EXERCISE}
