@@ -12,12 +12,12 @@ def test_authorities_and_providers_have_endpoints_of_their_own(hub, newcomer):
     uid, row = str(uuid4()), str(uuid4())
     since = ("--since", "2026-11-24T12:00:00Z")
     for *command, scope in (
-        ("record-preservation", uid, *EPOC_PR, *since, "orders:write"),
-        ("record-preservation", uid, *EPOC_PR, *since, "--as-provider", "answers:write"),
-        ("extend-preservation", uid, row, "--production", "EPOC-8", "orders:write"),
-        ("extend-preservation", uid, row, "--as-provider", "answers:write"),
-        ("end-preservation", uid, row, "orders:write"),
-        ("end-preservation", uid, row, "--as-provider", "answers:write"),
+        ("note-preserved", uid, *EPOC_PR, *since, "orders:write"),
+        ("note-preserved", uid, *EPOC_PR, *since, "--as-provider", "answers:write"),
+        ("note-extended", uid, row, "--production", "EPOC-8", "orders:write"),
+        ("note-extended", uid, row, "--as-provider", "answers:write"),
+        ("note-ended", uid, row, "orders:write"),
+        ("note-ended", uid, row, "--as-provider", "answers:write"),
     ):
         said = say(hub, "order", *command, party=newcomer, code=1)
         assert f"this key lacks the scope {scope}" in said.err, command

@@ -659,11 +659,11 @@ def test_a_preservation_by_another_law_is_recorded_and_extended_at_the_desk(
     assert "Investigating judge, Ghent, EP-7" in page
     assert "EP-7" not in said(officer.get(f"/orders/{uid}"))
     kept = str(Preservation.objects.get(order__uid=uid, basis="e_evidence").uid)
-    more = {"target": kept, f"extend-preservation-{kept}-production": "EPOC-8"}
-    page = moderator.post(f"/orders/{uid}/do/extend-preservation", more, follow=True)
+    more = {"target": kept, f"note-extended-{kept}-production": "EPOC-8"}
+    page = moderator.post(f"/orders/{uid}/do/note-extended", more, follow=True)
     assert "the data are produced : EPOC-8" in said(page).replace("produced:", "produced :")
-    end = {"target": kept, f"end-preservation-{kept}-confirm": "on"}
-    moderator.post(f"/orders/{uid}/do/end-preservation", end)
+    end = {"target": kept, f"note-ended-{kept}-confirm": "on"}
+    moderator.post(f"/orders/{uid}/do/note-ended", end)
     assert Preservation.objects.get(uid=kept).ended_at is not None
 
 

@@ -152,7 +152,7 @@ def seals(
         bool, typer.Option("--json", help="Print one JSON object per line.")
     ] = False,
 ) -> None:
-    """List which party seals with what, and until when its certificate is valid.
+    """List the seals of parties, and when they expire.
 
     Run it on the hub's machine. It opens every key, and asks the time stamp authority once. Exits
     with 1 if something cannot be used.

@@ -274,7 +274,7 @@ def show(order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJs
 
 @hub_command(order, "authentic", line=_authentic_line)
 def authentic(order_id: OrderId) -> Request:
-    """Check that an order is authentic: whether its issuer is published, and who seals it."""
+    """Check that an order is authentic: its issuer and its seals."""
     return lambda client: client.read_order_authenticity(uid=order_id)
 
 

@@ -10,7 +10,7 @@ from stemtide.cli.hub_command import Request, hub_command
 from stemtide.protocol.enums.orders import AccessPurpose, PreservationBasis, ReviewKind
 
 PreservationId = Annotated[
-    str, typer.Argument(help="Id of the preservation; record-preservation prints it.")
+    str, typer.Argument(help="Id of the preservation; note-preserved prints it.")
 ]
 AsProvider = Annotated[bool, typer.Option("--as-provider", help="You are the order's addressee.")]
 
@@ -55,7 +55,7 @@ def preserve(
     return lambda client: client.extend_preservation(PreserveIn.model_validate(body), uid=order_id)
 
 
-@hub_command(order, "record-preservation", line=_preservation_line)
+@hub_command(order, "note-preserved", line=_preservation_line)
 def record_preservation(
     order_id: OrderId,
     basis: Annotated[PreservationBasis, typer.Option(help="e_evidence (EPOC-PR) or national.")],
@@ -88,7 +88,7 @@ def record_preservation(
     return lambda client: client.record_preservation(body, uid=order_id)
 
 
-@hub_command(order, "extend-preservation", line=_preservation_line)
+@hub_command(order, "note-extended", line=_preservation_line)
 def extend_preservation(
     order_id: OrderId,
     preservation_id: PreservationId,
@@ -114,11 +114,11 @@ def extend_preservation(
     return lambda client: client.extend_recorded_preservation(body, **ids)
 
 
-@hub_command(order, "end-preservation", line=_preservation_line)
+@hub_command(order, "note-ended", line=_preservation_line)
 def end_preservation(
     order_id: OrderId, preservation_id: PreservationId, as_provider: AsProvider = False
 ) -> Request:
-    """End a preservation by another law that you recorded: it is no longer necessary."""
+    """End a preservation by another law that you recorded."""
     ids = {"uid": order_id, "preservation": preservation_id}
     if as_provider:
         return lambda client: client.end_reported_preservation(**ids)

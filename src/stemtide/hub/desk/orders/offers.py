@@ -403,7 +403,7 @@ ORDER_ACTIONS = action_table(
         ),
     ),
     Action(
-        "extend-preservation",
+        "note-extended",
         LongerPreservationForm,
         preservation.extend_recorded,
         _("Extended. The provider is told."),
@@ -413,7 +413,7 @@ ORDER_ACTIONS = action_table(
         title=_("Extend it"),
     ),
     Action(
-        "end-preservation",
+        "note-ended",
         ConfirmForm,
         preservation.end,
         _("Ended. The provider is told."),
