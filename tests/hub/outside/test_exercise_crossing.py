@@ -48,9 +48,9 @@ from tests.hub.exchanges.conftest import Desk as Exchanges, partner  # noqa: F40
 from tests.hub.exchanges.test_pushing import Taxii
 from tests.hub.orders import cast
 from tests.hub.referrals.conftest import Desk as Referrals, row
-from tests.hub.situation.conftest import Room
+from tests.hub.situation.conftest import LEAD, Room
 from tests.hub.webhooks.conftest import Hub
-from tests.world import NOON, add_member, hex_value, outcome, report_of
+from tests.world import NOON, add_member, hex_value, outcome, report_of, signal_in
 
 REAL, EXERCISE = "real", "exercise"
 BOTH, NEITHER = {REAL, EXERCISE}, set()
@@ -575,3 +575,41 @@ def assert_papers_say_which_they_are(both):
             *both.paper(year, by="authority"),
         ]
         assert {bool(WORD.search(page)) for page in pages} == {name == EXERCISE}
+
+
+def crossing(side, other):
+    """What would have one side rest on the other: who writes where, and the body."""
+    own, ids = {"exercise": side.exercise}, {name: str(uid) for name, uid in other.ids.items()}
+    signal = signal_in(value=hex_value(99), crisis=ids["crisis"], **own)
+    yield "authority", "signals", signal.model_dump(mode="json", exclude_none=True)
+    referral = Referrals(side.world).body(**own).model_dump(mode="json", exclude_none=True)
+    yield "authority", "referrals", referral | {"crisis": ids["crisis"]}
+    yield "authority", "referrals", referral | {"signals": [ids["signal"]]}
+    yield "authority", "batches", {"name": "Another day", "crisis": ids["crisis"], **own}
+    order = {"to": "small-forum", "annex": cast.ANNEX_1, **own}
+    yield "authority", "orders", order | {"crisis": ids["crisis"]}
+    yield "authority", "orders", order | {"signals": [ids["signal"]]}
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    hold = {"until": tomorrow, "reason": "investigation", "contact": "duty desk"}
+    yield "other_authority", "holds", hold | {"signal": ids["signal"], **own}
+    yield "big_provider", "leads", LEAD | {"crisis": ids["crisis"], **own}
+    complaint = {"reference": "case-9", "basis": "signal", "ground": ids["signal"], **own}
+    complaint |= {"measure": "blocked", "acted_at": "2026-11-24T11:00:00Z", "text": "It is news."}
+    yield "big_provider", "complaints", complaint
+    room = f"crises/{side.ids['crisis']}"
+    yield "authority", f"{room}/link", {"crisis": ids["crisis"], "reason": "One event."}
+    message = {"kind": "observation", "text": "Look.", "signal": ids["signal"]}
+    yield "authority", f"{room}/messages", message
+    task = {"title": "Look", "due_at": tomorrow}
+    for kind in ("signal", "referral", "order"):
+        yield "authority", f"{room}/tasks", task | {"link": {"kind": kind, "id": ids[kind]}}
+
+
+def test_nothing_of_one_rests_on_the_other(both):
+    real, rehearsed = both.sides[REAL], both.sides[EXERCISE]
+    for by, path, body in (*crossing(real, rehearsed), *crossing(rehearsed, real)):
+        machine = Machine(both.world.key(getattr(both.world, by)))
+        answer = machine("POST", f"/api/v1/{path}", body)
+        assert (path, answer.status_code) == (path, 422)
+        (error,) = answer.json()["errors"]
+        assert error["field"] in {"exercise", "crisis", "signal", "signals", "link"}, error

@@ -8,10 +8,13 @@ from django.db.models import Q, QuerySet
 
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.crises.reads import crises, roles
+from stemtide.hub.rooms.orders.models import Order
 from stemtide.hub.rooms.orders.reads import orders
 from stemtide.hub.rooms.parties.models import Party, Person
 from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.referrals.models import Referral
 from stemtide.hub.rooms.referrals.reads import referrals
+from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import signals
 from stemtide.hub.rooms.tasks.models import Task
 from stemtide.hub.rooms.tasks.rules import TaskFacts
@@ -114,6 +117,15 @@ def link_title(kind: TaskLinkKind, uid: UUID, *, viewer: Party) -> str:
 
     raises: NotFoundError for one that the viewer may not see.
     """
+    row = find_linked(kind, uid, viewer=viewer)
+    return row.url or "" if isinstance(row, Signal) else row.reference
+
+
+def find_linked(kind: TaskLinkKind, uid: UUID, *, viewer: Party) -> Signal | Referral | Order:
+    """Return the row of what a task is about, for writes; of a cluster its first signal.
+
+    raises: NotFoundError for one that the viewer may not see.
+    """
     return _FINDERS[kind](uid, viewer)
 
 
@@ -135,17 +147,16 @@ def _link(row: Task, *, viewer: Party) -> TaskLinkOut | None:
         return None
 
 
-def _signal(uid: UUID, viewer: Party) -> str:
-    """Return the title of a signal's content, for a signal or its cluster."""
-    row = signals.find(uid, viewer=viewer)
-    return row.url or ""
+def _signal(uid: UUID, viewer: Party) -> Signal:
+    """Return a signal, or the first one of a cluster."""
+    return signals.find(uid, viewer=viewer)
 
 
-_FINDERS: dict[TaskLinkKind, Callable[[UUID, Party], str]] = {
+_FINDERS: dict[TaskLinkKind, Callable[[UUID, Party], Signal | Referral | Order]] = {
     TaskLinkKind.SIGNAL: _signal,
     TaskLinkKind.CLUSTER: _signal,
-    TaskLinkKind.REFERRAL: lambda uid, viewer: referrals.find(uid, viewer=viewer).reference,
-    TaskLinkKind.ORDER: lambda uid, viewer: orders.find(uid, viewer=viewer).reference,
+    TaskLinkKind.REFERRAL: lambda uid, viewer: referrals.find(uid, viewer=viewer),
+    TaskLinkKind.ORDER: lambda uid, viewer: orders.find(uid, viewer=viewer),
 }
 
 

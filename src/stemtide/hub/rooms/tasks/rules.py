@@ -34,6 +34,16 @@ def check_give(facts: CrisisFacts, *, by: Acting) -> None:
     _check_open(facts)
 
 
+def check_link(*, crisis: bool, linked: bool) -> None:
+    """Check that a crisis and what its task is about are both real or both an exercise."""
+    if crisis is not linked:
+        raise InvalidError(
+            "link",
+            "the crisis is {what} and this is not: leave it out",
+            what="an exercise" if crisis else "real",
+        )
+
+
 def check_owner(facts: CrisisFacts, party: PartyNamed) -> None:
     """Check that a party owns a task: one that takes part and does not only observe."""
     if party.kind == PartyKind.OBSERVER or not is_in_room(facts, party):

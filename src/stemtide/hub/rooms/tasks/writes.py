@@ -58,7 +58,7 @@ def give(uid: UUID, *, body: TaskIn, by: Actor, now: datetime) -> TaskOut:
         given_by=by.party,
         given_at=now,
         exercise=crisis.exercise,
-        **_link(body, by=by),
+        **_link(body, crisis=crisis, by=by),
     )
     return _record("task.given", row, by=by, now=now)
 
@@ -110,14 +110,18 @@ def _party(name: str) -> Party:
         raise InvalidError.of("owner", error) from error
 
 
-def _link(body: TaskIn, *, by: Actor) -> dict[str, object]:
-    """Return the columns of what a task is about. raises: InvalidError if it is not visible."""
+def _link(body: TaskIn, *, crisis: Crisis, by: Actor) -> dict[str, object]:
+    """Return the columns of what a task is about.
+
+    raises: InvalidError if it is not visible, or if one is an exercise and the other is not.
+    """
     if body.link is None:
         return {}
     try:
-        reads.link_title(body.link.kind, body.link.id, viewer=by.party)
+        row = reads.find_linked(body.link.kind, body.link.id, viewer=by.party)
     except NotFoundError as error:
         raise InvalidError.of("link", error) from error
+    rules.check_link(crisis=crisis.exercise, linked=row.exercise)
     return {"link_kind": body.link.kind, "link": body.link.id}
 
 
