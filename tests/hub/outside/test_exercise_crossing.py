@@ -295,11 +295,12 @@ MACHINES = {
 
 
 @pytest.mark.usefixtures("numbered_from_1")
-def test_machines_get_exercises_only_where_they_ask_for_them(both):
+def test_machines_get_exercises_only_where_they_ask_for_them(both, partner):  # noqa: F811
     got = {name: both.shown_in(door(both)) for name, (door, _) in MACHINES.items()}
     assert got == {name: sides for name, (_, sides) in MACHINES.items()}
     assert_each_row_says_which_it_is(both)
     assert_papers_say_which_they_are(both)
+    assert_no_exercise_leaves_but_by_an_exchange_of_exercises(both, partner)
 
 
 LISTS = """
@@ -490,20 +491,31 @@ def assert_link_says_what_it_is_of(outgoing):
         assert bool(WORD.search(words)) is outgoing.exercise, words
 
 
-def test_mails_of_an_exercise_say_so_first_and_mails_of_what_is_real_never(stage):
-    parties = {world_party.name: world_party for world_party in stage.world.everyone}
-    for name, party in parties.items():
+def test_mails_and_webhooks_say_which_they_are_of(world, stage):
+    for party in world.everyone:
         contacts.add_contact_point(
             party,
             channel="mail",
-            address=f"duty@{name}.example",
+            address=f"duty@{party.name}.example",
             is_24_7=True,
             actor="operator",
             now=NOON,
         )
-    stage.play(EXERCISE)
-    stage.play(REAL)
+    with ExitStack() as stack:
+        hub = Hub(world, stack)
+        real, rehearsing = (
+            hub.listen(party=world.big_provider, exercise=exercise) for exercise in (False, True)
+        )
+        stage.play(EXERCISE)
+        stage.play(REAL)
+        hub.tick(minutes=1)
+    assert_webhooks_tell_exercises_to_those_who_asked(stage, real, rehearsing)
     assert_each_is_told_of_both()
+    assert_mails_say_which_they_are_of(stage)
+
+
+def assert_mails_say_which_they_are_of(stage):
+    """Check subject, text, papers and links: those of an exercise say so, and no others."""
     now = datetime.now(UTC)  # links work for a day
     with server() as inbox:
         while claimed := writes_deliveries.claim_due(now, limit=100, home=HOME):
@@ -513,46 +525,38 @@ def test_mails_of_an_exercise_say_so_first_and_mails_of_what_is_real_never(stage
                     mail.send(enclosures.attach(outgoing), post=post(inbox))
                 result = Result(PostOutcome.SENT)
                 writes_deliveries.note(outgoing, result=result, jitter=0.5, now=now)
-    sides = Counter()
+    seen = set()
     for message in inbox.messages:
         text = message.get_body().get_content()
         facts = json.loads(message.get_payload()[1].get_content())["data"]
-        which = EXERCISE if facts["exercise"] else REAL
-        sides[which] += 1
-        assert message["subject"].startswith("[EXERCISE] ") is facts["exercise"]
-        assert text.startswith("This is an EXERCISE.") is facts["exercise"]
-        assert bool(WORD.search(text)) is facts["exercise"]
+        is_exercise, which = facts["exercise"], EXERCISE if facts["exercise"] else REAL
+        assert message["subject"].startswith("[EXERCISE] ") is is_exercise
+        assert text.startswith("This is an EXERCISE.") is is_exercise
+        assert bool(WORD.search(text)) is is_exercise
         assert stage.shown_in(f"{message['subject']} {text} {facts}") <= {which}
+        seen.add((which, "mail"))
         for part in message.iter_attachments():
             if part.get_content_type() == "application/pdf":
-                assert (
-                    bool(WORD.search(" ".join(pages_of(part.get_content())))) is facts["exercise"]
-                )
-                sides[which, "pdf"] += 1
-    assert min(sides.values()) > 0
+                pages = pages_of(part.get_content())
+                assert {bool(WORD.search(page)) for page in pages} == {is_exercise}
+                seen.add((which, "paper"))
+    assert seen == {(which, post) for which in BOTH for post in ("mail", "paper")}
 
 
-def test_webhooks_tell_exercises_to_those_who_asked_for_them(world, stage):
-    with ExitStack() as stack:
-        hub = Hub(world, stack)
-        party = world.big_provider
-        real, rehearsing = (hub.listen(party=party, exercise=flag) for flag in (False, True))
-        stage.play(EXERCISE)
-        stage.play(REAL)
-        hub.tick(minutes=1)
-    told = [json.dumps(one) for one in real.heard]
-    assert stage.shown_in(" ".join(told)) == {REAL}
-    assert '"exercise": true' not in " ".join(told)
+def assert_webhooks_tell_exercises_to_those_who_asked(stage, real, rehearsing):
+    heard = [json.dumps(event) for event in real.heard]
+    assert stage.shown_in(" ".join(heard)) == {REAL}
+    assert '"exercise": true' not in " ".join(heard)
     sides = Counter()
     for event in rehearsing.heard:
         which = EXERCISE if event["data"]["exercise"] else REAL
         assert stage.shown_in(json.dumps(event)) <= {which}
         sides[which] += 1
-    assert sides[REAL] == len(told)
+    assert sides[REAL] == len(heard)
     assert sides[EXERCISE] > 5
 
 
-def test_no_exercise_leaves_to_another_hub_but_by_an_exchange_of_exercises(both, partner):  # noqa: F811
+def assert_no_exercise_leaves_but_by_an_exchange_of_exercises(both, partner):  # noqa: F811
     hubs = Exchanges(both.world)
     more = {"address": partner.address, "direction": "push", "secret": "key"}
     hubs.add(**more)
