@@ -75,7 +75,7 @@ def erased(world, tmp_path):
         complaints.erase_due_words(FAR)
         previews.destroy(preview.id, by=world.actor(world.authority), now=NOON)
         parties.revoke_key(prefix, actor="operator", now=NOON)
-        people.erase_again(person.pk, actor="operator", now=NOON)
+        people.erase_again(person.pk, erased_at=NOON, actor="operator", now=NOON)
         orders.discard(draft.id, by=world.actor(world.authority), now=NOON)
         leaves.erase(2, actor="operator", now=NOON)
         assert erasures.add_to_list(path) == 7
@@ -119,6 +119,27 @@ def test_what_does_not_exist_is_passed_over(erased):
     listed = erasure_list.read_list(path, hub=ledger_reads.heads().hub)
 
     assert erasures.repeat(listed, actor="operator", now=NOON) == 6
+
+
+def test_who_got_the_number_of_an_erased_person_after_a_restore_is_not_erased(erased):
+    path, person, _ = erased
+    listed = erasure_list.read_list(path, hub=ledger_reads.heads().hub)
+    for one in listed:
+        one.at = NOON - timedelta(days=9)  # before the person was added, and the entry recorded
+
+    assert erasures.repeat(listed, actor="operator", now=NOON) == 5
+    assert Person.objects.get(pk=person.pk).erased_at is None
+    assert Leaf.objects.get(number=2).salt is not None
+
+
+def test_a_line_that_names_nothing_is_refused_by_its_text(erased):
+    path, _, _ = erased
+    listed = erasure_list.read_list(path, hub=ledger_reads.heads().hub)
+    listed[0].subject = "lead:nobody"
+    listed[0].kind = "lead.erased"
+
+    with pytest.raises(BackupError, match="lead:nobody"):
+        erasures.repeat(listed, actor="operator", now=NOON)
 
 
 def test_a_list_of_another_hub_is_refused(erased):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A hub is backed up and restored by command; a backup that is not whole and its own is refused."""
 
+import gzip
+import io
 import os
 import shutil
 import sqlite3
@@ -15,8 +17,9 @@ import pyrage
 import pytest
 from django.db import connection
 
-from stemtide.hub.backups import databases, encryption
-from stemtide.hub.backups.manifest import MANIFEST, StoredFile, new_name, read_signed
+from stemtide.hub.backups import databases, encryption, keys as key_archive
+from stemtide.hub.backups.manifest import MANIFEST, BackupError, StoredFile, new_name, read_signed
+from stemtide.hub.rooms.ledger.rules.keys import KeyName
 from stemtide.hub.rooms.snapshots.keys import keys_in
 from stemtide.protocol.sync.signatures import sign
 from tests import tables
@@ -100,8 +103,10 @@ def hub(tmp_path_factory):
 @pytest.fixture
 def copy(hub, tmp_path):
     """A copy of the backup and its keys, to change."""
-    keys = shutil.copytree(hub.keys, tmp_path / "keys")
-    return Copy(Path(shutil.copytree(hub.first, tmp_path / hub.first.name)), Path(keys))
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    shutil.copy(hub.keys / f"{hub.first.name}.keys.age", keys)  # other tests make more backups
+    return Copy(Path(shutil.copytree(hub.first, tmp_path / hub.first.name)), keys)
 
 
 def content(folder):
@@ -266,6 +271,31 @@ def test_a_wrong_key_is_refused(hub, tmp_path, words, reason):
     assert not (tmp_path / "restored").exists()
 
 
+@pytest.mark.parametrize("is_encrypted", [True, False])
+def test_a_file_that_is_changed_after_its_check_is_refused(tmp_path, is_encrypted):
+    """Whoever can write where backups lie could swap the database between check and restore."""
+    identity = pyrage.x25519.Identity.generate()
+    recipients = [str(identity.to_public())] if is_encrypted else []
+    path, other = tmp_path / "database", tmp_path / "other"
+    checked = encryption.write_file(path, io.BytesIO(b"the hub's"), recipients=recipients)
+    encryption.write_file(other, io.BytesIO(b"a forged one"), recipients=recipients)
+    other.replace(path)
+
+    with pytest.raises(BackupError, match="choose another backup"):
+        encryption.read_file(
+            path, io.BytesIO(), stored=checked, identities=[identity], is_encrypted=is_encrypted
+        )
+
+
+def test_a_packed_file_of_keys_is_refused_unopened():
+    """A small packed archive can unpack to any size."""
+    contents = dict.fromkeys(KeyName, b"secret")
+    assert key_archive.unpack(key_archive.pack(contents)) == contents
+
+    with pytest.raises(BackupError, match="the file of keys is damaged"):
+        key_archive.unpack(gzip.compress(key_archive.pack(contents)))
+
+
 def test_a_backup_of_a_newer_version_is_refused(hub, copy, tmp_path):
     manifest, _ = read_signed(copy.backup)
     newer = manifest.model_copy(
@@ -366,12 +396,26 @@ def test_a_copy_that_a_killed_process_left_is_deleted_a_day_later(hub):
     old, young = hub.folder / "backup-old", hub.folder / "backup-young"
     for folder in (old, young):
         folder.mkdir()
+        for name in ("hub.sqlite3", "hub.sqlite3-journal"):
+            (folder / name).touch()
     os.utime(old, (0, 0))
 
     hub.back_up()
 
     assert (old.exists(), young.exists()) == (False, True)
-    young.rmdir()
+    shutil.rmtree(young)
+
+
+def test_backups_within_the_data_folder_are_no_leftovers(hub):
+    """An operator may keep them there, in a folder whose name begins as that of a copy does."""
+    own = hub.folder / "backup-weekly"
+    shutil.copytree(hub.first, own / hub.first.name)
+    os.utime(own, (0, 0))
+
+    hub.back_up()
+
+    assert (own / hub.first.name / MANIFEST).exists()
+    shutil.rmtree(own)
 
 
 def test_a_full_disk_leaves_no_backup(tmp_path):

@@ -72,7 +72,8 @@ def read_archive(
     check_file(keys, manifest.keys)
     is_encrypted = bool(manifest.recipients)
     packed = io.BytesIO()
-    read_file(keys, packed, identities=identities, is_encrypted=is_encrypted)
+    stored = manifest.keys
+    read_file(keys, packed, stored=stored, identities=identities, is_encrypted=is_encrypted)
     contents = key_archive.unpack(packed.getvalue())
     try:
         trusted = [

@@ -29,8 +29,9 @@ from stemtide.hub.backups.manifest import BackupError, DatabaseKind
 from stemtide.private_files import of_sqlite
 
 TEMPORARY = "backup-"
-"""Prefix of temporary files in the data folder."""
+"""Prefix of temporary folders in the data folder."""
 
+_COPY = "hub.sqlite3"
 _PAGES = 4096
 _LEFT_AFTER_S = 86_400
 _HEADS = "SELECT hub, entries, positions FROM ledger_numbering"
@@ -96,7 +97,7 @@ def _sqlite_copy(progress: Progress) -> Iterator[tuple[DatabaseFacts, ReadableFi
             f" needs {size // 1_000_000} MB for a while: make room there"
         )
     with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=settings.DATA_DIR) as folder:
-        target = Path(folder) / "hub.sqlite3"
+        target = Path(folder) / _COPY
         with closing(_opened(path)) as live, closing(sqlite3.connect(target)) as copy:
             live.execute("PRAGMA query_only = ON")
             live.execute("BEGIN")
@@ -115,9 +116,15 @@ def _sqlite_copy(progress: Progress) -> Iterator[tuple[DatabaseFacts, ReadableFi
 
 
 def _delete_leftovers(folder: Path) -> None:
-    """Delete copies that processes left which were killed a day ago."""
+    """Delete copies that processes left which were killed a day ago.
+
+    A folder that holds anything else is somebody's own.
+    """
     for path in folder.glob(f"{TEMPORARY}*"):
-        if path.is_dir() and path.stat().st_mtime < time.time() - _LEFT_AFTER_S:
+        if path.is_symlink() or not path.is_dir():
+            continue
+        is_copy = all(file.name.startswith(_COPY) for file in path.iterdir())
+        if is_copy and path.stat().st_mtime < time.time() - _LEFT_AFTER_S:
             shutil.rmtree(path)
 
 

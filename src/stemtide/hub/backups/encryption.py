@@ -146,6 +146,11 @@ def check_file(path: Path, stored: StoredFile, progress: Progress | None = None)
                 pass
     except OSError as error:
         raise BackupError(f"{path} cannot be read: {error.strerror}") from error
+    _compare(path, measured, stored)
+
+
+def _compare(path: Path, measured: _Measured, stored: StoredFile) -> None:
+    """Refuse bytes that are not those stored. raises: BackupError."""
     if measured.size_bytes != stored.size_bytes:
         raise BackupError(
             f"{path} has {measured.size_bytes} bytes instead of {stored.size_bytes}: it was not"
@@ -161,28 +166,46 @@ def read_file(
     path: Path,
     target: WritableFile,
     *,
+    stored: StoredFile,
     identities: Sequence[pyrage.x25519.Identity],
     is_encrypted: bool,
     progress: Progress | None = None,
 ) -> None:
-    """Write the content of a backup's file to a target.
+    """Write the content of a backup's file to a target, and check again that it is the one stored.
 
-    raises: BackupError if no key decrypts it, or it is damaged; OSError of the target.
+    Somebody may have changed it since check_file(): what was written is not to be used then.
+
+    raises: BackupError if no key decrypts it, or it was changed; OSError of the target.
     """
     with path.open("rb") as file:
         source = _Measured(file, progress)
-        if not is_encrypted:
-            shutil.copyfileobj(source, target, _CHUNK)
-            return
-        written = _Measured(target)
-        try:
-            pyrage.decrypt_io(source, written, identities)
-        except pyrage.DecryptError as error:
-            raise BackupError(
-                f"no key of --identity decrypts {path} ({error}): give the secret key of one of its"
-                " recipients"
-            ) from error
-        written.check()
+        _decrypt(path, source, target, identities=identities, is_encrypted=is_encrypted)
+        while source.read(_CHUNK):
+            pass
+    _compare(path, source, stored)
+
+
+def _decrypt(
+    path: Path,
+    source: _Measured,
+    target: WritableFile,
+    *,
+    identities: Sequence[pyrage.x25519.Identity],
+    is_encrypted: bool,
+) -> None:
+    """Write the content of an open file to a target. raises: BackupError; OSError of the target."""
+    if not is_encrypted:
+        shutil.copyfileobj(source, target, _CHUNK)
+        return
+    written = _Measured(target)
+    try:
+        pyrage.decrypt_io(source, written, identities)
+    except pyrage.DecryptError as error:
+        raise BackupError(
+            f"no key of --identity decrypts {path} ({error}): give the secret key of one of its"
+            " recipients"
+        ) from error
+    written.check()
 
 
 def _lines(file: Path) -> list[str]:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from stemtide.hub.backups import erasure_list
 from stemtide.hub.backups.erasure_list import Erasure
+from stemtide.hub.backups.manifest import BackupError
 from stemtide.hub.rooms.complaints.writes import complaints
 from stemtide.hub.rooms.ledger.reads import ledger as reads
 from stemtide.hub.rooms.media import writes as previews
@@ -49,7 +50,10 @@ def add_to_list(path: Path) -> int:
 
 
 def repeat(erasures: Sequence[Erasure], *, actor: str, now: datetime) -> int:
-    """Repeat those erasures whose rows are there as before; return how many."""
+    """Repeat those erasures whose rows are there as before; return how many.
+
+    raises: BackupError for a line that names no row.
+    """
     return sum(_repeat(erasure, actor=actor, now=now) for erasure in erasures)
 
 
@@ -65,9 +69,17 @@ def _recorded() -> Iterator[Erasure]:
 
 
 def _repeat(erasure: Erasure, *, actor: str, now: datetime) -> bool:
-    """Repeat one erasure; return whether there was something to erase."""
+    """Repeat one erasure; return whether there was something to erase. raises: BackupError."""
     if erasure.kind not in _REPEATS:  # of a newer version
         return False
     read, erase = _REPEATS[erasure.kind]
-    _, _, ident = erasure.subject.partition(":")
-    return erase(read(ident), actor=actor, now=now)
+    try:
+        name = read(erasure.subject.partition(":")[2])
+    except ValueError as error:
+        raise BackupError(
+            f"the list of erasures names {erasure.subject!r}, which is no row: give a list that"
+            " `stemtide hub backup` or `stemtide hub erasures` wrote"
+        ) from error
+    # After a restore a hub gives numbers of lost rows to new ones, which must stay.
+    since = {"erased_at": erasure.at} if read is int else {}
+    return erase(name, actor=actor, now=now, **since)

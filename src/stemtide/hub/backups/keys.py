@@ -30,7 +30,7 @@ def unpack(packed: bytes) -> dict[KeyName, bytes]:
     """Return the contents of key files in an archive. raises: BackupError."""
     keys = {}
     try:
-        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        with tarfile.open(fileobj=io.BytesIO(packed), mode="r:") as archive:
             for name in KeyName:
                 content = archive.extractfile(f"{name}.key")
                 keys[name] = content.read(_MOST_BYTES) if content else b""

@@ -139,6 +139,7 @@ def _fill(archive: BackupArchive, progress: Progress | None) -> None:
         read_file(
             archive.database,
             target,
+            stored=archive.manifest.database,
             identities=archive.identities,
             is_encrypted=bool(archive.manifest.recipients),
             progress=progress,

@@ -326,10 +326,14 @@ def erase_person(number: int, *, by: Actor, now: datetime) -> Person:
 
 
 @transaction.atomic
-def erase_again(number: int, *, actor: str, now: datetime) -> bool:
-    """Erase a person that a restored backup has again; return whether it had them."""
+def erase_again(number: int, *, erased_at: datetime, actor: str, now: datetime) -> bool:
+    """Erase a person that a restored backup has again; return whether it had them.
+
+    erased_at: when they were erased. Who was added later is somebody else with their number.
+    """
     ledger.lock_ledger()
-    person = Person.objects.filter(pk=number, erased_at=None).first()
+    there = Person.objects.filter(pk=number, erased_at=None, added_at__lte=erased_at)
+    person = there.first()
     if person is not None:
         person.is_active, person.invitation_sha256, person.invited_until = False, "", None
         _erase(person, actor=actor, now=now)

@@ -108,10 +108,15 @@ def erase(number: int, *, actor: str, now: datetime) -> None:
 
 @needs_no_entry("erase() records it")
 @transaction.atomic
-def erase_again(number: int, *, actor: str, now: datetime) -> bool:
-    """Erase the salts of a leaf that a restored backup has again; return whether it had them."""
+def erase_again(number: int, *, erased_at: datetime, actor: str, now: datetime) -> bool:
+    """Erase the salts of a leaf that a restored backup has again; return whether it had them.
+
+    erased_at: when they were erased. An entry recorded later is another one with that number.
+    """
     ledger.lock_ledger()
-    has_salt = Leaf.objects.filter(number=number, salt__isnull=False).exists()
+    entries = contents.entries_after(number - 1, limit=1)
+    is_same = any(row.number == number and row.recorded_at <= erased_at for row in entries)
+    has_salt = is_same and Leaf.objects.filter(number=number, salt__isnull=False).exists()
     if has_salt:
         erase(number, actor=actor, now=now)
     return has_salt
