@@ -102,6 +102,8 @@ def test_the_first_match_is_a_real_one(sandbox, hub, set_up):
         ({"name": '"\n[webhook]\nurl = "x"'}, "name", "name: "),
         ({"port": "many"}, "port", "Enter a number"),
         ({"port": "70000"}, "port", "port: "),
+        ({"port": "8" * 5000}, "port", "Enter a number"),
+        ({"name": "uploads-\N{GRINNING FACE}"}, "name", "name: "),
         ({"policy": "made-up"}, "", "Choose what happens"),
     ],
 )

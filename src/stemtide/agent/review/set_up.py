@@ -24,6 +24,7 @@ from stemtide.protocol.enums import Scope
 KEY_FILE, DATA_DIR = "hub.key", "var/agent"
 FIELDS = ("hub_url", "key", "name", "port", "policy")
 _MODE = 0o600
+_PORT_DIGITS = 5
 _UNKNOWN_KEY = 401
 NEEDED = (Scope.FEED_READ, Scope.FEEDBACK_WRITE)
 USEFUL = (Scope.REQUESTS_READ, Scope.COMPLAINTS_WRITE)
@@ -113,12 +114,12 @@ async def set_up(answers: Mapping[str, str], *, file: Path) -> SetUpResult:
 
 
 def _toml(answers: Mapping[str, str], policy: ProposedPolicy) -> str:
-    """Return an agent.toml. A JSON string is a TOML string."""
+    """Return an agent.toml."""
     lines = [
-        f"name = {json.dumps(answers['name'])}",
-        f"hub_url = {json.dumps(answers['hub_url'])}",
-        f"key_file = {json.dumps(KEY_FILE)}",
-        f"data_dir = {json.dumps(DATA_DIR)}",
+        f"name = {_toml_string(answers['name'])}",
+        f"hub_url = {_toml_string(answers['hub_url'])}",
+        f"key_file = {_toml_string(KEY_FILE)}",
+        f"data_dir = {_toml_string(DATA_DIR)}",
         f"port = {_port(answers['port'])}",
         "",
         "[review]",
@@ -129,8 +130,13 @@ def _toml(answers: Mapping[str, str], policy: ProposedPolicy) -> str:
     return "\n".join(lines)
 
 
+def _toml_string(text: str) -> str:
+    """Return text as TOML: as JSON, which writes some signs as pairs that TOML does not know."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
 def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit() and len(text) <= _PORT_DIGITS):
         raise SetUpError("port", "Enter a number from 1 to 65535, such as 8471.")
     return int(text)
 
