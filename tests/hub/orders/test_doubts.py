@@ -91,6 +91,9 @@ def test_a_hold_is_told_to_the_issuer_alone(orders):
     assert [doubt.kind for doubt in own] == [DoubtKind.HOLD]
     assert "until 2026-11-26 12:00 UTC: call +32 2 555 09 99" in own[0].message
     assert doubts.kept_doubts(row, viewer=orders.other_authority) == []
+    told = [entry.kind for entry in reads.history(uid, viewer=orders.other_authority)]
+    assert ("order.issued" in told, "order.doubted" in told) == (True, False)
+    assert "order.doubted" in [entry.kind for entry in reads.history(uid, viewer=orders.authority)]
 
 
 def test_an_order_without_doubts_keeps_none(orders):

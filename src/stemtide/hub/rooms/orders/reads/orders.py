@@ -67,10 +67,15 @@ from stemtide.protocol.messages.orders import (
 MAX_LIST = 200
 """Orders in one list."""
 
-_OF_ISSUER = frozenset({"order.overlapped", "order.submitted", "order.recalled", "order.confirmed"})
+_OF_ISSUER = frozenset(
+    {
+        *("order.overlapped", "order.submitted", "order.recalled", "order.confirmed"),
+        "order.doubted",  # it says whether there was a hold, which is told to nobody else
+    }
+)
 """Ledger entries of an order that its issuer alone reads."""
 
-_NOT_OF_ADDRESSEE = frozenset({"order.doubted", "order.communicated"})
+_NOT_OF_ADDRESSEE = frozenset({"order.communicated"})
 """Ledger entries of an order that its addressee does not read."""
 
 _WAITING = (OrderState.ISSUED, OrderState.RECEIVED, OrderState.SUSPENDED, OrderState.UNDONE)
