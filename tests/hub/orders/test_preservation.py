@@ -194,9 +194,12 @@ def test_an_access_is_noted_with_the_law_by_which_the_content_is_preserved(order
 
 def test_an_authority_records_at_most_so_many(orders, executed):
     for number in range(rules.MAX_RECORDED):
-        record(orders, executed, orders.authority, reference=f"EP-{number}")
+        told = record(orders, executed, orders.authority, reference=f"EP-{number}")
     with pytest.raises(ConflictError, match="20 preservations of this order: end one first"):
         record(orders, executed, orders.authority)
+    one = told.preservations[-1]
+    writes.end(executed, one.id, by=orders.actor(orders.authority), now=after(40))
+    record(orders, executed, orders.authority, reference="EP-20", at=after(50))
     record(orders, executed, orders.small_provider)
 
 

@@ -25,7 +25,7 @@ from stemtide.protocol.law import deadlines
 from stemtide.protocol.messages.orders import LongerPreservationIn, PreservationIn
 
 MAX_RECORDED = 20
-"""Preservations that one party may record for an order: several authorities may ask."""
+"""Current preservations that one party may record for an order: several authorities may ask."""
 
 
 def check_extend(
@@ -85,7 +85,7 @@ def check_may_record(facts: OrderFacts, *, name: str, role: Role | None) -> None
     _check_role(facts, name=name, role=role)
     check_confirmed(facts, name=name)
     _check_preserved(facts)
-    own = [preservation for preservation in facts.preservations if preservation.entered_by == name]
+    own = [row for row in facts.preservations if row.entered_by == name and not row.is_ended]
     if len(own) >= MAX_RECORDED:
         raise ConflictError(
             "your party recorded {count} preservations of this order: end one first",
