@@ -155,3 +155,14 @@ def test_an_order_made_here_has_no_such_document(named, provider):
     made = cast.issue(named)
     refused = provider("GET", f"/api/v1/orders/{made.id}/document")
     assert refused.status_code == 404
+
+
+def test_a_key_acts_for_a_side_with_the_scope_of_that_side_alone(machine, named, provider):
+    entered = enter(provider)
+    narrow = machine(named.authority, scopes=["requests:read", "answers:write"])
+    for act in ("dispute-entry", "void-entry", "confirm-entry"):
+        refused = narrow("POST", f"/api/v1/orders/{entered['id']}/{act}", WRONG)
+        assert refused.status_code == 403, act
+        assert "lacks the scope orders:write:" in refused.json()["detail"]
+    assert narrow("POST", f"{DOCUMENTS}?name=x", plain(), content_type=PDF).status_code == 403
+    assert provider("GET", f"/api/v1/orders/{entered['id']}").json()["state"] == "received"

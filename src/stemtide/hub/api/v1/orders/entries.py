@@ -12,14 +12,15 @@ from django.utils.http import content_disposition_header
 from ninja import Query, Router
 
 from stemtide.hub.api.app import PDF as PDF_ANSWER, requires
-from stemtide.hub.api.auth import caller_of, now
+from stemtide.hub.api.auth import caller_of, check_scope, now
 from stemtide.hub.api.bodies import answer, check_content_type
 from stemtide.hub.api.problems import ProblemError
 from stemtide.hub.api.v1.documents import PDF, PDF_BODY
 from stemtide.hub.api.v1.orders.orders import record_arrival
 from stemtide.hub.rooms.orders.reads import entries as reads, orders
 from stemtide.hub.rooms.orders.writes import entries as writes
-from stemtide.protocol.enums import Scope
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.protocol.enums import PartyKind, Scope
 from stemtide.protocol.messages.documents import MAX_DOCUMENT_BYTES
 from stemtide.protocol.messages.orders import EnterIn, OrderDocumentOut, OrderOut, OrderReasonIn
 from stemtide.protocol.problems import ProblemType
@@ -45,7 +46,7 @@ def keep_document(
             ProblemType.TOO_LARGE,
             f"the document is too large: send a PDF of at most {MAX_DOCUMENT_BYTES:,} bytes",
         )
-    by, moment = caller_of(request).actor, now()
+    by, moment = _of_side(request), now()
     report = reads.verify(request.body, of=by.name, now=moment)
     document = writes.keep_document(request.body, name=name, report=report, by=by, now=moment)
     return answer(document, status=201)
@@ -59,7 +60,7 @@ def keep_document(
 )
 def enter(request: HttpRequest, body: EnterIn) -> HttpResponse:
     """Enter an order that you received, or issued, elsewhere. Its hour began at its receipt."""
-    return answer(writes.enter(body, by=caller_of(request).actor, now=now()), status=201)
+    return answer(writes.enter(body, by=_of_side(request), now=now()), status=201)
 
 
 @router.post(
@@ -70,7 +71,7 @@ def enter(request: HttpRequest, body: EnterIn) -> HttpResponse:
 )
 def confirm(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Confirm an order that the other side entered by hand."""
-    return answer(writes.confirm(uid, by=caller_of(request).actor, now=now()))
+    return answer(writes.confirm(uid, by=_of_side(request), now=now()))
 
 
 @router.post(
@@ -81,7 +82,7 @@ def confirm(request: HttpRequest, uid: UUID) -> HttpResponse:
 )
 def dispute(request: HttpRequest, uid: UUID, body: OrderReasonIn) -> HttpResponse:
     """Report that an order that the other side entered is not right. Its issuer ends it so."""
-    return answer(writes.dispute(uid, body=body, by=caller_of(request).actor, now=now()))
+    return answer(writes.dispute(uid, body=body, by=_of_side(request), now=now()))
 
 
 @router.post(
@@ -92,7 +93,7 @@ def dispute(request: HttpRequest, uid: UUID, body: OrderReasonIn) -> HttpRespons
 )
 def void(request: HttpRequest, uid: UUID, body: OrderReasonIn) -> HttpResponse:
     """Take back an order that you entered by mistake, until the other side has confirmed it."""
-    return answer(writes.void(uid, body=body, by=caller_of(request).actor, now=now()))
+    return answer(writes.void(uid, body=body, by=_of_side(request), now=now()))
 
 
 @router.get(
@@ -112,3 +113,14 @@ def read_document(request: HttpRequest, uid: UUID) -> HttpResponse:
         as_attachment=True, filename=name or "order.pdf"
     )
     return response
+
+
+def _of_side(request: HttpRequest) -> Actor:
+    """Return the caller. Its key needs the scope of its side: a provider answers, others order.
+
+    raises: ProblemError.
+    """
+    caller = caller_of(request)
+    is_provider = caller.party.kind == PartyKind.PROVIDER
+    check_scope(caller, Scope.ANSWERS_WRITE if is_provider else Scope.ORDERS_WRITE)
+    return caller.actor
