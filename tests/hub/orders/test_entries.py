@@ -5,10 +5,18 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.rooms.orders.models import EnteredDocument, Order
-from stemtide.hub.rooms.orders.reads import drafts, entries as reads_entries, orders as reads
+from stemtide.hub.rooms.orders.reads import (
+    drafts,
+    entries as reads_entries,
+    finality as reads_final,
+    home,
+    orders as reads,
+)
 from stemtide.hub.rooms.orders.rules import entries as rules
 from stemtide.hub.rooms.orders.writes import (
     answers,
@@ -18,6 +26,8 @@ from stemtide.hub.rooms.orders.writes import (
     finality,
     orders as writes_drafts,
 )
+from stemtide.hub.rooms.parties.writes import competences
+from stemtide.protocol.enums import Duty
 from stemtide.protocol.enums.orders import EntryState, OrderState
 from stemtide.protocol.enums.referrals import ReceiptVia
 from stemtide.protocol.messages.orders import OrderIn, OrderReasonIn, ScrutinyIn
@@ -231,6 +241,14 @@ def test_the_same_order_is_entered_once(orders):
         enter(orders, outside_issuer=OUTSIDE, pdf=b"%PDF-1.7 of others, again")
 
 
+def test_an_authority_blocks_no_other_one_and_learns_nothing_of_its_orders(orders):
+    competences.name_competent(orders.other_authority, Duty.ISSUE, actor="operator", now=after(0))
+    enter(orders, orders.other_authority, pdf=b"%PDF-1.7 of Belgium", reference="FR/1")
+    assert enter(orders, orders.authority, pdf=b"%PDF-1.7 of Belgium").reference == "BE/2026/7"
+    with pytest.raises(ConflictError, match="already: BE/2026/7"):
+        enter(orders, orders.authority, pdf=b"%PDF-1.7 of Belgium", reference="BE/2026/8")
+
+
 def test_an_order_that_was_made_here_is_not_entered(orders):
     made = cast.issue(orders)
     with pytest.raises(ConflictError, match=str(made.id)):
@@ -306,6 +324,9 @@ def test_who_entered_an_order_wrongly_takes_it_back_and_enters_it_again(orders):
     assert (ended.state, ended.entry.state) == ("withdrawn", "voided")
     assert orders.ledger_kinds()[-2:] == ["entry.voided", "order.withdrawn"]
     assert sorted(orders.last_entry().detail["parties"]) == ["be-crisis-centre", "fr-referral-unit"]
+    for write, more in ((writes.confirm, {}), (writes.dispute, {"body": WRONG})):
+        with pytest.raises(ConflictError, match="small-forum has taken this order back"):
+            act(orders, write, entered.id, orders.authority, **more)
     assert enter(orders).id != entered.id
 
 
@@ -341,6 +362,27 @@ def test_a_forged_entry_names_no_authority_to_others_and_fills_in_no_draft(order
     assert not drafts.is_first(row, viewer=orders.authority)
 
 
+def test_an_authority_gains_nothing_by_its_own_entry(orders):
+    overseer = orders.other_authority
+    competences.name_competent(overseer, Duty.MEASURES, actor="operator", now=after(0))
+    entered = enter(
+        orders, orders.authority, annex={"urls": [URL], "redress_deadline": "60 days from receipt"}
+    )
+    made = writes_drafts.draft(
+        OrderIn(to="small-forum"), by=orders.actor(orders.authority), now=after(1)
+    )
+    row = Order.objects.get(uid=made.id)
+    assert drafts.is_first(row, viewer=orders.authority)
+    later = after(60 * 24 * 70)
+    act(orders, finality.finalise, entered.id, orders.authority, at=later)
+    [seen] = reads_final.final_orders(viewer=overseer, now=later)
+    assert (len(seen.orders), seen.in_twelve_months) == (1, 0)
+    act(orders, writes.confirm, entered.id, orders.small_provider, at=later)
+    assert not drafts.is_first(row, viewer=orders.authority)
+    [seen] = reads_final.final_orders(viewer=overseer, now=later)
+    assert (len(seen.orders), seen.in_twelve_months) == (1, 1)
+
+
 def test_an_entry_has_no_signals_and_keeps_no_secret_longer_than_the_law(orders):
     hushed = {"non_disclosure": True, "non_disclosure_until": "2099-01-01T00:00:00+00:00"}
     entered = enter(orders, annex={"urls": [URL]} | hushed)
@@ -358,6 +400,18 @@ def test_a_final_order_was_confirmed_first(orders):
     assert final.finality.final_on is not None
 
 
+def test_an_issuer_is_asked_whether_an_order_is_final_once_it_has_confirmed_it(orders):
+    old = {"issued_at": after(-60 * 24 * 90), "received_at": after(-60 * 24 * 90)}
+    terms = {"urls": [URL], "redress_deadline": "60 days from receipt"}
+    entered = enter(orders, annex=terms, **old)
+    cast.execute(orders, entered.id)
+    deadlines.note_due(after(30))
+    assert "appeal.expired" not in orders.ledger_kinds()
+    act(orders, writes.confirm, entered.id, orders.authority, at=after(31))
+    deadlines.note_due(after(32))
+    assert orders.last_entry().kind == "appeal.expired"
+
+
 def test_receipts_here_do_not_move_the_hour(orders):
     entered = enter(orders)
     assert answers.record_receipt(entered.id, via=ReceiptVia.DESK, at=after(3), now=after(3))
@@ -366,3 +420,16 @@ def test_receipts_here_do_not_move_the_hour(orders):
 
 def test_the_words_of_the_states_of_an_entry():
     assert {*EntryState} == {"waiting", "confirmed", "disputed", "voided"}
+
+
+def test_more_entered_orders_cost_a_list_of_copies_no_more_queries(orders):
+    def queries():
+        with CaptureQueriesContext(connection) as caught:
+            assert home.copies(viewer=orders.other_authority, now=after(1))
+        return len(caught)
+
+    enter(orders)
+    alone = queries()
+    for number in range(3):
+        enter(orders, reference=f"BE/2026/{number + 10}")
+    assert queries() == alone

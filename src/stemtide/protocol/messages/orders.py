@@ -388,7 +388,8 @@ class FinalOrderOut(BaseModel):
 class FinalOrdersOut(BaseModel):
     """The final orders against one provider, latest first.
 
-    in_twelve_months: how many became final in the last twelve months, without exercises. Whether
+    in_twelve_months: how many became final in the last twelve months, without exercises and orders
+                      that their issuer entered by hand and the provider has not confirmed. Whether
                       the provider is exposed is decided by people (Art. 5(4)).
     """
 

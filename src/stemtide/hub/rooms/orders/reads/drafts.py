@@ -8,7 +8,7 @@ from stemtide.fingerprints.url.canonical import UrlError, canonical, digest
 from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.orders.models import Information, Order, OrderAddress, OrderAnswer
 from stemtide.hub.rooms.orders.reads import decisions, interests, orders as reads
-from stemtide.hub.rooms.orders.reads.entries import BY_ISSUER
+from stemtide.hub.rooms.orders.reads.entries import BY_BOTH, BY_ISSUER
 from stemtide.hub.rooms.orders.rules import lint as lint_rules, orders as rules
 from stemtide.hub.rooms.orders.rules.findings import DraftFinding
 from stemtide.hub.rooms.orders.rules.lint import LintFacts
@@ -123,10 +123,11 @@ def findings(row: Order, *, viewer: Party, now: datetime) -> list[DraftFinding]:
 def is_first(row: Order, *, viewer: Party) -> bool:
     """Whether an authority never issued an order to the provider of a draft.
 
-    Exercises do not count for real orders, nor real orders for exercises.
+    Exercises do not count for real orders, nor real orders for exercises. Orders that it entered by
+    hand count once the provider has confirmed them: its word alone shortens no notice.
     """
     before = Order.objects.filter(
-        BY_ISSUER,
+        BY_BOTH,
         issued_by=viewer,
         addressee=row.addressee,
         exercise=row.exercise,

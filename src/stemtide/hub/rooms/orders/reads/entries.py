@@ -198,7 +198,7 @@ def _existing(
 
     It is the same if issuer, addressee and reference are, or if the addressee and the document are.
     One that was taken back is none. is_issuers: the issuer enters it, and may enter one
-    that it disputed before.
+    that it disputed before. Orders of other authorities do not stop it: it may not see them.
     """
     rows = Order.objects.filter(
         addressee=addressee, exercise=body.exercise, issued_at__isnull=False
@@ -214,7 +214,10 @@ def _existing(
             entry__issuer_name__iexact=outside.name,
             reference__iexact=body.reference,
         )
-    row = rows.filter(same | Q(entry__document__sha256=sha256)).first()
+    same_document = Q(entry__document__sha256=sha256)
+    if is_issuers:
+        same_document &= Q(issued_by=issuer) | Q(issued_by=None)
+    row = rows.filter(same | same_document).first()
     if row is None:
         return None
     entry = row.entered

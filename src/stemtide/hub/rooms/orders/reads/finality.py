@@ -20,7 +20,13 @@ from stemtide.hub.rooms.orders.rules.orders import AppealFacts
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import competences
 from stemtide.protocol.enums import Duty
-from stemtide.protocol.enums.orders import AppealOutcome, Appellant, FinalGround, ReviewKind
+from stemtide.protocol.enums.orders import (
+    AppealOutcome,
+    Appellant,
+    EntryState,
+    FinalGround,
+    ReviewKind,
+)
 from stemtide.protocol.messages.orders import (
     AppealOut,
     FinalityOut,
@@ -39,7 +45,7 @@ def final_orders(*, viewer: Party, now: datetime) -> list[FinalOrdersOut]:
     lists = []
     for provider, group in groupby(rows, key=lambda row: row.order.addressee.name):
         final = list(group)
-        days = [row.final_on for row in final if not row.order.exercise]
+        days = [row.final_on for row in final if _counts(row.order)]
         lists.append(
             FinalOrdersOut(
                 provider=provider,
@@ -48,6 +54,12 @@ def final_orders(*, viewer: Party, now: datetime) -> list[FinalOrdersOut]:
             )
         )
     return sorted(lists, key=lambda group: (-group.in_twelve_months, group.provider))
+
+
+def _counts(order: Order) -> bool:
+    """Whether a final order counts against its provider. The word of its issuer alone does not."""
+    is_by_one = order.entered is not None and order.entered.state != EntryState.CONFIRMED
+    return not (order.exercise or is_by_one)
 
 
 def may_see(uid: UUID, *, viewer: Party) -> bool:

@@ -49,7 +49,8 @@ def copies(*, viewer: Party, now: datetime, limit: int = MAX_LIST) -> list[CopyR
     rows = Scrutiny.objects.order_by("opened_at", "pk")
     examined = reads.with_decisions(rows)
     whole = latest_copies.select_related(
-        "order__issued_by", "order__addressee", "order__approval"
+        *("order__issued_by", "order__addressee", "order__approval"),
+        "order__entry__entered_by",
     ).prefetch_related(Prefetch("order__scrutinies", queryset=examined))
     return sorted((_row(copy, viewer=viewer, now=now) for copy in whole), key=_urgency)
 

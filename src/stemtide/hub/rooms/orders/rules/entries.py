@@ -253,6 +253,11 @@ def _check_other(facts: OrderFacts, *, name: str, role: Role | None) -> Side:
     (check_person_may_lead if side is Side.ISSUER else check_person_may_write)(role)
     if facts.entry.state is EntryState.CONFIRMED:
         raise ConflictError("your party has confirmed this order already")
+    if facts.entry.state is EntryState.VOIDED:
+        raise ConflictError(
+            "{who} has taken this order back: nothing is left to confirm or dispute",
+            who=facts.entry.entered_by,
+        )
     return side
 
 

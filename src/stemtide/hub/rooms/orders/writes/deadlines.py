@@ -8,7 +8,7 @@ from django.db import transaction
 from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.orders.models import Appeal, Finality, Order, Scrutiny
-from stemtide.hub.rooms.orders.reads.entries import BY_ADDRESSEE
+from stemtide.hub.rooms.orders.reads.entries import BY_ADDRESSEE, BY_ISSUER
 from stemtide.hub.rooms.orders.rules.orders import IN_EFFECT
 from stemtide.protocol.enums.orders import AppealOutcome, ScrutinyState
 
@@ -22,7 +22,9 @@ def note_due(now: datetime) -> int:
     open_states = (ScrutinyState.OPENED, ScrutinyState.ANNOUNCED)
     overdue = Scrutiny.objects.filter(due_at__lt=now, missed_at=None, state__in=open_states)
     over = Order.objects.filter(
-        appeal_until__lt=(now - timedelta(hours=12)).date(), appeal_over_at=None
+        BY_ISSUER,  # it is asked about its own orders, and those that it confirmed
+        appeal_until__lt=(now - timedelta(hours=12)).date(),
+        appeal_over_at=None,
     )
     appeals = list(over.order_by("appeal_until").values_list("pk", flat=True)[:AT_ONCE])
     orders = list(missed.order_by("due_at").values_list("pk", flat=True)[:AT_ONCE])
