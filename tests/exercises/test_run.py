@@ -21,8 +21,8 @@ BEFORE_IT_BEGINS = {
 """What the hub and its agents record that belongs to no exercise."""
 
 
-def play(name, *words):
-    return run_process("exercise", "run", name, "--speed", "1e6", "--json", *words)
+def play(name, *words, **environment):
+    return run_process("exercise", "run", name, "--speed", "1e6", "--json", *words, **environment)
 
 
 def facts(result):
@@ -51,7 +51,14 @@ def check_result(result):
 
 
 def test_bots_play_an_event_that_stays_national(tmp_path):
-    done = play("national-only", "--folder", tmp_path / "hub", "--out", tmp_path / "out")
+    """On the machine of a real hub: its settings are not those of the exercise."""
+    real, key = tmp_path / "real.sqlite3", tmp_path / "real.key"
+    settings = {"STEMTIDE_DATABASE_URL": f"sqlite:///{real}", "STEMTIDE_AGENT_PORT": "1"}
+    settings["STEMTIDE_SIGNING_KEY_FILE"] = str(key)
+    out = ("--folder", tmp_path / "hub", "--out", tmp_path / "out")
+    done = play("national-only", *out, **settings)
+    assert not real.exists()
+    assert not key.exists()
     result = json.loads(done.out)
     check_result(result)
     assert done.code == 0, done.err

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """State of a running exercise: its processes, clients, counts and narration."""
 
+import os
 import signal
 import sys
 import threading
@@ -15,6 +16,9 @@ import httpx
 
 from stemtide.exercises import cast, processes, provider
 from stemtide.exercises.counts import ExerciseCounts
+
+
+_SETTINGS = "STEMTIDE_"
 
 
 class DemoError(Exception):
@@ -50,7 +54,14 @@ class RunningExercise:
             receiver.stop()
 
     def hub_folder(self) -> Path:
-        """Create an empty folder for a hub. raises: DemoError if a hub is there already."""
+        """Create an empty folder for a hub, and forget the settings of hubs and agents here.
+
+        They name the database, keys and mail server of a real hub, which are not for an exercise.
+
+        raises: DemoError if a hub is there already.
+        """
+        for name in [name for name in os.environ if name.startswith(_SETTINGS)]:
+            del os.environ[name]
         folder = self.folder / "hub"
         if (folder / "hub.sqlite3").exists():
             raise DemoError(f"{folder} holds a hub already: name an empty --folder")

@@ -239,7 +239,8 @@ class Memory:
         context = self._context
         visible = crises.visible_ids(viewer=party)
         if context is not None:
-            context.events.clear()
+            with self._lock:  # event() may be making room
+                context.events.clear()
             for is_rehearsing in (False, True):
                 self._reader(context, party, is_rehearsing=is_rehearsing).crises = visible
 
