@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
+import sqlite3
 import threading
+from contextlib import closing
 from uuid import uuid4
 
 import pytest
@@ -7,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
+from stemtide.agent.store.database import Store
 from stemtide.protocol.enums import SignalState
 from tests.agent.fake_hub import FakeHub, Server
 from tests.agent.world import agent_of, config_of, sha256, share_for_a_while, until
@@ -368,3 +371,24 @@ def test_a_hub_that_is_none_is_told_as_such(tmp_path, sandbox, provider):
     with agent_of(config_of(elsewhere, tmp_path), sandbox) as agent:
         trouble = until(lambda: agent.health()["troubles"].get("hub"))
         assert "is it a hub?" in trouble
+
+
+def test_old_records_that_cannot_be_deleted_do_not_interrupt_the_sync(
+    hub, sandbox, tmp_path, caplog
+):
+    """A database that refuses a deletion stands for a disk that is full or cannot be written to."""
+    config = config_of(hub, tmp_path)
+    with Store(config.data_dir), closing(sqlite3.connect(config.data_dir / "agent.db")) as other:
+        other.execute(
+            "INSERT INTO acted (ref, at, signal, action, kind, distance_bits, part)"
+            " VALUES ('old', 1, 's', 'hold', 'sha256', 0, '')"
+        )
+        other.execute(
+            "CREATE TRIGGER full BEFORE DELETE ON acted BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+        other.commit()
+    with agent_of(config, sandbox) as agent:
+        until(lambda: "old records" in caplog.text, what="a word in the log")
+        hub.share(sha256(b"one"))
+        agent.wait(position=hub.head, ready=True)
+    assert "starts again" not in caplog.text

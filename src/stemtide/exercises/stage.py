@@ -17,7 +17,6 @@ import httpx
 from stemtide.exercises import cast, processes, provider
 from stemtide.exercises.counts import ExerciseCounts
 
-
 _SETTINGS = "STEMTIDE_"
 
 

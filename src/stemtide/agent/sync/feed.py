@@ -12,6 +12,7 @@
 
 import asyncio
 import logging
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
@@ -487,9 +488,15 @@ class Sync:
         return status.model_copy(update={"troubles": troubles}) if troubles else status
 
     async def _prune_regularly(self) -> None:
-        """Delete records that are past their time, now and every hour."""
+        """Delete records that are past their time, now and every hour.
+
+        A failure must not end the sync with it: health reports the disk.
+        """
         while True:
-            await asyncio.to_thread(self._prune)
+            try:
+                await asyncio.to_thread(self._prune)
+            except sqlite3.Error:
+                logger.exception("old records could not be deleted; tried again in an hour")
             await asyncio.sleep(_PRUNE_EVERY.total_seconds())
 
     def _prune(self) -> None:
