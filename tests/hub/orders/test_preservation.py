@@ -75,6 +75,7 @@ def test_an_epoc_pr_ends_after_sixty_days_and_is_extended_by_thirty_once(orders,
     [
         (61, {}, "a new EPOC-PR is needed"),
         (1, {"until": NOON + 90 * DAY}, "adds 30 days: leave it out"),
+        (1, {"reference": "N-2"}, "reference: is the file number of the EPOC-PR, which stays"),
     ],
 )
 def test_what_article_11_does_not_allow_is_refused_with_its_remedy(
@@ -83,7 +84,8 @@ def test_what_article_11_does_not_allow_is_refused_with_its_remedy(
     kept = record(orders, executed, orders.authority).preservations[1]
     with pytest.raises(RefusalError, match=words):
         longer(orders, executed, orders.authority, kept, at=NOON + days * DAY, **facts)
-    assert Preservation.objects.get(uid=kept.id).until == kept.until
+    row = Preservation.objects.get(uid=kept.id)
+    assert (row.until, row.reference) == (kept.until, "EP-7")
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,12 @@ def longer_end(
             "until",
             "is set by Art. 11(1) of Regulation (EU) 2023/1543, which adds 30 days: leave it out",
         )
+    if body.reference:
+        raise InvalidError(
+            "reference",
+            "is the file number of the EPOC-PR, which stays: leave it out, and enter a request for"
+            " production in its own field (Regulation (EU) 2023/1543 Art. 11)",
+        )
     if body.production:
         return None
     if preservation.is_extended:
