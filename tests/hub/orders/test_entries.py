@@ -27,6 +27,8 @@ from stemtide.hub.rooms.orders.writes import (
     orders as writes_drafts,
 )
 from stemtide.hub.rooms.parties.writes import competences
+from stemtide.hub.rooms.rechecks import writes as rechecks
+from stemtide.hub.rooms.rechecks.models import Recheck
 from stemtide.protocol.enums import Duty
 from stemtide.protocol.enums.orders import EntryState, OrderState
 from stemtide.protocol.enums.referrals import ReceiptVia
@@ -381,6 +383,16 @@ def test_an_authority_gains_nothing_by_its_own_entry(orders):
     assert not drafts.is_first(row, viewer=orders.authority)
     [seen] = reads_final.final_orders(viewer=overseer, now=later)
     assert (len(seen.orders), seen.in_twelve_months) == (1, 1)
+
+
+def test_the_hub_visits_no_address_by_the_word_of_one_side(orders):
+    entered = enter(orders)
+    cast.execute(orders, entered.id)
+    rechecks.follow_requests(after(21))
+    assert not Recheck.objects.exists()
+    act(orders, writes.confirm, entered.id, orders.authority, at=after(22))
+    rechecks.follow_requests(after(23))
+    assert [row.url for row in Recheck.objects.all()] == [URL]
 
 
 def test_an_entry_has_no_signals_and_keeps_no_secret_longer_than_the_law(orders):

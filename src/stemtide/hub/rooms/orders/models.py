@@ -167,6 +167,11 @@ class Order(models.Model):
         return getattr(self, "entry", None) if self.is_entered else None
 
     @property
+    def is_of_one_side(self) -> bool:
+        """Whether one side alone vouches for it: it was entered by hand, and not confirmed."""
+        return self.entered is not None and self.entered.state != EntryState.CONFIRMED
+
+    @property
     def entered_by(self) -> str:
         """Return the name of the party that entered it by hand; "" if it was made here."""
         return self.entered.entered_by.name if self.entered else ""

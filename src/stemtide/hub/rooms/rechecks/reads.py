@@ -232,12 +232,15 @@ def claims(subjects: Collection[str]) -> list[Referral | Order]:
     orders = Order.objects.filter(uid__in=named["order"])
     return [
         *referrals.select_related("sender", "provider"),
-        *orders.select_related("issued_by", "addressee").prefetch_related("addresses"),
+        *orders.select_related("issued_by", "addressee", "entry").prefetch_related("addresses"),
     ]
 
 
 def is_claimed(request: Referral | Order) -> bool:
-    """Whether a provider says now that the content of a request is gone."""
+    """Whether a provider says now that the content of a request is gone.
+
+    An order that one side alone entered sends the hub to nobody's server.
+    """
     if isinstance(request, Order):
-        return request.state in rules.GONE_ORDERS
+        return request.state in rules.GONE_ORDERS and not request.is_of_one_side
     return request.state in rules.GONE_REFERRALS

@@ -20,13 +20,7 @@ from stemtide.hub.rooms.orders.rules.orders import AppealFacts
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import competences
 from stemtide.protocol.enums import Duty
-from stemtide.protocol.enums.orders import (
-    AppealOutcome,
-    Appellant,
-    EntryState,
-    FinalGround,
-    ReviewKind,
-)
+from stemtide.protocol.enums.orders import AppealOutcome, Appellant, FinalGround, ReviewKind
 from stemtide.protocol.messages.orders import (
     AppealOut,
     FinalityOut,
@@ -58,8 +52,7 @@ def final_orders(*, viewer: Party, now: datetime) -> list[FinalOrdersOut]:
 
 def _counts(order: Order) -> bool:
     """Whether a final order counts against its provider. The word of its issuer alone does not."""
-    is_by_one = order.entered is not None and order.entered.state != EntryState.CONFIRMED
-    return not (order.exercise or is_by_one)
+    return not (order.exercise or order.is_of_one_side)
 
 
 def may_see(uid: UUID, *, viewer: Party) -> bool:
