@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from stemtide.agent.outbox import actions
+from stemtide.agent.recognise.own_list import OwnListError, read_file
 from stemtide.agent.store import own_list
 from stemtide.agent.store.database import Store
 from stemtide.agent.store.schema import connect
+from stemtide.protocol.sync.allowlists import MAX_LIST
 from tests.agent.test_review import ON, Moderator, config, held, wait_event
 from tests.agent.world import agent_of, config_of, picture, sha256
 
@@ -274,3 +276,11 @@ def test_the_entries_of_an_older_agent_are_on_the_page(agent, config, anna):
     assert json.loads(line)["value"] == ONE  # the digest: the address was not kept
     anna.post("own-list/end", id="x", reason="again")
     assert "Added to your own list: 1." in import_file(anna, line).text
+
+
+def test_a_file_longer_than_the_list_is_refused_before_anything_is_written():
+    """Else its entries would hold the store's lock, and uploads wait, until all are refused."""
+    line = json.dumps({"kind": "sha256", "value": ONE} | OURS)
+    assert len(read_file(f"{line}\n".encode() * 3)) == 3
+    with pytest.raises(OwnListError, match=f"more than {MAX_LIST} entries"):
+        read_file(f"{line}\n".encode() * (MAX_LIST + 1))

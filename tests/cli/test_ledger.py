@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """stemtide ledger: an auditor copies and checks the log, and an operator the database."""
 
+import gzip
 import sqlite3
 import subprocess
 import sys
 
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
 
+from stemtide.cli.commands.ledger import logs
 from stemtide.protocol.tlog.notes import Checkpoint, Note, NoteKey
 from stemtide.protocol.tlog.proofs import LogProof
+from tests.agent.fake_hub import Server
 from tests.cli.conftest import surroundings
 from tests.hub.api.conftest import signal, wait_until
 from tests.protocol import go_tlog
@@ -164,3 +170,18 @@ def grow(folder):
     """Make leaves, as a hub that runs does each second."""
     environment = surroundings({"STEMTIDE_DATA_DIR": str(folder)})
     subprocess.run([sys.executable, "-c", GROW], check=True, env=environment)
+
+
+def test_a_hub_that_sends_more_than_a_log_has_is_not_read_to_the_end():
+    """The hub is the one that is audited: a small packed answer must not fill the memory."""
+    bomb = gzip.compress(bytes(logs.MOST_BYTES + 1))
+
+    async def send(_request):
+        return Response(bomb, headers={"Content-Encoding": "gzip"})
+
+    server = Server(Starlette(routes=[Route("/log/{path:path}", send)]))
+    try:
+        with pytest.raises(logs.LogReadError, match="sent more than"):
+            logs.reader_of(server.url, key="")("tile/0/000")
+    finally:
+        server.stop()

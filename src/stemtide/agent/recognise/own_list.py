@@ -131,12 +131,14 @@ def read_file(content: bytes) -> list[AllowEntryIn]:
             problems.append(f"line {number}: {problem_of(error)}")
         except UrlError as error:
             problems.append(f"line {number}: value: {error}")
-        if len(problems) >= _SHOWN_ERRORS:
+        if len(problems) >= _SHOWN_ERRORS or len(entries) > MAX_LIST:
             break
     if problems:
         raise OwnListError(*problems)
     if not entries:
         raise OwnListError("the file has no entries")
+    if len(entries) > MAX_LIST:
+        raise OwnListError(f"the file has more than {MAX_LIST} entries: the list holds no more")
     return entries
 
 

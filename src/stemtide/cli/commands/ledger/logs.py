@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Logs that commands read: a hub's, by HTTP, or a folder that `stemtide ledger copy` wrote."""
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from stemtide.cli.hub_client import read_key
 from stemtide.protocol.tlog.audit import LogCopy, Read
 from stemtide.protocol.tlog.notes import MAX_BYTES, Checkpoint, NoteError, NoteKey, read_checkpoint
-from stemtide.protocol.tlog.tiles import TileError, tiles_of
-
-if TYPE_CHECKING:
-    import httpx
+from stemtide.protocol.tlog.tiles import MAX_LEAF_BYTES, WIDTH, TileError, tiles_of
 
 CHECKPOINT, KEYS = "checkpoint", "keys"
+MOST_BYTES = WIDTH * (2 + MAX_LEAF_BYTES)
+"""The most bytes of a file that a hub may send: a full bundle of the longest leaves."""
+
 _OK = 200
 _PATIENCE_S = 120
 
@@ -115,23 +115,28 @@ def _hub_reader(hub: str, *, key: str) -> Read:
 
     def read(path: str) -> bytes:
         address = f"{hub}/log/{path}"
+        content = bytearray()
         try:
-            response = client.get(address)
+            with client.stream("GET", address) as response:
+                for part in response.iter_bytes():
+                    content += part
+                    if len(content) > MOST_BYTES:
+                        raise LogReadError(f"{address}: it sent more than {MOST_BYTES} bytes")
         except httpx.HTTPError as error:
             raise LogReadError(f"{address} cannot be reached ({error}); is the hub up?") from error
         if response.status_code != _OK:
-            raise LogReadError(f"{address}: {_reason(response)}")
-        return response.content
+            raise LogReadError(f"{address}: {_reason(response.status_code, content)}")
+        return bytes(content)
 
     return read
 
 
-def _reason(response: "httpx.Response") -> str:
+def _reason(status: int, content: bytes | bytearray) -> str:
     """Return a hub's reason for a refused request."""
     try:
-        return str(response.json()["detail"])
+        return str(json.loads(content)["detail"])
     except (ValueError, KeyError, TypeError):
-        return f"the hub answered {response.status_code}"
+        return f"the hub answered {status}"
 
 
 ERRORS = (LogReadError, NoteError, TileError, OSError)
