@@ -22,3 +22,11 @@ def test_check_prints_one_object_a_problem_and_exits_with_1(tmp_path):
         problems
     )
     assert good == {"file": "false-alarm", "name": "false-alarm", "is_good": True}
+
+
+def test_a_result_that_cannot_be_written_is_refused_before_the_run(tmp_path):
+    (tmp_path / "out").write_text("in the way", "utf-8")
+    words = ("national-only", "--speed", "1e6", "--folder", tmp_path / "hub")
+    done = run("exercise", "run", *words, "--out", tmp_path / "out")
+    assert (done.code, "the result cannot be written to" in done.err) == (1, True)
+    assert not (tmp_path / "hub").exists()

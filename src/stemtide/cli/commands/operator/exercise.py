@@ -112,6 +112,8 @@ def run_scenario(
 
     progress = run.Progress(plan)
     try:
+        if out is not None:
+            out.mkdir(parents=True, exist_ok=True)  # fail before an exercise of an hour
         result = run.run(
             plan,
             speed=speed,
