@@ -38,6 +38,7 @@ NATIONAL = {
     "law": "Art. 60-2 CPP",
 }
 DAY = timedelta(days=1)
+LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -100,6 +101,8 @@ def test_what_article_11_does_not_allow_is_refused_with_its_remedy(
         (NATIONAL | {"law": " "}, "law: is missing"),
         (NATIONAL | {"until": None}, "until: is missing"),
         (NATIONAL | {"until": NOON}, "until: is in the past"),
+        (NATIONAL | {"until": LAST}, "until: is more than 30 years away: correct the year"),
+        (NATIONAL | {"since": NOON - 31 * 366 * DAY}, "since: is more than 30 years ago"),
     ],
 )
 def test_a_basis_without_its_dates_is_refused(orders, executed, facts, words):
@@ -123,6 +126,19 @@ def test_national_law_is_extended_by_a_named_decision(orders, executed):
         NOON + 99 * DAY,
         "N-2",
     )
+
+
+def test_an_order_is_read_however_long_another_law_preserves_it(orders, executed):
+    kept = record(orders, executed, orders.small_provider, **NATIONAL).preservations[1]
+    with pytest.raises(InvalidError, match="until: is more than 30 years away"):
+        longer(orders, executed, orders.small_provider, kept, until=LAST, reference="N-2")
+    with pytest.raises(InvalidError, match="until: is more than 30 years away"):
+        writes.extend(
+            executed, body=cast.longer(LAST), by=orders.actor(orders.authority), now=after(40)
+        )
+    Preservation.objects.update(until=LAST)
+    for viewer in (orders.authority, orders.other_authority, orders.small_provider):
+        assert reads.order(executed, viewer=viewer, now=after(40)).preservations
 
 
 def test_article_6_is_not_extended_or_ended_as_other_laws_are(orders, executed):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """List what a party may do with an order now: exactly what the writes would allow."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from stemtide.hub.rooms.orders.rules import (
     entries,
@@ -12,9 +12,16 @@ from stemtide.hub.rooms.orders.rules import (
 )
 from stemtide.hub.rooms.orders.rules.orders import OrderFacts, Side, allows
 from stemtide.protocol.enums import Role
-from stemtide.protocol.enums.orders import AppealOutcome, Appellant, OrderState, ScrutinyBasis
+from stemtide.protocol.enums.orders import (
+    AppealOutcome,
+    Appellant,
+    OrderState,
+    PreservationBasis,
+    ScrutinyBasis,
+)
 
 _MOMENT = timedelta(seconds=1)
+_LAST = datetime.max.replace(tzinfo=UTC) - _MOMENT
 
 ANSWERING = ("execute", "suspend", "resume", "reinstate")
 _OF_ENTRY = {
@@ -192,8 +199,9 @@ def _longer(facts: OrderFacts, *, name: str, role: Role | None, now: datetime) -
 
 def _extend(facts: OrderFacts, *, name: str, role: Role | None, now: datetime) -> list[str]:
     """Return whether a party may ask for longer preservation by Art. 6(2)."""
-    ends = [row.until for row in facts.preservations if row.until is not None]
-    until = max([now, *ends]) + _MOMENT
+    of_article_6 = [row for row in facts.preservations if row.basis is PreservationBasis.TCO]
+    ends = [row.until for row in of_article_6 if row.until is not None]
+    until = min(max([now, *ends]), _LAST) + _MOMENT
     is_open = allows(preservation.check_extend, facts, name=name, role=role, until=until, now=now)
     return ["extend"] if is_open else []
 

@@ -27,6 +27,9 @@ from stemtide.protocol.messages.orders import LongerPreservationIn, Preservation
 MAX_RECORDED = 20
 """Current preservations that one party may record for an order: several authorities may ask."""
 
+MOST_YEARS = 30
+"""How far dates of a preservation may lie from now: further ones are mistyped."""
+
 
 def check_extend(
     facts: OrderFacts, *, name: str, role: Role | None, until: datetime, now: datetime
@@ -49,6 +52,7 @@ def check_extend(
             "must be after {until:%Y-%m-%d %H:%M} UTC, the present end of preservation",
             until=end,
         )
+    _check_near(until, now=now)
 
 
 def check_review(facts: OrderFacts, *, since: date, now: datetime) -> None:
@@ -100,6 +104,10 @@ def end_of(body: PreservationIn, *, now: datetime) -> datetime:
     """
     if body.since > now:
         raise InvalidError("since", "is in the future: enter when the provider received the order")
+    if body.since < deadlines.months_after(now, -12 * MOST_YEARS):
+        raise InvalidError(
+            "since", "is more than {years} years ago: correct the year", years=MOST_YEARS
+        )
     match body.basis:
         case PreservationBasis.TCO:
             raise InvalidError(
@@ -291,6 +299,7 @@ def _end_by_national_law(body: PreservationIn, *, now: datetime) -> datetime:
         raise InvalidError("until", "is missing: enter until when national law preserves it")
     if body.until <= now:
         raise InvalidError("until", "is in the past: enter a later time")
+    _check_near(body.until, now=now)
     return body.until
 
 
@@ -312,7 +321,16 @@ def _longer_by_national_law(
             "must be after {until:%Y-%m-%d %H:%M} UTC, the present end of preservation",
             until=end,
         )
+    _check_near(body.until, now=now)
     return body.until
+
+
+def _check_near(until: datetime, *, now: datetime) -> None:
+    """Refuse an end that somebody mistyped. raises: InvalidError."""
+    if until > deadlines.months_after(now, 12 * MOST_YEARS):
+        raise InvalidError(
+            "until", "is more than {years} years away: correct the year", years=MOST_YEARS
+        )
 
 
 def _check_role(facts: OrderFacts, *, name: str, role: Role | None) -> None:
