@@ -11,8 +11,10 @@ from stemtide.hub.platform.errors import (
     InvalidError,
     NotAllowedError,
     NotFoundError,
+    RateLimitError,
     RefusalError,
 )
+from stemtide.hub.rooms.ledger.rules.rate_limits import LimitGroup
 from stemtide.hub.rooms.orders.models import Order, Preservation
 from stemtide.hub.rooms.orders.reads import orders as reads
 from stemtide.hub.rooms.orders.rules import preservation as rules
@@ -219,6 +221,20 @@ def test_an_authority_records_at_most_so_many(orders, executed):
     writes.end(executed, one.id, by=orders.actor(orders.authority), now=after(40))
     record(orders, executed, orders.authority, reference="EP-20", at=after(50))
     record(orders, executed, orders.small_provider)
+
+
+def test_ended_preservations_do_not_grow_without_limit(orders, executed, settings):
+    settings.ALERTING_ACTS = {LimitGroup.ORDER: 4}
+    authority = orders.actor(orders.authority)
+
+    def record_and_end(times):
+        for _ in range(times):
+            kept = record(orders, executed, orders.authority)
+            writes.end(executed, kept.preservations[-1].id, by=authority, now=after(40))
+
+    record_and_end(1)
+    with pytest.raises(RateLimitError):
+        record_and_end(4)
 
 
 def test_nothing_is_recorded_before_an_order_is_executed(orders):

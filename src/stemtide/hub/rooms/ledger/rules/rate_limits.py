@@ -78,6 +78,7 @@ LIMIT_GROUPS: Mapping[str, LimitGroup] = {
     "information.given": LimitGroup.ORDER,
     "order.submitted": LimitGroup.ORDER,
     "order.entered": LimitGroup.ENTRY,
+    "preservation.recorded": LimitGroup.ORDER,
     "order.prolonged": LimitGroup.ORDER,
     "order.suspended": LimitGroup.ORDER,
     "order.resumed": LimitGroup.ORDER,

@@ -68,7 +68,8 @@ def record(
 
     is_providers: set by an endpoint that is for the provider, or for authorities, only.
 
-    raises: NotFoundError, NotAllowedError, ConflictError; InvalidError with the article.
+    raises: NotFoundError, NotAllowedError, ConflictError, RateLimitError; InvalidError with the
+            article.
     source: Regulation (EU) 2023/1543 Art. 11(1).
     """
     ledger.lock_ledger()
