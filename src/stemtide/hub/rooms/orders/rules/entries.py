@@ -203,7 +203,7 @@ def secret_until(values: Values, *, issued_at: datetime) -> datetime | None:
     return min(until, deadlines.secrecy_until(issued_at, times=2))
 
 
-def check_confirm(facts: OrderFacts, *, name: str, role: Role | None) -> None:
+def check_other_side(facts: OrderFacts, *, name: str, role: Role | None) -> None:
     """Check that the other side may say that an order is right.
 
     raises: NotAllowedError, ConflictError.

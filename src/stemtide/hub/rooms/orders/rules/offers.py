@@ -25,7 +25,7 @@ _LAST = datetime.max.replace(tzinfo=UTC) - _MOMENT
 
 ANSWERING = ("execute", "suspend", "resume", "reinstate")
 _OF_ENTRY = {
-    "confirm_entry": entries.check_confirm,
+    "confirm_entry": entries.check_other_side,
     "dispute_entry": entries.check_dispute,
     "void_entry": entries.check_void,
 }

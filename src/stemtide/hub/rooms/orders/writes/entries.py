@@ -124,7 +124,7 @@ def confirm(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
     """
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
-    rules.check_confirm(reads.facts(row), name=by.name, role=by.role)
+    rules.check_other_side(reads.facts(row), name=by.name, role=by.role)
     _confirm(row, by=by, now=now)
     return reads.describe(row, viewer=by.party, now=now)
 
