@@ -64,6 +64,9 @@ def to_xlsx(tables: list[Table], *, made_at: datetime) -> bytes:
         for table in tables:
             sheet = workbook.add_worksheet(table.name)
             sheet.freeze_panes(1, 0)
+            sheet.set_landscape()
+            sheet.fit_to_pages(1, 0)  # on paper, all columns on one page, with their titles
+            sheet.repeat_rows(0)
             for column, title in enumerate(table.header):
                 longest = max((len(str(row[column] or "")) for row in table.rows), default=0)
                 sheet.set_column(column, column, _WIDE if longest > _NARROW else _NARROW)
