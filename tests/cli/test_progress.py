@@ -14,11 +14,12 @@ def say(hub, *words, party="be-crisis-centre", code=0):
 def test_the_sum_is_told_even_of_nothing(hub, newcomer):
     [row] = say(hub, "referrals", "--json", "--by", "provider", party=newcomer).rows
     assert (row["name"], row["assessed"], row["to_removal"]["median_s"]) == ("total", 0, None)
-    assert "issued 0" in say(hub, "orders", "--from", "2026-01-01", "--to", "2026-12-31").out
+    period = ("--from", "2026-01-01", "--to", "2026-12-31")
+    assert "issued 0" in say(hub, "orders", *period, party=newcomer).out
 
 
-def test_a_table_is_told(hub):
-    heading, total = say(hub, "orders", "--csv").out.splitlines()
+def test_a_table_is_told(hub, newcomer):
+    heading, total = say(hub, "orders", "--csv", party=newcomer).out.splitlines()
     assert heading.startswith("name,issued,received,executed")
     assert total.startswith("total,0,0,0")
 
