@@ -98,6 +98,7 @@ class Sync:
         self._wake = asyncio.Event()
         self._applying = asyncio.Lock()
         self._opened, self._caught_up = 0, -1
+        self._carried_at = float("-inf")
         self._position_changed = asyncio.Event()
         self._allowed_counts: list[tuple[str, int]] = []
 
@@ -136,7 +137,7 @@ class Sync:
                 self._position_changed.set()
 
     async def _follow(self) -> None:
-        """Catch up when woken, and every few seconds in any case."""
+        """Catch up when woken, and when nothing came for some seconds."""
         backoff = Backoff(first_s=0.25, cap_s=5.0)
         while True:
             self._wake.clear()
@@ -152,7 +153,18 @@ class Sync:
                 backoff.reset()
                 self.connection.is_reachable, self.connection.trouble = True, ""
                 wait = _POLL_STREAMING_S if self.connection.is_streaming else _POLL_S
-            await wait_woken(self._wake, within_s=wait)
+            await self._wait_for_poll(wait)
+
+    async def _wait_for_poll(self, within_s: float) -> None:
+        """Wait until woken, or until the stream has carried nothing for so long.
+
+        A stream that carries entries proves that none is missing: to read them again in the middle
+        of a bulk would cost as much as the bulk.
+        """
+        ends = time.monotonic() + within_s
+        while not self._wake.is_set() and (left_s := ends - time.monotonic()) > 0:
+            await wait_woken(self._wake, within_s=left_s)
+            ends = max(ends, self._carried_at + within_s)
 
     def _record_failure(self, error: HubError) -> None:
         trouble = str(error)
@@ -428,6 +440,7 @@ class Sync:
             if not self._continues(news.page):
                 return False
             await self._take_page(news.page.after(self._store.position))
+            self._carried_at = time.monotonic()
         return True
 
     async def _heartbeat(self) -> None:

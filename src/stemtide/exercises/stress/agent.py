@@ -7,6 +7,7 @@ import random
 import re
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -88,6 +89,7 @@ class SimulatedAgent:
         self._wake, self._moved = asyncio.Event(), asyncio.Event()
         self._is_reading = False
         self._chain: int | None = None
+        self._carried_at = float("-inf")
         self._rest = bytearray()
 
     async def run(self) -> None:
@@ -168,12 +170,13 @@ class SimulatedAgent:
             self._wake.set()
         elif position > self.position:
             self._counts.carried += 1
+            self._carried_at = time.perf_counter()
             self._apply(event, position)
 
     # feed
 
     async def _follow(self) -> None:
-        """Read the feed when woken, and every few seconds in any case."""
+        """Read the feed when woken, and when the stream carried nothing for some seconds."""
         while True:
             self._wake.clear()
             self._is_reading = True
@@ -182,11 +185,12 @@ class SimulatedAgent:
             if is_behind:
                 continue
             poll_s = _POLL_S if self.is_open.is_set() else _POLL_ALONE_S
-            try:
-                async with asyncio.timeout(poll_s):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
+            ends = time.perf_counter() + poll_s
+            while not self._wake.is_set() and (left_s := ends - time.perf_counter()) > 0:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(left_s):
+                        await self._wake.wait()
+                ends = max(ends, self._carried_at + poll_s)
 
     async def _read_page(self) -> bool:
         """Read a page of the feed; return whether another one waits."""
