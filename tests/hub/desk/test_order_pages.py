@@ -869,6 +869,8 @@ def test_an_appeal_is_recorded_at_the_desk_and_keeps_the_order_from_being_final(
     )
     page = said(officer.get(f"/orders/{uid}"))
     assert "computed from Section G and the receipt" in page or "Enter the last day" in page
+    last_day = Order.objects.get(uid=uid).appeal_until
+    assert re.search(rf"An appeal can be lodged until</span>\s*<span>\s*{last_day}\s", page)
     today = stage.now.date().isoformat()
     sent = {"appeal-lodged_by": "provider", "appeal-kind": "judicial", "appeal-body": "The court"}
     refused = officer.post(f"/orders/{uid}/do/appeal", sent)

@@ -28,11 +28,12 @@ _UNDECIDED = frozenset({ScrutinyState.OPENED, ScrutinyState.ANNOUNCED})
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """One deadline. article: of Regulation (EU) 2021/784."""
+    """One deadline. article: of Regulation (EU) 2021/784. last_day: where a whole day counts."""
 
     title: str
     at: datetime
     article: str
+    last_day: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def deadlines(order: OrderOut) -> list[Deadline]:
     last_day = order.finality.appeal_until
     if last_day and order.state in IN_EFFECT and order.finality.final_on is None:
         end = law_deadlines.end_of_day(datetime.combine(last_day, time(), tzinfo=UTC))
-        due.append(Deadline(_("An appeal can be lodged until"), end, "Art. 3(9)"))
+        due.append(Deadline(_("An appeal can be lodged until"), end, "Art. 3(9)", last_day))
     due += [
         Deadline(_("Scrutiny is decided by"), scrutiny.due_at, "Art. 4(3)")
         for scrutiny in order.scrutinies
