@@ -100,7 +100,7 @@ def test_a_moderator_decides_by_keyboard_alone(house, chromium, viewport):
     press(page, "p")
     still = page.get_by_role("img", name="blurred and grey")
     expect(still).to_be_visible()
-    assert still.evaluate("image => image.complete && image.naturalWidth") == 451
+    expect(still).to_have_js_property("naturalWidth", 451)
     assert faults(page) == []
     press(page, "p")
     expect(page.get_by_role("img", name="small and grey")).to_be_visible()
