@@ -365,9 +365,14 @@ class FakeHub:
 
     def segment_list(self, *, exercise=False, made_at=None, version=None):
         """The signed list of a snapshot's segments; their files are kept from now on."""
+        head = self.head  # the test may share meanwhile: a list never promises what it lacks
         live = [one for one in list(self.entries.values()) if isinstance(one, FeedSignal)]
-        lines = [(one.position, one.model_dump_json()) for one in live if one.exercise <= exercise]
-        lines += [(self.head, line) for line in self.odd_lines]
+        lines = [
+            (one.position, one.model_dump_json())
+            for one in live
+            if one.exercise <= exercise and one.position <= head
+        ]
+        lines += [(head, line) for line in self.odd_lines]
         step, reached, segments = max(2, len(lines) // 8), 0, []
         for start in range(0, len(lines), step):
             part = lines[start : start + step]
@@ -383,9 +388,9 @@ class FakeHub:
             hub=self.id,
             party=self.party,
             exercise=exercise,
-            version=self.head if version is None else version,
+            version=head if version is None else version,
             made_at=made_at or datetime.now(UTC),
-            history=self.marks.get(self.head, ""),
+            history=self.marks.get(head, ""),
             parties=[*(self.parties or {}).values()],
             segments=segments,
         )
