@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python .ci/install.py
 
-.PHONY: setup run test nightly lint bench messages lock clean
+.PHONY: setup run test nightly lint bench messages docs release lock clean
 
 setup: $(VENV)/ready-to-run  ## make .venv with stemtide in it
 
@@ -46,11 +46,19 @@ bench: $(VENV)/ready-to-test  ## measure against the bars; prints ratios
 messages: $(VENV)/ready-to-test  ## collect the texts that people see, for translators
 	@$(BIN)/python -m tests.house.messages
 
-lock:  ## renew the lock files (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --extra demo --extra build -o requirements.lock pyproject.toml
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --extra demo --extra build --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+docs: $(VENV)/ready-to-test  ## build the site of the documentation, which the hub serves at /docs
+	@$(BIN)/python docs/build.py
+
+release: $(VENV)/ready-to-test  ## wheels for two kinds of processor, sources, components and sums, in dist
+	@$(BIN)/python .ci/release.py dist
+
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+
+lock:  ## renew the lock files (needs uv): of a checkout, of its tests, and of what a release installs
+	$(LOCK) --extra hub --extra agent --extra demo --extra build -o requirements.lock pyproject.toml
+	$(LOCK) --extra hub --extra agent --extra demo --extra build --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+	$(LOCK) --extra hub -c requirements.lock -o deploy/hub.lock pyproject.toml
+	$(LOCK) --extra agent -c requirements.lock -o deploy/agent.lock pyproject.toml
 
 clean:  ## remove what setup and the tests made
 	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*

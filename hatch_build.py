@@ -6,6 +6,8 @@ catalogue that people translate (.po) what gettext reads (.mo). Each C file of t
 goes into one shared library for each level of processor; the one to use is chosen when it is
 loaded (stemtide.kernels.native). docs/decide/0014 says why so and not otherwise. What browsers
 compute with goes into one WebAssembly file (docs/decide/0110).
+
+A wheel is for this machine, or for the one that STEMTIDE_WHEEL_MACHINE names: x86_64 or aarch64.
 """
 
 import os
@@ -14,12 +16,15 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+_NO_DATE = datetime(1970, 1, 1, tzinfo=UTC)
 
 ROOM = Path("src/stemtide/kernels")
 LOCALE = Path("src/stemtide/hub/locale")
@@ -37,6 +42,8 @@ LEVELS = {
     },
     "aarch64": {"v1": "generic"},
 }
+WANTED = "STEMTIDE_WHEEL_MACHINE"
+"""Environment variable: the kind of processor that a wheel is for, instead of this machine's."""
 MACHINES = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "aarch64", "aarch64": "aarch64"}
 FLAGS = (
     *("-std=c11", "-O3", "-shared", "-fPIC", "-fvisibility=hidden", "-fno-sanitize=undefined"),
@@ -50,22 +57,25 @@ class CompiledHook(BuildHookInterface):
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Compile for this machine. version: "standard" or "editable"."""
-        del version
-        machine = MACHINES.get(platform.machine().lower())
-        if machine is None:
-            raise SystemExit(
-                f"Stemtide's kernels are not written for {platform.machine()}; it runs on"
-                f" {' and '.join(LEVELS)}"
-            )
+        """Compile for the machine that the wheel is for. version: "standard" or "editable"."""
+        machine = machine_to_compile_for(is_editable=version == "editable")
         compile_all(Path(self.root) / ROOM, machine)
         compile_for_browsers(Path(self.root) / ROOM, Path(self.root) / BROWSER_KERNELS)
         compile_catalogues(Path(self.root) / LOCALE)
         build_data["pure_python"] = False
-        build_data["tag"] = "py3-none-" + sysconfig.get_platform().replace("-", "_").replace(
-            ".", "_"
-        )
+        build_data["tag"] = f"py3-none-{_platform_tag(machine)}"
         build_data["artifacts"] += [f"{ROOM}/_native_*", f"{LOCALE}/**/*.mo", str(BROWSER_KERNELS)]
+
+
+def machine_to_compile_for(*, is_editable: bool) -> str:
+    """Return the kind of processor that the wheel is for: a key of LEVELS."""
+    wanted = platform.machine() if is_editable else os.environ.get(WANTED, platform.machine())
+    machine = MACHINES.get(wanted.lower())
+    if machine is None:
+        raise SystemExit(
+            f"Stemtide's kernels are not written for {wanted}; it runs on {' and '.join(LEVELS)}"
+        )
+    return machine
 
 
 def compile_all(room: Path, machine: str) -> None:
@@ -82,6 +92,9 @@ def compile_all(room: Path, machine: str) -> None:
         for level, process in running.items():
             if process.wait():
                 raise SystemExit(f"the kernels for {machine} {level} did not compile: see above")
+        for stale in room.glob("_native_*"):  # an earlier wheel may have been for another machine
+            if stale.name.removeprefix("_native_") not in running:
+                stale.unlink()
         for level in running:
             made = Path(cache) / f"_native_{level}"
             fresh = room / f"_native_{level}.new"
@@ -108,6 +121,7 @@ def compile_catalogues(locale: Path) -> None:
     for path in sorted(locale.glob("*/LC_MESSAGES/*.po")):
         with path.open("rb") as source:
             catalogue = read_po(source, locale=path.parents[1].name)
+        catalogue.creation_date = _NO_DATE  # else now, and no two builds would be equal
         fresh = path.with_suffix(".new")
         with fresh.open("wb") as file:
             write_mo(file, catalogue)
@@ -118,5 +132,15 @@ def _target(machine: str) -> str:
     """Return the system to compile for: this one, and older ones of its kind."""
     if sys.platform == "darwin":
         return f"{machine}-macos"
-    libc = "musl" if "musl" in (sysconfig.get_config_var("HOST_GNU_TYPE") or "") else "gnu.2.17"
-    return f"{machine}-linux-{libc}"
+    return f"{machine}-linux-{'musl' if _is_musl() else 'gnu.2.17'}"
+
+
+def _platform_tag(machine: str) -> str:
+    """Return the tag of the systems on which _target(machine) runs. source: PEP 600, PEP 656."""
+    if sys.platform == "darwin":
+        return sysconfig.get_platform().replace("-", "_").replace(".", "_")
+    return f"{'musllinux_1_1' if _is_musl() else 'manylinux_2_17'}_{machine}"
+
+
+def _is_musl() -> bool:
+    return "musl" in (sysconfig.get_config_var("HOST_GNU_TYPE") or "")

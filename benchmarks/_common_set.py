@@ -21,11 +21,17 @@ from PIL import Image
 from benchmarks._common_pictures import PICTURES, Drawing
 from benchmarks._common_sounds import SOUNDS, Samples
 from stemtide.fingerprints.audio.printer import print_samples, without_steady
+from stemtide.fingerprints.image.local import features_of
 from stemtide.fingerprints.image.pdq import hash_luma
+from stemtide.fingerprints.kinds import FingerprintError
+from stemtide.fingerprints.values.local import check_shared
 
 HERE = Path(__file__).parents[1] / "src" / "stemtide" / "matching" / "common"
 FEW, MANY = 50, 250
 """Drawings of a sort: few of those that never match each other, as their content differs."""
+
+DRAWN, PLACES = 4, 60
+"""Drawings of a sort whose local features are kept, and the places of each."""
 
 DIFFERENT = frozenset(
     {
@@ -56,7 +62,24 @@ def write_media(folder: Path) -> None:
     sounds = {sort: words_of(play, count) for sort, (play, count) in SOUNDS.items()}
     table += ["", "[sounds]", *(f'"{sort}" = {len(words)}' for sort, words in sounds.items())]
     (folder / "sounds.bin").write_bytes(b"".join(words.tobytes() for words in sounds.values()))
+    drawn = {sort: places(draw, seed=(2, at)) for at, (sort, draw) in enumerate(PICTURES.items())}
+    table += ["", "[places]", *(f'"{sort}" = {len(each)}' for sort, each in drawn.items() if each)]
+    (folder / "places.bin").write_bytes(b"".join(b"".join(each) for each in drawn.values()))
     (folder / "sorts.toml").write_text("\n".join(table) + "\n", "utf-8")
+
+
+def places(draw: Drawing, *, seed: tuple[int, ...]) -> list[bytes]:
+    """Return the local features of drawings, without those that nobody may share anyway."""
+    values = []
+    for at in range(DRAWN):
+        picture = Image.fromarray(np.asarray(draw(np.random.default_rng([*seed, at])))).convert("L")
+        value = features_of(picture, at_most=PLACES).to_bytes()
+        try:
+            check_shared(value)
+        except FingerprintError:
+            continue
+        values.append(value)
+    return values
 
 
 def words_of(play: Callable[[int], Samples], count: int) -> NDArray[np.uint32]:
@@ -66,7 +89,7 @@ def words_of(play: Callable[[int], Samples], count: int) -> NDArray[np.uint32]:
 
 
 _MADE = """# Made by benchmarks/_common_set.py: how many hashes of each sort pictures.bin has, and
-# how many words sounds.bin, in this order."""
+# how many words sounds.bin, and how many pictures places.bin, in this order."""
 
 
 def plain_files() -> Iterator[tuple[str, bytes]]:

@@ -2,15 +2,15 @@
 """How far the hub's stream, feed and status carry: N agents at one hub.
 
     python -m benchmarks.fleet [--agents 300] [--shares 20] [--rate 1] [--real 3] [--bulk 10000]
-                               [--ways pull,carried] [--workers 2] [--kill]
+                               [--ways pull,carried] [--workers 2] [--kill] [--postgres]
 
 The agents are those of `stemtide stress`, with reports of status. Among them run real ones, in
 exercise mode. Agents of "carried" ask for a stream with entries, those of "pull" read the feed at
 each wake. Prints the hub's CPU seconds, which do not depend on how busy the machine is, and times,
 which do. --bulk: share so many at once, and wait until all agents have read them; the simulated
 ones count them. --kill: kill the hub in the end, start it, and wait until all agents have what is
-shared then. Every way gets a hub of its own. With STEMTIDE_DATABASE_URL it is on PostgreSQL,
-and may have several workers.
+shared then. Every way gets a hub of its own. With --postgres it is on a PostgreSQL server of its
+own, and may have several workers. `python -m benchmarks.fleet_sizes` draws a plot of many sizes.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from stemtide.exercises.stress.report import report
 
 AGENTS_OF_KEY = 100
 MOST_RATES = "reading=9999999 writing=9999999 bulk=9999999 stranger=9999999"
-LOOK_S = 0.01
+LOOK_S = 0.03
 SETTLED_S = 120.0
 
 
@@ -62,6 +62,8 @@ def memory_of(pid: int) -> str:
     for number in processes_of(pid):
         lines = Path(f"/proc/{number}/status").read_text().splitlines()
         facts = dict(line.split(":", 1) for line in lines)
+        if "VmRSS" not in facts:  # it was killed, and waits for its parent
+            continue
         sizes.append(int(facts["VmRSS"].split()[0]) // 1024)
         threads += int(facts["Threads"])
     return f"{' + '.join(map(str, sizes))} MB, {threads} threads"
@@ -147,8 +149,8 @@ async def all_at(agents: list, position: int) -> None:
     print(f"  some agents are behind after {SETTLED_S:.0f} s", flush=True)
 
 
-async def share_bulk(test: Stress, watches: list[Watch], *, size: int) -> float:
-    """Share so many signals at once; seconds until all agents have read them."""
+async def share_bulk(test: Stress, watches: list[Watch], *, size: int) -> dict[str, float]:
+    """Share so many signals at once; seconds until it was answered, and until agents have it."""
     before = [agent.entries for agent in test.agents]
     signals = [{**PLAIN, "exercise": True, "value": secrets.token_hex(32)} for _ in range(size)]
     connection = KeptConnection(test.plan.accesses[0])
@@ -156,11 +158,21 @@ async def share_bulk(test: Stress, watches: list[Watch], *, size: int) -> float:
     began = time.perf_counter()
     answer = await connection.ask("POST", "/api/v1/signals/bulk", body)
     assert answer.status == 201, answer
-    head = await test.head()
-    await all_at([*test.agents, *watches], head)
+    answered, head = (
+        time.perf_counter(),
+        max(row["position"] for row in json.loads(answer.body)["signals"]),
+    )
+    await all_at(test.agents, head)
+    simulated = time.perf_counter()
+    await all_at(watches, head)
+    ended = time.perf_counter()
     taken = {agent.entries - had for agent, had in zip(test.agents, before, strict=True)}
     print(f"  entries of the bulk that each simulated agent counted: {sorted(taken)}", flush=True)
-    return time.perf_counter() - began
+    return {
+        "bulk to its answer, s": answered - began,
+        "bulk to all simulated agents, s": simulated - began,
+        "bulk to all current, s": ended - began,
+    }
 
 
 async def kill_hub(test: Stress, watches: list[Watch], hub: RunningHub) -> float:
@@ -213,7 +225,7 @@ async def play(hub: RunningHub, reals: list[str], *, way: str, options) -> dict[
         await all_at(watches, test.stored[-1].position)
     if options.bulk:
         with Phase("bulk", pid, test):
-            figures["bulk to all current, s"] = await share_bulk(test, watches, size=options.bulk)
+            figures |= await share_bulk(test, watches, size=options.bulk)
     if options.kill:
         figures["hub listens to all current, s"] = await kill_hub(test, watches, hub)
     for task in watching:
@@ -237,7 +249,41 @@ async def play(hub: RunningHub, reals: list[str], *, way: str, options) -> dict[
     } | figures
 
 
-def main() -> None:
+@contextlib.contextmanager
+def database(*, is_postgres: bool) -> Iterator[dict[str, str]]:
+    """A database server if one is asked for: the settings of a hub on it."""
+    if not is_postgres:
+        yield {}
+        return
+    from tests.postgres import server
+
+    with server(throw_away=()) as address:
+        yield {"STEMTIDE_DATABASE_URL": address}
+
+
+def measure(way: str, options: argparse.Namespace) -> dict[str, float]:
+    """Run one fleet at a new hub, and print its figures."""
+    print(f"{options.agents} simulated agents and {options.real} real ones, {way}", flush=True)
+    providers = -(-options.agents // AGENTS_OF_KEY)
+    with (
+        database(is_postgres=options.postgres) as settings,
+        running_as(
+            providers,
+            STEMTIDE_RATES=MOST_RATES,
+            STEMTIDE_STREAMS="off",
+            STEMTIDE_BENCH_WORKERS=options.workers,
+            **settings,
+        ) as hub,
+        real_agents(hub.address, hub.keys[1:], count=options.real) as reals,
+    ):
+        figures = uvloop.run(play(hub, reals, way=way, options=options))
+    for what, figure in figures.items():
+        print(f"  {what:32} {figure:10,.1f}", flush=True)
+    return figures
+
+
+def words() -> argparse.ArgumentParser:
+    """The options of a fleet."""
     asked = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     asked.add_argument("--agents", type=int, default=300)
     asked.add_argument("--real", type=int, default=3, help="real agents among them")
@@ -249,23 +295,13 @@ def main() -> None:
     asked.add_argument("--settle", type=float, default=5.0, help="seconds before they are counted")
     asked.add_argument("--ways", default="pull,carried")
     asked.add_argument("--workers", default="1", help="processes of the hub; several: PostgreSQL")
-    options = asked.parse_args()
-    figures = {}
-    for way in options.ways.split(","):
-        print(f"{options.agents} simulated agents and {options.real} real ones, {way}", flush=True)
-        providers = -(-options.agents // AGENTS_OF_KEY)
-        with (
-            running_as(
-                providers,
-                STEMTIDE_RATES=MOST_RATES,
-                STEMTIDE_STREAMS="off",
-                STEMTIDE_BENCH_WORKERS=options.workers,
-            ) as hub,
-            real_agents(hub.address, hub.keys[1:], count=options.real) as reals,
-        ):
-            figures[way] = uvloop.run(play(hub, reals, way=way, options=options))
-        for what, figure in figures[way].items():
-            print(f"  {what:32} {figure:10,.1f}", flush=True)
+    asked.add_argument("--postgres", action="store_true", help="the hub on PostgreSQL")
+    return asked
+
+
+def main() -> None:
+    options = words().parse_args()
+    figures = {way: measure(way, options) for way in options.ways.split(",")}
     if len(figures) > 1:
         first, last = next(iter(figures)), next(reversed(figures))
         for what, figure in figures[last].items():

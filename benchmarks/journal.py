@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the upload journal of an agent costs, and what it finds.
 
-    python -m benchmarks.journal [--uploads 200000] [--signals 20000]
+    python -m benchmarks.journal [--uploads 200000] [--signals 20000] [--hashes 1 8]
+                                 [--without-file]
 
 Writes uploads of pictures one by one, as an agent does, with one hash and with eight. Then loads
-them as an agent does at its start, and searches for signals. The last table says which turned and
-altered photographs are found with each.
+them as an agent does at its start, and searches for signals, one by one and 2,000 at a time.
+Meanwhile new uploads are looked up among 100,000 signals, as by the same process. The last table
+says which turned and altered photographs are found with each. With --without-file the uploads
+go to the index directly, which is faster for millions of them.
 """
 
 import argparse
@@ -13,8 +16,12 @@ import gc
 import io
 import os
 import random
+import statistics
 import tempfile
+import threading
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -34,10 +41,15 @@ from stemtide.fingerprints.kinds import (
     Kind,
     QueryView,
 )
-from stemtide.matching.library import IndexedSignal
+from stemtide.matching.library import IndexedSignal, Library
 
 AT_A_TIME = 5000
+SEARCHED = 2000
+"""Signals that an agent searches for at a time."""
+
 SINGLE_SEARCHES = 50
+LIBRARY = 100_000
+LOOKUPS = 2000
 TURNS = (
     None,
     Image.Transpose.ROTATE_270,
@@ -55,47 +67,128 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--uploads", type=int, default=200_000)
     options.add_argument("--signals", type=int, default=20_000)
+    options.add_argument("--hashes", type=int, nargs="+", default=[1, 8], choices=[1, 8])
+    options.add_argument("--without-file", action="store_true")
     chosen = options.parse_args()
     print(f"{chosen.uploads:,} uploads of pictures, {chosen.signals:,} signals")
-    print("hashes  write µs  file B  load µs  memory B  one signal ms  all signals s")
-    for hashes in (1, 8):
-        print(_measure(chosen.uploads, chosen.signals, hashes=hashes))
+    print(f"load of the machine at the start: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    for hashes in chosen.hashes:
+        print(f"\nhashes of a picture: {hashes}")
+        rng = random.Random(7)  # noqa: S311 - made-up values
+        if chosen.without_file:
+            index = _fill(chosen.uploads, rng, hashes=hashes)
+        else:
+            index = _write_and_load(chosen.uploads, rng, hashes=hashes)
+        _measure(index, chosen.signals, rng)
+        del index
+    print()
     _print_recall()
 
 
-def _measure(uploads: int, signals: int, *, hashes: int) -> str:
-    """Return a line of the table. write, load: CPU of one upload; memory, file: bytes of one."""
-    rng = random.Random(7)  # noqa: S311 - made-up values
+def _write_and_load(uploads: int, rng: random.Random, *, hashes: int) -> JournalIndex:
+    """Return the index of a journal that is written and read. Costs are those of one upload."""
     with tempfile.TemporaryDirectory() as folder:
         file = JournalFile(Path(folder))
         began = time.process_time()
         for number in range(uploads):
             file.add([_entry(number, rng, hashes=hashes)])
-        write_us = (time.process_time() - began) / uploads * 1e6
-        size = file.size().size_bytes
-        gc.collect()
-        memory = _resident()
-        index, last = JournalIndex(), 0
-        began = time.process_time()
-        while entries := file.after(last, limit=AT_A_TIME):
-            index.put(entries)
-            last = entries[-1].seq
-        load_us = (time.process_time() - began) / uploads * 1e6
-        gc.collect()
-        memory = _resident() - memory
-        began = time.perf_counter()
-        for number in range(SINGLE_SEARCHES):
-            index.find([IndexedSignal(number, Kind.PDQ, rng.randbytes(32))])
-        single_ms = (time.perf_counter() - began) / SINGLE_SEARCHES * 1e3
-        many = [IndexedSignal(number, Kind.PDQ, rng.randbytes(32)) for number in range(signals)]
-        began = time.perf_counter()
-        index.find(many)
-        many_s = time.perf_counter() - began
+        _print("writing, µs of CPU", (time.process_time() - began) / uploads * 1e6)
+        _print("file, bytes", file.size().size_bytes / uploads)
+        index = _load(file, uploads)
         file.close()
-    return (
-        f"{hashes:6}  {write_us:8.0f}  {size / uploads:6.0f}  {load_us:7.1f}"
-        f"  {memory / uploads:8.0f}  {single_ms:13.2f}  {many_s:13.2f}"
+    return index
+
+
+def _fill(uploads: int, rng: random.Random, *, hashes: int) -> JournalIndex:
+    """Return the index of uploads, without a journal."""
+    gc.collect()
+    before, index = _resident(), JournalIndex()
+    for first in range(0, uploads, AT_A_TIME):
+        numbers = range(first, min(first + AT_A_TIME, uploads))
+        index.put(replace(_entry(number, rng, hashes=hashes), seq=number + 1) for number in numbers)
+    index.settle()
+    _print_memory(before, uploads)
+    return index
+
+
+def _measure(index: JournalIndex, signals: int, rng: random.Random) -> None:
+    """Print how long searches take."""
+    single = [
+        _seconds(lambda: index.find([IndexedSignal(0, Kind.PDQ, rng.randbytes(32))]))
+        for _ in range(SINGLE_SEARCHES)
+    ]
+    _print("one signal, ms (median)", statistics.median(single) * 1e3)
+    _print("one signal, ms (longest)", max(single) * 1e3)
+    many = [IndexedSignal(number, Kind.PDQ, rng.randbytes(32)) for number in range(signals)]
+    began = time.process_time()
+    _print(f"{signals:,} signals, s", _seconds(lambda: _search(index, many)))
+    _print(f"{signals:,} signals, s of CPU", time.process_time() - began)
+    _print_lookups(index, many, rng)
+
+
+def _load(file: JournalFile, uploads: int) -> JournalIndex:
+    """Load the journal as an agent does at its start, and print the cost."""
+    gc.collect()
+    before, index, last = _resident(), JournalIndex(), 0
+    began = time.process_time()
+    while entries := file.after(last, limit=AT_A_TIME):
+        index.put(entries)
+        last = entries[-1].seq
+    entries = []
+    index.settle()
+    _print("reading, µs of CPU", (time.process_time() - began) / uploads * 1e6)
+    _print_memory(before, uploads)
+    return index
+
+
+def _print_memory(before: int, uploads: int) -> None:
+    gc.collect()
+    _print("memory, bytes", (_resident() - before) / uploads)
+    _print("memory, bytes (highest)", (_highest() - before) / uploads)
+
+
+def _search(index: JournalIndex, signals: Sequence[IndexedSignal]) -> None:
+    for first in range(0, len(signals), SEARCHED):
+        index.find(signals[first : first + SEARCHED])
+
+
+def _print_lookups(
+    index: JournalIndex, signals: Sequence[IndexedSignal], rng: random.Random
+) -> None:
+    """Print how long an upload is looked up alone, and while the journal is searched."""
+    library = Library()
+    library.put(
+        IndexedSignal(number, Kind.PDQ, rng.randbytes(32), None) for number in range(LIBRARY)
     )
+    uploads = [
+        Fingerprints(
+            (Fingerprint(Kind.PDQ, rng.randbytes(32), 100),),
+            views=tuple(QueryView(name, rng.randbytes(32)) for name in ORIENTATIONS[1:]),
+        )
+        for _ in range(LOOKUPS)
+    ]
+    alone = [_seconds(lambda upload=upload: library.match_many([upload])) for upload in uploads]
+    searching = threading.Thread(target=_search, args=(index, signals))
+    searching.start()
+    meanwhile = []
+    while searching.is_alive() and len(meanwhile) < LOOKUPS:
+        upload = uploads[len(meanwhile)]
+        meanwhile.append(_seconds(lambda upload=upload: library.match_many([upload])))
+    searching.join()
+    _print("look-up, µs (median)", statistics.median(alone) * 1e6)
+    _print("look-up while searching, µs (median)", statistics.median(meanwhile) * 1e6)
+    _print("look-up while searching, µs (mean)", statistics.mean(meanwhile) * 1e6)
+    _print("look-up alone, µs (mean)", statistics.mean(alone) * 1e6)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def _print(name: str, figure: float) -> None:
+    print(f"{name:40} {figure:12,.2f}", flush=True)
 
 
 def _entry(number: int, rng: random.Random, *, hashes: int) -> JournalEntry:
@@ -111,6 +204,12 @@ def _entry(number: int, rng: random.Random, *, hashes: int) -> JournalEntry:
 def _resident() -> int:
     pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _highest() -> int:
+    """Return the most memory that this process had so far, in bytes."""
+    lines = Path("/proc/self/status").read_text("ascii").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def _print_recall() -> None:

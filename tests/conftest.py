@@ -7,6 +7,7 @@ whichever test asks for it first: threads then meet as processes would.
 
 import gc
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -52,6 +53,31 @@ def pytest_collection_finish():
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     gc.enable()
+
+
+FIRST = (
+    *("flows", "hub/running", "hub/desk/test_page_table.py", "cli", "clients", "client"),
+    *("exercises", "agent", "catalogue"),
+)
+"""Folders and files of long tests, and of tests that wait for processes; longest first."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, and keep each folder together, in its mixed order.
+
+    A run's processes begin with a part of the list each, and the one that is done takes over the
+    end of another's. So one process starts the servers and browsers that a folder's tests share,
+    and waits for them while others need the cores; and no long test is left for the end.
+    """
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> tuple[int, str]:
+    """Return what a test's place in the run follows from: smaller is earlier."""
+    path = item.path.relative_to(Path(__file__).parent).as_posix()
+    places = [place for place, name in enumerate(FIRST) if f"{path}/".startswith(f"{name}/")]
+    return min(places, default=len(FIRST)), path.rpartition("/")[0]
 
 
 def _close(connection):

@@ -27,8 +27,9 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
-from tests import postgres
+from tests import caddy, nginx, postgres
 from tests.chromium import installed_chromium
+from tests.flows import prometheus
 from tests.hub.papers import softhsm
 from tests.rounds import NIGHTLY
 
@@ -97,6 +98,12 @@ def _missing() -> list[str]:
         missing.append("the hub on PostgreSQL (apt install postgresql)")
     if not softhsm.is_installed():
         missing.append("seals by a token (apt install softhsm2)")
+    if not prometheus.is_installed():
+        missing.append("the watching by Prometheus (apt install prometheus)")
+    if not nginx.nginx_is_installed():
+        missing.append("the recipes for nginx (apt install nginx)")
+    if not caddy.is_installed():
+        missing.append("a hub behind TLS (apt install caddy)")
     return missing
 
 

@@ -61,6 +61,7 @@ PROGRAMS = {
     "terminal": "tests.flows.operating:main",
     "throw-away-hub": "tests.clients.throw_away_hub:main",
     "tx": "tests.clients.tx_program:main",
+    "verifier": "stemtide.hub.platform.documents.verifier_process:main",
 }
 """Programs that can be run, by the name that begins their arguments."""
 

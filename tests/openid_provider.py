@@ -6,7 +6,7 @@ import hashlib
 import secrets
 import threading
 import time
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 import jwt
 import uvicorn
@@ -24,11 +24,13 @@ class IdentityProvider:
     def __init__(self):
         self.claims = {"sub": "one", "email": "duty@provider.example", "email_verified": True}
         self.codes, self.issuer, self.said_issuer = {}, "", None
+        self.published = None
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         routes = [
             Route("/.well-known/openid-configuration", self.configuration),
             Route("/authorize", self.authorize),
             Route("/token", self.token, methods=["POST"]),
+            Route("/keys", self.keys),
         ]
         config = uvicorn.Config(Starlette(routes=routes), port=0, log_level="critical")
         self.server = uvicorn.Server(config)
@@ -61,23 +63,40 @@ class IdentityProvider:
         assert asked["client_id"] == self.client_id
         assert asked["code_challenge_method"] == "S256"
         code = secrets.token_urlsafe(8)
-        self.codes[code] = (asked["code_challenge"], asked["redirect_uri"])
+        nonce = {"nonce": asked["nonce"]} if "nonce" in asked else {}
+        self.codes[code] = (asked["code_challenge"], asked["redirect_uri"], nonce)
         back = urlencode({"code": code, "state": asked["state"]})
         return RedirectResponse(f"{asked['redirect_uri']}?{back}")
 
     async def token(self, request):
         form = await request.form()
-        challenge, redirect_uri = self.codes.pop(form["code"], ("", ""))
+        challenge, redirect_uri, nonce = self.codes.pop(form["code"], ("", "", {}))
         digest = hashlib.sha256(form["code_verifier"].encode()).digest()
         proved = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-        known = form["client_id"] == self.client_id and form["client_secret"] == self.client_secret
-        if not known or proved != challenge or form["redirect_uri"] != redirect_uri:
+        if (
+            not self.knows(request, form)
+            or proved != challenge
+            or form["redirect_uri"] != redirect_uri
+        ):
             return JSONResponse({"error": "invalid_grant"}, status_code=400)
         now = int(time.time())
         frame = {"iss": self.said_issuer or self.issuer, "aud": self.client_id}
         token = jwt.encode(
-            frame | {"iat": now, "exp": now + 60} | self.claims, self.key, algorithm="RS256"
+            frame | {"iat": now, "exp": now + 60} | nonce | self.claims, self.key, algorithm="RS256"
         )
         return JSONResponse(
             {"access_token": "a", "token_type": "Bearer", "expires_in": 60, "id_token": token}
         )
+
+    def knows(self, request, form):
+        """Whether a client proves itself, in the header or in the form."""
+        scheme, _, coded = request.headers.get("Authorization", "").partition(" ")
+        told = f"{form.get('client_id')}:{form.get('client_secret')}"
+        if scheme == "Basic":
+            told = unquote(base64.b64decode(coded).decode())
+        return told == f"{self.client_id}:{self.client_secret}"
+
+    def keys(self, _request):
+        key = self.published or self.key
+        jwk = jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+        return JSONResponse({"keys": [jwk | {"kid": "one", "use": "sig", "alg": "RS256"}]})

@@ -8,8 +8,10 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import psycopg
 
 
 def binaries() -> Path | None:
@@ -41,8 +43,11 @@ FEW_ROWS = ("jit=off",)
 
 
 @contextlib.contextmanager
-def server() -> Iterator[str]:
-    """Run a server; gives the address to put into STEMTIDE_DATABASE_URL."""
+def server(*, throw_away: Sequence[str] = THROW_AWAY) -> Iterator[str]:
+    """Run a server; gives the address to put into STEMTIDE_DATABASE_URL.
+
+    throw_away: () for a server that keeps what it was told, as in use.
+    """
     where = binaries()
     if where is None:
         raise RuntimeError("PostgreSQL is not installed: apt install postgresql")
@@ -62,7 +67,7 @@ def server() -> Iterator[str]:
             *("--pwfile", str(folder / "password"), "-E", "UTF8", "--no-sync"),
             folder=folder,
         )
-        settings = " ".join(f"-c {setting}" for setting in (*THROW_AWAY, *FEW_ROWS))
+        settings = " ".join(f"-c {setting}" for setting in (*throw_away, *FEW_ROWS))
         options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} {settings}"
         _run(
             *(str(where / "pg_ctl"), "-D", rows, "-o", options),
@@ -75,3 +80,13 @@ def server() -> Iterator[str]:
             _run(str(where / "pg_ctl"), "-D", rows, "-m", "immediate", "stop", folder=folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def restart(address: str) -> None:
+    """Stop a server as a crash does, and start it again with the same options."""
+    with psycopg.connect(address) as connection:
+        (rows,) = connection.execute("SHOW data_directory").fetchone()
+    command = str(binaries() / "pg_ctl")
+    folder = Path(rows).parent  # without a file for its log it would keep our pipe open
+    log = str(folder / "log")
+    _run(command, "-D", rows, "-m", "immediate", "-l", log, "-w", "restart", folder=folder)

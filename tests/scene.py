@@ -29,6 +29,8 @@ from stemtide.hub.rooms.exchanges.writes import (
     pulls as writes_pulling,
     pushes as writes_pushing,
 )
+from stemtide.hub.rooms.exercises import writes as exercises
+from stemtide.hub.rooms.exercises.models import RunFile
 from stemtide.hub.rooms.media import writes as media
 from stemtide.hub.rooms.media.keys import keys_in
 from stemtide.hub.rooms.orders.writes import answers as order_answers, orders
@@ -60,7 +62,9 @@ from stemtide.hub.rooms.webhooks.models import Delivery as WebhookDelivery
 from stemtide.hub.rooms.webhooks.writes import webhooks
 from stemtide.interop.exchanges import Pull, RecordError, SourceRecord, Terms
 from stemtide.protocol.enums import Direction, Duty, ExchangeKind, Role, Scope
+from stemtide.protocol.enums.exercises import InstructionKind, RunAct
 from stemtide.protocol.enums.referrals import ReceiptVia
+from stemtide.protocol.exercises import ObservationIn, ProgressIn, RunIn, RunNewsIn
 from stemtide.protocol.messages.batches import BatchIn, BatchRowIn, RowsIn
 from stemtide.protocol.messages.complaints import (
     ComplaintIn,
@@ -138,7 +142,46 @@ def assemble(world) -> dict[str, str]:
         "exchange": _exchange(world),
         "suspension": _suspension(world),
         "dismissal": _dismissal(world),
+        "exercise": _exercise(world),
+        "exercise_file": str(RunFile.objects.get().pk),
     }
+
+
+def _exercise(world):
+    """An exercise of the agency that runs: people of the authority and the provider play."""
+    by, now = world.actor("agency"), world.now
+    people = {"first-authority": "authority", "big-videos": "provider"}
+    people = {member: world.party[party].name for member, party in people.items()}
+    body = RunIn(scenario="livestream-in-two-states", people=people)
+    run = exercises.prepare(body, by=by, now=now).id
+    exercises.act(run, RunAct.START, by=by, now=now)
+    news = RunNewsIn(to=("big-videos",), kind="tip", text="EXERCISE. A call.", at_min=3)
+    exercises.bring_news(run, body=news, by=by, now=now)
+    file = {"name": "stream-untouched.txt", "content": "RVhFUkNJU0U="}
+    news = {"to": ["big-videos"], "kind": "copies", "text": "EXERCISE. Upload it.", "at_min": 6}
+    news = RunNewsIn.model_validate(news | {"files": [file]}, strict=False)
+    exercises.bring_news(run, body=news, by=by, now=now)
+    note = ObservationIn(text="They called by phone.", member="big-videos")
+    exercises.observe(run, body=note, by=by, now=now)
+    progress = {
+        "minutes": 14,
+        "steps": [
+            {"name": "stream-seen", "act": "tell", "state": "done", "at_min": 0, "note": "Seen."},
+            {"name": "warn", "by": "first-authority", "act": "warn", "state": "people"},
+            {"name": "press-call", "act": "tell", "state": "due", "at_min": 50},
+        ],
+        "objectives": [
+            {"text": "Warn.", "value": "", "bounds": "at most 15 min", "is_met": None},
+            {"text": "Join.", "value": "9 min", "bounds": "at most 10 min", "is_met": True},
+        ],
+        "spread": [
+            {"at_min": 6, "copies": 2, "matched": 0},
+            {"at_min": 9, "copies": 6, "matched": 3},
+        ],
+    }
+    exercises.report(run, body=ProgressIn.model_validate(progress), by=by, now=now)
+    exercises.instruct(run, InstructionKind.SKIP, step="press-call", by=by, now=now)
+    return str(run)
 
 
 def _dismissal(world):

@@ -163,7 +163,7 @@ def live_row() -> Row:
     for offset in range(5):
         start_s = 8.0 + offset
         stream = np.concatenate([before[: int(start_s * RATE)], known[RATE : 22 * RATE]])
-        live, carry = LiveAudio(finder), b""
+        live, carry = LiveAudio(finder.find_in), b""
         for number, segment in enumerate(segments(stream, seconds=5.0), start=1):
             chunk = fingerprint_chunk(segment, limits=LIMITS, carry=carry)
             carry = chunk.carry

@@ -11,7 +11,7 @@ UMASK = 0o077
 """Rights that a new file or folder gives to nobody but its owner."""
 
 _OTHERS = 0o077
-_PASSED_OVER = {"lost+found"}
+PASSED_OVER = {"lost+found"}
 """What a file system puts into an empty folder."""
 
 
@@ -39,7 +39,7 @@ def claim(folder: Path, *, names: Iterable[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder = folder.resolve()
     own = [path for name in names for path in sorted(folder.glob(name))]
-    others = [path for path in folder.iterdir() if path.name not in _PASSED_OVER]
+    others = [path for path in folder.iterdir() if path.name not in PASSED_OVER]
     if _is_open(folder) and not own and others:
         raise NotPrivateError(
             f"{folder} holds other files, and others can use it (mode {_mode(folder):04o}): name a"

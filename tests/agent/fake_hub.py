@@ -43,11 +43,14 @@ from stemtide.protocol.sync.feed import (
     Tombstone,
     Wake,
 )
+from stemtide.protocol.sync.local_features import LocalEntry, LocalPage
 from stemtide.protocol.sync.runaways import RunawayReportIn
 from stemtide.protocol.sync.segments import SegmentManifest, seal_segment
 from stemtide.protocol.sync.signatures import PublicKey, sign
 from stemtide.protocol.sync.snapshot_files import LineWriter, head_member
 from stemtide.protocol.sync.snapshots import SnapshotManifest, WholeHead
+from stemtide.protocol.sync.witnesses import CosignatureIn
+from tests.agent.fake_log import FakeLog
 
 KEY = "st_agent_secret"
 
@@ -110,6 +113,8 @@ class FakeHub:
     allow_key: Ed25519PrivateKey | None = None
     head: int = 0
     marks: dict[int, str] = field(default_factory=dict)
+    places: list[LocalEntry] = field(default_factory=list)
+    gives_places: bool = True
     outcomes: Counter = field(default_factory=Counter)
     opinions: list = field(default_factory=list)
     languages: Counter = field(default_factory=Counter)
@@ -124,6 +129,7 @@ class FakeHub:
     answers: dict[str, bytes] = field(default_factory=dict)
     asked: Counter = field(default_factory=Counter)
     snapshot_gate: threading.Event | None = None
+    log: FakeLog | None = None
     key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     played_back: bytes = b""
     segments: dict[str, bytes] = field(default_factory=dict)
@@ -133,6 +139,7 @@ class FakeHub:
     is_frozen: bool = False
     carries: bool = True
     carried: int = 0
+    rewritten: int | None = None
     _server: Server | None = None
     _port: int = 0
 
@@ -199,8 +206,7 @@ class FakeHub:
 
     def set_party(self, name, **facts):
         """Change the standing of a party, or add one."""
-        self.head += 1
-        self.marks[self.head] = secrets.token_hex(8)
+        self._advance(self.head + 1)
         before = {"kind": "provider", "standing": "member"}
         if name in self.parties:
             before = self.parties[name].model_dump()
@@ -222,14 +228,20 @@ class FakeHub:
         self._change_allowlist()
         return entry
 
+    def send_places(self, signal, value):
+        """Send local features of a signal's picture; None removes them."""
+        number = self.places[-1].number + 1 if self.places else 1
+        self.places.append(LocalEntry(number=number, signal=signal.id, value=value))
+        if signal.id in self.entries:
+            self._put(signal.model_copy(update={"position": self.head + 1}))
+
     def disallow(self, entry):
         del self.allowed[entry.id]
         self._change_allowlist()
 
     def _change_allowlist(self):
         self.allow_version = secrets.token_hex(16)
-        self.head += 1
-        self.marks[self.head] = secrets.token_hex(8)
+        self._advance(self.head + 1)
 
     def withdraw(self, signal, *, state=SignalState.WITHDRAWN):
         self._put(Tombstone(id=signal.id, position=self.head + 1, state=state))
@@ -237,8 +249,17 @@ class FakeHub:
     def _put(self, entry):
         self.entries.pop(entry.id, None)
         self.entries[entry.id] = entry
-        self.head = entry.position
-        self.marks[self.head] = secrets.token_hex(8)
+        self._advance(entry.position)
+
+    def _advance(self, position):
+        """Move the head. The mark comes first: requests are answered meanwhile."""
+        self.marks[position] = secrets.token_hex(8)
+        self.head = position
+
+    def rewrite_history(self):
+        """Give the present position another mark, as after a restore: agents take a snapshot."""
+        self.marks[self.head] = "of another history"
+        self.rewritten = self.head
 
     def set_back(self, entries, head):
         """Go back to a backup: later positions are given out anew, with other marks."""
@@ -253,17 +274,23 @@ class FakeHub:
             ("GET", "/feed"): self._feed,
             ("GET", "/segments"): self._segment_list,
             ("GET", "/segments/{name}"): self._segment,
+            ("GET", "/local-features"): self._local_features,
             ("GET", "/events/stream"): self._stream,
             ("GET", "/allowlist/file"): self._allowlist_file,
             ("PUT", "/allowlist/matches/{agent}"): self._allow_matches,
             ("PUT", "/agents/{name}"): self._status,
+            ("PUT", "/agents/{name}/review-page"): self._review_page,
             ("PUT", "/agents/{name}/runaways/{uid}"): self._runaway,
             ("PUT", "/signals/{uid}/opinion"): self._opinion,
             ("POST", "/outcomes"): self._outcomes,
+            ("POST", "/log/cosignatures"): self._cosignature,
         }
         return [
-            Route(f"/api/v1{path}", self._guarded(path, answer), methods=[method])
-            for (method, path), answer in each.items()
+            *(
+                Route(f"/api/v1{path}", self._guarded(path, answer), methods=[method])
+                for (method, path), answer in each.items()
+            ),
+            Route("/log/{path:path}", self._guarded("/log", self._log_file), methods=["GET"]),
         ]
 
     def _guarded(self, path, answer):
@@ -289,6 +316,29 @@ class FakeHub:
             return False
         self.faults[fault] -= 1
         return True
+
+    async def _local_features(self, request):
+        """Two to a page, so that an agent has to ask again."""
+        if not self.gives_places:
+            return _problem(ProblemType.NOT_ALLOWED, "only providers get local features")
+        after = int(request.query_params["after"])
+        rest = [entry for entry in self.places if entry.number > after]
+        head = self.places[-1].number if self.places else 0
+        following = rest[1].number if len(rest) > 2 else max(head, after)
+        return _json(LocalPage(entries=rest[:2], next=following, head=head, more=len(rest) > 2))
+
+    async def _review_page(self, _request):
+        return JSONResponse({"client_id": "the agent", "people": ["7"]})
+
+    async def _log_file(self, request):
+        content = self.log.file(request.path_params["path"]) if self.log else None
+        if content is None:
+            return _problem(ProblemType.NOT_FOUND, "the log has no such file")
+        return Response(content, media_type="application/octet-stream")
+
+    async def _cosignature(self, request):
+        self.log.cosignatures.append(CosignatureIn.model_validate_json(await request.body()))
+        return JSONResponse({})
 
     async def _whoami(self, _request):
         return JSONResponse(
@@ -485,9 +535,14 @@ class FakeHub:
         """A wake, with the entries if they were asked for and this hub sends them.
 
         seen: None if the hub was set back since: the feed then says that its history is another.
+        So it does after `rewrite_history`, whenever this reader opened its stream.
         """
         head = self.head
-        if seen is None or not self.carries or request.query_params.get("entries") != "1":
+        if (
+            seen in {None, self.rewritten}
+            or not self.carries
+            or request.query_params.get("entries") != "1"
+        ):
             return Wake(position=head)
         page = self._page(request, seen, head, limit=MAX_PAGE, parties_after=str(seen))
         self.carried += 1

@@ -120,14 +120,15 @@ class Found(TypedDict):
 class Row:
     """A route. path: with {bank}, {content}, {api} to fill in. sent: its JSON body.
 
-    agent: what the agent does with it: answers as HMA does, or refuses with 403 and a message.
+    agent: what the agent does with it: answers as HMA does, or refuses with 403 and a message;
+    "own": answers for own banks, and refuses for those that the hub fills.
     """
 
     method: str
     path: str
     shape: Any
     sent: dict[str, Any] | None = None
-    agent: Literal["answers", "refuses"] = "answers"
+    agent: Literal["answers", "own", "refuses"] = "answers"
 
     @property
     def id(self) -> str:
@@ -145,11 +146,11 @@ API, EXCHANGE = "/c/exchanges/api/{api}", "/c/exchange/{bank}"
 ROUTES = (
     Row("GET", "/c/banks", list[Bank]),
     Row("GET", BANK, Bank),
-    Row("PUT", BANK, Bank, {"enabled_ratio": 0.5}, agent="refuses"),
+    Row("PUT", BANK, Bank, {"enabled_ratio": 0.5}, agent="own"),
     Row("GET", CONTENT, Content),
-    Row("PUT", CONTENT, Content, {"disable_until_ts": 1}, agent="refuses"),
-    Row("POST", "/c/bank/{bank}/content", Added, agent="refuses"),
-    Row("POST", "/c/bank/{bank}/signal", Added, {"pdq": HASH}, agent="refuses"),
+    Row("PUT", CONTENT, Content, {"disable_until_ts": 1}, agent="own"),
+    Row("POST", "/c/bank/{bank}/content", Added, agent="own"),
+    Row("POST", "/c/bank/{bank}/signal", Added, {"pdq": HASH}, agent="own"),
     Row(
         "POST",
         "/ui/bank/{bank}/content/find",
@@ -169,8 +170,8 @@ ROUTES = (
     Row("GET", "/c/signal_type/index", dict[str, Index]),
     Row("GET", "/c/content_type", list[ContentType]),
     Row("GET", "/m/index/status", dict[str, Matchers]),
-    Row("DELETE", CONTENT, Deleted, agent="refuses"),
-    Row("DELETE", BANK, Message, agent="refuses"),
+    Row("DELETE", CONTENT, Deleted, agent="own"),
+    Row("DELETE", BANK, Message, agent="own"),
 )
 """In an order in which each can be asked: what deletes comes last."""
 
@@ -178,7 +179,7 @@ CREATING = (
     Row("POST", "/c/banks", Bank, {"name": "{bank}", "enabled_ratio": "1"}),
     Row("POST", "/c/exchanges", Message, {"bank": "{bank}", "api": "{api}", "api_json": {}}),
 )
-"""What makes a bank, and what feeds it: 201 at both, at the agent for the bank of its settings."""
+"""What makes a bank, and what feeds it: 201 at both. The agent lets the hub feed no own bank."""
 
 
 def ask(http: httpx.Client, row: Row, **values: object) -> httpx.Response:

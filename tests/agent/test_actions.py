@@ -12,6 +12,7 @@ from stemtide.agent.config.settings import WebhookSettings
 from stemtide.agent.outbox.actions import Deliverer, MatchReason, record
 from stemtide.agent.store.database import Store
 from stemtide.protocol.enums import Action, SignalState
+from stemtide.protocol.law.deadlines import months_after
 from tests.agent.world import (
     NEW_SECRET,
     SECRET,
@@ -163,6 +164,20 @@ def test_a_signal_that_expired_before_a_snapshot_releases_nothing(hub, agent, pr
     hub.set_back({}, 0)
     agent.wait(position=0)
     assert provider.told() == [("content.block", "post-1")]
+
+
+@pytest.mark.parametrize(("months", "releases"), [(37, False), (35, True)])
+def test_a_signal_whose_term_ended_before_a_snapshot_releases_nothing(
+    hub, agent, provider, months, releases
+):
+    old = share(hub, agent, shared_at=months_after(datetime.now(UTC), -months))
+    agent.ask({"ref": "post-1", "sha256": ONE})
+    until(provider.told)
+    hub.set_back({}, 0)
+    agent.wait(position=0)
+    until(lambda: len(provider.told()) == 1 + releases)
+    agent.wait(deliveries=0)
+    assert [kind for kind, _ in provider.told()[1:]] == ["content.release"] * releases, old.id
 
 
 def test_a_withdrawal_leaves_what_another_signal_blocks_too(hub, agent, provider, config):

@@ -274,9 +274,9 @@ def test_own_entries_are_added_listed_and_removed(hub, agent):
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"value": "12"}, "body"),
+        ({"value": "12"}, "value"),
         ({"kind": "video"}, "kind"),
-        ({"within_bits": 3}, "body"),
+        ({"within_bits": 3}, "within_bits"),
         ({"kind": "pdq", "value": PDQ, "within_bits": 32}, "within_bits"),
         ({"kind": "url", "value": "https://youtube.com/", "reach": "host"}, "value"),
         ({"reason": ""}, "reason"),

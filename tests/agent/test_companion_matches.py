@@ -142,6 +142,15 @@ def test_what_is_no_answer_of_hma_is_refused_by_name(agent, item, field):
     assert answer.json()["detail"].startswith(field)
 
 
+def test_every_field_that_is_wrong_is_named(agent):
+    answer = tell(agent, {"lookup": {}, "more": 1}).json()
+    named = {problem["field"]: problem["message"] for problem in answer["errors"]}
+    assert named == {
+        "items.0.ref": "is missing: it must be given",
+        "items.0.more": "is not known here: leave it out",
+    }
+
+
 def test_too_many_or_too_large_is_refused(agent):
     item = {"ref": "x", "lookup": {}}
     assert tell(agent, *[item] * 4).status_code == 413

@@ -150,7 +150,7 @@ def test_a_bank_of_coop_lives_through_all_that_its_people_do(placed):
         assert coop.do(name) is Does.GO_ON
     assert coop.do("show how it stands") is Does.GO_ON
     assert (coop.last["up_to_date"], coop.last["fetched_items"]) == (True, 1)
-    for name in ("change the ratio", "rename: the new one", "set credentials"):
+    for name in ("change the ratio", "set credentials"):
         assert coop.do(name) is Does.STOP
         assert coop.last["message"]
     assert coop.do("add content by address", url=f"{files}/rocket") is Does.STOP
@@ -161,10 +161,28 @@ def test_a_bank_of_coop_lives_through_all_that_its_people_do(placed):
     assert coop.submit(f"{files}/cat") == {BANK}
 
 
-def test_coop_makes_no_bank_that_would_hold_nothing_or_half(placed):
+def test_coop_keeps_a_bank_of_its_own_at_the_agent(placed):
+    files, address = placed
+    coop, bank = Coop(address), "COOP_ORG1_OURS"
+    assert coop.do("create", bank) is Does.ADD
+    assert coop.submit(f"{files}/rocket") == set()
+    assert coop.do("add content by address", bank, url=f"{files}/rocket") is Does.GO_ON
+    assert coop.submit(f"{files}/rocket") == {bank}
+    assert coop.do("change the ratio", bank) is Does.GO_ON
+    assert coop.last["matching_enabled_ratio"] == 0.5
+    assert coop.do("read", bank) is Does.KEEP
+    assert coop.do("show what feeds a bank", bank) is Does.BLANK
+    assert coop.do("rename: the new one", bank) is Does.GO_ON  # empty, as at HMA
+    assert coop.do("rename: the old one", bank) is Does.GO_ON
+    assert coop.submit(f"{files}/rocket") == set()
+    assert coop.do("create at less", bank) is Does.ADD
+    assert coop.do("delete", bank) is Does.FORGET
+    assert coop.last == {"message": "Done"}
+
+
+def test_the_hub_feeds_no_bank_but_the_one_of_the_settings(placed):
     _, address = placed
     coop = Coop(address)
-    assert coop.do("create", "COOP_ORG1_OTHER") is Does.STOP
     assert coop.do("create by exchange", "COOP_ORG1_OTHER") is Does.STOP
     assert coop.do("create by exchange", api="stop_ncii") is Does.STOP
     assert coop.do("create at less") is Does.STOP

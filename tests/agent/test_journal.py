@@ -20,6 +20,7 @@ from stemtide.fingerprints.image import pdq
 from stemtide.fingerprints.kinds import Fingerprint, Fingerprints, Kind
 from stemtide.fingerprints.url.canonical import digest
 from stemtide.matching.library import IndexedSignal
+from tests.agent.streams import known_film, shared_values
 from tests.agent.world import (
     SECRET,
     AgentInProcess,
@@ -48,10 +49,11 @@ def mirrored(blob):
 
 
 def actions_on(config, ref):
-    """The events about an upload, in their order."""
+    """The events about an upload, in their order. The agent may be writing: only whole lines."""
     if not config.actions_path.exists():
         return []
-    events = [json.loads(line) for line in config.actions_path.read_text().splitlines()]
+    lines = config.actions_path.read_text().splitlines(keepends=True)
+    events = [json.loads(line) for line in lines if line.endswith("\n")]
     return [event for event in events if event["data"]["ref"] == ref]
 
 
@@ -99,6 +101,15 @@ def test_addresses_folders_and_digests_are_found_too(hub, agent, config):
     assert event["data"]["matches"][0]["kind"] == "url"
 
 
+@pytest.mark.parametrize("kind", ["video", "audio"])
+def test_films_are_found_too_by_frames_and_by_sound(hub, agent, config, sandbox, kind):
+    agent.match(known_film(), ref="early")
+    agent.match(ROCKET, ref="other")
+    hub.share(shared_values(sandbox)[kind], kind=kind)
+    wait_acted(config, "early", "content.block")
+    assert actions_on(config, "other") == []
+
+
 def test_what_is_only_looked_at_is_not_remembered(hub, agent, config):
     agent.ask({"sha256": sha256(b"x"), "ref": "looked"}, look="1")
     agent.ask({"sha256": sha256(b"y"), "ref": "sent"})
@@ -141,7 +152,7 @@ def test_after_a_snapshot_nothing_is_acted_on_twice(hub, sandbox, tmp_path):
         agent.ask({"sha256": sha256(b"x"), "ref": "early"})
         hub.share(sha256(b"x"))
         wait_acted(config, "early", "content.block")
-        hub.marks[hub.head] = "of another history"  # as after a restore: a snapshot is taken
+        hub.rewrite_history()  # as after a restore: a snapshot is taken
         hub.share(sha256(b"z"))
         agent.wait(position=hub.head)
         wait_searched(agent, 3)

@@ -16,7 +16,13 @@ KIND = "what a value looks like depends on its kind"
 CONTENT = "content that is empty, or cannot be looked at, is refused"
 WHICH = "which parameters go together depends on what is asked"
 EXCEPTED = {
+    "accept_log_head": "only the head of an alarm is accepted",
+    "act_on_catalogue": KIND,
     "add_own_allow_entry": KIND,
+    "add_own_item": KIND,
+    "add_signals": KIND,
+    "add_content": CONTENT,
+    "create_own_bank": "a name that is taken, or is one of the policy's banks, is refused",
     "match_content": KIND,
     "match_hash": "exactly one hash is given, and within_bits with pdq alone",
     "match_hashes": KIND,
@@ -35,6 +41,7 @@ EXCEPTED = {
 QUICK = (
     *("match_content", "match_hash", "match_hashes", "match_urls", "take_chunk", "read_health"),
     *("rebuild_companion", "take_matches", "hash_file", "look_up", "make_bank"),
+    *("create_own_bank", "list_own_items", "switch_off_signal"),
 )
 """Operations that `make test` asks: each door of the agent, and each form of a body."""
 

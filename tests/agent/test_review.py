@@ -285,6 +285,15 @@ def test_a_form_without_the_token_of_the_session_changes_nothing(hub, agent, ann
     assert anna.queue() == ["a"]
 
 
+@pytest.mark.parametrize("verdict", ["", "Join", "maybe"])
+def test_a_crisis_is_neither_joined_nor_declined_without_a_verdict(hub, anna, verdict):
+    before = hub.asked.copy()
+    page = anna.post("hub/join", id="0" * 32, verdict=verdict)
+    assert (page.status_code, "Choose to join or to decline" in page.text) == (400, True)
+    crises = [path for path in hub.asked if path not in before and "crises" in path]
+    assert crises == []
+
+
 def test_sessions_end_by_hand_and_when_idle(config, anna, ben):
     assert "You are signed out" in anna.post("sign-out").text
     assert anna.get().status_code == 403
@@ -472,7 +481,7 @@ def test_only_ones_own_decision_is_taken_back_and_not_after_it_changed(
     until(lambda: events(config, "v-1")[-1]["data"].get("undoes") == "block", what="the event")
     assert "have changed since: 1" in anna.post("undo", batch=batch).text
     assert anna.queue() == ["v-1"]
-    assert "The hub no longer has it" in anna.open("v-1").text or "no signal" in anna.page.text
+    assert "It is no longer there" in anna.open("v-1").text or "no signal" in anna.page.text
     anna.decide("v-1", "pass")
     wait_event(config, "v-1", "content.release")
 
@@ -481,7 +490,7 @@ def test_a_block_stands_against_what_the_person_knew(hub, agent, config, anna):
     signal = held(hub, agent, "v-1", disputed=True)
     anna.decide("v-1", "block")
     hub.dispute(signal)  # sent again, as disputed as it was
-    hub.marks[hub.head] = "of another history"  # a snapshot: everything is judged again
+    hub.rewrite_history()  # a snapshot: everything is judged again
     hub.share(sha256(b"z"))
     agent.wait(position=hub.head)
     assert anna.queue() == []
@@ -511,7 +520,7 @@ def test_what_was_let_pass_is_not_held_again_by_the_journal(hub, agent, config, 
     assert "uploaded before the signal" in anna.open("early").text
     anna.decide("early", "pass")
     wait_event(config, "early", "content.release")
-    hub.marks[hub.head] = "of another history"  # a snapshot: all signals are searched for again
+    hub.rewrite_history()  # a snapshot: all signals are searched for again
     hub.share(sha256(b"z"))
     agent.wait(position=hub.head)
     until(lambda: agent.health()["journal"]["searched"] >= 3, what="the search")

@@ -42,10 +42,6 @@ def follow(moderator, key):
     moderator.page = moderator.http.get(unescape(link))
 
 
-def detail(image):
-    return len(set(image.convert("L").getdata()))
-
-
 def test_a_film_is_six_blurred_frames_of_which_one_at_a_time_is_shown_sharp(
     hub, with_films, provider
 ):

@@ -4,13 +4,13 @@
 import hashlib
 import json
 import re
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from stemtide.agent.outbox import actions
 from stemtide.agent.recognise.own_list import OwnListError, read_file
-from stemtide.agent.store import own_list
 from stemtide.agent.store.database import Store
 from stemtide.agent.store.schema import connect
 from stemtide.protocol.sync.allowlists import MAX_LIST
@@ -229,7 +229,8 @@ def test_values_of_strangers_are_shown_on_the_list_and_not_run(hub, agent, anna)
     for page in (anna.get("/own-list"), anna.get("/own-list/entry", id=uid)):
         assert "<script>alert" not in page.text
         assert "⟨202E⟩" in page.text
-        assert "\u202e" not in page.text
+        # A field to change it in has it as it is.
+        assert "\u202e" not in re.sub(r'value="[^"]*"', "", page.text)
     assert "<script>alert" not in anna.get("/own-list", q=name).text
     assert "<script>alert" not in add(anna, value=name, reason=name).text
 
@@ -261,21 +262,55 @@ def test_matches_and_ended_entries_are_forgotten_with_the_records_of_actions(hub
     store.close()
 
 
-def test_the_entries_of_an_older_agent_are_on_the_page(agent, config, anna):
-    del agent
-    connection = connect(config.data_dir / "agent.db")
-    connection.execute(
-        "INSERT INTO allowed (id, list, kind, value, within_bits, reason, source, added_at)"
-        " VALUES ('x', 'own', 'url', ?, 0, 'an old entry', 'somebody', 1)",
-        (ONE,),
-    )
-    connection.execute(own_list.ADOPT)
-    connection.close()
-    assert "an old entry" in anna.get("/own-list").text
-    line = anna.get("/own-list/file").text
-    assert json.loads(line)["value"] == ONE  # the digest: the address was not kept
-    anna.post("own-list/end", id="x", reason="again")
-    assert "Added to your own list: 1." in import_file(anna, line).text
+def test_the_entries_of_an_older_agent_are_on_the_page(config, sandbox):
+    with agent_of(config, sandbox) as agent, Moderator(agent, config) as anna:
+        add(anna, value=TWO)
+    with older_agent(config) as allowed:
+        allowed.execute(
+            "INSERT INTO allowed (id, list, kind, value, within_bits, reason, source, added_at)"
+            " VALUES ('x', 'own', 'url', ?, 0, 'an old entry', 'somebody', 1)",
+            (ONE,),
+        )
+    with agent_of(config, sandbox) as agent, Moderator(agent, config) as anna:
+        assert entry_reasons(agent) == {"an old entry", "our own trailer"}
+        assert "an old entry" in anna.get("/own-list").text
+        lines = anna.get("/own-list/file").text.splitlines()
+        (line,) = [line for line in lines if "an old entry" in line]
+        assert json.loads(line)["value"] == ONE  # the digest: the address was not kept
+        anna.post("own-list/end", id="x", reason="again")
+        assert "Added to your own list: 1." in import_file(anna, line).text
+
+
+def test_an_entry_that_an_older_agent_removed_is_ended(config, sandbox):
+    with agent_of(config, sandbox) as agent, Moderator(agent, config) as anna:
+        add(anna, value=ONE)
+        add(anna, value=TWO, reason="stays")
+    with older_agent(config) as allowed:
+        allowed.execute("DELETE FROM allowed WHERE value = ?", (ONE,))
+    with agent_of(config, sandbox) as agent, Moderator(agent, config) as anna:
+        assert entry_reasons(agent) == {"stays"}
+        assert entries(anna, state="ended") == ["our own trailer"]
+
+
+@contextmanager
+def older_agent(config):
+    """Change the file as an agent did that knew the table `allowed` only."""
+    with closing(connect(config.data_dir / "agent.db")) as connection:
+        yield connection
+
+
+def entry_reasons(agent):
+    return {row["reason"] for row in agent.http.get("/allowlist").json()["entries"]}
+
+
+def test_the_agents_file_is_read_again_with_every_line_break_of_unicode(agent, anna):
+    reason = "one\u2028two\u2029three\x85four"
+    entry = OURS | {"kind": "sha256", "value": ONE, "reason": reason}
+    assert agent.http.post("/allowlist", json=entry).status_code == 201
+    (row,) = read_file(anna.get("/own-list/file").content)
+    assert row.reason == reason
+    windows = json.dumps(entry) + "\r\n"
+    assert len(read_file(windows.encode() * 2)) == 2
 
 
 def test_a_file_longer_than_the_list_is_refused_before_anything_is_written():

@@ -4,16 +4,19 @@
 import io
 import re
 import threading
+from urllib.parse import quote
 
 import httpx
 import pytest
 from PIL import Image
 
 from stemtide.agent.config.settings import load
+from stemtide.agent.http.review.pages import static_file
 from stemtide.agent.http.review.set_up import SetUpPages
 from stemtide.agent.recognise.policy import Action
-from stemtide.agent.review.first_match import match_test_picture
+from stemtide.agent.review import first_match
 from stemtide.agent.review.set_up import PROPOSED
+from stemtide.fingerprints.kinds import Kind
 from tests.agent.fake_hub import KEY, Server
 from tests.cli.conftest import run
 
@@ -84,9 +87,13 @@ def test_each_policy_says_in_words_what_it_does_to_the_first_match(set_up, polic
 
 def test_the_first_match_is_a_real_one(sandbox, hub, set_up):
     set_up.save()
-    match = match_test_picture(sandbox, load(set_up.file, env={}).policies)
-    prints = sandbox.fingerprint(match.picture)
-    assert prints.each
+    match = first_match.match_test_picture(sandbox, load(set_up.file, env={}).policies)
+    original = first_match._encoded(first_match._picture(), "PNG")
+    ((before,), (after,)) = (
+        sandbox.fingerprint(blob).of(Kind.PDQ) for blob in (original, match.picture)
+    )
+    differ = int.from_bytes(before.value) ^ int.from_bytes(after.value)
+    assert match.distance_bits == differ.bit_count() > 0
     assert hub.entries == {}
 
 
@@ -151,7 +158,13 @@ def test_nobody_else_sets_the_agent_up(set_up, path, headers):
     refused = set_up.http.post(path, data=set_up.answers, headers=headers)
     assert refused.status_code == 403
     assert not set_up.file.exists()
-    assert set_up.http.get("/review/static/../set_up.py").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["../set_up.py", "../templates/set_up.html", "..", ""])
+def test_only_the_files_of_the_pages_are_served(set_up, name):
+    assert set_up.http.get("/review/static/review.css").status_code == 200
+    assert set_up.http.get(f"/review/static/{quote(name, safe='')}").status_code == 404
+    assert static_file(name) is None
 
 
 def test_the_agent_starts_only_after_the_answers(set_up):

@@ -13,11 +13,12 @@ import pytest
 from stemtide.agent.config.settings import ConfigError, load
 from stemtide.agent.config.transparency import Ground, Transparency, database_address
 from stemtide.agent.outbox import restrictions
-from stemtide.agent.outbox.restrictions import BlockedContent
+from stemtide.agent.outbox.restrictions import BlockedContent, read_all
 from stemtide.agent.outbox.statements import Statements, statement
 from stemtide.agent.store.database import Store
 from stemtide.protocol.law.dsa.answers import Remark
 from stemtide.protocol.law.dsa.statements import lint
+from tests.agent import test_own_banks as own_banks
 from tests.agent.world import AgentInProcess, config_of, picture, sha256, until
 from tests.cli.conftest import run
 from tests.transparency_database import Fault, TransparencyDatabase, wrong
@@ -126,6 +127,26 @@ def test_content_blocked_again_after_its_release_is_another_restriction(hub, age
     share(hub, agent)
     agent.ask({"ref": "post-1", "sha256": ONE})
     until(lambda: len(database.held) == 2)
+
+
+def test_a_signal_beside_an_own_bank_alone_begins_and_ends_what_is_stated(
+    hub, agent, config, database
+):
+    own_banks.make(agent)
+    own_banks.add(agent, ONE)
+    agent.ask({"ref": "post-1", "sha256": ONE})
+    signal = share(hub, agent)
+    for _ in range(2):
+        agent.ask({"ref": "post-1", "sha256": ONE})
+    until(lambda: len(database.held) == 1)
+    (block,) = read_all(config.data_dir, since=None)
+    assert (block.kinds, block.ended_at) == (("sha256",), None)
+    hub.withdraw(signal)
+    agent.wait_position(hub.head)
+    until(lambda: read_all(config.data_dir, since=None)[0].ended_at)
+    (decided,) = agent.ask({"ref": "post-1", "sha256": ONE})
+    assert decided["decision"]["action"] == "block"
+    assert len(read_all(config.data_dir, since=None)) == 1
 
 
 def test_what_the_database_refuses_is_told_and_tried_again_when_asked(hub, agent, database):

@@ -72,6 +72,7 @@ class Played:
             recent=recent,
             on_undo=lambda: None,
             on_change=lambda: None,
+            reason_to_wait=lambda: "",
         )
         self._journal = JournalFile(self.config.data_dir)
         self._retro = RetroMatcher(

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The recipes of docs/use/upload-path.md run as they stand, over HTTP, with a real agent.
 
-tusd, MinIO and pict-rs are played by requests as their documentation shows them.
+tusd, MinIO, pict-rs and Mastodon are played as their documentation shows them; nginx is nginx.
 """
 
+import json
 import os
 import re
 import secrets
+import socket
+import subprocess
 import sys
+from base64 import b64encode
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -16,10 +20,14 @@ from types import ModuleType
 import httpx
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from tests.agent.fake_hub import FakeHub, Server
-from tests.agent.world import agent_of, config_of
+from tests.agent.world import agent_of, config_of, until
+from tests.nginx import NGINX, nginx_is_installed
 
 PAGE = Path(__file__).parents[2] / "docs/use/upload-path.md"
 ORDINARY = b"An ordinary note about the harbour."
@@ -27,10 +35,10 @@ KNOWN = b"A note that an authority knows, word for word."
 AGENT = "http://127.0.0.1:8471"
 
 
-def recipe(title):
+def recipe(title, *, kind="python"):
     """The code below a heading of the page."""
     section = PAGE.read_text("utf-8").partition(f"\n## {title}\n")[2].partition("\n## ")[0]
-    (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    (code,) = re.findall(rf"```{kind}\n(.*?)```", section, re.DOTALL)
     return code
 
 
@@ -192,3 +200,230 @@ def test_pict_rs_takes_what_may_be_published_alone(uploads, served):
     assert client.post("/validate", content=KNOWN, headers=text).status_code == 403
     go_away(uploads)
     assert client.post("/validate", content=ORDINARY, headers=text).status_code == 403
+
+
+@pytest.fixture
+def nginx(tmp_path):
+    """Start nginx with a configuration of a server; return a client of it."""
+    if not nginx_is_installed():
+        pytest.skip("needs nginx")
+    started = []
+
+    def start(server):
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        server = re.sub(r"listen 80;", f"listen 127.0.0.1:{port};", server)
+        file = tmp_path / "nginx.conf"
+        file.write_text(FRAME.format(folder=tmp_path, server=server))
+        command = [NGINX, "-e", "stderr", "-p", str(tmp_path), "-c", str(file)]
+        process = subprocess.Popen(command)
+        started.append(process)
+        until(lambda: reached(port) or process.poll() is not None, what="nginx")
+        assert process.poll() is None
+        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
+        started.append(client)
+        return client
+
+    yield start
+    for one in started:
+        if isinstance(one, httpx.Client):
+            one.close()
+        else:
+            one.terminate()
+            one.wait()
+
+
+FRAME = """daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    {server}
+}}
+"""
+
+
+def reached(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Program:
+    """A program behind nginx: it remembers what arrives."""
+
+    def __init__(self):
+        self.taken = []
+        self.app = Starlette(
+            routes=[
+                Route("/uploads", self.upload, methods=["POST", "GET"]),
+                Route("/api/v2/media", self.media, methods=["POST"]),
+            ]
+        )
+
+    async def upload(self, request):
+        body = await request.body()
+        self.taken.append((request.method, request.headers, body))
+        return JSONResponse({"verdict": request.headers.get("X-Upload-Verdict", "")})
+
+    async def media(self, request):
+        """Answer as Mastodon's documentation of POST /api/v2/media says."""
+        if request.headers.get("Authorization") != "Bearer a-token":
+            return JSONResponse({"error": "The access token is invalid"}, status_code=401)
+        async with request.form() as form:
+            self.taken.append((request.method, request.headers, await form["file"].read()))
+        return JSONResponse(
+            {"id": str(len(self.taken)), "type": "image", "url": "https://m.example"}
+        )
+
+
+@pytest.fixture
+def behind():
+    program = Program()
+    server = Server(program.app)
+    program.port = server.port
+    yield program
+    server.stop()
+
+
+def through(conf, *, gate, program):
+    """The configuration of a recipe, with the ports of this test."""
+    return conf.replace("127.0.0.1:8000", f"127.0.0.1:{gate}").replace(
+        "127.0.0.1:3000", f"127.0.0.1:{program.port}"
+    )
+
+
+def test_nginx_asks_before_the_program_gets_the_same_upload(uploads, served, nginx, behind):
+    gate = served(load("nginx")).base_url.port
+    client = nginx(through(recipe("nginx", kind="nginx"), gate=gate, program=behind))
+    large = ORDINARY * 40_000  # nginx keeps it in a file
+
+    def send(content, **headers):
+        return client.post("/uploads", files={"file": ("n.txt", content)}, headers=headers)
+
+    assert send(KNOWN).status_code == 422
+    assert behind.taken == []
+    assert send(large, **{"X-Upload-Verdict": "publish"}).json() == {"verdict": "publish"}
+    ((method, headers, body),) = behind.taken
+    assert (method, large in body) == ("POST", True)
+    assert len(headers["X-Upload-Ref"]) == 36
+    assert headers["Content-Type"].startswith("multipart/form-data; boundary=")
+    assert client.get("/uploads").json() == {"verdict": "publish"}
+    assert client.post("/uploads/", files={"file": ("n.txt", KNOWN)}).status_code == 422
+    go_away(uploads)
+    assert send(ORDINARY, **{"X-Upload-Verdict": "publish"}).json() == {"verdict": "hold"}
+
+
+AS_TEXT = "data:text/plain;base64," + b64encode(KNOWN).decode()
+
+
+@pytest.mark.usefixtures("uploads")
+def test_the_gate_refuses_what_it_cannot_see_into(served):
+    module = load("nginx")
+    client = served(module)
+
+    def send(content, kind, path="/uploads"):
+        return client.post(path, content=content, headers={"Content-Type": kind}).status_code
+
+    form = client.build_request("POST", "/uploads", files={"file": ("n.txt", KNOWN)})
+    content, kind = form.read(), form.headers["Content-Type"]
+    assert send(content, kind.replace("multipart/form-data", "Multipart/Form-Data")) == 422
+    assert send(content, kind.replace("multipart/form-data", "multipart/mixed")) == 415
+    assert send(content, f"{kind}; charset=utf-16") == 415
+    assert send(content, f"{kind}; charset=UTF-8") == 422
+    assert send(ORDINARY, "image/png") == 415
+    module.TAKES_RAW = True
+    assert [send(ORDINARY, "image/png"), send(KNOWN, "image/png")] == [200, 422]
+    assert send(KNOWN, "application/x-www-form-urlencoded") == 422
+
+
+@pytest.mark.usefixtures("uploads")
+def test_the_gate_refuses_files_that_are_written_as_text(served):
+    client = served(load("nginx"))
+    described = {"description": "A harbour", "focus": [0, 1]}
+    assert client.put("/api/v1/media/7", json=described).status_code == 200
+    assert client.put("/api/v1/media/7", data={"description": "A harbour"}).status_code == 200
+    escaped = json.dumps({"a": {"file": [AS_TEXT]}}).replace("data:", "\\u0064ata:")
+    kind = {"Content-Type": "application/json"}
+    refused = [
+        client.post("/api/v2/media", json={"file": AS_TEXT}),
+        client.post("/api/v2/media", content=escaped, headers=kind),
+        client.post("/api/v2/media", content='{"file": /* */ ""}', headers=kind),
+        client.post("/api/v2/media", data={"file": AS_TEXT}),
+        client.post("/api/v2/media", files={"file": (None, AS_TEXT)}),
+        client.post("/api/v2/media", params={"file": AS_TEXT}),
+    ]
+    assert [answer.status_code for answer in refused] == [415] * 6
+
+
+def test_nginx_holds_while_the_gate_is_away(nginx, behind):
+    client = nginx(through(recipe("nginx", kind="nginx"), gate=9, program=behind))
+    forged = {"X-Upload-Verdict": "publish"}
+    for content in (KNOWN, ORDINARY):
+        done = client.post("/uploads", files={"file": ("n.txt", content)}, headers=forged)
+        assert done.json() == {"verdict": "hold"}
+    assert KNOWN in behind.taken[0][2]
+
+
+def test_nobody_but_nginx_says_a_verdict(nginx, behind):
+    conf = recipe("nginx", kind="nginx").replace("location /uploads", "location /elsewhere")
+    client = nginx(through(conf, gate=9, program=behind))
+    forged = {"X-Upload-Verdict": "publish"}
+    assert client.post("/uploads", content=b"x", headers=forged).json() == {"verdict": ""}
+
+
+MEDIA_OF_MASTODON = (
+    "/api/v1/media",
+    "/api/v2/media/",
+    "/api/v1/media/7",
+    "/api/v1/media/7x/",
+    "/api/v1/accounts/update_credentials//",
+    "/settings/profile",
+    "/settings/profile/",
+    "/settings/profile.html",
+)
+
+
+def test_media_of_mastodon_are_checked_before_it_gets_them(uploads, served, nginx, behind):
+    module = load("nginx")
+    module.CAN_HOLD = False
+    gate = served(module).base_url.port
+    backend = f"upstream backend {{ server 127.0.0.1:{behind.port}; }}\nserver {{ listen 80;\n"
+    client = nginx(
+        backend + through(recipe("Mastodon", kind="nginx"), gate=gate, program=behind) + "}"
+    )
+    token = {"Authorization": "Bearer a-token"}
+
+    def send(content, path="/api/v2/media", headers=token):
+        files = {"file": ("n.png", content, "image/png")}
+        return client.post(path, files=files, data={"description": "A harbour"}, headers=headers)
+
+    refused = send(KNOWN)
+    assert (refused.status_code, refused.json()) == (
+        422,
+        {"error": "This file cannot be published."},
+    )
+    assert send(ORDINARY).json()["type"] == "image"
+    assert [content for *_, content in behind.taken] == [ORDINARY]
+    assert send(ORDINARY, headers={}).json() == {"error": "The access token is invalid"}
+    for path in MEDIA_OF_MASTODON:
+        assert send(KNOWN, path).status_code == 422, path
+    assert send(KNOWN, "/api/v1/media/7/more").status_code == 404  # nginx has no such place here
+    go_away(uploads)
+    held = send(ORDINARY)
+    assert (held.status_code, "Try again" in held.json()["error"]) == (422, True)
+
+
+def test_media_of_mastodon_are_refused_while_the_gate_is_away(nginx, behind):
+    backend = f"upstream backend {{ server 127.0.0.1:{behind.port}; }}\nserver {{ listen 80;\n"
+    client = nginx(
+        backend + through(recipe("Mastodon", kind="nginx"), gate=9, program=behind) + "}"
+    )
+    answer = client.post("/api/v2/media", files={"file": ("n.png", ORDINARY, "image/png")})
+    assert (answer.status_code, "Try again" in answer.json()["error"]) == (503, True)
+    assert behind.taken == []

@@ -97,7 +97,7 @@ class Calls:
 
 class AgentInThread(Calls):
     def __init__(self, config, sandbox):
-        self._store = Store(config.data_dir)
+        self._store = Store(config.data_dir, has_local=config.local_features)
         self._server = Server(create_app(config, store=self._store, sandbox=sandbox))
         self.http = httpx.Client(base_url=self._server.url, timeout=60)
 

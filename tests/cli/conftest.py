@@ -35,7 +35,7 @@ class Said:
 BARE = """
 import sys
 
-sys.modules.update(dict.fromkeys(["threatexchange", "pyarrow", "cv2", "skimage"]))
+sys.modules.update(dict.fromkeys(["threatexchange", "pyarrow", "cv2", "skimage", "fsspec", "ray"]))
 """
 """What a program begins with that has none of the extras of pyproject.toml to import."""
 

@@ -27,7 +27,10 @@ NOUNS = {
         *("add", "invite", "list", "role", "deactivate", "reactivate", "sign-out"),
         *("factors", "erase"),
     },
-    "exercise": {"list", "check", "run", "compare", "spread"},
+    "exercise": {
+        *("list", "check", "run", "compare", "spread", "report", "export", "import", "action"),
+        *("note", "play", "learn"),
+    },
     "key": {"new", "list", "revoke"},
 }
 

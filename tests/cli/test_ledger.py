@@ -1,17 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """stemtide ledger: an auditor copies and checks the log, and an operator the database."""
 
+import asyncio
 import gzip
 import sqlite3
 import subprocess
 import sys
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
+from stemtide.agent.config.settings import Config
+from stemtide.agent.hub.client import Client
+from stemtide.agent.store.database import Store
+from stemtide.agent.store.log import read_log
+from stemtide.agent.store.position import set_state
+from stemtide.agent.sync.witness import LogWitness
 from stemtide.cli.commands.ledger import logs
+from stemtide.protocol.tlog.cosignatures import WitnessKey
 from stemtide.protocol.tlog.notes import Checkpoint, Note, NoteKey
 from stemtide.protocol.tlog.proofs import LogProof
 from tests.agent.fake_hub import Server
@@ -185,3 +194,65 @@ def test_a_hub_that_sends_more_than_a_log_has_is_not_read_to_the_end():
             logs.reader_of(server.url, key="")("tile/0/000")
     finally:
         server.stop()
+
+
+class Watching:
+    """An agent's part that watches the log of a real hub."""
+
+    def __init__(self, hub, party, folder):
+        self.folder = folder
+        folder.mkdir()
+        self.config = Config(
+            name="uploads", hub_url=hub.address, key=hub.keys[party], data_dir=folder
+        )
+        with Store(folder) as store, store.write() as tx:
+            set_state(tx, hub="hub", party=party, exercise="0")
+
+    def check(self):
+        """Check the log once; return what the agent then knows of it."""
+        with Store(self.folder) as store:
+            client = Client(self.config)
+            witness = LogWitness(config=self.config, store=store, client=client, again_s=0)
+
+            async def check():
+                async with client:
+                    await witness.check()
+
+            asyncio.run(check())
+            assert witness.trouble == ""
+            return read_log(store.read)
+
+
+def test_an_agent_cosigns_the_log_of_a_real_hub_and_an_auditor_demands_it(
+    auditor, stemtide, hub, tmp_path
+):
+    agent = Watching(hub, "small-forum", tmp_path / "agent")
+    wait_until(lambda: agent.check().cosigned_at)
+    known = agent.check()
+    listed = stemtide("ledger", "witness", "list", "--data-dir", hub.folder, "--json")
+    (row,) = [row for row in listed.rows if row["name"] == "small-forum/uploads"]
+    assert row["size"] == Checkpoint.read(Note.read(known.note).text).size
+    done = auditor("ledger", "verify", hub.address, "--witness", row["key"])
+    assert done.code == 0, done.err
+    stranger = WitnessKey.of(Ed25519PrivateKey.generate(), name="small-forum/uploads")
+    refused = auditor("ledger", "verify", hub.address, "--witness", stranger)
+    assert refused.code == 1
+    assert "is not cosigned by small-forum/uploads" in refused.err
+    misplaced = stemtide("ledger", "verify", "--witness", row["key"], "--data-dir", hub.folder)
+    assert misplaced.code == 2
+
+
+def test_an_operator_lists_and_removes_a_witness(stemtide, hub):
+    key = WitnessKey.of(Ed25519PrivateKey.generate(), name="witness.example/w9")
+    here = ("--data-dir", hub.folder)
+    added = stemtide("ledger", "witness", "add", key, "https://witness.example/w9", *here)
+    assert added.code == 0, added.err
+    again = stemtide("ledger", "witness", "add", key, "https://witness.example/w9", *here)
+    assert again.code == 1
+    assert "is or was a witness already" in again.err
+    rows = stemtide("ledger", "witness", "list", *here, "--json").rows
+    assert str(key) in {row["key"] for row in rows}
+    assert stemtide("ledger", "witness", "remove", "witness.example/w9", *here).code == 0
+    gone = stemtide("ledger", "witness", "remove", "witness.example/w9", *here)
+    assert gone.code == 1
+    assert "there is no witness" in gone.err

@@ -20,11 +20,13 @@ def test_between_two_acts_the_clock_runs_at_its_speed_and_not_past_the_next():
     clock = ExerciseClock(speed=60)
     with clock.stopped():
         pass
-    ended_at = datetime.now(UTC)
+    ended_at = clock._pauses[0].ended_at
     clock.minutes = 10  # as after ten seconds
+    assert clock.minutes_at(ended_at) == 0
+    assert clock.minutes_at(ended_at + timedelta(seconds=5)) == 5
+    assert clock.minutes_at(ended_at + timedelta(seconds=15)) == 10
     with clock.stopped():
         pass
-    assert round(clock.minutes_at(ended_at + timedelta(seconds=0)), 1) == 0
     assert clock.minutes_at(datetime.now(UTC) + timedelta(hours=1)) == 10
 
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from stemtide.exercises.play.content import ContentMaker
-from stemtide.exercises.scenarios.schema import VARIANTS, ContentKind, ScenarioContent
+from stemtide.scenarios.schema import VARIANTS, ContentKind, ScenarioContent
 
 KINDS = [ContentKind.PICTURE, ContentKind.TEXT]
 

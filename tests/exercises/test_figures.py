@@ -3,15 +3,15 @@
 
 import csv
 import io
-import json
 
 import pytest
 
 from stemtide.exercises.results import figures, files
 from stemtide.exercises.results.record import RecordedEntry, RunRecord, UploadedCopy
-from stemtide.exercises.scenarios import reader
-from stemtide.exercises.scenarios.measures import MEASURES
+from stemtide.scenarios import reader
+from stemtide.scenarios.measures import MEASURES
 from tests.cli.conftest import run
+from tests.exercises.stored_results import result, result_file
 
 SCENARIO = reader.read("livestream-in-two-states")
 ENTRIES = (
@@ -99,25 +99,24 @@ def test_an_objective_without_a_value_is_missed():
 
 
 def test_the_table_has_a_row_for_each_objective_and_figure_with_its_entries():
-    result = {
-        "objectives": [files.objective_row(row) for row in figures.judge(record())],
-        "figures": [files.figure_row(row) for row in figures.compute_all(record())],
-    }
-    rows = list(csv.DictReader(io.StringIO(files.table(result))))
-    assert len(rows) == len(result["objectives"]) + len(result["figures"])
+    content = result(
+        objectives=[files.objective_row(row) for row in figures.judge(record())],
+        figures=[files.figure_row(row) for row in figures.compute_all(record())],
+    )
+    rows = list(csv.DictReader(io.StringIO(files.table(content))))
+    assert len(rows) == len(content.objectives) + len(content.figures)
     assert rows[0]["measure"] == "time_to_warn"
     assert (rows[0]["value"], rows[0]["is_met"], rows[0]["entries"]) == ("4.0", "True", "1")
 
 
-def result_file(folder, name, **fields):
-    path = folder / name
-    figures = [{"measure": "time_to_warn", "party": "", "value": fields.pop("value", 4)}]
-    path.write_text(json.dumps({"scenario": "x", "seed": 1, "figures": figures} | fields), "utf-8")
-    return path
+WARNED = {"measure": "time_to_warn", "party": "", "unit": "minutes", "entries": []}
 
 
 def test_a_comparison_shows_only_what_differs(tmp_path):
-    paths = [result_file(tmp_path, f"{number}.json", value=number) for number in (9, 4, 4)]
+    paths = [
+        result_file(tmp_path, f"{number}.json", figures=[WARNED | {"value": number}])
+        for number in (9, 4, 4)
+    ]
     done = run("exercise", "compare", *paths)
     assert (done.code, done.out) == (0, "time until the early warning: 9 min → 4 min → 4 min\n")
     done = run("exercise", "compare", *paths[1:], "--json")

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from pypdfium2 import PdfDocument
 
-from stemtide.exercises.scenarios import reader
+from stemtide.scenarios import reader
 from tests.cli.conftest import COMMAND, run_process, surroundings
 
 OTHERS = [name for name in reader.shipped() if name != "national-only"]
 BEFORE_IT_BEGINS = {
     *("party.added", "key.issued", "person.added", "standing.granted", "competence.named"),
-    *("hub_key.recorded", "agent.appeared"),
+    *("hub_key.recorded", "agent.appeared", "witness.added"),
 }
 """What the hub and its agents record that belongs to no exercise."""
 

@@ -7,20 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from stemtide.exercises.scenarios import reader
-from stemtide.exercises.scenarios.acts import ACTS
-from stemtide.exercises.scenarios.measures import MEASURES, MILESTONES
+from stemtide.scenarios import reader
+from stemtide.scenarios.acts import ACTS
+from stemtide.scenarios.measures import MEASURES, MILESTONES
 
 ROOT = Path(__file__).parents[2]
-SIX = [
+SHIPPED = [
+    "copies-over-a-thousand-services",
     "false-alarm",
+    "first-crisis",
+    "learn-the-protocol",
     "livestream-in-two-states",
     "manifesto-and-mirror-sites",
     "national-only",
     "night-of-2000-referrals",
     "poisoned-signal",
 ]
-GOOD = files("stemtide.exercises.scenarios").joinpath("false-alarm.toml").read_text("utf-8")
+GOOD = files("stemtide.scenarios").joinpath("false-alarm.toml").read_text("utf-8")
 
 MISTAKES = {
     "colour": ('framework = "eucp-2023"', 'colour = "red"', "", "colour", "no such key"),
@@ -28,9 +31,24 @@ MISTAKES = {
     "key of an act": ('kind = "tip"', 'knd = "tip"', "[[injects]] 4", "knd", "did you mean kind?"),
     "missing key": ("at_min = 5\n", "", "[[injects]] 2 (copies)", "at_min", "is missing: add it"),
     "act": ('act = "triage"', 'act = "triags"', "[[rules]] 4 (rate)", "", "use triage"),
+    "translation": ('nl = "OEFENING. Een omroep', "#", "(press-call)", "nl", "translate text"),
     "no agency": ('kind = "agency"', 'kind = "authority"', "[cast]", "", "exactly one agency"),
     "framework": ('"eucp-2023"', '"eucp-2022"', "", "framework", "did you mean eucp-2023"),
     "country": ('country = "FR"', 'country = "XX"', "[cast.second-authority]", "country", "such"),
+    "letters": (
+        'country = "FR"',
+        'country = "fr"',
+        "[cast.second-authority]",
+        "country",
+        "BE",
+    ),
+    "hyphen at the end": (
+        'name = "rate"',
+        'name = "rate-"',
+        "[[rules]] 4",
+        "name",
+        "inner hyphens",
+    ),
     "address": ("https://www.irish", "www.irish", "[[sources]] 1", "url", "begin it with https"),
     "agent": ('country = "NL"', 'country = "NL"\nagent = true', "[cast.referral-unit]", "", "only"),
     "not in the cast": (
@@ -70,12 +88,12 @@ def problems(text):
     return caught.value.problems
 
 
-def test_six_scenarios_ship_and_are_good():
-    assert reader.shipped() == SIX
-    assert [reader.read(name).name for name in SIX] == SIX
+def test_the_scenarios_that_ship_are_good():
+    assert reader.shipped() == SHIPPED
+    assert [reader.read(name).name for name in SHIPPED] == SHIPPED
 
 
-@pytest.mark.parametrize("name", SIX)
+@pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_scenario_says_exercise_and_cites_public_sources(name):
     scenario = reader.read(name)
     told = [step.do.text for step in scenario.steps if hasattr(step.do, "text")]
@@ -103,6 +121,20 @@ def test_rules_that_wait_for_each_other_are_refused():
     assert "rate waits for checklist waits for rate" in first.message
 
 
+def test_a_spread_is_of_a_picture_and_the_only_one():
+    spread = reader.text_of("copies-over-a-thousand-services")
+    [problem] = problems(spread.replace('kind = "picture"', 'kind = "film"'))
+    assert (problem.key, problem.message) == (
+        "content",
+        "still is a film: name content of kind picture",
+    )
+    begin = spread.index('[[injects]]\nname = "picture-spreads"')
+    again = spread[begin : spread.index("[[injects]]", begin + 1)].replace("picture-s", "it-s")
+    [problem] = problems(spread.replace("[[rules]]", f"{again}[[rules]]", 1))
+    assert "[[injects]] 5 (it-spreads)" in str(problem)
+    assert "picture-spreads begins a spread already: remove one of them" in problem.message
+
+
 def test_every_problem_of_a_file_is_listed_at_once():
     text = GOOD.replace('["activated"]', '["x"]').replace('"activations"', '"y"')
     assert [problem.key for problem in problems(text)] == ["only_if", "measure"]
@@ -118,7 +150,7 @@ def test_a_file_of_a_stranger_cannot_speak_to_the_terminal():
 
 
 def test_a_scenario_that_does_not_exist_is_answered_with_those_that_do():
-    with pytest.raises(reader.ScenarioError, match="false-alarm, livestream-in-two-states"):
+    with pytest.raises(reader.ScenarioError, match="false-alarm, first-crisis, learn-the-protocol"):
         reader.read("fire-drill")
 
 

@@ -14,6 +14,7 @@ from base64 import b64decode
 
 import pytest
 
+from stemtide.fingerprints.archive import foreign
 from stemtide.fingerprints.archive.members import ArchiveLimits, is_archive, members
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE
 
@@ -168,6 +169,13 @@ def test_encrypted_files_are_said_to_be():
     assert "encrypted" in opened(SEVEN_ALL_ENCRYPTED)[0][2]
 
 
+@pytest.fixture
+def without_libarchive(monkeypatch):
+    """As where the extra is not installed."""
+    monkeypatch.setattr(foreign, "libarchive", None)
+
+
+@pytest.mark.usefixtures("without_libarchive")
 def test_methods_and_kinds_that_are_not_opened_are_named():
     assert "PPMd, which is not opened here" in opened(SEVEN_PPMD)[0][2]
     assert "vnd.rar" in opened(b"Rar!\x1a\x07\x01\x00 and so on")[0][2]

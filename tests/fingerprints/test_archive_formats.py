@@ -13,6 +13,7 @@ import pytest
 
 from stemtide.fingerprints.archive.members import members
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE
+from tests.fingerprints.test_archive import without_libarchive  # noqa: F401 - a fixture
 
 TEXT = b"one line after another, " * 400
 SIGNATURE = b"7z\xbc\xaf\x27\x1c\0\4"
@@ -120,6 +121,7 @@ def test_coders_of_7z_may_be_listed_innermost_first():
         ([coder(b"\x21", b"")], 1, "21, which is not opened"),
     ],
 )
+@pytest.mark.usefixtures("without_libarchive")
 def test_a_way_of_packing_that_is_not_opened_is_said(coders, packed, words):
     unpack = folder(*coders, size=10, packed=packed)
     ((name, content, remark),) = opened(seven(b"0123456789", unpack, sizes=[1] * packed))

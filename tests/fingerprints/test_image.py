@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 import gc
 import random
+import struct
 import warnings
 from io import BytesIO
 
 import numpy as np
 import pdqhash
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 
-from stemtide.fingerprints.image import fingerprint as images, luma
+from stemtide.fingerprints.image import fingerprint as images, formats, heif_boxes, luma
 from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.limits import DecodingLimits
 from tests.fingerprints.pictures import (
     animation,
     bits_between,
     encoded,
+    heic,
     lying_jpeg,
     photo,
     png_bomb,
@@ -67,6 +69,28 @@ def test_every_file_type_gives_nearly_the_hash_of_the_pixels(file_type, options,
     assert pdq.quality == WHOLE[1]
     assert found.media_type.startswith("image/")
     assert not found.is_incomplete
+
+
+@pytest.mark.parametrize("options", [{}, {"tile_size": 128}, {"deep": True}], ids=str)
+def test_a_picture_of_a_telephone_gives_nearly_the_hash_of_the_pixels(options):
+    found = looked_at(heic(photo(), quality=80, **options))
+    assert bits_between(only(found).value, WHOLE[0]) <= 8
+    assert (found.media_type, found.remarks) == ("image/heic", ())
+
+
+def oriented(picture, orientation):
+    """The picture with that orientation in its EXIF, and not turned."""
+    copy = picture.copy()
+    copy.getexif()[0x0112] = orientation
+    return copy
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_a_turned_picture_of_a_telephone_is_hashed_as_it_is_shown(orientation):
+    picture = photo("coffee.png")
+    shown = ImageOps.exif_transpose(oriented(picture, orientation))
+    found = looked_at(heic(picture, orientation=orientation))
+    assert bits_between(only(found).value, reference(shown)[0]) <= 8
 
 
 def in_mode(mode):  # noqa: PLR0911 - one way for each family of modes
@@ -186,6 +210,109 @@ def test_a_file_that_is_cut_off_is_hashed_as_far_as_it_goes(file_type):
     found = looked_at(blob[: len(blob) * 9 // 10])
     assert bits_between(only(found).value, WHOLE[0]) <= 40
     assert "cut off or damaged" in found.remarks[0]
+
+
+def test_a_picture_in_tiles_that_is_cut_off_is_hashed_as_far_as_it_goes():
+    blob = heic(photo(), quality=80, tile_size=128)
+    found = looked_at(blob[: len(blob) * 19 // 20])
+    assert bits_between(only(found).value, WHOLE[0]) <= 40
+    assert found.remarks[0].startswith("cut off or damaged")
+    assert looked_at(blob + b"what a telephone appends").remarks == ()
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.99])
+def test_a_heic_of_which_nothing_is_whole_is_undecodable_and_not_black(share):
+    blob = heic(photo(), quality=80)
+    found = looked_at(blob[: int(len(blob) * share)])
+    assert (found.each, found.media_type) == ((), "image/heic")
+    assert found.remarks[-1].startswith("undecodable: ")
+
+
+SIZE = b"ispe" + bytes(6)
+
+
+@pytest.mark.parametrize(
+    ("options", "old", "new", "words"),
+    [
+        ({}, b"pitm", b"free", "undecodable: damaged, or a kind of heic"),
+        ({}, b"hvc1", b"av01", "undecodable: damaged, or a kind of heic"),
+        ({}, SIZE + b"\x02\0", SIZE + b"\0\x20", "undecodable: this HEIF is damaged"),
+        ({}, SIZE, SIZE[:8] + b"\x7f\xff", "limit: the picture is too large"),
+        ({"tile_size": 128}, SIZE + b"\0\x80", SIZE + b"\0\x40", "undecodable: damaged, or"),
+    ],
+    ids=["no primary", "another codec", "larger than stated", "too large", "too few tiles"],
+)
+def test_a_heic_that_contradicts_itself_costs_a_remark(options, old, new, words):
+    blob = heic(photo(), **options)
+    assert old in blob
+    found = looked_at(blob.replace(old, new))
+    assert (found.each, found.is_incomplete) == ((), True)
+    assert found.remarks[-1].startswith(words)
+
+
+def cropped(blob, width, height, right, down):
+    """The HEIC with a clean aperture, so far from the middle: its boxes are repeated at the end."""
+    begin = blob.index(b"meta") - 4
+    meta = bytearray(blob[begin:][: int.from_bytes(blob[begin : begin + 4])])
+    at = meta.index(b"pixi") - 4
+    meta[at : at + 16] = struct.pack(
+        ">I4sIIIIiIiI", 40, b"clap", width, 1, height, 1, right, 1, down, 1
+    )
+    for kind in (b"meta", b"iprp", b"ipco"):
+        at = meta.index(kind) - 4
+        struct.pack_into(">I", meta, at, int.from_bytes(meta[at : at + 4]) + 24)
+    return blob.replace(b"meta", b"free", 1) + meta
+
+
+def test_a_heic_is_cropped_to_its_clean_aperture_and_limited_before():
+    blob = cropped(heic(photo(), quality=90), 200, 100, -20, 30)
+    shown = photo().crop((136, 236, 336, 336))  # from (512 - 200) / 2 - 20, (512 - 100) / 2 + 30
+    with formats.open_image(blob) as image:
+        assert image.size == (200, 100)
+        wrong = np.abs(np.asarray(image, int) - np.asarray(shown, int)).mean()
+    assert wrong < 8
+    found = looked_at(blob, max_pixels=512 * 512 - 1)
+    assert (found.each, found.remarks[-1].startswith("limit: ")) == ((), True)
+
+
+def one_item(*, kind=b"hvc1", extents=b"", head=0x4400):
+    """The parts of a meta box in which one item has these extents."""
+    places = struct.pack(">IHHHHH", 0, head, 1, 1, 0, len(extents) // 8) + extents
+    return places, {1: heif_boxes._Item(kind)}
+
+
+def extents_of(*pairs):
+    return b"".join(struct.pack(">II", *pair) for pair in pairs)
+
+
+def test_an_extent_without_a_size_reaches_to_the_end():
+    places, items = one_item(extents=extents_of((6, 0), (0, 2)))
+    heif_boxes._read_places(places, items)
+    assert heif_boxes._data(items[1], b"01234567", b"") == b"6701"
+    places, items = one_item(head=0)
+    heif_boxes._read_places(places[:-2] + b"\0\1", items)
+    assert heif_boxes._data(items[1], b"01234567", b"") == b"01234567"
+
+
+@pytest.mark.parametrize("head", [0, 0x4400])
+def test_extents_that_a_box_cannot_hold_are_refused_before_they_are_read(head):
+    places, items = one_item(head=head)
+    with pytest.raises(SyntaxError, match="65535 extents do not fit"):
+        heif_boxes._read_places(places[:-2] + b"\xff\xff", items)
+    assert items[1].extents == []
+
+
+def test_an_item_or_its_tiles_that_repeat_the_file_are_refused():
+    places, items = one_item(extents=extents_of((0, 0), (0, 1)))
+    heif_boxes._read_places(places, items)
+    with pytest.raises(SyntaxError, match="an item that is larger"):
+        heif_boxes._data(items[1], b"01234567", b"")
+    properties = [(b"ispe", bytes(4) + b"\0\0\0\x80" * 2), (b"hvcC", b"")]
+    items = {n: heif_boxes._Item(b"hvc1", (), [(0, 5)], properties=properties) for n in (1, 2)}
+    with pytest.raises(SyntaxError, match="tiles that are larger"):
+        heif_boxes._tiles((1, 2), items, b"01234567", b"")
+    tiles = heif_boxes._tiles((1,) * 9, items, b"01234567", b"")
+    assert len({id(tile.data) for tile in tiles}) == 1
 
 
 @pytest.mark.parametrize("file_type", ["JPEG", "PNG", "GIF", "WEBP", "AVIF"])

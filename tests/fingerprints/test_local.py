@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,12 @@ from stemtide.fingerprints.analysis import AnalysisOptions
 from stemtide.fingerprints.image.fingerprint import NO_LOCAL, analyse_image
 from stemtide.fingerprints.kinds import FingerprintError
 from stemtide.fingerprints.limits import DecodingLimits
-from stemtide.fingerprints.values.local import QUERY_FEATURES, SIDE_PX, LocalFeatures
+from stemtide.fingerprints.values.local import (
+    QUERY_FEATURES,
+    SIDE_PX,
+    LocalFeatures,
+    check_shared,
+)
 from tests.fingerprints.pictures import encoded, photo
 from tests.rounds import rounds
 
@@ -86,3 +92,59 @@ def test_malformed_bytes_are_refused_or_bounded(at, to, cut):
             continue
         assert len(read.points) <= QUERY_FEATURES
         assert (read.points <= (read.width, read.height)).all()
+
+
+PHOTOGRAPHS = ("astronaut.png", "coffee.png", "rocket.jpg", "chelsea.png", "camera.png")
+
+
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+def test_those_of_a_photograph_may_be_shared(name):
+    value = features(photo(name)).to_bytes()
+    assert len(check_shared(value).points) == 100
+
+
+def crowded(made):
+    return replace(made, points=made.points * np.float32(0.1))
+
+
+def repeated(made):
+    return replace(made, descriptors=np.repeat(made.descriptors[:20], 5, axis=0))
+
+
+def unheard_of(made):
+    return replace(made, octaves=made.octaves + np.uint8(8))
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (crowded, "parts of the picture are too few"),
+        (lambda made: made.strongest(19), "19 places in"),
+        (lambda made: made.strongest(0), "0 places in 0 parts"),
+        (repeated, "so like each other"),
+        (unheard_of, "not as the extractor writes them"),
+    ],
+)
+def test_what_would_match_much_else_may_not_be_shared(change, fault):
+    made = change(features(photo("coffee.png")))
+    with pytest.raises(FingerprintError, match=fault):
+        check_shared(made.to_bytes())
+
+
+def test_more_places_than_a_sharer_has_may_not_be_shared():
+    many = local.features_of(photo("coffee.png").convert("L"), at_most=QUERY_FEATURES)
+    with pytest.raises(FingerprintError, match="send the 100 strongest places"):
+        check_shared(many.to_bytes())
+
+
+def test_a_chessboard_may_not_be_shared():
+    board = np.kron(np.indices((12, 12)).sum(axis=0) % 2 * 255, np.ones((30, 30)))
+    value = features(Image.fromarray(board.astype(np.uint8))).to_bytes()
+    with pytest.raises(FingerprintError):
+        check_shared(value)
+
+
+def test_values_one_after_the_other_are_split_again():
+    values = [features(photo(name)).strongest(7).to_bytes() for name in PHOTOGRAPHS]
+    assert LocalFeatures.split(b"".join(values)) == values
+    assert LocalFeatures.split(b"") == []

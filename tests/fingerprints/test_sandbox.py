@@ -21,7 +21,8 @@ from stemtide.fingerprints.limits import (
 )
 from stemtide.fingerprints.sandbox.decoders import DecoderGroup
 from stemtide.fingerprints.sandbox.pool import Sandbox
-from tests.fingerprints.pictures import animation, encoded, lying_jpeg, photo, png_bomb
+from tests.fingerprints import videos
+from tests.fingerprints.pictures import animation, encoded, heic, lying_jpeg, photo, png_bomb
 from tests.rounds import rounds
 
 IS_LINUX = sys.platform == "linux"
@@ -69,6 +70,18 @@ def test_frames_come_with_their_parts(sandbox):
 @pytest.mark.parametrize("file_type", ["AVIF", "JPEG2000", "TIFF", "WEBP"])
 def test_decoders_that_could_use_threads_do_without(sandbox, file_type):
     assert sandbox.fingerprint(encoded(photo(), file_type)).remarks == ()
+
+
+@pytest.mark.parametrize("options", [{}, {"tile_size": 128}, {"deep": True}], ids=str)
+def test_a_picture_of_a_telephone_is_read_without_threads(sandbox, options):
+    assert sandbox.fingerprint(heic(photo(), **options)).remarks == ()
+
+
+def test_a_film_in_colours_that_are_converted_is_read_without_threads(sandbox):
+    frames = videos.pictures("table")[:8]
+    film = videos.encoded(frames, codec="libvpx-vp9", container="webm", pix_fmt="gbrp")
+    found = sandbox.fingerprint(film)
+    assert (found.of(Kind.VIDEO) != (), found.is_incomplete) == (True, False)
 
 
 def test_what_is_no_image_gets_digests_and_a_remark(sandbox):

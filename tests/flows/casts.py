@@ -28,6 +28,29 @@ def demo(folder: Path) -> dict:
     return dataclasses.asdict(made)
 
 
+def reviewers(folder: Path) -> dict:
+    """Make the demo's parties, and people of a provider who may review, and who may not."""
+    made = demo(folder)
+    for role in ("analyst", "observer", "administrator"):
+        add_person(f"{role}@big-videos.example", "big-videos", role, made["password"])
+    return made
+
+
+def rehearsal(folder: Path) -> dict:
+    """Make the demo's parties, a second authority, and the key of an exercise's player."""
+    made = cast.create_cast(folder)
+    from stemtide.hub.rooms.parties.writes import parties
+    from stemtide.protocol.enums import Scope
+
+    now = datetime.now(UTC)
+    parties.add_party(
+        "fr-crisis-centre", title="French Centre", kind="authority", country="FR", now=now, **BY
+    )
+    add_person("duty@french.example", "fr-crisis-centre", "duty_officer", made.password)
+    player = cast.new_key(cast.COORDINATOR, "player", [Scope.EXERCISES_RUN])
+    return dataclasses.asdict(made) | {"player": player}
+
+
 def mail_box(folder: Path, url: str, annex: str) -> dict:
     """Make a provider that has a mail box only, and send it an order and a referral.
 
@@ -176,7 +199,7 @@ def add_person(email: str, party: str, role: str, password: str) -> None:
     parties.add_person(email, party=owner, role=role, password=password, now=now, **BY)
 
 
-CASTS = {make.__name__: make for make in (demo, mail_box, orders, waiting)}
+CASTS = {make.__name__: make for make in (demo, mail_box, orders, rehearsal, reviewers, waiting)}
 
 
 def main() -> None:

@@ -128,8 +128,11 @@ class House:
         headers = {"Authorization": f"Bearer {self.keys[party]}"}
         return httpx.Client(base_url=self.hub.address, headers=headers, timeout=60)
 
-    def agent(self, party=cast.PROVIDERS[0], *, extra="", review=""):
-        """Start an agent. review: settings of its review page, with pictures; "" for none."""
+    def agent(self, party=cast.PROVIDERS[0], *, extra="", review="", hub_url=""):
+        """Start an agent. review: settings of its review page, with pictures; "" for none.
+
+        hub_url: another name of the hub, which makes it another site for browsers.
+        """
         receiver = self.receivers[party] = provider.Receiver()
         address = receiver.start()
         webhook = f'[webhook]\nurl = "{address}"\nsecret = "{receiver.secret}"\n'
@@ -138,7 +141,7 @@ class House:
         agent = processes.agent(
             f"{party}-uploads",
             folder=self.folder / party,
-            hub_url=self.hub.address,
+            hub_url=hub_url or self.hub.address,
             key=self.keys[party],
             extra=extra + "\n" + webhook,
         )

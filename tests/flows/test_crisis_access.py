@@ -20,7 +20,15 @@ COORDINATOR = "coordinator@agency.example"
 PROVIDER = "duty_officer@provider.example"
 
 PAGES = {
-    NOBODY: ("sign-in", "invited", "receipt", "receipt-answer", "complain", "complain-code"),
+    NOBODY: (
+        "sign-in",
+        "invited",
+        "receipt",
+        "receipt-answer",
+        "complain",
+        "complain-code",
+        "transparency",
+    ),
     OFFICER: (
         *(
             *("to-do", "alert"),
@@ -48,6 +56,7 @@ PAGES = {
             "preferences",
         ),
         *("document-verify", "progress", "progress-orders", "share", "share-done", "own-signals"),
+        "signal-propagation",
         "progress-yearly",
         "document-verify",
         *("referrals", "referral-new", "referral", "batches", "batch-new", "batch", "holds"),
@@ -63,6 +72,7 @@ PAGES = {
         "contact",
         "contact-new",
         "look-counts",
+        *("retention", "retention-row"),
         "search",
         "webhooks",
         "webhook",
@@ -72,6 +82,7 @@ PAGES = {
     ),
     COORDINATOR: (
         *("board", "crisis", "crises", "look-new", "look", "lead-new", "lead", "deliveries"),
+        *("exercises", "exercise", "exercise-new"),
         *(
             "exchanges",
             "exchange",
@@ -81,6 +92,7 @@ PAGES = {
             "party",
             "party-new",
             "allowlist",
+            "propagation",
             "allow-entry",
         ),
         *("approvals", "approval", "dismissal"),
@@ -91,11 +103,12 @@ PAGES = {
         *("complaints", "complaint", "complaint-new", "complaint-link-new"),
         *("orders", "order", "order-answer", "order-inform", "order-enter"),
         *("inbox", "inbox-referral", "inbox-batch", "rechecks", "to-do", "progress-dsa"),
+        "exercise",
     ),
 }
 """Whose eyes see which page, by the names of addresses."""
 
-DIFFERENT = {"board", "crisis", "order", "to-do"}
+DIFFERENT = {"board", "crisis", "exercise", "order", "to-do"}
 """Pages of which each kind of reader sees another side: `make test` looks at all of them."""
 
 MORE = ("/nowhere", "/search?q=livestream", "/deliveries?state=dead", "/people")
@@ -106,11 +119,12 @@ ELSEWHERE = {
     *("mfa_login_webauthn", "mfa_reauthenticate", "mfa_reauthenticate_webauthn"),
     *("mfa_remove_webauthn", "mfa_view_recovery_codes", "openid_connect_login"),
     "openid_connect_callback",
-    *("set-up", "set-up-link", "first-person"),
+    *("set-up", "set-up-link", "first-person", "openid-authorize"),
 }
-"""Pages that need a second factor, or a hub or party without people.
+"""Pages that need a second factor, a hub or party without people, or an agent.
 
-test_sign_in_in_browser.py and test_desk_first_run.py look at them on the way.
+test_sign_in_in_browser.py, test_desk_first_run.py and test_review_sign_in.py look at them on the
+way.
 """
 
 PIECES = {
@@ -124,18 +138,21 @@ PIECES = {
         "alerts-bar",
         "drill-block",
         "to-do-blocks",
+        "exercise-blocks",
+        "exercise-lesson",
     ),
-    *("look-still", "report-pdf", "batch-file", "receipt-file"),
+    *("look-still", "report-pdf", "batch-file", "receipt-file", "exercise-file"),
     *("orders-blocks", "order-blocks", "order-paper", "order-document"),
     *("inbox-blocks", "inbox-batch-blocks"),
     *("inbox-referral-blocks", "referral-blocks", "rechecks-blocks"),
-    "search-quick",
+    *("search-quick", "openid-configuration", "openid-keys"),
 }
 """What is no page: blocks, which stand on pages above, streams, a picture, paper."""
 
 ACTS = {
     *(
         "share-undo",
+        "retention-act",
         "signals-selected",
         "signal-withdraw",
         "signal-act",
@@ -151,7 +168,7 @@ ACTS = {
         "preview-destroy",
         "look-reveal",
     ),
-    *("sign-out", "sitting-end", "colleague-act", "ladder", "contact-remove"),
+    *("sign-out", "openid-token", "sitting-end", "colleague-act", "ladder", "contact-remove"),
     *("crisis-log-post", "crisis-log-pin", "crisis-lines-propose", "crisis-line-vote"),
     *("crisis-line-withdraw", "crisis-timeline-export", "crisis-report-open", "report-sections"),
     *("report-note", "report-action", "report-action-done", "report-agree", "report-publish"),
@@ -180,6 +197,8 @@ ACTS = {
         "key-revoke",
         "party-act",
         "allow-entry-act",
+        "exercise-act",
+        "restore-confirm",
     ),
     *("progress-dsa-write", "progress-dsa-finish"),
     *("recheck-visit", "inbox-referral-act", "inbox-batch-act", "inbox-several"),

@@ -54,6 +54,21 @@ class Drill:
         url = f"{self.hub.address}/api/v1/signals/bulk"
         return httpx.post(url, json=body, headers=headers, timeout=60).status_code == 201
 
+    def ledger(self, *words):
+        """Run a command of an auditor who has the authority's key."""
+        return run("ledger", *words, STEMTIDE_KEY=self.authority, STEMTIDE_HUB_URL=self.hub.address)
+
+    def compare_log(self, copy):
+        """Compare the log after the restore with a copy of the lost one."""
+        done = self.ledger("verify", self.hub.address, "--from", copy, "--json")
+        assert done.code == 0, done.err
+        assert (done.rows[0]["restored"], "entries" in done.rows[0]["lost"]) == (True, True)
+        assert "(not confirmed yet)" in done.err
+        assert "copy the log into another folder" in self.ledger("copy", copy).err
+        assert self.ledger("copy", copy.with_name("new")).code == 0
+        assert self.ledger("verify", copy.with_name("new"), "--from", copy).code == 0
+        assert self.ledger("prove", 3, copy.with_name("new")).code == 0
+
     def blocks(self, *values):
         """Return those of some values that the agent blocks."""
         items = [{"ref": value, "sha256": value} for value in values]
@@ -131,6 +146,8 @@ def test_an_agent_follows_a_restored_hub_and_nothing_before_the_backup_is_lost(t
         lost = digest()
         assert drill.share(lost)
         until(lambda: drill.blocks(lost))
+        copy = tmp_path / "copy"
+        assert drill.ledger("copy", copy).code == 0
         port = int(drill.hub.address.rsplit(":", 1)[1])
         drill.hub.kill()
         shutil.rmtree(tmp_path / "hub")
@@ -138,10 +155,11 @@ def test_an_agent_follows_a_restored_hub_and_nothing_before_the_backup_is_lost(t
         drill.environment = next(databases)
         done = run(
             *("hub", "restore", backup, *apart, "--identity", tmp_path / "identity"),
-            *("--data-dir", tmp_path / "restored"),
+            *("--last-head", copy, "--data-dir", tmp_path / "restored"),
             **drill.environment,
         )
         assert done.code == 0, done.err
+        assert "The transparency log begins anew" in done.err
         drill.start_hub(tmp_path / "restored", port=port)
         new = digest()
         assert drill.share(new)
@@ -149,3 +167,4 @@ def test_an_agent_follows_a_restored_hub_and_nothing_before_the_backup_is_lost(t
         until(lambda: not drill.blocks(lost))
         until(lambda: drill.blocks(new))
         assert drill.blocks(*before) == set(before)
+        drill.compare_log(copy)

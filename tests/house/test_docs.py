@@ -109,7 +109,7 @@ def kinds_in_source():
     return {
         node.value
         for path in SRC.rglob("*.py")
-        if path.name == "writes.py" or path.parent.name == "writes"
+        if path.name == "writes.py" or "writes" in path.parent.parts
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)

@@ -11,19 +11,23 @@ ROOMS = [
     "ledger",
     "parties",
     "crises",
+    "exercises",
     "approvals",
     "allowlists",
     "signals",
+    "propagation",
     "stix",
     "exchanges",
     "situation",
     "media",
+    "local_features",
     "referrals",
     "orders",
     "transparency",
     "tasks",
     "rechecks",
     "complaints",
+    "retention",
     "reports",
     "alerts",
     "webhooks",
@@ -37,7 +41,9 @@ WRITERS = {
 }
 
 OTHER_FILES = {
+    "transparency/asker.py": "asks witnesses outside, for the scheduler alone: 0177",
     "ledger/crisis_versions.py": "how far the ledger came for each room, for the notifier: 0041",
+    "parties/shared_cache.py": "Django's cache, on a table of this room: 0171",
     "parties/request_cache.py": "what readers of one page have read already: 0041",
     "reports/drafts.py": "what a report begins with, in the language of who opens it: 0026",
     "reports/paper.py": "timelines and reports as PDF, for both doors; it knows no table",
@@ -64,6 +70,10 @@ OTHER_FILES = {
     "webhooks/sender.py": "takes what is due to its receivers, outside every transaction: 0067",
 }
 """Files of rooms beside the usual ones, each with its reason."""
+
+
+CALLED_BY_DJANGO = {HUB / "platform/sessions.py", ROOM / "parties/shared_cache.py"}
+"""The engines of its sessions and its cache, which write what Django gives them."""
 
 
 def functions(path):
@@ -229,9 +239,9 @@ def test_only_writes_write():
     stray = [
         f"{path.relative_to(HUB)}:{call.lineno} {call.func.attr}"
         for path in HUB.rglob("*.py")
-        if not (path.name == "writes.py" or path.parent.name == "writes")
+        if not (path.name == "writes.py" or "writes" in path.parent.parts)
         and "migrations" not in path.parts
-        and path != HUB / "platform/sessions.py"  # Django's engine of sessions, on Django's table
+        and path not in CALLED_BY_DJANGO
         for call in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(call, ast.Call)
         and isinstance(call.func, ast.Attribute)

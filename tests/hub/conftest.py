@@ -13,22 +13,30 @@ that makes the permissions of each app anew, which took longer than most of thes
 of the ledger refuse it: they are lifted for that moment, and the numbering's row is put back.
 """
 
+import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from subprocess import CompletedProcess
+from tempfile import TemporaryFile
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
+from django.db.models.expressions import Col
 from django.test import TransactionTestCase
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from stemtide.hub.desk.crises import blocks as room_blocks, content
 from stemtide.hub.platform import rate_windows
+from stemtide.hub.platform.documents import verification
 from stemtide.hub.rooms.ledger.models import Numbering
 from stemtide.hub.rooms.ledger.reads import hub_settings
 from stemtide.hub.rooms.signals.reads import clusters
 from stemtide.hub.rooms.signals.reads.caches.pictures import pictures
+from tests import forks
 from tests.hub import statements
 from tests.world import World, make_world
 
@@ -159,15 +167,30 @@ def _static_files_are_listed_once():
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _columns_are_hashed_quickly():
+    """Hash a column by its table and field.
+
+    Django does so for each column of an ordered query, by all that its constructor takes: a
+    twentieth of the time of the hub's tests. Equal columns still have equal hashes.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Col, "__hash__", lambda column: hash((column.alias, column.target)))
+        yield
+
+
 WAITS = (
     "stemtide.hub.rooms.alerts.channels.mail.TIMEOUT_S",
     "stemtide.hub.rooms.alerts.channels.webhook.TIMEOUT_S",
     "stemtide.hub.rooms.exchanges.sources.source.ONE_TIMEOUT_S",
-    "stemtide.hub.platform.egress.probe.TIMEOUT_S",
+    "stemtide.egress.probe.TIMEOUT_S",
     "stemtide.hub.platform.documents.verification._WALL_S",
     "stemtide.hub.rooms.webhooks.sender.TIMEOUT_S",
 )
 """How long the hub waits for others, and for a process of its own."""
+
+
+LONG_WAIT_S = 600.0
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -175,7 +198,40 @@ def _others_have_time():
     """Wait for others however slow the machine is; a test of too long a wait sets its own."""
     with pytest.MonkeyPatch.context() as patch:
         for name in WAITS:
-            patch.setattr(name, 600.0)
+            patch.setattr(name, LONG_WAIT_S)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _documents_are_verified_in_forks():
+    """Verify a document in a fork of a process that has the verifier loaded.
+
+    To load it took most of the time of these tests. The hubs of the stories, which are processes,
+    start it as in use, and so does a test of too long a wait.
+    """
+    start = subprocess.run
+
+    def run(command: list[str], *, timeout: float, **named: object) -> CompletedProcess[bytes]:
+        if timeout < LONG_WAIT_S:
+            return start(command, timeout=timeout, **named)
+        read_end, write_end = os.pipe()  # it may write to no file
+        with (
+            TemporaryFile() as given,
+            Path(os.devnull).open("wb") as nothing,
+            os.fdopen(read_end, "rb") as answer,
+        ):
+            given.write(named["input"])
+            given.seek(0)
+            streams = {"stdin": given.fileno(), "stdout": write_end, "stderr": nothing.fileno()}
+            fork = forks.Fork(["verifier"], environment=named["env"], **streams)
+            os.close(write_end)
+            printed = answer.read()
+            return CompletedProcess(command, fork.wait(), printed)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            verification, "subprocess", SimpleNamespace(**vars(subprocess) | {"run": run})
+        )
         yield
 
 

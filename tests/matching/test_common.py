@@ -9,10 +9,11 @@ from benchmarks._common_sounds import ring_tone
 from benchmarks._ordinary_pictures import ordinary, photographs
 from benchmarks.media.audio_sounds import speech
 from benchmarks.media.video_clips import made_clips
+from PIL import Image
 
 from stemtide.fingerprints.text.fingerprint import sketch
 from stemtide.matching.common import nearness
-from stemtide.matching.common.content import common_set
+from stemtide.matching.common.content import common_places, common_set
 from tests.fingerprints.texts import prose
 from tests.rounds import rounds
 
@@ -29,6 +30,21 @@ def test_the_set_is_what_its_program_makes():
     rows = np.flatnonzero(common.picture_sorts == number)
     hits = common.pictures.search(b"".join(drawn), count=len(drawn), within_bits=0)
     assert set(rows) <= set(hits["key"].tolist())
+
+
+def test_the_places_are_what_its_program_makes_and_find_another_form_but_no_photograph():
+    local = pytest.importorskip("stemtide.fingerprints.image.local", reason="needs [local]")
+    number = list(PICTURES).index("sign-in form")
+    index, sorts = common_places()
+    drawn = _common_set.places(login, seed=(2, number))
+    assert len(drawn) == sorts.count("sign-in form")
+    assert all(index.find(value)[0].score >= 20 for value in drawn)
+    form = Image.fromarray(np.asarray(login(np.random.default_rng(77)))).convert("L")
+    near = nearness.near_places(local.features_of(form).to_bytes())
+    assert near.sorts[0] == "sign-in form"
+    for photograph in photographs():
+        value = local.features_of(Image.fromarray(np.asarray(photograph)).convert("L")).to_bytes()
+        assert nearness.near_places(value) is nearness.NOTHING
 
 
 def test_patterns_equal_those_of_a_slow_twin():

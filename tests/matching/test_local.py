@@ -1,12 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
 from stemtide.fingerprints.kinds import FingerprintError
-from stemtide.matching.local import MATCH_INLIERS, LocalIndex, confidence_of
+from stemtide.fingerprints.values.local import LocalFeatures
+from stemtide.matching.local import (
+    MATCH_INLIERS,
+    LocalIndex,
+    confidence_of,
+    inliers,
+    most_alike,
+)
 from tests.fingerprints.pictures import photo
 
 local = pytest.importorskip("stemtide.fingerprints.image.local", reason="needs stemtide[local]")
@@ -56,6 +64,38 @@ def test_an_altered_picture_is_found_before_all_others(index, number, alter, tra
     assert (found[0].key, found[0].transform) == (number, transform)
     assert found[0].score >= MATCH_INLIERS
     assert found[0].confidence >= 0.95
+
+
+def like(values, *, count, seed):
+    """Descriptors of real pictures, of which a third of the bits are changed, at other places."""
+    chance = np.random.default_rng(seed)
+    known = [LocalFeatures.from_bytes(one) for one in values]
+    for _ in range(count):
+        of = known[chance.integers(len(known))]
+        flips = np.packbits(chance.random((len(of.points), 256)) < 0.3, axis=1)
+        places = chance.permutation(of.points)
+        yield replace(of, points=places, descriptors=of.descriptors ^ flips).to_bytes()
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_large_index_finds_what_a_comparison_with_each_picture_finds(at_once):
+    values = [*VALUES, *like(VALUES, count=395, seed=1)]
+    large, wholes = LocalIndex(), [LocalIndex() for _ in range(0, len(values), 50)]
+    for start in range(0, len(values), len(values) if at_once else 30):
+        keys = range(start, min(start + (len(values) if at_once else 30), len(values)))
+        large.put(keys, [values[key] for key in keys])
+    for number, whole in enumerate(wholes):
+        keys = range(number * 50, number * 50 + 50)
+        whole.put(keys, [values[key] for key in keys])
+    large.drop([1, 399, 1000])
+    wholes[0].drop([1])
+    assert (len(large), large.keys().tolist()) == (398, [0, *range(2, 399)])
+    for number in range(len(NAMES)):
+        picture = photo(NAMES[number]).rotate(8)
+        turned = query(picture.crop((10, 20, picture.width - 60, picture.height - 40)))
+        found = {one.key for one in large.find(**turned) if one.score >= MATCH_INLIERS}
+        each = [one for whole in wholes for one in whole.find(**turned)]
+        assert found == {one.key for one in each if one.score >= MATCH_INLIERS} == {number} - {1}
 
 
 def test_unrelated_pictures_are_no_match(index):
@@ -108,3 +148,28 @@ def test_confidence_never_falls_as_places_agree():
     assert shares == sorted(shares)
     assert shares[0] >= 0
     assert shares[-1] <= 1
+
+
+def pairs(chance, *, count, agreeing):
+    """Pairs of places, of which some changed as one turn and scale did."""
+    query = chance.uniform(0, 300, (count, 2)) @ [1, 1j]
+    turn = chance.uniform(0.5, 2) * np.exp(1j * chance.uniform(-3, 3))
+    picture = turn * query
+    change = np.full(count, np.log(turn))
+    wild = slice(agreeing, None)
+    picture[wild] = chance.uniform(0, 300, (count, 2))[wild] @ [1, 1j]
+    change[wild] += chance.uniform(-4, 4, (count, 2))[wild] @ [1, 1j]
+    change += chance.uniform(-0.3, 0.3, (count, 2)) @ [1, 1j]
+    return (each.astype(np.complex64) for each in (query, picture, change))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_candidate_is_left_out_early_only_if_too_few_of_its_places_could_agree(seed):
+    chance = np.random.default_rng(seed)
+    count = int(chance.integers(1, 60))
+    query, picture, change = pairs(chance, count=count, agreeing=int(chance.integers(0, count + 1)))
+    assert most_alike(change) >= inliers(query, picture, change=change)
+
+
+def test_of_no_places_none_are_alike():
+    assert most_alike(np.empty(0, np.complex64)) == 0

@@ -68,7 +68,7 @@ def play(live: LiveAudio, chunks: list[bytes]) -> list[list]:
 
 @cache
 def played(seconds: float) -> list[list]:
-    return play(LiveAudio(finder()), segments(broadcast(), seconds=seconds))
+    return play(LiveAudio(finder().find_in), segments(broadcast(), seconds=seconds))
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_the_words_of_chunks_follow_each_other_as_those_of_the_whole():
 
 
 def test_a_stream_keeps_no_more_than_its_last_seconds():
-    live = LiveAudio(finder())
+    live = LiveAudio(finder().find_in)
     rng = np.random.default_rng(8)
     for _ in range(rounds(60, nightly=200)):
         words = rng.integers(1, 1 << 32, 50, dtype=np.uint32)
@@ -121,7 +121,7 @@ def test_a_stream_keeps_no_more_than_its_last_seconds():
 
 
 def test_time_goes_on_where_a_chunk_was_missed():
-    live = LiveAudio(finder())
+    live = LiveAudio(finder().find_in)
     live.miss(3600.0)
     chunks = segments(broadcast()[int(KNOWN_AT_S) * RATE :], seconds=5.0)
     told = play(live, chunks)
@@ -129,7 +129,7 @@ def test_time_goes_on_where_a_chunk_was_missed():
 
 
 def test_a_bad_chunk_leaves_the_stream_as_it_was():
-    live = LiveAudio(finder())
+    live = LiveAudio(finder().find_in)
     assert live.hear(b"") == []
     with pytest.raises(FingerprintError):
         live.hear(b"aud1 nonsense")

@@ -71,7 +71,10 @@ def tree_of(leaves):
 @pytest.mark.parametrize("size", range(9))
 def test_roots_are_those_of_certificate_transparency(size):
     leaves = [bytes.fromhex(leaf) for leaf in CT_LEAVES[:size]]
-    assert merkle.root_of(map(leaf_hash, leaves)).hex() == CT_ROOTS[size]
+    frontier = merkle.Frontier()
+    for leaf in leaves:
+        frontier.append(leaf_hash(leaf))
+    assert frontier.root().hex() == CT_ROOTS[size]
     assert naive_root(leaves).hex() == CT_ROOTS[size]
 
 
@@ -81,8 +84,7 @@ def test_every_leaf_is_proved_and_no_other(size, data):
     leaves = leaves_of(size + 1)
     tree = tree_of(leaves)
     index = data.draw(st.integers(0, size))
-    path, root = tree.inclusion_path(index), tree.root()
-    assert root == naive_root(leaves)
+    path, root = tree.inclusion_path(index), naive_root(leaves)
     facts = {"size": size + 1, "root": root}
     merkle.check_inclusion(leaf_hash(leaves[index]), path, index=index, **facts)
     wrong = [
@@ -282,7 +284,7 @@ def test_what_no_note_can_say_is_not_signed(text, name):
 def test_a_proof_as_text():
     leaves = leaves_of(300)
     tree = tree_of(leaves)
-    note = Checkpoint(ORIGIN, 300, tree.root()).sign([KEY])
+    note = Checkpoint(ORIGIN, 300, naive_root(leaves)).sign([KEY])
     proof = proofs.LogProof(299, tuple(tree.inclusion_path(299)), note)
     again = proofs.LogProof.read(str(proof))
     assert again == proof

@@ -5,8 +5,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from stemtide.protocol.tlog import tiles
+from stemtide.protocol.tlog.cosignatures import WitnessKey, cosign
 from stemtide.protocol.tlog.merkle import Frontier, leaf_hash
-from stemtide.protocol.tlog.notes import Checkpoint, NoteKey
+from stemtide.protocol.tlog.notes import Checkpoint, Note, NoteKey
 from tests.protocol import go_tlog
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -14,12 +15,12 @@ ORIGIN = "hub.example/log"
 SIZES = (0, 1, 2, 255, 256, 257, 500, 1000, 65_536, 70_000)
 
 
-def write_log(folder):
+def write_log(folder, sizes=SIZES):
     """Write the tiles and heads of one log at all sizes."""
-    leaves = [f"leaf {number}".encode() for number in range(SIZES[-1])]
+    leaves = [f"leaf {number}".encode() for number in range(sizes[-1])]
     levels, frontier = [[] for _ in range(4)], Frontier()
     for number, leaf in enumerate([*leaves, None]):
-        if number in SIZES:
+        if number in sizes:
             (folder / f"{number}").write_text(
                 Checkpoint(ORIGIN, number, frontier.root()).sign([KEY]), "utf-8"
             )
@@ -36,9 +37,13 @@ def write_log(folder):
                 levels[level].append(node)
 
 
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    return go_tlog.build(tmp_path_factory.mktemp("go"))
+
+
 @pytest.mark.nightly
-def test_go_verifies_heads_inclusion_and_consistency(tmp_path):
-    program = go_tlog.build(tmp_path)
+def test_go_verifies_heads_inclusion_and_consistency(program, tmp_path):
     folder, key = tmp_path / "log", str(NoteKey.of(KEY, name=ORIGIN))
     folder.mkdir()
     write_log(folder)
@@ -53,3 +58,34 @@ def test_go_verifies_heads_inclusion_and_consistency(tmp_path):
     tile = folder / "tile/0/000"
     tile.write_bytes(tile.read_bytes()[:-1] + b"\0")
     assert go_tlog.check(program, folder, key, "65536").returncode == 1
+
+
+@pytest.mark.nightly
+def test_go_verifies_a_log_of_a_million_leaves(program, tmp_path):
+    write_log(tmp_path, (999_000, 1_000_000))
+    key = str(NoteKey.of(KEY, name=ORIGIN))
+    run = go_tlog.check(program, tmp_path, key, "999000", "1000000")
+    assert run.stdout.split() == ["999000", "holds", "1000000", "holds"], run.stderr
+
+
+@pytest.mark.nightly
+def test_go_verifies_cosignatures(program, tmp_path):
+    folder = tmp_path / "log"
+    folder.mkdir()
+    write_log(folder, (300,))
+    witnesses = {f"witness.example/w{number}": Ed25519PrivateKey.generate() for number in (1, 2)}
+    keys = [str(NoteKey.of(KEY, name=ORIGIN))]
+    note = (folder / "300").read_text("utf-8")
+    for name, key in witnesses.items():
+        keys.append(str(WitnessKey.of(key, name=name)))
+        note += cosign(Note.read(note).text, key=key, name=name, at=1_790_000_000)
+    (folder / "cosigned").write_text(note, "utf-8")
+    assert go_tlog.check(program, folder, ",".join(keys), "cosigned").stdout == "300 holds\n"
+
+    missing = go_tlog.check(program, folder, ",".join(keys), "300")
+    assert (missing.returncode, missing.stdout) == (1, "1 of 3 signed the head\n")
+    line = note.splitlines()[-1]
+    earlier = cosign(Note.read(note).text, key=key, name=name, at=1_780_000_000).rstrip()
+    moved = earlier.rpartition(" ")[2][:16] + line.rpartition(" ")[2][16:]
+    (folder / "moved").write_text(note.replace(line.rpartition(" ")[2], moved), "utf-8")
+    assert go_tlog.check(program, folder, ",".join(keys), "moved").returncode == 1

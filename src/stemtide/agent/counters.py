@@ -31,8 +31,9 @@ _TRIES = 100
 
 COLUMNS = (
     *("pid", "lead", "position", "closed"),
-    *("items", "undecodable", "unrecorded", "skipped", "hashes", "hashes_matched"),
+    *("items", "undecodable", "repeated", "unrecorded", "skipped", "hashes", "hashes_matched"),
     *("live_chunks", "live_alarms", "allowed", "unjournaled", "retro_matches"),
+    "catalogue_matches",
     *("review_pictures", *(f"review {verdict}" for verdict in VERDICTS)),
     *(f"decisions {action} {is_real}" for action in ACTIONS for is_real in ("false", "true")),
     *(f"matches {kind}" for kind in Kind),

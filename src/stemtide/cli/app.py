@@ -15,6 +15,7 @@ from stemtide.cli.commands.agent.media import hash_files, match_files
 from stemtide.cli.commands.alert import alert, delivery, drill
 from stemtide.cli.commands.allowlist import allowlist
 from stemtide.cli.commands.approval import approval
+from stemtide.cli.commands.catalogue import catalogue
 from stemtide.cli.commands.crises import moves, participants  # noqa: F401  # they add to crisis
 from stemtide.cli.commands.crises.crisis import crisis
 from stemtide.cli.commands.crises.report import report
@@ -43,16 +44,23 @@ from stemtide.cli.commands.referrals.complaint import complaint
 from stemtide.cli.commands.referrals.hold import hold
 from stemtide.cli.commands.referrals.recheck import recheck
 from stemtide.cli.commands.referrals.referral import referral
-from stemtide.cli.commands.signals import export, importer, opinion  # noqa: F401  # they add to signal
+from stemtide.cli.commands.signals import (  # they add to signal
+    export,  # noqa: F401
+    importer,  # noqa: F401
+    local_features,  # noqa: F401
+    opinion,  # noqa: F401
+)
 from stemtide.cli.commands.signals.dispute import dispute
 from stemtide.cli.commands.signals.outlier import outlier
 from stemtide.cli.commands.signals.preview import previews
+from stemtide.cli.commands.signals.propagation import propagation
 from stemtide.cli.commands.signals.runaway import runaway
 from stemtide.cli.commands.signals.signal import feed, signal
 from stemtide.cli.commands.snapshots.snapshot import snapshot
 from stemtide.cli.commands.standing import standing
 from stemtide.cli.commands.statements.statement import statement
 from stemtide.cli.commands.webhook import webhook
+from stemtide.cli.output import print_note
 from stemtide.cli.references import MatchCommand
 from stemtide.private_files import close_umask
 
@@ -83,6 +91,7 @@ for _noun, _name in (
     (hub, "hub"),
     (ledger, "ledger"),
     (agent, "agent"),
+    (catalogue, "catalogue"),
     (crisis, "crisis"),
     (role, "role"),
     (task, "task"),
@@ -95,6 +104,7 @@ for _noun, _name in (
     (complaint, "complaint"),
     (report, "report"),
     (progress, "progress"),
+    (propagation, "propagation"),
     (statement, "statement"),
     (referral, "referral"),
     (hold, "hold"),
@@ -136,3 +146,12 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # or Python complains that stdout is gone
         sys.exit(0)
+    except ModuleNotFoundError as error:
+        if not error.name or error.name.startswith("stemtide"):
+            raise
+        extra = "agent" if "agent" in sys.argv[1:2] else "hub"
+        print_note(
+            f"stemtide: this command needs {error.name}, which is not installed:"
+            f" pip install 'stemtide[{extra}]'"
+        )
+        sys.exit(2)

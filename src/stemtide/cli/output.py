@@ -5,21 +5,40 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TextIO
 
 import typer
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
 
+_KEPT = frozenset("\n\t\u00a0\u202f\u200c\u200d")
+"""What Python does not call printable, and texts are written with: blanks and joiners."""
+
+
+def printable(text: str) -> str:
+    """Return a text with escapes for what would steer a terminal, in names that others chose."""
+    return "".join(
+        part if part.isprintable() or part in _KEPT else ascii(part)[1:-1] for part in text
+    )
+
+
+def one_line(text: str) -> str:
+    """Return a text in one line, whatever is in it."""
+    return printable(text).replace("\n", "\\n")
+
+
 def print_note(words: str) -> None:
     """Print a message for people on stderr."""
-    print(words, file=sys.stderr, flush=True)
+    print(printable(words), file=sys.stderr, flush=True)
 
 
-def print_result(row: dict[str, object], *, as_json: bool, line: str) -> None:
-    """Print one result on stdout: as a JSON line, or as text for people."""
-    print(json.dumps(row, ensure_ascii=False, default=str) if as_json else line, flush=True)
+def print_result(
+    row: dict[str, object], *, as_json: bool, line: str, file: TextIO | None = None
+) -> None:
+    """Print one result: as a JSON line, or as text for people. file: None for stdout."""
+    text = json.dumps(row, ensure_ascii=False, default=str) if as_json else printable(line)
+    print(text, file=file, flush=True)
 
 
 def fail(words: str, *, code: int = 1) -> NoReturn:

@@ -33,6 +33,7 @@ _TOO_MANY = 429
 _FIRST_OWN_FAULT = 500  # RFC 9110 section 15.6
 _TEXT_CHARACTERS = 200
 _MAX_CONNECTIONS = 10
+_KEPT_S = 25.0  # agents report every 8 s, and hubs keep idle connections for 30 s
 _PRINTABLE = re.compile(r"[!-~]+")
 
 _ERRORS: dict[str, tuple[type[HubError], str]] = {
@@ -114,9 +115,11 @@ class Connection:
             "base_url": self.hub,
             "headers": {"Authorization": f"Bearer {self.key}"},
             "timeout": httpx.Timeout(self.limits.read_s, connect=self.limits.connect_s),
-            "limits": httpx.Limits(max_connections=_MAX_CONNECTIONS),
+            "limits": httpx.Limits(max_connections=_MAX_CONNECTIONS, keepalive_expiry=_KEPT_S),
             # A proxy from the environment is for other machines, not for this one.
             "trust_env": not self.is_here,
+            # Its certificate may be of an authority that SSL_CERT_FILE names, here as elsewhere.
+            "verify": httpx.create_ssl_context(),
         }
 
     def request_arguments(self, call: ApiRequest[Any]) -> dict[str, Any]:

@@ -14,9 +14,11 @@ from stemtide.client.calls import (
     crises,
     documents,
     exchanges,
+    exercises,
     feed,
     holds,
     leads,
+    log,
     orders_reads,
     orders_writes,
     parties,
@@ -27,6 +29,7 @@ from stemtide.client.calls import (
     referrals,
     reports,
     response,
+    retention,
     search,
     signals,
     situation,
@@ -44,6 +47,7 @@ class Operations:
     list_outliers = response_method(agents.list_outliers)
     list_runaways = response_method(agents.list_runaways)
     lower_runaway = response_method(agents.lower_runaway)
+    register_review_page = response_method(agents.register_review_page)
     report_outcomes = response_method(agents.report_outcomes)
     report_runaway = response_method(agents.report_runaway)
     report_status = response_method(agents.report_status)
@@ -112,6 +116,17 @@ class Operations:
     restore_brought = response_method(exchanges.restore_brought)
     resume_exchange = response_method(exchanges.resume_exchange)
     withdraw_brought = response_method(exchanges.withdraw_brought)
+    bring_exercise_news = response_method(exercises.bring_exercise_news)
+    direct_exercise = response_method(exercises.direct_exercise)
+    list_exercise_entries = response_method(exercises.list_exercise_entries)
+    list_exercises = response_method(exercises.list_exercises)
+    list_observations = response_method(exercises.list_observations)
+    note_observation = response_method(exercises.note_observation)
+    prepare_exercise = response_method(exercises.prepare_exercise)
+    read_exercise = response_method(exercises.read_exercise)
+    read_exercise_scenario = response_method(exercises.read_exercise_scenario)
+    renew_bot_keys = response_method(exercises.renew_bot_keys)
+    report_exercise = response_method(exercises.report_exercise)
     follow_events = events_method(feed.follow_events)
     read_feed = response_method(feed.read_feed)
     read_snapshot = lines_method(feed.read_snapshot)
@@ -126,6 +141,7 @@ class Operations:
     read_lead = response_method(leads.read_lead)
     receive_lead = response_method(leads.receive_lead)
     report_lead = response_method(leads.report_lead)
+    cosign_head = response_method(log.cosign_head)
     lint_order = response_method(orders_reads.lint_order)
     list_final_orders = response_method(orders_reads.list_final_orders)
     list_order_copies = response_method(orders_reads.list_order_copies)
@@ -143,6 +159,7 @@ class Operations:
     ask_scrutiny = response_method(orders_writes.ask_scrutiny)
     change_order = response_method(orders_writes.change_order)
     clarify_order = response_method(orders_writes.clarify_order)
+    confirm_order = response_method(orders_writes.confirm_order)
     confirm_order_entry = response_method(orders_writes.confirm_order_entry)
     decide_appeal = response_method(orders_writes.decide_appeal)
     discard_order = response_method(orders_writes.discard_order)
@@ -230,6 +247,10 @@ class Operations:
     list_roles = response_method(response.list_roles)
     list_tasks = response_method(response.list_tasks)
     move_task = response_method(response.move_task)
+    change_retention = response_method(retention.change_retention)
+    hold_row = response_method(retention.hold_row)
+    read_kept_row = response_method(retention.read_kept_row)
+    read_retention = response_method(retention.read_retention)
     search = response_method(search.search)
     answer_dismissal = response_method(signals.answer_dismissal)
     answer_set_aside = response_method(signals.answer_set_aside)
@@ -237,9 +258,14 @@ class Operations:
     export_signals = parts_method(signals.export_signals)
     give_opinion = response_method(signals.give_opinion)
     list_dismissals = response_method(signals.list_dismissals)
+    list_local_features = response_method(signals.list_local_features)
+    list_propagation = response_method(signals.list_propagation)
     read_signal = response_method(signals.read_signal)
+    read_signal_propagation = response_method(signals.read_signal_propagation)
+    remove_local_features = response_method(signals.remove_local_features)
     restore_dispute = response_method(signals.restore_dispute)
     restore_disputes = response_method(signals.restore_disputes)
+    send_local_features = response_method(signals.send_local_features)
     set_dispute_aside = response_method(signals.set_dispute_aside)
     set_disputes_aside = response_method(signals.set_disputes_aside)
     share_signal = response_method(signals.share_signal)

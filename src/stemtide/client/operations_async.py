@@ -14,9 +14,11 @@ from stemtide.client.calls import (
     crises,
     documents,
     exchanges,
+    exercises,
     feed,
     holds,
     leads,
+    log,
     orders_reads,
     orders_writes,
     parties,
@@ -27,6 +29,7 @@ from stemtide.client.calls import (
     referrals,
     reports,
     response,
+    retention,
     search,
     signals,
     situation,
@@ -49,6 +52,7 @@ class Operations:
     list_outliers = async_response_method(agents.list_outliers)
     list_runaways = async_response_method(agents.list_runaways)
     lower_runaway = async_response_method(agents.lower_runaway)
+    register_review_page = async_response_method(agents.register_review_page)
     report_outcomes = async_response_method(agents.report_outcomes)
     report_runaway = async_response_method(agents.report_runaway)
     report_status = async_response_method(agents.report_status)
@@ -117,6 +121,17 @@ class Operations:
     restore_brought = async_response_method(exchanges.restore_brought)
     resume_exchange = async_response_method(exchanges.resume_exchange)
     withdraw_brought = async_response_method(exchanges.withdraw_brought)
+    bring_exercise_news = async_response_method(exercises.bring_exercise_news)
+    direct_exercise = async_response_method(exercises.direct_exercise)
+    list_exercise_entries = async_response_method(exercises.list_exercise_entries)
+    list_exercises = async_response_method(exercises.list_exercises)
+    list_observations = async_response_method(exercises.list_observations)
+    note_observation = async_response_method(exercises.note_observation)
+    prepare_exercise = async_response_method(exercises.prepare_exercise)
+    read_exercise = async_response_method(exercises.read_exercise)
+    read_exercise_scenario = async_response_method(exercises.read_exercise_scenario)
+    renew_bot_keys = async_response_method(exercises.renew_bot_keys)
+    report_exercise = async_response_method(exercises.report_exercise)
     follow_events = async_events_method(feed.follow_events)
     read_feed = async_response_method(feed.read_feed)
     read_snapshot = async_lines_method(feed.read_snapshot)
@@ -131,6 +146,7 @@ class Operations:
     read_lead = async_response_method(leads.read_lead)
     receive_lead = async_response_method(leads.receive_lead)
     report_lead = async_response_method(leads.report_lead)
+    cosign_head = async_response_method(log.cosign_head)
     lint_order = async_response_method(orders_reads.lint_order)
     list_final_orders = async_response_method(orders_reads.list_final_orders)
     list_order_copies = async_response_method(orders_reads.list_order_copies)
@@ -148,6 +164,7 @@ class Operations:
     ask_scrutiny = async_response_method(orders_writes.ask_scrutiny)
     change_order = async_response_method(orders_writes.change_order)
     clarify_order = async_response_method(orders_writes.clarify_order)
+    confirm_order = async_response_method(orders_writes.confirm_order)
     confirm_order_entry = async_response_method(orders_writes.confirm_order_entry)
     decide_appeal = async_response_method(orders_writes.decide_appeal)
     discard_order = async_response_method(orders_writes.discard_order)
@@ -235,6 +252,10 @@ class Operations:
     list_roles = async_response_method(response.list_roles)
     list_tasks = async_response_method(response.list_tasks)
     move_task = async_response_method(response.move_task)
+    change_retention = async_response_method(retention.change_retention)
+    hold_row = async_response_method(retention.hold_row)
+    read_kept_row = async_response_method(retention.read_kept_row)
+    read_retention = async_response_method(retention.read_retention)
     search = async_response_method(search.search)
     answer_dismissal = async_response_method(signals.answer_dismissal)
     answer_set_aside = async_response_method(signals.answer_set_aside)
@@ -242,9 +263,14 @@ class Operations:
     export_signals = async_parts_method(signals.export_signals)
     give_opinion = async_response_method(signals.give_opinion)
     list_dismissals = async_response_method(signals.list_dismissals)
+    list_local_features = async_response_method(signals.list_local_features)
+    list_propagation = async_response_method(signals.list_propagation)
     read_signal = async_response_method(signals.read_signal)
+    read_signal_propagation = async_response_method(signals.read_signal_propagation)
+    remove_local_features = async_response_method(signals.remove_local_features)
     restore_dispute = async_response_method(signals.restore_dispute)
     restore_disputes = async_response_method(signals.restore_disputes)
+    send_local_features = async_response_method(signals.send_local_features)
     set_dispute_aside = async_response_method(signals.set_dispute_aside)
     set_disputes_aside = async_response_method(signals.set_disputes_aside)
     share_signal = async_response_method(signals.share_signal)

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Count the results of an exercise."""
+"""Count the results of the demo."""
 
 import statistics
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from stemtide.exercises.results.record import UploadedCopy
+
 
 @dataclass(slots=True)
-class ExerciseCounts:
-    """Counts of an exercise.
+class DemoCounts:
+    """Counts of the demo.
 
     uploaded_before, found_later: copies that were uploaded before their signal was shared, and
     those of them that were blocked afterwards.
@@ -31,17 +34,20 @@ class ExerciseCounts:
     orders: dict[str, int] = field(default_factory=dict)
     share_to_block_ms: list[float] = field(default_factory=list)
 
-    def count(self, *, action: str, is_known: bool) -> None:
-        """Count one upload: of a shared picture (is_known) or of an unrelated one."""
-        self.uploads += 1
-        if is_known and action == "block":
-            self.blocked += 1
-        elif is_known:
-            self.missed += 1
-        elif action:
-            self.false_blocks += 1
-        else:
-            self.unrelated_passed += 1
+    def count(self, copies: Iterable[UploadedCopy], *, shared_at_min: Mapping[str, float]) -> None:
+        """Count uploads. shared_at_min: when the signals of each content were shared."""
+        for copy in copies:
+            if copy.at_min < shared_at_min.get(copy.content, 0):
+                self.uploaded_before += 1
+                self.false_blocks += copy.is_match
+                continue
+            self.uploads += 1
+            if copy.is_harmless:
+                self.false_blocks += copy.is_match
+                self.unrelated_passed += not copy.is_match
+            else:
+                self.blocked += copy.is_match
+                self.missed += not copy.is_match
 
     @property
     def is_good(self) -> bool:

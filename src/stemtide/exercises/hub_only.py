@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 
 from stemtide.exercises import cast, processes
-from stemtide.exercises.stage import DemoError, RunningExercise, expect_ok
+from stemtide.exercises.stage import DemoError, RunningExercise, expect_ok, forget_settings
 from stemtide.protocol.enums import Scope
 
 ACCOUNT = cast.PROVIDERS[0]
@@ -56,6 +56,7 @@ def run_hub(*, env_file: Path, folder: Path | None, port: int) -> None:
 
 def _raise_hub(stage: RunningExercise, *, port: int) -> cast.Cast:
     """Step 1: start the hub with its cast."""
+    forget_settings()
     folder = stage.hub_folder()
     stage.say("Making the hub's database, its parties and their keys")
     people = cast.create_cast(folder)

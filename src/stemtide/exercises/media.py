@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Synthetic video, audio, text and a URL to rehearse with, and altered copies of them.
+"""Synthetic video, audio and text to rehearse with, and altered copies of them.
 
 The video pans over photographs of scikit-image to a synthetic tune, and the text consists of
 made-up words; both are the same in every run.
@@ -20,8 +20,8 @@ FPS = 12
 RATE_HZ = 16_000
 SHOT_S = 4
 SHOTS = ("astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg")
-ADDRESS = "https://videos.example.org/watch/8841?lang=en"
-OTHER_SPELLING = "HTTP://WWW.Videos.Example.org:80/watch/./8841?utm_source=mail&lang=en#t=5"
+SURROUNDINGS = ("motorcycle_left.png", "retina.jpg", "moon.png", "coins.png")
+"""The pictures that recut() and sound_over_a_still() show beside the shots of a film."""
 
 Samples = npt.NDArray[np.float32]
 
@@ -47,13 +47,6 @@ def sound_over_a_still(files: dict[str, bytes], *, tune_number: int = 1) -> byte
     return _encoded(iter([still] * 12 * FPS), tune(tune_number, seconds=16.0)[: 12 * RATE_HZ])
 
 
-def unrelated(files: dict[str, bytes]) -> bytes:
-    """Return another video with another tune."""
-    shots = ("brick.png", "gravel.png", "moon.png")
-    pictures = (frame for name in shots for frame in _pan(files[name], seed=len(name)))
-    return _encoded(pictures, tune(4, seconds=SHOT_S * len(shots)))
-
-
 def document(number: int = 1) -> bytes:
     """Return the text that an authority shares, as an HTML page."""
     return f"<html><body><p>{' '.join(_words(number, 1200))}</p></body></html>".encode()
@@ -63,11 +56,6 @@ def excerpt(number: int = 1) -> bytes:
     """Return a passage of the text in capitals, inside another post."""
     post = [*_words(2, 150), *_words(number, 1200)[400:640], *_words(3, 150)]
     return " ".join(post).upper().encode()
-
-
-def post() -> bytes:
-    """Return an unrelated text."""
-    return " ".join(_words(7, 500)).encode()
 
 
 def tune(number: int, *, seconds: float) -> Samples:

@@ -7,10 +7,11 @@ importing it. None of them shows anything violent.
 
 import importlib.util
 import io
+import random
 from collections.abc import Callable
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 SHARED = (
     "astronaut.png",
@@ -34,6 +35,10 @@ UNRELATED = (
     "retina.jpg",
 )
 """Photographs that are not shared, and must pass."""
+
+
+_OFTEN, _SELDOM, _DEEPEST_CROP = 0.5, 0.1, 0.08
+"""How often an alteration is made, and the share that is cut off at each side at most."""
 
 
 class PhotographsMissingError(Exception):
@@ -112,6 +117,32 @@ ALTERATIONS: tuple[Callable[[bytes], bytes], ...] = (
     cropped,
 )
 """Alterations of uploaded pictures. How much PDQ survives is in docs/understand/fingerprints.md."""
+
+
+def altered(blob: bytes, seed: str) -> bytes:
+    """Return a copy altered at random, as people alter copies; the same for a seed.
+
+    Some of them are beyond the reach of PDQ: deep crops, mirrors and wide borders.
+    """
+    rng = random.Random(seed)  # noqa: S311 - the same in every run
+    picture = _open(blob)
+    if rng.random() < _OFTEN:
+        width, height = picture.size
+        left, top, right, bottom = (rng.uniform(0, _DEEPEST_CROP) for _ in range(4))
+        box = (left * width, top * height, (1 - right) * width, (1 - bottom) * height)
+        picture = picture.crop(box)
+    if rng.random() < _SELDOM:
+        picture = ImageOps.mirror(picture)
+    if rng.random() < _SELDOM:
+        border = int(rng.uniform(0.02, 0.2) * picture.width)
+        picture = ImageOps.expand(picture, border, fill=(rng.randint(0, 255),) * 3)
+    scale = rng.uniform(0.4, 1.2)
+    picture = picture.resize((int(picture.width * scale), int(picture.height * scale)))
+    if rng.random() < _OFTEN:
+        font = ImageFont.load_default(size=max(10, picture.height // rng.randint(10, 30)))
+        place = (picture.width * rng.uniform(0, 0.6), picture.height * rng.uniform(0, 0.9))
+        ImageDraw.Draw(picture).text(place, "copy of a copy", fill=(255, 255, 255), font=font)
+    return _saved(picture, quality=rng.randint(25, 95))
 
 
 def _open(blob: bytes) -> Image.Image:

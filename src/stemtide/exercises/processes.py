@@ -34,7 +34,7 @@ class Running:
     address: str = ""
     process: "subprocess.Popen[bytes] | None" = None
 
-    def start(self, *, within_s: float = 60) -> "Running":
+    def start(self, *, within_s: float = 180) -> "Running":
         """Start it and read its address from its first line.
 
         raises: ProcessError with the end of its log.

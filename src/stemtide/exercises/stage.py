@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""State of a running exercise: its processes, clients, counts and narration."""
+"""State of a running exercise: its processes and narration."""
 
 import os
 import signal
@@ -14,10 +14,10 @@ from typing import Any
 
 import httpx
 
-from stemtide.exercises import cast, processes, provider
-from stemtide.exercises.counts import ExerciseCounts
+from stemtide.exercises import cast, processes
 
 _SETTINGS = "STEMTIDE_"
+_POSITION_WITHIN_S = 60.0
 
 
 class DemoError(Exception):
@@ -26,18 +26,11 @@ class DemoError(Exception):
 
 @dataclass(slots=True)
 class RunningExercise:
-    """A running exercise: processes, clients, and the clock that the narration shows.
-
-    early: uploads before their signal was shared, each with the provider that hears of it.
-    """
+    """A running exercise: its folder, its processes, and the clock that the narration shows."""
 
     folder: Path
     began: float = field(default_factory=time.monotonic)
     running: list[processes.Running] = field(default_factory=list)
-    receivers: list[provider.Receiver] = field(default_factory=list)
-    agents: dict[str, httpx.Client] = field(default_factory=dict)
-    counts: ExerciseCounts = field(default_factory=ExerciseCounts)
-    early: list[tuple[provider.Receiver, str]] = field(default_factory=list)
 
     def say(self, words: str) -> None:
         """Print a narration line, with the seconds since the start."""
@@ -45,22 +38,11 @@ class RunningExercise:
 
     def clear(self) -> None:
         """Stop everything, agents first."""
-        for client in self.agents.values():
-            client.close()
         with ThreadPoolExecutor(max_workers=8) as pool:
             list(pool.map(processes.Running.stop, reversed(self.running)))
-        for receiver in self.receivers:
-            receiver.stop()
 
     def hub_folder(self) -> Path:
-        """Create an empty folder for a hub, and forget the settings of hubs and agents here.
-
-        They name the database, keys and mail server of a real hub, which are not for an exercise.
-
-        raises: DemoError if a hub is there already.
-        """
-        for name in [name for name in os.environ if name.startswith(_SETTINGS)]:
-            del os.environ[name]
+        """Create an empty folder for a hub. raises: DemoError if a hub is there already."""
         folder = self.folder / "hub"
         if (folder / "hub.sqlite3").exists():
             raise DemoError(f"{folder} holds a hub already: name an empty --folder")
@@ -88,6 +70,26 @@ class RunningExercise:
         """Return a party's client for the hub."""
         headers = {"Authorization": f"Bearer {people.keys[party]}"}
         return httpx.Client(base_url=self.running[0].address, headers=headers, timeout=60)
+
+
+def forget_settings() -> None:
+    """Remove the settings of hubs and agents from the environment.
+
+    They name the database, keys and mail server of a real hub, which are not for an exercise.
+    """
+    for name in [name for name in os.environ if name.startswith(_SETTINGS)]:
+        del os.environ[name]
+
+
+def wait_for_position(agent: httpx.Client, *, position: int) -> None:
+    """Wait until an agent has reached a feed position. raises: DemoError if it never does."""
+    ends = time.monotonic() + _POSITION_WITHIN_S
+    while time.monotonic() < ends:
+        health = agent.get("/health").json()
+        if health["ready"] and health["position"] >= position:
+            return
+        time.sleep(0.002)
+    raise DemoError(f"the agent at {agent.base_url} never reached position {position}")
 
 
 def expect_ok(response: httpx.Response) -> dict[str, Any]:

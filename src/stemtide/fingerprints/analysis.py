@@ -148,17 +148,23 @@ class Registered:
     module: imported in a worker when content of the kind first comes.
     kinds:  of the fingerprints that it makes; a response with others is rejected.
     is_long: whether the longer time limits apply (limits.long_cpu_s, long_wall_s).
+    borrowing: media types that are decoded with decoders of other modalities.
     """
 
     module: str
     kinds: frozenset[Kind] = field(default_factory=frozenset)
     is_long: bool = False
+    borrowing: frozenset[str] = frozenset()
 
 
 SNIFFED_BYTES = 4096
 
 MODALITIES: Mapping[str, Registered] = {
-    "image": Registered("stemtide.fingerprints.image.fingerprint", frozenset({Kind.PDQ})),
+    "image": Registered(
+        "stemtide.fingerprints.image.fingerprint",
+        frozenset({Kind.PDQ}),
+        borrowing=frozenset({"image/heic", "image/heif"}),
+    ),
     "film": Registered(
         "stemtide.fingerprints.video.modality",
         frozenset({Kind.VIDEO, Kind.AUDIO, Kind.GOP}),

@@ -92,6 +92,8 @@ class Fingerprints:
     views:   further hashes to look a picture up by, if requested.
     remarks: notes for people on how it was read ("the file is cut off: ...").
     media_type: as recognised from the bytes, such as "image/jpeg"; "" if not recognised.
+    local:   local features of a picture and of its mirror image, if requested. They are part of no
+             answer, and shared only if a sharer says so.
     """
 
     each: tuple[Fingerprint, ...]
@@ -99,6 +101,7 @@ class Fingerprints:
     size_bytes: int = 0
     remarks: tuple[str, ...] = ()
     views: tuple[QueryView, ...] = ()
+    local: tuple[bytes, ...] = ()
 
     @property
     def is_incomplete(self) -> bool:

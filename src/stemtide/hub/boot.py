@@ -28,10 +28,11 @@ TCP_TIMEOUT_MS = 120_000
 MAX_OPEN_FILES = 65_536
 """Open files that the hub asks the system for: each stream and connection is one."""
 
-KEEP_ALIVE_S = 15
-"""Seconds that an idle connection is kept: agents report every 5 s and read the feed every 10 s."""
+KEEP_ALIVE_S = 30
+"""Seconds that an idle connection is kept: agents report every 8 s and read the feed every 20 s."""
 
 _BACKLOG = 2048
+_OBJECTS_BETWEEN_SEARCHES = 20_000  # a bulk has ten objects a signal, and no cycles
 
 
 def start() -> None:
@@ -117,21 +118,38 @@ def background_threads() -> Iterator[None]:
     from stemtide.hub.platform.roles import Role  # noqa: PLC0415
     from stemtide.hub.scheduler import Scheduler  # noqa: PLC0415  # needs start() first
     from stemtide.hub.vitals import vitals  # noqa: PLC0415
+    from stemtide.hub.wire.positions import positions  # noqa: PLC0415
     from stemtide.hub.wire.presence import presence  # noqa: PLC0415
 
     clock = Scheduler() if Role.SCHEDULER in settings.ROLES else None
     if clock is not None:
         clock.start()
     vitals.start()
+    _warm_up()
     freeze_loaded_code()
     try:
         yield
     finally:
         notifier.close()
         presence.stop()
+        positions.stop()
         vitals.stop()
         if clock is not None:
             clock.stop()
+
+
+def _warm_up() -> None:
+    """Load what the first share would wait for. Without a database the first share loads it."""
+    from django.db import Error, connection  # noqa: PLC0415  # needs start() first
+
+    from stemtide.hub.rooms.signals.reads.sharing import breadth  # noqa: PLC0415
+
+    try:
+        breadth.warm_up()
+    except Error as error:
+        log.warning("the sample of pictures is not read yet: %s", error)
+    finally:
+        connection.close()
 
 
 def server_options() -> dict[str, Any]:
@@ -160,7 +178,7 @@ def _proxy_options() -> dict[str, Any]:
 
 
 def freeze_loaded_code() -> None:
-    """Exclude code and settings from garbage collection, which stops all threads.
+    """Exclude code and settings from garbage collection, which stops all threads, and collect less.
 
     Django imports the views with the first request: without the import here, the garbage collector
     would search them for ever.
@@ -170,6 +188,7 @@ def freeze_loaded_code() -> None:
     import_module(settings.ROOT_URLCONF)
     gc.collect()
     gc.freeze()
+    gc.set_threshold(_OBJECTS_BETWEEN_SEARCHES)
 
 
 def _check_keys() -> None:

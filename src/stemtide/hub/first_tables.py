@@ -12,11 +12,18 @@ from django.apps import apps
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import Migration, RunPython
+from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import StateApps
 
 from stemtide.hub.platform.exemptions import needs_no_entry
+
+
+def waiting_migrations(connection: BaseDatabaseWrapper) -> list[Migration]:
+    """Return the migrations that a database lacks, in order."""
+    executor = MigrationExecutor(connection)
+    return [step for step, _ in executor.migration_plan(executor.loader.graph.leaf_nodes())]
 
 
 def is_empty(connection: BaseDatabaseWrapper) -> bool:

@@ -149,6 +149,10 @@ class Subscription:
         self._is_woken = True
         self._ready.set()
 
+    def interrupt(self) -> None:
+        """Have get() return without a wake; called in the subscriber's own loop."""
+        self._ready.set()
+
     def close(self) -> None:
         """End the subscription; called in the subscriber's own loop."""
         self._is_closed = True

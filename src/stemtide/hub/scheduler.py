@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The scheduler: periodic jobs run once, however many hub processes there are.
 
-One process of a machine has the scheduler's turn: a lock on a file, which ends with its process. On
-several machines each has one; each row is changed by one of them.
+1 One process of a machine has the scheduler's turn: a lock on a file, which ends with its process.
+  On several machines each has one; each row is changed by one of them.
+2 Between looks at deadlines, jobs run only if the ledger has grown, or if they had something to do
+  the last time: a quiet hub asks one number each second. What falls due in time, as a retry, waits
+  for the next deadlines; so does a lease of a scheduler that died.
 """
 
 import fcntl
@@ -10,7 +13,6 @@ import logging
 import os
 import random
 import threading
-from collections.abc import Callable
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from itertools import cycle
@@ -27,20 +29,28 @@ from stemtide.hub.rooms.complaints.writes import complaints, redress
 from stemtide.hub.rooms.crises.writes import moves
 from stemtide.hub.rooms.exchanges.runner import ExchangeRunner
 from stemtide.hub.rooms.exchanges.writes import withdrawals
+from stemtide.hub.rooms.exercises import writes as exercises
+from stemtide.hub.rooms.ledger.reads import ledger
+from stemtide.hub.rooms.local_features import writes as local_features
 from stemtide.hub.rooms.media import writes
 from stemtide.hub.rooms.orders.writes import deadlines, entries
 from stemtide.hub.rooms.parties.writes import suspensions
+from stemtide.hub.rooms.propagation import writes as propagation
 from stemtide.hub.rooms.rechecks import writes as rechecks
 from stemtide.hub.rooms.rechecks.visits import Visitor, way_of_settings
 from stemtide.hub.rooms.referrals.writes import holds
+from stemtide.hub.rooms.retention.reads.rows import held_ids
+from stemtide.hub.rooms.retention.writes import filling, purges
 from stemtide.hub.rooms.signals.writes import disputes, outcomes, signals, vetting
 from stemtide.hub.rooms.situation.writes import leads
 from stemtide.hub.rooms.snapshots.keys import SigningKeyError
 from stemtide.hub.rooms.stix.writes import builder, stix
-from stemtide.hub.rooms.transparency.writes import leaves
+from stemtide.hub.rooms.transparency.asker import WitnessAsker
+from stemtide.hub.rooms.transparency.writes import leaves, witnesses
 from stemtide.hub.rooms.webhooks.sender import sender_from_settings
 from stemtide.hub.rooms.webhooks.writes import deliveries, events
 from stemtide.hub.vitals import vitals
+from stemtide.protocol.law.retention import RowClass
 
 log = logging.getLogger(__name__)
 
@@ -50,15 +60,18 @@ TICK_S = 1.0
 DUE_EVERY = 5
 """Ticks between looks at deadlines."""
 
+_BATCH_READERS = (alerts.FOLLOWER, rechecks.FOLLOWER)
+"""Followers of the ledger that read one batch a tick, and may have more to read."""
+
 
 @dataclass(frozen=True, slots=True)
 class JobCounts:
     """Counts of one run of the scheduler.
 
-    expired: signals. erased: texts of leads and complaints. destroyed: previews. raised, escalated:
-    alerts. ended: drills. crisis_deadlines: passed. holds: on referrals, expired. rechecks: begun
-    or ended. stix_objects: created. webhook_events: queued. reweighed: signals whose disputes count
-    otherwise than before. leaves: added to the transparency log.
+    expired: signals. erased: rows, and texts of leads and complaints. destroyed: previews. raised,
+    escalated: alerts. ended: drills. crisis_deadlines: passed. holds: on referrals, expired.
+    rechecks: begun or ended. stix_objects: created. webhook_events: queued. reweighed: signals
+    whose disputes count otherwise than before. leaves: added to the transparency log.
     """
 
     expired: int = 0
@@ -99,11 +112,16 @@ def run_deadlines(now: datetime) -> JobCounts:
     suspensions.expire_due(now)
     approvals.expire_due(now)
     approvals.forget_old(now)
+    exercises.end_abandoned(now)
+    propagation.sum_due(now)
+    propagation.forget_old(now)
+    if now.second < DUE_EVERY:  # once a minute: it looks at the signals of all local features
+        local_features.forget_ended(now)
     return JobCounts(
         expired=signals.expire_due(now),
         reweighed=disputes.reweigh_due(now),
-        erased=leads.erase_due_leads(now) + complaints.erase_due_words(now),
-        destroyed=writes.destroy_due(now),
+        erased=_erase_due(now),
+        destroyed=writes.destroy_due(now, except_for=held_ids(RowClass.PREVIEW, now=now)),
         ended=drills.end_due(now),
         crisis_deadlines=moves.note_due(now),
         holds=holds.expire_due(now),
@@ -124,14 +142,33 @@ def follow_ledger(now: datetime) -> JobCounts:
     )
 
 
-def _grow_log(now: datetime) -> int:
-    """Add leaves to the transparency log; an error is no reason to send no alerts."""
+def _erase_due(now: datetime) -> int:
+    """Erase the rows that are due and that no legal hold stops; return how many."""
+    filling.fill_in(now)
+    count = leads.erase_due_leads(now, except_for=held_ids(RowClass.LEAD, now=now))
+    count += complaints.erase_due_words(now, except_for=held_ids(RowClass.COMPLAINT, now=now))
     try:
-        return leaves.follow_ledger(now)
+        count += purges.purge_due(now)
+    except SigningKeyError as error:
+        vitals.record_error(error)
+        log.exception("no certificate can be signed: nothing is erased before the next run")
+    purges.empty_write_ahead_log(now)
+    return count
+
+
+def _grow_log(now: datetime) -> int:
+    """Add leaves to the transparency log, and offer its head to witnesses.
+
+    An error is no reason to send no alerts.
+    """
+    try:
+        added = leaves.follow_ledger(now)
+        witnesses.offer_head(now)
     except (DatabaseError, SigningKeyError) as error:
         vitals.record_error(error)
         log.exception("the transparency log could not grow; the next run tries again")
         return 0
+    return added
 
 
 def now_utc() -> datetime:
@@ -172,6 +209,7 @@ class Scheduler:
         self._tick_s = tick_s
         self._stop = threading.Event()
         self._turn = _Turn(settings.DATA_DIR / "scheduler.lock")
+        self._followed: int | None = None
         self._thread = threading.Thread(target=self._run, name="clock", daemon=True)
         self._runners = (
             AlertSender(
@@ -180,6 +218,7 @@ class Scheduler:
             sender_from_settings(now=now_utc, jitter=random.random),
             Visitor(way=way_of_settings(), now=now_utc),
             ExchangeRunner(loopback=settings.EXCHANGE_LOOPBACK, now=now_utc, jitter=random.random),
+            WitnessAsker(now=now_utc),
         )
 
     def start(self) -> None:
@@ -201,7 +240,7 @@ class Scheduler:
                 break
             try:
                 if self._turn.is_ours():
-                    self._run_jobs(follow_ledger if tick else run_once)
+                    self.run_jobs(is_deadline=tick == 0)
             except Exception as error:
                 vitals.record_error(error)
                 # Jobs that are due stay due, so the next run does them.
@@ -210,12 +249,19 @@ class Scheduler:
             self._stop.wait(self._tick_s)
         connection.close()
 
-    def _run_jobs(self, run: Callable[[datetime], JobCounts]) -> None:
-        """Run jobs, and start the workers that are due."""
-        done = run(now_utc())
+    def run_jobs(self, *, is_deadline: bool) -> None:
+        """Run the jobs of a tick, and start the workers that are due."""
+        newest = ledger.heads().entries
+        is_working = any(runner.is_working for runner in self._runners)
+        if not is_deadline and newest == self._followed and not is_working:
+            return
+        self._followed = None  # if a job fails, all run again at the next tick
+        done = run_once(now_utc()) if is_deadline else follow_ledger(now_utc())
+        started = sum(runner.start_due(now_utc()) for runner in self._runners)
+        is_behind = any(follower.is_behind() for follower in _BATCH_READERS)
+        if done == JobCounts() and not started and not is_behind:
+            self._followed = newest
         if done.expired:
             log.info("%d signals expired", done.expired)
-        for runner in self._runners:
-            runner.start_due(now_utc())
         if done.crisis_deadlines:
             log.info("%d things fell due in crises", done.crisis_deadlines)

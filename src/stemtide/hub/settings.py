@@ -169,6 +169,7 @@ INSTALLED_APPS = [
     "stemtide.hub.rooms.ledger",
     "stemtide.hub.rooms.parties",
     "stemtide.hub.rooms.crises",
+    "stemtide.hub.rooms.exercises",
     "stemtide.hub.rooms.approvals",
     "stemtide.hub.rooms.allowlists",
     "stemtide.hub.rooms.signals",
@@ -176,12 +177,15 @@ INSTALLED_APPS = [
     "stemtide.hub.rooms.exchanges",
     "stemtide.hub.rooms.situation",
     "stemtide.hub.rooms.media",
+    "stemtide.hub.rooms.local_features",
     "stemtide.hub.rooms.referrals",
     "stemtide.hub.rooms.orders",
     "stemtide.hub.rooms.transparency",
+    "stemtide.hub.rooms.propagation",
     "stemtide.hub.rooms.tasks",
     "stemtide.hub.rooms.rechecks",
     "stemtide.hub.rooms.complaints",
+    "stemtide.hub.rooms.retention",
     "stemtide.hub.rooms.reports",
     "stemtide.hub.rooms.alerts",
     "stemtide.hub.rooms.webhooks",
@@ -191,6 +195,7 @@ INSTALLED_APPS = [
     "allauth.mfa",
     "allauth.socialaccount",
     "allauth.socialaccount.providers.openid_connect",
+    "allauth.idp.oidc",
 ]
 
 MIDDLEWARE = [
@@ -305,6 +310,11 @@ SOCIALACCOUNT_LOGIN_ON_GET = (
 SOCIALACCOUNT_STORE_TOKENS = False
 SOCIALACCOUNT_OPENID_CONNECT_URL_PREFIX = ""
 SOCIALACCOUNT_PROVIDERS = _identity_providers(ORGANISATIONS)
+# allauth keeps authorization codes and its rate limits in the cache: all processes share it.
+CACHES = {"default": {"BACKEND": "stemtide.hub.rooms.parties.shared_cache.SharedCache"}}
+IDP_OIDC_ADAPTER = "stemtide.hub.desk.auth.review_pages.ReviewPageAdapter"
+IDP_OIDC_ACCESS_TOKEN_EXPIRES_IN = 60  # nothing here takes the tokens: the ID token suffices
+IDP_OIDC_REFRESH_TOKEN_EXPIRES_IN = 60
 AXES_HANDLER = "stemtide.hub.desk.auth.locks.SignInLock"
 AXES_FAILURE_LIMIT = people.FAILURES
 AXES_COOLOFF_TIME = people.LOCKED_FOR
@@ -349,6 +359,7 @@ HUB_ADDRESS = os.environ.get("STEMTIDE_ADDRESS", "").rstrip("/")
 WEBHOOK_LOOPBACK = _is_on("STEMTIDE_WEBHOOK_LOOPBACK")
 EXCHANGE_LOOPBACK = _is_on("STEMTIDE_EXCHANGE_LOOPBACK")
 RECHECKS = _one_of("STEMTIDE_RECHECKS", "on", "off") == "on"
+WITNESS_LOOPBACK = _is_on("STEMTIDE_WITNESS_LOOPBACK")
 RECHECK_LOOPBACK = _is_on("STEMTIDE_RECHECK_LOOPBACK")
 
 

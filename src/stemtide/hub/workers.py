@@ -35,7 +35,10 @@ if TYPE_CHECKING:
 log = logging.getLogger("uvicorn.error")
 
 HUNG_S = 30
-"""Seconds in which a worker must start, and after which a silent one counts as hung."""
+"""Seconds after which a silent worker counts as hung."""
+
+START_S = 600
+"""Seconds in which the next worker must answer. It may bring tables up to date on a busy host."""
 
 
 class WorkersError(Exception):
@@ -95,7 +98,7 @@ class _Manager(Multiprocess):
         """Replace each worker, once the next one in its place answers."""
         for place, old in enumerate(self.processes):
             new = self._start(place)
-            if not new.wait_until_ready(HUNG_S, self.should_exit):
+            if not new.wait_until_ready(START_S, self.should_exit):
                 new.kill()
                 new.join()
                 log.error("worker %s did not start: the restart ends, %s goes on", new.pid, old.pid)

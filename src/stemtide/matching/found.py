@@ -8,6 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+BY_LOCAL_FEATURES = "local features"
+"""How the transform of a match begins that was found by places in a picture, not by its hash."""
+
 
 @dataclass(frozen=True, slots=True)
 class TimeRange:

@@ -78,11 +78,11 @@ def main() -> None:
     boot.start()
     boot.migrate()
     from stemtide.hub.rooms.stix.writes import builder
-    from stemtide.hub.wire import stream
+    from stemtide.hub.wire import pings
     from stemtide.protocol import slow_bodies
     from tests.world import make_world
 
-    stream.PING_S = float(os.environ.get("STEMTIDE_TEST_PING_S", "3"))
+    pings.PING_S = float(os.environ.get("STEMTIDE_TEST_PING_S", "3"))
     slow_bodies.GRACE_S = float(os.environ.get("STEMTIDE_TEST_GRACE_S", "30"))
     world = make_world()
     while builder.follow_ledger(datetime.now(UTC)):

@@ -2,10 +2,13 @@
 import threading
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 
 from stemtide.hub import scheduler as clock
+from stemtide.hub.rooms.alerts.writes.alerts import FOLLOWER
+from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.signals.reads import signals as reads
+from stemtide.hub.rooms.transparency.models import Log
 from tests.hub.api.conftest import wait_until
 from tests.world import hex_value
 
@@ -66,3 +69,51 @@ def test_a_clock_that_never_started_can_be_stopped_after_a_start():
     ticking._stop.set()
     ticking.start()
     ticking.stop()
+
+
+@pytest.fixture
+def quiet_scheduler(world):  # noqa: ARG001  # its entries are followed first
+    """A scheduler that has nothing left to do."""
+    scheduler = clock.Scheduler()
+    for _ in range(3):
+        scheduler.run_jobs(is_deadline=True)
+    return scheduler
+
+
+def test_between_deadlines_a_quiet_hub_asks_one_number(quiet_scheduler, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        quiet_scheduler.run_jobs(is_deadline=False)
+
+
+def test_an_entry_of_the_ledger_is_followed_at_the_next_tick(world, quiet_scheduler):
+    before = Log.objects.get().size
+    world.share()
+    quiet_scheduler.run_jobs(is_deadline=False)
+    assert Log.objects.get().size > before
+
+
+def test_what_one_batch_did_not_read_is_read_at_the_next_ticks(world, quiet_scheduler):
+    with transaction.atomic():
+        ledger.lock_ledger()
+        for number in range(2 * FOLLOWER.batch + 1):
+            ledger.append("witness.added", actor="x", subject=f"witness:{number}", now=world.at())
+    for _ in range(2):
+        quiet_scheduler.run_jobs(is_deadline=False)
+        assert FOLLOWER.is_behind()
+    quiet_scheduler.run_jobs(is_deadline=False)
+    assert not FOLLOWER.is_behind()
+
+
+def test_jobs_that_failed_run_again_at_the_next_tick(world, quiet_scheduler):
+    before = Log.objects.get().size
+    world.share()
+    with connection.execute_wrapper(_refuse), pytest.raises(OperationalError):
+        quiet_scheduler.run_jobs(is_deadline=False)
+    quiet_scheduler.run_jobs(is_deadline=False)
+    assert Log.objects.get().size > before
+
+
+def _refuse(execute, sql, *rest):
+    if "webhooks_webhook" in sql:
+        raise OperationalError("away")
+    return execute(sql, *rest)

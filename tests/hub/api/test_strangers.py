@@ -2,18 +2,25 @@
 """What a party is not in looks, at every endpoint, like what is not there."""
 
 import re
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
+from stemtide.fingerprints.image import local
+from stemtide.hub.api.bot_doors import check_bot_door
+from stemtide.hub.api.problems import ProblemError
+from stemtide.hub.rooms.approvals.models import WaitingSignal
+from stemtide.hub.rooms.exercises import writes as exercises
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.parties.writes import parties
 from stemtide.protocol.enums import Scope
 from tests import scene
+from tests.fingerprints.pictures import photo
 from tests.hub.api.conftest import Machine
 from tests.hub.api.schema import SCHEMA
 from tests.hub.desk.conftest import World
 
+LOCAL_FEATURES = local.features_of(photo("coffee.png").convert("L")).to_bytes().hex()
 UID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 
 PART_OF = {
@@ -38,6 +45,8 @@ PART_OF = {
     "suspensions": "suspension",
     "tasks": "task",
     "dismissals": "dismissal",
+    "exercises": "exercise",
+    "retention": "lead",
 }
 """What stands behind the first word of an address."""
 
@@ -94,6 +103,7 @@ BODIES = {
     "add_debrief_action": {"text": "Drill it.", "owner": "rival", "due": "2030-01-31"},
     "publish_report": {"audience": "parties"},
     "send_preview": {"excerpt": "A shot.", "expires_at": "2030-01-01T00:00:00Z"},
+    "send_local_features": {"value": LOCAL_FEATURES},
     "withdraw_signal": {"reason": "mistake"},
     "give_opinion": {"opinion": "dispute", "note": "a news report"},
     "set_dispute_aside": {"reason": "The attacker filmed it."},
@@ -153,7 +163,12 @@ BODIES = {
     "extend_reported_preservation": {"production": "EPOC-8"},
     "change_webhook": {"state": "paused"},
     "decline_suspension": {"reason": "They mended it."},
+    "bring_exercise_news": {"to": ["big-videos"], "kind": "tip", "text": "A call.", "at_min": 3},
+    "report_exercise": {"minutes": 3},
+    "note_observation": {"text": "They called by phone."},
     "note_access": {"purpose": "review", "who": "A court"},
+    "change_retention": {"reason": "an appeal", "legal_basis": "national"},
+    "hold_row": {"reason": "a court asked"},
 }
 """A body that would do, by operation."""
 
@@ -162,6 +177,9 @@ _NO_IDS = (
     "/api/v1/allowlist",  # which every party may read
     "/api/v1/segments",  # encrypted files: tests/hub/snapshots/test_segments.py
 )
+
+_NO_KEYS = {"confirm_order"}
+"""What keys are refused before anything is looked for."""
 
 OPERATIONS = [
     (method, path, facts["operationId"])
@@ -196,6 +214,7 @@ def _address(path, given):
         test="cross-border",
         name="parameters",
         role="liaison",
+        verb="start",
         party="provider",
         proposal=uuid4(),
         neighbour=uuid4(),
@@ -203,6 +222,7 @@ def _address(path, given):
         appeal=uuid4(),
         preservation=uuid4(),
         delivery=given["sent_event"],
+        row_class="lead",
     )
 
 
@@ -233,9 +253,36 @@ def test_a_stranger_cannot_tell_what_is_there_from_what_is_not(desk_world, stage
             machine(method.upper(), _address(path, given), BODIES.get(operation))
             for given in (stage, nothing)
         )
-        assert (seen.status_code, unseen.status_code) == (404, 404), (operation, _bare(seen))
+        wanted = 403 if operation in _NO_KEYS else 404
+        assert {seen.status_code, unseen.status_code} == {wanted}, (operation, _bare(seen))
         assert _bare(seen) == _bare(unseen), operation
     assert Entry.objects.count() == before
+
+
+@pytest.mark.parametrize("member", ["referral-unit", "second-authority", "small-pictures"])
+def test_to_a_bot_nothing_real_is_there_at_any_of_its_doors(desk_world, stage, member):
+    run, by = UUID(stage["exercise"]), desk_world.actor("agency")
+    keys = exercises.renew_keys(run, by=by, now=desk_world.now)
+    machine = Machine(next(row.key for row in keys if row.member == member))
+    waiting = stage | {"signal": str(WaitingSignal.objects.get().uid)}
+    before = Entry.objects.count()
+    for method, path, operation in OPERATIONS:
+        for given in (stage, waiting):
+            if _is_door(method.upper(), _address(path, given)):
+                answer = machine(method.upper(), _address(path, given), BODIES.get(operation))
+                assert answer.status_code == 404, (operation, _bare(answer))
+    for path in ("crises", "feed?exercise=1&limit=1000"):
+        text = machine("GET", f"/api/v1/{path}").content.decode()
+        assert not [name for name, value in waiting.items() if value in UID.findall(text)]
+    assert Entry.objects.count() == before
+
+
+def _is_door(method, path):
+    try:
+        check_bot_door(method, path)
+    except ProblemError:
+        return False
+    return True
 
 
 def test_every_operation_that_takes_a_body_has_one_here():

@@ -285,6 +285,24 @@ def test_a_stream_with_entries_carries_to_each_what_it_may_see(hub, numbers):
             assert all(before[1] == after[0] for before, after in pairwise(chain))
 
 
+def test_only_who_asks_for_it_gets_entries_in_gzip(hub, numbers):
+    def opened(query: str, accepted: str) -> httpx.Response:
+        headers = {"Accept-Encoding": accepted}
+        with (
+            hub.client("big-video") as client,
+            client.stream("GET", STREAM + query, headers=headers) as answer,
+        ):
+            share(hub, hex_value(next(numbers)), tlp="clear")
+            lines = answer.iter_lines()
+            assert next(lines) == "retry: 1000"
+            assert next(line for line in lines if line.startswith("data: "))
+            return answer
+
+    assert opened("?entries=1", "gzip, deflate").headers["Content-Encoding"] == "gzip"
+    for query, accepted in (("?entries=1", "identity"), ("", "gzip")):
+        assert "Content-Encoding" not in opened(query, accepted).headers
+
+
 def test_a_stream_with_entries_ends_at_once_when_its_key_is_revoked():
     with serving() as hub, following(hub, "big-video", query="?entries=1") as follower:
         hub.order(f"revoke {hub.keys['big-video'].split('_')[1]}")

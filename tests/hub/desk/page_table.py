@@ -124,6 +124,14 @@ POST exchange-act                 in  403 403 403 403 403 302 403 403 403 403 40
 POST exchange-withdrawal           in  403 403 403 403 403 302 403 403 403 403 403 403
 GET  exchange-new                  in  403 403 403 403 403 200 403 403 403 403 403 403
 POST exchange-new                  in  403 403 403 403 403 422 403 403 403 403 403 403
+GET  exercise                     in  200 200 200 200 200 200 404 200 200 404 404 404
+POST exercise-act                 in  302 302 403 403 302 302 404 302 403 404 404 404
+GET  exercise-blocks              in  200 200 200 200 200 200 404 200 200 404 404 404
+GET  exercise-file                in  404 404 404 404 404 404 404 200 200 404 404 404
+GET  exercise-lesson              in  200 200 200 200 200 200 200 200 200 200 200 200
+GET  exercise-new                 in  403 403 403 403 403 200 403 403 403 403 403 403
+POST exercise-new                 in  403 403 403 403 403 422 403 403 403 403 403 403
+GET  exercises                    in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  exchanges                    in  200 200 200 200 200 200 200 403 403 403 403 200
 GET  holds                        in  200 200 200 200 200 200 200 403 403 403 403 403
 GET  hub-settings                  in  403 403 403 403 403 200 403 403 403 403 403 403
@@ -155,6 +163,9 @@ POST lead-receive                 in  302 302 403 403 302 302 404 403 403 404 40
 GET  leads                        in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  leads-block                  in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  look                         in  404 404 404 404 404 200 404 404 404 404 404 404
+GET  retention                    in  403 403 200 403 200 200 403 403 403 403 403 403
+GET  retention-row                in  403 403 200 403 200 200 403 403 403 403 403 403
+POST retention-act                in  403 403 302 403 302 302 403 403 403 403 403 403
 GET  look-counts                  in  403 403 200 403 200 200 403 403 403 403 403 403
 GET  look-new                     in  200 200 403 403 200 200 403 200 403 403 404 403
 POST look-new                     in  302 302 403 403 302 302 403 302 403 403 404 403
@@ -183,6 +194,10 @@ GET  openid_connect_callback      404 404 404 404 404 404 404 404 404 404 404 40
 POST openid_connect_callback      404 404 404 404 404 404 404 404 404 404 404 404 404
 GET  openid_connect_login         404 404 404 404 404 404 404 404 404 404 404 404 404
 POST openid_connect_login         404 404 404 404 404 404 404 404 404 404 404 404 404
+GET  openid-authorize              in  404 404 404 404 404 404 404 404 404 404 404 404
+GET  openid-configuration         200 200 200 200 200 200 200 200 200 200 200 200 200
+GET  openid-keys                  200 200 200 200 200 200 200 200 200 200 200 200 200
+POST openid-token                 400 400 400 400 400 400 400 400 400 400 400 400 400
 GET  order                         in  200 200 200 200 200 404 404 200 200 404 404 404
 POST order-act                     in  302 403 403 403 403 404 404 302 403 404 404 404
 GET  order-answer                  in  302 302 403 403 302 404 404 200 403 404 404 404
@@ -221,6 +236,7 @@ POST progress-dsa-write           in  403 403 403 403 403 403 403 302 403 302 40
 GET  progress-yearly              in  200 200 200 200 200 403 200 200 200 200 403 403
 POST progress-yearly-finish       in  422 422 403 403 422 403 422 422 403 422 403 403
 POST progress-yearly-write        in  302 302 403 403 302 403 302 302 403 302 403 403
+GET  propagation                  in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  receipt                      200 200 200 200 200 200 200 200 200 200 200 200 200
 POST receipt                      200 200 200 200 200 200 200 200 200 200 200 200 200
 GET  receipt-answer               200 200 200 200 200 200 200 200 200 200 200 200 200
@@ -250,6 +266,7 @@ GET  report-pdf                   in  200 200 200 200 200 200 404 200 200 404 40
 POST report-publish               in  302 403 403 403 403 302 404 403 403 404 404 404
 POST report-sections              in  302 302 403 403 302 302 404 403 403 404 404 404
 GET  reports                      in  200 200 200 200 200 200 200 200 200 200 200 200
+POST restore-confirm              in  403 403 403 403 403 404 403 403 403 403 403 403
 GET  search                       in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  search-quick                 in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  set-up                       404 404 404 404 404 404 404 404 404 404 404 404 404
@@ -264,6 +281,7 @@ POST sign-in                      200 302 302 302 302 302 302 302 302 302 302 30
 POST sign-out                     in  in  in  in  in  in  in  in  in  in  in  in  in
 GET  signal                       in  200 200 200 200 200 200 200 200 200 200 404 200
 POST signal-act                   in  302 302 403 403 302 302 302 302 403 302 404 302
+GET  signal-propagation           in  200 200 200 200 200 200 200 200 200 200 404 200
 POST signal-outlier               in  302 403 403 403 403 302 403 403 403 404 404 403
 POST signal-withdraw              in  302 302 403 403 302 302 403 403 403 403 404 403
 POST signals-selected             in  302 302 403 403 302 302 302 302 403 302 302 302
@@ -271,6 +289,7 @@ POST sitting-end                  in  302 302 302 302 302 302 302 302 302 302 30
 GET  stylesheet                   200 200 200 200 200 200 200 200 200 200 200 200 200
 GET  to-do                        in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  to-do-blocks                 in  200 200 200 200 200 200 200 200 200 200 200 200
+GET  transparency                 200 200 200 200 200 200 200 200 200 200 200 200 200
 GET  webhook                       in  403 403 403 403 200 404 403 403 403 403 403 403
 POST webhook-act                   in  403 403 403 403 302 404 403 403 403 403 403 403
 POST webhook-again                 in  403 403 403 403 302 404 403 403 403 403 403 403
@@ -288,10 +307,17 @@ TWICE = {"account_login": "sign-in", "mfa_index": "you", "mfa_list_webauthn": "y
 """Names by which allauth looks for pages of ours."""
 
 PARTS = {
+    "retention-row": {"uid": "signal"},
+    "retention-act": {"uid": "signal"},
+    "exercise": {"uid": "exercise"},
+    "exercise-act": {"uid": "exercise"},
+    "exercise-blocks": {"uid": "exercise"},
+    "exercise-file": {"uid": "exercise", "number": "exercise_file"},
     "signal": {"uid": "signal"},
     "signal-withdraw": {"uid": "signal"},
     "signal-act": {"uid": "signal"},
     "signal-outlier": {"uid": "signal", "outlier": "outlier"},
+    "signal-propagation": {"uid": "signal"},
     "cluster": {"uid": "crisis", "key": "signal"},
     "look-new": {"uid": "signal"},
     "preview-send": {"uid": "signal"},
@@ -373,6 +399,8 @@ PARTS = {
     "redress-act": {"uid": "redress"},
 }
 FIXED = {
+    "retention-row": {"row_class": "signal"},
+    "retention-act": {"row_class": "signal", "verb": "hold"},
     "alert-act": {"verb": "acknowledge"},
     "stylesheet": {"digest": "of-another-version"},
     "receipt-answer": {"verb": "execute"},
@@ -396,6 +424,8 @@ FIXED = {
     "exchange-act": {"verb": "pause"},
     "exchange-withdrawal": {"verb": "share-again"},
     "hub-setting-act": {"name": "media_max_days", "verb": "propose"},
+    "exercise-act": {"verb": "observe"},
+    "exercise-new": {"name": "false-alarm"},
     "allow-entry-act": {"verb": "remove"},
     "dismissal-act": {"verb": "answer"},
     "approval-act": {"verb": "approve"},
@@ -450,6 +480,7 @@ ORDER_ANSWER = {
     "annex-signed_on": "2026-01-01",
 }
 DATA = {
+    "retention-act": {"hold-reason": "A court asked for it."},
     "progress-dsa-finish": {"year": "2025", "half": "0"},
     "progress-yearly-finish": {"year": "2025"},
     "progress-dsa-write": {"year": "2025", "half": "0", "kind": "platform"},
@@ -478,6 +509,7 @@ DATA = {
         "task-due_in": "4",
     },
     "crisis-task-move": {"state": "done"},
+    "exercise-act": {"text": "They called by phone."},
     "crisis-lines-propose": {"line-language_0": "en", "line-text_0": "Stay away."},
     "crisis-log-post": MESSAGE,
     "crisis-log-pin": {"pinned": "1"},

@@ -164,6 +164,9 @@ def test_without_a_document_or_addresses_it_says_so(moderator):
 def test_an_authority_elsewhere_is_named(moderator):
     refused = moderator.post(PATH, sent(issuer="-", issuer_state="G1"))
     assert "Enter the name of the authority." in said(refused)
+    refused = moderator.post(PATH, sent(issuer="-", issuer_title=" P ", issuer_state="DE"))
+    assert refused.status_code == 422
+    assert "at least 2 characters" in str(refused.context["form"].errors["issuer_title"])
     order = enter(moderator, issuer="-", issuer_title="Polizei Nord", issuer_state="de")
     page = said(moderator.get(f"/orders/{order.uid}"))
     assert "Polizei Nord (DE)" in page

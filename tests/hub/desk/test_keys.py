@@ -26,6 +26,7 @@ DECIDING = {
     Scope.ANSWERS_WRITE,
     Scope.COMPLAINTS_WRITE,
     Scope.WEBHOOKS_MANAGE,
+    Scope.RETENTION_MANAGE,
 }
 
 
@@ -67,7 +68,7 @@ def test_a_key_is_revoked_after_a_confirmation_and_only_by_its_party(world):
 
 def test_who_may_not_decide_gives_no_scope_that_decides(world):
     by = world.someone(world.person("authority", Role.ADMINISTRATOR))
-    for scope in (*DECIDING, Scope.FEEDBACK_WRITE, Scope.PARTIES_WRITE):
+    for scope in (*DECIDING, Scope.FEEDBACK_WRITE, Scope.PARTIES_WRITE, Scope.EXERCISES_RUN):
         with pytest.raises(NotAllowedError):
             writes.create_key("k", scopes=[scope], expires_at=None, by=by, now=world.now)
     writes.create_key("k", scopes=rules.READING, expires_at=None, by=by, now=world.now)
@@ -82,13 +83,15 @@ def test_a_forged_scope_is_refused_at_the_form(world):
 
 def test_the_scopes_that_each_may_give():
     provider, agency = PartyKind.PROVIDER, PartyKind.AGENCY
+    authority = PartyKind.AUTHORITY
     reading = {Scope.FEED_READ, Scope.REQUESTS_READ, Scope.METRICS_READ}
     agent = reading | {Scope.FEEDBACK_WRITE}
     table = [
         (Role.ADMINISTRATOR, provider, agent),
         (Role.ADMINISTRATOR, agency, reading),
         (Role.COORDINATOR, provider, agent | DECIDING),
-        (Role.COORDINATOR, agency, agent | DECIDING | {Scope.PARTIES_WRITE}),
+        (Role.COORDINATOR, authority, agent | DECIDING | {Scope.EXERCISES_RUN}),
+        (Role.COORDINATOR, agency, agent | DECIDING | {Scope.PARTIES_WRITE, Scope.EXERCISES_RUN}),
     ]
     for role, kind, scopes in table:
         assert rules.grantable(role=role, kind=kind) == scopes, (role, kind)

@@ -58,5 +58,10 @@ def test_a_page_shows_the_other_pages_of_its_entry(world):
     client = world.desk("authority")
     html = client.get("/leads").content.decode()
     section = re.search(r'<nav class="subpages".*?</nav>', html, re.DOTALL)[0]
-    assert re.findall(r"subpages__page--(\S+)\"", section) == ["crises", "leads", "reports"]
+    assert re.findall(r"subpages__page--(\S+)\"", section) == [
+        "crises",
+        "leads",
+        "reports",
+        "exercises",
+    ]
     assert '<nav class="subpages"' not in client.get("/").content.decode()

@@ -662,6 +662,7 @@ def test_a_preservation_by_another_law_is_recorded_and_extended_at_the_desk(
     more = {"target": kept, f"note-extended-{kept}-production": "EPOC-8"}
     page = moderator.post(f"/orders/{uid}/do/note-extended", more, follow=True)
     assert "the data are produced : EPOC-8" in said(page).replace("produced:", "produced :")
+    assert f"note-extended-{kept}-production" not in page.content.decode()
     end = {"target": kept, f"note-ended-{kept}-confirm": "on"}
     moderator.post(f"/orders/{uid}/do/note-ended", end)
     assert Preservation.objects.get(uid=kept).ended_at is not None

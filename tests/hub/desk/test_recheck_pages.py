@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from stemtide.hub.platform.egress.probe import Probe
+from stemtide.egress.probe import Probe
 from stemtide.hub.rooms.alerts.writes import alerts
 from stemtide.hub.rooms.orders.writes import answers as order_answers
 from stemtide.hub.rooms.rechecks import rules, writes as rechecks

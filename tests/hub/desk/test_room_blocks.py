@@ -244,7 +244,10 @@ def test_blocks_hold_no_token(uid, desks):
     assert "csrfmiddlewaretoken" not in blocks(desks["authority", Role.DUTY_OFFICER], uid)
 
 
-EVERY_ROOM = {"party", "person", "crisis", "participant", "neighbour", "lead", "setting"}
+EVERY_ROOM = {
+    *("party", "person", "crisis", "participant", "neighbour", "lead", "setting"),
+    "exercise",  # a room offers to pause it for a real crisis
+}
 
 
 def test_whom_an_entry_concerns_is_decided_for_every_kind():

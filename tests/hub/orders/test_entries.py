@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from pydantic import ValidationError
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.rooms.orders.models import EnteredDocument, Order
@@ -32,7 +33,12 @@ from stemtide.hub.rooms.rechecks.models import Recheck
 from stemtide.protocol.enums import Duty
 from stemtide.protocol.enums.orders import EntryState, OrderState
 from stemtide.protocol.enums.referrals import ReceiptVia
-from stemtide.protocol.messages.orders import OrderIn, OrderReasonIn, ScrutinyIn
+from stemtide.protocol.messages.orders import (
+    OrderIn,
+    OrderReasonIn,
+    OutsideIssuer,
+    ScrutinyIn,
+)
 from tests.hub.orders import cast
 from tests.hub.orders.cast import URL, after
 from tests.hub.orders.elsewhere import OUTSIDE, enter, keep, report
@@ -136,6 +142,13 @@ def test_an_authority_that_is_no_party_is_written_by_name_and_state(orders):
     body = ScrutinyIn(basis="own_initiative", reasons="It may be a news report.")
     examined = act(orders, endings.open_scrutiny, entered.id, orders.other_authority, body=body)
     assert examined.scrutinies[0].state == "opened"
+
+
+@pytest.mark.parametrize("name", ["  ", " A", "A\t"])
+def test_the_name_of_an_authority_counts_without_the_spaces_around_it(name):
+    with pytest.raises(ValidationError, match="at least 2 characters"):
+        OutsideIssuer.model_validate(OUTSIDE | {"name": name})
+    assert OutsideIssuer.model_validate(OUTSIDE | {"name": " LKA "}).name == "LKA"
 
 
 # Bad input

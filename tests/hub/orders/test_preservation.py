@@ -113,6 +113,20 @@ def test_a_basis_without_its_dates_is_refused(orders, executed, facts, words):
     assert orders.ledger_kinds()[-1] == "preservation.started"
 
 
+def test_an_extension_is_offered_while_article_11_allows_one(orders, executed):
+    def is_offered(at):
+        by = orders.actor(orders.authority)
+        return "extend_preservation" in reads.moves(Order.objects.get(uid=executed), by=by, now=at)
+
+    kept = record(orders, executed, orders.authority).preservations[1]
+    assert is_offered(NOON + 59 * DAY)
+    assert not is_offered(NOON + 61 * DAY)  # it is over
+    longer(orders, executed, orders.authority, kept, production="EPOC-8")
+    assert not is_offered(after(50))  # it waits for production
+    with pytest.raises(ConflictError, match="until they are produced"):
+        longer(orders, executed, orders.authority, kept)
+
+
 def test_national_law_is_extended_by_a_named_decision(orders, executed):
     provider = orders.small_provider
     kept = record(orders, executed, provider, **NATIONAL).preservations[1]

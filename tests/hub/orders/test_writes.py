@@ -149,7 +149,7 @@ def test_a_draft_is_changed_field_by_field_and_emptied_by_empty_values(orders):
 
 def test_a_draft_that_is_discarded_says_nothing_any_more(orders):
     uid = cast.draft(orders).id
-    gone = act(orders, writes.discard, uid, orders.authority)
+    gone = act(orders, writes.discard, uid, orders.authority, on_hold=())
     assert gone.state is OrderState.DISCARDED
     assert gone.urls == []
     assert "reasons" not in gone.annex

@@ -3,8 +3,8 @@
 
 import pytest
 
-from stemtide.hub.platform.egress import addresses
-from stemtide.hub.platform.egress.addresses import (
+from stemtide.egress import addresses
+from stemtide.egress.addresses import (
     AddressNotAllowedError,
     AllowedAddresses,
     UnknownHostError,

@@ -30,12 +30,13 @@ from stemtide.hub.rooms.alerts.channels.channel import PostOutcome, Result
 from stemtide.hub.rooms.alerts.models import Alert
 from stemtide.hub.rooms.alerts.reads.deliveries import Home
 from stemtide.hub.rooms.alerts.writes import alerts, deliveries as writes_deliveries
-from stemtide.hub.rooms.parties.writes import contacts
+from stemtide.hub.rooms.parties.writes import contacts, exercise_parties
 from stemtide.hub.rooms.reports.reads import orders as order_figures, referrals as referral_figures
 from stemtide.hub.rooms.reports.writes import reports
 from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.hub.rooms.snapshots import segments
+from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.messages.progress import ProgressQuery
 from stemtide.protocol.sync.segments import SegmentManifest, read_segment
 from tests.hub.alerts.test_mail import post, server
@@ -232,9 +233,9 @@ def woken(stage, *, exercise):
     return " ".join(asyncio.run(concerned()))
 
 
-def segment_lines(stage, *, exercise):
-    """The lines of a provider's segments."""
-    viewer = stage.world.big_provider
+def segment_lines(stage, *, exercise, by="big_provider"):
+    """The lines of a party's segments."""
+    viewer = getattr(stage.world, by)
     signed = segments.manifest(viewer=viewer, exercise=exercise, now=NOON)
     manifest = SegmentManifest.model_validate_json(signed.manifest)
     files = ((segments.file_of(one.name), one) for one in manifest.segments)
@@ -301,6 +302,26 @@ def test_machines_get_exercises_only_where_they_ask_for_them(both, partner):  # 
     assert_each_row_says_which_it_is(both)
     assert_papers_say_which_they_are(both)
     assert_no_exercise_leaves_but_by_an_exchange_of_exercises(both, partner)
+
+
+def test_an_agency_that_a_bot_plays_sees_the_exercise_alone(both):
+    world = both.world
+    by = world.actor(world.agency, role="coordinator")
+    how = {"title": "Unit", "kind": PartyKind.AGENCY, "country": "NL", "duties": ()}
+    world.bot = exercise_parties.add_bot_party("unit", run=1, by=by, now=NOON, **how)
+    both.keys["bot"] = Machine(exercise_parties.renew_bot_key(world.bot, by=by, now=NOON))
+    for path in ("feed?exercise=1&limit=1000", "crises"):
+        assert both.shown_in(both.api(f"/api/v1/{path}", by="bot")) == {EXERCISE}, path
+    assert both.shown_in(segment_lines(both, exercise=True, by="bot")) == {EXERCISE}
+    for thing in ("crisis", "early", "signal", "file", "referral", "lead"):
+        path = {"crisis": "crises", "early": "crises", "file": "signals"}.get(thing, f"{thing}s")
+        for name, side in both.sides.items():
+            answer = both.keys["bot"]("GET", f"/api/v1/{path}/{side.ids[thing]}")
+            assert (answer.status_code == 200) is (name == EXERCISE), (thing, name)
+    for path in ("alerts", "search?q=Harbourtown", "ledger", "orders", "leads", "holds"):
+        answer = both.keys["bot"]("GET", f"/api/v1/{path}")
+        assert answer.status_code in {403, 404}, path
+        assert both.shown_in(text_of(answer)) == NEITHER
 
 
 LISTS = """

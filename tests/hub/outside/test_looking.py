@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from stemtide.hub.platform.egress import probe as looking
-from stemtide.hub.platform.egress.probe import ANYWHERE, THIS_MACHINE, ProbeFailure, probe_address
+from stemtide.egress import probe as looking
+from stemtide.egress.probe import ANYWHERE, THIS_MACHINE, ProbeFailure, probe_address
 from tests.hub.alerts.receivers import answer, nobody, parts, receiver
 from tests.hub.outside.names import NOT_PUBLIC, told_by
 

@@ -274,7 +274,7 @@ def test_an_order_leaves_without_a_key_that_cannot_be_used_and_says_so(
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("no toml", "cannot be read as TOML"),
+        ("no toml", "is no TOML"),
         ('[be-police]\nfile = "/a.p12"\npassphrase = "sesame"', "be-police.passphrase"),
         ('[be-police]\npassword_file = "/a"', "give file, or all of token_library"),
         ('[be-police]\nfile = "/a.p12"\ntoken = "b"', "a file or a token, and not both"),
@@ -320,7 +320,7 @@ def test_an_offline_reader_trusts_the_certificates_that_it_has(lay):
 @pytest.mark.parametrize(
     ("setting", "text", "said"),
     [
-        ("STEMTIDE_SEAL_PARTIES_FILE", "no toml", "cannot be read as TOML"),
+        ("STEMTIDE_SEAL_PARTIES_FILE", "no toml", "is no TOML"),
         ("STEMTIDE_AUTHORITIES_FILE", "[BE", "is no TOML"),
         ("STEMTIDE_TIMESTAMP_URL", "", "STEMTIDE_TIMESTAMP_TRUST_FILE"),
     ],

@@ -14,7 +14,7 @@ from stemtide.protocol.messages.documents import OwnKeyState, SealVerdict, Trust
 from tests.hub.papers import softhsm
 from tests.hub.papers.keys_of_parties import lay_out, self_signed
 from tests.hub.papers.papers import as_pem, certificate, name, text_of
-from tests.hub.papers.test_party_seals import POLICE, sealed
+from tests.hub.papers.test_party_seals import OTHER, POLICE, sealed
 from tests.world import NOON
 
 pytestmark = pytest.mark.skipif(
@@ -114,6 +114,36 @@ def test_a_token_that_hangs_holds_up_no_order_for_long(lay, monkeypatch):
             assert seals(sealed()) == [(Trust.OWN, "")]
     finally:
         end.set()
+
+
+def test_a_token_that_hangs_is_asked_once_for_all_its_library_holds(lay, tmp_path, monkeypatch):
+    lay(*self_signed("be-token"))
+    listed, other = tmp_path / "parties.toml", tmp_path / "fr.pem"
+    other.write_bytes(as_pem(*self_signed("fr-token")))
+    row = listed.read_text()
+    listed.write_text(row + row.replace(POLICE, OTHER).replace(f"{tmp_path}/be.pem", str(other)))
+    end, asked = threading.Event(), []
+    monkeypatch.setattr(token_seals, "TIMEOUT_S", 0.2)
+    monkeypatch.setattr(token_seals, "_slot", lambda token: asked.append(token) or end.wait())
+    try:
+        assert party_seals.own_seal_of("small-forum", now=NOON).state is OwnKeyState.NONE
+        assert len(own.hub_trust(NOON).parties) == 2  # recognised without their tokens
+        assert not asked
+        for party in (POLICE, OTHER, POLICE):
+            assert party_seals.own_seal_of(party, now=NOON).state is OwnKeyState.UNUSABLE
+        assert len(asked) == 1
+    finally:
+        end.set()
+
+
+def test_tokens_of_two_parties_with_one_certificate_are_not_used(lay, tmp_path):
+    lay(*self_signed("be-token"))
+    listed = tmp_path / "parties.toml"
+    listed.write_text(listed.read_text() + listed.read_text().replace(POLICE, OTHER))
+    found = party_seals.own_seal_of(OTHER, now=NOON)
+    assert (found.state, found.seal) == (OwnKeyState.UNUSABLE, None)
+    assert "its own key" in found.why
+    assert not own.hub_trust(NOON).parties
 
 
 def test_a_token_of_which_there_is_no_library_is_named(settings, tmp_path):

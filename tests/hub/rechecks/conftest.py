@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 from django.db import transaction
 
+from stemtide.egress.probe import Probe
 from stemtide.fingerprints.url import canonical as urls
-from stemtide.hub.platform.egress.probe import Probe
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.orders.models import Copy, Order, OrderAddress
 from stemtide.hub.rooms.rechecks import rules, writes

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from stemtide.hub.platform.egress.probe import Probe, ProbeFailure
+from stemtide.egress.probe import Probe, ProbeFailure
 from stemtide.hub.platform.errors import ConflictError, NotAllowedError, NotFoundError
 from stemtide.hub.rooms.alerts.reads import alerts
 from stemtide.hub.rooms.alerts.writes import alerts as alert_writes

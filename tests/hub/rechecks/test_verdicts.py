@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from stemtide.hub.platform.egress.probe import Probe, ProbeFailure
+from stemtide.egress.probe import Probe, ProbeFailure
 from stemtide.hub.rooms.rechecks import rules
 from stemtide.hub.rooms.rechecks.rules import AddressState, News, VisitResult
 from stemtide.protocol.enums.rechecks import Reason, Verdict

@@ -8,13 +8,14 @@ from benchmarks._common_pictures import login
 from stemtide.fingerprints.text.fingerprint import sketch
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import Signal
-from stemtide.hub.rooms.signals.reads.sharing import bulk
+from stemtide.hub.rooms.signals.reads.sharing import breadth as reads, bulk
 from stemtide.hub.rooms.signals.reads.sharing.breadth import estimate
 from stemtide.hub.rooms.signals.rules import checks
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.matching.common.content import common_set
 from stemtide.protocol.enums import Standing
 from stemtide.protocol.messages.signals import WithdrawIn
+from stemtide.protocol.trust.breadth import breadth_limits
 from tests.matching.test_common import GREETING
 from tests.prints import long_value
 from tests.world import NOON, add_member, hex_value, signal_in
@@ -92,6 +93,18 @@ def test_a_picture_that_matches_three_unlike_contents_of_two_parties_is_broad(wo
     estimated = breadth(world, picture(turned([])))
     assert (estimated.is_broad, estimated.matches_standing) == (True, 3)
     assert "it matches 3 unlike contents that others share" in estimated.note
+
+
+def test_a_hub_that_starts_reads_the_sample_before_the_first_share(
+    world, monkeypatch, django_assert_num_queries
+):
+    share_unlike(world.authority, world.agency, world.agency)
+    monkeypatch.setattr(reads, "_sample", reads._Sample())
+    reads.warm_up()
+
+    with django_assert_num_queries(1):  # whether the feed has moved
+        reads._sample.follow(limits=breadth_limits().standing)
+    assert len(reads._sample.signals) == 3
 
 
 def test_contents_of_one_party_do_not_make_a_picture_broad(world):

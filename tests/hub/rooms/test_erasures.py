@@ -13,6 +13,8 @@ from stemtide.hub.rooms.complaints.models import Complaint
 from stemtide.hub.rooms.complaints.writes import complaints
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.ledger.reads import ledger as ledger_reads
+from stemtide.hub.rooms.local_features import writes as local_features
+from stemtide.hub.rooms.local_features.models import LocalFeatures
 from stemtide.hub.rooms.media import keys as media_keys, writes as previews
 from stemtide.hub.rooms.media.models import Preview
 from stemtide.hub.rooms.orders.models import Order
@@ -22,18 +24,37 @@ from stemtide.hub.rooms.parties.writes import parties, people, sessions
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.hub.rooms.situation.models import Lead
 from stemtide.hub.rooms.situation.writes import leads
-from stemtide.hub.rooms.transparency.models import Leaf
+from stemtide.hub.rooms.transparency.reads import openings
+from stemtide.hub.rooms.transparency.reads.verification import verify
+from stemtide.hub.rooms.transparency.rules.leaves import entry_commitment
 from stemtide.hub.rooms.transparency.writes import leaves
 from stemtide.protocol.messages.complaints import ComplaintIn
 from stemtide.protocol.messages.previews import PreviewIn
 from stemtide.protocol.messages.situation import LeadIn
+from stemtide.protocol.sync.local_features import LocalFeaturesIn
+from tests.fingerprints.pictures import photo
 from tests.hub.orders import cast
 from tests.hub.situation.conftest import LEAD
-from tests.world import NOON, signal_in
+from tests.world import NOON, hex_value, signal_in
+
+local = pytest.importorskip("stemtide.fingerprints.image.local", reason="needs stemtide[local]")
 
 pytestmark = pytest.mark.django_db
 
 FAR = NOON + timedelta(days=800)
+
+
+def send_features(world, folder):
+    picture = signals.share(signal_in(value=hex_value(77)), by=world.authority, now=NOON).id
+    value = local.features_of(photo("coffee.png").convert("L")).to_bytes().hex()
+    local_features.send(
+        picture,
+        body=LocalFeaturesIn(value=value),
+        by=world.actor(world.authority),
+        now=NOON,
+        keys=media_keys.keys_in(folder / "media.key"),
+    )
+    return picture
 
 
 @pytest.fixture
@@ -48,6 +69,7 @@ def erased(world, tmp_path):
         keys=media_keys.keys_in(tmp_path / "media.key"),
         most=timedelta(days=14),
     )
+    picture = send_features(world, tmp_path)
     leads.report_lead(LeadIn(**LEAD), by=world.actor(world.big_provider, role="analyst"), now=NOON)
     complaint = ComplaintIn(
         reference="case-1",
@@ -73,11 +95,11 @@ def erased(world, tmp_path):
     with transaction.atomic():
         leads.erase_due_leads(FAR)
         complaints.erase_due_words(FAR)
-        previews.destroy(preview.id, by=world.actor(world.authority), now=NOON)
+        previews.destroy(preview.id, by=world.actor(world.authority), now=NOON, on_hold=())
+        local_features.remove(picture, by=world.actor(world.authority), now=NOON)
         parties.revoke_key(prefix, actor="operator", now=NOON)
         people.erase_again(person.pk, erased_at=NOON, actor="operator", now=NOON)
-        orders.discard(draft.id, by=world.actor(world.authority), now=NOON)
-        leaves.erase(2, actor="operator", now=NOON)
+        orders.discard(draft.id, by=world.actor(world.authority), now=NOON, on_hold=())
         assert erasures.add_to_list(path) == 7
         transaction.set_rollback(True)
     assert Lead.objects.get().facts
@@ -91,9 +113,9 @@ def test_each_kind_of_erasure_is_repeated_once_and_recorded(erased):
     assert {one.kind for one in listed} == set(erasures.KINDS)
     assert erasures.repeat(listed, actor="operator", now=NOON) == 7
     assert (Order.objects.get().annex, Order.objects.get().state) == ({}, "discarded")
-    assert Leaf.objects.get(number=2).salt is None
     assert (Lead.objects.get().facts, Complaint.objects.get().text) == ("", "")
     assert bytes(Preview.objects.get().whole) == b""
+    assert {bytes(row.value) for row in LocalFeatures.objects.all()} == {b""}
     assert ApiKey.objects.get(prefix=prefix).revoked_at == NOON
     after = Person.objects.get(pk=person.pk)
     assert (after.is_active, after.erased_at, person.email in after.email) == (False, NOON, False)
@@ -101,6 +123,24 @@ def test_each_kind_of_erasure_is_repeated_once_and_recorded(erased):
     recorded = Entry.objects.filter(kind__in=erasures.KINDS, actor="operator")
     assert set(recorded.values_list("kind", flat=True)) == set(erasures.KINDS)
     assert erasures.repeat(listed, actor="operator", now=NOON) == 0
+
+
+def test_no_leaf_covers_what_is_erased(erased):
+    path, person, _ = erased
+    listed = erasure_list.read_list(path, hub=ledger_reads.heads().hub)
+    count = ledger_reads.heads().entries
+    opened = str([openings.opening(number).facts() for number in range(1, count + 1)])
+    for words in (LEAD["facts"], LEAD["reasons"], "This is my own report.", person.email):
+        assert words not in opened
+
+    erasures.repeat(listed, actor="operator", now=NOON)
+    leaves.follow_ledger(NOON)
+    assert verify().flaws == []
+    reported = Entry.objects.get(kind="lead.reported").number
+    opening = openings.opening(reported)
+    assert opening.salt is not None
+    assert opening.leaf[:32] == entry_commitment(opening.entry, opening.salt)
+    assert Lead.objects.get().salt == Complaint.objects.get().salt == ""  # of the digests there
 
 
 def test_the_list_names_no_person_and_keeps_what_the_hub_no_longer_knows(erased):
@@ -125,11 +165,11 @@ def test_who_got_the_number_of_an_erased_person_after_a_restore_is_not_erased(er
     path, person, _ = erased
     listed = erasure_list.read_list(path, hub=ledger_reads.heads().hub)
     for one in listed:
-        one.at = NOON - timedelta(days=9)  # before the person was added, and the entry recorded
+        one.at = NOON - timedelta(days=9)  # before the person was added, and the features sent
 
     assert erasures.repeat(listed, actor="operator", now=NOON) == 5
     assert Person.objects.get(pk=person.pk).erased_at is None
-    assert Leaf.objects.get(number=2).salt is not None
+    assert LocalFeatures.objects.get().value
 
 
 def test_a_line_that_names_nothing_is_refused_by_its_text(erased):

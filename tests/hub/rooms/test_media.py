@@ -241,7 +241,7 @@ def test_a_role_that_reads_sends_and_destroys_none(world, send, actor):
     with pytest.raises(NotAllowedError, match="can only read"):
         send(by=reader)
     with pytest.raises(NotAllowedError, match="can only read"):
-        writes.destroy(send().id, by=reader, now=NOON)
+        writes.destroy(send().id, by=reader, now=NOON, on_hold=())
 
 
 # Looking
@@ -431,16 +431,16 @@ def test_many_are_destroyed_batch_by_batch(monkeypatch, send):
 def test_its_sender_destroys_a_preview_early_and_once(world, signal, send, key_of):
     sent = send()
     by = key_of(world.authority)
-    found = writes.destroy(sent.id, by=by, now=NOON)
+    found = writes.destroy(sent.id, by=by, now=NOON, on_hold=())
     assert found.destroyed_at == NOON
     with pytest.raises(ConflictError, match="was destroyed at 2026-11-24 12:00:00 UTC"):
-        writes.destroy(sent.id, by=by, now=NOON)
+        writes.destroy(sent.id, by=by, now=NOON, on_hold=())
     assert reads.previews(signal, viewer=world.authority) == [found]
 
 
 def test_nobody_destroys_what_is_not_there(world, key_of):
     with pytest.raises(NotFoundError):
-        writes.destroy(uuid4(), by=key_of(world.agency), now=NOON)
+        writes.destroy(uuid4(), by=key_of(world.agency), now=NOON, on_hold=())
 
 
 # Keys

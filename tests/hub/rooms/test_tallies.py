@@ -33,7 +33,7 @@ MARKS = (
     {"tlp": "clear"},
     {"tlp": "green"},
     {"tlp": "amber"},
-    {"tlp": "amber", "audience": ("be-police", "small-forum")},
+    {"tlp": "amber", "audience": ("fr-referral-unit", "small-forum")},
     {"tlp": "red", "audience": ("small-forum",)},
 )
 KINDS = (
@@ -73,7 +73,7 @@ class Acts:
             facts["crisis"] = self.crisis.id
         if self.chance.random() < 0.3:
             facts["expires_at"] = NOON + timedelta(days=self.chance.randrange(1, 20))
-        if "crisis" not in facts and self.chance.random() < 0.2:
+        if "crisis" not in facts and self.chance.random() < 0.3:
             facts["exercise"] = True
         by = self.chance.choice((self.world.authority, self.world.other_authority))
         many = [signal_in(**facts)]
@@ -143,9 +143,9 @@ class Acts:
                 continue
 
 
-def counted(viewer):
+def counted(viewer, *, exercise):
     """The slow twin of the tallies: every signal that a party may see, counted."""
-    rows = Signal.objects.filter(visible(viewer)).order_by()
+    rows = Signal.objects.filter(visible(viewer), exercise=exercise).order_by()
     states = dict(rows.values_list("state").annotate(Count("pk")))
     disputed = rows.filter(state="live", is_disputed=True).count()
     return {f"signals_{state}": states.get(state, 0) for state in SignalState} | {
@@ -175,13 +175,16 @@ def test_kept_numbers_are_those_of_a_recount_after_random_acts(world, seed):
     acts.play(rounds(60, nightly=400))
     assert Signal.objects.exclude(state="live").exists()
     assert Signal.objects.filter(is_disputed=True).exists()
+    assert Signal.objects.filter(exercise=True).exists()
     assert recount.differences() == []
     assert OutcomeTally.objects.filter(party=None, count__gt=1).exists()
     for viewer in world.everyone:
         rows = reads.sightings(viewer=viewer)
         assert [row for row in rows if row.signals or row.is_total] == summed(viewer)
-        totals = reads.totals(viewer=viewer)
-        assert {name: totals[name] for name in counted(viewer)} == counted(viewer)
+        for exercise in (False, True):
+            totals = reads.totals(viewer=viewer, exercise=exercise)
+            counts = counted(viewer, exercise=exercise)
+            assert {name: totals[name] for name in counts} == counts
         for head in misp.heads(viewer=viewer, now=NOON):
             facts = event_facts(viewer, crisis=head.crisis)
             assert head.since == facts["shared_at__min"]

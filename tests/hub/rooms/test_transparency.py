@@ -88,8 +88,8 @@ def test_what_was_not_rewritten_holds(hub):
     result = verify(outside_heads=[kept_head()])
     assert result.flaws == []
     assert result.size == hub.last_entry().number + 1
-    assert (result.waiting, result.erased) == (0, 0)
-    assert result.backfilled == hub.last_entry().number
+    assert result.waiting == 0
+    assert result.statement.filled_in == hub.last_entry().number
 
 
 def change_an_entry():
@@ -294,23 +294,6 @@ def test_the_head_of_another_log_is_named(hub):
     assert hub
 
 
-def test_erasing_leaves_the_tree_and_all_proofs(hub):
-    number = rows("signals.shared")[0].number
-    before, leaf = kept_head(), Leaf.objects.get(number=number)
-    proof = reads.prove(number, now=NOON)
-    leaves.erase(number, actor="operator", now=NOON)
-    leaves.follow_ledger(NOON)
-
-    result = verify(outside_heads=[before])
-    assert (result.flaws, result.erased) == ([], 1)
-    for text in (proof, reads.prove(number, now=NOON)):
-        text.check(bytes(leaf.data), trusted=reads.log_keys())
-    erased = Leaf.objects.get(number=number)
-    assert (erased.salt, erased.content_salt) == (None, None)
-    assert bytes(erased.data) == bytes(leaf.data)
-    assert hub.last_entry().kind == "leaf.erased"
-
-
 @pytest.mark.usefixtures("hub")
 def test_tiles_give_the_roots_of_all_heads():
     old = kept_head()
@@ -324,8 +307,6 @@ def test_tiles_give_the_roots_of_all_heads():
         return unpack_hashes(reads.read_tile(tile), tile=tile)
 
     tree = TiledTree(head.size, read)
-    assert tree.root() == head.root
-    assert TiledTree(old.size, read).root() == old.root
     path = tree.consistency_path(old.size)
     sizes = {"old_size": old.size, "size": head.size}
     check_consistency(path, old_root=old.root, root=head.root, **sizes)
@@ -381,7 +362,6 @@ def test_a_check_beside_a_log_that_grows_finds_nothing():
                 with transaction.atomic():
                     ledger.append("thing.done", actor="operator", subject="thing:1", now=NOON)
                 leaves.follow_ledger(NOON)
-                leaves.erase(ledger_reads.heads().entries, actor="operator", now=NOON)
         finally:
             connection.close()
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import stat
+import sys
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from uuid import uuid4
 
 import pyrage
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import connection
 
 from stemtide.hub.backups import databases, encryption, keys as key_archive
@@ -22,6 +24,7 @@ from stemtide.hub.backups.manifest import MANIFEST, BackupError, StoredFile, new
 from stemtide.hub.rooms.ledger.rules.keys import KeyName
 from stemtide.hub.rooms.snapshots.keys import keys_in
 from stemtide.protocol.sync.signatures import sign
+from stemtide.protocol.tlog.notes import Checkpoint
 from tests import tables
 from tests.cli.conftest import COMMAND, run, run_process
 from tests.hub.api.conftest import empty_database, laid_database
@@ -435,6 +438,30 @@ def test_a_full_disk_leaves_no_backup(tmp_path):
     assert not list(place.folder.glob("backup-*"))
 
 
+def test_a_backup_that_has_its_name_keeps_its_keys_if_the_disk_fails_then(hub, tmp_path):
+    """A folder that cannot be opened to be flushed stands for the disk."""
+    backups, keys = tmp_path / "backups", tmp_path / "keys"
+    failing = f"""
+import os, sys
+real = os.fsync
+def fsync(descriptor):
+    if os.readlink(f"/proc/self/fd/{{descriptor}}") == {str(backups)!r}:
+        raise OSError(5, "Input/output error")
+    real(descriptor)
+os.fsync = fsync
+from stemtide.cli.app import main
+main()
+"""
+    done = run_process(
+        *("hub", "backup", backups, "--keys", keys, "--recipient", hub.recipient),
+        program=(sys.executable, "-c", failing),
+        **hub.environment,
+    )
+    assert (done.code, "Input/output error" in done.err) == (1, True), done.err
+    [backup] = backups.iterdir()
+    assert (keys / f"{backup.name}.keys.age").exists()
+
+
 def age(backup, *, days, place):
     """Let a backup be older than it is; return its folder."""
     manifest, _ = read_signed(backup)
@@ -491,3 +518,28 @@ def test_programs_of_postgresql_get_no_password_in_their_arguments():
 
     assert databases._environment()["PGPASSWORD"] == password
     assert not any(password in word for word in databases._connection_words())
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_own_key", "reason"),
+    [
+        ("stemtide/{hub}", True, ""),
+        ("stemtide/{hub}/20261129T071648Z", True, ""),
+        ("stemtide/{hub}", False, "by no key that you trust"),
+        ("stemtide/{hub}0", True, "and not of stemtide/"),
+    ],
+)
+def test_a_last_head_is_one_that_the_hub_signed(hub, tmp_path, origin, is_own_key, reason):
+    manifest, _ = read_signed(hub.first)
+    own = keys_in(hub.folder / "signing.key").private[0]
+    head = Checkpoint(origin.format(hub=manifest.hub), 5000, bytes(32))
+    file = tmp_path / "checkpoint"
+    file.write_text(head.sign([own if is_own_key else Ed25519PrivateKey.generate()]), "utf-8")
+
+    done = hub.restore(hub.first, tmp_path / "restored", "--last-head", file)
+
+    assert (done.code, reason in done.err) == (1 if reason else 0, True), done.err
+    assert (tmp_path / "restored").exists() is not bool(reason)
+    if not reason:
+        last = manifest.entries + 1
+        assert done.rows[0]["lost"] == f"entries {last} to 4999 and any later ones"

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from stemtide.exercises.crisis import _say_missing_walls
+from stemtide.exercises.demo import say_missing_walls
 from stemtide.exercises.stage import RunningExercise
 from stemtide.fingerprints.sandbox.walls import Wall
 from tests.fingerprints.attacker import taken_over
@@ -39,6 +39,6 @@ def test_a_hub_does_not_start_without_a_wall_that_it_does_not_name(empty_hub):
 
 def test_an_exercise_says_in_one_line_which_walls_are_missing(tmp_path, capsys):
     with taken_over(tmp_path, standing=NO_LANDLOCK) as sandbox:
-        _say_missing_walls(RunningExercise(tmp_path), sandbox)
+        say_missing_walls(RunningExercise(tmp_path), sandbox)
     (line,) = capsys.readouterr().err.splitlines()
     assert "lacks walls around decoders: landlock" in line

@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
-from stemtide.hub.platform.egress.posts import PostOutcome, PostResult
+from stemtide.egress.posts import PostOutcome, PostResult
 from stemtide.hub.rooms.alerts.reads import alerts
 from stemtide.hub.rooms.alerts.writes import alerts as alert_writes
 from stemtide.hub.rooms.webhooks import rules, sender as sending

@@ -3,13 +3,14 @@
 
 import asyncio
 import json
+import zlib
 
 import pytest
 
 from stemtide.hub.rooms.ledger.models import Placement
 from stemtide.hub.rooms.signals import tail as shared_tail
 from stemtide.hub.rooms.signals.reads import signals as reads
-from stemtide.hub.wire import memory as room, news, tail
+from stemtide.hub.wire import compression, memory as room, news, tail
 from stemtide.hub.wire.memory import Memory
 from stemtide.hub.wire.news import News
 from stemtide.hub.wire.tail import NotInMemoryError, UnknownCrisesError
@@ -27,6 +28,8 @@ class Reader:
         self.position, self.place = 0, None
         self.has: dict[str, dict] = {}
         self.carried = self.pulled = 0
+        self.inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        self.inflater.decompress(compression.HEADER)
 
     def take(self, page: dict) -> None:
         for entry in page["entries"]:
@@ -55,7 +58,8 @@ class Reader:
             except NotInMemoryError:
                 self.pull(memory)
                 return
-            event = json.loads(content.partition(b"data: ")[2])
+            assert self.inflater.decompress(content.blocks) == content.plain
+            event = json.loads(content.plain.partition(b"data: ")[2])
             assert event["previous"] == self.place.position <= self.position
             positions = [entry["position"] for entry in event["page"]["entries"]]
             assert all(event["previous"] < at <= event["page"]["next"] for at in positions)
@@ -128,7 +132,7 @@ def following(world, monkeypatch):
         memory.refresh()
 
         async def collect() -> list[bytes]:
-            return [event async for event in stream.events(position)]
+            return [event.plain async for event in stream.events(position)]
 
         lines = [event.split(b"\n") for event in asyncio.run(collect())]
         assert all(line[0] == b"event: wake" and line[3:] == [b"", b""] for line in lines)
@@ -158,7 +162,7 @@ def test_streams_of_a_party_at_one_place_get_one_event(world):
 
     def entries(party, *, exercise=False):
         event = memory.event(party, after=place, exercise=exercise)
-        page = json.loads(event.content.partition(b"data: ")[2])["page"]
+        page = json.loads(event.content.plain.partition(b"data: ")[2])["page"]
         return event, [entry["value"] for entry in page["entries"]]
 
     first, values = entries(world.small_provider)
@@ -166,9 +170,30 @@ def test_streams_of_a_party_at_one_place_get_one_event(world):
     assert entries(world.small_provider)[0] is first
     assert entries(world.small_provider, exercise=True)[0] is not first
     assert entries(world.big_provider)[1] == []
+    alike = entries(world.observer)[0].content
+    assert entries(world.big_provider)[0].content is alike
+    assert entries(world.small_provider)[0].content is not alike
     world.share(value=hex_value(2), tlp="green")
     memory.refresh()
     assert entries(world.small_provider)[1] == [hex_value(1), hex_value(2)]
+
+
+def test_events_are_forgotten_once_they_have_too_many_bytes(world, monkeypatch):
+    monkeypatch.setattr(room, "_MAX_EVENTS_BYTES", 1000)
+    monkeypatch.setattr(room, "EVENT_ENTRIES", 1)
+    memory = Memory()
+    memory.refresh()
+    first = memory.place
+    world.share(value=hex_value(1), tlp="green")
+    world.share(value=hex_value(2), tlp="green")
+    memory.refresh()
+
+    event = memory.event(world.observer, after=first, exercise=False)
+    assert memory.event(world.observer, after=first, exercise=False) is event
+    memory.event(world.observer, after=event.place, exercise=False)
+    again = memory.event(world.observer, after=first, exercise=False)
+    assert again is not event
+    assert again.content.plain == event.content.plain
 
 
 def test_each_event_follows_on_the_one_before(world, following):

@@ -2,10 +2,13 @@
 
 // Checks a folder in tlog-tiles layout with Go's own packages; it only maps the names of files.
 //
-// go_tlog FOLDER KEY HEAD...: heads are files below FOLDER, smaller logs first.
+// go_tlog FOLDER KEYS HEAD...: heads are files below FOLDER, smaller logs first. KEYS, with commas
+// between them: the log's key, then those of witnesses, each of which must have cosigned each head.
 package main
 
 import (
+	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
@@ -46,12 +49,48 @@ func check(err error) {
 	}
 }
 
-// head opens a signed head, and returns its tree.
-func head(path string, verifier note.Verifier) tlog.Tree {
+// witness verifies cosignatures, which package note does not know: C2SP, tlog-cosignature.
+type witness struct {
+	name string
+	id   uint32
+	key  ed25519.PublicKey
+}
+
+func (w witness) Name() string    { return w.name }
+func (w witness) KeyHash() uint32 { return w.id }
+func (w witness) Verify(text, signature []byte) bool {
+	if len(signature) != 8+ed25519.SignatureSize {
+		return false
+	}
+	at := binary.BigEndian.Uint64(signature)
+	message := fmt.Sprintf("cosignature/v1\ntime %d\n%s", at, text)
+	return ed25519.Verify(w.key, []byte(message), signature[8:])
+}
+
+// newWitness reads the key of a witness: name+ID+base64(0x04 || key), where the ID begins
+// SHA-256(name || newline || 0x04 || key).
+func newWitness(text string) witness {
+	parts := strings.SplitN(text, "+", 3)
+	key, err := base64.StdEncoding.DecodeString(parts[2])
+	check(err)
+	digest := sha256.Sum256(append([]byte(parts[0]+"\n"), key...))
+	id := binary.BigEndian.Uint32(digest[:])
+	if len(key) != 1+ed25519.PublicKeySize || key[0] != 4 || fmt.Sprintf("%08x", id) != parts[1] {
+		check(fmt.Errorf("%s is no key of a witness", text))
+	}
+	return witness{parts[0], id, key[1:]}
+}
+
+// head opens a signed head that all verifiers signed, the log first, and returns its tree.
+func head(path string, verifiers []note.Verifier) tlog.Tree {
+	verifier := verifiers[0]
 	content, err := os.ReadFile(path)
 	check(err)
-	opened, err := note.Open(content, note.VerifierList(verifier))
+	opened, err := note.Open(content, note.VerifierList(verifiers...))
 	check(err)
+	if len(opened.Sigs) != len(verifiers) {
+		check(fmt.Errorf("%d of %d signed the head", len(opened.Sigs), len(verifiers)))
+	}
 	lines := strings.Split(opened.Text, "\n")
 	if lines[0] != verifier.Name() {
 		check(fmt.Errorf("the head is of %s", lines[0]))
@@ -86,11 +125,16 @@ func (f folder) leaves(size int64) [][]byte {
 
 func main() {
 	files := folder(os.Args[1])
-	verifier, err := note.NewVerifier(os.Args[2])
+	keys := strings.Split(os.Args[2], ",")
+	verifier, err := note.NewVerifier(keys[0])
 	check(err)
+	verifiers := []note.Verifier{verifier}
+	for _, key := range keys[1:] {
+		verifiers = append(verifiers, newWitness(key))
+	}
 	var before *tlog.Tree
 	for _, name := range os.Args[3:] {
-		tree := head(filepath.Join(string(files), name), verifier)
+		tree := head(filepath.Join(string(files), name), verifiers)
 		if tree.N > 0 {
 			reader := tlog.TileHashReader(tree, files)
 			root, err := tlog.TreeHash(tree.N, reader)

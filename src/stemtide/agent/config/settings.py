@@ -91,6 +91,8 @@ class Config:
     hub_public_key: snapshots must be signed by one of these; if empty, they need no signature.
     segments_url: a web server that has the segments of snapshots, besides the hub.
     snapshot_file: signals to start from if the store has none, or older ones.
+    witness:   check the hub's transparency log every ten minutes, and cosign its head.
+    local_features: look for pictures of own banks and signals by places in them, too.
     exercise:  receive exercise signals as well; they never lead to a real action.
     fetch_hosts: hosts that content may be fetched from for callers who send only its URL.
     hma_bank:  a bank of this name has all signals that lead to a hold or a block, for HMA clients.
@@ -122,6 +124,8 @@ class Config:
     snapshot_file: Path | None = None
     fetch_hosts: Annotated[tuple[str, ...], values.host_names] = ()
     hma_bank: Annotated[str, values.bank_name] = ""
+    witness: bool = True
+    local_features: bool = False
     exercise: bool = False
     accept_missing_walls: Annotated[frozenset[Wall], values.walls] = frozenset()
     workers: Annotated[int, values.number(1, 64)] = 1

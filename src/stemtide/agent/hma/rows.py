@@ -95,6 +95,7 @@ def compare_batch(store: Store, *, after: int, config: Config) -> int | None:
     with store.write() as tx:
         records = tx.execute(sql, (after, kinds, _READ)).fetchall()
         signals = [FeedSignal.model_validate_json(body) for _, body in records]
+        signals = store.mark_local(signals, tx=tx)
         update_wanted(tx, signals, {}, store=store, config=config)
     return int(records[-1][0]) if records else None
 

@@ -27,17 +27,21 @@ from stemtide.agent.http import (
     url_prefixes,
 )
 from stemtide.agent.http.background import BackgroundTasks
-from stemtide.agent.http.banks import BankRoutes
 from stemtide.agent.http.companion import CompanionRoutes
 from stemtide.agent.http.health import HealthCollector
-from stemtide.agent.http.hma import HmaRoutes
-from stemtide.agent.http.journal import JournalRoutes
+from stemtide.agent.http.hma.banks import BankRoutes
+from stemtide.agent.http.hma.contents import OwnContents
+from stemtide.agent.http.hma.lookups import HmaRoutes
+from stemtide.agent.http.journal import CatalogueRoutes, JournalRoutes
 from stemtide.agent.http.live import LiveRoutes
+from stemtide.agent.http.log import LogRoutes
 from stemtide.agent.http.match_requests import BadRequestError, invalid, read_items
 from stemtide.agent.http.openapi.document import document
+from stemtide.agent.http.own_banks import OwnBankRoutes
 from stemtide.agent.http.own_list import AllowRoutes
 from stemtide.agent.http.review.routes import ReviewRoutes
 from stemtide.agent.http.runaways import RunawayRoutes
+from stemtide.agent.http.switched_off import SwitchRoutes
 from stemtide.agent.hub.client import Client
 from stemtide.agent.journal.file import JournalFile
 from stemtide.agent.journal.key import JournalKeyError
@@ -55,6 +59,7 @@ from stemtide.agent.store.database import Store
 from stemtide.agent.sync.feed import Sync
 from stemtide.agent.sync.flood_guard import FloodGuard
 from stemtide.agent.sync.retro_match import RetroMatcher
+from stemtide.agent.sync.witness import LogWitness
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.protocol.problems import ProblemType
 
@@ -83,12 +88,12 @@ class Agent:
         self._recent = RecentUploads()
         self._create_feed_parts(client)
         self._create_content_parts(sandbox, client)
-        self._create_review(sandbox, client)
         self._health = HealthCollector(
             config=config,
             store=store,
             counters=counters,
             sync=self._sync,
+            log_trouble=lambda: self._witness.trouble,
             outboxes=self._outboxes,
             companion=self._companion,
             journal=self._journal,
@@ -96,6 +101,7 @@ class Agent:
             open_streams=lambda: self._live.streams.count(now=time.time()),
             walls=lambda: sandbox.standing,
         )
+        self._create_review(sandbox, client)
         self._duties = BackgroundTasks(
             client=client,
             store=store,
@@ -108,6 +114,7 @@ class Agent:
             write_lookups=self._recogniser.write_lookups,
             flood_guard=(self._flood_guard.run, self._runaways.run),
             disputes=self._disputes.run,
+            witness=self._witness.run,
             retro=self._retro.run,
             on_settled=on_settled,
         )
@@ -135,6 +142,7 @@ class Agent:
             on_actions=self._outboxes.wake,
             on_lowered=self._wake_all,
         )
+        self._witness = LogWitness(config=self._config, store=self._store, client=client)
         self._sync = Sync(
             config=self._config,
             store=self._store,
@@ -143,6 +151,7 @@ class Agent:
             recent=self._recent,
             on_undo=self._outboxes.wake,
             on_change=self._wake_after_page,
+            reason_to_wait=self._witness.reason_to_wait,
         )
 
     def _create_content_parts(self, sandbox: Sandbox, client: Client) -> None:
@@ -180,12 +189,15 @@ class Agent:
             counters=self._tally,
             sandbox=sandbox,
             decoders=self._recogniser.decoders,
+            recogniser=self._recogniser,
             wake=self._wake_after_review,
+            search=self._health.journal,
         )
 
     def _wake_after_review(self) -> None:
         """Announce that a person decided."""
         self._outboxes.wake()
+        self._companion.wake()
         self._disputes.wake()
 
     def routes(self) -> list[Route]:
@@ -197,7 +209,6 @@ class Agent:
             as_of=self._as_of,
             check_ready=self._check_ready,
         )
-        allow = AllowRoutes(config=self._config, store=self._store, wake=self._outboxes.wake)
         runaways = RunawayRoutes(config=self._config, store=self._store, wake=self._wake_all)
         companion = CompanionRoutes(
             config=self._config,
@@ -216,9 +227,11 @@ class Agent:
             *live.routes(),
             *self._hma_routes(),
             *companion.routes(),
-            *allow.routes(),
+            *self._list_routes(),
             *runaways.routes(),
+            *LogRoutes(self._store).routes(),
             *JournalRoutes(self._journal, wake=self._retro.wake).routes(),
+            *self._catalogue_routes(),
             *self._review.routes(),
             Route("/health", self.health, methods=["GET"]),
             Route("/metrics", self.metrics, methods=["GET"]),
@@ -226,11 +239,33 @@ class Agent:
             Route("/openapi.json", self.openapi, methods=["GET"]),
         ]
 
+    def _catalogue_routes(self) -> list[Route]:
+        """Return the route of scans of what is stored."""
+        return CatalogueRoutes(
+            config=self._config,
+            store=self._store,
+            counters=self._tally,
+            check_ready=self._check_ready,
+            wake=self._outboxes.wake,
+            on_lowered=self._wake_all,
+        ).routes()
+
+    def _list_routes(self) -> list[Route]:
+        """Return the routes of the provider's own lists, and of signals that are switched off."""
+        config, store, wake = self._config, self._store, self._outboxes.wake
+        return [
+            *AllowRoutes(config=config, store=store, wake=wake).routes(),
+            *OwnBankRoutes(config=config, store=store, wake=wake).routes(),
+            *SwitchRoutes(config=config, store=store, wake=self._wake_all).routes(),
+        ]
+
     def _hma_routes(self) -> list[Route]:
         """Return the HMA-compatible routes."""
+        contents = OwnContents(config=self._config, store=self._store, recogniser=self._recogniser)
         banks = BankRoutes(
             config=self._config,
             store=self._store,
+            contents=contents,
             health=self._health.report,
             check_ready=self._check_ready,
         )
@@ -239,6 +274,7 @@ class Agent:
             store=self._store,
             recogniser=self._recogniser,
             banks=banks,
+            contents=contents,
             check_ready=self._check_ready,
         ).routes()
 

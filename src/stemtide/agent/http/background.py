@@ -57,6 +57,7 @@ class BackgroundTasks:
         flood_guard: Iterable[Callable[[], Awaitable[None]]],
         retro: Callable[[], Awaitable[None]],
         disputes: Callable[[], Awaitable[None]],
+        witness: Callable[[], Awaitable[None]],
         on_settled: Callable[[], None],
     ) -> None:
         self._client = client
@@ -71,6 +72,7 @@ class BackgroundTasks:
         self._flood_guard = flood_guard
         self._retro = retro
         self._disputes = disputes
+        self._witness = witness
         self._on_settled = on_settled
 
     async def run(self) -> None:
@@ -96,6 +98,7 @@ class BackgroundTasks:
                 *self._flood_guard,
                 self._retro,
                 self._disputes,
+                self._witness,
                 self._save,
                 self._publish_state,
                 self._check_file,
@@ -124,6 +127,7 @@ class BackgroundTasks:
         if not self._store.is_primary:
             await asyncio.to_thread(self._store.catch_up)
             return
+        await asyncio.to_thread(self._store.follow_own)
         ((has_queued,),) = await asyncio.to_thread(self._store.read, _HAS_QUEUED)
         if has_queued:
             self._outboxes.wake()

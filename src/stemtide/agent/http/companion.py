@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import msgspec
 from pydantic import (
@@ -20,7 +20,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
     WithJsonSchema,
 )
 from starlette.requests import Request
@@ -32,7 +31,7 @@ from stemtide.agent.counters import Counters
 from stemtide.agent.hma import queues, sync
 from stemtide.agent.hma.rows import CANARY
 from stemtide.agent.http import metrics
-from stemtide.agent.http.match_requests import WHOLE, BadRequestError, invalid, read_body
+from stemtide.agent.http.match_requests import WHOLE, BadRequestError, read_message
 from stemtide.agent.recognise.allowlists import mark_allowed
 from stemtide.agent.recognise.answers import Answer, build_answer
 from stemtide.agent.recognise.pipeline import record_decision
@@ -44,7 +43,6 @@ from stemtide.protocol.sync.agents import LANGUAGE
 
 logger = logging.getLogger(__name__)
 
-Message = TypeVar("Message", bound=BaseModel)
 
 _MAX_JSON = 1024 * 1024
 _MAX_ID = 2**63 - 1
@@ -168,7 +166,7 @@ class CompanionRoutes:
     async def rebuild(self, request: Request) -> Response:
         """POST /companion/rebuild: compare HMA with our records of it, or refill its banks."""
         self._check_settings()
-        message = await _read(request, RebuildIn)
+        message = await read_message(request, RebuildIn, limit=_MAX_JSON)
         await asyncio.to_thread(sync.request_rebuild, self._store, is_anew=message.anew)
         return JSONResponse({"anew": message.anew}, status_code=202)
 
@@ -176,7 +174,9 @@ class CompanionRoutes:
         """POST /companion/matches: decide about content by HMA's matches, and act."""
         self._check_settings()
         self._check_ready()
-        items = (await _read(request, MatchesIn)).items
+        remedy = "send fewer items at once"
+        message = await read_message(request, MatchesIn, limit=_MAX_JSON, remedy=remedy)
+        items = message.items
         if len(items) > self._config.max_items:
             raise BadRequestError(
                 ProblemType.TOO_LARGE,
@@ -284,14 +284,3 @@ class CompanionRoutes:
             self._store, [Fingerprints(exact)], [hits], parties=parties, now=now, tx=tx
         )
         return decide(hits, self._config.policies, parties), tuple(remarks)
-
-
-async def _read(request: Request, kind: type[Message]) -> Message:
-    """Parse the body. raises: BadRequestError naming the field."""
-    body = await read_body(request, _MAX_JSON, remedy="send fewer items at once")
-    try:
-        return kind.model_validate_json(body or b"{}")
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(key) for key in first["loc"]) or "body"
-        raise invalid(where[:100], first["msg"][:300]) from error

@@ -14,11 +14,13 @@ from stemtide.agent.hub.connection import HubConnection
 from stemtide.agent.journal.file import JournalFile
 from stemtide.agent.outbox.engine import Outboxes
 from stemtide.agent.store.database import Store
+from stemtide.agent.store.log import read_log
 from stemtide.agent.store.match_rates import COUNT_LOWERED
 from stemtide.agent.store.parties import NAMES
 from stemtide.agent.store.review import COUNT_LATE, COUNT_WAITING
 from stemtide.agent.sync.feed import Sync
 from stemtide.agent.sync.retro_match import RetroMatcher
+from stemtide.fingerprints.archive.foreign import opened_kinds
 from stemtide.fingerprints.sandbox.walls import Wall
 
 _TEXT = 2000
@@ -34,6 +36,7 @@ class HealthCollector:
         store: Store,
         counters: Counters,
         sync: Sync,
+        log_trouble: Callable[[], str],
         outboxes: Outboxes,
         companion: HmaSync,
         journal: JournalFile | None,
@@ -45,6 +48,7 @@ class HealthCollector:
         self._store = store
         self._tally = counters
         self._sync = sync
+        self._log_trouble = log_trouble
         self._outboxes = outboxes
         self._companion = companion
         self._journal = journal
@@ -60,6 +64,10 @@ class HealthCollector:
     def hub_trouble(self) -> str:
         """Return why the hub cannot be reached; "" if it can."""
         return str(self._primary_state().get("connection", {}).get("trouble", ""))
+
+    def journal(self) -> dict[str, Any] | None:
+        """Return the state of the search of the upload journal; None if it is off or not known."""
+        return self._primary_state().get("journal") or None
 
     def _primary_state(self) -> dict[str, Any]:
         """Return the state of the primary process."""
@@ -100,9 +108,9 @@ class HealthCollector:
             "skipped": self._tally.total("skipped"),
             "live_streams": self._open_streams(),
             "lowered": lowered,
-            "walls": _walls(self._walls()),
+            **self._decoding(),
             "companion": notice.get("companion") or None,
-            "journal": notice.get("journal") or None,
+            "journal": self.journal(),
             "review": self._review(),
             **self._processes(),
             "troubles": {name: text for name, text in troubles.items() if text},
@@ -117,6 +125,10 @@ class HealthCollector:
         ((waiting,),) = self._store.read(COUNT_WAITING)
         ((late,),) = self._store.read(COUNT_LATE, (late_at,))
         return {"waiting": waiting, "late": late}
+
+    def _decoding(self) -> dict[str, Any]:
+        """Return which walls stand around decoders, and which kinds of archives are opened."""
+        return {"walls": _walls(self._walls()), "archives": opened_kinds()}
 
     def _processes(self) -> dict[str, int | None]:
         """Return how many processes there are, which one answers, and which one is primary."""
@@ -147,9 +159,20 @@ class HealthCollector:
         """Return problems of the settings and of the upload journal, by name."""
         return {
             "shadow": self._shadow_trouble(),
+            "log_alarm": self._log_alarm(),
             "policy": self._sharers_trouble(),
             "journal": self._journal.trouble if self._journal else "",
         }
+
+    def _log_alarm(self) -> str:
+        """Return why the hub's transparency log does not continue; "" if it does."""
+        alarm = read_log(self._store.read).alarm
+        if alarm is None:
+            return ""
+        return (
+            f"the hub's transparency log does not continue: {alarm.text}. Compare both heads with"
+            " the hub's operator and with another member: stemtide agent log show"
+        )
 
     def _sharers_trouble(self) -> str:
         """Return which sharers in rules the hub does not know; their rules never apply."""
@@ -189,6 +212,7 @@ class HealthCollector:
             "companion": self._companion.health(),
             "journal": self._retro.health(),
             "companion_trouble": _short(self._companion.trouble),
+            "log": _short(self._log_trouble()),
         }
 
 
@@ -218,10 +242,12 @@ def _troubles(
         "status": connection.status_trouble,
         "snapshot": connection.snapshot_trouble,
         "parties": connection.parties_trouble,
+        "local_features": connection.local_trouble,
         "actions_file": notice.get("actions_file", ""),
         "store": notice.get("store", ""),
         "statements": notice.get("statements", "") or statements,
         "companion": notice.get("companion_trouble", ""),
+        "log": notice.get("log", ""),
     }
 
 

@@ -4,7 +4,7 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -35,6 +35,9 @@ from stemtide.fingerprints.url.reach import fingerprints_of_url
 from stemtide.fingerprints.values.checks import check_value
 from stemtide.protocol.problems import FieldProblem, ProblemType
 from stemtide.protocol.sync.agents import LANGUAGE
+from stemtide.protocol.validation import field_problems, summary
+
+Message = TypeVar("Message", bound=BaseModel)
 
 MAX_JSON_BYTES = 8 * 1024 * 1024
 _MAX_REF = 200
@@ -337,6 +340,26 @@ class _Form(MultiPartParser):
 
 def _unreadable(why: str) -> BadRequestError:
     return BadRequestError(ProblemType.MALFORMED, f"body: the form cannot be read ({why})")
+
+
+async def read_message(
+    request: Request,
+    kind: type[Message],
+    *,
+    limit: int,
+    remedy: str = _REMEDY,
+    strict: bool = False,
+) -> Message:
+    """Parse a JSON body; an empty one is an object without fields.
+
+    raises: BadRequestError naming the fields.
+    """
+    body = await read_body(request, limit, remedy=remedy)
+    try:
+        return kind.model_validate_json(body or b"{}", strict=strict or None)
+    except ValidationError as error:
+        problems = field_problems(error)
+        raise BadRequestError(ProblemType.INVALID, summary(problems), errors=problems) from error
 
 
 def check_ref(ref: str | None) -> str:

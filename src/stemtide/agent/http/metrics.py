@@ -26,12 +26,14 @@ from stemtide.protocol.enums import Action
 _COUNTERS = {
     "items": "Pieces of content asked about.",
     "undecodable": "Content not wholly looked at.",
+    "repeated": "Content whose bytes came lately, and which was not decoded again.",
     "hashes": "Hashes looked up by /match/hash and /match/hashes.",
     "hashes_matched": "Of these, hashes that a signal matched.",
     "live_chunks": "Chunks of live streams taken in.",
     "live_alarms": "Times that known content began in a live stream.",
     "allowed": "Matches that only log, because an allow-list covers the content.",
     "retro_matches": "Earlier uploads that a later signal led to an action on.",
+    "catalogue_matches": "Content found by scans of a catalogue that led to an action.",
     "review_pictures": "Pictures that reviewers were shown.",
     "unjournaled": "Uploads that could not be written to the upload journal.",
 }

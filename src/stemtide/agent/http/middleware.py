@@ -94,7 +94,7 @@ class AccessMiddleware:
                 "Origin: web pages may not ask this agent; ask from your own server",
             )
         if self._has_review and review.is_review_path(scope["path"]):
-            is_link = scope["path"] == review.SIGN_IN and scope["method"] == "GET"
+            is_link = scope["path"] in review.LINKS and scope["method"] == "GET"
             reason = review.refusal(headers, name, is_link=is_link)
             return problem(ProblemType.NOT_ALLOWED, reason) if reason else None
         return self._check_token(scope, headers)

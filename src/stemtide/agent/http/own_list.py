@@ -5,14 +5,13 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from typing_extensions import TypedDict
 
 from stemtide.agent.config.settings import Config
-from stemtide.agent.http.match_requests import BadRequestError, invalid, read_body
+from stemtide.agent.http.match_requests import BadRequestError, invalid, read_message
 from stemtide.agent.recognise.own_list import AddedEntries, OwnListError, add_entries
 from stemtide.agent.store import own_list
 from stemtide.agent.store.allowed import count_hub_list
@@ -78,7 +77,9 @@ class AllowRoutes:
 
     async def add(self, request: Request) -> Response:
         """POST /allowlist: add an entry, and weaken earlier actions on what it covers."""
-        row, released = await asyncio.to_thread(self._add, await _read(request))
+        row, released = await asyncio.to_thread(
+            self._add, await read_message(request, AllowEntryIn, limit=_MAX_JSON, strict=True)
+        )
         if released:
             self._wake()
         return JSONResponse(_out(row), status_code=201)
@@ -120,17 +121,6 @@ class AllowRoutes:
     def _remove(self, entry: str) -> bool:
         with self._store.write() as tx:
             return own_list.end_entry(tx, entry, by="", why="", now=datetime.now(UTC))
-
-
-async def _read(request: Request) -> AllowEntryIn:
-    """Parse the body. raises: BadRequestError naming the field."""
-    body = await read_body(request, _MAX_JSON)
-    try:
-        return AllowEntryIn.model_validate_json(body, strict=True)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(key) for key in first["loc"]) or "body"
-        raise invalid(field[:100], first["msg"][:300]) from error
 
 
 def _out(row: OwnEntryRow) -> OwnEntry:

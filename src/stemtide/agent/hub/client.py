@@ -21,13 +21,16 @@ from stemtide.client import (
     RefusedError,
     UnreachableError,
 )
-from stemtide.client.calls import agents, allowlist, feed, signals, snapshots
+from stemtide.client.call import Call, File
+from stemtide.client.calls import agents, allowlist, feed, log, signals, snapshots
 from stemtide.protocol.messages.signals import OpinionIn
 from stemtide.protocol.sync.agents import AgentStatusIn, OutcomeReportIn, OutcomeReportOut
 from stemtide.protocol.sync.allowlists import AllowlistManifest, AllowMatchesIn
+from stemtide.protocol.sync.local_features import LocalPage
 from stemtide.protocol.sync.runaways import RunawayReportIn
 from stemtide.protocol.sync.segments import SegmentError, SegmentManifest
 from stemtide.protocol.sync.signatures import PublicKey, SignatureError, Signed, check
+from stemtide.protocol.sync.witnesses import CosignatureIn
 
 _KEY_REMEDY = (
     "Check key (or key_file): it needs the scopes feed:read and feedback:write; "
@@ -118,6 +121,11 @@ class Client:
         )
         with _with_remedy():
             return await self._hub.ask_bytes(request)
+
+    async def local_features(self, after: int) -> LocalPage:
+        """Return local features of signals after a number, the earliest first."""
+        with _with_remedy():
+            return await self._hub.list_local_features(after=after, exercise=self._exercise)
 
     async def segments(self) -> SegmentManifest:
         """Return the list of the segments of our snapshot, signed by a pinned key if there are any.
@@ -219,6 +227,20 @@ class Client:
         """Report that a signal matches too much at this agent."""
         with _with_remedy():
             await self._hub.ask_bytes(agents.report_runaway(report, name=name, uid=signal))
+
+    async def log_file(self, path: str) -> bytes:
+        """Return a file of the hub's transparency log, such as "tile/0/000"."""
+        with _with_remedy():
+            return await self._hub.ask_bytes(Call((File,), "GET", f"/log/{path}"))
+
+    async def log_text(self, path: str) -> str:
+        """Return a file of the hub's transparency log as text."""
+        return (await self.log_file(path)).decode(errors="replace")
+
+    async def cosign(self, body: CosignatureIn) -> None:
+        """Send the cosignature of a head of the log."""
+        with _with_remedy():
+            await self._hub.ask_bytes(log.cosign_head(body))
 
     async def put_status(self, name: str, status: AgentStatusIn) -> None:
         """Report this agent's status to the hub."""

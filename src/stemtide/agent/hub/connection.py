@@ -14,6 +14,7 @@ class HubConnection:
     key_trouble, status_trouble: permissions that the hub denies this agent.
     snapshot_trouble: why the file to start from was not used.
     parties_trouble: the hub does not say which parties may be believed.
+    local_trouble: the hub gives no local features of signals.
     silence:  the hub has sent nothing for too long. stall: the position does not move.
     disk:     nothing can be written. is_loading: whether a snapshot is being loaded.
     """
@@ -26,6 +27,7 @@ class HubConnection:
     status_trouble: str = ""
     snapshot_trouble: str = ""
     parties_trouble: str = ""
+    local_trouble: str = ""
     silence: str = ""
     stall: str = ""
     disk: str = ""

@@ -19,6 +19,9 @@ from stemtide.fingerprints.kinds import (
 LONG_KINDS = tuple(kind for kind in Kind if kind not in SIZE_BYTES)
 """Kinds whose values are as long as their content. They are searched entry by entry."""
 
+CATALOGUE_NAME = "^[a-z0-9][a-z0-9_-]{0,49}$"
+"""Pattern of the name of a catalogue, whose fingerprints are in a file of their own."""
+
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:

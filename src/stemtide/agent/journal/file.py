@@ -183,6 +183,12 @@ class JournalFile:
         """Return the entries with these numbers that are still there."""
         return self._read(f"{_SOME_OF} ORDER BY seq", (json.dumps(list(seqs)),))
 
+    def of_refs(self, refs: Iterable[str]) -> list[JournalEntry]:
+        """Return the entries of ids that are there."""
+        return [
+            entry for ref in refs for entry in self._read("tag = ?", (self._key.tag(ref.encode()),))
+        ]
+
     def _read(self, where: str, values: tuple[object, ...]) -> list[JournalEntry]:
         with self._lock:
             rows = self._connection.execute(

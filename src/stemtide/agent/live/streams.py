@@ -44,6 +44,7 @@ from stemtide.agent.recognise.answers import (
 from stemtide.agent.recognise.pipeline import count_matches, record_decision
 from stemtide.agent.recognise.policy import Decision, Hit, decide, is_active
 from stemtide.agent.store.database import Store, Transaction
+from stemtide.agent.store.own_banks import is_tried
 from stemtide.fingerprints.analysis import LIVE, Analysis, AnalysisOptions
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE, Fingerprints, Kind
 from stemtide.fingerprints.limits import ContentError, SandboxError
@@ -213,7 +214,8 @@ class Live:
         return replace(self._summary(row, state), seq=seq, repeated=True, alarms=alarms)
 
     def _summary(self, row: StreamRow, state: StreamState) -> LiveOut:
-        decision, policies = self._decide(state.met, tx=None), self._config.policies
+        decision = self._decide(row.ref, state.met, tx=None)
+        policies = self._config.policies
         return _response(row, state, decision, alarms=[], remarks=(), policies=policies)
 
     # chunks
@@ -234,7 +236,7 @@ class Live:
         heard = self._search(state, position, look, at_s=at_s, ends_s=at_s + lasts_s)
         state.lasts_s = lasts_s
         state.record_chunk(position, work.digest, at_s=at_s, lasts_s=lasts_s)
-        alarms = self._remember(state, heard)
+        alarms = self._remember(row.ref, state, heard)
         if not position.gap:
             state.alarms = alarms
             state.carry = look.chunk.carry if look.chunk else b""
@@ -261,24 +263,24 @@ class Live:
         ends_s: float,
     ) -> list[_ChunkMatch]:
         """Search the stored frames and audio together with this chunk."""
-        prints, library = look.fingerprints, self._store.library
+        prints, store = look.fingerprints, self._store
         heard: list[_ChunkMatch] = []
         frames = state.load_frames()
         for fingerprint in prints.of(Kind.VIDEO):
             film = VideoPrint.from_bytes(fingerprint.value)
             if at_s < frames.end_s - WINDOW_S:  # too late for the stored frames: search it alone
-                alone = library.videos.find_in(film)
+                alone = store.find_videos(film)
                 heard += [
                     _ChunkMatch(Kind.VIDEO, _shifted(stretch, at_s), is_new=True)
                     for stretch in alone
                 ]
                 continue
-            alarms = frames.put(film, find=library.videos.find_in, at_s=at_s)
+            alarms = frames.put(film, find=store.find_videos, at_s=at_s)
             heard += [_ChunkMatch(Kind.VIDEO, alarm.occurrence, alarm.is_new) for alarm in alarms]
         if not position.gap:
             frames.end_s = max(frames.end_s, ends_s)
         state.store_frames(frames)
-        sound = LiveAudio(library.audio, state.load_sound())
+        sound = LiveAudio(store.find_audio, state.load_sound())
         before = set(sound.kept.sounding)
         if not position.gap and at_s - sound.seconds > (0 if position.missing else _MAX_LAG_S):
             sound.miss(at_s - sound.seconds)
@@ -295,12 +297,13 @@ class Live:
         state.store_sound(sound.kept)
         return heard
 
-    def _remember(self, state: StreamState, heard: list[_ChunkMatch]) -> list[Alarm]:
+    def _remember(self, ref: str, state: StreamState, heard: list[_ChunkMatch]) -> list[Alarm]:
         """Remember the matches by signal id, if the signals are still active."""
         keys = {match.found.key for match in heard}
-        signals = self._active(self._store.find(keys)) if keys else {}
+        signals = self._store.find(keys) if keys else {}
         if len(signals) < len(keys):
             self._store.catch_up()  # the Library may lag: catch up for the next chunk
+        signals = self._active(ref, signals)
         alarms: dict[tuple[str, Kind], Alarm] = {}
         for match in heard:
             if match.found.key not in signals:
@@ -318,10 +321,10 @@ class Live:
     ) -> tuple[Decision, bool, str]:
         """Decide about the stream and record it; return also whether it is new, and any error."""
         if look_only or not state.met:
-            return self._decide(state.met, tx=None), False, ""
+            return self._decide(row.ref, state.met, tx=None), False, ""
         try:
             with self._store.write() as tx:
-                decision = self._decide(state.met, tx=tx)
+                decision = self._decide(row.ref, state.met, tx=tx)
                 is_news = record_decision(
                     tx, row.ref, decision, config=self._config, stream=row.name
                 )
@@ -329,25 +332,28 @@ class Live:
         except sqlite3.Error as error:
             trouble = f"not recorded: {self._store.path} cannot be written ({error})"
             logger.exception("%s", trouble)
-            decision = self._decide(state.met, tx=None)
+            decision = self._decide(row.ref, state.met, tx=None)
             self._tally.add("unrecorded", decision.action is not None)
             return decision, False, trouble
         return decision, is_news, ""
 
-    def _decide(self, met: list[StreamMatch], *, tx: Transaction | None) -> Decision:
-        """Decide by all matches of a stream whose signals are still active."""
-        by_id = self._store.find_ids((match.signal for match in met), tx=tx) if met else {}
-        signals = self._active(by_id)
+    def _decide(self, ref: str, met: list[StreamMatch], *, tx: Transaction | None) -> Decision:
+        """Decide by all matches of a stream whose signals and own items are still active."""
+        ids = [match.signal for match in met]
+        by_id = self._store.find_ids(ids, tx=tx) | self._store.find_items(ids, tx=tx) if ids else {}
+        signals = self._active(ref, by_id)
         hits = [_hit(signals[match.signal], match) for match in met if match.signal in signals]
         parties = self._store.parties(signals.values(), tx=tx)
         return decide(hits, self._config.policies, parties)
 
-    def _active(self, signals: Mapping[_Key, FeedSignal]) -> dict[_Key, FeedSignal]:
+    def _active(self, ref: str, signals: Mapping[_Key, FeedSignal]) -> dict[_Key, FeedSignal]:
+        """Return the signals that count. Items of a bank are tried on a share of the streams."""
         now = datetime.now(UTC)
         return {
             key: record
             for key, record in signals.items()
             if is_active(record, now=now, exercise=self._config.exercise)
+            and is_tried(record, ref.encode())
         }
 
 

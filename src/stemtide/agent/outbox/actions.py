@@ -30,9 +30,10 @@ from stemtide.agent.config.settings import Config, WebhookSettings
 from stemtide.agent.outbox import restrictions, uploads
 from stemtide.agent.outbox.actions_file import ActionsFile
 from stemtide.agent.outbox.engine import LONGEST_WAIT_S, Outbox
-from stemtide.agent.store import own_list, review
+from stemtide.agent.store import own_list, review, switched_off
 from stemtide.agent.store.allowed import AllowRow, covered_actions, forget_prints
 from stemtide.agent.store.database import Store, Transaction
+from stemtide.agent.store.own_banks import own_ids
 from stemtide.agent.waits import requested_wait_s, wait_s
 from stemtide.client.connection import is_loopback
 from stemtide.protocol import webhook_headers
@@ -98,7 +99,8 @@ def record(
     returns: whether the action is new. Asking about the same content again acts only once.
     """
     deciding = reasons[0]
-    before = _reasons(tx, ref)
+    reasons_before = reasons_of(tx, ref)
+    before = {reason.signal: reason.action for reason in reasons_before}
     # What was held or blocked before stays so until it is undone, whatever the policy says now.
     lasting = [
         replace(reason, action=earlier)
@@ -106,6 +108,8 @@ def record(
         else reason
         for reason in reasons
     ]
+    if deciding.action is Action.BLOCK and not extra["exercise"]:
+        _begin_statement(tx, ref, before=reasons_before, after=reasons, now=now)
     before.pop(UNREAD.signal, None)  # it was never sent as an action, so a match now is new
     at = now.timestamp()
     tx.executemany(_PUT_REASON, [(ref, at, *_reason_values(reason)) for reason in lasting])
@@ -114,9 +118,6 @@ def record(
     is_new_log = deciding.action is Action.LOG and deciding.signal not in before
     if not (is_stronger or is_new_log):
         return False
-    if is_stronger and deciding.action is Action.BLOCK and not extra["exercise"]:
-        kinds = {reason.kind for reason in reasons if reason.action is Action.BLOCK}
-        restrictions.begin(tx, ref=ref, kinds=kinds, now=now)
     event = {"ref": ref, "action": deciding.action.value, "agent": config.name, **extra}
     if config.review.enabled and deciding.action is Action.HOLD:
         review.remember_event(tx, ref, event, now=now)
@@ -180,6 +181,8 @@ def weaken_action(
     actions = {reason.signal: reason.action for reason in after}
     was = _strongest({reason.signal: reason.action for reason in before})
     becomes = _strongest(actions)
+    if was is Action.BLOCK and _kinds_to_state(tx, after) is None:
+        restrictions.end(tx, ref=ref, now=now)
     is_moved = was not in {None, Action.LOG} and uploads.recount(
         tx, ref=ref, weaker=signal, reasons=actions, now=now
     )
@@ -188,7 +191,6 @@ def weaken_action(
         facts |= {"agent": config.name, "signal": signal, "why": why}
         kind_of = "content.hold" if becomes is Action.HOLD else RELEASE
         _queue(tx, kind_of, facts, config=config, now=now)
-        restrictions.end(tx, ref=ref, now=now)
         is_moved = True
     return is_moved
 
@@ -213,14 +215,39 @@ def change_by_person(
     if was is Action.BLOCK:
         restrictions.end(tx, ref=ref, now=now)
     if becomes is Action.BLOCK:
-        kinds = {reason.kind for reason in after if reason.action is Action.BLOCK} - {""}
-        content_at = review.content_time(tx, ref)
-        restrictions.begin(tx, ref=ref, kinds=kinds, now=now, content_at=content_at)
+        kinds = _kinds_to_state(tx, after)
+        if kinds is not None:
+            content_at = review.content_time(tx, ref)
+            restrictions.begin(tx, ref=ref, kinds=kinds, now=now, content_at=content_at)
     kind_of = RELEASE if becomes is Action.LOG else f"content.{becomes}"
     event = {"ref": ref, "action": becomes, "agent": config.name, "exercise": False, **facts}
     _queue(tx, kind_of, event, config=config, now=now)
     outcome = Outcome.REVERSED if becomes is Action.LOG else OUTCOME_OF[becomes]
     uploads.count_decision(tx, ref=ref, signal=facts["signal"], outcome=outcome, now=now)
+
+
+def _begin_statement(
+    tx: Transaction,
+    ref: str,
+    *,
+    before: Sequence[MatchReason],
+    after: Sequence[MatchReason],
+    now: datetime,
+) -> None:
+    """Begin what a statement of reasons is owed for, unless the content was so blocked before."""
+    if _kinds_to_state(tx, before) is None and (kinds := _kinds_to_state(tx, after)) is not None:
+        restrictions.begin(tx, ref=ref, kinds=kinds, now=now)
+
+
+def _kinds_to_state(tx: Transaction, reasons: Sequence[MatchReason]) -> set[str] | None:
+    """Return how content matched that is blocked, for its statement of reasons.
+
+    None if nothing blocks it, or items of own banks alone: their legal ground is not known here.
+    """
+    blocking = [reason for reason in reasons if reason.action is Action.BLOCK]
+    own = own_ids(tx, [reason.signal for reason in blocking])
+    kinds = {reason.kind for reason in blocking if reason.signal not in own} - {""}
+    return None if not blocking or (own and not kinds) else kinds
 
 
 def weaken_allowed(
@@ -278,6 +305,7 @@ def forget(tx: Transaction, *, before: datetime, keep_owed: bool = False) -> Non
     uploads.forget(tx, before=before)
     review.forget(tx, before=before)
     own_list.forget(tx, before=before)
+    switched_off.forget(tx, before=before)
     restrictions.forget(tx, before=before, keep_owed=keep_owed)
 
 

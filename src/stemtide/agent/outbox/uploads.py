@@ -2,7 +2,8 @@
 """Count uploads by outcome: each once, at its current outcome.
 
 When the outcome of an upload changes, a row moves it: "was" is the outcome that it counted at
-before. The row keeps the time at which the content was met.
+before. The row keeps the time at which the content was met. Items of own banks are never counted:
+counts are what the hub is told.
 """
 
 import threading
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 
 from stemtide.agent.store import match_rates
 from stemtide.agent.store.database import Transaction
+from stemtide.agent.store.own_banks import own_ids
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.enums import OUTCOME_OF, Action, Outcome
 from stemtide.protocol.sync.agents import BUCKET
@@ -106,6 +108,11 @@ def count_upload(
         _move(tx, ref, before, signal=signal, outcome=outcome)
 
 
+def count_lookup(tx: Transaction, *, now: datetime) -> None:
+    """Count a look-up of an upload that no signal of the hub matched."""
+    _add_lookups(tx, _bucket(now), 1)
+
+
 def count_decision(
     tx: Transaction, *, ref: str, signal: str, outcome: Outcome, now: datetime
 ) -> None:
@@ -114,7 +121,8 @@ def count_decision(
     signal: where it counts if it does not count yet; "" for none.
     """
     before = _counted(tx, ref)
-    if counts_at := before[0] if before else signal:
+    counts_at = before[0] if before else signal
+    if counts_at and not own_ids(tx, [counts_at]):
         count_upload(tx, ref=ref, signal=counts_at, outcome=outcome, now=now)
 
 
@@ -127,6 +135,10 @@ def recount(
     to.
     returns: whether anything is to be reported.
     """
+    own = own_ids(tx, [weaker, *reasons])
+    if weaker in own:
+        return False
+    reasons = {signal: action for signal, action in reasons.items() if signal not in own}
     signal, outcome = _deciding_signal(reasons, weaker=weaker)
     before = _counted(tx, ref)
     if before is None:  # counted by an older agent, which did not store each upload

@@ -9,6 +9,7 @@ from pathlib import Path
 import uvicorn
 
 from stemtide.agent.http.review.set_up import PATH, SetUpPages
+from stemtide.agent.process.worker import AnnouncingServer
 from stemtide.private_files import close_umask
 
 PORT = 8471
@@ -30,23 +31,11 @@ def serve_set_up(file: Path, *, announce: Callable[[str], None]) -> bool:
         settings = uvicorn.Config(
             pages.app(), log_config=None, access_log=False, lifespan="off", server_header=False
         )
-        server = _Server(
+        server = AnnouncingServer(
             settings, on_start=lambda: announce(f"http://{_HOST}:{port}{PATH}/{token}")
         )
         server.run([listener])
     return file.exists()
-
-
-class _Server(uvicorn.Server):
-    """Server that calls on_start once it answers."""
-
-    def __init__(self, settings: uvicorn.Config, *, on_start: Callable[[], None]) -> None:
-        super().__init__(settings)
-        self._on_start = on_start
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._on_start()
 
 
 def _stop(server: uvicorn.Server) -> None:

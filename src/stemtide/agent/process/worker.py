@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
+from importlib.util import find_spec
 from types import FrameType
 from typing import BinaryIO
 
@@ -40,7 +41,7 @@ def run_alone(config: Config, listener: socket.socket, *, on_start: Callable[[],
     try:
         with _open_parts(config) as (store, sandbox):
             app = create_app(config, store=store, sandbox=sandbox)
-            _run(_Server(_settings(app), on_start=on_start), [listener])
+            _run(AnnouncingServer(_settings(app), on_start=on_start), [listener])
     except StoreError as error:
         raise ConfigError("data_dir", str(error)) from error
     except SandboxError as error:
@@ -89,14 +90,17 @@ def run_with_others(
 
 @contextmanager
 def _open_parts(config: Config, *, lock: BinaryIO | None = None) -> Iterator[tuple[Store, Sandbox]]:
-    """Open the store while the sandbox processes start."""
+    """Open the store while the sandbox processes start. raises: ConfigError."""
+    if config.local_features and find_spec("cv2") is None:
+        remedy = "install OpenCV (pip install 'stemtide[local]'), or set it to false"
+        raise ConfigError("local_features", remedy)
     limits = DecodingLimits(max_input_bytes=config.max_upload_bytes)
     with (
         Sandbox(workers=config.workers, limits=limits) as sandbox,
         ThreadPoolExecutor(1, "start") as starter,
     ):
         warm = starter.submit(sandbox.walls)
-        with Store(config.data_dir, lock=lock) as store:
+        with Store(config.data_dir, lock=lock, has_local=config.local_features) as store:
             _check_walls(warm.result(), config)
             yield store, sandbox
 
@@ -123,20 +127,21 @@ def _once(report: Callable[[str], None], state: str) -> Callable[[], None]:
     return call
 
 
-class _Server(uvicorn.Server):
-    """Server that calls on_start once it answers."""
+class AnnouncingServer(uvicorn.Server):
+    """Server that calls on_start once it answers, and not after a failed start."""
 
     def __init__(self, settings: uvicorn.Config, *, on_start: Callable[[], None]) -> None:
         super().__init__(settings)
         self._on_start = on_start
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and call on_start."""
         await super().startup(sockets)
         if self.started:
             self._on_start()
 
 
-class _WorkerServer(_Server):
+class _WorkerServer(AnnouncingServer):
     """Server that does not listen: the parent accepts its connections."""
 
     def __init__(
@@ -218,7 +223,7 @@ def _settings(
     )
 
 
-def _run(server: _Server, sockets: list[socket.socket]) -> None:
+def _run(server: AnnouncingServer, sockets: list[socket.socket]) -> None:
     is_main = threading.current_thread() is threading.main_thread()
     # uvicorn raises the signal again once it has stopped; a requested stop is no failure.
     before = (

@@ -50,6 +50,7 @@ class MatchOut:
     match_percent: how sure it is that this is the signal's content. transform: what was done to
     the content, such as "mirrored". stretches: for video, audio and text; the surest first.
     allowed: the entry of an allow-list that covers the content, in words; "" for none.
+    bank: the own bank that it is an item of; "" for a signal of the hub.
     """
 
     signal: UUID
@@ -74,6 +75,7 @@ class MatchOut:
     rule: str
     missing: str | None
     allowed: str
+    bank: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,7 @@ def match_fields(verdict: SignalVerdict) -> dict[str, object]:
         "severity": hit.signal.severity,
         "disputed": hit.signal.disputed,
         "allowed": hit.allowed,
+        "bank": hit.bank,
     }
 
 
@@ -236,4 +239,5 @@ def match_out(verdict: SignalVerdict) -> MatchOut:
         rule=verdict.rule,
         missing=verdict.missing or None,
         allowed=hit.allowed,
+        bank=hit.bank,
     )

@@ -22,6 +22,7 @@ from stemtide.agent.outbox.actions import REASON_COLUMNS, UNREAD, MatchReason, r
 from stemtide.agent.outbox.uploads import count_lookups
 from stemtide.agent.recognise.policy import Decision, Hit, decide
 from stemtide.agent.store.database import Transaction
+from stemtide.agent.store.own_banks import find_items, reader
 from stemtide.agent.store.parties import Parties, read_parties
 from stemtide.agent.store.position import read_view
 from stemtide.agent.store.schema import read_only
@@ -171,7 +172,9 @@ def _decide(hits: list[Hit], policy: Policy, parties: Parties, *, is_unread: boo
 def _signals(tx: Transaction) -> dict[str, FeedSignal]:
     """Return the signals that content was acted on for, as they are now, by id."""
     rows = tx.execute("SELECT id, body FROM signals WHERE id IN (SELECT signal FROM acted)")
-    return {uid: FeedSignal.model_validate_json(body) for uid, body in rows}
+    signals = {uid: FeedSignal.model_validate_json(body) for uid, body in rows}
+    acted = [uid for (uid,) in tx.execute("SELECT DISTINCT signal FROM acted")]
+    return signals | find_items(reader(tx), acted)
 
 
 def _past_decisions(tx: Transaction, *, since: datetime) -> Iterator[PastDecision]:

@@ -24,6 +24,7 @@ from stemtide.agent.recognise.allowlists import mark_allowed
 from stemtide.agent.recognise.answers import shadows_out
 from stemtide.agent.recognise.policy import Decision, Hit, decide, is_active
 from stemtide.agent.store.database import Store
+from stemtide.agent.store.own_banks import is_tried
 from stemtide.agent.store.position import BehindError, SignalSummary
 from stemtide.fingerprints.kinds import SIZE_BYTES, Fingerprint, Fingerprints, Kind
 from stemtide.matching.library import Hits
@@ -115,11 +116,13 @@ class HashLookup:
         if 2 * len(value) != digits:  # blanks between the digits
             return None
         try:
-            hits = self._store.library.match_values(kind, value)
+            hits = self._store.match_values(kind, value)
             if len(hits.keys) > MAX_MATCHES:
                 return None
             answers = (
-                [*self._active_matches(hits, on_loop=True, strict=True)] if len(hits.keys) else []
+                [*self._active_matches(hits, kind, value, on_loop=True, strict=True)]
+                if len(hits.keys)
+                else []
             )
         except (sqlite3.Error, BehindError):
             return None
@@ -140,7 +143,7 @@ class HashLookup:
     ) -> list[HashResult]:
         """Look up a slice; once more if a signal changed that the Library has not loaded."""
         for strict in (True, False):
-            hits = self._store.library.match_values(
+            hits = self._store.match_values(
                 hash_query.kind, values, within_bits=hash_query.within_bits
             )
             if not len(hits.keys):
@@ -150,7 +153,9 @@ class HashLookup:
                     return list(
                         self._decide(hits, hash_query.kind, values, start=start, strict=strict)
                     )
-                answers = self._active_matches(hits, on_loop=on_loop, strict=strict)
+                answers = self._active_matches(
+                    hits, hash_query.kind, values, on_loop=on_loop, strict=strict
+                )
                 return [
                     HashResult(start + query, entries, more) for query, entries, more in answers
                 ]
@@ -159,7 +164,7 @@ class HashLookup:
         return []
 
     def _active_matches(
-        self, hits: Hits, *, on_loop: bool, strict: bool
+        self, hits: Hits, kind: Kind, values: bytes, *, on_loop: bool, strict: bool
     ) -> Iterator[tuple[int, list[dict[str, Any]], int]]:
         """Yield for each hash its number, its active matches, and how many were left out."""
         summaries = self._store.summaries(
@@ -170,6 +175,14 @@ class HashLookup:
             strict=strict,
         )
         active = np.isin(hits.keys, np.fromiter(summaries, np.int64, len(summaries)))
+        if any(brief.ratio < 1 for brief in summaries.values()):
+            size = SIZE_BYTES[kind]
+            active[active] = [
+                is_tried(summaries[key], values[query * size : (query + 1) * size])
+                for key, query in zip(
+                    hits.keys[active].tolist(), hits.queries[active].tolist(), strict=True
+                )
+            ]
         keys, distances = hits.keys[active], hits.distances_bits[active]
         for query, begin, end in _runs(hits.queries[active]):
             chosen = slice(begin, min(end, begin + MAX_MATCHES))
@@ -189,19 +202,17 @@ class HashLookup:
         parties = self._store.parties(signals.values())
         keys, distances = hits.keys.tolist(), hits.distances_bits.tolist()
         runs = list(_runs(hits.queries))
+        size = SIZE_BYTES[kind]
+        hashes = [values[query * size : (query + 1) * size] for query, *_ in runs]
         all_hits = [
             [
                 Hit(signals[key], kind, bits, "")
                 for key, bits in zip(keys[begin:end], distances[begin:end], strict=True)
-                if key in signals
+                if key in signals and is_tried(signals[key], value)
             ]
-            for _, begin, end in runs
+            for (_, begin, end), value in zip(runs, hashes, strict=True)
         ]
-        size = SIZE_BYTES[kind]
-        prints = [
-            Fingerprints((Fingerprint(kind, values[query * size : (query + 1) * size]),))
-            for query, *_ in runs
-        ]
+        prints = [Fingerprints((Fingerprint(kind, value),)) for value in hashes]
         marked = mark_allowed(self._store, prints, all_hits, parties=parties, now=now, tx=None)
         for (query, *_), matched in zip(runs, marked, strict=True):
             decision = decide(matched, self._config.policies, parties)

@@ -7,21 +7,27 @@
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from stemtide.agent.config.settings import Config
 from stemtide.agent.outbox import actions
-from stemtide.agent.store import own_list
+from stemtide.agent.store import own_banks, own_list
 from stemtide.agent.store.allowed import AllowRow
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.store.own_list import OwnEntryRow
 from stemtide.fingerprints.url.canonical import UrlError
 from stemtide.protocol.sync.allowlists import MAX_LIST, AllowEntryIn
+from stemtide.protocol.validation import field_problems, summary
+
+MIN_WORDS, MAX_WORDS = 3, 300
+"""Letters of a reason or a source, as in AllowEntryIn."""
+
+Entry = TypeVar("Entry")
 
 _SHOWN_ERRORS = 20
 _MAX_LINE = 8000
@@ -84,6 +90,27 @@ def add_entries(
     return AddedEntries(rows, existing, released)
 
 
+def change_entry(
+    store: Store, uid: str, *, reason: str, source: str, expires_at: datetime | None
+) -> bool:
+    """Change the description of an entry of any list; return whether it is on it.
+
+    raises: OwnListError.
+    """
+    with store.write() as tx:
+        row = own_list.read_entry(own_banks.reader(tx), uid)
+        if row is None or row.ended_at is not None:
+            return False
+        least = 0 if row.bank else MIN_WORDS
+        for name, text in (("reason", reason), ("source", source)):
+            if not least <= len(text) <= MAX_WORDS:
+                raise OwnListError(f"{name}: write {least} to {MAX_WORDS} characters")
+        own_list.change_row(tx, uid, reason=reason, source=source, expires_at=expires_at)
+        if not row.bank:
+            own_list.put_allowed(tx, uid)
+        return True
+
+
 def restore_entry(
     store: Store, uid: str, *, config: Config, now: datetime, may_release: bool
 ) -> int | None:
@@ -92,10 +119,15 @@ def restore_entry(
     None if it was not ended, or the list has its value again. raises: ReleasesError.
     """
     with store.write() as tx:
-        row = own_list.restore_entry(tx, uid)
-        if row is None:
+        if not own_list.restore_entry(tx, uid):
             return None
-        return _release(tx, [row], config=config, now=now, may_release=may_release)
+        entry = own_list.read_entry(own_banks.reader(tx), uid)
+        if entry is None or not entry.bank:
+            row = own_list.put_allowed(tx, uid)
+            return _release(tx, [row], config=config, now=now, may_release=may_release)
+        own_banks.switch_prints(tx, "= ?", uid)
+    store.follow_own()
+    return 0
 
 
 def _release(
@@ -115,8 +147,25 @@ def _release(
 
 def read_file(content: bytes) -> list[AllowEntryIn]:
     """Return the entries of a file. raises: OwnListError naming the lines."""
+    return read_lines(content, _read_line)
+
+
+def _read_line(line: str) -> AllowEntryIn:
+    entry = AllowEntryIn.model_validate_json(line[:_MAX_LINE])
     try:
-        lines = content.decode("utf-8-sig").splitlines()
+        own_list.value_of(entry)
+    except UrlError as error:
+        raise OwnListError(f"value: {error}") from error
+    return entry
+
+
+def read_lines(content: bytes, read: Callable[[str], Entry]) -> list[Entry]:
+    """Return an entry for each line of a file. raises: OwnListError naming the lines.
+
+    read: raises ValidationError or OwnListError.
+    """
+    try:
+        lines = content.decode("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise OwnListError("the file is not text in UTF-8") from error
     entries, problems = [], []
@@ -124,13 +173,11 @@ def read_file(content: bytes) -> list[AllowEntryIn]:
         if not line.strip():
             continue
         try:
-            entry = AllowEntryIn.model_validate_json(line[:_MAX_LINE])
-            own_list.value_of(entry)
-            entries.append(entry)
+            entries.append(read(line))
         except ValidationError as error:
-            problems.append(f"line {number}: {problem_of(error)}")
-        except UrlError as error:
-            problems.append(f"line {number}: value: {error}")
+            problems.append(f"line {number}: {summary(field_problems(error))}")
+        except OwnListError as error:
+            problems.append(f"line {number}: {error}")
         if len(problems) >= _SHOWN_ERRORS or len(entries) > MAX_LIST:
             break
     if problems:
@@ -140,14 +187,6 @@ def read_file(content: bytes) -> list[AllowEntryIn]:
     if len(entries) > MAX_LIST:
         raise OwnListError(f"the file has more than {MAX_LIST} entries: the list holds no more")
     return entries
-
-
-def problem_of(error: ValidationError) -> str:
-    """Return the first problem in words: the field and the fault."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    field = ".".join(str(key) for key in first["loc"])[:100]
-    message = first["msg"].removeprefix("Value error, ")[:300]
-    return f"{field}: {message}" if field else message
 
 
 def write_file(rows: Iterable[OwnEntryRow]) -> str:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recognise content, decide about it and record the decision.
 
-1 Make fingerprints in the sandbox, unless the caller sent them, and look them up.
+1 Make fingerprints in the sandbox, unless the caller sent them or the same bytes came lately, and
+  look them up.
 2 In one transaction: read the current signals and the standing of those behind them, decide,
   record the action, count it. So a withdrawal or a suspension either comes before the decision, or
   finds it and undoes it.
@@ -35,8 +36,10 @@ from stemtide.agent.recognise.policy import (
     unread_remark,
 )
 from stemtide.agent.recognise.recent import RecentUploads
+from stemtide.agent.recognise.repeats import RepeatedContent, content_digest
 from stemtide.agent.store import allowed, match_rates, own_list, review
 from stemtide.agent.store.database import Store, Transaction
+from stemtide.agent.store.own_banks import is_tried
 from stemtide.agent.store.position import BehindError
 from stemtide.fingerprints.analysis import AnalysisOptions
 from stemtide.fingerprints.file import fingerprint_bytes
@@ -50,7 +53,9 @@ from stemtide.protocol.sync.feed import FeedSignal
 logger = logging.getLogger(__name__)
 
 _LOOKUP_THREADS = 4
-_OPTIONS = AnalysisOptions(views=True)
+
+_LONG_BYTES = 1 << 20
+"""Content of this size is digested in a thread: it takes the event loop more than a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +112,12 @@ class Recogniser:
         journal: JournalFile | None = None,
     ) -> None:
         self._recent = recent
+        self._repeats = RepeatedContent()
         self._journal = journal
         self._on_matches = on_matches
         self._tally = counters
         self._config = config
+        self._options = AnalysisOptions(views=True, local=config.local_features)
         self._store = store
         self._sandbox = sandbox
         self._wake = wake
@@ -149,7 +156,7 @@ class Recogniser:
         look_only: decide, but do nothing because of it: no delivery, no count.
         """
         loop = asyncio.get_running_loop()
-        prints = await asyncio.gather(*(self._fingerprint(item) for item in items))
+        prints = await asyncio.gather(*(self.fingerprint(item) for item in items))
         job = partial(self._look_up, items, prints, look_only=look_only)
         outcome = await loop.run_in_executor(self._lookup_threads, job)
         if outcome.is_news:
@@ -161,21 +168,28 @@ class Recogniser:
             for item, fingerprints, decision in zip(items, prints, outcome.decisions, strict=True)
         ]
 
-    async def _fingerprint(self, item: SubmittedContent) -> Fingerprints:
+    async def fingerprint(self, item: SubmittedContent) -> Fingerprints:
         """Fingerprint one piece of content; a failure becomes a remark, never a "no match"."""
         if item.fingerprints is not None:
             return item.fingerprints
         blob = item.blob or b""
-        loop = asyncio.get_running_loop()
+        is_long = len(blob) >= _LONG_BYTES
+        digest = await asyncio.to_thread(content_digest, blob) if is_long else content_digest(blob)
+        if earlier := self._repeats.find(digest):
+            self._tally.add("repeated")
+            return earlier
         try:
-            look = partial(self._sandbox.analyse, blob, options=_OPTIONS)
-            return (await loop.run_in_executor(self._decoders, look)).fingerprints
+            look = partial(self._sandbox.analyse, blob, options=self._options)
+            analysis = await asyncio.get_running_loop().run_in_executor(self._decoders, look)
         except (ContentError, SandboxError) as error:
             logger.warning(
                 "content could not be decoded, so only its digests are matched: %s", error
             )
             digests = await asyncio.to_thread(fingerprint_bytes, blob)
             return Fingerprints(digests, size_bytes=len(blob), remarks=(f"{UNDECODABLE}{error}",))
+        prints = replace(analysis.fingerprints, local=analysis.local)
+        self._repeats.keep(digest, prints)
+        return prints
 
     def _look_up(
         self, items: Sequence[SubmittedContent], prints: Sequence[Fingerprints], *, look_only: bool
@@ -185,12 +199,12 @@ class Recogniser:
             self._recent.add(prints)
             self._remember(items, prints)
         try:
-            matches = self._store.library.match_many(prints)
+            matches = self._store.match_many(prints)
             return self._record_decisions(items, prints, matches, look_only=look_only, strict=True)
         except BehindError:
             # A signal changed since the Library was updated: it may match in its new form.
             self._store.catch_up()
-            matches = self._store.library.match_many(prints)
+            matches = self._store.match_many(prints)
             return self._record_decisions(items, prints, matches, look_only=look_only, strict=False)
 
     def _remember(self, items: Sequence[SubmittedContent], prints: Sequence[Fingerprints]) -> None:
@@ -324,7 +338,10 @@ def decide_matches(
         if is_active(signal, now=now, exercise=config.exercise)
     }
     parties = store.parties(active.values(), tx=tx)
-    all_hits = [_hits(item_matches, active) for item_matches in all_matches]
+    all_hits = [
+        _hits(item_matches, active, content=content)
+        for item_matches, content in zip(all_matches, prints, strict=True)
+    ]
     all_hits = mark_allowed(store, prints, all_hits, parties=parties, now=now, tx=tx)
     return [decide(hits, config.policies, parties) for hits in all_hits]
 
@@ -350,7 +367,12 @@ def record_decision(
     if decision.action is None or decision.signal is None:
         return False
     now = datetime.now(UTC)
-    verdicts = decision.verdicts[:MAX_REASONS]
+    # The first match of an item decides, which may have matched by several fingerprints.
+    by_signal = {verdict.hit.signal.id: verdict for verdict in reversed(decision.verdicts)}
+    verdicts = [
+        verdict for verdict in decision.verdicts if by_signal[verdict.hit.signal.id] is verdict
+    ]
+    verdicts = verdicts[:MAX_REASONS]
     event = extra | {
         "exercise": decision.exercise,
         "signal": decision.signal,
@@ -369,14 +391,29 @@ def record_decision(
     if is_news:
         hits = [verdict.hit for verdict in decision.verdicts]
         allowed.count_matches(tx, {hit.allowed_by for hit in hits} - {""})
-        own_entries = {hit.own_entry for hit in hits} - {""}
+        items = {str(hit.signal.id) for hit in hits if hit.bank}
+        own_entries = {hit.own_entry for hit in hits} - {""} | items
         own_list.note_matches(tx, own_entries, ref=ref, signal=decision.signal, now=now)
-        outcome = OUTCOME_OF[decision.action]
-        signal = decision.signal
-        uploads.count_upload(
-            tx, ref=ref, signal=signal, outcome=outcome, now=now, language=language
-        )
+        _count_outcome(tx, ref, decision, now=now, language=language)
     return is_news
+
+
+def _count_outcome(
+    tx: Transaction, ref: str, decision: Decision, *, now: datetime, language: str
+) -> None:
+    """Count an upload at the hub's signal that decides most; at none if own banks alone matched."""
+    verdict = decision.of_hub
+    if verdict is None:
+        uploads.count_lookup(tx, now=now)
+        return
+    uploads.count_upload(
+        tx,
+        ref=ref,
+        signal=str(verdict.hit.signal.id),
+        outcome=OUTCOME_OF[verdict.action],
+        now=now,
+        language=language,
+    )
 
 
 def count_matches(
@@ -393,28 +430,41 @@ def count_matches(
         for signal in {
             str(verdict.hit.signal.id)
             for verdict in decision.verdicts
-            if verdict.action is not Action.LOG and not verdict.hit.signal.exercise
+            if verdict.action is not Action.LOG
+            and not verdict.hit.signal.exercise
+            and not verdict.hit.bank
         }
     ]
     match_rates.count_matches(tx, acting, now=datetime.now(UTC))
     return acting
 
 
-def _hits(matches: Sequence[Match], signals: Mapping[int, FeedSignal]) -> list[Hit]:
-    """Return the matches whose signals are in the rows; the Library may lag behind them."""
-    return [
-        Hit(
-            signals[match.key],
-            match.kind,
-            match.distance_bits,
-            match.part,
-            match_percent=int(100 * match.confidence),
-            transform=match.transform,
-            found=match.occurrences,
+def _hits(
+    matches: Sequence[Match], signals: Mapping[int, FeedSignal], *, content: Fingerprints
+) -> list[Hit]:
+    """Return the matches whose signals are in the rows; the Library may lag behind them.
+
+    Of an item with several fingerprints of a kind the nearest match counts.
+    """
+    hits, matched = [], set()
+    first = content.each[0].value if content.each else b""
+    for match in matches:
+        signal = signals.get(match.key)
+        if signal is None or (signal.id, match.kind) in matched or not is_tried(signal, first):
+            continue
+        matched.add((signal.id, match.kind))
+        hits.append(
+            Hit(
+                signal,
+                match.kind,
+                match.distance_bits,
+                match.part,
+                match_percent=int(100 * match.confidence),
+                transform=match.transform,
+                found=match.occurrences,
+            )
         )
-        for match in matches
-        if match.key in signals
-    ]
+    return hits
 
 
 def _reason(verdict: SignalVerdict) -> actions.MatchReason:

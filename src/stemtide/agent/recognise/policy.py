@@ -4,13 +4,16 @@
 1 For each matched signal, the first rule of the policy that applies names an action.
 2 Caps: an exercise only logs; the PAP label limits the action; a disputed signal holds at most, as
   does one that the flood guard lowered (sync/flood_guard.py); one that the agent's own party
-  disputes only logs, as does content on an allow-list and what a party in shadow shares; a block
+  disputes only logs, as does one that is switched off here, content on an allow-list and what a
+  party in shadow shares; a block
   needs more than one party's word (backing.py).
 3 The signal with the strongest action decides; among equals a real one, then the nearest.
 4 Content that could not be read is held, unless a match asks for as much or the policy lets
   it pass. Such a hold names no signal and is never counted as a match.
 5 Each shadow of the policy decides by the same steps. Its result accompanies the decision,
   which does not depend on it.
+6 An item of an own bank leads to the action of its bank, with the same caps. It needs nobody behind
+  it, and stands behind no signal of others.
 """
 
 from collections import defaultdict
@@ -28,9 +31,11 @@ from stemtide.agent.config.policy import (
     Unread,
 )
 from stemtide.agent.recognise.backing import Backing
+from stemtide.agent.store.own_banks import OwnSignal
 from stemtide.agent.store.parties import Parties
+from stemtide.agent.store.switched_off import SwitchedOffSignal
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS, Kind
-from stemtide.matching.found import Occurrence
+from stemtide.matching.found import BY_LOCAL_FEATURES, Occurrence
 from stemtide.protocol.enums import Action, Reach
 from stemtide.protocol.handling import PAP_ALLOWS
 from stemtide.protocol.sync.feed import FeedSignal
@@ -47,6 +52,9 @@ LOWERED = (
 
 NO_RULE = "no rule"
 """Rule name of a match to which no rule applies: it is logged, never lost."""
+
+OWN_BANK = "own bank"
+"""Rule name of a match of an own bank, whose action decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,11 @@ class Hit:
     allowed: str = ""
     allowed_by: str = ""
     own_entry: str = ""
+
+    @property
+    def bank(self) -> str:
+        """Return the own bank that the signal is an item of; "" for a signal of the hub."""
+        return self.signal.bank if isinstance(self.signal, OwnSignal) else ""
 
     @property
     def reach(self) -> Reach | None:
@@ -123,6 +136,11 @@ class Decision:
         return str(self.verdicts[0].hit.signal.id) if is_by_signal else None
 
     @property
+    def of_hub(self) -> SignalVerdict | None:
+        """Return the verdict on the hub's signal that decides most, or None."""
+        return next((verdict for verdict in self.verdicts if not verdict.hit.bank), None)
+
+    @property
     def rule(self) -> str | None:
         """Return the name of the deciding rule, or None."""
         return self.unread or (self.verdicts[0].rule if self.verdicts else None)
@@ -160,7 +178,12 @@ def within_bits(signal: FeedSignal) -> int:
 
 def rule_names(policy: Policy) -> list[str]:
     """Return the names that the deciding rule of a policy may have."""
-    return [*(rule.name for rule in policy.rules), NO_RULE, *(word.name for word in fields(Unread))]
+    return [
+        *(rule.name for rule in policy.rules),
+        NO_RULE,
+        OWN_BANK,
+        *(word.name for word in fields(Unread)),
+    ]
 
 
 def decide(hits: Sequence[Hit], policies: Policies, parties: Parties) -> Decision:
@@ -255,7 +278,7 @@ def backings(hits: Sequence[Hit], policy: Policy, parties: Parties) -> list[Back
 def _likeness(hit: Hit, number: int) -> object:
     """Return a key that matches of the same value share; without a value a match is alone."""
     signal = hit.signal
-    if not signal.value:
+    if not signal.value or hit.bank:
         return number
     return hit.kind, signal.value.lower(), hit.part, hit.reach, signal.exercise
 
@@ -283,6 +306,8 @@ def _rank(action: Action) -> int:
 
 def _judge_one(hit: Hit, policy: Policy, backing: Backing, *, is_earlier: bool) -> SignalVerdict:
     """Return the action that one signal leads to."""
+    if isinstance(hit.signal, OwnSignal):
+        return _judge_own(hit, hit.signal)
     rule = next(
         (
             candidate
@@ -310,6 +335,16 @@ def _judge_one(hit: Hit, policy: Policy, backing: Backing, *, is_earlier: bool) 
         missing = missing or LOWERED
     name = rule.name if rule else NO_RULE
     return SignalVerdict(hit, action, name, wanted_action, tuple(caps), missing)
+
+
+def _judge_own(hit: Hit, item: OwnSignal) -> SignalVerdict:
+    """Return the action that an item of an own bank leads to."""
+    action, caps = item.bank_action, []
+    for most, cap in _caps(hit):
+        if action.rank > most.rank:
+            action = most
+            caps.append(cap)
+    return SignalVerdict(hit, action, OWN_BANK, item.bank_action, tuple(caps))
 
 
 def applies(rule: Rule, hit: Hit, sharer: PartyTrust) -> bool:
@@ -358,6 +393,9 @@ def _caps(hit: Hit, *, is_guarded: bool = True) -> list[tuple[Action, str]]:
         caps.append((Action.HOLD, LOWERED))
     elif signal.disputed:
         caps.append((Action.HOLD, "a disputed signal leads to hold at most"))
+    if isinstance(signal, SwitchedOffSignal):
+        why = f"the signal is switched off at this agent ({signal.why_off}), so that it only logs"
+        caps.append((Action.LOG, why))
     if hit.allowed:
         caps.append((Action.LOG, f"the content is {hit.allowed}, so that a match only logs"))
     if hit.match_percent < SURE_PERCENT:
@@ -379,8 +417,12 @@ def _explain(verdicts: Sequence[SignalVerdict]) -> str:
     first = verdicts[0]
     hit = first.hit
     near = f", {hit.distance_bits} bits away" if hit.kind is Kind.PDQ else ""
-    if hit.found:
+    is_by_local = hit.transform.startswith(BY_LOCAL_FEATURES)
+    if hit.found or is_by_local:
         near = f", {hit.match_percent} % sure"
+    if is_by_local:
+        places = f" ({hit.found[0].score:g} places agree)" if hit.found else ""
+        near += f", by {BY_LOCAL_FEATURES}{places}"
     if hit.matched_s is not None:
         near += f", {hit.matched_s:.1f} s of it"
     if hit.reach not in (None, Reach.ADDRESS):
@@ -388,7 +430,11 @@ def _explain(verdicts: Sequence[SignalVerdict]) -> str:
     rule_text = f"rule {first.rule!r} says {first.rule_action}"
     if first.rule == NO_RULE:
         rule_text = f"no rule of the policy fits, so {first.rule_action}"
+    if hit.bank:
+        rule_text = f"the bank says {first.rule_action}"
     capped = f"; {'; '.join(first.caps)}" if first.caps else ""
     others = f"; {len(verdicts) - 1} more matched" if len(verdicts) > 1 else ""
-    match_text = f"{hit.kind} signal {hit.signal.id} of {hit.signal.shared_by}{near}"
+    whose = f"own bank {hit.bank}" if hit.bank else hit.signal.shared_by
+    thing = "item" if hit.bank else "signal"
+    match_text = f"{hit.kind} {thing} {hit.signal.id} of {whose}{near}"
     return f"{match_text}: {rule_text}{capped}{others}"

@@ -15,6 +15,7 @@ from stemtide.agent.recognise.decisions import earlier_hit
 from stemtide.agent.recognise.policy import decide
 from stemtide.agent.review.decisions import deciding_reason, is_waiting
 from stemtide.agent.store.database import Store
+from stemtide.agent.store.own_banks import OwnSignal
 from stemtide.agent.store.parties import Parties
 from stemtide.protocol.sync.feed import FeedSignal
 from stemtide.protocol.trust.standing import PartyTrust
@@ -44,6 +45,16 @@ class SignalAccount:
     stretches: tuple[Stretch, ...]
 
     @property
+    def bank(self) -> str:
+        """Return the own bank that it is an item of; "" for a signal of the hub."""
+        return self.signal.bank if isinstance(self.signal, OwnSignal) else ""
+
+    @property
+    def about(self) -> str:
+        """Describe the item of an own bank in words."""
+        return self.signal.about if isinstance(self.signal, OwnSignal) else ""
+
+    @property
     def ends_s(self) -> float:
         """Return the end of the last stretch; 0.0 without any."""
         return max((stretch.query[1] for stretch in self.stretches if stretch.query), default=0.0)
@@ -57,6 +68,7 @@ class ItemAccount:
     is_unread:   part of it could not be read, or a person blocked it before.
     unread:      why it could not be read; empty if that is not known.
     uploaded_at: if the upload came before its signal. is_held: it still waits for a decision.
+    catalogue:   if a scan of a catalogue found it: the catalogue's name; "" otherwise.
     has_digest:  the SHA-256 of the file is known.
     """
 
@@ -66,6 +78,7 @@ class ItemAccount:
     is_unread: bool
     unread: tuple[str, ...]
     uploaded_at: datetime | None
+    catalogue: str
     is_held: bool
     has_digest: bool
 
@@ -83,7 +96,8 @@ def read_account(
     event = _event(store, ref)
     by_signal = [reason for reason in reasons if reason.signal != UNREAD.signal]
     by_signal.sort(key=lambda reason: reason is not deciding_reason(reasons))
-    signals = store.find_ids([reason.signal for reason in by_signal])
+    ids = [reason.signal for reason in by_signal]
+    signals = store.find_ids(ids) | store.find_items(ids)
     parties = store.parties(signals.values())
     spans = {match["signal"]: match.get("stretches", []) for match in event.get("matches", ())}
     accounts = [
@@ -99,9 +113,17 @@ def read_account(
         is_unread=len(by_signal) < len(reasons),
         unread=unread,
         uploaded_at=datetime.fromisoformat(uploaded) if uploaded else None,
+        catalogue=str(event.get("catalogue", "")),
         is_held=is_waiting(reasons),
         has_digest=bool(file_digest(store, ref)),
     )
+
+
+def count_stopped(store: Store, signal: str) -> int:
+    """Return how many pieces of content a signal or an own item holds or blocks now."""
+    sql = "SELECT count(DISTINCT ref) FROM acted WHERE signal = ? AND action != 'log'"
+    ((number,),) = store.read(sql, (signal,))
+    return int(number)
 
 
 def file_digest(store: Store, ref: str) -> str:

@@ -27,6 +27,7 @@ from stemtide.agent.outbox.actions import UNREAD, MatchReason
 from stemtide.agent.review.locks import lock_of
 from stemtide.agent.review.sessions import ReviewSession
 from stemtide.agent.store.database import Store, Transaction
+from stemtide.agent.store.own_banks import own_ids
 from stemtide.protocol.enums import Action, Opinion
 from stemtide.protocol.sync.feed import FeedSignal
 
@@ -226,7 +227,9 @@ def load_reasons(body: str) -> list[MatchReason]:
 def _set_opinion(
     tx: Transaction, signal: str, opinion: Opinion, *, note: str, now: datetime
 ) -> None:
-    """Queue an opinion for the hub; it replaces an earlier one."""
+    """Queue an opinion for the hub, unless of an own item; it replaces an earlier one."""
+    if own_ids(tx, [signal]):
+        return
     tx.execute(
         "INSERT OR REPLACE INTO review_disputes (signal, opinion, note, at) VALUES (?, ?, ?, ?)",
         (signal, opinion, note, now.timestamp()),

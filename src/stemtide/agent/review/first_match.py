@@ -65,9 +65,14 @@ def match_test_picture(sandbox: Sandbox, policies: Policies) -> FirstMatch | Non
     return FirstMatch(altered, nearest.distance_bits, decide([hit], policies, parties))
 
 
-def _picture() -> Image.Image:
+def sample_picture(seed: int = _SEED) -> bytes:
+    """Return a test picture, as PNG. No hub knows it. seed: another one makes another picture."""
+    return _encoded(_picture(seed), "PNG")
+
+
+def _picture(seed: int = _SEED) -> Image.Image:
     """Return soft blots of colour, of which PDQ makes a good fingerprint."""
-    cells = np.random.default_rng(_SEED).integers(0, 256, (_CELLS, _CELLS, 3), np.uint8)
+    cells = np.random.default_rng(seed).integers(0, 256, (_CELLS, _CELLS, 3), np.uint8)
     return Image.fromarray(cells).resize((_SIDE_PX, _SIDE_PX), Image.Resampling.BICUBIC)
 
 

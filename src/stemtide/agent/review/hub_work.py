@@ -73,7 +73,14 @@ class HubWork:
 
 
 class HubWorkError(Exception):
-    """The hub could not be asked, or refused. The message is the hub's, or says why."""
+    """The hub could not be asked, or refused. The message is the hub's, or says why.
+
+    status: of HTTP; None without a response.
+    """
+
+    def __init__(self, text: str, *, status: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 async def read_work(config: Config) -> HubWork:
@@ -105,7 +112,7 @@ async def ask_hub(config: Config, call: Call[Answer]) -> Answer:
         async with asyncio.timeout(_TIMEOUT_S), hub:
             return await hub.ask(call)
     except HubError as error:
-        raise HubWorkError(error.trouble) from error
+        raise HubWorkError(error.trouble, status=error.status) from error
     except TimeoutError as error:
         raise HubWorkError(f"it did not answer within {_TIMEOUT_S:.0f} s") from error
 

@@ -10,9 +10,10 @@ time of at most 2, so that nobody buries matches under damaged files.
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log2
+from typing import Any
 
 from stemtide.agent.config.settings import Config
 from stemtide.agent.outbox.actions import REASON_COLUMNS, UNREAD, MatchReason, read_reason
@@ -39,7 +40,9 @@ _UNREAD = (
 )
 _SIGNALS = (
     "SELECT id, json_extract(body, '$.severity'), json_extract(body, '$.content'),"
-    " json_extract(body, '$.shared_by') FROM signals"
+    " json_extract(body, '$.shared_by'), 0 FROM signals"
+    " WHERE id IN (SELECT signal FROM acted WHERE action = 'hold')"
+    " UNION ALL SELECT id, 'medium', NULL, bank, 1 FROM own_entries"
     " WHERE id IN (SELECT signal FROM acted WHERE action = 'hold')"
 )
 
@@ -53,6 +56,7 @@ class QueueItem:
     """A piece of content that is held.
 
     at:        Unix time of the action. due_at: when it should be decided.
+    is_own:    the deciding signal is an item of an own bank, which shared_by names.
     signal:    the deciding signal; "" if no signal is left, or it could not be read.
     unread:    why it could not be read, if no signal holds it; "" otherwise.
     clusters:  what its signals are of: a signal, or the content that several are variants of.
@@ -69,6 +73,7 @@ class QueueItem:
     reason: MatchReason
     severity: Severity | None
     shared_by: str
+    is_own: bool
     clusters: frozenset[str]
     copies: int
     escalated: str
@@ -110,9 +115,8 @@ def read_queue(store: Store, *, config: Config, now: float) -> list[QueueItem]:
     term_s = config.review.decide_within_hours * 3600
     items = []
     for ref, reason in deciding.items():
-        severity, _, shared_by = signals.get(reason.signal, (None, None, ""))
-        escalation = escalated.get(ref)
-        is_unread = reason.signal == UNREAD.signal
+        severity, _, shared_by, is_own = signals.get(reason.signal, (None, None, "", 0))
+        escalation, is_unread = escalated.get(ref), reason.signal == UNREAD.signal
         items.append(
             QueueItem(
                 ref=ref,
@@ -123,6 +127,7 @@ def read_queue(store: Store, *, config: Config, now: float) -> list[QueueItem]:
                 reason=reason,
                 severity=Severity(severity) if severity else None,
                 shared_by=shared_by,
+                is_own=bool(is_own),
                 clusters=clusters[ref],
                 copies=1 if is_unread else copies[_cluster(reason.signal, signals)],
                 escalated=escalation.person if escalation else "",
@@ -134,7 +139,7 @@ def read_queue(store: Store, *, config: Config, now: float) -> list[QueueItem]:
     return sorted(items, key=lambda item: (-item.urgency(now), item.at, item.ref))
 
 
-def _cluster(signal: str, signals: Mapping[str, list[str | None]]) -> str:
+def _cluster(signal: str, signals: Mapping[str, Sequence[Any]]) -> str:
     """Return the content of which a signal is a variant, or the signal itself."""
     facts = signals.get(signal)
     return (facts and facts[1]) or signal

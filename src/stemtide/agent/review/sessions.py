@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sign-in to the review page by a link that works once, and the sessions that follow.
+"""Sessions of the review page, which begin with a link that works once or at an OpenID provider.
 
 1 Those who can write the agent's folder can make a link; the file has only a digest of its token.
-2 The link is used once, within LINK_TERM, by a person who types a name.
+2 The link is used once, within LINK_TERM, by a person who types a name. Where people sign in at an
+  OpenID provider, such a name is marked: nobody proved it.
 3 A session is a cookie and a secret folder of the address. Browsers send a cookie to every port of
   a host, so that another program on this machine could receive it; but this cookie is sent only to
   addresses in that folder, which no other program knows.
@@ -13,18 +14,21 @@
 import hashlib
 import secrets
 import sqlite3
+from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from stemtide.agent.config.review import ReviewSettings
+from stemtide.agent.config.review import ReviewSettings, SignInBy
 from stemtide.agent.store import schema
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.store.schema import StoreError
 
 LINK_TERM = timedelta(minutes=15)
 MAX_NAME = 60
+BY_LINK = " (by link)"
+"""Follows a name that was typed, where the names of others were proved."""
 
 _NOTED_S = 15.0
 """A request is noted at most so often, so that polling does not write all the time."""
@@ -108,27 +112,103 @@ def sign_in(
     store: Store, token: str, *, person: str, settings: ReviewSettings, now: float
 ) -> ReviewSignIn | None:
     """Use a link up and begin a session; None if the link does not work."""
-    cookie, path = secrets.token_urlsafe(_TOKEN_BYTES), secrets.token_hex(12)
+    if settings.sign_in is not SignInBy.LINK:
+        person += BY_LINK
     with store.write() as tx:
-        rows = tx.execute(
-            "DELETE FROM review_links WHERE token = ? AND ends_at > ? RETURNING reason",
-            (digest(token), now),
-        ).fetchall()
-        if not rows:
+        reason = _use_link(tx, digest(token), now=now)
+        if reason is None:
             return None
-        _remove_ended(tx, settings, now=now)
-        form_token = secrets.token_urlsafe(_TOKEN_BYTES)
+        _allow_more(tx, person, reason, now=now)
+        return _begin(tx, person, settings=settings, now=now)
+
+
+def sign_in_proved(
+    store: Store, *, subject: str, name: str, link: str, settings: ReviewSettings, now: float
+) -> ReviewSignIn:
+    """Begin a session of a person that an OpenID provider identified.
+
+    subject: who it is, for ever. name: for colleagues. link: digest of a link that the person
+    opened before, for its new allowance of pictures; "" for none.
+    """
+    with store.write() as tx:
+        person = _name_of(tx, subject, name, now=now)
+        reason = _use_link(tx, link, now=now) if link else None
+        _allow_more(tx, person, reason, now=now)
+        return _begin(tx, person, settings=settings, now=now)
+
+
+def _use_link(tx: Transaction, token: str, *, now: float) -> str | None:
+    """Use a link up, by its digest; return its reason, or None if it does not work."""
+    rows = tx.execute(
+        "DELETE FROM review_links WHERE token = ? AND ends_at > ? RETURNING reason", (token, now)
+    ).fetchall()
+    return str(rows[0][0]) if rows else None
+
+
+def _allow_more(tx: Transaction, person: str, reason: str | None, *, now: float) -> None:
+    """Give a person a new allowance of pictures, if there is a reason."""
+    if reason:
         tx.execute(
-            f"INSERT INTO review_sessions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, 1)",  # noqa: S608 - our own names
-            (digest(cookie), path, form_token, person, now, now),
+            "INSERT OR REPLACE INTO review_allowances VALUES (?, ?, ?)",
+            (person_key(person), now, reason),
         )
-        if reason := rows[0][0]:
-            tx.execute(
-                "INSERT OR REPLACE INTO review_allowances VALUES (?, ?, ?)",
-                (person_key(person), now, reason),
-            )
+
+
+def _name_of(tx: Transaction, subject: str, name: str, *, now: float) -> str:
+    """Return the name of a person, which is theirs alone and stays the same."""
+    rows = tx.execute(
+        "UPDATE review_people SET seen_at = ? WHERE subject = ? RETURNING name", (now, subject)
+    ).fetchall()
+    if rows:
+        return str(rows[0][0])
+    number, mine = 1, name
+    while (
+        mine.endswith(BY_LINK)
+        or tx.execute("SELECT 1 FROM review_people WHERE key = ?", (person_key(mine),)).fetchone()
+    ):
+        number += 1
+        mine = f"{name} ({number})"
+    tx.execute(
+        "INSERT INTO review_people VALUES (?, ?, ?, ?)", (subject, mine, person_key(mine), now)
+    )
+    return mine
+
+
+def _begin(tx: Transaction, person: str, *, settings: ReviewSettings, now: float) -> ReviewSignIn:
+    """Begin a session."""
+    _remove_ended(tx, settings, now=now)
+    cookie, path = secrets.token_urlsafe(_TOKEN_BYTES), secrets.token_hex(12)
+    form_token = secrets.token_urlsafe(_TOKEN_BYTES)
+    tx.execute(
+        f"INSERT INTO review_sessions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, 1)",  # noqa: S608 - our own names
+        (digest(cookie), path, form_token, person, now, now),
+    )
     session = ReviewSession(digest(cookie), path, form_token, person, now, now, letters=True)
     return ReviewSignIn(session, cookie)
+
+
+def end_sessions_of_others(store: Store, *, issuer: str, people: Collection[str]) -> int:
+    """End the sessions of people who may not review any more; return how many.
+
+    people: those who may, as the provider names them.
+    """
+    sql = (
+        "SELECT s.token, p.subject FROM review_sessions AS s JOIN review_people AS p"
+        " ON p.name = s.person"
+    )
+    may = {subject_of(issuer, person) for person in people}
+    ended = [token for token, subject in store.read(sql) if subject not in may]
+    if ended:
+        with store.write() as tx:
+            for token in ended:
+                tx.execute("DELETE FROM review_sessions WHERE token = ?", (token,))
+                tx.execute("DELETE FROM review_locks WHERE session = ?", (token,))
+    return len(ended)
+
+
+def subject_of(issuer: str, person: str) -> str:
+    """Return who a person is, in all the world: the issuer, and its own name of the person."""
+    return f"{issuer} {person}"
 
 
 def find_session(

@@ -12,23 +12,31 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 from uuid import uuid4
 
-from stemtide.agent.store import allowed, index, schema
+from stemtide.agent.store import allowed, index, own_banks, own_list, schema, switched_off
 from stemtide.agent.store.allowed import AllowedParts, AllowRow
+from stemtide.agent.store.bank_index import OwnIndex
 from stemtide.agent.store.disk import Disk
 from stemtide.agent.store.incoming import Incoming
+from stemtide.agent.store.local_features import rows as local_features
+from stemtide.agent.store.local_features.index import SignalPlaces
 from stemtide.agent.store.match_rates import IS_LOWERED, LOWERED_IDS
+from stemtide.agent.store.own_banks import FIRST_KEY, OwnSignal
 from stemtide.agent.store.parties import Parties, put_parties, read_parties, replace_parties
 from stemtide.agent.store.position import BehindError, Origin, SignalSummary, read_view, set_state
 from stemtide.agent.store.rows import INSERT_NUMBERED, SignalRow, change_rows
 from stemtide.agent.store.schema import StoreError, TornError
+from stemtide.agent.store.switched_off import WHY_OFF
 from stemtide.fingerprints.kinds import SIZE_BYTES, Fingerprints, Kind, parse_value
-from stemtide.matching.library import Library
+from stemtide.fingerprints.values.audio import Track
+from stemtide.fingerprints.values.video import VideoPrint
+from stemtide.matching.found import Occurrence
+from stemtide.matching.library import Hits, Library, Match
 from stemtide.protocol.sync.allowlists import AllowlistManifest
 from stemtide.protocol.sync.feed import FeedParty, FeedSignal
 
@@ -50,11 +58,14 @@ class Store(AbstractContextManager["Store"]):
     trouble: a problem with the file that a person should know about; "" for none.
     """
 
-    def __init__(self, directory: Path, *, lock: BinaryIO | None = None) -> None:
+    def __init__(
+        self, directory: Path, *, lock: BinaryIO | None = None, has_local: bool = False
+    ) -> None:
         """Open the store, and its Library.
 
         lock:   the directory's lock, if several processes of one agent share the store; None:
                 this process alone uses it.
+        has_local: look for pictures by their local features as well.
 
         raises: StoreError.
         """
@@ -65,6 +76,8 @@ class Store(AbstractContextManager["Store"]):
         self._lock = lock or schema.lock_directory(directory)
         self._lead = (directory / "agent.lead").open("wb")
         self._pictures = allowed.AllowedPictures()
+        self._own = OwnIndex(has_local=has_local)
+        self._places = SignalPlaces() if has_local else None
         self._index_lock = threading.RLock()  # acquired before _writing if both are needed
         self._writing = threading.RLock()
         self._reading = threading.Lock()
@@ -86,6 +99,10 @@ class Store(AbstractContextManager["Store"]):
                 raise StoreError(f"{self.path} is damaged: {error}") from error
             self._replace_damaged(error)
         self._open_others()
+        if self.is_primary:
+            with self.write() as tx:
+                own_list.follow_older_agent(tx, now=datetime.now(UTC))
+        self.follow_own()
 
     def _replace_damaged(self, error: Exception) -> None:
         """Set a damaged file aside and start a new one."""
@@ -131,8 +148,62 @@ class Store(AbstractContextManager["Store"]):
 
     @property
     def library(self) -> Library:
-        """Return the searchable signals."""
+        """Return the searchable signals of the hub."""
         return self._index.library
+
+    @property
+    def own_counts(self) -> dict[Kind, int]:
+        """Return how many fingerprints of own banks match, of each kind that is there."""
+        return self._own.counts
+
+    def match_many(self, contents: Sequence[Fingerprints]) -> list[list[Match]]:
+        """Return the matches of each piece of content, those of own banks last."""
+        matches = self.library.match_many(contents)
+        if self._places is not None:
+            matches = self._places.add_to(matches, contents)
+        return self._own.add_to(matches, contents)
+
+    def match_values(self, kind: Kind, values: bytes, *, within_bits: int | None = None) -> Hits:
+        """Return the matches of many values of one kind, with those of own banks."""
+        hits = self.library.match_values(kind, values, within_bits=within_bits)
+        return self._own.add_hits(hits, kind, values, within_bits=within_bits)
+
+    def find_videos(self, film: VideoPrint) -> list[Occurrence]:
+        """Return the known films in a part of a stream, those of own banks last."""
+        return [*self.library.videos.find_in(film), *self._own.find_videos(film)]
+
+    def find_audio(self, tracks: Sequence[Track]) -> list[Occurrence]:
+        """Return the known sounds in a part of a stream, those of own banks last."""
+        return [*self.library.audio.find_in(tracks), *self._own.find_audio(tracks)]
+
+    def follow_own(self) -> None:
+        """Load the changes of own banks, and of local features of signals."""
+        with self._reading, _snapshot(self._reader) as tx:
+            self._own.follow(tx)
+            if self._places is not None:
+                self._places.follow(tx)
+
+    @property
+    def places(self) -> int:
+        """Return how many signals are found by local features."""
+        return len(self._places) if self._places is not None else 0
+
+    def places_after(self) -> int:
+        """Return the number after which the hub has news of local features."""
+        with self._reading:
+            return local_features.read_after(self._reader)
+
+    def put_places(self, values: Sequence[tuple[int, str, bytes | None]], *, after: int) -> None:
+        """Store a page of local features of signals: see local_features.rows.put_page."""
+        with self.write() as tx:
+            local_features.put_page(tx, values, after=after)
+        self.follow_own()
+
+    def forget_places(self) -> None:
+        """Delete all local features of signals."""
+        with self.write() as tx:
+            local_features.forget(tx)
+        self.follow_own()
 
     @property
     def origin(self) -> Origin | None:
@@ -170,32 +241,42 @@ class Store(AbstractContextManager["Store"]):
     def find(
         self, keys: Iterable[int], *, tx: Transaction | None = None, strict: bool = False
     ) -> dict[int, FeedSignal]:
-        """Return the current signals by key; as a transaction sees them if one is given.
+        """Return the current signals by key, items of own banks included.
 
+        tx: a transaction to read in, if one is given.
         raises: BehindError when strict, and one of them is gone.
         """
         distinct = set(keys)
-        sql = f"SELECT seq, body, {IS_LOWERED} FROM signals WHERE seq {_IN_LIST}"  # noqa: S608 - our own names
-        values = (json.dumps([*distinct]),)
-        rows = tx.execute(sql, values).fetchall() if tx else self.read(sql, values)
-        if strict and len(rows) < len(distinct):
+        own_keys = {key for key in distinct if key >= FIRST_KEY}
+        read = own_banks.reader(tx) if tx else self.read
+        sql = f"SELECT seq, body, {IS_LOWERED}, {WHY_OFF} FROM signals WHERE seq {_IN_LIST}"  # noqa: S608 - our own names
+        rows = read(sql, (json.dumps([*distinct - own_keys]),))
+        own = own_banks.find_signals(read, own_keys) if own_keys else {}
+        if strict and len(rows) + len(own) < len(distinct):
             raise BehindError
-        return {seq: _signal(body, is_lowered=lowered) for seq, body, lowered in rows}
+        return {seq: _signal(*marks) for seq, *marks in rows} | own
+
+    def find_items(
+        self, ids: Iterable[str], *, tx: Transaction | None = None
+    ) -> dict[str, OwnSignal]:
+        """Return the items of own banks that match now, by id."""
+        return own_banks.find_items(own_banks.reader(tx) if tx else self.read, ids)
 
     def find_ids(
         self, ids: Iterable[str], *, tx: Transaction | None = None
     ) -> dict[str, FeedSignal]:
         """Return the current signals by id; as a transaction sees them if one is given."""
-        sql = f"SELECT id, body, {IS_LOWERED} FROM signals WHERE id {_IN_LIST}"  # noqa: S608 - our own names
+        sql = f"SELECT id, body, {IS_LOWERED}, {WHY_OFF} FROM signals WHERE id {_IN_LIST}"  # noqa: S608 - our own names
         values = (json.dumps([*ids]),)
         rows = tx.execute(sql, values).fetchall() if tx else self.read(sql, values)
-        return {uid: _signal(body, is_lowered=lowered) for uid, body, lowered in rows}
+        return {uid: _signal(*marks) for uid, *marks in rows}
 
-    def mark_lowered(self, signals: Sequence[FeedSignal], *, tx: Transaction) -> list[FeedSignal]:
-        """Return signals as the hub sent them, marked where this agent's flood guard lowered."""
+    def mark_local(self, signals: Sequence[FeedSignal], *, tx: Transaction) -> list[FeedSignal]:
+        """Return signals as the hub sent them, marked where this agent lowered or switched off."""
         lowered = {uid for (uid,) in tx.execute(LOWERED_IDS)}
+        reasons = switched_off.read_reasons(tx)
         return [
-            signal.model_copy(update={"lowered": True}) if str(signal.id) in lowered else signal
+            _marked(signal, is_lowered=str(signal.id) in lowered, off=reasons.get(str(signal.id)))
             for signal in signals
         ]
 
@@ -272,17 +353,21 @@ class Store(AbstractContextManager["Store"]):
         raises:  BehindError when strict, and one of them is gone.
         """
         distinct = set(keys)
-        is_stopped = f"disputed OR {IS_LOWERED}"
+        own_keys = {key for key in distinct if key >= FIRST_KEY}
+        read = own_banks.reader(self._for_loop) if on_loop else self.read
+        is_stopped = f"disputed OR {IS_LOWERED} OR {WHY_OFF} IS NOT NULL"
         sql = (
-            f"SELECT seq, id, exercise, {is_stopped}, expires_at FROM signals WHERE seq {_IN_LIST}"  # noqa: S608 - our own names
+            f"SELECT seq, id, exercise, {is_stopped}, expires_at, 1.0 FROM signals"  # noqa: S608 - our own names
+            f" WHERE seq {_IN_LIST}"
         )
-        values = (json.dumps([*distinct]),)
-        rows = self._for_loop.execute(sql, values).fetchall() if on_loop else self.read(sql, values)
+        rows = read(sql, (json.dumps([*distinct - own_keys]),))
+        if own_keys:
+            rows = rows + own_banks.find_summaries(read, own_keys)
         if strict and len(rows) < len(distinct):
             raise BehindError
         return {
-            seq: SignalSummary(uid, bool(is_exercise), bool(is_disputed))
-            for seq, uid, is_exercise, is_disputed, ends in rows
+            seq: SignalSummary(uid, bool(is_exercise), bool(is_disputed), ratio)
+            for seq, uid, is_exercise, is_disputed, ends, ratio in rows
             if (ends is None or ends > now) and (exercise or not is_exercise)
         }
 
@@ -307,6 +392,7 @@ class Store(AbstractContextManager["Store"]):
         with self._index_lock:
             with self.write() as tx:
                 change = change_rows(tx, puts, drops)
+                moves_places = local_features.follow_signals(tx, [row.id for row in puts], drops)
                 put_parties(tx, parties)
                 if parties:
                     set_state(tx, trust=str(position))
@@ -318,6 +404,8 @@ class Store(AbstractContextManager["Store"]):
                 view = read_view(tx)
             self._index.take(change.puts, change.drops, gone=change.gone)
             self.view = view  # published only now that the Library has it
+        if moves_places:
+            self.follow_own()
 
     def count_allowed(self, *, limit: int) -> list[tuple[str, int]]:
         """Return how often entries of the hub's allow-list were met, most often first."""
@@ -407,6 +495,7 @@ class Store(AbstractContextManager["Store"]):
                     allowed.forget_hub_list(tx)
                 alongside(tx, incoming.library)
                 tx.execute("DROP TABLE former")
+                local_features.follow_snapshot(tx)
                 set_state(
                     tx,
                     generation=incoming.generation,
@@ -424,6 +513,7 @@ class Store(AbstractContextManager["Store"]):
                 incoming.library, incoming.generation, incoming.seq, self._index.gone, unsaved
             )
             self.view = view
+        self.follow_own()
         index.sweep(self._folder, keep=incoming.generation)
 
     def _leave_latest(self, incoming: Incoming) -> None:
@@ -474,11 +564,13 @@ class Store(AbstractContextManager["Store"]):
                 self._reader.close()
                 self._replace_damaged(error)
                 self._open_others()
+            self.follow_own()
         finally:
             connection.close()
 
     def catch_up(self) -> None:
-        """Bring the Library in step with the rows. The primary waits until it is."""
+        """Bring the Library and own banks in step with the rows. The primary waits until it is."""
+        self.follow_own()
         with self._index_lock:
             if self.is_primary:
                 return
@@ -505,10 +597,16 @@ class Store(AbstractContextManager["Store"]):
             set_state(tx, saved=uuid4().hex)
 
 
-def _signal(body: str, *, is_lowered: bool) -> FeedSignal:
-    """Return a stored signal, marked if this agent's own flood guard lowered it."""
+def _signal(body: str, is_lowered: int, off: str | None) -> FeedSignal:
+    """Return a stored signal, with the marks of this agent. off: why it is switched off."""
     signal = FeedSignal.model_validate_json(body)
-    return signal.model_copy(update={"lowered": True}) if is_lowered else signal
+    return _marked(signal, is_lowered=bool(is_lowered), off=off)
+
+
+def _marked(signal: FeedSignal, *, is_lowered: bool, off: str | None) -> FeedSignal:
+    if is_lowered:
+        signal = signal.model_copy(update={"lowered": True})
+    return switched_off.mark_off(signal, off)
 
 
 @contextmanager

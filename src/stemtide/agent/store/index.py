@@ -48,6 +48,7 @@ _CHUNK = 50_000
 _CHUNK_BYTES = 64 << 20
 _NO_OWN_BITS = 255
 _SELECT_PRINTS = "SELECT seq, kind, value, within_bits FROM signals"
+_NUMBERS = "SELECT group_concat(seq) FROM signals"
 
 
 @dataclass(slots=True)
@@ -83,8 +84,8 @@ class Index:
             return
         puts = tx.execute(f"{_SELECT_PRINTS} WHERE seq > ? ORDER BY seq", (self.seq,)).fetchall()
         if puts or dropped:
-            numbers = [seq for _, seq in dropped]
-            self.take(puts, numbers, gone=dropped[-1][0] if dropped else self.gone)
+            gone = [seq for _, seq in dropped]
+            self.take(puts, gone, gone=dropped[-1][0] if dropped else self.gone)
 
     def compare(self, tx: sqlite3.Connection) -> None:
         """Make the Library equal the rows. raises: TornError for rows that cannot be read."""
@@ -98,8 +99,8 @@ class Index:
             raise TornError(str(error)) from error
 
     def _compare(self, tx: sqlite3.Connection) -> None:
-        indexed, stored = self.library.keys(), _numbers(tx)
-        extra, missing = _difference(indexed, stored), _difference(stored, indexed)
+        indexed, stored = self.library.keys(), numbers(tx, _NUMBERS)
+        extra, missing = difference(indexed, stored), difference(stored, indexed)
         self.library.drop(extra)
         self.unsaved = len(extra)
         for chunk in np.array_split(missing, range(_CHUNK, len(missing), _CHUNK)):
@@ -183,13 +184,13 @@ def by_kind(rows: Iterable[Fingerprinted]) -> dict[Kind, list[Fingerprinted]]:
     return {Kind(kind): group for kind, group in groups.items()}
 
 
-def _numbers(tx: sqlite3.Connection) -> npt.NDArray[np.int64]:
-    """Return all signal numbers, ascending. Read as one text: rows take four times as long."""
-    (text,) = tx.execute("SELECT group_concat(seq) FROM signals").fetchone()
+def numbers(tx: sqlite3.Connection, sql: str) -> npt.NDArray[np.int64]:
+    """Return numbers, ascending. sql: reads them as one text: rows take four times as long."""
+    (text,) = tx.execute(sql).fetchone()
     return np.sort(np.fromstring(text or "", np.int64, sep=","))
 
 
-def _difference(
+def difference(
     numbers: npt.NDArray[np.int64], others: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
     """Return the numbers of `numbers` that are not in `others`; all are ascending."""

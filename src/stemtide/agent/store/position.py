@@ -16,11 +16,13 @@ class SignalSummary:
     """The fields of a signal for an answer without a decision.
 
     disputed: it is disputed, or was lowered by the flood guard.
+    ratio:    the share of content that it is tried on; see own_banks.is_tried.
     """
 
     id: str
     exercise: bool
     disputed: bool
+    ratio: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tables of the review page: decisions of people, who has which content open, sessions, pictures.
 
-Of a person they hold the name typed at sign-in, their decisions, and when they were shown a
-picture. Tokens of links and sessions are stored as digests.
+Of a person they hold the name, typed at sign-in or given by an OpenID provider, with the
+provider's id, their decisions, and when they were shown a picture. Tokens of links, sign-ins and
+sessions are stored as digests.
 """
 
 import sqlite3
@@ -33,6 +34,15 @@ TABLES = {
       token TEXT PRIMARY KEY, path TEXT NOT NULL UNIQUE, form_token TEXT NOT NULL,
       person TEXT NOT NULL, began_at REAL NOT NULL, active_at REAL NOT NULL,
       notice TEXT NOT NULL DEFAULT '', letters INTEGER NOT NULL DEFAULT 1
+    ) WITHOUT ROWID""",
+    # People who signed in at an OpenID provider. name: theirs alone, also if two have the same.
+    "review_people": """CREATE TABLE review_people (
+      subject TEXT PRIMARY KEY, name TEXT NOT NULL, key TEXT NOT NULL UNIQUE, seen_at REAL NOT NULL
+    ) WITHOUT ROWID""",
+    # Sign-ins that were begun there. link: digest of a link that the person opened before, or "".
+    "review_sign_ins": """CREATE TABLE review_sign_ins (
+      state TEXT PRIMARY KEY, browser TEXT NOT NULL, client TEXT NOT NULL, nonce TEXT NOT NULL,
+      verifier TEXT NOT NULL, address TEXT NOT NULL, link TEXT NOT NULL, ends_at REAL NOT NULL
     ) WITHOUT ROWID""",
     "review_pictures": """CREATE TABLE review_pictures (
       id TEXT PRIMARY KEY, person TEXT NOT NULL, session TEXT NOT NULL, ref TEXT NOT NULL,
@@ -73,7 +83,7 @@ COUNT_WAITING = f"SELECT count(DISTINCT ref) FROM acted WHERE {IS_WAITING}"  # n
 COUNT_LATE = f"{COUNT_WAITING} AND at < ?"
 
 _NOW = "CAST(strftime('%s', 'now') AS REAL)"
-_KEPT = ("matches", "uploaded_at", "found_by")
+_KEPT = ("matches", "uploaded_at", "catalogue", "found_by")
 _MAX_REMARKS, _MAX_REMARK = 10, 500
 
 
@@ -121,4 +131,9 @@ def forget(tx: sqlite3.Connection, *, before: datetime) -> None:
     tx.execute("DELETE FROM review_blocks WHERE puid NOT IN (SELECT puid FROM restrictions)")
     tx.execute(f"DELETE FROM review_pictures WHERE at < {_NOW} - 2 * 86400")  # noqa: S608 - our own
     tx.execute(f"DELETE FROM review_sessions WHERE began_at < {_NOW} - 86400")  # noqa: S608 - our own
+    tx.execute(
+        "DELETE FROM review_people WHERE seen_at < ? AND name NOT IN"
+        " (SELECT person FROM review_sessions)",
+        old,
+    )
     tx.execute("DELETE FROM review_disputes WHERE at < ? AND sent = 1", old)

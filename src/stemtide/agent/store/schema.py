@@ -12,8 +12,21 @@ from typing import BinaryIO
 from uuid import uuid4
 
 from stemtide import private_files
-from stemtide.agent.store import allowed, match_rates, own_list, parties, review
+from stemtide.agent.store import (
+    allowed,
+    match_rates,
+    own_banks,
+    own_list,
+    parties,
+    review,
+    switched_off,
+)
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS
+
+_SIGNAL_PLACES = """CREATE TABLE signal_places (
+  number INTEGER PRIMARY KEY, signal TEXT NOT NULL UNIQUE, value BLOB NOT NULL
+)"""
+"""number: as the hub gave it. signal: the id of a pdq signal. value: its local features."""
 
 APPLICATION = 0x53544D41  # "STMA" in SQLite's application_id: this file is an agent's
 VERSION = 6
@@ -95,7 +108,10 @@ _LOCAL_TABLES = {
     **allowed.TABLES,
     **match_rates.TABLES,
     **own_list.TABLES,
+    **own_banks.TABLES,
+    "own_places": own_banks.PLACES_TABLE,
     **review.TABLES,
+    **switched_off.TABLES,
 }
 _BANKED_INDEXES = (
     "CREATE INDEX banked_leaving ON banked (tries, seq) WHERE wanted = 0",
@@ -137,18 +153,26 @@ _ADDED_TABLES = {
     "review_events": (*review.TABLES.values(), *review.INDEXES),
     "review_blind_checks": (review.TABLES["review_blind_checks"],),
     "review_blocks": (review.TABLES["review_blocks"],),
-    "own_entries": (*own_list.TABLES.values(), own_list.ADOPT),
+    "review_people": (review.TABLES["review_people"],),
+    "review_sign_ins": (review.TABLES["review_sign_ins"],),
+    "own_entries": tuple(own_list.TABLES.values()),
+    "switched_off": tuple(switched_off.TABLES.values()),
+    "own_banks": (*own_banks.TABLES.values(), *own_banks.INDEXES),
+    "own_places": (own_banks.PLACES_TABLE,),
+    "signal_places": (_SIGNAL_PLACES,),
 }
 """Tables that an older file lacks; an older agent ignores them."""
 _OTHER_STATEMENTS = (
     "CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     parties.TABLE,
+    _SIGNAL_PLACES,
     *_LOCAL_TABLES.values(),
     *_ACTED_INDEXES,
     "CREATE INDEX deliveries_by_ref ON deliveries (ref)",
     *_RESTRICTIONS_INDEXES,
     *_BANKED_INDEXES,
     *allowed.INDEXES,
+    *own_banks.INDEXES,
     *review.INDEXES,
 )
 
@@ -166,7 +190,7 @@ class TornError(Exception):
 
 
 _OWN_FILES = (
-    *("agent.*", "journal.*", "live.db*", "segments*"),
+    *("agent.*", "journal.*", "live.db*", "segments*", "witness.*"),
     *("actions.jsonl*", "incoming*"),
 )
 """Files of an agent in its data directory."""
@@ -426,7 +450,7 @@ def _carry_over(torn: Path, path: Path) -> str:
                 continue
             saved.append(f"{count} {table} (the rest is unreadable)")
         allowed.note_change(connection)
-        connection.execute(own_list.ADOPT)
+        own_banks.note_change(connection)
         old.close()
     finally:
         connection.close()

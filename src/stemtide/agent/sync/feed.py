@@ -32,13 +32,20 @@ from stemtide.agent.recognise.recent import RecentUploads
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.store.parties import ALL, read_parties
 from stemtide.agent.sync import new_signals, signed_snapshot, undo, weakening
+from stemtide.agent.sync.local_features import take_local_features
 from stemtide.agent.sync.segments import take_segments
 from stemtide.agent.sync.snapshot import FeedReader, Page, Position, next_page, take_feed
 from stemtide.agent.waits import Backoff, wait_woken
 from stemtide.client import AnswerError, DeclinedError, HubError, NotFoundError, UnreachableError
+from stemtide.fingerprints.kinds import Kind
 from stemtide.matching.library import Library
 from stemtide.protocol.enums import Scope
-from stemtide.protocol.sync.agents import AgentStatusIn, AgentTrouble
+from stemtide.protocol.sync.agents import (
+    REPORT_DELAY_S,
+    AgentStatusIn,
+    AgentTrouble,
+    rest_after_report_s,
+)
 from stemtide.protocol.sync.allowlists import (
     MAX_COUNTS,
     AllowlistManifest,
@@ -52,7 +59,6 @@ logger = logging.getLogger(__name__)
 
 _POLL_STREAMING_S = 20.0  # the stream carries all changes: this finds what it lost
 _POLL_S = 2.0
-_DEBOUNCE_S = 0.2  # delay of a status report, so that a burst is reported once
 _PRUNE_EVERY = timedelta(hours=1)
 
 
@@ -70,6 +76,7 @@ class Sync:
     recent:    uploads that new signals are compared with (new_signals.py).
     on_undo:   called on the event loop when a withdrawal undid something.
     on_change: called on the event loop when a page was applied.
+    reason_to_wait: returns why new entries must not be applied; "" if they may be.
     """
 
     def __init__(
@@ -82,8 +89,10 @@ class Sync:
         recent: RecentUploads,
         on_undo: Callable[[], None],
         on_change: Callable[[], None],
+        reason_to_wait: Callable[[], str],
     ) -> None:
         self.connection = HubConnection()
+        self._reason_to_wait = reason_to_wait
         self._on_undo = on_undo
         self._on_change = on_change
         self._tally = counters
@@ -101,6 +110,7 @@ class Sync:
         self._carried_at = float("-inf")
         self._position_changed = asyncio.Event()
         self._allowed_counts: list[tuple[str, int]] = []
+        self._needs_local = config.local_features
 
     def look(self) -> None:
         """Update `connection` with silence, stall and disk problems."""
@@ -114,6 +124,8 @@ class Sync:
 
     async def run(self) -> None:
         """Follow the feed, listen to the stream and report status until cancelled."""
+        if not self._config.local_features:
+            await asyncio.to_thread(self._store.forget_places)
         await self._start_from_file()
         await self._weaken_owed()
         async with asyncio.TaskGroup() as tasks:
@@ -176,6 +188,8 @@ class Sync:
 
     async def _catch_up(self) -> None:
         """Apply all pages that the hub has."""
+        if reason := await asyncio.to_thread(self._reason_to_wait):
+            raise AnswerError(self._client.hub, f"is not believed: {reason}")
         if not self._party:
             await self._identify()
         origin = self._store.origin
@@ -192,6 +206,7 @@ class Sync:
                 continue
             await self._take_page(page)
             if not page.more:
+                await self._take_local()
                 return
 
     async def _take_page(self, page: Page) -> None:
@@ -204,8 +219,18 @@ class Sync:
         if page.allowlist is not None and page.allowlist != self._store.view.allowlist:
             await self._take_allowlist()
         self._on_change()
+        self._needs_local |= self._config.local_features and any(map(_may_have_local, page.entries))
         if page.next != before:
             self._position_changed.set()
+
+    async def _take_local(self) -> None:
+        """Take local features of signals, if pictures came since the last time."""
+        if not self._needs_local:
+            return
+        trouble = await take_local_features(self._client, self._store)
+        if trouble and trouble != self.connection.local_trouble:
+            logger.warning("%s", trouble)
+        self.connection.local_trouble, self._needs_local = trouble, False
 
     def _look_for_parties(self) -> None:
         """Note whether the hub says how far its parties may be believed."""
@@ -280,7 +305,7 @@ class Sync:
             new_signals.mark_frequent(
                 tx, new, rates, store=self._store, config=self._config, now=now
             )
-            fresh = self._store.mark_lowered([signal for signal, _ in puts], tx=tx)
+            fresh = self._store.mark_local([signal for signal, _ in puts], tx=tx)
             changes = undo.changes_of_entries(entries, former)
             weakening.owe(tx, weakened)
             undone = self._undo(tx, changes, library=self._store.library, now=now, fresh=fresh)
@@ -365,6 +390,7 @@ class Sync:
         finally:
             self.connection.is_loading = False
         self._on_undo()
+        self._needs_local = self._config.local_features
         self._position_changed.set()
 
     async def _load_snapshot(self) -> None:
@@ -429,7 +455,7 @@ class Sync:
             raise AnswerError(self._client.hub, f"its stream is unreadable: {error}") from error
         self.connection.head = max(self.connection.head, news.position)
         view = self._store.view
-        if news.position <= view.position:
+        if news.position <= view.position or self._reason_to_wait():
             return True
         is_current = self._caught_up == self._opened and not self._applying.locked()
         if news.page is None or news.previous is None or not is_current:
@@ -440,6 +466,7 @@ class Sync:
             if not self._continues(news.page):
                 return False
             await self._take_page(news.page.after(self._store.position))
+            await self._take_local()
             self._carried_at = time.monotonic()
         return True
 
@@ -448,13 +475,17 @@ class Sync:
 
         Nothing here waits for a write: an agent that can store nothing would fall silent.
         """
+        most_s, rest_s = self._config.heartbeat_s, 0.0
         while True:
             self._position_changed.clear()
+            began = time.monotonic()
             await self._report_status()
+            ended = time.monotonic()
+            rest_s = rest_after_report_s(ended - began, before_s=rest_s, most_s=most_s)
             await self._report_allowed()
-            await wait_woken(self._position_changed, within_s=self._config.heartbeat_s)
+            await wait_woken(self._position_changed, within_s=most_s)
             if self._position_changed.is_set():
-                await asyncio.sleep(_DEBOUNCE_S)
+                await asyncio.sleep(max(REPORT_DELAY_S, ended + rest_s - time.monotonic()))
 
     async def _report_status(self) -> None:
         try:
@@ -526,3 +557,8 @@ def _parties_after(page: Page, *, before: int) -> int:
     """
     is_answered = bool(page.parties) or (before > 0 and page.parties is not None)
     return page.next if is_answered else before
+
+
+def _may_have_local(entry: object) -> bool:
+    """Whether an unparsed entry is of a picture: local features come with these only."""
+    return isinstance(entry, dict) and entry.get("kind") == Kind.PDQ

@@ -51,8 +51,12 @@ def mark_frequent(
     store: Store,
     config: Config,
     now: datetime,
+    compared: str = "uploads before it",
 ) -> list[Runaway]:
-    """Mark those of the new signals whose matches are implausible; return the marks."""
+    """Mark those of the new signals whose matches are implausible; return the marks.
+
+    compared: a name for the content that they were compared with, for people.
+    """
     second = int(now.timestamp())
     marked = []
     for signal in signals:
@@ -63,7 +67,7 @@ def mark_frequent(
         verdict = assess(Traffic(rate, [rate], rate.lookups, None), support=support)
         if verdict is None:
             continue
-        why = f"{rate.matches} of the {rate.lookups} uploads before it would have matched it"
+        why = f"{rate.matches} of the {rate.lookups} {compared} would have matched it"
         most = most_matches(rate.lookups, usual=None)
         uid, state = str(signal.id), verdict[0]
         runaway = Runaway(uid, state, why, second, second, rate.matches, rate.lookups, most)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Find earlier uploads that a new signal matches, and decide about them as about new ones.
+"""Find earlier uploads that a new signal or own item matches, and decide as about new ones.
 
 1 Signals have ascending numbers in the store. The number up to which the journal was searched is
   stored after the results, so a crash skips no signal, and searches for some again. A snapshot
@@ -9,7 +9,7 @@
 3 An upload that another process decided in the milliseconds before it knew a new signal is
   compared with the signals of the last seconds when its entry is loaded.
 4 A signal that would have matched an implausible share of the journal is lowered first, by the
-  rules of the flood guard.
+  rules of the flood guard. An item of an own bank is not: nobody but the provider is bound by it.
 """
 
 import asyncio
@@ -19,25 +19,21 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from stemtide.agent.config.settings import Config
 from stemtide.agent.counters import Counters
-from stemtide.agent.hma import rows
 from stemtide.agent.journal.entries import LONG_KINDS, JournalEntry, with_estimates
 from stemtide.agent.journal.file import JournalFile
 from stemtide.agent.journal.index import JournalIndex
-from stemtide.agent.recognise.pipeline import decide_matches, record_decision
-from stemtide.agent.recognise.policy import Decision, is_active
-from stemtide.agent.review.decisions import has_person_decided
-from stemtide.agent.store import allowed
-from stemtide.agent.store.database import Store, Transaction
+from stemtide.agent.store import own_banks
+from stemtide.agent.store.database import Store
 from stemtide.agent.store.position import set_state
-from stemtide.agent.sync import flood_guard, new_signals
+from stemtide.agent.sync import earlier_content
+from stemtide.agent.sync.earlier_content import EarlierContent
 from stemtide.agent.waits import wait_woken
 from stemtide.fingerprints.kinds import Kind
 from stemtide.matching.library import IndexedSignal, Library
-from stemtide.protocol.enums import Action
 from stemtide.protocol.trust.runaway import Rate, runaway_limits
 
 logger = logging.getLogger(__name__)
@@ -56,16 +52,29 @@ _LAGGING_S = 5.0
 """For so long a process of the agent may not know a signal that another one has applied."""
 
 _FORGET_EVERY_S = 3600.0
-_NEXT_SIGNALS = (
-    "SELECT seq, kind, value, within_bits FROM signals WHERE seq > ? ORDER BY seq LIMIT ?"
+
+
+class _Queue(NamedTuple):
+    """What is searched for, in the order of its numbers.
+
+    rows:  SQL of it. state: name under which the last number that was searched for is stored.
+    """
+
+    rows: str
+    state: str
+
+
+_QUEUES = (
+    _Queue("signals WHERE seq > ?", "journal_searched"),
+    _Queue("own_prints WHERE is_on AND seq > ?", own_banks.SEARCHED),
 )
 
 
 @dataclass(slots=True)
 class RetroProgress:
-    """State of the search. waiting: signals that are still to be searched for.
+    """State of the search. waiting: signals and own items that are still to be searched for.
 
-    searched, found: signals searched for, and actions on earlier uploads, since the start.
+    searched, found: those searched for, and actions on earlier uploads, since the start.
     """
 
     entries: int = 0
@@ -144,18 +153,25 @@ class RetroMatcher:
         has_more = self._load(journal)
         if has_more:
             return True, False
-        self.progress.is_loaded = True
-        at = self._searched_to()
-        signals, last = self._next_signals(at)
+        if not self.progress.is_loaded:
+            self._index.settle()
+            self.progress.is_loaded = True
+        results = [self._work_on(queue, journal) for queue in _QUEUES]
+        self.progress.waiting = sum(self._count_after(queue) for queue in _QUEUES)
+        self._forget_searched()
+        return any(number for number, _ in results), any(is_lowered for _, is_lowered in results)
+
+    def _work_on(self, queue: _Queue, journal: JournalFile) -> tuple[int, bool]:
+        """Search for what comes next; return how many there were, and if a signal was lowered."""
+        at = self._searched_to(queue)
+        signals, last = self._next_signals(queue, at)
         is_lowered = self._search(journal, signals) if signals else False
         if last > at:
-            with self._store.write() as tx:
-                set_state(tx, journal_searched=str(last))
-        self._forget_searched()
+            self._store_searched(queue, at, last)
         if signals and self._store.is_shared:
             self._searched.append((time.monotonic(), signals))
         self.progress.searched += len(signals)
-        return bool(signals), is_lowered
+        return len(signals), is_lowered
 
     def _forget(self, journal: JournalFile) -> None:
         """Erase entries that are too old, or too many."""
@@ -200,24 +216,34 @@ class RetroMatcher:
 
     # -- signals ---------------------------------------------------------------------------------
 
-    def _searched_to(self) -> int:
-        """Return the number of the last signal that was searched for."""
-        rows_of = self._store.read("SELECT value FROM state WHERE name = 'journal_searched'")
-        return int(rows_of[0][0]) if rows_of else 0
+    def _searched_to(self, queue: _Queue) -> int:
+        """Return the number of the last one that was searched for."""
+        rows = self._store.read("SELECT value FROM state WHERE name = ?", (queue.state,))
+        return int(rows[0][0]) if rows else 0
 
-    def _next_signals(self, at: int) -> tuple[list[IndexedSignal], int]:
-        """Return the next signals to search for, and the number of the last one."""
-        if not self._last:  # no upload came before these signals
-            ((last,),) = self._store.read("SELECT coalesce(max(seq), 0) FROM signals")
+    def _store_searched(self, queue: _Queue, at: int, last: int) -> None:
+        """Store the last number, unless items were put back meanwhile: they are searched for."""
+        with self._store.write() as tx:
+            row = tx.execute("SELECT value FROM state WHERE name = ?", (queue.state,)).fetchone()
+            if row is None or int(row[0]) == at:
+                set_state(tx, **{queue.state: str(last)})
+
+    def _count_after(self, queue: _Queue) -> int:
+        """Return how many are still to be searched for."""
+        sql = f"SELECT count(*) FROM {queue.rows}"  # noqa: S608 - our own names
+        ((number,),) = self._store.read(sql, (self._searched_to(queue),))
+        return int(number)
+
+    def _next_signals(self, queue: _Queue, at: int) -> tuple[list[IndexedSignal], int]:
+        """Return the next ones to search for, and the number of the last one."""
+        if not self._last:  # no upload came before them
+            sql = f"SELECT coalesce(max(seq), 0) FROM {queue.rows}"  # noqa: S608 - our own names
+            ((last,),) = self._store.read(sql, (at,))
             return [], max(at, last)
-        signal_rows = self._store.read(_NEXT_SIGNALS, (at, _SIGNALS))
-        last = signal_rows[-1][0] if signal_rows else at
-        ((self.progress.waiting,),) = self._store.read(
-            "SELECT count(*) FROM signals WHERE seq > ?", (last,)
-        )
-        return [
-            IndexedSignal(seq, Kind(kind), value, bits) for seq, kind, value, bits in signal_rows
-        ], last
+        sql = f"SELECT seq, kind, value, within_bits FROM {queue.rows} ORDER BY seq LIMIT ?"  # noqa: S608 - our own names
+        rows = self._store.read(sql, (at, _SIGNALS))
+        signals = [IndexedSignal(seq, Kind(kind), value, bits) for seq, kind, value, bits in rows]
+        return signals, signals[-1].key if signals else at
 
     def _search(self, journal: JournalFile, signals: Sequence[IndexedSignal]) -> bool:
         """Find and record what signals match; return whether one of them was lowered."""
@@ -241,68 +267,38 @@ class RetroMatcher:
     def _lower(self, matches: dict[int, int]) -> bool:
         """Lower the signals that match an implausible share of the journal; say if any is."""
         least = runaway_limits().growth.matches
-        often = {key: number for key, number in matches.items() if number >= least}
-        if not often:
-            return False
-        now = datetime.now(UTC)
+        often = {
+            key: number
+            for key, number in matches.items()
+            if number >= least and key < own_banks.FIRST_KEY
+        }
+        signals = self._store.find(often) if often else {}
         uploads = self._index.uploads
-        with self._store.write() as tx:
-            signals = self._store.find(often, tx=tx)
-            able = {
-                key: signal
-                for key, signal in signals.items()
-                if is_active(signal, now=now, exercise=False) and not signal.cleared
-            }
-            rates = {
-                str(signal.id): Rate(often[key], uploads[signal.kind])
-                for key, signal in able.items()
-            }
-            marked = new_signals.mark_frequent(
-                tx, list(able.values()), rates, store=self._store, config=self._config, now=now
-            )
-            present = self._store.find_ids([row.signal for row in marked], tx=tx)
-            flood_guard.hold_blocked(
-                tx, marked, present, store=self._store, config=self._config, now=now
-            )
-            rows.update_wanted(tx, present.values(), {}, store=self._store, config=self._config)
-        return bool(marked)
+        rates = {
+            str(signal.id): Rate(often[key], uploads[signal.kind])
+            for key, signal in signals.items()
+        }
+        return earlier_content.lower_frequent(
+            rates, signals.values(), store=self._store, config=self._config
+        )
 
     def _compare(self, entries: Sequence[JournalEntry], library: Library) -> None:
         """Compare entries with signals, and record what is to be done about those that match."""
-        prints = [with_estimates(entry.prints) for entry in entries]
-        matches = library.match_many(prints)
+        contents = [
+            EarlierContent(
+                entry.ref,
+                with_estimates(entry.prints),
+                entry.language,
+                {"uploaded_at": datetime.fromtimestamp(entry.at, UTC).isoformat()},
+            )
+            for entry in entries
+        ]
+        matches = library.match_many([content.prints for content in contents])
         if not any(matches):
             return
-        with self._store.write() as tx:
-            decisions = decide_matches(
-                prints, matches, store=self._store, config=self._config, tx=tx, strict=False
-            )
-            news = [
-                not _is_reviewed(tx, entry.ref, decision)
-                and record_decision(
-                    tx,
-                    entry.ref,
-                    decision,
-                    config=self._config,
-                    language=entry.language,
-                    remarks=entry.prints.remarks,
-                    prints=allowed.prints_of(content),
-                    uploaded_at=datetime.fromtimestamp(entry.at, UTC).isoformat(),
-                )
-                for entry, content, decision in zip(entries, prints, decisions, strict=True)
-            ]
-        self.progress.found += sum(news)
-        self._tally.add("retro_matches", sum(news))
-
-
-def _is_reviewed(tx: Transaction, ref: str, decision: Decision) -> bool:
-    """Whether a person has let an earlier upload pass that matched all of these signals."""
-    signals = {
-        str(verdict.hit.signal.id)
-        for verdict in decision.verdicts
-        if verdict.action is not Action.LOG
-    }
-    return bool(signals) and has_person_decided(tx, ref, signals)
+        _, news = earlier_content.act_on(contents, matches, store=self._store, config=self._config)
+        self.progress.found += news
+        self._tally.add("retro_matches", news)
 
 
 def _library(signals: Iterable[IndexedSignal]) -> Library:

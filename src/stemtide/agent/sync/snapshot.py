@@ -104,9 +104,28 @@ class _Line(msgspec.Struct, gc=False):
     language: str | None = None
 
 
+class _KnownLine(_Line, gc=False, forbid_unknown_fields=True):
+    """A line in which there is nothing that this version does not know, so a row can keep it."""
+
+
+_KNOWN_LINES = msgspec.json.Decoder(_KnownLine)
 _LINES = msgspec.json.Decoder(_Line)
 _ENCODER = msgspec.json.Encoder()
 _NOT_FAST = (msgspec.MsgspecError, RecursionError)
+
+
+def _fast(line: bytes) -> tuple[_Line | None, str]:
+    """Read a line that is an ordinary signal, and the JSON to keep; None for any other line."""
+    try:
+        signal: _Line = _KNOWN_LINES.decode(line)
+        body = line
+    except _NOT_FAST:
+        try:
+            signal = _LINES.decode(line)
+        except _NOT_FAST:
+            return None, ""
+        body = _ENCODER.encode(signal)  # without what this version does not know
+    return (signal, body.decode()) if signal.kind in SIZE_BYTES else (None, "")
 
 
 class Entries(NamedTuple):
@@ -158,23 +177,29 @@ class FeedReader:
 
     def entries(self, raws: Sequence[object]) -> Entries:
         """Parse the entries of a page, and convert them."""
-        return self._converted([self.entry(raw) for raw in raws])
+        rows: list[SignalRow] = []
+        drops: list[str] = []
+        for raw in raws:
+            self._convert(self.entry(raw), rows, drops)
+        return Entries(rows, drops)
 
     def lines(self, lines: Sequence[bytes], *, source: str) -> Entries:
         """Parse lines of a file, and convert them. raises: AnswerError for a line that is no JSON.
 
         source: what the lines are of, for the error.
         """
-        return self._converted([self._line(line, source) for line in lines])
+        rows: list[SignalRow] = []
+        drops: list[str] = []
+        for line in lines:
+            signal, body = _fast(line)
+            if signal:
+                row = self.row(cast("FeedSignal", signal), body)
+                rows += [row] if row else []
+            else:
+                self._convert(self._line(line, source), rows, drops)
+        return Entries(rows, drops)
 
-    def _line(self, line: bytes, source: str) -> "_Line | FeedSignal | Tombstone | None":
-        try:
-            signal = _LINES.decode(line)
-        except _NOT_FAST:
-            pass
-        else:
-            if signal.kind in SIZE_BYTES:
-                return signal
+    def _line(self, line: bytes, source: str) -> FeedSignal | Tombstone | None:
         try:
             raw = json.loads(line)
         except (ValueError, RecursionError) as error:
@@ -182,20 +207,14 @@ class FeedReader:
         # In files a live signal does not say what it is.
         return self.entry({"op": "put"} | raw if isinstance(raw, dict) else raw)
 
-    def _converted(self, entries: "Sequence[_Line | FeedSignal | Tombstone | None]") -> Entries:
-        rows: list[SignalRow] = []
-        drops: list[str] = []
-        for entry in entries:
-            if isinstance(entry, Tombstone):
-                drops.append(str(entry.id))
-            elif isinstance(entry, _Line):
-                # Written anew: what _Line does not know must not be in a row.
-                row = self.row(cast("FeedSignal", entry), _ENCODER.encode(entry).decode())
-                if row:
-                    rows.append(row)
-            elif entry and (row := self.row(entry)):
-                rows.append(row)
-        return Entries(rows, drops)
+    def _convert(
+        self, entry: FeedSignal | Tombstone | None, rows: list[SignalRow], drops: list[str]
+    ) -> None:
+        """Add an entry to the rows, or its id to the drops."""
+        if isinstance(entry, Tombstone):
+            drops.append(str(entry.id))
+        elif entry and (row := self.row(entry)):
+            rows.append(row)
 
     def _skip(self, error: ValueError) -> None:
         self._tally.add("skipped")

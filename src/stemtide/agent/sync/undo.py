@@ -27,6 +27,7 @@ from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.store.parties import Parties, party_trust
 from stemtide.matching.library import Library
 from stemtide.protocol.enums import Action, SignalState, Standing
+from stemtide.protocol.law.retention import signal_term_ends
 from stemtide.protocol.sync.feed import FeedParty, FeedSignal, Tombstone
 from stemtide.protocol.trust.standing import PartyTrust
 
@@ -81,21 +82,24 @@ def changes_of_snapshot(tx: Transaction, *, now: datetime) -> list[SignalChange]
     """Return what a snapshot weakens; the table former holds the signals before it.
 
     The tombstones in between are not read: what is missing was withdrawn meanwhile, or the hub was
-    restored to a time before it was shared. Actions of expired signals stay.
+    restored to a time before it was shared. Actions of expired signals stay, also of those that
+    said no end and whose term is over.
     """
-    changes = [
-        SignalChange(
-            uid,
-            FeedSignal.model_validate_json(body),
-            f"the hub no longer has signal {uid}",
-            is_withdrawn=True,
-        )
-        for uid, body in tx.execute(
-            "SELECT id, body FROM former WHERE id IN (SELECT signal FROM acted)"
+    missing = [
+        FeedSignal.model_validate_json(body)
+        for (body,) in tx.execute(
+            "SELECT body FROM former WHERE id IN (SELECT signal FROM acted)"
             " AND id NOT IN (SELECT id FROM signals)"
             " AND (expires_at IS NULL OR expires_at > ?)",
             (now.timestamp(),),
         )
+    ]
+    changes = [
+        SignalChange(
+            str(signal.id), signal, f"the hub no longer has signal {signal.id}", is_withdrawn=True
+        )
+        for signal in missing
+        if signal.expires_at is not None or signal_term_ends(signal.shared_at) > now
     ]
     knows_parties = tx.execute("SELECT 1 FROM parties LIMIT 1").fetchone()
     for uid, body in tx.execute(
@@ -231,6 +235,7 @@ class Undoing:
         if missing:
             self._signals |= dict.fromkeys(missing)
             self._signals |= self.store.find_ids(missing, tx=self.tx)
+            self._signals |= self.store.find_items(missing, tx=self.tx)
 
     def _alike(self, signal: FeedSignal) -> list[FeedSignal]:
         """Return the active signals of the same kind, value and reach, without this one."""

@@ -96,7 +96,7 @@ def import_file(
     from stemtide.protocol.sync.allowlists import AllowlistIn
 
     try:
-        lines = [line for line in file.read_text("utf-8").splitlines() if line.strip()]
+        lines = [line for line in file.read_text("utf-8").split("\n") if line.strip()]
         entries = [json.loads(line) for line in lines]
         body = AllowlistIn.model_validate_json(
             json.dumps({"entries": entries, "accept_covered": accept_covered})

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
         OutcomeReportOut,
         OutlierDecisionIn,
         OutlierOut,
+        ReviewPageIn,
+        ReviewPageOut,
         Whoami,
     )
     from stemtide.protocol.sync.runaways import RunawayDecisionIn, RunawayOut, RunawayReportIn
@@ -80,6 +82,19 @@ def lower_runaway(body: RunawayDecisionIn, *, uid: UUID | str) -> Call[RunawayOu
     from stemtide.protocol.sync.runaways import RunawayOut
 
     return Call((RunawayOut,), "POST", f"/api/v1/signals/{part(uid)}/runaway/lower", body=body)
+
+
+def register_review_page(body: ReviewPageIn, *, name: str) -> Call[ReviewPageOut]:
+    """Let people of your party sign in to your agent's review page through the hub.
+
+    The address must be of the agent's own machine. Registering it again changes nothing.
+
+    Needs a key with the scope feedback:write. raises: HubError. source: PUT
+    /api/v1/agents/{name}/review-page
+    """
+    from stemtide.protocol.sync.agents import ReviewPageOut
+
+    return Call((ReviewPageOut,), "PUT", f"/api/v1/agents/{part(name)}/review-page", body=body)
 
 
 def report_outcomes(body: OutcomeReportIn) -> Call[OutcomeReportOut]:

@@ -85,6 +85,15 @@ def clarify_order(body: OrderReasonIn, *, uid: UUID | str) -> Call[OrderOut]:
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/clarify", body=body)
 
 
+def confirm_order(*, uid: UUID | str) -> Call[None]:
+    """Confirm an order as the second person whom a bot plays in an exercise; refused to others.
+
+    Needs a key with the scope orders:write. raises: HubError. source: POST
+    /api/v1/orders/{uid}/confirm
+    """
+    return Call((type(None),), "POST", f"/api/v1/orders/{part(uid)}/confirm")
+
+
 def confirm_order_entry(*, uid: UUID | str) -> Call[OrderOut]:
     """Confirm an order that the other side entered by hand.
 

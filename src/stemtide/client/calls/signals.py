@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from stemtide.client.call import Call, Parts, part
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
     from uuid import UUID
 
     from stemtide.fingerprints.kinds import Kind
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
         SignalOut,
         WithdrawIn,
     )
+    from stemtide.protocol.sync.local_features import LocalFeaturesIn, LocalFeaturesOut, LocalPage
+    from stemtide.protocol.sync.propagation import PropagationDayOut, SignalPropagationOut
     from stemtide.protocol.trust.disputes import (
         DismissalAnswerIn,
         DismissalOut,
@@ -126,6 +128,49 @@ def list_dismissals(*, party: str | None = None) -> Call[list[DismissalOut]]:
     return Call((list[DismissalOut],), "GET", "/api/v1/dismissals", query={"party": party})
 
 
+def list_local_features(
+    *, after: int | None = None, limit: int | None = None, exercise: bool | None = None
+) -> Call[LocalPage]:
+    """List local features of live signals that your party may see, the earliest first.
+
+    Providers only. exercise=1 includes those of exercise signals.
+
+    limit: If left out: 500.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/local-features
+    """
+    from stemtide.protocol.sync.local_features import LocalPage
+
+    return Call(
+        (LocalPage,),
+        "GET",
+        "/api/v1/local-features",
+        query={"after": after, "limit": limit, "exercise": exercise},
+    )
+
+
+def list_propagation(
+    *, from_: date, to: date, exercise: bool | None = None
+) -> Call[list[PropagationDayOut]]:
+    """List how long shares and withdrawals took to reach agents, by party and day, latest first.
+
+    Agencies see all parties and their total, others themselves. At most 92 days at once.
+
+    from_: The first day (UTC).
+    to: The last day; it is in the period.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/propagation
+    """
+    from stemtide.protocol.sync.propagation import PropagationDayOut
+
+    return Call(
+        (list[PropagationDayOut],),
+        "GET",
+        "/api/v1/propagation",
+        query={"from": from_, "to": to, "exercise": exercise},
+    )
+
+
 def read_signal(*, uid: UUID | str) -> Call[SignalOut]:
     """Retrieve a signal with its opinions, in any state.
 
@@ -134,6 +179,31 @@ def read_signal(*, uid: UUID | str) -> Call[SignalOut]:
     from stemtide.protocol.messages.signals import SignalOut
 
     return Call((SignalOut,), "GET", f"/api/v1/signals/{part(uid)}")
+
+
+def read_signal_propagation(*, uid: UUID | str) -> Call[SignalPropagationOut]:
+    """Retrieve when a signal was delivered, applied, matched, acted on, withdrawn and released.
+
+    Agencies see each recipient, others their own agents; the sharer sees sums as well. When an
+    agent had a signal is known for two weeks.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET
+    /api/v1/signals/{uid}/propagation
+    """
+    from stemtide.protocol.sync.propagation import SignalPropagationOut
+
+    return Call((SignalPropagationOut,), "GET", f"/api/v1/signals/{part(uid)}/propagation")
+
+
+def remove_local_features(*, uid: UUID | str) -> Call[LocalFeaturesOut]:
+    """Remove the local features of a signal, as their sender or as an agency. The signal stays.
+
+    Needs a key with the scope signals:write. raises: HubError. source: DELETE
+    /api/v1/signals/{uid}/local-features
+    """
+    from stemtide.protocol.sync.local_features import LocalFeaturesOut
+
+    return Call((LocalFeaturesOut,), "DELETE", f"/api/v1/signals/{part(uid)}/local-features")
 
 
 def restore_dispute(*, uid: UUID | str, party: str) -> Call[SignalOut]:
@@ -156,6 +226,22 @@ def restore_disputes(*, uid: UUID | str) -> Call[DismissalOut]:
     from stemtide.protocol.trust.disputes import DismissalOut
 
     return Call((DismissalOut,), "POST", f"/api/v1/dismissals/{part(uid)}/restore")
+
+
+def send_local_features(body: LocalFeaturesIn, *, uid: UUID | str) -> Call[LocalFeaturesOut]:
+    """Send local features of the picture behind a pdq signal of your party, or replace them.
+
+    They show more of the picture than its hash. Agents of providers that may see the signal get
+    them if they look uploads up by them.
+
+    Needs a key with the scope signals:write. raises: HubError. source: PUT
+    /api/v1/signals/{uid}/local-features
+    """
+    from stemtide.protocol.sync.local_features import LocalFeaturesOut
+
+    return Call(
+        (LocalFeaturesOut,), "PUT", f"/api/v1/signals/{part(uid)}/local-features", body=body
+    )
 
 
 def set_dispute_aside(body: SetAsideIn, *, uid: UUID | str, party: str) -> Call[SignalOut]:

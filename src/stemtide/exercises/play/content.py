@@ -9,7 +9,8 @@ from functools import cached_property
 from PIL import Image, ImageDraw, ImageFont
 
 from stemtide.exercises import media, pictures
-from stemtide.exercises.scenarios.schema import ContentKind, ScenarioContent
+from stemtide.scenarios import acts
+from stemtide.scenarios.schema import ContentKind, ScenarioContent
 
 MARK = "EXERCISE"
 _PHOTOS = (
@@ -73,6 +74,29 @@ class ContentMaker:
             self._made[key] = make(content.seed, variant)
         return self._made[key]
 
+    def make(self, act: acts.UploadCopies) -> None:
+        """Make all files that an act uploads: a film takes seconds, in which nothing else happens.
+
+        Agents are then asked about each without a delay.
+        """
+        if not self.is_address(act.content):
+            for variant in act.variants:
+                self.file(act.content, variant=variant)
+
+    def copy(self, name: str, *, number: int) -> bytes:
+        """Return an altered copy of a picture; the same for a number, and 0 is the original."""
+        original = self.file(name)
+        return (
+            pictures.altered(original, f"{self._contents[name].seed}/{number}")
+            if number
+            else original
+        )
+
+    @cached_property
+    def _surroundings(self) -> dict[str, bytes]:
+        """Return the pictures that altered films show beside their shots."""
+        return {name: _with_mark(self._photographs[name], None) for name in media.SURROUNDINGS}
+
     @cached_property
     def _photographs(self) -> dict[str, bytes]:
         return pictures.photographs()
@@ -85,8 +109,7 @@ class ContentMaker:
         """Make a film of shots that other seeds do not have, with a tune of its own."""
         names = random.Random(seed).sample(_PHOTOS, _SHOTS)  # noqa: S311 - the same in every run
         shots = [f"{'shot' * (number + 1)}.png" for number in range(_SHOTS)]
-        files = {name: _with_mark(blob, None) for name, blob in self._photographs.items()}
-        files |= {
+        files = self._surroundings | {
             shot: self._marked(seed + number, name)
             for number, (shot, name) in enumerate(zip(shots, names, strict=True))
         }

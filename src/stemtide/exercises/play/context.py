@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """State that acts read and change while a scenario is played."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -8,8 +9,9 @@ from stemtide.client import Hub
 from stemtide.exercises.play.content import ContentMaker
 from stemtide.exercises.play.world import World
 from stemtide.exercises.results.record import UploadedCopy
-from stemtide.exercises.scenarios.schema import Scenario
+from stemtide.exercises.spread.live import LiveSpread
 from stemtide.fingerprints.sandbox.pool import Sandbox
+from stemtide.scenarios.schema import Scenario
 
 
 class NotPossibleError(Exception):
@@ -24,6 +26,10 @@ class Context:
     made:     ids of the proposals, signals, leads, referrals and orders that steps made.
     copies:   all uploads so far. shared_at_min: when each content was first shared.
     reported: uploads that each provider's agent matched, and reports to the hub.
+    share_began_s: when each content was first shared, by the machine's clock.
+    match_took_ms: real milliseconds from then until a copy matched, by provider and content.
+    seed:     of the run. spread: the spread that a step began, at a minute.
+    counted:  such uploads that the hub's ledger has, by provider, up to the entry read_until.
     """
 
     scenario: Scenario
@@ -38,6 +44,14 @@ class Context:
     copies: list[UploadedCopy] = field(default_factory=list)
     shared_at_min: dict[str, float] = field(default_factory=dict)
     reported: dict[str, int] = field(default_factory=dict)
+    counted: Counter[str] = field(default_factory=Counter)
+    read_until: int = 0
+    share_began_s: dict[str, float] = field(default_factory=dict)
+    match_took_ms: dict[tuple[str, str], float] = field(default_factory=dict)
+    seed: int = 1
+    spread: LiveSpread | None = None
+    spread_step: str = ""
+    spread_began_min: float = 0.0
 
     @property
     def hub(self) -> Hub:
@@ -58,6 +72,9 @@ class Context:
         return self.made[step]
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, such as "1 signal" and "2 signals"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun, such as "1 signal" and "2 signals".
+
+    plural: of a noun that adds more than an s.
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {plural or f'{noun}s'}"

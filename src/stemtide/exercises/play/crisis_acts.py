@@ -4,7 +4,6 @@
 from datetime import UTC, datetime
 
 from stemtide.exercises.play.context import Context
-from stemtide.exercises.scenarios import acts
 from stemtide.protocol.enums import LeadBasis
 from stemtide.protocol.law import frameworks
 from stemtide.protocol.messages.crises import (
@@ -18,6 +17,7 @@ from stemtide.protocol.messages.crises import (
     WarningIn,
 )
 from stemtide.protocol.messages.situation import LeadIn, LeadPassIn, MessageIn
+from stemtide.scenarios import acts
 
 
 def warn(context: Context, act: acts.Warn) -> str:
@@ -28,7 +28,7 @@ def warn(context: Context, act: acts.Warn) -> str:
         summary=act.summary,
         happened_at=datetime.now(UTC),
         countries=act.countries,
-        exercise=True,
+        exercise=context.world.exercise,
     )
     context.crisis = context.hub.warn_of_crisis(body).id
     return f"warns: {act.title}"
@@ -93,7 +93,8 @@ def deescalate(context: Context, act: acts.Deescalate) -> str:
 
 def invite(context: Context, act: acts.Invite) -> str:
     """Invite parties."""
-    context.hub.invite_parties(InviteIn(parties=act.to), uid=context.open_crisis)
+    body = InviteIn(parties=tuple(map(context.world.party_of, act.to)))
+    context.hub.invite_parties(body, uid=context.open_crisis)
     return f"invites {', '.join(act.to)}"
 
 
@@ -117,12 +118,12 @@ def report_lead(context: Context, act: acts.ReportLead) -> str:
         level=act.level,
         bases=(LeadBasis.TCO_14_5,),
         country=act.country,
-        to=act.to,
+        to=context.world.party_of(act.to),
         facts=act.facts,
         reasons="EXERCISE. It names a time and a place.",
         callback="+000 000 (EXERCISE)",
         crisis=context.crisis if context.crisis in visible else None,
-        exercise=True,
+        exercise=context.world.exercise,
     )
     context.made[context.step] = [context.hub.report_lead(body).id]
     return f"reports a threat to life to {act.to}"

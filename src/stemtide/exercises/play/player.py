@@ -9,21 +9,20 @@ for the step or the milestone become due.
 The same seed gives the same acts at the same minutes of the exercise.
 """
 
-import heapq
-import random
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from stemtide.client import HubError, UnreachableError
-from stemtide.exercises.play import crisis_acts, request_acts, signal_acts, world_acts
+from stemtide.exercises.play import crisis_acts, request_acts, signal_acts, spread_acts, world_acts
 from stemtide.exercises.play.clock import ExerciseClock
 from stemtide.exercises.play.context import Context, NotPossibleError
 from stemtide.exercises.play.desk import DeskError
-from stemtide.exercises.scenarios import acts
-from stemtide.exercises.scenarios.measures import MILESTONES
-from stemtide.exercises.scenarios.schema import BotRule, Inject
+from stemtide.exercises.play.time_line import Step, TimeLine
+from stemtide.scenarios import acts
+from stemtide.scenarios.measures import MILESTONES
+from stemtide.scenarios.schema import Scenario
 
 if TYPE_CHECKING:
     from stemtide.hub.rooms.ledger.reads.ledger import EntryRow
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 _DO: dict[type[acts.BaseAct], Callable[[Context, Any], str]] = {
     acts.Tell: world_acts.tell,
     acts.UploadCopies: signal_acts.upload,
+    acts.SpreadCopies: spread_acts.spread,
     acts.StopAgent: world_acts.stop_agent,
     acts.StartAgent: world_acts.start_agent,
     acts.Warn: crisis_acts.warn,
@@ -97,84 +97,87 @@ class Player:
     on_step: Callable[[StepResult], None]
     results: list[StepResult] = field(default_factory=list)
     entries: "list[EntryRow]" = field(default_factory=list)
-    _happened: set[str] = field(default_factory=set)
-    _due: list[tuple[float, int, Inject | BotRule]] = field(default_factory=list)
-    _waiting: dict[str, list[BotRule]] = field(default_factory=dict)
-    _count: int = 0
+    time_line: TimeLine = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Lay out the steps of the scenario."""
+        self.time_line = TimeLine.begin(self.context.scenario, seed=self.seed)
 
     def play(self) -> None:
         """Play all steps up to the end of the exercise. raises: DemoError, httpx.HTTPError."""
         scenario = self.context.scenario
-        for inject in scenario.injects:  # 1
-            self._schedule(round(inject.at_min, 2), inject)
-        for rule in scenario.rules:
-            self._waiting.setdefault(rule.after, []).append(rule)
-        while self._due and self._due[0][0] <= scenario.duration_min:
-            minutes, _, step = heapq.heappop(self._due)
+        time_line = self.time_line  # 1
+        while time_line.next_at is not None and time_line.next_at <= scenario.duration_min:
+            minutes, step = time_line.take()
             self.clock.run_until(minutes)  # 2
             with self.clock.stopped():
                 result = self._do(step)
                 reached = self._read_ledger()  # 5
-            self.results.append(result)
+            keep_result(self.results, result)
             self.on_step(result)
+            if isinstance(step.do, acts.SpreadCopies) and result.state is StepState.DONE:
+                time_line.schedule(step, at_min=minutes + step.do.every_min)
             for name in ([step.name] if result.state is StepState.DONE else []) + reached:  # 6
-                self._begin_after(name)
+                time_line.reach(name, minutes=self.clock.minutes)
         self.clock.run_until(scenario.duration_min)
-        done = {result.name for result in self.results}
-        self.results += [
-            StepResult(step.name, step.by, step.do.act, StepState.NOT_DUE, None, "never due")
-            for step in scenario.steps
-            if step.name not in done
-        ]
+        spread_acts.finish(self.context, scenario.duration_min)
+        self.results += missed_steps(scenario, self.results)
 
-    def _schedule(self, minutes: float, step: Inject | BotRule) -> None:
-        """Make a step due; steps of the same minute keep their order."""
-        self._count += 1
-        heapq.heappush(self._due, (minutes, self._count, step))
-
-    def _begin_after(self, name: str) -> None:
-        """Make the rules due that waited for a step or a milestone, later by delay and jitter."""
-        self._happened.add(name)
-        for rule in self._waiting.pop(name, []):
-            rng = random.Random(f"{self.seed}/{rule.name}")  # noqa: S311 - reproducible by seed
-            later = rule.delay_min + rng.uniform(0, rule.jitter_min)
-            self._schedule(round(self.clock.minutes + later, 2), rule)
-
-    def _do(self, step: Inject | BotRule) -> StepResult:
+    def _do(self, step: Step) -> StepResult:
         """Look at the conditions (3) and do the step (4)."""
-        if why := self._missing(step):
+        why = self.time_line.missing(step)
+        if why and step.name not in self.time_line.happened:
             return self._result(step, StepState.SKIPPED, why)
-        context = self.context
-        context.step, context.by, context.minutes = step.name, step.by, self.clock.minutes
-        try:
-            note = _DO[type(step.do)](context, step.do)
-        except UnreachableError:
-            raise
-        except (HubError, DeskError, NotPossibleError) as error:
-            return self._result(step, StepState.REFUSED, _why(error))
-        return self._result(step, StepState.DONE, note)
+        self.context.minutes = self.clock.minutes
+        return self._result(step, *do_act(self.context, step))
 
-    def _missing(self, step: Inject | BotRule) -> str:
-        """Return which condition does not hold; "" if all do."""
-        if missing := [name for name in step.only_if if name not in self._happened]:
-            return f"only if {', '.join(missing)}"
-        if present := [name for name in step.unless if name in self._happened]:
-            return f"unless {', '.join(present)}"
-        return ""
-
-    def _result(self, step: Inject | BotRule, state: StepState, note: str) -> StepResult:
+    def _result(self, step: Step, state: StepState, note: str) -> StepResult:
         return StepResult(step.name, step.by, step.do.act, state, self.clock.minutes, note)
 
     def _read_ledger(self) -> list[str]:
         """Read new entries; return the milestones that they reach for the first time."""
         after = self.entries[-1].number if self.entries else 0
-        self.entries += self.context.world.entries(after=after)
-        kinds = {entry.kind for entry in self.entries}
+        entries = list(self.context.world.entries(after=after))
+        self.entries += entries
+        kinds = {entry.kind for entry in entries}
         return [
             name
             for name, begins in MILESTONES.items()
-            if name not in self._happened and begins & kinds
+            if name not in self.time_line.happened and begins & kinds
         ]
+
+
+def do_act(context: Context, step: Step) -> tuple[StepState, str]:
+    """Do a step; return whether it was done or refused, and what happened.
+
+    raises: UnreachableError, DemoError if the machine gives out.
+    """
+    context.step, context.by = step.name, step.by
+    try:
+        return StepState.DONE, _DO[type(step.do)](context, step.do)
+    except UnreachableError:
+        raise
+    except (HubError, DeskError, NotPossibleError) as error:
+        return StepState.REFUSED, _why(error)
+
+
+def keep_result(results: list[StepResult], result: StepResult) -> None:
+    """Keep a result. A spread goes on: its later notes replace the first one."""
+    for number, earlier in enumerate(results):
+        if earlier.name == result.name:
+            results[number] = replace(earlier, note=result.note)
+            return
+    results.append(result)
+
+
+def missed_steps(scenario: Scenario, results: Iterable[StepResult]) -> list[StepResult]:
+    """Return the results of the steps that were never due."""
+    done = {result.name for result in results}
+    return [
+        StepResult(step.name, step.by, step.do.act, StepState.NOT_DUE, None, "never due")
+        for step in scenario.steps
+        if step.name not in done
+    ]
 
 
 def _why(error: Exception) -> str:

@@ -5,8 +5,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from stemtide.exercises.play.context import Context, counted
-from stemtide.exercises.requests import AUTHORITY_SECTIONS
-from stemtide.exercises.scenarios import acts
 from stemtide.protocol.enums.orders import EmergencyGround
 from stemtide.protocol.enums.referrals import Answer, ReferralState
 from stemtide.protocol.messages.batches import (
@@ -18,9 +16,29 @@ from stemtide.protocol.messages.batches import (
 from stemtide.protocol.messages.holds import HoldIn
 from stemtide.protocol.messages.orders import OrderAnswerIn, OrderIn, OrderReasonIn, Values
 from stemtide.protocol.messages.referrals import AcknowledgeIn, AnswerIn, AssessIn
+from stemtide.scenarios import acts
 
 _OPEN = {ReferralState.SENT, ReferralState.ACKNOWLEDGED}
 _OF_REMOVAL = {Answer.REMOVED, Answer.DISABLED, Answer.GEO_BLOCKED}
+
+_AUTHORITY_SECTIONS = {
+    "contact_point": "orders@provider.example",
+    "authority_type": "law_enforcement",
+    "authority_name": "Crisis Centre (EXERCISE)",
+    "representative": "The duty officer (EXERCISE)",
+    "file_number": "2026/114",
+    "authority_address": "1 Exercise Street, Brussels",
+    "authority_phone": "+32 2 555 01 00",
+    "authority_mail": "orders@authority.example",
+    "signature": "The duty officer (EXERCISE)",
+    "feedback_contact": "orders@authority.example",
+    "home_contact": "not known here (EXERCISE)",
+    "redress_authority": "Reconsideration by this authority (EXERCISE)",
+    "redress_body": "Court of first instance, Brussels (EXERCISE)",
+    "redress_deadline": "60 days from receipt (EXERCISE)",
+    "redress_link": "https://authority.example/redress",
+}
+"""Sections A, E, F and G of Annex I, as the authority fills them in."""
 
 
 def hold(context: Context, act: acts.PlaceHold) -> str:
@@ -30,7 +48,7 @@ def hold(context: Context, act: acts.PlaceHold) -> str:
         until=datetime.now(UTC) + timedelta(hours=act.hours),
         reason=act.reason,
         contact="duty desk (EXERCISE)",
-        exercise=True,
+        exercise=context.world.exercise,
     )
     context.hub.place_hold(body)
     return f"asks to leave {act.content} alone"
@@ -41,12 +59,12 @@ def refer(context: Context, act: acts.Refer) -> str:
     if act.count > 1:
         return _refer_batch(context, act)
     body = AssessIn(
-        provider=act.to,
+        provider=context.world.party_of(act.to),
         url=context.content.address(act.content),
         labels=act.labels,
         reason=act.reason,
         crisis=context.crisis,
-        exercise=True,
+        exercise=context.world.exercise,
     )
     referral = context.hub.refer(body, send=True)
     context.made[context.step] = [referral.id]
@@ -56,12 +74,14 @@ def refer(context: Context, act: acts.Refer) -> str:
 def _refer_batch(context: Context, act: acts.Refer) -> str:
     """Refer many addresses as rows of a batch."""
     name = f"EXERCISE {context.step}"
-    batch = context.hub.open_batch(BatchIn(name=name, crisis=context.crisis, exercise=True))
+    batch = context.hub.open_batch(
+        BatchIn(name=name, crisis=context.crisis, exercise=context.world.exercise)
+    )
     rows = iter(
         BatchRowIn(
             number=number,
             url=context.content.address(act.content, number=number),
-            provider=act.to,
+            provider=context.world.party_of(act.to),
             reason=act.reason,
             labels=" ".join(act.labels),
         )
@@ -94,10 +114,10 @@ def order(context: Context, act: acts.IssueOrder) -> str:
     cast = context.scenario.cast
     is_home = cast[act.to].country == cast[context.by].country
     body = OrderIn(
-        to=act.to,
+        to=context.world.party_of(act.to),
         annex={
-            **AUTHORITY_SECTIONS,
-            "home_contact": "" if is_home else AUTHORITY_SECTIONS["home_contact"],
+            **_AUTHORITY_SECTIONS,
+            "home_contact": "" if is_home else _AUTHORITY_SECTIONS["home_contact"],
             "urls": [context.content.address(act.content)],
             "grounds": ["a"],
             "reasons": act.reason,
@@ -106,7 +126,7 @@ def order(context: Context, act: acts.IssueOrder) -> str:
         emergency="EXERCISE. The event is under way.",
         emergency_ground=EmergencyGround.ONGOING_EVENTS,
         crisis=context.crisis,
-        exercise=True,
+        exercise=context.world.exercise,
     )
     draft = context.hub.draft_order(body)
     context.made[context.step] = [draft.id]
@@ -115,10 +135,9 @@ def order(context: Context, act: acts.IssueOrder) -> str:
 
 
 def confirm_order(context: Context, act: acts.ConfirmOrder) -> str:
-    """Confirm an order at the desk, as a person: no key may give a second look."""
+    """Confirm an order as a second person."""
     (uid,) = context.things(act.of)
-    with context.world.desk(context.by) as desk:
-        desk.send(f"/orders/{uid}", f"/orders/{uid}/do/confirm")
+    context.world.confirm_order(context.by, uid)
     return f"confirms the order {act.of} as a second person"
 
 

@@ -5,27 +5,34 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
 
 from stemtide.client import HubError
 from stemtide.exercises import pictures, processes
+from stemtide.exercises.play import spread_acts
 from stemtide.exercises.play.clock import ExerciseClock
 from stemtide.exercises.play.content import ContentMaker
 from stemtide.exercises.play.context import Context
 from stemtide.exercises.play.player import Player, StepResult
 from stemtide.exercises.play.world import open_world
 from stemtide.exercises.results import figures, files
+from stemtide.exercises.results.delays import compute_delays
 from stemtide.exercises.results.record import RecordedEntry, RunRecord
-from stemtide.exercises.scenarios.schema import Scenario
 from stemtide.exercises.stage import DemoError, RunningExercise
 from stemtide.fingerprints.sandbox.pool import Sandbox
+from stemtide.scenarios.schema import Scenario
+
+if TYPE_CHECKING:
+    from stemtide.hub.rooms.ledger.reads.ledger import EntryRow
+    from stemtide.protocol.exercises import RunEntryOut
 
 VERSION = 1
 """Version of the result's format."""
@@ -46,25 +53,27 @@ def run(
     raises: DemoError if the machine, not the exercise, gives out.
     """
     with ExitStack() as stack:
-        stack.enter_context(_stopped_by_sigterm())
+        stack.enter_context(stopped_by_sigterm())
         where = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stemtide-")))
         stage = RunningExercise(folder=where)
         stack.callback(stage.clear)
         try:
             world = open_world(scenario, stage, within=stack)
             sandbox = stack.enter_context(Sandbox())
-            context = Context(scenario, world, ContentMaker(scenario.content), sandbox)
+            content = ContentMaker(scenario.content)
+            context = Context(scenario, world, content, sandbox, seed=seed)
             player = Player(context, ExerciseClock(speed=speed), seed, on_step)
             player.play()
         except (processes.ProcessError, pictures.PhotographsMissingError) as error:
             raise DemoError(str(error)) from error
         except (HubError, httpx.HTTPError) as error:
             raise DemoError(f"the exercise broke off: {error}; logs are in {where}") from error
-        return _result(player)
+        record = record_of(context, player.entries, clock=player.clock)
+        return result_of(record, player.results, seed=seed, speed=speed)
 
 
 @contextmanager
-def _stopped_by_sigterm() -> Iterator[None]:
+def stopped_by_sigterm() -> Iterator[None]:
     """Treat SIGTERM like Ctrl-C, so that the hub and its agents are stopped, too."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -77,10 +86,18 @@ def _stopped_by_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _result(player: Player) -> dict[str, Any]:
-    """Return the result: steps, objectives, figures, and the ledger entries that they name."""
-    scenario, clock = player.context.scenario, player.clock
-    entries = tuple(
+class ReadableClock(Protocol):
+    """A clock of an exercise that says what it showed at a real time."""
+
+    def minutes_at(self, at: datetime) -> float:
+        """Return the clock's reading at a real time."""
+
+
+def record_of(
+    context: Context, entries: "Iterable[EntryRow | RunEntryOut]", *, clock: ReadableClock
+) -> RunRecord:
+    """Return the record of a play so far, from which all figures are computed."""
+    recorded = tuple(
         RecordedEntry(
             number=entry.number,
             kind=entry.kind,
@@ -89,10 +106,22 @@ def _result(player: Player) -> dict[str, Any]:
             detail=entry.detail,
             at_min=round(clock.minutes_at(entry.recorded_at), 2),
         )
-        for entry in player.entries
+        for entry in entries
     )
-    context = player.context
-    record = RunRecord(scenario, entries, tuple(context.copies), context.shared_at_min)
+    return RunRecord(
+        context.scenario,
+        recorded,
+        tuple(context.copies),
+        dict(context.shared_at_min),
+        spread_acts.outcome(context),
+    )
+
+
+def result_of(
+    record: RunRecord, results: Iterable[StepResult], *, seed: int, speed: float
+) -> dict[str, Any]:
+    """Return the result: steps, objectives, figures, and the ledger entries that they name."""
+    scenario = record.scenario
     return {
         "format": VERSION,
         "exercise": True,
@@ -101,18 +130,23 @@ def _result(player: Player) -> dict[str, Any]:
         "right_answer": scenario.right_answer,
         "framework": scenario.framework,
         "cast": {name: member.title for name, member in scenario.cast.items()},
-        "seed": player.seed,
-        "speed": clock.speed,
+        "seed": seed,
+        "speed": speed,
         "duration_min": scenario.duration_min,
+        "played_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "objectives": [files.objective_row(result) for result in figures.judge(record)],
         "figures": [files.figure_row(figure) for figure in figures.compute_all(record)],
-        "steps": [asdict(result) for result in player.results],
+        "steps": [asdict(result) for result in results],
         "copies": [asdict(copy) for copy in record.copies],
+        "spread": asdict(record.spread) if record.spread else None,
+        "delays": [asdict(delay) for delay in compute_delays(record)],
         "entries": [
             {"number": entry.number, "kind": entry.kind, "actor": entry.actor}
             | {"subject": entry.subject, "at_min": entry.at_min}
-            for entry in entries
+            for entry in record.entries
         ],
+        "observations": [],
+        "actions": [],
     }
 
 

@@ -2,15 +2,17 @@
 """Acts of bots on signals, and uploads from outside."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from uuid import uuid4
 
 from stemtide.exercises import fingerprints
 from stemtide.exercises.play.context import Context, counted
 from stemtide.exercises.results.record import UploadedCopy
-from stemtide.exercises.scenarios import acts
 from stemtide.exercises.stage import DemoError
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.messages.signals import BulkIn, BulkOut, OpinionIn, SignalIn, WithdrawIn
+from stemtide.scenarios import acts
 
 _REPORTED_WITHIN_S = 60.0
 
@@ -29,10 +31,11 @@ def share(context: Context, act: acts.ShareContent) -> str:
             severity=act.severity,
             confidence=act.confidence,
             crisis=crisis,
-            exercise=True,
+            exercise=context.world.exercise,
         )
         for fields in _fields(context, act.content)
     )
+    context.share_began_s.setdefault(act.content, time.monotonic())
     result = context.hub.share_signals(BulkIn(signals=signals))
     if not isinstance(result, BulkOut):
         raise DemoError("the hub answered a share with a dry run")
@@ -69,19 +72,31 @@ def withdraw(context: Context, act: acts.Withdraw) -> str:
 
 def upload(context: Context, act: acts.UploadCopies) -> str:
     """Upload copies at providers, and wait until the hub has their outcomes."""
-    copies = [
+    if not act.at:
+        return f"copies of {act.content} are given to people"
+    context.content.make(act)
+    with ThreadPoolExecutor(max_workers=len(act.at)) as pool:
+        uploads = list(pool.map(partial(_upload_at, context, act), act.at))
+    copies = [copy for at_provider in uploads for copy in at_provider]
+    context.copies += [copy for copy, _ in copies]
+    for provider in act.at if context.world.exercise else ():  # the demo waits once, at its end
+        logged = sum(action and copy.provider == provider for copy, action in copies)
+        context.reported[provider] = context.reported.get(provider, 0) + logged
+        wait_for_report(context, provider)
+    matched = sum(copy.is_match for copy, _ in copies)
+    uploaded = counted(len(copies), "copy", "copies")
+    return f"{uploaded} of {act.content} at {', '.join(act.at)}: {matched} matched"
+
+
+def _upload_at(
+    context: Context, act: acts.UploadCopies, provider: str
+) -> list[tuple[UploadedCopy, bool]]:
+    """Upload all copies of an act at a provider."""
+    return [
         _upload_copy(context, act, provider=provider, variant=variant)
-        for provider in act.at
         for variant in act.variants
         for _ in range(act.copies)
     ]
-    context.copies += [copy for copy, _ in copies]
-    for provider in act.at:
-        logged = sum(action and copy.provider == provider for copy, action in copies)
-        context.reported[provider] = context.reported.get(provider, 0) + logged
-        _wait_for_report(context, provider)
-    matched = sum(copy.is_match for copy, _ in copies)
-    return f"{len(copies)} copies of {act.content} at {', '.join(act.at)}: {matched} matched"
 
 
 def _upload_copy(
@@ -95,31 +110,38 @@ def _upload_copy(
     else:
         blob = context.content.file(act.content, variant=variant)
         result = context.world.upload(provider, ref=ref, blob=blob)
+    is_harmless = context.content.is_harmless(act.content)
+    is_match = bool(result.action) and not result.is_disputed
+    if not context.world.exercise and not is_harmless:
+        is_match = result.action == "block"
+    if is_match and act.content in context.share_began_s:
+        took_ms = (time.monotonic() - context.share_began_s[act.content]) * 1000
+        context.match_took_ms.setdefault((provider, act.content), took_ms)
     copy = UploadedCopy(
         at_min=context.minutes,
         step=context.step,
         provider=provider,
         content=act.content,
         variant=variant,
-        is_harmless=context.content.is_harmless(act.content),
-        is_match=bool(result.action) and not result.is_disputed,
+        is_harmless=is_harmless,
+        is_match=is_match,
     )
     return copy, bool(result.action)
 
 
-def _wait_for_report(context: Context, provider: str) -> None:
+def wait_for_report(context: Context, provider: str) -> None:
     """Wait until the hub has counted as many uploads of a provider as its agent matched.
 
     raises: DemoError if they never come.
     """
     ends = time.monotonic() + _REPORTED_WITHIN_S
     while time.monotonic() < ends:
-        counted = sum(
-            int(str(entry.detail.get("logged", 0)))
-            for entry in context.world.entries(after=0)
-            if entry.kind == "outcomes.reported" and entry.actor == f"party:{provider}"
-        )
-        if counted >= context.reported[provider]:
+        for entry in context.world.entries(after=context.read_until):
+            context.read_until = entry.number
+            if entry.kind == "outcomes.reported":
+                actor = entry.actor.removeprefix("party:")
+                context.counted[actor] += int(str(entry.detail.get("logged", 0)))
+        if context.counted[provider] >= context.reported[provider]:
             return
         time.sleep(0.02)
     raise DemoError(f"the hub never heard of all that the agent of {provider} matched")

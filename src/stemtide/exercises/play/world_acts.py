@@ -2,7 +2,7 @@
 """Acts of the world outside: news, and agents that go dark."""
 
 from stemtide.exercises.play.context import Context, NotPossibleError
-from stemtide.exercises.scenarios import acts
+from stemtide.scenarios import acts
 
 
 def tell(_context: Context, act: acts.Tell) -> str:

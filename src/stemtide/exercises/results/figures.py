@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from stemtide.exercises.results.record import RecordedEntry, RunRecord, UploadedCopy
-from stemtide.exercises.scenarios.measures import MEASURES, MeasureMethod, Unit
-from stemtide.exercises.scenarios.schema import Objective
+from stemtide.scenarios.measures import MEASURES, MeasureMethod, Unit
+from stemtide.scenarios.schema import Objective
 
 HOUR_MIN = 60.0
 """Minutes in which a removal order must be answered. source: Regulation (EU) 2021/784 Art. 3(3)."""
@@ -63,12 +63,18 @@ def compute(measure: str, record: RunRecord, *, party: str = "") -> Figure:
     return Figure(measure, party, definition.unit, rounded, numbers)
 
 
+OF_PROVIDERS = (
+    *("time_to_join", "time_to_first_match", "copies_matched", "spread_blocked", "false_matches"),
+)
+"""Measures that are also computed of each provider alone."""
+
+
 def compute_all(record: RunRecord) -> list[Figure]:
     """Compute all measures: of all together, and of each provider those about providers."""
     overall = [compute(measure, record) for measure in MEASURES]
     of_providers = [
         compute(measure, record, party=provider)
-        for measure in ("time_to_join", "time_to_first_match", "copies_matched", "false_matches")
+        for measure in OF_PROVIDERS
         for provider in record.providers()
     ]
     return [*overall, *of_providers]
@@ -184,6 +190,32 @@ def _variants_covered(record: RunRecord, party: str) -> _Value:
     return _percent(len(variants - missed), len(variants)), entries
 
 
+def _spread_blocked(record: RunRecord, party: str) -> _Value:
+    """Return how many copies of a spread were blocked. party: by the samples at this provider."""
+    spread = record.spread
+    if spread is None or not spread.points:
+        return None, []
+    samples = [row for row in spread.samples if not party or row.provider == party]
+    moments = {(row.provider, row.at_min) for row in samples if row.is_match}
+    reports = [
+        entry
+        for entry in record.of_kinds({"outcomes.reported"})
+        if (entry.actor, entry.at_min) in moments
+    ]
+    if party:
+        matched = sum(row.weight for row in samples if row.is_match)
+        return _percent(matched, sum(row.weight for row in samples)), reports
+    return _percent(spread.points[-1].stopped, spread.points[-1].at_agents), reports
+
+
+def _copy_hours_spared(record: RunRecord, _party: str) -> _Value:
+    """Return how much less long copies were visible than in the same spread without agents."""
+    if record.spread is None or not record.spread.points:
+        return None, []
+    last = record.spread.points[-1]
+    return _percent(last.visible_min_without - last.visible_min, last.visible_min_without), []
+
+
 def _false_matches(record: RunRecord, party: str) -> _Value:
     """Return how many copies of harmless content were matched."""
     false = [
@@ -202,5 +234,7 @@ _OWN: dict[str, Callable[[RunRecord, str], _Value]] = {
     "orders_in_their_hour": _orders_in_their_hour,
     "copies_matched": _copies_matched,
     "variants_covered": _variants_covered,
+    "spread_blocked": _spread_blocked,
+    "copy_hours_spared": _copy_hours_spared,
     "false_matches": _false_matches,
 }

@@ -4,8 +4,9 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from stemtide.exercises.scenarios.schema import Scenario
+from stemtide.exercises.spread.live import SpreadOutcome
 from stemtide.protocol.enums import PartyKind
+from stemtide.scenarios.schema import Scenario
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,14 @@ class RecordedEntry:
     def party(self) -> str:
         """Return the name of the party that the entry concerns; "" if it names none."""
         return str(self.detail.get("party", "")).removeprefix("party:")
+
+    @property
+    def addressees(self) -> tuple[str, ...]:
+        """Return the names of the parties that the entry addresses, each once."""
+        parties = self.detail.get("parties")
+        names = list(parties) if isinstance(parties, list | tuple) else []
+        names = [self.party, *(str(name).removeprefix("party:") for name in names)]
+        return tuple(dict.fromkeys(name for name in names if name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,7 @@ class RunRecord:
     entries: tuple[RecordedEntry, ...]
     copies: tuple[UploadedCopy, ...] = ()
     shared_at_min: Mapping[str, float] = field(default_factory=dict)
+    spread: SpreadOutcome | None = None
 
     def of_kinds(self, kinds: Collection[str], *, party: str = "") -> list[RecordedEntry]:
         """Return entries of some kinds, oldest first. party: only those that it caused."""

@@ -14,7 +14,7 @@ _TEXT = 'font-family="sans-serif" font-size="12" fill="#222222"'
 
 @dataclass(frozen=True, slots=True)
 class ChartLine:
-    """A line. values: one for each hour, from hour 1. is_dashed: also without colour it differs."""
+    """A line. values: one for each step, from step 1. is_dashed: also without colour it differs."""
 
     name: str
     values: Sequence[float]
@@ -23,11 +23,16 @@ class ChartLine:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A panel. marks: values with a name, drawn as thin lines across it."""
+    """A panel. marks: values with a name, drawn as thin lines across it.
+
+    per_step: units of the axis below for each step of a line, such as 3 minutes.
+    """
 
     title: str
     lines: Sequence[ChartLine]
     marks: Sequence[tuple[float, str]] = ()
+    unit: str = "hours"
+    per_step: float = 1
 
 
 def draw(panels: Sequence[Panel], *, description: str) -> str:
@@ -65,10 +70,10 @@ def _panel(panel: Panel, *, left: int) -> list[str]:
         parts.append(_rule(left, at, left + _WIDTH, colour="#dddddd"))
         parts.append(_words(left - 6, at + 4, short(tick * step), anchor="end"))
     parts += [
-        _words(x(hour), _TOP + _HEIGHT + 18, str(hour), anchor="middle")
+        _words(x(hour), _TOP + _HEIGHT + 18, f"{hour * panel.per_step:g}", anchor="middle")
         for hour in range(0, hours + 1, max(1, hours // 6))
     ]
-    parts.append(_words(left + _WIDTH / 2, _TOP + _HEIGHT + 36, "hours", anchor="middle"))
+    parts.append(_words(left + _WIDTH / 2, _TOP + _HEIGHT + 36, panel.unit, anchor="middle"))
     for value, name in panel.marks:
         parts.append(_rule(left, y(value), left + _WIDTH, colour="#666666", dash="2 4"))
         parts.append(_words(left + 6, y(value) - 5, name))

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 Counts = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 MAX_VARIANTS = 20_000
 """Most variants of a run; further alterations count as copies of the last one."""
@@ -76,7 +77,7 @@ class SpreadHour:
 
 @dataclass(slots=True)
 class Spread:
-    """A run of the model. hours: filled by run()."""
+    """A run of the model by itself. hours: filled by run()."""
 
     plan: SpreadPlan
     seed: int
@@ -86,7 +87,7 @@ class Spread:
 
     def run(self) -> list[SpreadHour]:
         """Return the curve, hour by hour. The same plan and seed give the same curve."""
-        state = _State(self.plan, np.random.default_rng(self.seed))
+        state = SpreadState(self.plan, np.random.default_rng(self.seed))
         for minute in range(self.plan.hours * 60):
             self._uploads += state.upload(minute)
             state.delete(minute)
@@ -96,7 +97,7 @@ class Spread:
                 self.hours.append(self._hour(state, hour=hour))
         return self.hours
 
-    def _hour(self, state: "_State", *, hour: int) -> SpreadHour:
+    def _hour(self, state: "SpreadState", *, hour: int) -> SpreadHour:
         return SpreadHour(
             hour=hour,
             uploads=self._uploads,
@@ -118,8 +119,17 @@ def service_shares(plan: SpreadPlan) -> npt.NDArray[np.float64]:
     return np.concatenate([[plan.largest_share], (1 - plan.largest_share) * small / small.sum()])
 
 
-class _State:
-    """The state of a run.
+@dataclass(frozen=True, slots=True)
+class Uploads:
+    """The uploads of a minute, (n,) each. has_agent: whether their service has an agent."""
+
+    services: Counts
+    variants: Counts
+    has_agent: Flags
+
+
+class SpreadState:
+    """The state of a run. minute: the present one.
 
     unknown: visible copies at each service with an agent that came before their variant was known,
              (agents, MAX_VARIANTS); missed: those that the agent did not recognise, (agents,).
@@ -137,6 +147,7 @@ class _State:
         self.deleted: Counts = np.zeros(plan.services, np.int64)
         self.copies: Counts = np.zeros(MAX_VARIANTS, np.int64)
         self.copies[0] = 1
+        self.minute = 0
         self.variants = 1
         self.known_at = np.full(MAX_VARIANTS, np.inf)
         has_team = np.arange(plan.services) < plan.teams
@@ -149,7 +160,7 @@ class _State:
 
     def upload(self, minute: int) -> int:
         """Upload the copies of a minute (1 to 3); return how many."""
-        plan = self.plan
+        plan, self.minute = self.plan, minute
         phase = minute / plan.peak
         rate = plan.interest * phase * np.exp(1 - phase) + plan.copied * self.visible
         count = int(self.rng.poisson(rate))
@@ -157,14 +168,19 @@ class _State:
         services = np.minimum(services, plan.services - 1)
         variants = self._variants(count)
         has_agent = services < plan.agents
-        is_known = self.known_at[variants] <= minute
-        is_caught = has_agent & is_known & (self.rng.random(count) < plan.match_rate)
+        is_known, is_caught = self.recognise(Uploads(services, variants, has_agent))
         np.add.at(self.blocked, services[is_caught], 1)
         is_new = has_agent & ~is_known
         np.add.at(self.unknown, (services[is_new], variants[is_new]), 1)
         np.add.at(self.missed, services[has_agent & is_known & ~is_caught], 1)
         np.add.at(self.elsewhere, services[~has_agent] - plan.agents, 1)
         return count
+
+    def recognise(self, uploads: Uploads) -> tuple[Flags, Flags]:
+        """Return of which uploads agents know the variant, and which of them they stop (2)."""
+        is_known = self.known_at[uploads.variants] <= self.minute
+        is_seen = self.rng.random(len(is_known)) < self.plan.match_rate
+        return is_known, uploads.has_agent & is_known & is_seen
 
     def _variants(self, count: int) -> Counts:
         """Return the variant of each upload: a new one, or one by how many copies it has."""
@@ -186,15 +202,10 @@ class _State:
         reported = self.rng.binomial(used, self.deletion_rate[: plan.agents, np.newaxis])
         used -= reported
         self.deleted[: plan.agents] += reported.sum(axis=1)
-        is_seen = reported.sum(axis=0) > 0
         known_at = self.known_at[: self.variants]
         soon = max(minute + plan.share_delay, plan.first_signal)
-        known_at[is_seen & np.isinf(known_at)] = soon
-        is_known = known_at <= minute
-        recognised = self.rng.binomial(used[:, is_known], plan.match_rate)
-        self.deleted[: plan.agents] += recognised.sum(axis=1)
-        self.missed += (used[:, is_known] - recognised).sum(axis=1)
-        used[:, is_known] = 0
+        known_at[(reported.sum(axis=0) > 0) & np.isinf(known_at)] = soon
+        self.look_back(used)
         for copies, services in (
             (self.missed, slice(0, plan.agents)),
             (self.elsewhere, slice(plan.agents, plan.services)),
@@ -202,3 +213,14 @@ class _State:
             gone = self.rng.binomial(copies, self.deletion_rate[services])
             np.subtract(copies, gone, out=copies)
             self.deleted[services] += gone
+
+    def look_back(self, used: Counts) -> None:
+        """Delete earlier copies of variants that agents now know (5).
+
+        used: visible copies that came before their variant was known, (agents, variants).
+        """
+        is_known = self.known_at[: self.variants] <= self.minute
+        recognised = self.rng.binomial(used[:, is_known], self.plan.match_rate)
+        self.deleted[: self.plan.agents] += recognised.sum(axis=1)
+        self.missed += (used[:, is_known] - recognised).sum(axis=1)
+        used[:, is_known] = 0

@@ -10,17 +10,19 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
+from typing import NamedTuple
 
 from stemtide import __version__
 from stemtide.exercises.stress.connection import OK, HubAccess, HubResponse, KeptConnection, follow
+from stemtide.protocol.sync.agents import REPORT_DELAY_S, rest_after_report_s
 
 STREAM = "/api/v1/events/stream"
 FEED = "/api/v1/feed"
 
 _PAGE = 2000
 _POLL_S, _POLL_ALONE_S = 20.0, 2.0  # as agents do, with and without a stream
-_BEAT_S, _DEBOUNCE_S = 8.0, 0.2
+_BEAT_S = 8.0
 _AGAIN_S = 1.0
 _WAKE = re.compile(rb'data: \{"position":(\d+)(?:,"previous":(\d+))?')
 _EVENT_END = b"\n\n"
@@ -32,6 +34,38 @@ def _pattern(run: str) -> re.Pattern[bytes]:
     """Return the pattern of the signals of one run: their position, and the rest of their value."""
     begin = rb'"position":(\d+),"id":"[0-9a-f-]{36}","kind":"pdq","value":"'
     return re.compile(begin + run.encode() + rb'([0-9a-f]+)"')
+
+
+class _Page(NamedTuple):
+    """A page of entries. signals: position and rest of the value of each signal of the run."""
+
+    entries: int
+    signals: tuple[tuple[int, bytes], ...]
+
+
+class _Event(NamedTuple):
+    """An event of a stream. previous: None if it carries no entries."""
+
+    position: int
+    previous: int | None
+    page: _Page
+
+
+def _read_page(content: bytes, run: str) -> _Page:
+    # To look for the run first is cheaper: a bulk of others is megabytes.
+    matches = _pattern(run).finditer(content) if run.encode() in content else ()
+    signals = tuple((int(match[1]), match[2]) for match in matches)
+    return _Page(content.count(b'"op":"'), signals)
+
+
+@lru_cache(maxsize=64)
+def _read_event(content: bytes, run: str) -> _Event | None:
+    """Return an event; None for a ping. All agents that get the same bytes have them read once."""
+    wake = _WAKE.search(content)
+    if wake is None:
+        return None
+    previous = None if wake[2] is None else int(wake[2])
+    return _Event(int(wake[1]), previous, _read_page(content, run))
 
 
 @dataclass(slots=True)
@@ -82,7 +116,7 @@ class SimulatedAgent:
         self._access = access
         # Each of its own, as a first report may wait for its turn at the hub.
         self._feed, self._status = KeptConnection(access), KeptConnection(access)
-        self._run, self._pattern = run.encode(), _pattern(run)
+        self._run = run
         self._counts = counts
         self._carried = carried
         self._reports = reports
@@ -130,6 +164,7 @@ class SimulatedAgent:
                     on_open=self._open,
                     on_part=self._take_part,
                     Last_Event_ID=self.position,
+                    Accept_Encoding="gzip",  # as agents do
                 )
             except OSError:
                 ended = None
@@ -146,16 +181,22 @@ class SimulatedAgent:
 
     def _take_part(self, part: bytes) -> None:
         """Take bytes of the stream, and each event that they complete."""
+        if not self._rest and part.find(_EVENT_END) == len(part) - len(_EVENT_END):
+            self._take_event(part)  # one whole event, as mostly
+            return
         begin = max(0, len(self._rest) - 1)  # an end may have come in two parts
         self._rest += part
         while (end := self._rest.find(_EVENT_END, begin)) >= 0:
-            event, self._rest, begin = self._rest, self._rest[end + len(_EVENT_END) :], 0
-            del event[end:]
-            if wake := _WAKE.search(event):
-                self._take_event(event, int(wake[1]), None if wake[2] is None else int(wake[2]))
+            end += len(_EVENT_END)
+            content, self._rest, begin = bytes(self._rest[:end]), self._rest[end:], 0
+            self._take_event(content)
 
-    def _take_event(self, event: bytearray, position: int, previous: int | None) -> None:
+    def _take_event(self, content: bytes) -> None:
         """Check an event against the chain; apply its entries, or read the feed."""
+        event = _read_event(content, self._run)
+        if event is None:
+            return
+        position, previous = event.position, event.previous
         if previous is None:
             self._chain = None
             self._counts.wakes += 1
@@ -171,7 +212,7 @@ class SimulatedAgent:
         elif position > self.position:
             self._counts.carried += 1
             self._carried_at = time.perf_counter()
-            self._apply(event, position)
+            self._apply(event.page, position)
 
     # feed
 
@@ -200,20 +241,18 @@ class SimulatedAgent:
             await asyncio.sleep(_AGAIN_S)
             return True
         *_, end = _END.finditer(answer.body)
-        self._apply(answer.body, int(end[1]))
+        self._apply(_read_page(answer.body, self._run), int(end[1]))
         return end[2] == b"true"
 
-    def _apply(self, page: bytes | bytearray, position: int) -> None:
+    def _apply(self, page: _Page, position: int) -> None:
         """Note which signals a page brings, and move to its end."""
         now = time.perf_counter()
-        # To look for the run first is cheaper: a bulk of others is megabytes for each agent.
-        for match in self._pattern.finditer(page) if self._run in page else ():
-            if int(match[1]) > self.position:
-                self._counts.repeats += match[2] in self.arrived
-                self.arrived.setdefault(match[2], now)
-        entries = page.count(b'"op":"')
-        self.entries += entries
-        self._counts.entries += entries
+        for at, value in page.signals:
+            if at > self.position:
+                self._counts.repeats += value in self.arrived
+                self.arrived.setdefault(value, now)
+        self.entries += page.entries
+        self._counts.entries += page.entries
         if position > self.position:
             self.position = position
             self._moved.set()
@@ -222,7 +261,7 @@ class SimulatedAgent:
 
     async def _report(self) -> None:
         """Report the status every few seconds, and shortly after each change."""
-        started_at = datetime.now(UTC).isoformat()
+        started_at, rest_s = datetime.now(UTC).isoformat(), 0.0
         while True:
             self._moved.clear()
             status = {
@@ -233,12 +272,15 @@ class SimulatedAgent:
                 "started_at": started_at,
             }
             path, body = f"/api/v1/agents/{self.name}", json.dumps(status).encode()
+            began = time.perf_counter()
             answer = await self._ask(self._status, "PUT", path, body)
+            ended = time.perf_counter()
+            rest_s = rest_after_report_s(ended - began, before_s=rest_s, most_s=_BEAT_S)
             self.is_known = self.is_known or (answer is not None and answer.status == OK)
             try:
                 async with asyncio.timeout(_BEAT_S):
                     await self._moved.wait()
-                await asyncio.sleep(_DEBOUNCE_S)
+                await asyncio.sleep(max(REPORT_DELAY_S, ended + rest_s - time.perf_counter()))
             except TimeoutError:
                 continue
 

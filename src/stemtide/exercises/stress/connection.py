@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 import httptools
 
+from stemtide.exercises.stress.inflate import StreamInflater
+
 OK = 200
 SILENT_S = 45.0
 """Seconds of silence after which a stream counts as broken, as in an agent."""
@@ -76,6 +78,7 @@ class _Exchange(asyncio.Protocol):
         self._body: list[bytes] = []
         self._on_open: Callable[[], object] | None = None
         self._on_part: Callable[[bytes], object] | None = None
+        self._inflater: StreamInflater | None = None
 
     def begin(
         self,
@@ -88,6 +91,7 @@ class _Exchange(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         self._parser = httptools.HttpResponseParser(self)
         self._body, self._on_open, self._on_part = [], on_open, on_part
+        self._inflater = None
         self._answer, self.heard_at = loop.create_future(), loop.time()
         self._transport.write(request)
         return self._answer
@@ -125,6 +129,11 @@ class _Exchange(asyncio.Protocol):
 
     # httptools
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Note a response in gzip."""
+        if name.lower() == b"content-encoding" and value == b"gzip":
+            self._inflater = StreamInflater()
+
     def on_headers_complete(self) -> None:
         """Report an opened stream."""
         if self._parser.get_status_code() == OK and self._on_open is not None:
@@ -132,10 +141,17 @@ class _Exchange(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """Pass a stream on, and keep any other body."""
-        if self._on_part is not None and self._parser.get_status_code() == OK:
+        is_plain = self._inflater is None and self._parser.get_status_code() == OK
+        if self._on_part is not None and is_plain:
             self._on_part(body)
         else:
             self._body.append(body)
+
+    def on_chunk_complete(self) -> None:
+        """Pass a stream in gzip on, chunk by chunk."""
+        if self._on_part is not None and self._inflater is not None:
+            self._on_part(self._inflater.take(b"".join(self._body)))
+            self._body = []
 
     def on_message_complete(self) -> None:
         """Complete the response."""

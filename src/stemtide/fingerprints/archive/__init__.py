@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read the files inside zip, tar and 7z archives."""
+"""Read the files inside archives: zip, tar, 7z, and with an extra RAR and others."""

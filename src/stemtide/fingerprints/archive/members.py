@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stemtide.fingerprints.analysis import Content, bytes_of
-from stemtide.fingerprints.archive.sevenzip import seven_entries
+from stemtide.fingerprints.archive import foreign
+from stemtide.fingerprints.archive.sevenzip import has_rare_methods, seven_entries
 from stemtide.fingerprints.archive.streams import (
     ArchiveBudget,
     ArchiveError,
@@ -34,17 +35,18 @@ _MAGICS = (
     (b"\x1f\x8b\x08", "application/gzip"),
     (b"BZh", "application/x-bzip2"),
     (b"\xfd7zXZ\0", "application/x-xz"),
-    (b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
-    (b"Rar!\x1a\x07", "application/vnd.rar"),
+    (b"7z\xbc\xaf\x27\x1c", foreign.SEVEN_ZIP),
+    (b"Rar!\x1a\x07", foreign.RAR),
     (b"\x28\xb5\x2f\xfd", "application/zstd"),
 )
 _STREAMS = {
     "application/gzip": gzipped,
     "application/x-bzip2": bzipped,
     "application/x-xz": xzipped,
+    "application/zstd": foreign.zstd,
 }
-_ENDINGS = (".gz", ".bz2", ".xz")
-_SHORT_ENDINGS = {".tgz": ".tar", ".tbz2": ".tar", ".tbz": ".tar", ".txz": ".tar"}
+_ENDINGS = (".gz", ".bz2", ".xz", ".zst")
+_SHORT_ENDINGS = dict.fromkeys((".tgz", ".tbz2", ".tbz", ".txz", ".tzst"), ".tar")
 _MAX_NAME_CHARS = 300
 _BZIP_BLOCKS = b"123456789"
 
@@ -149,8 +151,8 @@ def _entries(blob: bytes, budget: ArchiveBudget, name: str) -> Entries:
     media_type = is_archive(blob[:BLOCK_BYTES])
     if media_type == "application/zip":
         yield from _zip(blob, budget)
-    elif media_type == "application/x-7z-compressed":
-        yield from seven_entries(blob, budget)
+    elif media_type == foreign.SEVEN_ZIP:
+        yield from _seven(blob, budget)
     elif media_type == "application/x-tar":
         yield from _tar(PieceReader(stored(memoryview(blob), budget)))
     elif media_type in _STREAMS:
@@ -160,8 +162,7 @@ def _entries(blob: bytes, budget: ArchiveBudget, name: str) -> Entries:
         else:
             yield _inner_name(name), iter(lambda: stream.read(BLOCK_BYTES * 128), b""), ""
     else:
-        kind = media_type.rpartition("/")[2] or "archive"
-        raise ArchiveError(f"a kind that is not opened here ({kind})")
+        yield from foreign.foreign_entries(blob, budget, media_type=media_type)
 
 
 def _zip(blob: bytes, budget: ArchiveBudget) -> Entries:
@@ -171,6 +172,13 @@ def _zip(blob: bytes, budget: ArchiveBudget) -> Entries:
             yield entry.name, iter(()), f"{UNDECODABLE}encrypted: it opens with a password only"
         elif not entry.is_folder:
             yield entry.name, open_entry(blob, entry, budget), ""
+
+
+def _seven(blob: bytes, budget: ArchiveBudget) -> Entries:
+    if foreign.is_installed() and has_rare_methods(blob, budget):
+        yield from foreign.foreign_entries(blob, budget, media_type=foreign.SEVEN_ZIP)
+    else:
+        yield from seven_entries(blob, budget)
 
 
 def _tar(stream: PieceReader) -> Entries:

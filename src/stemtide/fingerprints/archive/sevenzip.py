@@ -93,6 +93,16 @@ def seven_entries(blob: bytes, budget: ArchiveBudget) -> Iterator[tuple[str, Pie
         yield name, iter(()), ""
 
 
+def has_rare_methods(blob: bytes, budget: ArchiveBudget) -> bool:
+    """Whether a file of the archive is packed by a method that is not opened here.
+
+    raises: ArchiveError if the directory is damaged or encrypted.
+    """
+    folders = _read(blob, budget).folders
+    rare = _NAMES.keys() - {_AES}
+    return any(coder.method in rare for folder in folders for coder in folder.coders)
+
+
 def _read(blob: bytes, budget: ArchiveBudget) -> Archive:
     """Read the directory, which is often packed itself."""
     header = read_start(blob)

@@ -28,6 +28,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from stemtide.fingerprints.image import heif
 from stemtide.fingerprints.limits import DecodingLimits, LimitError
 
 PLUGINS = (
@@ -49,11 +50,12 @@ PLUGINS = (
     TiffImagePlugin,
     WebPImagePlugin,
 )
-FORMATS = tuple(
+_OF_PILLOW = tuple(
     name
     for name, (opened_by, _) in Image.OPEN.items()
     if opened_by.__module__ in {p.__name__ for p in PLUGINS}
 )
+FORMATS = (*_OF_PILLOW, heif.register())
 """Formats that are opened as images. Left out on purpose: EPS (Pillow passes it to Ghostscript),
 WMF and the scientific stubs (they call other programs), TGA (any bytes can resemble it), text
 formats.

@@ -4,7 +4,7 @@
 A hash of the whole picture fails if a quarter of it is cut off, or if it is turned by some degrees
 or filmed off a screen. Places within it survive all that. They cost more to make and to search, so
 they are a second look, on demand. They also reveal more of the picture than a hash does, so they
-belong in a sharer's own index, and are normally not shared.
+are shared only if the sharer says so.
 
 Needs OpenCV: pip install 'stemtide[local]'. Runs in a worker of the sandbox.
 

@@ -159,23 +159,26 @@ def _bands(full: int, side_px: int) -> tuple[list[int], Floats]:
     side_px: actual length of the side; less than `full` if a decoder reduced it.
     returns: 64 starts, and (64, k) float32 weights that belong to start, start + 1, ...
     """
-    dense = _box_twice(full)
+    starts, weights = _box_twice(full)
     if side_px != full:
+        dense = np.zeros((_GRID, full))
+        np.put_along_axis(dense, starts[:, None] + np.arange(weights.shape[1]), weights, axis=1)
         dense = _gather(dense, side_px)
-    firsts = [int(np.flatnonzero(row)[0]) for row in dense]
-    lasts = [int(np.flatnonzero(row)[-1]) for row in dense]
-    band = max(last - first + 1 for first, last in zip(firsts, lasts, strict=True))
-    starts = [min(first, side_px - band) for first in firsts]
-    weights = [row[start : start + band] for row, start in zip(dense, starts, strict=True)]
-    return starts, np.array(weights, np.float32)
+        used = dense != 0
+        firsts, lasts = used.argmax(axis=1), side_px - 1 - used[:, ::-1].argmax(axis=1)
+        band = int((lasts - firsts).max()) + 1
+        starts = np.minimum(firsts, side_px - band)
+        weights = np.take_along_axis(dense, starts[:, None] + np.arange(band), axis=1)
+    return starts.tolist(), weights.astype(np.float32)
 
 
-def _box_twice(full: int) -> NDArray[np.float64]:
+def _box_twice(full: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Return the weights of two passes of the reference's box filter at the 64 sampled places.
 
     Windows that extend beyond the edge are cut and divided by their remaining size.
 
-    returns: (64, full) float64; every row sums to 1.
+    returns: (64,) starts, and (64, k) weights that belong to start, start + 1, …; every row sums
+             to 1.
     """
     window = (full + 127) // 128
     ahead = (window + 2) // 2
@@ -184,19 +187,23 @@ def _box_twice(full: int) -> NDArray[np.float64]:
     high = np.minimum(place + ahead, full)  # exclusive
     count = high - low
     centre = ((np.arange(_GRID) + 0.5) * full / _GRID).astype(int)
+    firsts, ends = low[low[centre]], high[high[centre] - 1]
+    band = int((ends - firsts).max())
+    starts = np.minimum(firsts, full - band)
     # The first pass lays a box at every place of the second one's box: add each box as a step
     # up where it begins and a step down where it ends, and sum the steps up.
     nearby = low[centre][:, None] + np.arange(window)
     inside = nearby < high[centre][:, None]
     nearby = np.minimum(nearby, full - 1)
     step = inside / (count[centre][:, None] * count[nearby])
-    steps = np.zeros((_GRID, full + 1))
+    steps = np.zeros((_GRID, band + 1))
     sample = np.broadcast_to(np.arange(_GRID)[:, None], nearby.shape)
-    np.add.at(steps, (sample, low[nearby]), step)
-    np.subtract.at(steps, (sample, high[nearby]), step)
-    dense = np.cumsum(steps[:, :full], axis=1)
-    dense[dense < _NOTHING] = 0
-    return dense
+    begins, stops = (np.minimum(side[nearby] - starts[:, None], band) for side in (low, high))
+    np.add.at(steps, (sample, begins), step)
+    np.subtract.at(steps, (sample, stops), step)
+    weights = np.cumsum(steps[:, :band], axis=1)
+    weights[weights < _NOTHING] = 0
+    return starts, weights
 
 
 def _gather(dense: NDArray[np.float64], side_px: int) -> NDArray[np.float64]:

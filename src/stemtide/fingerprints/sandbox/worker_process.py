@@ -97,7 +97,7 @@ def _answer(
     try:
         limit_time(limits, wall_s=limits.wall_s + _ALARM_AFTER_S)
         name, missing = _modality_of(content, head["modality"], decoders)
-        if name not in decoders.loaded and not decoders.is_complete:
+        if not decoders.is_complete and _is_missing(content, name, decoders):
             return {"needs": name}
         options, progress = AnalysisOptions(**head["options"]), _ProgressSender(channel)
         if name == TEXT and options.language and not decoders.has_languages:
@@ -136,6 +136,14 @@ def _modality_of(content: Content, named: str, decoders: Decoders) -> tuple[str,
         if module_of(name).sniff(head):
             return name, ()
     return (FALLBACK, decoders.missing) if decoders.is_complete else ("", ())
+
+
+def _is_missing(content: Content, name: str, decoders: Decoders) -> bool:
+    """Whether this content needs a decoder that is not loaded."""
+    if name not in decoders.loaded:
+        return True
+    borrowing = MODALITIES[name].borrowing
+    return bool(borrowing) and module_of(name).sniff(head_of(content)) in borrowing
 
 
 def _with_missing(analysis: Analysis, missing: tuple[str, ...]) -> Analysis:

@@ -21,6 +21,19 @@ QUERY_FEATURES = 300
 
 DESCRIPTOR_BYTES = 32
 
+MAX_SHARED_BYTES = 11 + 38 * FEATURES
+"""Maximum length of local features that a party shares: those of FEATURES places."""
+
+LEAST_PLACES = 20
+LEAST_CELLS = 10
+MOST_ALIKE = 3.0
+"""Local features that are shared have so many places in so many parts of the picture, and a place
+is like so many others at most, on average. Photographs have at least 16, and up to 1.3."""
+
+_CELL_PX = 16
+_ALIKE_BITS = 30
+_OCTAVES = 8
+
 _MAGIC = b"STLF"
 _VERSION = 1
 _HEAD = struct.Struct("<4sBHHH")
@@ -71,6 +84,17 @@ class LocalFeatures:
             self.angles[best],
         )
 
+    @staticmethod
+    def split(content: bytes) -> list[bytes]:
+        """Return the values in a file of trusted local features, one after the other."""
+        values, at = [], 0
+        while at < len(content):
+            *_, count = _HEAD.unpack_from(content, at)
+            end = at + _HEAD.size + count * _RECORD.itemsize
+            values.append(content[at:end])
+            at = end
+        return values
+
     @classmethod
     def from_bytes(cls, value: bytes) -> Self:
         """Parse untrusted local features.
@@ -97,3 +121,41 @@ class LocalFeatures:
         return cls(
             width, height, points.astype(np.float32), bits, records["octave"], records["angle"]
         )
+
+
+def check_shared(value: bytes) -> LocalFeatures:
+    """Return local features that may be shared, from untrusted bytes.
+
+    What is written in another way than to_bytes() writes it could carry something else. Places that
+    lie together, or that are like each other, are found in many pictures, and cost time to compare.
+
+    raises: FingerprintError naming the fault and the remedy.
+    """
+    if len(value) > MAX_SHARED_BYTES:
+        raise FingerprintError(
+            f"local features have at most {MAX_SHARED_BYTES:,} bytes, these {len(value):,}: send"
+            f" the {FEATURES} strongest places"
+        )
+    features = LocalFeatures.from_bytes(value)
+    if features.to_bytes() != value or (features.octaves >= _OCTAVES).any():
+        raise FingerprintError(
+            "local features are not as the extractor writes them: make them with stemtide"
+        )
+    cells = len(np.unique(features.points // _CELL_PX, axis=0)) if len(features.points) else 0
+    if len(features.points) < LEAST_PLACES or cells < LEAST_CELLS:
+        raise FingerprintError(
+            f"{len(features.points)} places in {cells} parts of the picture are too few to know it"
+            f" again ({LEAST_PLACES} in {LEAST_CELLS} are the least): share its hash alone"
+        )
+    if _alike(features.descriptors) > MOST_ALIKE:
+        raise FingerprintError(
+            "the places are so like each other, as in a pattern or a drawing, that many pictures"
+            " have such: share its hash alone"
+        )
+    return features
+
+
+def _alike(descriptors: Descriptors) -> float:
+    """Return how many others a descriptor is like, on average."""
+    apart = np.bitwise_count(descriptors[:, None] ^ descriptors[None]).sum(axis=2, dtype=np.int64)
+    return float((apart <= _ALIKE_BITS).sum()) / len(descriptors) - 1

@@ -24,7 +24,7 @@ def luma_of(frame: VideoFrame) -> Luma8:
     name = frame.format.name
     plane = frame.planes[0] if name in _PLANAR_8 or name in _DEEP_BITS else None
     if plane is None:
-        return np.asarray(frame.to_ndarray(format="gray"), np.uint8)
+        return np.asarray(frame.to_ndarray(format="gray", threads=1), np.uint8)
     bits = _DEEP_BITS.get(name, 8)
     if bits == 8:  # noqa: PLR2004 - a byte a pixel
         stored = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)

@@ -107,8 +107,8 @@ def limit_rates(application: Application) -> Application:
     waiting = 0
 
     async def gate(scope: Scope, receive: Receive, send: Send) -> None:
-        is_machine = scope["type"] == "http" and is_machines(scope["path"])
-        refusal = _refusal(scope) if is_machine else None
+        may_be_over = rate_limits.has_blocked() and scope["type"] == "http"
+        refusal = _refusal(scope) if may_be_over and is_machines(scope["path"]) else None
         if refusal is None:
             await application(scope, receive, send)
             return

@@ -8,7 +8,9 @@ from django.http import HttpRequest
 from ninja.security import HttpBearer
 
 from stemtide.hub.api import rate_limits
+from stemtide.hub.api.bot_doors import acts_in_exercise, check_bot_door
 from stemtide.hub.api.problems import NEEDS_KEY, ProblemError
+from stemtide.hub.rooms.exercises import reads as exercises
 from stemtide.hub.rooms.parties.reads import parties, suspensions
 from stemtide.hub.rooms.parties.reads.parties import Caller
 from stemtide.protocol.enums import Scope
@@ -26,12 +28,18 @@ def authenticate_key(token: str, request: HttpRequest, *, is_counted: bool = Tru
     is_counted: False to skip the count, for a request that was counted already.
 
     raises: UnknownKeyError; SuspendedError, whose text gives the reason and a contact;
-            ProblemError with 429 if the key or its party exceeds its rate limit.
+            ProblemError with 429 if the key or its party exceeds its rate limit, and with 403 for
+            what a bot does not need; ConflictError for an act of a bot while its exercise does
+            not run.
     """
     caller = parties.caller(token, now=now())
     if is_counted:
         rate_limits.count(request, caller)
     suspensions.check_not_suspended(caller.party)
+    if caller.party.exercise:
+        check_bot_door(request.method or "", request.path)
+        if acts_in_exercise(request.method or "", request.path):
+            exercises.check_bot_acts(caller.party)
     return caller
 
 

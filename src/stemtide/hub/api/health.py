@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Health check and metrics endpoints for operators."""
 
+import shutil
 from collections.abc import Iterable
 from functools import cache
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from pydantic import BaseModel
@@ -18,12 +19,14 @@ from stemtide.hub.api import metrics, problems
 from stemtide.hub.api.app import answer_to
 from stemtide.hub.api.auth import authenticate_request, now
 from stemtide.hub.api.bodies import answer
+from stemtide.hub.first_tables import waiting_migrations
 from stemtide.hub.rooms.alerts.reads import alerts, deliveries
 from stemtide.hub.rooms.exchanges.reads import exchanges
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.signals.reads import signals
 from stemtide.hub.rooms.signals.reads.times import last_position
+from stemtide.hub.rooms.transparency.reads import log
 from stemtide.hub.vitals import Trouble, vitals
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.problems import ProblemType, problem
@@ -118,10 +121,26 @@ def scrape(request: HttpRequest) -> HttpResponse:
             deliveries=deliveries.counts(viewer=caller.party),
             exchanges=exchanges.states(viewer=caller.party),
             troubles=vitals.troubles(),
+            log_leaves=_log_leaves(),
+            free_bytes=_free_bytes(),
         )
     except Exception as error:  # noqa: BLE001  # ninja, which would do this, is not in between
         return answer_to(request, error)
     return HttpResponse(text, content_type=metrics.MEDIA_TYPE)
+
+
+def _log_leaves() -> int:
+    """Return how many entries of the ledger are in the transparency log."""
+    facts = log.facts()
+    return max(0, facts.size - 1) if facts else 0  # leaf 0 is no entry
+
+
+def _free_bytes() -> int | None:
+    """Return the free space of the data folder; None if it cannot be read."""
+    try:
+        return shutil.disk_usage(settings.DATA_DIR).free
+    except OSError:
+        return None
 
 
 @cache  # tables that were up to date once stay so while this code runs
@@ -130,6 +149,5 @@ def _check_tables() -> None:
 
     raises: ImproperlyConfigured, django.db.DatabaseError.
     """
-    executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+    if waiting_migrations(connection):
         raise ImproperlyConfigured("the database lacks tables")

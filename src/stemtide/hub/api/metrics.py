@@ -84,6 +84,8 @@ def text(
     deliveries: Mapping[tuple[str, str], int],
     exchanges: Mapping[str, int],
     troubles: Iterable[Trouble],
+    log_leaves: int,
+    free_bytes: int | None,
 ) -> bytes:
     """Return all metrics in Prometheus' text format.
 
@@ -91,12 +93,15 @@ def text(
     alerts, deliveries: counts of alerts by state, and of deliveries by channel and state.
     exchanges: counts by state; empty for parties that may not see them.
     troubles: problems of this process with disk and database.
+    log_leaves: entries of the ledger that are in the transparency log. free_bytes: of the data
+    folder; None if it cannot be read.
     """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_HubMetrics(totals, agents=list(agents)))
     registry.register(_Alerts(alerts, deliveries=deliveries))
     registry.register(_Exchanges(exchanges))
     registry.register(_Troubles(troubles))
+    registry.register(_Storage(log_leaves, free_bytes=free_bytes))
     return generate_latest(process) + generate_latest(registry)
 
 
@@ -159,6 +164,24 @@ class _Troubles(Collector):
         for part, reason in sorted(self._reasons):
             family.add_metric([part, reason], 1)
         yield family
+
+
+class _Storage(Collector):
+    """Metrics of the transparency log and of the disk."""
+
+    def __init__(self, log_leaves: int, *, free_bytes: int | None) -> None:
+        self._log_leaves = log_leaves
+        self._free_bytes = free_bytes
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Yield the metric families."""
+        yield GaugeMetricFamily(
+            "stemtide_log_leaves", "Ledger entries in the transparency log.", self._log_leaves
+        )
+        if self._free_bytes is not None:
+            yield GaugeMetricFamily(
+                "stemtide_disk_free_bytes", "Free space of the data folder.", self._free_bytes
+            )
 
 
 class _HubMetrics(Collector):

@@ -12,7 +12,10 @@ from django.utils.decorators import sync_and_async_middleware
 from stemtide.hub.api import metrics, problems, rate_limits
 from stemtide.hub.api.error_formats import ERROR_FORMATS, ErrorFormat, error_format_for
 
-_PATHS = ("/api/", "/stopncii/", "/log/", "/health", "/metrics", "/openapi.json")
+_PATHS = (
+    *("/api/", "/stopncii/", "/log/", "/health", "/metrics", "/openapi.json"),
+    *ERROR_FORMATS,
+)
 _FIRST_ERROR = 400
 _UNAUTHENTICATED = 401
 
@@ -21,7 +24,7 @@ Respond = Callable[[HttpRequest], HttpResponseBase]
 
 def is_machines(path: str) -> bool:
     """Whether a path belongs to the interfaces for programs."""
-    return path == "/api" or path.startswith((*_PATHS, *ERROR_FORMATS))
+    return path == "/api" or path.startswith(_PATHS)
 
 
 @sync_and_async_middleware

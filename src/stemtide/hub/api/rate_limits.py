@@ -96,12 +96,15 @@ def count_stranger(address: str, request: HttpRequest) -> Problem | None:
     return _too_many_problem(states[0], now=now) if states[0].is_over else None
 
 
+def has_blocked() -> bool:
+    """Whether any credentials are over their limit."""
+    return bool(_blocked)
+
+
 def refusal(
     method: str, path: str, query: str = "", *, header: Header
 ) -> tuple[Problem, dict[str, str]] | None:
     """Return the problem and headers for credentials over their limit, or None."""
-    if not _blocked:
-        return None
     name = policy_name(method, path, query, header=header)
     key = _credentials(header, name=name)
     states = _blocked.get(key)

@@ -18,7 +18,9 @@ from stemtide.hub.api.v1 import (
     documents,
     dsa,
     exchanges,
+    exercises,
     feed,
+    log,
     parties,
     progress,
     snapshots,
@@ -33,13 +35,15 @@ from stemtide.hub.api.v1.crises import (
     response,
     situation,
 )
-from stemtide.hub.api.v1.orders import answers, entries, orders, preservation
+from stemtide.hub.api.v1.orders import answers, entries, orders, preservation, retention
 from stemtide.hub.api.v1.referrals import batches, complaints, holds, rechecks, referrals
 from stemtide.hub.api.v1.signals import (
     disputes,
     exports,
+    local_features,
     outliers,
     previews,
+    propagation,
     runaways,
     search,
     signals,
@@ -50,13 +54,14 @@ api = machine()
 
 for _room in (
     exports,  # before signals: "export" is not a signal's id
-    *(signals, disputes, previews, feed, snapshots, crises, participants),
+    *(signals, disputes, previews, local_features, feed, snapshots, crises, participants),
     *(response, situation, leads, reports, search, agents, outliers, runaways, alerts),
+    propagation,
     parties,
-    *(documents, progress, yearly, dsa, rechecks, exchanges),
+    *(documents, progress, yearly, dsa, rechecks, exchanges, exercises),
     *(referrals, batches, holds),
-    *(orders, answers, preservation, entries),
-    *(complaints, webhooks, allowlists, approvals),
+    *(orders, answers, preservation, entries, retention),
+    *(complaints, webhooks, allowlists, approvals, log),
 ):
     api.add_router("", _room.router)
 

@@ -20,9 +20,10 @@ from stemtide.hub.backups.manifest import BackupError, Manifest, read_signed
 from stemtide.hub.platform import secret_files
 from stemtide.hub.rooms.ledger.rules.keys import KeyName
 from stemtide.hub.rooms.snapshots.keys import private_keys
+from stemtide.hub.rooms.transparency.rules.leaves import origin_of
+from stemtide.private_files import PASSED_OVER
 from stemtide.protocol.sync.signatures import PublicKey, SignatureError, check
-
-_PASSED_OVER = {"lost+found"}
+from stemtide.protocol.tlog.notes import Checkpoint, NoteError, NoteKey, read_checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,20 @@ def read_archive(
     return BackupArchive(folder, manifest, contents, signer, identities)
 
 
+def read_head(note: str, *, archive: BackupArchive) -> Checkpoint:
+    """Return a head of the hub's log that somebody kept. raises: BackupError."""
+    private = private_keys(archive.keys[KeyName.SIGNING])
+    keys = [NoteKey.of(key, name="log") for key in private if isinstance(key, Ed25519PrivateKey)]
+    try:
+        head = read_checkpoint(note, trusted=keys, is_any_log=True)
+    except NoteError as error:
+        raise BackupError(f"the last head is none of this hub's log: {error}") from error
+    own = origin_of(archive.manifest.hub)
+    if head.origin != own and not head.origin.startswith(f"{own}/"):
+        raise BackupError(f"the last head is of {head.origin[:100]}, and not of {own}")
+    return head
+
+
 @contextmanager
 def new_data_folder(folder: Path, *, secret: bytes | None) -> Iterator[None]:
     """Hold an empty data folder during a restore; empty it again if the restore fails.
@@ -124,4 +139,4 @@ def new_data_folder(folder: Path, *, secret: bytes | None) -> Iterator[None]:
 
 def _content(folder: Path) -> list[Path]:
     """Return the paths in a folder, but those that file systems put there."""
-    return sorted(path for path in folder.iterdir() if path.name not in _PASSED_OVER)
+    return sorted(path for path in folder.iterdir() if path.name not in PASSED_OVER)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 
 from stemtide import __version__
 from stemtide.hub import host_keys
@@ -29,6 +28,7 @@ from stemtide.hub.backups.manifest import (
     read_signed,
     time_of,
 )
+from stemtide.hub.first_tables import waiting_migrations
 from stemtide.hub.platform import secret_files
 from stemtide.hub.rooms.ledger.writes import backups as writes
 from stemtide.hub.rooms.snapshots.keys import keys_in
@@ -87,8 +87,7 @@ def create(
 
 def record(backup: Backup, *, actor: str, now: datetime) -> bool:
     """Record a backup in the ledger; return False for tables of an older version."""
-    executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+    if waiting_migrations(connection):
         return False
     is_encrypted = bool(backup.manifest.recipients)
     writes.record_backup(backup.manifest.name, is_encrypted=is_encrypted, actor=actor, now=now)
@@ -146,13 +145,17 @@ def _check_apart(folder: Path, keys: Path) -> None:
 
 @contextmanager
 def _incomplete(folder: Path, keys_file: Path) -> Iterator[Path]:
-    """Create the folder of a backup that is not complete; delete it and the keys after an error."""
+    """Create the folder of a backup that is not complete; delete it and the keys after an error.
+
+    Once it has its final name, it is complete: then it stays, and its keys with it.
+    """
     folder.mkdir(mode=0o700)
     try:
         yield folder
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        keys_file.unlink(missing_ok=True)
+        if folder.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            keys_file.unlink(missing_ok=True)
         raise
 
 

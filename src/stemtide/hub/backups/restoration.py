@@ -6,6 +6,7 @@ they read after the backup are gone (decision 0085).
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -23,6 +24,17 @@ from stemtide.hub.platform import secret_files
 from stemtide.hub.rooms.ledger.rules.keys import KeyName
 from stemtide.hub.rooms.ledger.writes import backups as writes
 from stemtide.hub.rooms.parties.writes import sessions
+from stemtide.hub.rooms.transparency.writes import leaves
+from stemtide.protocol.tlog.notes import Checkpoint
+from stemtide.protocol.tlog.statements import Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """The result of a restore. repeated: erasures. log: leaf 0 of the new transparency log."""
+
+    repeated: int
+    log: Statement
 
 
 def restore(
@@ -30,17 +42,19 @@ def restore(
     *,
     erased: Sequence[Erasure],
     migrate: Callable[[], None],
+    last_head: Checkpoint | None = None,
     progress: Progress | None = None,
     actor: str,
     now: datetime,
-) -> int:
-    """Restore a backup into the configured database; return how many erasures were repeated.
+) -> Restored:
+    """Restore a backup into the configured database.
 
-    migrate: brings the tables up to date.
+    migrate: brings the tables up to date. last_head: of the hub's log, if somebody kept one.
 
     1 Check whether it fits program and settings.  2 Fill the database and compare it with
-    the manifest.  3 Write the keys.  4 Bring its tables up to date, repeat erasures, and sign
-    everybody out, because people may have lost their rights since.
+    the manifest.  3 Write the keys.  4 Bring its tables up to date.  5 Open a new log: the old one
+    has entries that are lost.  6 Repeat erasures, and sign everybody out, because people may have
+    lost their rights since.
 
     raises: BackupError, DatabaseError, OSError, OtherKeyError.
     """
@@ -55,9 +69,11 @@ def restore(
         _write_keys(archive)
         migrate()
         host_keys.check(*KeyName, now=now)
+        name = archive.manifest.name
+        statement = leaves.restart(last=last_head, backup=name, actor=actor, now=now)
         repeated = erasures.repeat(erased, actor=actor, now=now)
         sessions.end_all_sessions(now)
-        writes.record_restore(archive.manifest.name, repeated=repeated, actor=actor, now=now)
+        writes.record_restore(name, repeated=repeated, actor=actor, now=now)
     except BaseException as error:
         if is_filled:
             databases.remove_restored()
@@ -67,7 +83,7 @@ def restore(
                 " before you restore again"
             ) from error
         raise
-    return repeated
+    return Restored(repeated, statement)
 
 
 def _check_version(manifest: Manifest) -> None:

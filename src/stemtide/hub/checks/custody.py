@@ -24,12 +24,7 @@ _SHORT_SECRET = 32
 
 def keys(now: datetime) -> Iterator[CheckResult]:
     """Check that this machine has the hub's keys."""
-    flaws = []
-    for name in KeyName:
-        try:
-            host_keys.check(name, now=now)
-        except (OtherKeyError, KeyFileError, SealFileError, SigningKeyError) as error:
-            flaws.append(str(error))
+    flaws = list(key_flaws(now))
     for flaw in flaws:
         yield CheckResult("keys", Level.FAIL, flaw)
     if len(settings.SECRET_KEY) < _SHORT_SECRET:
@@ -38,6 +33,15 @@ def keys(now: datetime) -> Iterator[CheckResult]:
         yield CheckResult("keys", Level.WARN, text, remedy)
     elif not flaws:
         yield CheckResult("keys", Level.OK, "this machine has the hub's keys")
+
+
+def key_flaws(now: datetime) -> Iterator[str]:
+    """Yield the keys of this machine that are not the hub's."""
+    for name in KeyName:
+        try:
+            host_keys.check(name, now=now)
+        except (OtherKeyError, KeyFileError, SealFileError, SigningKeyError) as error:
+            yield str(error)
 
 
 def seals(now: datetime) -> Iterator[CheckResult]:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 
 from stemtide.hub import vitals
 from stemtide.hub.checks.results import CheckResult, Level
+from stemtide.hub.first_tables import waiting_migrations
 from stemtide.hub.rooms.ledger.reads import ledger
 
 CONNECTIONS_OF_A_WORKER = 40
@@ -41,15 +42,14 @@ def answers() -> CheckResult:
 
 def migrations() -> Iterator[CheckResult]:
     """Check that the tables are those of this program."""
-    executor = MigrationExecutor(connection)
-    loader = executor.loader
-    waiting = executor.migration_plan(loader.graph.leaf_nodes())
+    loader = MigrationLoader(connection)
+    waiting = waiting_migrations(connection)
     newer = sorted(set(loader.applied_migrations) - set(loader.disk_migrations))
     if newer:
         text = f"the tables are of a newer version ({'.'.join(newer[-1])})"
         yield CheckResult("migrations", Level.FAIL, text, "install that version again")
     elif waiting:
-        text = f"{len(waiting)} migrations wait, the first is {waiting[0][0]}"
+        text = f"{len(waiting)} migrations wait, the first is {waiting[0]}"
         remedy = "back up the hub, then start it: it migrates its tables"
         yield CheckResult("migrations", Level.FAIL, text, remedy)
     else:

@@ -8,16 +8,15 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection, transaction
 
-from stemtide.hub import host_keys
+from stemtide.hub.checks import custody
 from stemtide.hub.checks.results import CheckResult, Level
-from stemtide.hub.platform.documents.seal_files import SealFileError
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.complaints.reads.complaints import damaged_complaints
 from stemtide.hub.rooms.ledger.reads import continuity
 from stemtide.hub.rooms.ledger.reads.ledger import heads
-from stemtide.hub.rooms.ledger.rules.keys import KeyName, OtherKeyError
 from stemtide.hub.rooms.ledger.writes.ledger import lock_ledger
+from stemtide.hub.rooms.local_features.reads import damaged
 from stemtide.hub.rooms.media.keys import KeyFileError, keys_in
 from stemtide.hub.rooms.media.reads import damaged_previews
 from stemtide.hub.rooms.orders.reads.entries import damaged_documents
@@ -25,7 +24,6 @@ from stemtide.hub.rooms.signals.long_values import damaged_values
 from stemtide.hub.rooms.signals.reads.caches import recount
 from stemtide.hub.rooms.signals.writes import tallies
 from stemtide.hub.rooms.situation.reads.leads import damaged_leads
-from stemtide.hub.rooms.snapshots.keys import SigningKeyError
 from stemtide.hub.rooms.snapshots.segment_files import damaged_files
 from stemtide.hub.rooms.transparency.reads import verification as log
 
@@ -41,7 +39,7 @@ def verify(now: datetime) -> Iterator[CheckResult]:
     """Run all checks, and yield their results: one if a check passes, one for each flaw if not."""
     checks: Sequence[tuple[str, Check, str]] = (
         ("database", _database_flaws, _RESTORE),
-        ("keys", lambda: _key_flaws(now), _KEY),
+        ("keys", lambda: custody.key_flaws(now), _KEY),
         ("ledger", lambda: _locked(continuity.ledger_flaws), _RESTORE),
         ("feed", lambda: _locked(_feed_flaws), _RESTORE),
         (
@@ -52,6 +50,7 @@ def verify(now: datetime) -> Iterator[CheckResult]:
         ("totals", _total_flaws, "stemtide hub recount --repair"),
         ("values", lambda: _named(damaged_values(), "value"), _RESTORE),
         ("previews", _preview_flaws, _KEY),
+        ("local features", _local_flaws, _KEY),
         ("leads", lambda: _named(damaged_leads(), "lead"), _KEY),
         ("documents", lambda: _named(damaged_documents(), "document of an order"), _KEY),
         ("complaints", lambda: _named(damaged_complaints(), "complaint"), _KEY),
@@ -77,15 +76,6 @@ def _database_flaws() -> list[str]:
         cursor.execute("PRAGMA foreign_key_check")
         rows = cursor.fetchall()
     return flaws + [f"row {row} of {table} points to no {other}" for table, row, other, _ in rows]
-
-
-def _key_flaws(now: datetime) -> Iterator[str]:
-    """Yield the keys of this machine that are not the hub's."""
-    for name in KeyName:
-        try:
-            host_keys.check(name, now=now)
-        except (OtherKeyError, KeyFileError, SealFileError, SigningKeyError) as error:
-            yield str(error)
 
 
 @needs_no_entry("it changes nothing")
@@ -123,6 +113,14 @@ def _preview_flaws() -> list[str]:
     """Return previews that cannot be decrypted, or should be empty."""
     try:
         return _named(damaged_previews(keys_in(Path(settings.MEDIA_KEY_FILE))), "preview")
+    except KeyFileError as error:
+        return [str(error)]
+
+
+def _local_flaws() -> list[str]:
+    """Return local features that cannot be decrypted."""
+    try:
+        return _named(damaged(keys_in(Path(settings.MEDIA_KEY_FILE))), "local features")
     except KeyFileError as error:
         return [str(error)]
 

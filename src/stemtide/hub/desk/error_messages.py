@@ -66,6 +66,6 @@ TRANSLATED_VALUES = (
     *(_("Warnings and steps of a crisis"), _("Invitations"), _("Threat-to-life leads")),
     *(_("Removal orders and what follows them"), _("Referrals"), _("Holds")),
     *(_("Public lines"), _("Tasks and roles"), _("Mentions in situation logs")),
-    *(_("Contact drills"), _("Removal orders that were made elsewhere")),
+    *(_("Contact drills"), _("Exercises"), _("Removal orders that were made elsewhere")),
 )
 """Words that rooms put into error messages, listed here for the translators."""

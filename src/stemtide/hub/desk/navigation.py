@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
@@ -14,6 +15,7 @@ from stemtide.hub.rooms.media.rules import check_may_see_counts
 from stemtide.hub.rooms.parties.rules.keys import check_manage_keys
 from stemtide.hub.rooms.parties.rules.parties import COORDINATING
 from stemtide.hub.rooms.parties.rules.people import check_see_people
+from stemtide.hub.rooms.retention.rules import check_keeper
 from stemtide.hub.rooms.webhooks.rules import check_may_manage
 from stemtide.protocol.enums import PartyKind, Role
 
@@ -26,6 +28,7 @@ PAGES: dict[str, Words] = {
     "crises": _("Crises"),
     "leads": _("Leads"),
     "reports": _("Reports"),
+    "exercises": _("Exercises"),
     "inbox": _("Inbox"),
     "referrals": _("Referrals"),
     "orders": _("Orders"),
@@ -36,6 +39,7 @@ PAGES: dict[str, Words] = {
     "parties": _("Parties"),
     "exchanges": _("Exchanges"),
     "allowlist": _("Allow-list"),
+    "propagation": _("Propagation"),
     "you": _("Your account"),
     "preferences": _("Preferences"),
     "colleagues": _("People"),
@@ -43,6 +47,7 @@ PAGES: dict[str, Words] = {
     "webhooks": _("Webhooks"),
     "hub-settings": _("Hub settings"),
     "look-counts": _("Previews opened"),
+    "retention": _("Retention"),
 }
 """Titles of pages by URL name. Names without a URL are left out of the menu."""
 
@@ -50,15 +55,18 @@ GROUPS: dict[str, tuple[Words, tuple[str, ...]]] = {
     "board": (_("Board"), ("board",)),
     "to-do": (_("To do"), ("to-do", "alerts", "approvals")),
     "share": (_("Share"), ("share",)),
-    "crises": (_("Crises"), ("crises", "leads", "reports")),
+    "crises": (_("Crises"), ("crises", "leads", "reports", "exercises")),
     "requests": (
         _("Requests"),
         ("inbox", "referrals", "orders", "complaints", "rechecks", "progress"),
     ),
-    "network": (_("Network"), ("contacts", "parties", "exchanges", "allowlist")),
+    "network": (_("Network"), ("contacts", "parties", "exchanges", "allowlist", "propagation")),
     "settings": (
         _("Settings"),
-        ("you", "preferences", "colleagues", "keys", "webhooks", "hub-settings", "look-counts"),
+        (
+            *("you", "preferences", "colleagues", "keys", "webhooks", "hub-settings"),
+            *("look-counts", "retention"),
+        ),
     ),
 }
 """Entries of the menu, with their pages. An entry leads to the first page that its reader has."""
@@ -68,6 +76,7 @@ CHECKS: dict[str, Callable[[Role], None]] = {
     "complaints": check_read_complaints,
     "keys": check_manage_keys,
     "look-counts": check_may_see_counts,
+    "retention": check_keeper,
     "share": check_person_may_write,
     "webhooks": check_may_manage,
 }
@@ -128,7 +137,7 @@ def menu(path: str, *, role: Role, kind: PartyKind) -> list[MenuGroup]:
         open_names = [name for name in names if _may_open(name, role=role, kind=kind)]
         here = _longest_match(path, open_names)
         pages = [
-            NavigationLink(name, str(PAGES[name]), address(name), is_here=name == here)
+            NavigationLink(name, str(PAGES[name]), _menu_address(name), is_here=name == here)
             for name in open_names
         ]
         if pages:
@@ -144,11 +153,17 @@ def address(name: str, *parts: object) -> str:
         return ""
 
 
+@cache
+def _menu_address(name: str) -> str:
+    """Return the URL of a page of the menu; kept, because each page asks for all of them."""
+    return address(name)
+
+
 def _may_open(name: str, *, role: Role, kind: PartyKind) -> bool:
     """Whether the menu shows a page to a role in a kind of party."""
     if name in CHECKS and not allows(CHECKS[name], role):
         return False
-    return kind in KINDS_OF_PARTY.get(name, PartyKind) and bool(address(name))
+    return kind in KINDS_OF_PARTY.get(name, PartyKind) and bool(_menu_address(name))
 
 
 def _longest_match(path: str, names: list[str]) -> str:
@@ -156,7 +171,7 @@ def _longest_match(path: str, names: list[str]) -> str:
     matches = [
         (len(prefix), name)
         for name in names
-        for prefix in (address(name), *BELOW.get(name, ()))
+        for prefix in (_menu_address(name), *BELOW.get(name, ()))
         if path == prefix or (prefix != "/" and path.startswith(f"{prefix.rstrip('/')}/"))
     ]
     return max(matches, default=(0, ""))[1]

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Building blocks of all rooms: errors, permissions, egress, documents."""
+"""Building blocks of all rooms: errors, permissions, documents."""

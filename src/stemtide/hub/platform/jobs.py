@@ -77,6 +77,11 @@ class JobRunner(ABC, Generic[Job]):
         self._in_progress |= {self._pool.submit(self._run_in_thread, job) for job in jobs}
         return len(jobs)
 
+    @property
+    def is_working(self) -> bool:
+        """Whether jobs are in progress, or have ended since the last look for due ones."""
+        return bool(self._in_progress)
+
     def settle(self) -> None:
         """Wait for jobs in progress: for tests and at the end of the process."""
         wait(self._in_progress)

@@ -7,6 +7,7 @@ refusal and every page of old changes is made there.
 
 import re
 import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
@@ -24,9 +25,11 @@ from stemtide.hub.api.asgi import (
     send_problem,
 )
 from stemtide.hub.rooms.parties.reads.parties import Viewer
+from stemtide.hub.rooms.parties.writes.statuses import AgentReport, record_reports
 from stemtide.hub.wire import admission
-from stemtide.hub.wire.lane import Lane, LaneFullError
+from stemtide.hub.wire.group_queue import GroupQueue, QueueFullError
 from stemtide.hub.wire.memory import FeedQuery, in_thread, is_current, memory
+from stemtide.hub.wire.positions import positions
 from stemtide.hub.wire.presence import presence
 from stemtide.hub.wire.responses import (
     ESCAPED_NUL,
@@ -36,8 +39,7 @@ from stemtide.hub.wire.responses import (
     send_json,
     whole_body,
 )
-from stemtide.hub.wire.share_queue import ShareQueue
-from stemtide.hub.wire.shares import SIGNALS, take_share
+from stemtide.hub.wire.shares import SIGNALS, ShareQueue, take_share
 from stemtide.hub.wire.tail import NotInMemoryError, UnknownCrisesError
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.problems import ProblemType, problem
@@ -57,20 +59,17 @@ _QUERY = {
     "parties_after": re.compile(r"[0-9]{1,18}"),
 }
 _MAX_STATUS_BYTES = 4096
-_AT_WORK = 4
-_MOST_WAITING = 1000
-_MOST_OF_PARTY = 100
 _ACCEPTED = b"{}"
+_OK, _BUSY = 200, 503
 _FULL = "many agents report for the first time just now: report again in a few seconds"
 
 
 def wire(django: Application) -> Application:
     """Wrap Django so that the wire answers what it can."""
-    lane = Lane(at_work=_AT_WORK, most_waiting=_MOST_WAITING, most_of_party=_MOST_OF_PARTY)
-    queue = ShareQueue()
+    queue, reports = ShareQueue(), GroupQueue[AgentReport, bool]("reports", _record)
 
     async def take_status(scope: AsgiScope, receive: Receive, send: Send) -> None:
-        await _status(scope, receive, send, django=django, lane=lane)
+        await _status(scope, receive, send, django=django, queue=reports)
 
     async def take_signal(scope: AsgiScope, receive: Receive, send: Send) -> None:
         await take_share(scope, receive, send, django=noting, queue=queue)
@@ -133,13 +132,22 @@ async def _page_with_limits(scope: AsgiScope) -> tuple[bytes, dict[str, str]] | 
         return None
     body = await page_of(admitted.caller.party, query)
     limits = admission.count(admitted, "reading") if body is not None else None
-    return None if body is None or limits is None else (body, limits)
+    if body is None or limits is None:
+        return None
+    # A reader that asks after a position has it.
+    positions.note_delivered(admitted.caller, query.after)
+    return body, limits
 
 
 async def _status(
-    scope: AsgiScope, receive: Receive, send: Send, *, django: Application, lane: Lane
+    scope: AsgiScope,
+    receive: Receive,
+    send: Send,
+    *,
+    django: Application,
+    queue: GroupQueue[AgentReport, bool],
 ) -> None:
-    """Take the status of an agent; Django takes it, in turn, if the database must have it at once.
+    """Take the status of an agent, into memory or into the database; Django takes what is unusual.
 
     It changes nothing that the memory holds, so no answer has to wait for it.
     """
@@ -150,27 +158,18 @@ async def _status(
         return
     messages = await whole_body(receive)
     status = _read_status(b"".join(message.get("body", b"") for message in messages))
-    name, now = scope["path"][len(AGENTS) :], datetime.now(UTC)
-    route = f"{AGENTS[1:]}<name>"
-    limits = (
-        await if_it_works(_take(admitted, name, status, now=now)) if status is not None else None
-    )
-    if limits is not None:
-        metrics.from_memory.labels(route).inc()
+    name, route = scope["path"][len(AGENTS) :], f"{AGENTS[1:]}<name>"
+    limits = admission.count(admitted, "writing", scope=scope) if status is not None else None
+    outcome = None
+    if status is not None and limits is not None:
+        outcome = await if_it_works(_take(admitted, name, status, queue=queue))
+    if limits is None or outcome is None:
+        await django(scope, replaying(messages, receive), send)
+    elif outcome == _OK:
         await send_json(_ACCEPTED, scope, send, limits=limits, route=route, began=began)
-        return
-
-    async def learning(message: Message) -> None:
-        if message.get("status") == 200 and status is not None:  # noqa: PLR2004
-            presence.learn(admitted.caller, name, status, now=now)
-        await send(message)
-
-    try:
-        async with lane.enter(admitted.caller.party.pk):
-            await django(scope, replaying(messages, receive), learning)
-    except LaneFullError:
+    else:
         seconds = time.perf_counter() - began
-        metrics.count_request(route=route, method=scope["method"], status=503, seconds=seconds)
+        metrics.count_request(route=route, method=scope["method"], status=outcome, seconds=seconds)
         await send_problem(problem(ProblemType.NOT_READY, _FULL), send)
 
 
@@ -180,15 +179,37 @@ async def _admit_status(scope: AsgiScope) -> admission.Admitted | None:
 
 
 async def _take(
-    admitted: admission.Admitted, name: str, status: AgentStatusIn, *, now: datetime
-) -> dict[str, str] | None:
-    """Take a status into memory; return the rate limit headers, or None if Django must take it."""
-    if not presence.knows(admitted.caller, name, status):
+    admitted: admission.Admitted,
+    name: str,
+    status: AgentStatusIn,
+    *,
+    queue: GroupQueue[AgentReport, bool],
+) -> int | None:
+    """Take a status, into memory or the database; return the status of the answer.
+
+    None if Django must take it.
+    """
+    caller, now = admitted.caller, datetime.now(UTC)
+    if presence.knows(caller, name, status):
+        presence.take(caller, name, status, now=now)
+        positions.note_applied(caller, name, status.position)
+        metrics.from_memory.labels(f"{AGENTS[1:]}<name>").inc()
+        return _OK
+    try:
+        report = AgentReport(name, status, caller.key)
+        is_recorded = await queue.put(report, party=caller.party.pk)
+    except QueueFullError:
+        return _BUSY
+    if not is_recorded:
         return None
-    limits = admission.count(admitted, "writing")
-    if limits is not None:
-        presence.take(admitted.caller, name, status, now=now)
-    return limits
+    presence.learn(caller, name, status, now=now)
+    positions.note_applied(caller, name, status.position)
+    return _OK
+
+
+def _record(take: Callable[[], Sequence[AgentReport]]) -> list[bool | None]:
+    """Record a group of reports."""
+    return record_reports(take, clock=lambda: datetime.now(UTC))
 
 
 def _read_query(query: bytes) -> FeedQuery | None:

@@ -25,6 +25,7 @@ from stemtide.hub.rooms.ledger.reads import hub_settings, ledger
 from stemtide.hub.rooms.parties.reads import parties, standing
 from stemtide.hub.rooms.parties.reads.parties import Caller, Viewer
 from stemtide.hub.rooms.signals.tail import shared_entries
+from stemtide.hub.wire.compression import EventBytes
 from stemtide.hub.wire.tail import MAX_BYTES, MAX_ENTRIES, NotInMemoryError, Reader, Tail
 
 _Result = TypeVar("_Result")
@@ -41,7 +42,7 @@ EVENT_ENTRIES = 500
 EVENT_BYTES = 192 * 1024
 """Most bytes of the entries of one event, more only for a single entry."""
 
-_MAX_EVENTS = 128  # in memory, 25 MB at most
+_MAX_EVENTS_BYTES = 64_000_000  # of a bulk of 10,000 signals: ten times
 _FIRST_ENTRIES = 10_000
 _MAX_KINDS = 1000
 
@@ -74,13 +75,44 @@ class Place(NamedTuple):
 class MemoryEvent(NamedTuple):
     """An event of a stream with the entries after a place, its end, and whether more waits."""
 
-    content: bytes
+    content: EventBytes
     place: Place
     more: bool
 
 
 _EventKey = tuple[int, bool, Place, int]
 """Party, whether with exercises, the place before, the head of the feed."""
+
+
+class _Events:
+    """Events by reader and place. Those that say the same are one, which most parties share."""
+
+    def __init__(self) -> None:
+        self._by_place: dict[_EventKey, MemoryEvent] = {}
+        self._by_content: dict[bytes, EventBytes] = {}
+        self._bytes = 0
+
+    def get(self, key: _EventKey) -> MemoryEvent | None:
+        """Return an event; None if it is not there."""
+        return self._by_place.get(key)
+
+    def add(self, key: _EventKey, content: bytes, *, place: Place, more: bool) -> MemoryEvent:
+        """Keep an event, and return it. All are forgotten once they have too many bytes."""
+        digest = hashlib.sha256(content).digest()
+        if digest not in self._by_content:
+            # Compressed beside plain, an event may take twice its size.
+            if self._bytes + 2 * len(content) > _MAX_EVENTS_BYTES:
+                self.clear()
+            self._by_content[digest] = EventBytes(content)
+            self._bytes += 2 * len(content)
+        event = self._by_place[key] = MemoryEvent(self._by_content[digest], place, more)
+        return event
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._by_place.clear()
+        self._by_content.clear()
+        self._bytes = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +127,7 @@ class _Context:
     allowlist: str
     read_at: float
     readers: dict[tuple[int, bool], Reader] = field(default_factory=dict)
-    events: dict[_EventKey, MemoryEvent] = field(default_factory=dict)
+    events: _Events = field(default_factory=_Events)
 
 
 class Memory:
@@ -147,8 +179,11 @@ class Memory:
 
     def caller(self, token: str, *, now: datetime | None = None) -> Caller | None:
         """Return the caller that a key identifies; None if the memory knows no such key."""
+        return self.caller_of(digest_of(token), now=now)
+
+    def caller_of(self, digest: str, *, now: datetime | None = None) -> Caller | None:
+        """Return the caller that a key with a digest identifies, as caller() does."""
         context = self._context
-        digest = hashlib.sha256(token.encode()).hexdigest()
         caller, expires_at = context.keys.get(digest, (None, None)) if context else (None, None)
         if expires_at is not None and expires_at <= (now or datetime.now(UTC)):
             return None
@@ -177,13 +212,10 @@ class Memory:
             *(following.position, following.position, after.position),
             page,
         )
-        event = MemoryEvent(content, following, more)
         with self._lock:
-            if context is not None and context is self._context and key[-1] == self.head:
-                if len(context.events) >= _MAX_EVENTS:
-                    del context.events[next(iter(context.events))]
-                context.events[key] = event
-        return event
+            if context is None or context is not self._context or key[-1] != self.head:
+                return MemoryEvent(EventBytes(content), following, more)
+            return context.events.add(key, content, place=following, more=more)
 
     @property
     def place(self) -> Place | None:
@@ -308,6 +340,11 @@ class Memory:
             self._tail, self._heads = tail, heads
             if self._context is not None:
                 self._context.events.clear()
+
+
+def digest_of(token: str) -> str:
+    """Return the digest by which keys are known."""
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _read_context(now: float) -> _Context:

@@ -13,28 +13,34 @@ from collections.abc import AsyncIterator
 from django.db import Error
 
 from stemtide.hub.rooms.parties.reads.parties import Viewer
+from stemtide.hub.wire.compression import EventBytes
 from stemtide.hub.wire.memory import Place, in_thread, memory
 from stemtide.hub.wire.tail import NotInMemoryError, UnknownCrisesError
 from stemtide.protocol.sync.feed import Wake
 
 
 class News:
-    """What follows for the reader of one stream. place: where its chain begins, if it is known."""
+    """What follows for the reader of one stream. place: where its chain begins, if it is known.
+
+    carried: the position up to which the last event carried entries; None if it carried none.
+    """
 
     def __init__(self, party: Viewer, *, exercise: bool, place: Place | None) -> None:
         self._party = party
         self._exercise = exercise
         self._place = place
+        self.carried: int | None = None
 
-    async def events(self, position: int) -> AsyncIterator[bytes]:
+    async def events(self, position: int) -> AsyncIterator[EventBytes]:
         """Yield the events of a wake, until the reader has what the memory has for it."""
         more = self._place is None or position > self._place.position
         while more:
             event, more = await self._next_event(position)
             yield event
 
-    async def _next_event(self, position: int) -> tuple[bytes, bool]:
+    async def _next_event(self, position: int) -> tuple[EventBytes, bool]:
         """Return the next event, and whether another follows."""
+        self.carried = None
         for _ in range(2):
             if self._place is None:
                 break
@@ -49,12 +55,13 @@ class News:
                 break
             else:
                 self._place = event.place
+                self.carried = event.place.position
                 return event.content, event.more
         self._place = memory.place if memory.is_followed else None
         return wake_event(position), False
 
 
-def wake_event(position: int) -> bytes:
+def wake_event(position: int) -> EventBytes:
     """Return an event that carries no entries."""
     data = Wake(position=position).model_dump_json(exclude_none=True)
-    return f"event: wake\nid: {position}\ndata: {data}\n\n".encode()
+    return EventBytes(f"event: wake\nid: {position}\ndata: {data}\n\n".encode())

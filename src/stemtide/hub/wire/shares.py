@@ -3,14 +3,18 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
 
 from stemtide.hub.api import metrics
 from stemtide.hub.api.asgi import Application, Receive, Scope as AsgiScope, Send, send_problem
+from stemtide.hub.rooms.parties.reads.parties import Caller
+from stemtide.hub.rooms.signals.writes.share_groups import SingleShare, share_group
 from stemtide.hub.wire import admission
+from stemtide.hub.wire.group_queue import GroupQueue, QueueFullError
 from stemtide.hub.wire.memory import is_current, memory
 from stemtide.hub.wire.responses import (
     ESCAPED_NUL,
@@ -20,8 +24,7 @@ from stemtide.hub.wire.responses import (
     send_json,
     whole_body,
 )
-from stemtide.hub.wire.share_queue import QueueFullError, ShareQueue
-from stemtide.protocol.enums import Scope
+from stemtide.protocol.enums import PartyKind, Scope
 from stemtide.protocol.messages.signals import SharedSignal, SignalIn
 from stemtide.protocol.problems import ProblemType, problem
 
@@ -31,6 +34,26 @@ _ROUTE = SIGNALS[1:]
 _MAX_BYTES = 16 * 1024
 _FULL = "many signals are being shared just now: send this one again in a few seconds"
 _CREATED, _OK, _BUSY = 201, 200, 503
+
+
+class ShareQueue(GroupQueue[SingleShare, SharedSignal]):
+    """The shares that wait in this process; those of authorities are urgent."""
+
+    def __init__(self) -> None:
+        super().__init__("shares", _store)
+
+    async def share(self, body: SignalIn, *, caller: Caller) -> SharedSignal | None:
+        """Share a signal with others, as put() does. raises: QueueFullError."""
+        is_urgent = caller.party.kind == PartyKind.AUTHORITY
+        write = SingleShare(body, caller.key)
+        return await self.put(write, party=caller.party.pk, is_urgent=is_urgent)
+
+
+def _store(take: Callable[[], Sequence[SingleShare]]) -> list[SharedSignal | None]:
+    """Share a group. Shares have natural keys, so that none is stored twice."""
+    shared = share_group(take, clock=lambda: datetime.now(UTC))
+    metrics.shares_in_a_commit.observe(sum(result is not None for result in shared))
+    return shared
 
 
 class _CallerLeftError(Exception):

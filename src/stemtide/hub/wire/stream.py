@@ -27,20 +27,21 @@ from stemtide.hub.notifier import NotifierClosedError, Subscription, notifier
 from stemtide.hub.platform.errors import RefusalError
 from stemtide.hub.rooms.parties.reads.parties import Caller
 from stemtide.hub.rooms.signals.reads import signals
-from stemtide.hub.wire import admission
-from stemtide.hub.wire.memory import in_thread, is_current, memory
+from stemtide.hub.wire import admission, compression
+from stemtide.hub.wire.compression import EventBytes
+from stemtide.hub.wire.memory import digest_of, in_thread, is_current, memory
 from stemtide.hub.wire.news import News, wake_event
+from stemtide.hub.wire.pings import PING, Ping, pings, send_now
+from stemtide.hub.wire.positions import positions
 from stemtide.hub.wire.tail import NotInMemoryError
 from stemtide.protocol import enums
 from stemtide.protocol.problems import Problem, ProblemType
 
 ADDRESS = "/api/v1/events/stream"
 
-PING_S = 3.0
-"""Interval of comments on a quiet stream, by which an agent notices a hub that hangs."""
-
-_CHECK_PINGS = 5
-"""Number of pings after which the stream's key is checked again."""
+CHECK_S = 15.0
+"""Seconds after which the key of a stream is checked in the database, if the memory is not current.
+"""
 
 RETRY_MS = 1000
 """Delay before an agent reconnects a broken stream."""
@@ -51,6 +52,7 @@ _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     NO_STORE,
 ]
+_GZIP = [(b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")]
 _GET = "GET"
 
 
@@ -67,9 +69,10 @@ class _StreamParameters(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class _StreamRequest:
-    """An authenticated stream request."""
+    """An authenticated stream request. digest: of its key."""
 
     request: ASGIRequest
+    digest: str
     caller: Caller
     parameters: _StreamParameters
     limits: Mapping[str, str]
@@ -108,35 +111,57 @@ async def stream(scope: Scope, receive: Receive, send: Send) -> None:
             await send_problem(problem, send, headers=headers)
             return
         count(200)
+        news = News(opened.caller.party, exercise=opened.parameters.exercise, place=place)
+        check = _KeyCheck(opened, subscription)
+        events = _events(
+            subscription, check, missed=missed, news=news if opened.parameters.entries else None
+        )
         with streams_open.track_inprogress():
-            news = News(opened.caller.party, exercise=opened.parameters.exercise, place=place)
-            events = _events(
-                opened,
-                subscription,
-                missed=missed,
-                news=news if opened.parameters.entries else None,
-            )
-            limit_headers = [
-                (name.lower().encode(), value.encode()) for name, value in opened.limits.items()
-            ]
-            await _follow(
-                events, headers=[*_HEADERS, *limit_headers], receive=receive, send=send
-            )  # 4
+            await _send_events(opened, events, check=check, receive=receive, send=send)  # 4
 
 
-async def _follow(
-    events: AsyncIterator[bytes],
+async def _send_events(
+    opened: _StreamRequest,
+    events: AsyncIterator[EventBytes],
     *,
-    headers: list[tuple[bytes, bytes]],
+    check: "_KeyCheck",
     receive: Receive,
     send: Send,
 ) -> None:
-    """Send events until they end or the agent disconnects."""
+    """Send a stream, in gzip if it carries entries and its reader accepts that."""
+    accepted = opened.request.headers.get("Accept-Encoding", "")
+    is_gzip = opened.parameters.entries and compression.is_accepted(accepted)
+    ping_bytes = compression.blocks(PING) if is_gzip else PING
+
+    def ping() -> None:
+        check.begin()
+        send_now(ping_bytes, send)
+
+    limits = [(name.lower().encode(), value.encode()) for name, value in opened.limits.items()]
+    await _follow(
+        _in_gzip(events) if is_gzip else _as_is(events),
+        headers=[*_HEADERS, *limits, *(_GZIP if is_gzip else ())],
+        ping=ping,
+        receive=receive,
+        send=send,
+    )
+
+
+async def _follow(
+    content: AsyncIterator[bytes],
+    *,
+    headers: list[tuple[bytes, bytes]],
+    ping: Ping,
+    receive: Receive,
+    send: Send,
+) -> None:
+    """Send content and pings until it ends or the agent disconnects."""
 
     async def tell() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        async for event in events:
-            await send({"type": "http.response.body", "body": event, "more_body": True})
+        with pings().every(ping):
+            async for part in content:
+                await send({"type": "http.response.body", "body": part, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
     async def watch() -> None:
@@ -156,28 +181,24 @@ async def _follow(
 
 
 async def _events(
-    opened: _StreamRequest,
     subscription: Subscription,
+    check: "_KeyCheck",
     *,
     missed: int | None,
     news: News | None,
-) -> AsyncIterator[bytes]:
-    """Yield the bytes of the stream, event by event. news: for events with entries."""
-    yield f"retry: {RETRY_MS}\n\n".encode()
+) -> AsyncIterator[EventBytes]:
+    """Yield the stream, event by event. news: for events with entries."""
+    yield EventBytes(f"retry: {RETRY_MS}\n\n".encode())
     if missed is not None:
         yield wake_event(missed)
-    check = _KeyCheck(opened)
-    ping_at = _now() + PING_S
     while True:
         try:
-            position = await subscription.get(until=ping_at)
+            position = await subscription.get()
         except NotifierClosedError:
             return
         if position is None:
             if not await check.is_open():
                 return
-            ping_at = _now() + PING_S
-            yield b": ping\n\n"
             continue
         if news is None:
             yield wake_event(position)
@@ -186,22 +207,51 @@ async def _events(
             if not await check.is_open():
                 return
             yield event
+            if news.carried is not None:
+                positions.note_delivered(check.caller, news.carried)
+
+
+async def _as_is(events: AsyncIterator[EventBytes]) -> AsyncIterator[bytes]:
+    """Yield the bytes of a stream."""
+    async for event in events:
+        yield event.plain
+
+
+async def _in_gzip(events: AsyncIterator[EventBytes]) -> AsyncIterator[bytes]:
+    """Yield the bytes of a stream in gzip."""
+    yield compression.HEADER
+    async for event in events:
+        yield event.blocks
 
 
 class _KeyCheck:
     """The check whether the key of a stream still works: from memory while that is current."""
 
-    def __init__(self, opened: _StreamRequest) -> None:
+    def __init__(self, opened: _StreamRequest, subscription: Subscription) -> None:
         self._opened = opened
-        self._check_at = _now() + PING_S * _CHECK_PINGS
+        self._subscription = subscription
+        self._due_at = _now() + CHECK_S
+
+    @property
+    def caller(self) -> Caller:
+        """Return whose key it is."""
+        return self._opened.caller
+
+    def begin(self) -> None:
+        """Close the subscription if the memory does not know the key; without memory, wake it."""
+        if not memory.is_followed:
+            if _now() >= self._due_at:
+                self._subscription.interrupt()
+        elif not _is_usable(self._opened):
+            self._subscription.close()
 
     async def is_open(self) -> bool:
         """Whether the stream may go on."""
         if memory.is_followed:
             return _is_usable(self._opened)
-        if _now() < self._check_at:
+        if _now() < self._due_at:
             return True
-        self._check_at = _now() + PING_S * _CHECK_PINGS
+        self._due_at = _now() + CHECK_S
         return await in_thread(lambda: _is_still_open(self._opened))
 
 
@@ -220,7 +270,8 @@ async def _open(scope: Scope, request: ASGIRequest) -> _StreamRequest:
         parameters = _read_parameters(request)
         limits = admission.count(admitted, "reading")
         if limits is not None:
-            return _StreamRequest(request, admitted.caller, parameters, limits)
+            digest = digest_of(admitted.token)
+            return _StreamRequest(request, digest, admitted.caller, parameters, limits)
     return await in_thread(lambda: _authenticate(request))
 
 
@@ -231,7 +282,8 @@ def _authenticate(request: ASGIRequest) -> _StreamRequest:
     request.get_host()
     parameters = _read_parameters(request)
     caller = authenticate_request(request, enums.Scope.FEED_READ)
-    return _StreamRequest(request, caller, parameters, rate_limits.headers_of(request))
+    digest = digest_of(request.headers.get("Authorization", "").partition(" ")[2])
+    return _StreamRequest(request, digest, caller, parameters, rate_limits.headers_of(request))
 
 
 def _read_parameters(request: ASGIRequest) -> _StreamParameters:
@@ -266,8 +318,7 @@ async def _look_for_missed(opened: _StreamRequest) -> int | None:
 
 def _is_usable(opened: _StreamRequest) -> bool:
     """Whether the memory still knows the key, with its scope, and its party is not suspended."""
-    authorization = opened.request.headers.get("Authorization", "")
-    caller = memory.caller(authorization.partition(" ")[2])
+    caller = memory.caller_of(opened.digest)
     return (
         caller is not None
         and not caller.party.is_suspended

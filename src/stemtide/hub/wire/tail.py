@@ -48,12 +48,18 @@ class Reader:
             if len(self._answers) >= _MAX_HANDLINGS:
                 self._answers.clear()
             shared_by, tlp, audience, is_exercise = handling
-            answer = (self.is_rehearsing or not is_exercise) and may_receive(
-                self.party.name,
-                PartyKind(self.party.kind),
-                tlp=tlp,
-                audience=audience,
-                shared_by=shared_by,
+            is_of_reader = is_exercise if self.party.exercise else True
+            is_wanted = self.is_rehearsing or not is_exercise
+            answer = (
+                is_of_reader
+                and is_wanted
+                and may_receive(
+                    self.party.name,
+                    PartyKind(self.party.kind),
+                    tlp=tlp,
+                    audience=audience,
+                    shared_by=shared_by,
+                )
             )
             self._answers[handling] = answer
         return answer

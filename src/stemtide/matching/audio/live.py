@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Find known audio in a stream, chunk by chunk, storing only its last seconds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from stemtide.fingerprints.values.audio import WORDS_PER_S, Sound, Track
-from stemtide.matching.audio.finder import AudioFinder
 from stemtide.matching.found import Occurrence, TimeRange
 
 KEEP_S = 15.0
@@ -15,6 +14,9 @@ KEEP_S = 15.0
 
 _GOES_ON_S = 5.0
 """A result continues the one before if it begins at most this long after its end."""
+
+
+FindSound = Callable[[Sequence[Track]], list[Occurrence]]
 
 
 @dataclass(slots=True)
@@ -34,13 +36,15 @@ class LiveAudio:
     """Known audio in one stream: its last seconds, and the signals that occur now.
 
     Chunks come in order, fingerprinted with the carry of the one before (fingerprint_chunk), so
-    that their words are contiguous. Not for two threads at once; the finder is.
+    that their words are contiguous. Not for two threads at once.
+
+    find: returns the known audio in tracks, the surest first.
 
     kept: state of the stream; it changes as chunks come.
     """
 
-    def __init__(self, finder: AudioFinder, state: AudioState | None = None) -> None:
-        self._finder = finder
+    def __init__(self, find: FindSound, state: AudioState | None = None) -> None:
+        self._find = find
         self.kept = state or AudioState()
 
     @property
@@ -61,7 +65,7 @@ class LiveAudio:
         chunk = Sound.from_bytes(value).tracks[0]
         self._append(chunk)
         begun_s = self.seconds - len(chunk.words) / WORDS_PER_S
-        results = self._finder.find_in([self.kept.tail]) if self.kept.tail.is_telling else []
+        results = self._find([self.kept.tail]) if self.kept.tail.is_telling else []
         sounding = [result for result in self._in_stream_time(results) if _end_s(result) > begun_s]
         self._remember(sounding)
         return [replace(result, query_span=self.kept.sounding[result.key]) for result in sounding]
@@ -78,14 +82,14 @@ class LiveAudio:
         chunk = Sound.from_bytes(value).tracks[0]
         first = round(at_s * WORDS_PER_S) - self.kept.before
         self._overwrite(chunk, first)
-        results = self._finder.find_in([self.kept.tail]) if self.kept.tail.is_telling else []
+        results = self._find([self.kept.tail]) if self.kept.tail.is_telling else []
         ends_s = at_s + len(chunk.words) / WORDS_PER_S
         inside = [
             result for result in self._in_stream_time(results) if _meets(result, at_s, ends_s)
         ]
         if first >= 0 or not chunk.is_telling:
             return inside
-        alone = [_at(result, at_s) for result in self._finder.find_in([chunk])]
+        alone = [_at(result, at_s) for result in self._find([chunk])]
         keys_inside = {result.key for result in inside}
         return inside + [result for result in alone if result.key not in keys_inside]
 

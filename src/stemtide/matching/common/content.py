@@ -16,7 +16,9 @@ import numpy.typing as npt
 from stemtide.fingerprints.text.fingerprint import sketch
 from stemtide.fingerprints.text.words import Grams
 from stemtide.fingerprints.values.audio import Words
+from stemtide.fingerprints.values.local import LocalFeatures
 from stemtide.matching.hamming import HammingIndex
+from stemtide.matching.local import LocalIndex
 from stemtide.matching.text.passages import bundled_background
 
 _WORDS = 4
@@ -67,6 +69,17 @@ def common_set() -> CommonSet:
         grams=_text_grams(),
         file_names=_file_names(),
     )
+
+
+@cache
+def common_places() -> tuple[LocalIndex, tuple[str, ...]]:
+    """Return the local features of common pictures, and the sort of each by its key."""
+    content = files(__package__).joinpath("places.bin").read_bytes()
+    counts: dict[str, int] = tomllib.loads(_read("sorts.toml"))["places"]
+    sorts = tuple(sort for sort, count in counts.items() for _ in range(count))
+    index = LocalIndex()
+    index.put(range(len(sorts)), LocalFeatures.split(content))
+    return index, sorts
 
 
 def _read(name: str) -> str:

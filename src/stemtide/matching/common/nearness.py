@@ -17,8 +17,9 @@ from stemtide.fingerprints.blanks import LEAST_FRAME_QUALITY, LEAST_SET_BITS, MO
 from stemtide.fingerprints.text.fingerprint import TextPrint
 from stemtide.fingerprints.values.audio import Sound
 from stemtide.fingerprints.values.video import VideoPrint
-from stemtide.matching.common.content import common_set
+from stemtide.matching.common.content import common_places, common_set
 from stemtide.matching.hamming import HammingIndex
+from stemtide.matching.local import PROBABLE_INLIERS
 
 Hashes = npt.NDArray[np.uint64]
 """(n, 4) uint64: PDQ hashes, little-endian."""
@@ -174,6 +175,16 @@ def near_texts(value: bytes) -> Nearness:
     place = np.minimum(np.searchsorted(common, grams), len(common) - 1)
     shared = int(np.count_nonzero(common[place] == grams))
     return Nearness(shared, share=shared / max(1, len(grams)))
+
+
+def near_places(value: bytes) -> Nearness:
+    """Return how many common pictures share local features with these."""
+    index, sorts = common_places()
+    results = index.find(value, at_least=PROBABLE_INLIERS)
+    of_sort = Counter(sorts[result.key] for result in results)
+    if not results:
+        return NOTHING
+    return Nearness(len(results), _most_frequent(of_sort), pictures=len(sorts))
 
 
 def common_file(digest: str) -> Nearness:

@@ -50,6 +50,8 @@ class Scope(StrEnum):
     COMPLAINTS_WRITE = "complaints:write"
     WEBHOOKS_MANAGE = "webhooks:manage"
     PARTIES_WRITE = "parties:write"
+    EXERCISES_RUN = "exercises:run"
+    RETENTION_MANAGE = "retention:manage"
 
 
 class Duty(StrEnum):

@@ -15,8 +15,10 @@ from stemtide.fingerprints.url.reach import UrlScope, rule_of
 from stemtide.protocol.enums import SignalState
 from stemtide.protocol.messages.signals import SignalIn
 
-SHARED_COLUMNS = tuple(SignalIn.model_fields)
-"""Columns that the sharer sets: the fields of SignalIn by their wire names."""
+SHARED_COLUMNS = tuple(name for name in SignalIn.model_fields if name != "retention")
+"""Columns that the sharer sets: the fields of SignalIn by their wire names. Retention is none: who
+imports a file keeps its rows on a basis of its own.
+"""
 
 HUB_COLUMNS = (
     *("id", "position", "state", "url", "disputed", "shared_by", "shared_at"),

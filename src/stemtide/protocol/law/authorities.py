@@ -5,7 +5,6 @@ source: Regulation (EU) 2021/784 Art. 12(1) and (4), recital 35: the register is
         verify quickly that a removal order is authentic.
 """
 
-import tomllib
 import unicodedata
 from collections.abc import Mapping
 from datetime import date
@@ -14,13 +13,11 @@ from functools import cache
 from importlib.resources import files
 from itertools import chain
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from stemtide.protocol.enums import Duty
+from stemtide.protocol.law.toml_files import read_tables
 from stemtide.protocol.places import countries
-
-LIST_OF = date(2023, 6, 27)
-"""The Commission's list: OJ C 224, 27.6.2023, p. 10 (2023/C 224/06)."""
 
 _POINTS = dict(zip("abcd", Duty, strict=True))
 
@@ -42,7 +39,8 @@ class Authority(BaseModel):
     """An authority that a Member State designated.
 
     names:   as its source writes it, and translations; the first is shown.
-    as_of:   the date of the source. in_list: whether the Commission's list was read for this row.
+    as_of:   the date of the source.
+    in_list: whether the Commission's list was read for this row: OJ C 224, 27.6.2023, p. 10.
     party:   its party on this hub, where the hub's operator names one.
     """
 
@@ -96,20 +94,9 @@ def read_authorities(text: str, *, name: str) -> dict[str, StateAuthorities]:
 
     raises: AuthorityDataError naming the file, the State and the error.
     """
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise AuthorityDataError(f"{name} is no TOML: {error}") from error
-    states = {}
-    for state, table in tables.items():
-        if state not in countries():
-            raise AuthorityDataError(f"{name}: {state} is no country code: write DE, for example")
-        try:
-            states[state] = StateAuthorities.model_validate(table)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, (state, *first["loc"])))
-            raise AuthorityDataError(f"{name}: {where}: {first['msg']}") from error
+    states = read_tables(StateAuthorities, text, name=name, error=AuthorityDataError)
+    for state in states.keys() - countries():
+        raise AuthorityDataError(f"{name}: {state} is no country code: write DE, for example")
     return states
 
 

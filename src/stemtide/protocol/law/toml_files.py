@@ -43,9 +43,35 @@ def read_toml(
     except tomllib.TOMLDecodeError as cause:
         raise error(f"{noun} {name}: {name}.toml is no TOML: {cause}") from cause
     except ValidationError as cause:
-        first = cause.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
+        where, message = _first_fault(cause)
         raise error(
             f"{noun} {name}: in {name}.toml {f'at {where}: ' if where else ''}{message}"
         ) from cause
+
+
+def read_tables(
+    model: type[_Model], text: str, *, name: str, error: type[Exception]
+) -> dict[str, _Model]:
+    """Parse a file of tables of one kind, by their keys.
+
+    name: of the file. raises: an error of that class, naming the file and the table.
+    """
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as cause:
+        raise error(f"{name} is no TOML: {cause}") from cause
+    rows = {}
+    for key, table in tables.items():
+        try:
+            rows[key] = model.model_validate(table)
+        except ValidationError as cause:
+            where, message = _first_fault(cause, key)
+            raise error(f"{name}: {where}: {message}") from cause
+    return rows
+
+
+def _first_fault(error: ValidationError, *path: str) -> tuple[str, str]:
+    """Return where the first fault is, below a path, and what it is."""
+    first = error.errors()[0]
+    where = ".".join(map(str, (*path, *first["loc"])))
+    return where, first["msg"].removeprefix("Value error, ")

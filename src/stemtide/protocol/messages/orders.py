@@ -2,10 +2,18 @@
 """Messages about removal orders. The fields of their legal forms are data: see forms/."""
 
 from datetime import date
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    field_validator,
+)
 from pydantic.json_schema import SkipJsonSchema
 
 from stemtide.protocol.enums import ApprovalState
@@ -99,7 +107,7 @@ class OutsideIssuer(BaseModel):
 
     model_config = _STRICT
 
-    name: str = Field(min_length=2, max_length=200)
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=200)]
     state: str = Field(pattern="^[A-Z]{2}$")
     contact: str = Field(default="", max_length=500)
 

@@ -24,6 +24,7 @@ from stemtide.protocol.enums import (
 )
 from stemtide.protocol.handling import TLP_ALLOWS, Pap, Tlp
 from stemtide.protocol.labels import EntityName, IdeologyName, LabelName
+from stemtide.protocol.law.retention.messages import RetentionIn, RetentionOut
 from stemtide.protocol.messages.situation import Language
 from stemtide.protocol.trust.standing import Basis
 
@@ -58,6 +59,7 @@ class SignalIn(BaseModel):
     confidence:  0..100, how sure the sharer is.
     via:         ids of the hubs that it came through, first origin first; empty if it originates
                  here. A hub recognises its own signals by them (docs/decide/0074).
+    retention:   legal basis, purpose and date, where the default of the party's kind is not right.
     """
 
     model_config = _STRICT
@@ -82,6 +84,7 @@ class SignalIn(BaseModel):
     crisis: UUID | None = None
     exercise: bool = False
     via: tuple[UUID, ...] = Field(default=(), max_length=MAX_VIA, fail_fast=True)
+    retention: RetentionIn | None = None
 
     @model_validator(mode="after")
     def _check_fields(self) -> "SignalIn":
@@ -289,6 +292,7 @@ class SignalOut(BaseModel):
     withdrawal or dispute of it waits for one.
     basis: why it may lead to a block under the default policy, or why not, as far as you may see
     who stands behind it; null once it has ended.
+    retention: why the hub keeps it, and until when; null while it waits.
     """
 
     id: UUID
@@ -325,3 +329,4 @@ class SignalOut(BaseModel):
     confirmed_by: list[str] = []
     basis: Basis | None = None
     waiting_for: list[str] = []
+    retention: RetentionOut | None = None

@@ -22,6 +22,28 @@ LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$"
 
 AGENT_NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 
+REVIEW_PAGE = r"^http://(127(\.[0-9]{1,3}){3}|\[::1\]):[0-9]{1,5}/review/sign-in/back$"
+"""Where people return who signed in to a review page: on their own machine, and nowhere else.
+
+source: RFC 8252 section 8.3: the literal address, because a name may mean another machine.
+"""
+
+REPORT_DELAY_S = 0.2
+"""Delay of a report after a change, so that a burst is reported once."""
+
+_REST = 10
+"""An agent rests so many times as long as its last report took."""
+
+
+def rest_after_report_s(took_s: float, *, before_s: float, most_s: float) -> float:
+    """Return how long an agent sends no report about a change, after one that took so long.
+
+    A busy hub gets fewer reports, and none of them is needed: the next one says it all. The rest
+    before, before_s, is at most halved, so that one quick answer does not end it. most_s: the
+    interval of reports without a change.
+    """
+    return min(most_s, max(_REST * took_s, before_s / 2))
+
 
 class Whoami(BaseModel):
     """The identity behind an API key. key: the key's prefix."""
@@ -57,6 +79,28 @@ class AgentStatusIn(BaseModel):
     exercise: bool = False
     started_at: AwareDatetime
     troubles: list[AgentTrouble] = Field(default_factory=list, max_length=10)
+
+
+class ReviewPageIn(BaseModel):
+    """The review page of an agent, to which people sign in through the hub.
+
+    address: where their browsers return: http, the literal loopback address and the port.
+    """
+
+    model_config = _STRICT
+
+    address: str = Field(pattern=REVIEW_PAGE, max_length=200)
+
+
+class ReviewPageOut(BaseModel):
+    """A registered review page.
+
+    client_id: of the agent at the hub's OpenID provider.
+    people: the people of the party who may review now, as the ID token's sub names them.
+    """
+
+    client_id: str
+    people: list[str]
 
 
 class OutcomeRow(BaseModel):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from stemtide.protocol.tlog.merkle import Frontier, leaf_hash
 from stemtide.protocol.tlog.notes import Checkpoint
+from stemtide.protocol.tlog.statements import OlderHeads, Statement, StatementError
 from stemtide.protocol.tlog.tiles import (
     HEIGHT,
     WIDTH,
@@ -43,15 +44,21 @@ class LogCopy:
 
 @dataclass(slots=True)
 class _Audit:
-    """An audit under way. levels: the hashes of the last tile of each level, so far."""
+    """An audit under way. levels: the hashes of the last tile of each level, so far.
+
+    older: heads of logs before a restore.
+    """
 
     log: LogCopy
     frontier: Frontier = field(default_factory=Frontier)
     levels: list[list[bytes]] = field(default_factory=lambda: [[]])
+    older: OlderHeads | None = None
 
     def add(self, leaf: bytes) -> Iterator[str]:
         """Add a leaf; yield the tiles that it completes and that differ."""
         first = leaf_hash(leaf)
+        if self.older and self.frontier.size:
+            yield from self.older.add(first)
         hashes = [first, *self.frontier.append(first)]
         for level, node in enumerate(hashes[::HEIGHT]):
             if level == len(self.levels):
@@ -75,19 +82,25 @@ def audit(
 ) -> Iterator[str]:
     """Yield the faults of a log, in words; nothing if there are none.
 
-    heads: older or newer heads that the auditor kept. copy: an older copy, to name the leaves that
-    differ.
+    heads: older or newer heads that the auditor kept, also of the hub's logs before a restore.
+    copy: an older copy, to name the leaves that differ.
 
     raises: TileError; errors of read.
     """
-    kept_heads = [*heads, *([copy.head] if copy else [])]
+    all_heads = [*heads, *([copy.head] if copy else [])]
+    kept_heads = [head for head in all_heads if head.origin == log.head.origin]
     yield from _compare_sizes(log.head, kept_heads)
     under_way = _Audit(log)
+    if others := [head for head in all_heads if head.origin != log.head.origin]:
+        under_way.older = OlderHeads(statement_of(log), others, size=log.head.size)
+        yield from (head.text for head in under_way.older.unfit())
     bundles = -(-log.head.size // WIDTH)
     for index in range(bundles):
         leaves = log.leaves(index)
         if copy:
-            yield from _compare_leaves(index, leaves, copy=copy)
+            older = under_way.older if copy.head.origin != log.head.origin else None
+            overlap = older.overlap(copy.head.origin) if older else None
+            yield from _compare_leaves(index, leaves, copy=copy, overlap=overlap)
         for leaf in leaves:
             yield from under_way.add(leaf)
             yield from _compare_roots(under_way.frontier, kept_heads)
@@ -97,12 +110,21 @@ def audit(
         yield f"the signed head of {log.head.size} leaves has another root than the leaves"
 
 
+def statement_of(log: LogCopy) -> Statement:
+    """Return what a log says about itself; without a statement, that no restore opened it.
+
+    raises: TileError; errors of read.
+    """
+    try:
+        return Statement.read(log.leaves(0)[0] if log.head.size else b"")
+    except StatementError:
+        return Statement(log.head.origin, "", 0)
+
+
 def _compare_sizes(head: Checkpoint, heads: Sequence[Checkpoint]) -> Iterator[str]:
     """Compare the head of a log with those that somebody kept."""
     for kept_head in heads:
-        if kept_head.origin != head.origin:
-            yield f"the log is {head.origin[:100]}, and a head is of {kept_head.origin[:100]}"
-        elif kept_head.size > head.size:
+        if kept_head.size > head.size:
             yield f"the log has {head.size} leaves, and had {kept_head.size}: it was set back"
 
 
@@ -113,11 +135,18 @@ def _compare_roots(frontier: Frontier, heads: Sequence[Checkpoint]) -> Iterator[
             yield f"the first {head.size} leaves are others than when you kept their head"
 
 
-def _compare_leaves(index: int, leaves: list[bytes], *, copy: LogCopy) -> Iterator[str]:
-    """Compare a bundle with the copy, as far as that goes."""
+def _compare_leaves(
+    index: int, leaves: list[bytes], *, copy: LogCopy, overlap: int | None
+) -> Iterator[str]:
+    """Compare a bundle with the copy, as far as that goes.
+
+    overlap: leaves that a log after a restore has of the copy's, leaf 0 aside; None if it is the
+    same log.
+    """
     first = index * WIDTH
-    if first < copy.head.size:
+    if first < (copy.head.size if overlap is None else min(copy.head.size, overlap)):
         pairs = zip(copy.leaves(index), leaves, strict=False)
         for number, (before, now) in enumerate(pairs, start=first):
-            if before != now:
+            is_other_log = overlap is not None and (number == 0 or number >= overlap)
+            if before != now and not is_other_log:
                 yield f"leaf {number}, of the ledger's entry {number}, is another than in your copy"

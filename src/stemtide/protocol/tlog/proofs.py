@@ -5,14 +5,13 @@ source: C2SP, tlog-proof.
 """
 
 import base64
-import binascii
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Self
 
 from stemtide.protocol.tlog.merkle import HASH_BYTES, ProofError, check_inclusion, leaf_hash
-from stemtide.protocol.tlog.notes import Checkpoint, NoteKey, read_checkpoint
+from stemtide.protocol.tlog.notes import Checkpoint, NoteKey, decode_base64, read_checkpoint
 
 _HEADER = "c2sp.org/tlog-proof@v1"
 _INDEX = re.compile(r"index (0|[1-9][0-9]{0,18})")
@@ -56,10 +55,7 @@ class LogProof:
 
 def _read_hash(line: str) -> bytes:
     """Parse a line of a proof. raises: ProofError."""
-    try:
-        raw = base64.b64decode(line, validate=True)
-    except (binascii.Error, ValueError):
-        raw = b""
+    raw = decode_base64(line)
     if len(raw) != HASH_BYTES:
         raise ProofError(f"{line[:60]!r} is no hash of a proof")
     return raw

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Self
 
-from stemtide.protocol.tlog.merkle import HASH_BYTES, Frontier, node_hash, split
+from stemtide.protocol.tlog.merkle import HASH_BYTES, node_hash, split
 
 WIDTH = 256
 """Hashes of a full tile."""
@@ -134,10 +134,6 @@ class TiledTree:
         self.size = size
         self._read = read
         self._hashes: dict[Tile, list[bytes]] = {}
-
-    def root(self) -> bytes:
-        """Return the root. raises: errors of read."""
-        return self._subtree(0, self.size) if self.size else Frontier().root()
 
     def inclusion_path(self, index: int) -> list[bytes]:
         """Return the proof that the tree has the leaf at an index. raises: TileError.

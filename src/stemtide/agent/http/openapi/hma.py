@@ -5,8 +5,11 @@ from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
 
-from stemtide.agent.http.banks import CONTENT_TYPES, EXCHANGE, SIGNAL_TYPES
+from stemtide.agent.http.hma.banks import CONTENT_TYPES, EXCHANGE
+from stemtide.agent.http.hma.contents import MAX_NOTE
+from stemtide.agent.http.hma.shapes import DISABLED, ENABLED, SIGNAL_TYPES
 from stemtide.agent.http.openapi.operation import BYTES, Operation, Parameter, in_path, one_of, text
+from stemtide.agent.recognise.own_banks import MAX_NAME
 
 _URL = Parameter("url", text(), "The URL of the content.")
 _CONTENT_TYPE = Parameter("content_type", one_of(*CONTENT_TYPES), "The type of the content.")
@@ -14,11 +17,15 @@ _SIGNAL_TYPE = Parameter("signal_type", one_of(*SIGNAL_TYPES), "The type of the 
 _TYPES = Parameter("types", text(), "Signal types to return, separated by commas.")
 _SIGNAL = Parameter("signal", text(), "The value of the signal.")
 _BANKS = Parameter("banks", text(), "Only these banks, separated by commas.")
+_BANK_NAME = text(pattern="^[A-Z0-9_]+$", most=MAX_NAME)
+_SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+_RATIO = {"anyOf": [_SHARE, text(pattern="^(0|1|0\\.[0-9]{1,9})$")]}
 _BANK = in_path(
     "bank",
     text(pattern="^[A-Z0-9_]+$") | {"examples": ["STEMTIDE_BLOCK"]},
     "The name of a bank, as /c/banks lists it.",
 )
+_CONTENT = in_path("content", {"type": "integer", "minimum": 0}, "The content id.")
 _API = in_path("api", one_of(EXCHANGE), "The type of exchange: the hub.")
 _FORM = {
     "multipart/form-data": {
@@ -48,6 +55,19 @@ class Content(TypedDict):
     bank: Bank
     note: str
     signals: NotRequired[dict[str, str]]
+
+
+class ContentAdded(TypedDict):
+    """A content that was added, with its hashes."""
+
+    id: int
+    signals: dict[str, str]
+
+
+class ContentsDeleted(TypedDict):
+    """How many contents were deleted."""
+
+    deleted: int
 
 
 class ContentMatch(TypedDict):
@@ -224,28 +244,96 @@ HMA = (
     _post(
         "/c/banks",
         "make_bank",
-        "Create the bank that the settings name.",
+        "Create an own bank, or accept the one that the settings name.",
         Bank,
         bodies={
             "application/json": _object(
-                ("name",), name=text(least=1), enabled_ratio={}, enabled={"type": "boolean"}
+                ("name",), name=_BANK_NAME, enabled_ratio=_RATIO, enabled={"type": "boolean"}
             )
         },
         status=201,
         errors=(400, 413),
     ),
     _get("/c/bank/{bank}", "read_bank", "Return a bank.", Bank, parameters=(_BANK,)),
+    Operation(
+        "PUT",
+        "/c/bank/{bank}",
+        "change_bank",
+        "Change the ratio of an own bank.",
+        Bank,
+        parameters=(_BANK,),
+        bodies={"application/json": _object((), enabled_ratio=_RATIO, enabled={"type": "boolean"})},
+        errors=(400, 413),
+        is_hma=True,
+    ),
+    Operation(
+        "DELETE",
+        "/c/bank/{bank}",
+        "delete_bank",
+        "Delete an own bank with its contents.",
+        Done,
+        parameters=(_BANK,),
+        is_hma=True,
+    ),
+    _post(
+        "/c/bank/{bank}/signal",
+        "add_signals",
+        "Add a content to an own bank by its hashes.",
+        ContentAdded,
+        parameters=(_BANK,),
+        bodies={
+            "application/json": _object(
+                (), **dict.fromkeys(SIGNAL_TYPES, text(least=1)), note=text(most=MAX_NOTE)
+            )
+            | {"minProperties": 1}
+        },
+        errors=(400, 413),
+    ),
+    _post(
+        "/c/bank/{bank}/content",
+        "add_content",
+        "Add a content to an own bank by a file, or by the URL of one.",
+        ContentAdded,
+        parameters=(_BANK, _URL, _CONTENT_TYPE),
+        bodies=_FORM | {"application/json": _object((), note=text(most=MAX_NOTE))},
+        is_body_needed=False,
+        errors=(400, 413),
+    ),
     _get(
         "/c/bank/{bank}/content/{content}",
         "read_content",
-        "Return the signal with a content id.",
+        "Return the signal or the own item with a content id.",
         Content,
         parameters=(
             _BANK,
-            in_path("content", {"type": "integer", "minimum": 0}, "The content id."),
+            _CONTENT,
             Parameter("include_signals", text(), "true to include its value."),
         ),
         errors=(404, 503),
+    ),
+    Operation(
+        "PUT",
+        "/c/bank/{bank}/content/{content}",
+        "switch_content",
+        "Switch a content of an own bank off (0) or on (1).",
+        Content,
+        parameters=(_BANK, _CONTENT),
+        bodies={
+            "application/json": _object(
+                (), disable_until_ts={"type": "integer", "enum": [DISABLED, ENABLED]}
+            )
+        },
+        errors=(400, 404, 413),
+        is_hma=True,
+    ),
+    Operation(
+        "DELETE",
+        "/c/bank/{bank}/content/{content}",
+        "delete_content",
+        "Take a content out of an own bank.",
+        ContentsDeleted,
+        parameters=(_BANK, _CONTENT),
+        is_hma=True,
     ),
     _post(
         "/ui/bank/{bank}/content/find",
@@ -301,6 +389,7 @@ HMA = (
         "Return the exchange that feeds a bank.",
         Exchange,
         parameters=(_BANK,),
+        errors=(404,),
     ),
     _get(
         "/c/exchange/{bank}/status",
@@ -308,6 +397,7 @@ HMA = (
         "Return the state of the sync with the hub.",
         ExchangeStatus,
         parameters=(_BANK,),
+        errors=(404,),
     ),
     _get("/c/signal_type", "list_signal_types", "List the signal types.", list[SignalType]),
     _get(

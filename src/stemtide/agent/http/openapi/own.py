@@ -9,16 +9,28 @@ from typing_extensions import TypedDict
 
 from stemtide.agent.http.companion import MatchesIn, RebuildIn
 from stemtide.agent.http.hash_requests import BINARY, BINARY_ANSWER
-from stemtide.agent.http.journal import JournalOut
+from stemtide.agent.http.journal import CatalogueDecisions, CatalogueMatchesIn, JournalOut
+from stemtide.agent.http.log import AcceptedHeadIn, LogOut
 from stemtide.agent.http.match_requests import ItemsIn
 from stemtide.agent.http.openapi.operation import BYTES, Operation, Parameter, in_path, one_of, text
+from stemtide.agent.http.own_banks import (
+    BankChangeIn,
+    BankIn,
+    OwnBank,
+    OwnBankList,
+    OwnItem,
+    OwnItemPage,
+)
 from stemtide.agent.http.own_list import OwnEntry, OwnList
 from stemtide.agent.http.runaways import LocalRunawayOut, RunawayList
+from stemtide.agent.http.switched_off import SwitchedOff, SwitchedOffList, SwitchOffIn
+from stemtide.agent.journal.entries import CATALOGUE_NAME
 from stemtide.agent.live.streams import LiveOut
 from stemtide.agent.recognise.answers import Answer, ShadowOut
+from stemtide.agent.recognise.own_banks import MAX_NAME, BankItemIn
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.enums import Action
-from stemtide.protocol.sync.allowlists import AllowEntryIn
+from stemtide.protocol.sync.allowlists import MAX_LIST, AllowEntryIn
 
 _HEX_64 = text(pattern="^[0-9a-fA-F]{64}$")
 _YES_NO = one_of("0", "1")
@@ -34,6 +46,9 @@ _WITHIN = Parameter("within_bits", _BITS, "PDQ only: the distance for signals th
 _DECIDE = Parameter("decide", _YES_NO, "1 to decide by your policy as well.")
 _LOOK = Parameter("look", _YES_NO, "1 to decide without acting.")
 _OBJECT: dict[str, Any] = {"type": "object"}
+_SIGNAL = in_path("signal", text(least=1, most=100), "The signal's id.")
+_RELEASE = Parameter("release", _YES_NO, "1 to release what own items alone hold or block.")
+_OWN_BANK = in_path("bank", text(pattern="^[A-Z0-9_]+$", most=MAX_NAME), "The name of the bank.")
 
 
 class AsOf(TypedDict):
@@ -327,6 +342,127 @@ OWN = (
         status=204,
         errors=(404,),
     ),
+    Operation("GET", "/banks", "list_own_banks", "List your own banks.", OwnBankList),
+    Operation(
+        "POST",
+        "/banks",
+        "create_own_bank",
+        "Create a bank of your own, with the action that its matches lead to.",
+        OwnBank,
+        bodies={"application/json": BankIn},
+        status=201,
+        errors=(413, 422),
+    ),
+    Operation(
+        "PATCH",
+        "/banks/{bank}",
+        "change_own_bank",
+        "Change the action, the ratio or the description of a bank.",
+        OwnBank,
+        parameters=(_OWN_BANK,),
+        bodies={"application/json": BankChangeIn},
+        errors=(404, 413, 422),
+    ),
+    Operation(
+        "DELETE",
+        "/banks/{bank}",
+        "delete_own_bank",
+        "Delete a bank with its items; it can be put back for keep_days.",
+        None,
+        parameters=(_OWN_BANK, _RELEASE),
+        status=204,
+        errors=(404, 422),
+    ),
+    Operation(
+        "POST",
+        "/banks/{bank}/restore",
+        "restore_own_bank",
+        "Put a deleted bank back with its items.",
+        OwnBank,
+        parameters=(_OWN_BANK,),
+        errors=(404,),
+    ),
+    Operation(
+        "GET",
+        "/banks/{bank}/items",
+        "list_own_items",
+        "List or search the items of a bank, the newest first.",
+        OwnItemPage,
+        parameters=(
+            _OWN_BANK,
+            Parameter("search", text(most=300), "Words, a fingerprint or an address."),
+            Parameter("page", {"type": "integer", "minimum": 1, "maximum": MAX_LIST}, "The page."),
+        ),
+        errors=(404, 422),
+    ),
+    Operation(
+        "POST",
+        "/banks/{bank}/items",
+        "add_own_item",
+        "Add an item to a bank, in place of one with the same value.",
+        OwnItem,
+        parameters=(_OWN_BANK,),
+        bodies={"application/json": BankItemIn},
+        status=201,
+        errors=(404, 413, 422),
+    ),
+    Operation(
+        "DELETE",
+        "/banks/{bank}/items/{item}",
+        "remove_own_item",
+        "Take an item out of a bank; it can be put back for keep_days.",
+        None,
+        parameters=(
+            _OWN_BANK,
+            in_path("item", text(least=1, most=100), "The item's id."),
+            _RELEASE,
+        ),
+        status=204,
+        errors=(404, 422),
+    ),
+    Operation(
+        "GET",
+        "/log",
+        "read_log",
+        "Retrieve what this agent checked of the hub's transparency log.",
+        LogOut,
+    ),
+    Operation(
+        "POST",
+        "/log/accept",
+        "accept_log_head",
+        "Go on from the head of an alarm, after a person has compared both heads.",
+        LogOut,
+        bodies={"application/json": AcceptedHeadIn},
+        errors=(413, 422),
+    ),
+    Operation(
+        "GET",
+        "/switched-off",
+        "list_switched_off",
+        "List the signals that are switched off at this agent alone.",
+        SwitchedOffList,
+    ),
+    Operation(
+        "PUT",
+        "/switched-off/{signal}",
+        "switch_off_signal",
+        "Switch a signal off at this agent alone; its matches then only log.",
+        SwitchedOff,
+        parameters=(_SIGNAL,),
+        bodies={"application/json": SwitchOffIn},
+        errors=(404, 413, 422),
+    ),
+    Operation(
+        "DELETE",
+        "/switched-off/{signal}",
+        "switch_on_signal",
+        "Switch a signal on again, for new uploads.",
+        None,
+        parameters=(_SIGNAL,),
+        status=204,
+        errors=(404,),
+    ),
     Operation(
         "GET",
         "/runaways",
@@ -340,7 +476,7 @@ OWN = (
         "lift_runaway",
         "Follow the policy for a signal again.",
         LocalRunawayOut,
-        parameters=(in_path("signal", text(least=1, most=100), "The signal's id."),),
+        parameters=(_SIGNAL,),
         errors=(404,),
     ),
     Operation(
@@ -349,7 +485,7 @@ OWN = (
         "watch_runaway",
         "Watch a signal again that was lifted: it may be lowered from now on.",
         None,
-        parameters=(in_path("signal", text(least=1, most=100), "The signal's id."),),
+        parameters=(_SIGNAL,),
         status=204,
         errors=(404,),
     ),
@@ -369,6 +505,16 @@ OWN = (
         parameters=(in_path("ref", _REF, "Your own id of the upload."),),
         status=204,
         errors=(404,),
+    ),
+    Operation(
+        "POST",
+        "/catalogues/{name}/matches",
+        "act_on_catalogue",
+        "Decide about stored content that a scan found, and act as about an upload.",
+        CatalogueDecisions,
+        parameters=(in_path("name", text(pattern=CATALOGUE_NAME), "The name of the catalogue."),),
+        bodies={"application/json": CatalogueMatchesIn},
+        errors=(413, 422, 503),
     ),
     Operation(
         "GET",

@@ -15,6 +15,11 @@ from stemtide.agent.review.sessions import ReviewSession
 
 ROOT = "/review"
 SIGN_IN = f"{ROOT}/sign-in"
+AT_PROVIDER = f"{SIGN_IN}/with"
+BACK = f"{SIGN_IN}/back"
+LINKS = frozenset({SIGN_IN, AT_PROVIDER, BACK})
+"""Addresses that other sites may lead to: a link in a message, and the way back from a provider."""
+
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 """Headers that a proxy adds: through one the page would be open to other machines."""
 
@@ -55,13 +60,19 @@ def is_review_path(path: str) -> bool:
 def refusal(headers: Headers, host_name: str, *, is_link: bool) -> str:
     """Return why a request for the page is refused before it is read; "" if it is not.
 
-    is_link: the request opens a link to sign in, which people may click elsewhere.
+    is_link: the request opens a link to sign in, which people may click elsewhere. Other sites may
+    not load it as a picture or a frame, as often as they like and unseen.
     """
     if host_name not in LOOPBACK_NAMES:
         return "Host: the review page is for this machine only; open it at 127.0.0.1"
     if proxy := next((name for name in FORWARDED if name in headers), ""):
         return f"{proxy}: the review page is for this machine only, and not behind a proxy"
-    if not is_link and headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
+    is_opened = (
+        headers.get("sec-fetch-mode", "navigate") == "navigate"
+        and headers.get("sec-fetch-dest", "document") == "document"
+    )
+    is_elsewhere = headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
+    if is_elsewhere and not (is_link and is_opened):
         return "Sec-Fetch-Site: another page may not open or use the review page; open it yourself"
     return ""
 

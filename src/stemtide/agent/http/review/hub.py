@@ -17,6 +17,7 @@ from stemtide.client.calls import crises, referrals
 from stemtide.protocol.enums.referrals import Answer, ReferralState, RefusalReason
 from stemtide.protocol.messages.crises import OptionalReasonIn
 from stemtide.protocol.messages.referrals import AnswerIn, ReferralOut
+from stemtide.protocol.validation import field_problems, summary
 
 FOLDER = "hub"
 _ANSWERS = {
@@ -89,7 +90,7 @@ class HubPages:
             call = referrals.answer_referral(_answer_of(form), uid=uid)
             answered = await ask_hub(self._config, call)
         except ValidationError as error:
-            return await self._referral(visit, uid, form, _problem(error))
+            return await self._referral(visit, uid, form, summary(field_problems(error)))
         except HubWorkError as error:
             return await self._referral(visit, uid, form, f"The hub did not take it: {error}")
         return await self._done(visit, f"Answered: {answered.reference}.")
@@ -97,7 +98,10 @@ class HubPages:
     async def join(self, _request: Request, visit: ReviewVisit) -> Response:
         """POST …/hub/join: join a crisis, or decline."""
         uid = _uid(visit.form.text("id"))
-        joins = visit.form.text("verdict") == "join"
+        verdict = visit.form.text("verdict")
+        if verdict not in {"join", "decline"}:
+            raise PageError("Choose to join or to decline the crisis.", status=400)
+        joins = verdict == "join"
         decline = crises.decline_crisis(OptionalReasonIn(), uid=uid)
         try:
             crisis = await ask_hub(self._config, crises.join_crisis(uid=uid) if joins else decline)
@@ -132,10 +136,3 @@ def _answer_of(form: dict[str, str]) -> AnswerIn:
         },
         strict=False,
     )
-
-
-def _problem(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    field = str(first["loc"][0]) if first["loc"] else ""
-    message = first["msg"].removeprefix("Value error, ")[:300]
-    return f"{field}: {message}" if field else message

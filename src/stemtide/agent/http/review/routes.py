@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,17 +15,16 @@ from starlette.routing import Route
 from stemtide.agent.config.settings import Config
 from stemtide.agent.counters import Counters
 from stemtide.agent.http.match_requests import BadRequestError
-from stemtide.agent.http.review import hub, own_list
+from stemtide.agent.http.review import banks, earlier, hub, own_list, signals, trial
 from stemtide.agent.http.review.access import (
     ROOT,
-    SIGN_IN,
     PageError,
     SentForm,
     check_form,
     read_file_form,
-    read_form,
 )
-from stemtide.agent.http.review.pages import HEADERS, render, static_file
+from stemtide.agent.http.review.pages import HEADERS, static_file
+from stemtide.agent.http.review.sign_in import COOKIE, SIGNED_OUT, SignInPages
 from stemtide.agent.http.review.views import (
     PictureChoice,
     ReviewViews,
@@ -32,6 +32,7 @@ from stemtide.agent.http.review.views import (
     format_times,
     redirect,
 )
+from stemtide.agent.recognise.pipeline import Recogniser
 from stemtide.agent.review import blind_checks, decisions, exposure, locks, sessions
 from stemtide.agent.review.account import present_reasons
 from stemtide.agent.review.blind_checks import BlindCheck
@@ -43,10 +44,9 @@ from stemtide.fingerprints.sandbox.pool import Sandbox
 
 _DIGITS = 18
 _TIME = re.compile(r"[0-9]{1,6}\.[0-9]")
-_BY_ITSELF = "/queue"
-"""A page asks for it by itself, also while nobody is there."""
+_BY_ITSELF = ("/queue", f"/{earlier.PART}")
+"""Pages ask for these by themselves, also while nobody is there."""
 
-_COOKIE = "stemtide-review-"
 _DONE = {
     ReviewVerdict.BLOCK: "Blocked",
     ReviewVerdict.PASS: "Let pass",
@@ -57,7 +57,11 @@ _Page = Callable[[Request, ReviewVisit], Awaitable[Response]]
 
 
 class ReviewRoutes:
-    """Routes of the review page. wake: called on the event loop after a decision."""
+    """Routes of the review page.
+
+    wake:   called on the event loop after a decision.
+    search: returns the state of the search of the upload journal; None if it is off.
+    """
 
     def __init__(
         self,
@@ -67,7 +71,9 @@ class ReviewRoutes:
         counters: Counters,
         sandbox: Sandbox,
         decoders: ThreadPoolExecutor,
+        recogniser: Recogniser,
         wake: Callable[[], None],
+        search: Callable[[], dict[str, Any] | None],
     ) -> None:
         self._config = config
         self._settings = config.review
@@ -76,7 +82,16 @@ class ReviewRoutes:
         self._wake = wake
         self._views = ReviewViews(config, store)
         self._pictures = HeldPictures(config, sandbox=sandbox, decoders=decoders)
+        self._sign_in = SignInPages(config=config, store=store)
         self._hub = hub.HubPages(config=config, views=self._views)
+        self._trial = trial.TrialPages(store=store, views=self._views, recogniser=recogniser)
+        self._earlier = earlier.EarlierPages(
+            config=config, counters=counters, views=self._views, search=search
+        )
+        self._signals = signals.SignalPages(
+            config=config, store=store, views=self._views, wake=wake
+        )
+        self._banks = banks.BankPages(config=config, store=store, views=self._views, wake=wake)
         self._own_list = own_list.OwnListPages(
             config=config,
             store=store,
@@ -92,8 +107,7 @@ class ReviewRoutes:
             return []
         folder = f"{ROOT}/s/{{path}}"
         return [
-            Route(ROOT, self.closed, methods=["GET"]),
-            Route(SIGN_IN, self.sign_in, methods=["GET", "POST"]),
+            *self._sign_in.routes(),
             Route(f"{ROOT}/static/{{name}}", self.static, methods=["GET"]),
             *(
                 Route(folder + end, self._for_person(page), methods=["GET"])
@@ -120,6 +134,12 @@ class ReviewRoutes:
             f"/{own_list.FOLDER}": self._own_list.entries,
             f"/{own_list.FOLDER}/entry": self._own_list.entry,
             f"/{own_list.FOLDER}/file": self._own_list.file,
+            f"/{trial.FOLDER}": self._trial.form,
+            f"/{signals.FOLDER}": self._signals.signal,
+            f"/{earlier.FOLDER}": self._earlier.page,
+            f"/{earlier.PART}": self._earlier.part,
+            f"/{own_list.BANKS}": self._banks.banks,
+            f"/{own_list.BANKS}/bank": self._banks.edit,
         }
 
     def _forms(self) -> dict[str, _Page]:
@@ -138,6 +158,14 @@ class ReviewRoutes:
             f"/{own_list.FOLDER}/import": self._own_list.import_file,
             f"/{own_list.FOLDER}/end": self._own_list.end,
             f"/{own_list.FOLDER}/restore": self._own_list.restore,
+            f"/{own_list.FOLDER}/change": self._own_list.change,
+            f"/{trial.FOLDER}/match": self._trial.match,
+            f"/{signals.FOLDER}/off": self._signals.switch_off,
+            f"/{signals.FOLDER}/on": self._signals.switch_on,
+            f"/{own_list.BANKS}/create": self._banks.create,
+            f"/{own_list.BANKS}/change": self._banks.change,
+            f"/{own_list.BANKS}/delete": self._banks.delete,
+            f"/{own_list.BANKS}/restore": self._banks.restore,
         }
 
     # -- access ----------------------------------------------------------------------------------
@@ -149,24 +177,25 @@ class ReviewRoutes:
             now = time.time()
             try:
                 session = await asyncio.to_thread(self._session, request, now)
+                self._sign_in.check_reviewers(request)
                 form = SentForm({})
                 if request.method == "POST":
                     form = await read_file_form(request, self._config)
                     check_form(form, session)
                 return await page(request, ReviewVisit(session, form, now))
             except PageError as error:
-                response = _refused(str(error), status=error.status)
+                response = self._sign_in.refused(str(error), status=error.status)
                 response.headers["HX-Redirect"] = ROOT  # a page that updates itself leaves as well
                 return response
             except BadRequestError as error:
-                return _refused(error.detail, status=413)
+                return self._sign_in.refused(error.detail, status=413)
 
         return answer
 
     def _session(self, request: Request, now: float) -> ReviewSession:
         """Return the session of a request. raises: PageError."""
         path = request.path_params["path"]
-        cookie = request.cookies.get(_COOKIE + path, "")
+        cookie = request.cookies.get(COOKIE + path, "")
         session = sessions.find_session(
             self._store,
             path=path,
@@ -176,69 +205,15 @@ class ReviewRoutes:
             is_active=not request.url.path.endswith(_BY_ITSELF),
         )
         if session is None:
-            raise PageError("You are signed out. Ask for a new link to sign in.", status=403)
+            raise PageError(SIGNED_OUT, status=403)
         return session
-
-    async def closed(self, _request: Request) -> Response:
-        """GET /review: say how to get in."""
-        return _refused("To sign in, open a link that was made on this machine.", status=403)
 
     async def static(self, request: Request) -> Response:
         """GET /review/static/{name}: a file of the page."""
         file = static_file(request.path_params["name"])
         if file is None:
-            return _refused("There is no such file.", status=404)
+            return self._sign_in.refused("There is no such file.", status=404)
         return Response(file[0], media_type=file[1], headers=HEADERS)
-
-    async def sign_in(self, request: Request) -> Response:
-        """GET and POST /review/sign-in: ask for a name, and begin a session."""
-        now = time.time()
-        try:
-            if request.method == "GET":
-                token = request.query_params.get("link", "")
-                await self._check_link(token, now)
-                return self._ask_name(token)
-            form = await read_form(request)
-            return await self._begin(form, now)
-        except PageError as error:
-            return _refused(str(error), status=error.status)
-        except BadRequestError as error:
-            return _refused(error.detail, status=413)
-
-    async def _check_link(self, token: str, now: float) -> None:
-        if not await asyncio.to_thread(sessions.is_link, self._store, token, now=now):
-            raise PageError(
-                "This link was used already, or is older than 15 minutes. Ask for a new one.",
-                status=403,
-            )
-
-    def _ask_name(self, token: str, *, name: str = "", error: str = "") -> Response:
-        values = {"token": token, "name": name, "error": error, "most": sessions.MAX_NAME}
-        return render("sign_in.html", values, status=400 if error else 200)
-
-    async def _begin(self, form: SentForm, now: float) -> Response:
-        token = form.text("link")
-        name = sessions.clean_name(form.text("name"))
-        if not name:
-            await self._check_link(token, now)
-            error = f"Enter your name, of at most {sessions.MAX_NAME} letters."
-            return self._ask_name(token, name=form.text("name")[:100], error=error)
-        signed_in = await asyncio.to_thread(
-            sessions.sign_in, self._store, token, person=name, settings=self._settings, now=now
-        )
-        if signed_in is None:
-            await self._check_link("", now)
-            raise AssertionError  # _check_link raises
-        visit = ReviewVisit(signed_in.session, form, now)
-        response = redirect(visit.address())
-        response.set_cookie(
-            _COOKIE + signed_in.session.path,
-            signed_in.cookie,
-            path=visit.address(),
-            httponly=True,
-            samesite="strict",
-        )
-        return response
 
     # -- pages -----------------------------------------------------------------------------------
 
@@ -449,8 +424,8 @@ class ReviewRoutes:
     async def sign_out(self, _request: Request, visit: ReviewVisit) -> Response:
         """POST …/sign-out: end the session."""
         await asyncio.to_thread(sessions.end_session, self._store, visit.session)
-        response = _refused("You are signed out. Ask for a new link to sign in.", status=200)
-        response.delete_cookie(_COOKIE + visit.session.path, path=visit.address())
+        response = self._sign_in.refused(SIGNED_OUT, status=200)
+        response.delete_cookie(COOKIE + visit.session.path, path=visit.address())
         return response
 
 
@@ -468,11 +443,6 @@ def _choice(request: Request) -> PictureChoice:
 def _digit(text: str) -> int:
     """Return the number of a frame; 0 for none."""
     return int(text) if len(text) == 1 and text.isascii() and text.isdigit() else 0
-
-
-def _refused(text: str, *, status: int) -> Response:
-    """Return a page that says one thing, without a session."""
-    return render("alone.html", {"text": text}, status=status)
 
 
 def _sentence(done: str, count: DecisionCount) -> str:

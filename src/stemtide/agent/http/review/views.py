@@ -20,7 +20,7 @@ from stemtide.agent.review.decisions import ReviewVerdict
 from stemtide.agent.review.queue import QueueItem
 from stemtide.agent.review.sessions import ReviewSession
 from stemtide.agent.store.database import Store
-from stemtide.protocol.enums import Standing
+from stemtide.protocol.enums import Action, Standing
 
 _SHOWN = 100
 _PREVIEWED = 20
@@ -31,6 +31,11 @@ _VERDICTS = {
     ReviewVerdict.PASS: "let pass",
     ReviewVerdict.ESCALATE: "escalated",
     ReviewVerdict.DISPUTE: "let pass and disputed",
+}
+_ACTS = {
+    Action.BLOCK: "is blocked",
+    Action.HOLD: "is held for a person",
+    Action.LOG: "is only logged",
 }
 _STANDINGS = {
     Standing.NEW: "new, so its word alone does not count",
@@ -128,6 +133,7 @@ class ReviewViews:
             "now": now,
             "verdicts": _VERDICTS,
             "standings": _STANDINGS,
+            "acts": _ACTS,
             "notice": sessions.take_notice(self._store, session),
             "last": last[0] if last else None,
             "last_number": last[1] if last else 0,

@@ -11,14 +11,16 @@ from typing import Annotated
 import typer
 
 from stemtide.cli.commands.agent.allow import allow
+from stemtide.cli.commands.agent.check import check
 from stemtide.cli.commands.agent.companion import companion
 from stemtide.cli.commands.agent.journal import journal
 from stemtide.cli.commands.agent.live import live
+from stemtide.cli.commands.agent.log import log
 from stemtide.cli.commands.agent.policy import policy
 from stemtide.cli.commands.agent.report import report
 from stemtide.cli.commands.agent.review import review
 from stemtide.cli.commands.agent.runaway import runaway
-from stemtide.cli.output import AsJson, fail, fail_on, print_note, print_result
+from stemtide.cli.output import fail, fail_on, print_note, print_result
 
 agent = typer.Typer(no_args_is_help=True, help="A provider's agent.")
 
@@ -97,43 +99,6 @@ def _set_up(file: Path, *, as_json: bool) -> None:
         fail("the agent was not set up, and nothing was written")
 
 
-@agent.command("check")
-def check(
-    config: Annotated[
-        Path | None,
-        typer.Option(help="Path of agent.toml; without it, ./agent.toml or the environment."),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Check the settings and the walls around decoders.
-
-    Exits with 1 if the agent would not start: a setting is wrong, or a wall is missing that
-    accept_missing_walls does not name. docs/understand/sandbox.md explains the walls.
-    """
-    from stemtide.agent.config.settings import ConfigError, load
-    from stemtide.fingerprints.limits import SandboxError
-    from stemtide.fingerprints.sandbox.pool import Sandbox
-    from stemtide.fingerprints.sandbox.walls import OPENED, Wall, refusal
-
-    with fail_on(ConfigError, SandboxError):
-        settings = load(config)
-        with Sandbox() as sandbox:
-            standing = sandbox.walls()
-    accepted = settings.accept_missing_walls
-    for wall in Wall:
-        row: dict[str, object] = {
-            "wall": wall,
-            "stands": wall in standing,
-            "accepted": wall in accepted,
-        }
-        without = f"missing: a decoder could {OPENED[wall]}"
-        without += ", which accept_missing_walls accepts" if wall in accepted else ""
-        state = "stands" if wall in standing else without
-        print_result(row, as_json=as_json, line=f"{wall:<12}{state}")
-    if reason := refusal(standing, accepted=accepted):
-        fail(f"accept_missing_walls {reason}")
-
-
 @agent.command("statements")
 def statements(
     config: Annotated[
@@ -173,8 +138,10 @@ def statements(
 agent.command("live")(live)
 agent.add_typer(companion, name="companion")
 agent.add_typer(allow, name="allow")
+agent.add_typer(log, name="log")
 agent.add_typer(policy, name="policy")
 agent.add_typer(report, name="report")
 agent.add_typer(runaway, name="runaway")
 agent.add_typer(journal, name="journal")
+agent.command("check")(check)
 agent.add_typer(review, name="review")

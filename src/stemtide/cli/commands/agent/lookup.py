@@ -25,13 +25,14 @@ def ask_agent(
     """
     import httpx
 
+    from stemtide.catalogue.action import fields_of
     from stemtide.cli.content import read_all
     from stemtide.fingerprints.analysis import AnalysisOptions
 
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     with httpx.Client(base_url=agent, headers=headers, timeout=_TIMEOUT_S) as client:
         for named in read_all(names, options=AnalysisOptions(views=True)):
-            body = {"items": [_item(named.fingerprints)]}
+            body = {"items": [fields_of(named.fingerprints)]}
             try:
                 response = client.post("/match", params={"look": "1"}, json=body)
                 response.raise_for_status()
@@ -51,26 +52,6 @@ def detail_of(response: "httpx.Response") -> str:
         return str(response.json()["detail"])
     except (json.JSONDecodeError, KeyError, TypeError):
         return str(response.status_code)
-
-
-def _item(prints: "Fingerprints") -> dict[str, object]:
-    """Return the fingerprints of one piece of content, as POST /match reads them."""
-    fingerprints = [
-        {"kind": fingerprint.kind, "value": fingerprint.hex, "part": fingerprint.part}
-        | ({} if fingerprint.quality is None else {"quality": fingerprint.quality})
-        for fingerprint in prints.each
-    ]
-    views = [
-        {
-            "kind": view.kind,
-            "value": view.value.hex(),
-            "transform": view.transform,
-            "quality": view.quality,
-            "part": view.part,
-        }
-        for view in prints.views
-    ]
-    return {"fingerprints": fingerprints, "views": views}
 
 
 def _row_and_text(named: "NamedContent", answer: dict[str, Any]) -> tuple[dict[str, object], str]:

@@ -31,7 +31,7 @@ def hash_files(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Fingerprint media, texts, archives and URLs, as they are shared.
+    """Fingerprint media, texts, archives and URLs.
 
     Nothing leaves this machine. Files are decoded in a sandboxed process.
     """
@@ -185,7 +185,10 @@ def _span(span: "TimeRange | None") -> list[float] | None:
 
 def _line(row: dict[str, Any]) -> str:
     """Describe a match for people."""
-    words = [f"  {row['against']}  {row['type']}"]
+    from stemtide.matching.found import BY_LOCAL_FEATURES
+
+    by = BY_LOCAL_FEATURES if row["type"] == _LOCAL else row["type"]
+    words = [f"  {row['against']}  {by}"]
     words += [row["part"]] if row["part"] else []
     if row["type"] == _LOCAL:
         words.append(f"{row['score']:g} places agree")

@@ -10,7 +10,7 @@ import typer
 from stemtide.cli.dsa_files import Half, Out as DsaOut, Year, hand_over, read_form_file, write_new
 from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
 from stemtide.cli.hub_command import Request, hub_command, read_pages
-from stemtide.cli.output import AsJson, fail, print_note, print_result
+from stemtide.cli.output import AsJson, fail, print_note, print_result, printable
 from stemtide.protocol.enums import NoteTopic, ReportAudience
 
 if TYPE_CHECKING:
@@ -290,9 +290,9 @@ def _print_yearly(yearly: dict[str, Any], *, as_json: bool) -> None:
         line = f"{part['article']:14}  {value:>9}  {figure['title']}"
         print_result(figure | {"article": part["article"]}, as_json=as_json, line=line)
         for words in [] if as_json else figure["text"].splitlines():
-            print(f"{'':27}{words}")
+            print(printable(f"{'':27}{words}"))
         for piece in [] if as_json else figure["pieces"]:
-            print(f"{'':14}  {piece['count']:>9,}    {piece['title']}")
+            print(printable(f"{'':14}  {piece['count']:>9,}    {piece['title']}"))
     if yearly["exercise"]:
         print_note("EXERCISE: only exercises are counted.")
     if yearly["is_empty"]:

@@ -215,7 +215,10 @@ def search(
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Search the crises, signals and messages that your party may see."""
+    """Search crises, signals and messages.
+
+    Finds only what your party may see.
+    """
     with open_client(hub, key) as client:
         response = to_json(client.search(q=query))
     print_note(f"Recognised as: {response['recognised']}.")

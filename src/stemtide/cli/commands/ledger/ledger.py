@@ -1,25 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """stemtide ledger: check that nobody rewrote a hub's ledger."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stemtide.cli.commands.ledger.witnesses import witness
 from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key
 from stemtide.cli.local_hub import DataDir, check_keys, now, open_hub
 from stemtide.cli.output import AsJson, fail, fail_on, print_note, print_result
 
 if TYPE_CHECKING:
-    from stemtide.hub.rooms.transparency.reads.verification import LogVerification
     from stemtide.protocol.tlog.audit import Read
     from stemtide.protocol.tlog.notes import NoteKey
+    from stemtide.protocol.tlog.statements import Statement
 
 ledger = typer.Typer(
     no_args_is_help=True, help="Check the ledger and its transparency log, and prove entries."
 )
+
+ledger.add_typer(witness, name="witness")
 
 _MOST_SHOWN = 50
 
@@ -49,11 +51,22 @@ Trust = Annotated[
 ]
 
 
+Witnesses = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--witness",
+        help="Key of a witness that must have cosigned a head of this log. Can be repeated.",
+        show_default=False,
+    ),
+]
+
+
 @ledger.command("verify")
 def verify(
     source: Source = "",
     older: From = None,
     trust: Trust = None,
+    required: Witnesses = None,
     key: Key = "",
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -65,7 +78,16 @@ def verify(
     leaves, tiles and heads of the log, which show no content.
     """
     if source:
-        _verify_log(source, older or [], trust=trust or [], key=key, as_json=as_json)
+        _verify_log(
+            source,
+            older or [],
+            trust=trust or [],
+            witnesses=required or [],
+            key=key,
+            as_json=as_json,
+        )
+    elif required:
+        fail("--witness checks what a hub shows: give its address", code=2)
     else:
         open_hub(data_dir)
         _verify_database(older or [], trust=trust or [], as_json=as_json)
@@ -135,6 +157,12 @@ def copy(
         log = LogCopy(logs.parse_head(note, trusted=trusted), read)
         if has_copy:
             old, head = logs.read_head(own, trusted=trusted), log.head
+            if old.origin != head.origin:
+                fail(
+                    f"the hub's log is {head.origin} now, and your copy is of {old.origin}: keep"
+                    f" {folder}, copy the log into another folder, and compare them:"
+                    f" stemtide ledger verify {hub} --from {folder}"
+                )
             if old.size > head.size:
                 fail(f"the hub shows {head.size} leaves, and your copy has {old.size}: see --key")
             path = log.tree().consistency_path(old.size)
@@ -167,11 +195,17 @@ def keys(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
 
 def _verify_log(
-    source: str, older: Sequence[str], *, trust: Sequence[str], key: str, as_json: bool
+    source: str,
+    older: Sequence[str],
+    *,
+    trust: Sequence[str],
+    witnesses: Sequence[str],
+    key: str,
+    as_json: bool,
 ) -> None:
     """Check a log as its files show it."""
     from stemtide.cli.commands.ledger import logs
-    from stemtide.protocol.tlog.audit import LogCopy, audit
+    from stemtide.protocol.tlog.audit import LogCopy, audit, statement_of
 
     with fail_on(*logs.ERRORS):
         read = logs.reader_of(source, key=key)
@@ -180,40 +214,41 @@ def _verify_log(
         pairs = [logs.read_kept(place, trusted=trusted) for place in older]
         copies = [own for _, own in pairs if own]
         heads = [head for head, own in pairs if not own or own is not copies[0]]
+        if witnesses:
+            heads.append(logs.read_cosigned(read, trusted=trusted, witnesses=witnesses))
         flaws = list(audit(log, heads=heads, copy=copies[0] if copies else None))
-    statement = log.leaves(0)[0].decode(errors="replace") if log.head.size else ""
-    since = statement.split("\n")[2:4]
+        statement = statement_of(log)
+        lines = read(logs.RESTORES).decode().splitlines() if "://" in source else []
     rows: list[dict[str, object]] = [{"flaw": "log", "text": flaw} for flaw in flaws]
-    _print_flaws(rows, size=log.head.size, since=since, as_json=as_json)
+    _note_restores(statement, states=dict(line.partition(" ")[::2] for line in lines))
+    _print_flaws(rows, size=log.head.size, statement=statement, as_json=as_json)
 
 
 def _verify_database(older: Sequence[str], *, trust: Sequence[str], as_json: bool) -> None:
     """Check the ledger in the database against its log."""
     from stemtide.cli.commands.ledger import logs
     from stemtide.hub.platform.errors import NotFoundError
-    from stemtide.hub.rooms.transparency.reads import log, verification
+    from stemtide.hub.rooms.transparency.reads import log, restarts, verification
     from stemtide.protocol.tlog.notes import NoteKey
 
     with fail_on(*logs.ERRORS, NotFoundError):
         trusted = [*log.log_keys(), *map(NoteKey.read, trust)]
         heads = [logs.read_kept(place, trusted=trusted)[0] for place in older]
         result = verification.verify(outside_heads=heads)
-    _note_rest(result)
+    if result.waiting:
+        print_note(f"{result.waiting} entries have no leaf yet: they are not checked.")
     rows: list[dict[str, object]] = [
         {"flaw": str(flaw.kind), "entry": flaw.number, "text": flaw.text} for flaw in result.flaws
     ]
-    facts = log.facts()
-    since = [_day(facts.opened_at), str(facts.backfilled)] if facts else []
-    _print_flaws(rows, size=result.size, since=since, as_json=as_json)
+    states = {row.origin: row.state for row in restarts.restarts()}
+    _note_restores(result.statement, states=states)
+    _print_flaws(rows, size=result.size, statement=result.statement, as_json=as_json)
 
 
 def _print_flaws(
-    rows: Sequence[dict[str, object]], *, size: int, since: Sequence[str], as_json: bool
+    rows: Sequence[dict[str, object]], *, size: int, statement: "Statement", as_json: bool
 ) -> None:
-    """Print the flaws and exit 1, or that all holds.
-
-    since: from when the log proves, and the last entry before.
-    """
+    """Print the flaws and exit 1, or that all holds."""
     for flaw in rows if as_json else rows[:_MOST_SHOWN]:
         print_result(flaw, as_json=as_json, line=str(flaw["text"]))
     if rows:
@@ -223,18 +258,14 @@ def _print_flaws(
         fail(f"{count} not hold{more}: keep the files, the heads and this output")
     row: dict[str, object] = {"holds": True, "size": size}
     line = f"All {size} leaves hold."
-    if since:
-        row |= {"since": since[0], "filled_in": int(since[1])}
-        line += f" The log proves from {since[0]} on; it found entries up to {since[1]} then."
+    if since := statement.opened_at:
+        row |= {"since": since, "filled_in": statement.filled_in}
+        line += (
+            f" The log proves from {since} on; it found entries up to {statement.filled_in} then."
+        )
+    if statement.overlap is not None:
+        row |= {"restored": True, "lost": statement.lost}
     print_result(row, as_json=as_json, line=line)
-
-
-def _note_rest(result: "LogVerification") -> None:
-    """Print the entries and leaves that a check could not cover."""
-    if result.waiting:
-        print_note(f"{result.waiting} entries have no leaf yet: they are not checked.")
-    if result.erased:
-        print_note(f"{result.erased} leaves were erased: what they covered cannot be checked.")
 
 
 def _trusted(read: "Read", trust: Sequence[str]) -> "list[NoteKey]":
@@ -250,6 +281,16 @@ def _trusted(read: "Read", trust: Sequence[str]) -> "list[NoteKey]":
     return own
 
 
-def _day(at: datetime) -> str:
-    """Return a time as the log states it."""
-    return at.isoformat(timespec="microseconds")
+def _note_restores(statement: "Statement", *, states: Mapping[str, str]) -> None:
+    """Print which restores from backups a log names. states: whether they were confirmed."""
+    step: Statement | None = statement
+    while step is not None:
+        if step.overlap is not None:
+            state = states.get(step.origin)
+            print_note(
+                f"The hub was restored from a backup at {step.opened_at}: {step.origin} began, and"
+                f" {step.lost} are lost{f' ({state})' if state else ''}."
+            )
+            if step.renewed:
+                print_note(f"At this restore, {step.renewed}.")
+        step = step.before

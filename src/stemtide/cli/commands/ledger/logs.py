@@ -8,10 +8,20 @@ from pathlib import Path
 
 from stemtide.cli.hub_client import read_key
 from stemtide.protocol.tlog.audit import LogCopy, Read
-from stemtide.protocol.tlog.notes import MAX_BYTES, Checkpoint, NoteError, NoteKey, read_checkpoint
+from stemtide.protocol.tlog.cosignatures import WitnessKey, cosigners
+from stemtide.protocol.tlog.notes import (
+    MAX_BYTES,
+    Checkpoint,
+    Note,
+    NoteError,
+    NoteKey,
+    read_checkpoint,
+)
+from stemtide.protocol.tlog.statements import folder_of
 from stemtide.protocol.tlog.tiles import MAX_LEAF_BYTES, WIDTH, TileError, tiles_of
 
-CHECKPOINT, KEYS = "checkpoint", "keys"
+CHECKPOINT, COSIGNED, KEYS = "checkpoint", "cosigned", "keys"
+RESTORES = "restores"
 MOST_BYTES = WIDTH * (2 + MAX_LEAF_BYTES)
 """The most bytes of a file that a hub may send: a full bundle of the longest leaves."""
 
@@ -41,6 +51,25 @@ def read_keys(read: Read) -> list[NoteKey]:
 def read_head(read: Read, *, trusted: Sequence[NoteKey]) -> Checkpoint:
     """Return the signed head of a log. raises: LogReadError, NoteError."""
     return parse_head(read(CHECKPOINT), trusted=trusted)
+
+
+def read_cosigned(
+    read: Read, *, trusted: Sequence[NoteKey], witnesses: Sequence[str]
+) -> Checkpoint:
+    """Return the newest cosigned head of a log. witnesses: keys that must have cosigned it.
+
+    raises: LogReadError, NoteError.
+    """
+    content = read(COSIGNED)
+    head = parse_head(content, trusted=trusted)
+    keys = [WitnessKey.read(text) for text in witnesses]
+    signers = cosigners(Note.read(content.decode(errors="replace")), trusted=keys)
+    if missing := [key.name for key in keys if key not in signers]:
+        raise NoteError(
+            f"the head of {head.size} leaves is not cosigned by {', '.join(missing)}: ask the"
+            " witness which head it has"
+        )
+    return head
 
 
 def read_kept(place: str, *, trusted: Sequence[NoteKey]) -> tuple[Checkpoint, LogCopy | None]:
@@ -73,7 +102,8 @@ def write_copy(folder: Path, *, log: LogCopy, note: bytes, keys: Sequence[NoteKe
         if not file.exists():
             _write(file, log.read(f"tile/{tile.path}"))
             fetched += 1
-    _write(folder / KEYS, "".join(f"{key}\n" for key in keys).encode())
+    named = [NoteKey(log.head.origin, key.raw) for key in keys]
+    _write(folder / KEYS, "".join(f"{key}\n" for key in named).encode())
     _write(folder / CHECKPOINT, note)
     return fetched
 
@@ -82,7 +112,8 @@ def parse_head(content: bytes, *, trusted: Sequence[NoteKey]) -> Checkpoint:
     """Return the head in a signed note. raises: NoteError."""
     if len(content) > MAX_BYTES:
         raise NoteError(f"a signed head has at most {MAX_BYTES} bytes")
-    return read_checkpoint(content.decode(errors="replace"), trusted=trusted)
+    text = content.decode(errors="replace")
+    return read_checkpoint(text, trusted=trusted, is_any_log=True)
 
 
 def _write(file: Path, content: bytes) -> None:
@@ -112,9 +143,11 @@ def _hub_reader(hub: str, *, key: str) -> Read:
     has_key = key or os.environ.get("STEMTIDE_KEY_FILE")
     headers = {"Authorization": f"Bearer {read_key(key)}"} if has_key else {}
     client = httpx.Client(headers=headers, timeout=_PATIENCE_S)
+    folder = ""
 
     def read(path: str) -> bytes:
-        address = f"{hub}/log/{path}"
+        nonlocal folder
+        address = f"{hub}/log/{folder if path.startswith('tile/') else ''}{path}"
         content = bytearray()
         try:
             with client.stream("GET", address) as response:
@@ -126,6 +159,8 @@ def _hub_reader(hub: str, *, key: str) -> Read:
             raise LogReadError(f"{address} cannot be reached ({error}); is the hub up?") from error
         if response.status_code != _OK:
             raise LogReadError(f"{address}: {_reason(response.status_code, content)}")
+        if path == CHECKPOINT:
+            folder = folder_of(content.partition(b"\n")[0].decode(errors="replace"))
         return bytes(content)
 
     return read

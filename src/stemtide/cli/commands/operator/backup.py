@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from stemtide.hub.backups.archive import BackupArchive
     from stemtide.hub.backups.creation import Backup
     from stemtide.hub.backups.erasure_list import Erasure
+    from stemtide.hub.backups.restoration import Restored
+    from stemtide.protocol.tlog.notes import Checkpoint
 
 _TELL_EVERY_S = 2.0
 
@@ -134,6 +136,13 @@ def restore(
             show_default=False,
         ),
     ] = None,
+    last_head: Annotated[
+        Path | None,
+        typer.Option(
+            help="Newest signed head of the hub's log that somebody kept, or the folder of a copy.",
+            show_default=False,
+        ),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Check the backup and its keys; write nothing.")
     ] = False,
@@ -142,7 +151,8 @@ def restore(
 ) -> None:
     """Restore a backup into an empty data folder and database.
 
-    The settings name both. Erasures since the backup are repeated, and everybody is signed out.
+    The settings name both. Erasures since the backup are repeated, and everybody is signed out. A
+    new transparency log begins, which names the entries that are lost.
     """
     from stemtide.hub.backups.archive import read_archive
     from stemtide.hub.backups.encryption import read_identities
@@ -156,6 +166,7 @@ def restore(
             progress=_progress("checked"),
         )
         erased = _erasures(erasures, keys=keys, archive=archive)
+        head = _last_head(last_head, archive=archive) if last_head else None
     row: dict[str, object] = {
         "backup": archive.manifest.name,
         "created_at": archive.manifest.created_at.isoformat(),
@@ -167,11 +178,17 @@ def restore(
         line = f"{archive.manifest.name} is intact, signed by {archive.signer.fingerprint}"
         print_result(row, as_json=as_json, line=line)
         return
-    repeated = _restore(archive, erased=erased, data_dir=data_dir)
+    restored = _restore(archive, erased=erased, last_head=head, data_dir=data_dir)
+    row |= {"repeated": restored.repeated, "log": restored.log.origin, "lost": restored.log.lost}
     line = f"The hub is as it was at {archive.manifest.created_at:%Y-%m-%d %H:%M:%S} UTC"
-    print_result(row | {"repeated": repeated}, as_json=as_json, line=line)
+    print_result(row, as_json=as_json, line=line)
     print_note(
-        f"The backup is signed by {archive.signer.fingerprint}. {repeated} erasures repeated."
+        f"The backup is signed by {archive.signer.fingerprint}. {restored.repeated} erasures"
+        " repeated."
+    )
+    print_note(
+        f"The transparency log begins anew, as {restored.log.origin}: {restored.log.lost} are lost."
+        " Ask a coordinator of an agency to confirm this on the page Hub settings."
     )
     print_note(
         "Rights, people and webhooks are as they were then: check what changed since. Now start"
@@ -191,8 +208,23 @@ def _erasures(file: Path | None, *, keys: Path, archive: "BackupArchive") -> "li
     return erasure_list.read_list(file, hub=archive.manifest.hub)
 
 
-def _restore(archive: "BackupArchive", *, erased: "list[Erasure]", data_dir: Path | None) -> int:
-    """Restore an archive that was checked; return how many erasures were repeated."""
+def _last_head(place: Path, *, archive: "BackupArchive") -> "Checkpoint":
+    """Return the head in a file, or of a copy of the log. raises: BackupError, OSError."""
+    from stemtide.cli.commands.ledger.logs import CHECKPOINT
+    from stemtide.hub.backups.archive import read_head
+
+    file = place / CHECKPOINT if place.is_dir() else place
+    return read_head(file.read_text("utf-8", errors="replace"), archive=archive)
+
+
+def _restore(
+    archive: "BackupArchive",
+    *,
+    erased: "list[Erasure]",
+    last_head: "Checkpoint | None",
+    data_dir: Path | None,
+) -> "Restored":
+    """Restore an archive that was checked."""
     from django.core.exceptions import ImproperlyConfigured
     from django.db import DatabaseError
 
@@ -214,6 +246,7 @@ def _restore(archive: "BackupArchive", *, erased: "list[Erasure]", data_dir: Pat
         return fill(
             archive,
             erased=erased,
+            last_head=last_head,
             migrate=boot.migrate,
             progress=_progress("restored"),
             actor=OPERATOR,

@@ -35,7 +35,7 @@ def demo(
     Prints the address of the board and an account to sign in with. Ctrl-C stops everything.
     """
     print_note("[  0.00 s] Loading the programs of the demo")
-    from stemtide.exercises.crisis import play
+    from stemtide.exercises.demo import play
     from stemtide.exercises.hub_only import run_hub
     from stemtide.exercises.stage import DemoError
 

@@ -1,29 +1,51 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide exercise: list, check and run scenarios, compare results, and simulate spread."""
+"""stemtide exercise: list, check and run scenarios, and simulate spread."""
 
 import json
 from dataclasses import asdict
-from enum import StrEnum
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from stemtide.cli.commands.operator import debrief
+from stemtide.cli.commands.operator.learn import learn_protocol
+from stemtide.cli.commands.operator.player import play_exercise
+from stemtide.cli.local_hub import OPERATOR, DataDir, now, open_hub
 from stemtide.cli.output import AsJson, fail, print_note, print_result
 
 if TYPE_CHECKING:
-    from stemtide.exercises.scenarios.schema import Scenario
+    from stemtide.scenarios.schema import Scenario
 
 exercise = typer.Typer(
     no_args_is_help=True, help="Exercises: rehearse a crisis by a scenario. See docs/use/exercises."
 )
+exercise.command("compare")(debrief.compare_results)
+exercise.command("report")(debrief.write_report)
+exercise.command("export")(debrief.export_file)
+exercise.command("import")(debrief.import_files)
+exercise.add_typer(debrief.action, name="action")
+exercise.add_typer(debrief.note, name="note")
+
+exercise.command("play")(play_exercise)
+exercise.command("learn")(learn_protocol)
 
 
 @exercise.command("list")
-def list_scenarios(as_json: AsJson = False) -> None:
-    """List the scenarios that ship with the program."""
-    from stemtide.exercises.scenarios import reader
+def list_scenarios(
+    results: Annotated[
+        Path | None,
+        typer.Option(help="List the results below a folder instead.", metavar="FOLDER"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the scenarios that ship, or results with open actions."""
+    from stemtide.scenarios import reader
 
+    if results is not None:
+        debrief.list_results(results, as_json=as_json)
+        return
     for name in reader.shipped():
         scenario = reader.read(name)
         row: dict[str, object] = {
@@ -52,7 +74,7 @@ def check_scenarios(
 
     Each problem names its file, table, key and remedy. Exits with 1 if there is one.
     """
-    from stemtide.exercises.scenarios import reader
+    from stemtide.scenarios import reader
 
     is_good = True
     for file in files:
@@ -72,10 +94,21 @@ def check_scenarios(
         raise typer.Exit(1)
 
 
-class Bots(StrEnum):
-    """Parties that bots play."""
+@exercise.command("end")
+def end_exercise(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """End the open exercise of a hub, on its own machine.
 
-    ALL = "all"
+    For an exercise that its director left open: no other can begin before. Exits with 1 if none is
+    open.
+    """
+    open_hub(data_dir)
+    from stemtide.hub.rooms.exercises import writes
+
+    titles = writes.end_open(actor=OPERATOR, now=now())
+    if not titles:
+        fail("no exercise is open on this hub")
+    for title in titles:
+        print_result({"ended": title}, as_json=as_json, line=f"{title} has ended")
 
 
 @exercise.command("run")
@@ -83,13 +116,16 @@ def run_scenario(
     scenario: Annotated[
         str, typer.Argument(help="Name of a scenario that ships, or a file.", metavar="SCENARIO")
     ],
-    bots: Annotated[Bots, typer.Option(help="Who is played by bots.")] = Bots.ALL,
+    _bots: Annotated[
+        Literal["all"],
+        typer.Option("--bots", help="Parties that bots play. At the desk people may play, too."),
+    ] = "all",
     speed: Annotated[
         float, typer.Option(min=1, max=1e9, help="Exercise minutes for each real minute.")
     ] = 60,
     seed: Annotated[int, typer.Option(help="The same seed gives the same acts.")] = 1,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for result.json, figures.csv and report.pdf.")
+        Path | None, typer.Option(help="Folder for result.json, its pages and its tables.")
     ] = None,
     folder: Annotated[
         Path | None,
@@ -104,10 +140,10 @@ def run_scenario(
     Starts a hub for this run and real agents in exercise mode, plays the time line, and measures
     the objectives from the ledger. Exits with 1 if an objective was missed.
     """
-    del bots  # all parties, so far
     plan = _read(scenario)
     from stemtide.exercises.play import run
     from stemtide.exercises.results import files
+    from stemtide.exercises.results.stored import ResultFile
     from stemtide.exercises.stage import DemoError
 
     progress = run.Progress(plan)
@@ -122,39 +158,15 @@ def run_scenario(
             on_step=(lambda _: None) if as_json else progress.show,
         )
         progress.end()
+        content = ResultFile.model_validate(result)
         if out is not None:
-            files.write(out, result)
+            files.write(out, content, today=datetime.now(UTC).date())
     except DemoError as error:
         fail(str(error))
     except OSError as error:
-        fail(f"the result cannot be written to {out}: {error.strerror}")
-    print(json.dumps(result, ensure_ascii=False) if as_json else files.summary(result))
-    raise typer.Exit(0 if all(row["is_met"] for row in result["objectives"]) else 1)
-
-
-@exercise.command("compare")
-def compare_results(
-    files: Annotated[
-        list[Path], typer.Argument(help="result.json of each exercise, oldest first.")
-    ],
-    as_json: AsJson = False,
-) -> None:
-    """Compare results of the same scenario.
-
-    Prints each figure that differs.
-    """
-    from stemtide.exercises.results import comparison
-
-    if len(files) == 1:
-        fail("one result cannot be compared: name two or more", code=2)
-    try:
-        rows = comparison.compare([comparison.read_result(file) for file in files])
-    except comparison.ComparisonError as error:
-        fail(str(error))
-    for row in rows:
-        print_result(asdict(row), as_json=as_json, line=f"{row.title}: {' → '.join(row.texts())}")
-    if not rows and not as_json:
-        print_note("All figures are equal.")
+        fail(f"{error.filename or 'a file of the exercise'} cannot be used: {error.strerror}")
+    print(content.model_dump_json() if as_json else files.summary(content))
+    raise typer.Exit(0 if content.met == len(content.objectives) else 1)
 
 
 @exercise.command("spread")
@@ -203,7 +215,7 @@ def simulate_spread(
 
 def _read(reference: str) -> "Scenario":
     """Return a scenario; end the command with its problems if it has any."""
-    from stemtide.exercises.scenarios import reader
+    from stemtide.scenarios import reader
 
     try:
         return reader.read(reference)

@@ -234,7 +234,7 @@ def new_key(
     apart = {
         *(Scope.METRICS_READ, Scope.LEADS_WRITE, Scope.WEBHOOKS_MANAGE),
         *(Scope.ORDERS_WRITE, Scope.ANSWERS_WRITE, Scope.COMPLAINTS_WRITE),
-        Scope.PARTIES_WRITE,
+        *(Scope.PARTIES_WRITE, Scope.EXERCISES_RUN, Scope.RETENTION_MANAGE),
     }
     scopes = scope or [candidate for candidate in Scope if candidate not in apart]
     refusals = (InvalidError, ConflictError, NotFoundError)

@@ -63,7 +63,7 @@ def stress(
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Test your own hub under load: simulated agents, shares at a rate.
+    """Test your own hub with simulated agents and shares.
 
     Shares exercise signals that only the parties of the keys can see, and withdraws them at the
     end. Exit code 1 if a threshold is exceeded. How: docs/run/stress.md.

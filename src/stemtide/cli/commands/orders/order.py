@@ -9,7 +9,7 @@ import typer
 
 from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
 from stemtide.cli.hub_command import Request, hub_command
-from stemtide.cli.output import AsJson, fail, print_note, print_result
+from stemtide.cli.output import AsJson, fail, print_note, print_result, printable
 from stemtide.protocol.enums.orders import EmergencyGround, OrderState, Side
 from stemtide.protocol.enums.referrals import ContentType
 
@@ -263,7 +263,7 @@ def show(order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJs
         value = row["annex"].get(field.name)
         if value not in (None, "", []):
             text = ", ".join(value) if isinstance(value, list) else str(value)
-            print(f"  {field.title.en}: {text}")
+            print(printable(f"  {field.title.en}: {text}"))
     if look := row["second_look"]:
         print(f"  second look: {look['state']}, asked for at {look['asked_at']}")
     for receipt in row["receipts"]:

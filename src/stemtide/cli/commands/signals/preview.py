@@ -54,13 +54,15 @@ def rotate_key(
     yes: Annotated[bool, typer.Option("--yes", help="Confirm the action.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Encrypt all previews with a new key, and drop the old keys.
+    """Encrypt previews and local features with a new key.
 
-    Run it on the hub's machine. A hub of several machines shares one file: run it once.
+    The old keys are dropped. Run it on the hub's machine. A hub of several machines shares one
+    file: run it once.
     """
     open_hub(data_dir)
     from django.conf import settings
 
+    from stemtide.hub.rooms.local_features import writes as local_features
     from stemtide.hub.rooms.media import writes
     from stemtide.hub.rooms.media.keys import KeyFileError, add_key, drop_old_keys
 
@@ -69,7 +71,9 @@ def rotate_key(
         fail(f"this replaces the key in {path}; add --yes to confirm", code=2)
     try:
         record_keys("media")
-        count = writes.reseal(keys=add_key(path), actor=OPERATOR, now=now())
+        keys = add_key(path)
+        pictures = local_features.reseal(keys=keys)
+        count = writes.reseal(keys=keys, actor=OPERATOR, now=now())
         record_keys("media")
         drop_old_keys(path)
     except (KeyFileError, OSError) as error:
@@ -78,7 +82,8 @@ def rotate_key(
         "Earlier backups of the database need the old key: keep it as long as they are kept."
     )
     print_result(
-        {"resealed": count},
+        {"resealed": count, "local_features": pictures},
         as_json=as_json,
-        line=f"{count} previews are encrypted with the new key.",
+        line=f"{count} previews and local features of {pictures} pictures are encrypted with the"
+        " new key.",
     )

@@ -65,6 +65,12 @@ def share(
     robust: Annotated[
         bool, typer.Option("--robust", help="Add fingerprints of crops, to match cropped copies.")
     ] = False,
+    local: Annotated[
+        bool,
+        typer.Option(
+            "--local", help="Send local features of pictures, too. They show more than a hash."
+        ),
+    ] = False,
     exercise: Annotated[bool, typer.Option("--exercise", help="Mark as an exercise.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the signals without sharing them.")
@@ -73,11 +79,13 @@ def share(
 ) -> None:
     """Share signals made from files, URLs or hashes. Only fingerprints are sent, no media.
 
-    Either all of them are shared, or none.
+    Either all of them are shared, or none. Local features of pictures are sent after them.
     """
+    from stemtide.cli.commands.signals.local_values import check_local, send_local, values_of
     from stemtide.fingerprints.analysis import AnalysisOptions
 
     check_labels(label)
+    check_local(tlp, is_asked=local)
     facts: dict[str, object] = {
         "labels": label,
         "ideology": ideology or None,
@@ -93,26 +101,38 @@ def share(
         "crisis": crisis or None,
         "exercise": exercise,
     }
-    options = AnalysisOptions(share=True, robust=robust, language=not language)
-    rows = [
-        row
-        for content in _contents(names, options=options)
-        for row in _rows(content, facts, within_bits=within_bits, reach=reach)
-    ]
+    options = AnalysisOptions(share=True, robust=robust, language=not language, local=local)
+    rows: list[dict[str, Any]] = []
+    features: dict[str, str] = {}
+    for content in _contents(names, options=options):
+        rows += _rows(content, facts, within_bits=within_bits, reach=reach)
+        features |= values_of(content) if local else {}
     if dry_run:
         for row in rows:
             print_result(row, as_json=True, line="")
-        print_note(f"{len(rows)} signals would be shared; nothing was sent.")
+        with_local = f", {len(features)} with local features" if local else ""
+        print_note(f"{len(rows)} signals would be shared{with_local}; nothing was sent.")
         return
     with open_client(hub, key) as client:
         done = to_json(client.share_signals(_bulk(rows)))
+        with_features = send_local(client, rows, done["signals"], features=features)
     for row, stored in zip(rows, done["signals"], strict=True):
-        state = "shared" if stored["created"] else "was already shared"
-        print_result(
-            stored | {"kind": row["kind"], "value": row["value"]},
-            as_json=as_json,
-            line=f"{stored['id']}  {row['kind']:7} {state}",
-        )
+        _print_shared(row, stored, has_local=stored["id"] in with_features, as_json=as_json)
+    if len(with_features) < len(features.keys() & {row["value"] for row in rows}):
+        raise typer.Exit(1)
+
+
+def _print_shared(
+    row: dict[str, Any], stored: dict[str, Any], *, has_local: bool, as_json: bool
+) -> None:
+    """Print the result of sharing one signal. has_local: its local features were sent."""
+    state = "shared" if stored["created"] else "was already shared"
+    with_local = ", with local features" if has_local else ""
+    print_result(
+        stored | {"kind": row["kind"], "value": row["value"], "local_features": has_local},
+        as_json=as_json,
+        line=f"{stored['id']}  {row['kind']:7} {state}{with_local}",
+    )
 
 
 def _contents(names: list[str], *, options: "AnalysisOptions") -> "Iterator[NamedContent]":

@@ -2,7 +2,8 @@
 """/log/: the transparency log, as the static files of C2SP's tlog-tiles.
 
 Everybody gets a head that is some hours old, and the tiles that it needs. Parties send an API key
-and get the newest. Tiles never change, so that proxies may keep them.
+and get the newest. Tiles never change, so that proxies may keep them: the log that a restore opens
+has a folder of its own.
 """
 
 from collections.abc import Callable
@@ -17,8 +18,10 @@ from stemtide.hub.api import problems, rate_limits
 from stemtide.hub.api.auth import Key, now
 from stemtide.hub.api.problems import NEEDS_KEY, ProblemError
 from stemtide.hub.platform.errors import NotFoundError
-from stemtide.hub.rooms.transparency.reads import log
+from stemtide.hub.rooms.transparency.reads import log, purges as erasures, witnesses
+from stemtide.hub.rooms.transparency.reads.restarts import restarts
 from stemtide.protocol.problems import ProblemType
+from stemtide.protocol.tlog.statements import folder_of
 from stemtide.protocol.tlog.tiles import Tile, TileError
 
 _TEXT = "text/plain; charset=utf-8"
@@ -42,15 +45,17 @@ def _door(view: _View[_Rest]) -> _View[_Rest]:
 
 
 @_door
-def checkpoint(request: HttpRequest) -> HttpResponse:
+def checkpoint(request: HttpRequest, folder: str = "") -> HttpResponse:
     """Return the newest signed head that the caller may see."""
+    _check_folder(folder, is_head=True)
     head = log.head(now=now(), is_member=_is_member(request))
     return HttpResponse(head.note, content_type=_TEXT)
 
 
 @_door
-def tile(request: HttpRequest, place: str) -> HttpResponse:
+def tile(request: HttpRequest, place: str, folder: str = "") -> HttpResponse:
     """Return a tile, or a bundle of leaves, of a head that the caller may see."""
+    _check_folder(folder)
     is_member = _is_member(request)
     try:
         requested = Tile.read(place)
@@ -64,10 +69,68 @@ def tile(request: HttpRequest, place: str) -> HttpResponse:
 
 
 @_door
+def offered(request: HttpRequest) -> HttpResponse:
+    """Return the signed head that witnesses are asked to cosign; only for parties."""
+    if not _is_member(request):
+        raise ProblemError(ProblemType.UNAUTHENTICATED, NEEDS_KEY)
+    return HttpResponse(witnesses.offered(), content_type=_TEXT)
+
+
+@_door
+def cosigned(request: HttpRequest) -> HttpResponse:
+    """Return the newest cosigned head that the caller may see, with its cosignatures."""
+    note = witnesses.cosigned(now=now(), is_member=_is_member(request))
+    return HttpResponse(note, content_type=_TEXT)
+
+
+@_door
+def witness_keys(request: HttpRequest) -> HttpResponse:
+    """Return the keys of the witnesses that the caller may see, one a line."""
+    rows = witnesses.witnesses(is_member=_is_member(request))
+    return HttpResponse("".join(f"{row.key}\n" for row in rows), content_type=_TEXT)
+
+
+@_door
 def keys(request: HttpRequest) -> HttpResponse:
     """Return the keys that verify heads, newest first, one a line."""
     _is_member(request)
     return HttpResponse("".join(f"{key}\n" for key in log.log_keys()), content_type=_TEXT)
+
+
+@_door
+def restores(request: HttpRequest) -> HttpResponse:
+    """Return the restores from backups that began a new log, the latest first, one a line."""
+    _is_member(request)
+    lines = [f"{row.origin} {row.state}\n" for row in restarts()]
+    return HttpResponse("".join(lines), content_type=_TEXT)
+
+
+@_door
+def purges(request: HttpRequest) -> HttpResponse:
+    """Return what was erased under the head that the caller may see: entry, class and count."""
+    rows = erasures.purges(now=now(), is_member=_is_member(request))
+    lines = [f"{row['entry']} {row['class']} {row['erased']}\n" for row in rows]
+    return HttpResponse("".join(lines), content_type=_TEXT)
+
+
+@_door
+def purge(request: HttpRequest, entry: int) -> HttpResponse:
+    """Return the certificate of an erasure, with what is needed to check it."""
+    content = erasures.purge(entry, now=now(), is_member=_is_member(request))
+    return HttpResponse(content, content_type="application/json")
+
+
+def _check_folder(folder: str, *, is_head: bool = False) -> None:
+    """Refuse files of a log that a restore ended: proxies may have them, under the same paths.
+
+    is_head: /log/checkpoint is always the newest log's. raises: NotFoundError.
+    """
+    facts = log.facts()
+    current = folder_of(facts.origin).rstrip("/") if facts else ""
+    if folder != current and (folder or not is_head):
+        raise NotFoundError(
+            "this log ended with a restore of the hub: read {path}", path=f"/log/{current}/"
+        )
 
 
 def _is_member(request: HttpRequest) -> bool:
@@ -87,6 +150,14 @@ def _is_member(request: HttpRequest) -> bool:
 
 urlpatterns = [
     path("checkpoint", checkpoint, name="log-checkpoint"),
+    path("offered", offered, name="log-offered"),
+    path("cosigned", cosigned, name="log-cosigned"),
+    path("witnesses", witness_keys, name="log-witnesses"),
     path("keys", keys, name="log-keys"),
+    path("restores", restores, name="log-restores"),
+    path("purges", purges, name="log-purges"),
+    path("purges/<int:entry>", purge, name="log-purge"),
     path("tile/<path:place>", tile, name="log-tile"),
+    path("<slug:folder>/checkpoint", checkpoint, name="log-named-checkpoint"),
+    path("<slug:folder>/tile/<path:place>", tile, name="log-named-tile"),
 ]

@@ -9,7 +9,8 @@ from ninja import Path, Router
 from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
-from stemtide.hub.rooms.parties.writes import parties
+from stemtide.hub.rooms.parties.reads import review_pages as review_page_reads
+from stemtide.hub.rooms.parties.writes import parties, review_pages
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.enums import PartyKind, Scope
 from stemtide.protocol.sync.agents import (
@@ -18,6 +19,8 @@ from stemtide.protocol.sync.agents import (
     AgentStatusIn,
     OutcomeReportIn,
     OutcomeReportOut,
+    ReviewPageIn,
+    ReviewPageOut,
     Whoami,
 )
 
@@ -53,6 +56,29 @@ def status(
     caller = caller_of(request)
     parties.report_status(name, by=caller.party, status=body, now=now(), key=caller.key)
     return answer(Accepted())
+
+
+@router.put(
+    "/agents/{name}/review-page",
+    **requires(Scope.FEEDBACK_WRITE),
+    response=ReviewPageOut,
+    operation_id="register_review_page",
+)
+def review_page(
+    request: HttpRequest,
+    name: Annotated[str, Path(pattern=AGENT_NAME)],
+    body: ReviewPageIn,
+) -> HttpResponse:
+    """Let people of your party sign in to your agent's review page through the hub.
+
+    The address must be of the agent's own machine. Registering it again changes nothing.
+    """
+    caller = caller_of(request)
+    client = review_pages.register_review_page(
+        name, address=body.address, by=caller.actor, now=now()
+    )
+    people = review_page_reads.reviewers(caller.party)
+    return answer(ReviewPageOut(client_id=client, people=people))
 
 
 @router.post(

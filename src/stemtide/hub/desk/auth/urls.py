@@ -12,7 +12,14 @@ from allauth.socialaccount.providers.openid_connect import views as openid
 from django.contrib.auth.decorators import login_required
 from django.urls import path
 
-from stemtide.hub.desk.auth import account, factors, preferences, set_up, sign_in
+from stemtide.hub.desk.auth import (
+    account,
+    factors,
+    preferences,
+    review_pages,
+    set_up,
+    sign_in,
+)
 
 urlpatterns = [
     path("sign-in", sign_in.SignIn.as_view(), name="sign-in"),
@@ -21,6 +28,12 @@ urlpatterns = [
     path("sign-in/passkey", passkey.login_webauthn, name="mfa_login_webauthn"),
     path("sign-in/with/<slug:provider_id>", openid.login, name="openid_connect_login"),
     path("sign-in/with/<slug:provider_id>/back", openid.callback, name="openid_connect_callback"),
+    path(
+        ".well-known/openid-configuration", review_pages.configuration, name="openid-configuration"
+    ),
+    path("openid/keys", review_pages.keys, name="openid-keys"),
+    path("openid/authorize", review_pages.authorize, name="openid-authorize"),
+    path("openid/token", review_pages.token, name="openid-token"),
     path("sign-out", sign_in.SignOut.as_view(), name="sign-out"),
     path("invited/<str:secret>", sign_in.invited, name="invited"),
     path("set-up", set_up.set_up, name="set-up"),

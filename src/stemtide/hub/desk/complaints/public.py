@@ -6,19 +6,13 @@ none can be misused. Wrong and expired links look the same: decision 0058.
 """
 
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import wraps
 from http import HTTPStatus
-from typing import Concatenate, ParamSpec
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import translation
-from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods
 
 from stemtide.hub.desk.complaints.public_forms import (
     ComplainForm,
@@ -27,6 +21,7 @@ from stemtide.hub.desk.complaints.public_forms import (
 )
 from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.desk.forms import DeskForm
+from stemtide.hub.desk.public_pages import languages, public_page
 from stemtide.hub.platform.errors import ConflictError, NotFoundError
 from stemtide.hub.platform.networks import network_of
 from stemtide.hub.platform.rate_windows import Limit, RatePolicy, windows
@@ -37,8 +32,6 @@ from stemtide.protocol.enums.complaints import ComplaintBasis, ComplaintState
 from stemtide.protocol.law.machines import machine
 from stemtide.protocol.messages.complaints import ComplaintStatusOut
 
-_Params = ParamSpec("_Params")
-
 TRIES = RatePolicy("complaint-code", 30)
 """Attempts with a code a minute per network address, in each process of the hub.
 
@@ -48,34 +41,6 @@ that minute, in memory only.
 
 WAIT_S = 60
 """Seconds after which another code is accepted (Retry-After)."""
-
-
-def public_page(
-    view: Callable[Concatenate[HttpRequest, _Params], HttpResponse],
-) -> Callable[Concatenate[HttpRequest, _Params], HttpResponse]:
-    """Make a view public: no session, in the language that its URL names.
-
-    Without ?language= the browser's language applies. No cookie stores it: the page's links and
-    forms carry it on.
-    """
-
-    @wraps(view)
-    def shown(
-        request: HttpRequest, /, *args: _Params.args, **named: _Params.kwargs
-    ) -> HttpResponse:
-        requested = request.GET.get("language", "")
-        language = (
-            requested
-            if requested in dict(settings.LANGUAGES)
-            else translation.get_language() or "en"
-        )
-        with translation.override(language):
-            response = view(request, *args, **named)
-        response.headers["Content-Language"] = language
-        response.headers["Referrer-Policy"] = "no-referrer"
-        return response
-
-    return csrf_exempt(require_http_methods(["GET", "HEAD", "POST"])(shown))
 
 
 @public_page
@@ -91,7 +56,7 @@ def complain(request: HttpRequest, token: str) -> HttpResponse:
             return _follow_up(request, token, standing=standing, now=now)
         return _complain(request, token, standing=standing, now=now)
     except NotFoundError as error:
-        context = {"exception": error_text(error), **_languages()}
+        context = {"exception": error_text(error), **languages()}
         return render(request, "desk/complain/unknown.html", context, status=HTTPStatus.NOT_FOUND)
     except ConflictError:
         # Somebody was faster, with the same link or at the provider: reload to show the new state.
@@ -109,7 +74,7 @@ def _complain(
         writes.file_by_link(token, text=form_data["text"], language=form_data["language"], now=now)
         return redirect(request.get_full_path())
     context = {"told": standing, "form": form, "due_at": rules.answer_due(now)}
-    context |= _retention() | _languages()
+    context |= _retention() | languages()
     return render(request, "desk/complain/complain.html", context, status=_status(form))
 
 
@@ -144,7 +109,7 @@ def look_up(request: HttpRequest) -> HttpResponse:
             return _answer(request, form.cleaned_data["code"], now=datetime.now(UTC))
         except NotFoundError as error:
             form.add_error("code", error_text(error))
-    context = {"form": form, **_languages()}
+    context = {"form": form, **languages()}
     return render(request, "desk/complain/ask.html", context, status=_status(form))
 
 
@@ -177,7 +142,7 @@ def _standing(
         "is_rejected": standing.state == ComplaintState.REJECTED,
         "is_ordered": standing.basis == ComplaintBasis.ORDER,
         **_retention(),
-        **_languages(),
+        **languages(),
         **extra,
     }
     return render(request, "desk/complain/standing.html", context, status=_status(form))
@@ -198,7 +163,7 @@ def _is_over_limit(request: HttpRequest) -> bool:
 def _too_many_tries(request: HttpRequest) -> HttpResponse:
     """Answer 429: this address tried too many codes."""
     page = render(
-        request, "desk/complain/wait.html", _languages(), status=HTTPStatus.TOO_MANY_REQUESTS
+        request, "desk/complain/wait.html", languages(), status=HTTPStatus.TOO_MANY_REQUESTS
     )
     page.headers["Retry-After"] = str(WAIT_S)
     return page
@@ -207,11 +172,6 @@ def _too_many_tries(request: HttpRequest) -> HttpResponse:
 def _retention() -> dict[str, object]:
     """Return for how many months texts are kept, for the template."""
     return {"months": rules.ERASE_MONTHS, "most_months": rules.ERASE_AT_LAST_MONTHS}
-
-
-def _languages() -> dict[str, object]:
-    """Return the languages to choose from, for the template."""
-    return {"languages": settings.LANGUAGES}
 
 
 def _status(form: DeskForm) -> int:

@@ -11,11 +11,13 @@ from stemtide.hub.desk.labels import (
     approvals,
     complaints,
     crises,
+    exercises,
     inbox,
     machines,
     orders,
     progress,
     referrals,
+    retention,
     situation,
     todo,
 )
@@ -145,9 +147,10 @@ LABELS: dict[str, dict[str, Words]] = {
     },
 }
 """Labels by group, then by enum value."""
-LABELS |= situation.LABELS | alerts.LABELS | crises.LABELS
+LABELS |= situation.LABELS | alerts.LABELS | crises.LABELS | retention.LABELS
 LABELS |= referrals.LABELS | orders.LABELS | complaints.LABELS
 LABELS |= inbox.LABELS | machines.LABELS | approvals.LABELS | todo.LABELS
+LABELS |= exercises.LABELS
 LABELS |= {"dsa-sheet": progress.DSA_SHEETS}
 
 TONES: dict[str, dict[str, str]] = {
@@ -164,7 +167,7 @@ TONES: dict[str, dict[str, str]] = {
 """Colours by group, then by enum value; a value that is not listed is "calm"."""
 TONES |= situation.TONES | alerts.TONES | crises.TONES
 TONES |= referrals.TONES | orders.TONES | complaints.TONES
-TONES |= inbox.TONES | machines.TONES | approvals.TONES
+TONES |= inbox.TONES | machines.TONES | approvals.TONES | exercises.TONES
 
 KINDS_SHORT = {
     Kind.PDQ: "PDQ",

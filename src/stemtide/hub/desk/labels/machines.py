@@ -64,6 +64,8 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         Scope.COMPLAINTS_WRITE: _("handle complaints (complaints:write)"),
         Scope.WEBHOOKS_MANAGE: _("manage webhooks (webhooks:manage)"),
         Scope.PARTIES_WRITE: _("decide on standings and suspensions (parties:write)"),
+        Scope.EXERCISES_RUN: _("play exercises (exercises:run)"),
+        Scope.RETENTION_MANAGE: _("stop and extend erasures (retention:manage)"),
     },
     "setting-group": {
         SettingGroup.RETENTION: _("Retention"),
@@ -89,6 +91,7 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         "acts_task": _("Tasks and roles"),
         "acts_mention": _("Mentions in situation logs"),
         "acts_drill": _("Contact drills"),
+        "acts_exercise": _("Exercises"),
         "office_opens": _("Start of office hours (hour, 0 to 23)"),
         "office_closes": _("End of office hours (hour, 1 to 24)"),
     },

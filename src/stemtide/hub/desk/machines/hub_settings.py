@@ -18,6 +18,8 @@ from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.rules import hub_settings as rules
 from stemtide.hub.rooms.parties.rules.standing import check_sees_standings
 from stemtide.hub.rooms.parties.writes import hub_settings as writes
+from stemtide.hub.rooms.transparency.reads import restarts
+from stemtide.hub.rooms.transparency.writes import restarts as restart_writes
 
 
 class SettingForm(forms.Form):
@@ -40,12 +42,28 @@ def hub_settings(request: SignedInRequest) -> HttpResponse:
         "me": by.ref,
         "may_change": allows(rules.check_propose, by=by),
         "titles": titles,
+        "restores": [row for row in restarts.restarts() if row.confirmed_at is None],
         "groups": [
             (title, [row for row in rows if row.rule.group == group])
             for group, title in LABELS["setting-group"].items()
         ],
     }
     return render(request, "desk/machines/hub_settings.html", context)
+
+
+@require_POST
+@signed_in
+def confirm_restore(request: SignedInRequest) -> HttpResponse:
+    """Confirm, as the second person, that the hub was restored from a backup."""
+    by, now = actor_of(request), datetime.now(UTC)
+    rules.check_propose(by=by)
+    origin = request.POST.get("origin", "")
+    carry_out(
+        request,
+        lambda: restart_writes.confirm(origin, by=by, now=now),
+        done=_("Confirmed. The transparency log names it."),
+    )
+    return redirect("hub-settings")
 
 
 @require_POST

@@ -20,6 +20,7 @@ from stemtide.hub.platform.documents.forms import LANGUAGES, file_name, form_jso
 from stemtide.hub.platform.documents.seal_notes import SealNotes
 from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.rooms.orders.reads import drafts, orders as reads
+from stemtide.hub.rooms.orders.rules.entries import author_of
 from stemtide.hub.rooms.orders.rules.lint import answer_flaws
 from stemtide.hub.rooms.orders.writes import answers
 from stemtide.hub.rooms.parties.reads.parties import party_titles
@@ -151,7 +152,7 @@ def paper(request: SignedInRequest, uid: UUID, name: str, kind: str) -> HttpResp
 
     if is_draft:
         content = draw(SealNotes())
-    elif author := _author(order, name):
+    elif author := author_of(order, annex):
         content = hub_seal.sealed_form(draw, author=author, reason=title, now=now)
     else:
         content = hub_seal.sealed(draw(SealNotes()), reason=title, now=now)
@@ -162,16 +163,6 @@ def _language_of(request: SignedInRequest, order: OrderOut) -> str:
     """Return the language of a document: as asked for, or the order's, if the desk has it."""
     requested = request.GET.get("language", order.language)
     return requested if requested[:2] in LANGUAGES else language()
-
-
-def _author(order: OrderOut, name: str) -> str:
-    """Return the party that a document is from, whose own seal it gets: never from the request.
-
-    A form copied from an order made elsewhere is not from its issuer: "".
-    """
-    if name != "annex-1":
-        return order.addressee
-    return order.issued_by if order.entry is None else ""
 
 
 def _document(order: OrderOut, name: str) -> tuple[str | None, Values]:

@@ -40,6 +40,7 @@ class EntryForm(MessageForm):
         label=_("Name of another authority"),
         help_text=_("Only if the authority is not in the list."),
         required=False,
+        min_length=2,
         max_length=200,
     )
     issuer_state = forms.CharField(

@@ -54,8 +54,11 @@ from stemtide.hub.rooms.orders.writes import (
     preservation,
 )
 from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.retention.reads.rows import held_ids
 from stemtide.protocol.enums.orders import AppealOutcome, OrderState
 from stemtide.protocol.law.machines import machine
+from stemtide.protocol.law.retention import RowClass
+from stemtide.protocol.messages.orders import OrderOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,11 @@ def _move(name: str, *, is_issuer: bool | None = None) -> Callable[[OpenMoves], 
     return targets
 
 
+def _discard(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
+    """Discard a draft that no legal hold keeps."""
+    return writes.discard(uid, by=by, now=now, on_hold=held_ids(RowClass.ORDER, now=now))
+
+
 def _later(move: str, *, is_issuer: bool) -> Callable[[OpenMoves], dict[str, str]]:
     """Return a function that says in which later state a side may make a move."""
 
@@ -106,20 +114,20 @@ def _kept_until(page: OpenMoves) -> str:
 
 
 def _preservations(
-    check: Callable[..., None], *, names_row: bool = True
+    check: Callable[..., None], *, names_row: bool = True, has_time: bool = False
 ) -> Callable[[OpenMoves], list[str]]:
     """Return a function that gives the preservations of which a rule allows an act.
 
     names_row: the rule is about one preservation, not about all of the order.
+    has_time: the rule depends on the time.
     """
 
     def targets(page: OpenMoves) -> list[str]:
         facts, name = page.facts, page.by.name
+        named = {"name": name, "role": page.by.role} | ({"now": page.now} if has_time else {})
         shown = rules.visible(facts.preservations, name=name, addressee=facts.addressee)
         return [
-            row.uid
-            for row in shown
-            if allows(check, facts, *([row] if names_row else []), name=name, role=page.by.role)
+            row.uid for row in shown if allows(check, facts, *([row] if names_row else []), **named)
         ]
 
     return targets
@@ -407,7 +415,7 @@ ORDER_ACTIONS = action_table(
         LongerPreservationForm,
         preservation.extend_recorded,
         _("Extended. The provider is told."),
-        _preservations(rules.check_longer),
+        _preservations(rules.check_longer, has_time=True),
         target_id=UUID,
         block=PRESERVATION_BLOCK,
         title=_("Extend it"),
@@ -474,7 +482,7 @@ ORDER_ACTIONS = action_table(
     Action(
         "discard",
         ConfirmForm,
-        writes.discard,
+        _discard,
         _("Thrown away. What it said is erased."),
         _move("discard"),
         title=_("Discard the draft"),

@@ -226,6 +226,21 @@ _ACTIONS = action_table(
 )
 
 
+def _other_findings(
+    referral_out: ReferralOut, *, by: Actor, now: datetime
+) -> ReferralSearchOut | None:
+    """Return what else concerns the content of a referral; None if its address is erased."""
+    if not referral_out.url:
+        return None
+    search_in = SearchIn(
+        url=referral_out.url,
+        provider=referral_out.provider,
+        signals=tuple(referral_out.signals),
+        exercise=referral_out.exercise,
+    )
+    return _without_itself(search.search(search_in, viewer=by.party, now=now), referral_out)
+
+
 def _context(
     request: SignedInRequest, referral_out: ReferralOut, *, by: Actor, now: datetime
 ) -> dict[str, object]:
@@ -238,20 +253,12 @@ def _context(
     )
     all_offers = available(_ACTIONS.values(), ActorFacts(facts, by))
     offers = by_name(all_offers)
-    search_in = SearchIn(
-        url=referral_out.url,
-        provider=referral_out.provider,
-        signals=tuple(referral_out.signals),
-        exercise=referral_out.exercise,
-    )
     return {
         "now": now,
         "titles": party_titles(),
         "referral": referral_out,
         "steps": steps_of(referral_out),
-        "search": _without_itself(search.search(search_in, viewer=by.party, now=now), referral_out)
-        if "send" in offers
-        else None,
+        "search": _other_findings(referral_out, by=by, now=now) if "send" in offers else None,
         "offers": offers,
         "all_offers": all_offers,
         "rechecks": rechecks.of_request(request, referral=referral_out.id),

@@ -29,7 +29,7 @@ SUBJECTS: "dict[str, tuple[str | _StrPromise, tuple[str, ...]]]" = {
         gettext_lazy("Signals"),
         (
             *("signal", "signals", "approval", "opinion", "dispute", "disputes", "runaway"),
-            *("preview", "previews", "outcomes", "outlier"),
+            *("preview", "previews", "local_features", "outcomes", "outlier"),
         ),
     ),
     "requests": (

@@ -54,7 +54,7 @@ def _why_not_extend(signal: SelectedSignal, by: Actor, now: datetime) -> str:
     """Return why the reader cannot have a signal expire later."""
     until = now + timedelta(days=ExtendSignalsForm.MOST_DAYS)
     facts, before = signal.facts, signal.expires_at
-    return why_not(rules.check_extend, facts, name=by.name, before=before, until=until)
+    return why_not(rules.check_extend, facts, name=by.name, before=before, until=until, now=now)
 
 
 def _why_not_say(opinion: Opinion) -> Callable[[SelectedSignal, Actor, datetime], str]:

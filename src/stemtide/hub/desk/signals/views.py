@@ -26,9 +26,11 @@ from stemtide.hub.platform.permissions import (
 )
 from stemtide.hub.rooms.approvals import reads as approvals
 from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.local_features import reads as local_features
 from stemtide.hub.rooms.media import reads as media, rules as media_rules
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
+from stemtide.hub.rooms.propagation import reads as propagation
 from stemtide.hub.rooms.signals import outlier_rules
 from stemtide.hub.rooms.signals.reads import outliers, signals as reads
 from stemtide.hub.rooms.signals.rules import signals as rules
@@ -132,6 +134,7 @@ def _page(
     context = {
         "now": datetime.now(UTC),
         "viewer": viewer,
+        "local_sent_at": local_features.sent_at(reads.find(uid, viewer=viewer)),
         "content_name": _name(signal_out, viewer=viewer),
         "signal": signal_out,
         "print": summary,
@@ -139,6 +142,7 @@ def _page(
         "waiting_end": next(iter(approvals.waiting_ends(uid, viewer=viewer)), None),
         "crisis": _crisis(signal_out, request=request),
         "sightings": sightings.summary(viewer=viewer, signal=uid),
+        "propagation": propagation.signal_propagation(uid, viewer=viewer),
         "outliers": outliers.outliers(viewer=viewer, signal=uid),
         "entries": ledger_sentences.about(f"signal:{uid}", viewer=viewer),
         **_previews(signal_out, request=request),

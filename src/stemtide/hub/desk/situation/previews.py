@@ -26,8 +26,10 @@ from stemtide.hub.rooms.ledger.reads import hub_settings
 from stemtide.hub.rooms.media import reads, rules, writes
 from stemtide.hub.rooms.media.keys import keys_in
 from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.retention.reads.rows import held_ids
 from stemtide.hub.rooms.signals.reads import clusters, signals
 from stemtide.protocol.enums import Role
+from stemtide.protocol.law.retention import RowClass
 from stemtide.protocol.messages.previews import (
     MAX_EXCERPT_CHARS,
     MAX_STILL_BYTES,
@@ -228,8 +230,10 @@ def _is_sent(form: PreviewForm, uid: UUID, *, by: Actor, now: datetime) -> bool:
 @signed_in
 def destroy(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Destroy a preview before its expiry date."""
+    now = datetime.now(UTC)
+    on_hold = held_ids(RowClass.PREVIEW, now=now)
     try:
-        preview = writes.destroy(uid, by=actor_of(request), now=datetime.now(UTC))
+        preview = writes.destroy(uid, by=actor_of(request), now=now, on_hold=on_hold)
     except ConflictError as error:
         messages.error(request, error_text(error))
         return redirect("crises")

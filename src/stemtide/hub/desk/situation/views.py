@@ -26,6 +26,7 @@ from stemtide.hub.desk.situation.forms import LogMessageForm, StatementForm, Vot
 from stemtide.hub.platform.errors import ConflictError, InvalidError, RateLimitError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.reads.parties import party_titles
 from stemtide.hub.rooms.situation.reads import situation as reads
 from stemtide.hub.rooms.situation.rules import situation as rules
@@ -143,7 +144,7 @@ def _log_page(
     """Render the log's page; 422 if the form was refused."""
     empty_form = LogMessageForm(
         prefix="message",
-        parties=_choices(),
+        parties=_choices(request, uid),
         initial={
             name: uuid_or_none(request.GET.get(name)) for name in ("answers", "corrects", "signal")
         }
@@ -155,9 +156,14 @@ def _log_page(
     return render(request, "desk/log.html", context, status=422 if form else 200)
 
 
-def _choices() -> list[tuple[str, str]]:
-    """Return parties to choose from, sorted by title."""
-    return sorted(party_titles().items(), key=lambda title: title[1])
+def _choices(request: SignedInRequest, uid: UUID) -> list[tuple[str, str]]:
+    """Return the parties that a message in a crisis can be for, sorted by title.
+
+    Those that bots play are only for crises of exercises.
+    """
+    exercise = crises.crisis(uid, viewer=request.user.party).exercise
+    rows = parties.present(exercise=exercise)
+    return sorted(((row.name, row.title) for row in rows), key=lambda choice: choice[1])
 
 
 @require_POST
@@ -166,7 +172,10 @@ def _choices() -> list[tuple[str, str]]:
 def post(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Write a message into the log."""
     form = LogMessageForm(
-        request.POST, prefix="message", parties=_choices(), host=request.get_host()
+        request.POST,
+        prefix="message",
+        parties=_choices(request, uid),
+        host=request.get_host(),
     )
     body = form.message()
     if body is None:

@@ -11,7 +11,7 @@ from django.template import Context
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
+from django.utils.translation import get_language, gettext as _
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.desk import labels, navigation, stylesheet, times
@@ -20,12 +20,17 @@ from stemtide.hub.desk.inbox import views
 from stemtide.hub.desk.labels import approvals, languages
 from stemtide.hub.desk.signals import glyphs, names
 from stemtide.hub.desk.situation import references
+from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.alerts.reads import alerts
 from stemtide.hub.rooms.exchanges.reads import exchanges
+from stemtide.hub.rooms.exercises import reads as exercises
+from stemtide.hub.rooms.exercises.rules import check_direct
+from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.signals.reads.signals import SelectedSignal
 from stemtide.hub.rooms.signals.views import BoardRow, BoardSignal, Cluster, Outcomes
 from stemtide.protocol import shared_words as shared
 from stemtide.protocol.enums import Outcome, PartyKind, Role, SignalState
+from stemtide.protocol.exercises import RunOut
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.law.frameworks import Framework, framework
 from stemtide.protocol.messages.crises import TriageOut
@@ -376,7 +381,7 @@ def alerts_waiting(context: Context) -> alerts.UnacknowledgedAlerts:
 @register.inclusion_tag("desk/_glyph.html")
 def glyph(kind: str, value: str, size: str = "") -> dict[str, str]:
     """Return a fingerprint as a drawing; the kind's name for kinds that cannot be drawn."""
-    path = glyphs.pdq_path(value) if kind == Kind.PDQ else ""
+    path = glyphs.pdq_path(value) if kind == Kind.PDQ and value else ""  # "" once it is erased
     return {"path": path, "kind": labels.KINDS_SHORT[Kind(kind)], "size": size}
 
 
@@ -454,12 +459,30 @@ def menu(context: Mapping[str, Any]) -> list[navigation.MenuGroup]:
 
 
 @register.simple_tag(takes_context=True)
+def lesson_of(context: Mapping[str, Any]) -> exercises.RunLesson | None:
+    """Return the hints of the guided exercise that the signed-in person plays; None for others."""
+    request = context["request"]
+    return exercises.lesson(
+        viewer=request.user.party, now=datetime.now(UTC), language=get_language() or "en"
+    )
+
+
+@register.simple_tag(takes_context=True)
 def inbox_counts(context: Mapping[str, Any]) -> views.InboxCounts | None:
     """Return the open items of the signed-in person's inbox; None for parties without an inbox."""
     request = context["request"]
     if request.user.party.kind != PartyKind.PROVIDER:
         return None
     return views.counts_of(request)
+
+
+@register.simple_tag(takes_context=True)
+def exercise_to_pause(context: Mapping[str, Any]) -> RunOut | None:
+    """Return the exercise that the signed-in person can pause for a real crisis, or None."""
+    user = context["request"].user
+    if not allows(check_direct, parties.actor(user)):
+        return None
+    return exercises.directed_now(viewer=user.party)
 
 
 @register.simple_tag(takes_context=True)

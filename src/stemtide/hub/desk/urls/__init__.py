@@ -9,12 +9,14 @@ from stemtide.hub.desk.crises import activation, content_page, hand_over, room, 
 from stemtide.hub.desk.inbox import approvals
 from stemtide.hub.desk.selection import views as selection
 from stemtide.hub.desk.sharing import views as sharing
-from stemtide.hub.desk.signals import allowlist, views
+from stemtide.hub.desk.signals import allowlist, propagation, views
 from stemtide.hub.desk.situation import previews
 from stemtide.hub.desk.todo import views as todo
+from stemtide.hub.desk.transparency import views as transparency
 from stemtide.hub.desk.urls import (
     alerts,
     complaints,
+    exercises,
     inbox,
     machines,
     orders,
@@ -31,6 +33,7 @@ urlpatterns = [
     path("styles/<slug:digest>.css", stylesheet.stylesheet, name="stylesheet"),
     path("to-do", todo.todo, name="to-do"),
     path("to-do/_blocks", todo.blocks, name="to-do-blocks"),
+    path("transparency", transparency.transparency, name="transparency"),
     path("share", sharing.share, name="share"),
     path("share/done", sharing.done, name="share-done"),
     path("share/undo", sharing.undo, name="share-undo"),
@@ -40,6 +43,8 @@ urlpatterns = [
     path("signals/<uuid:uid>/withdraw", views.withdraw, name="signal-withdraw"),
     path("signals/<uuid:uid>/do/<slug:verb>", views.act, name="signal-act"),
     path("signals/<uuid:uid>/outliers/<uuid:outlier>", views.judge, name="signal-outlier"),
+    path("signals/<uuid:uid>/propagation", propagation.recipients, name="signal-propagation"),
+    path("propagation", propagation.days, name="propagation"),
     path("allowlist", allowlist.allowlist, name="allowlist"),
     path("allowlist/<uuid:uid>", allowlist.entry, name="allow-entry"),
     path("allowlist/<uuid:uid>/<slug:verb>", allowlist.act, name="allow-entry-act"),
@@ -70,6 +75,7 @@ urlpatterns = [
     *people.urlpatterns,
     *progress.urlpatterns,
     *situation.urlpatterns,
+    *exercises.urlpatterns,
     *alerts.urlpatterns,
     *referrals.urlpatterns,
     *complaints.urlpatterns,

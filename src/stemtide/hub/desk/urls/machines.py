@@ -5,6 +5,7 @@ from django.urls import path
 
 from stemtide.hub.desk.machines import hub_settings, keys, webhook_form, webhooks
 from stemtide.hub.desk.machines.exchanges import acts, form, pages
+from stemtide.hub.desk.retention import views as retention
 
 urlpatterns = [
     path("exchanges", pages.exchanges, name="exchanges"),
@@ -12,7 +13,11 @@ urlpatterns = [
     path("exchanges/<slug:name>", pages.exchange, name="exchange"),
     path("exchanges/<slug:name>/all/<slug:verb>", pages.withdrawal, name="exchange-withdrawal"),
     path("exchanges/<slug:name>/<slug:verb>", acts.act, name="exchange-act"),
+    path("retention", retention.overview, name="retention"),
+    path("retention/<slug:row_class>/<uuid:uid>", retention.row, name="retention-row"),
+    path("retention/<slug:row_class>/<uuid:uid>/<slug:verb>", retention.act, name="retention-act"),
     path("hub-settings", hub_settings.hub_settings, name="hub-settings"),
+    path("hub-settings/restore", hub_settings.confirm_restore, name="restore-confirm"),
     path("hub-settings/<slug:name>/<slug:verb>", hub_settings.act, name="hub-setting-act"),
     path("keys", keys.keys, name="keys"),
     path("keys/new", keys.new, name="key-new"),

@@ -54,11 +54,7 @@ def hub_trust(now: datetime) -> Trusted:
     return Trusted(
         own=hub_seal(now).certificate,
         named=seal_files.trusted_in(Path(trust_file)) if trust_file else (),
-        parties={
-            own.seal.certificate_der: party
-            for party, own in party_seals.opened(now).items()
-            if own.seal is not None
-        },
+        parties=party_seals.parties_by_certificate(),
         stamps=timestamps.trusted_authorities(),
     )
 

@@ -12,7 +12,6 @@ source: docs/run/hub.md, "Seals of parties".
 
 import logging
 import time
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,12 +19,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from stemtide.hub.platform.documents import seal_files, token_seals
 from stemtide.hub.platform.documents.pdf_seals import Seal
 from stemtide.hub.platform.documents.seal_files import SealFileError
-from stemtide.hub.platform.documents.token_seals import TokenError
+from stemtide.hub.platform.documents.token_seals import TokenError, TokenHangsError
+from stemtide.protocol.law.toml_files import read_tables
 from stemtide.protocol.messages.documents import OwnKeyState
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ _OPEN_TO_OTHERS = 0o037
 
 
 _PAUSE_S = 30.0
-"""How long a key that failed is left alone: a token that hangs would hold up each page."""
+"""How long a key that failed is left alone."""
 
 _failures: dict[tuple["SealSettings", tuple[int, ...]], tuple[float, str]] = {}
 """When a key failed, in seconds of time.monotonic(), and why."""
@@ -83,12 +83,18 @@ class SealSettings(BaseModel):
 
 
 def own_seal_of(party: str, *, now: datetime) -> OwnSeal:
-    """Return a party's own seal, or why it cannot be used. It never raises: an order must leave."""
+    """Return a party's own seal, or why it cannot be used. It never raises: an order must leave.
+
+    The tokens of other parties are left alone: one that hangs holds up nobody else.
+    """
     try:
-        return own_seals(now).get(party, OwnSeal(OwnKeyState.NONE))
+        rows = key_rows()
     except SealFileError as error:
         log.warning("own seals of parties cannot be used: %s", error)
         return OwnSeal(OwnKeyState.UNUSABLE, why=str(error))
+    if party not in rows:
+        return OwnSeal(OwnKeyState.NONE)
+    return _opened(party, rows[party], shared=_shared(rows), now=now)
 
 
 def opened(now: datetime) -> dict[str, OwnSeal]:
@@ -105,16 +111,22 @@ def own_seals(now: datetime) -> dict[str, OwnSeal]:
 
     raises: SealFileError if the operator's list itself cannot be read.
     """
-    seals = {party: _opened(party, row, now=now) for party, row in key_rows().items()}
-    owners: dict[bytes, list[str]] = {}
-    for party, own in seals.items():
-        if own.seal is not None:
-            owners.setdefault(own.seal.certificate_der, []).append(party)
-    for parties in owners.values():
-        if len(parties) > 1:
-            why = f"{', '.join(parties)} have the same certificate: give each party its own key"
-            seals |= dict.fromkeys(parties, OwnSeal(OwnKeyState.UNUSABLE, why=why))
-    return seals
+    rows = key_rows()
+    shared = _shared(rows)
+    return {party: _opened(party, row, shared=shared, now=now) for party, row in rows.items()}
+
+
+def parties_by_certificate() -> dict[bytes, str]:
+    """Return the party of each certificate; none if the operator's list cannot be read.
+
+    It asks no token: a document is recognised also while the token that sealed it is gone.
+    """
+    try:
+        owners = _owners(key_rows())
+    except SealFileError as error:
+        log.warning("own seals of parties cannot be recognised: %s", error)
+        return {}
+    return {certificate: parties[0] for certificate, parties in owners.items() if not parties[1:]}
 
 
 def key_rows() -> Mapping[str, SealSettings]:
@@ -135,37 +147,49 @@ def _rows(path: Path, changed: int) -> Mapping[str, SealSettings]:  # noqa: ARG0
     raises: SealFileError.
     """
     try:
-        tables = tomllib.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
     except (OSError, ValueError) as error:
         raise SealFileError(
-            f"{path} cannot be read as TOML ({error}): write a table for each party, see"
-            " docs/run/hub.md"
+            f"{path} cannot be read ({error}): write a table for each party, see docs/run/hub.md"
         ) from error
-    rows = {}
-    for party, table in tables.items():
+    return read_tables(SealSettings, text, name=str(path), error=SealFileError)
+
+
+def _shared(rows: Mapping[str, SealSettings]) -> dict[str, str]:
+    """Return why parties cannot use their keys whose certificate another party has, too."""
+    return {
+        party: f"{', '.join(parties)} have the same certificate: give each party its own key"
+        for parties in _owners(rows).values()
+        for party in parties
+        if len(parties) > 1
+    }
+
+
+def _owners(rows: Mapping[str, SealSettings]) -> dict[bytes, list[str]]:
+    """Return the parties of each certificate that can be read. It asks no token."""
+    owners: dict[bytes, list[str]] = {}
+    for party, row in rows.items():
         try:
-            rows[party] = SealSettings.model_validate(table)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, (party, *first["loc"])))
-            message = first["msg"].removeprefix("Value error, ")
-            raise SealFileError(f"{path}, {where}: {message}") from error
-    return rows
+            if row.certificate_file is None:
+                certificate = _tried(party, row).certificate_der
+            else:
+                certificate = token_seals.own_certificate(
+                    seal_files.trusted_in(row.certificate_file), label=row.token
+                ).dump()
+        except (SealFileError, TokenError):  # logged where the key itself is needed
+            continue
+        owners.setdefault(certificate, []).append(party)
+    return owners
 
 
-def _opened(party: str, row: SealSettings, *, now: datetime) -> OwnSeal:
-    """Return a party's seal, opened."""
-    changed = tuple(seal_files.changed_at(path) for path in row.paths)
-    failed_at, why = _failures.get((row, changed), (float("-inf"), ""))
-    if time.monotonic() - failed_at < _PAUSE_S:
-        return OwnSeal(OwnKeyState.UNUSABLE, why=why)
+def _opened(party: str, row: SealSettings, *, shared: Mapping[str, str], now: datetime) -> OwnSeal:
+    """Return a party's seal, opened. shared: why parties with a key in common cannot use it."""
+    if party in shared:
+        return OwnSeal(OwnKeyState.UNUSABLE, why=shared[party])
     try:
-        seal = _seal(row, changed)
+        seal = _tried(party, row)
     except (SealFileError, TokenError) as error:
-        log.warning("the own seal of %s cannot be used: %s", party, error)
-        _failures[row, changed] = time.monotonic(), str(error)
         return OwnSeal(OwnKeyState.UNUSABLE, why=str(error))
-    _failures.pop((row, changed), None)
     certificate = seal.certificate
     if now > certificate.not_valid_after:
         why = f"its certificate expired at {certificate.not_valid_after:%Y-%m-%d %H:%M} UTC"
@@ -174,6 +198,26 @@ def _opened(party: str, row: SealSettings, *, now: datetime) -> OwnSeal:
         why = f"its certificate is valid from {certificate.not_valid_before:%Y-%m-%d %H:%M} UTC"
         return OwnSeal(OwnKeyState.NOT_YET_VALID, seal, why)
     return OwnSeal(OwnKeyState.READY, seal)
+
+
+def _tried(party: str, row: SealSettings) -> Seal:
+    """Open a key. One that failed is left alone for a while: a token counts wrong PINs.
+
+    raises: SealFileError, TokenError.
+    """
+    changed = tuple(seal_files.changed_at(path) for path in row.paths)
+    failed_at, why = _failures.get((row, changed), (float("-inf"), ""))
+    if time.monotonic() - failed_at < _PAUSE_S:
+        raise SealFileError(why)
+    try:
+        seal = _seal(row, changed)
+    except (SealFileError, TokenError) as error:
+        log.warning("the own seal of %s cannot be used: %s", party, error)
+        if not isinstance(error, TokenHangsError):  # its library makes a pause for all its tokens
+            _failures[row, changed] = time.monotonic(), str(error)
+        raise
+    _failures.pop((row, changed), None)
+    return seal
 
 
 @lru_cache(maxsize=512)

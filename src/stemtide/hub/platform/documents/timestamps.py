@@ -23,10 +23,10 @@ from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
 from pyhanko.sign.validation.status import TimestampSignatureStatus
 from pyhanko_certvalidator import ValidationContext
 
+from stemtide.egress.addresses import AllowedAddresses
+from stemtide.egress.requests import NoAnswerError, OutboundRequest, send_request
 from stemtide.hub.platform.documents import seal_files
 from stemtide.hub.platform.documents.pdf_seals import MAX_TIMESTAMP_BYTES
-from stemtide.hub.platform.egress.addresses import AllowedAddresses
-from stemtide.hub.platform.egress.requests import NoAnswerError, OutboundRequest, send_request
 from stemtide.protocol.messages.documents import StampState
 
 log = logging.getLogger(__name__)

@@ -2,13 +2,16 @@
 """Seals with a key that stays on a token, by PKCS #11: it never enters this process.
 
 A token is another machine, or behaves as one: it can be gone, and it can hang. So each use opens a
-session of its own, has a time limit, and waits for no use that hangs.
+session of its own, has a time limit, and waits for no use that hangs. After a use that hangs, all
+tokens of that library are left alone for a while.
 
 source: OASIS PKCS #11 Cryptographic Token Interface Base Specification 3.0.
 """
 
 import asyncio
 import threading
+import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,14 +33,33 @@ TIMEOUT_S = 5.0
 _SIGNATURE_BYTES = 1024
 _PROBE = b"stemtide: does this key belong to this certificate?"
 
-_turn = threading.Lock()
-"""A library's log-in holds for the whole process: one use at a time."""
+PAUSE_S = 30.0
+"""How long a library is left alone after a use that hangs: each page would wait for it."""
 
 _Result = TypeVar("_Result")
 
 
 class TokenError(Exception):
     """A token cannot seal at present. The message names the token, and no PIN."""
+
+
+class TokenHangsError(TokenError):
+    """A token does not answer, or another one of its library does not."""
+
+
+@dataclass(slots=True)
+class _Library:
+    """The state of a library of tokens in this process.
+
+    turn:        a log-in holds for the whole process: one use at a time.
+    alone_until: no use before this time, in seconds of time.monotonic().
+    """
+
+    turn: threading.Lock = field(default_factory=threading.Lock)
+    alone_until: float = float("-inf")
+
+
+_libraries: dict[Path, _Library] = defaultdict(_Library)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +90,7 @@ def token_seal(token: Token, chain: Sequence[x509.Certificate]) -> TokenSeal:
 
     raises: TokenError.
     """
-    if not chain:
-        raise TokenError(f"the certificate of the token {token.label!r} is missing")
-    own, *above = chain
+    own, above = own_certificate(chain, label=token.label), chain[1:]
     seal = TokenSeal(
         key_der=b"",
         certificate_der=own.dump(),
@@ -84,6 +104,13 @@ def token_seal(token: Token, chain: Sequence[x509.Certificate]) -> TokenSeal:
             " certificate: name the right one in certificate_file"
         )
     return seal
+
+
+def own_certificate(chain: Sequence[x509.Certificate], *, label: str) -> x509.Certificate:
+    """Return the certificate of a token's key, the first of its chain. raises: TokenError."""
+    if not chain:
+        raise TokenError(f"the certificate of the token {label!r} is missing")
+    return chain[0]
 
 
 class _TokenSigner(signers.Signer):
@@ -141,10 +168,16 @@ def _slot(token: Token) -> Any:  # noqa: ANN401  # python-pkcs11 has no types
 def _in_turn(work: Callable[[], _Result], *, token: Token) -> _Result:
     """Return the result of the work, done in a thread that may be left behind if it hangs.
 
-    raises: TokenError.
+    raises: TokenError; TokenHangsError, also without a try while its library is left alone.
     """
-    if not _turn.acquire(timeout=TIMEOUT_S):
-        raise TokenError(f"the token {token.label!r} waits for another that does not answer")
+    library = _libraries[token.library]
+    if time.monotonic() < library.alone_until:
+        raise TokenHangsError(
+            f"the token {token.label!r} is left alone: its library did not answer"
+        )
+    if not library.turn.acquire(timeout=TIMEOUT_S):
+        library.alone_until = time.monotonic() + PAUSE_S
+        raise TokenHangsError(f"the token {token.label!r} waits for another that does not answer")
     results: list[_Result] = []
     errors: list[Exception] = []
 
@@ -154,7 +187,8 @@ def _in_turn(work: Callable[[], _Result], *, token: Token) -> _Result:
         except Exception as error:  # noqa: BLE001  # libraries of tokens raise what they like
             errors.append(error)
         finally:
-            _turn.release()
+            library.alone_until = float("-inf")  # it answers
+            library.turn.release()
 
     thread = threading.Thread(target=run, name="token", daemon=True)
     thread.start()
@@ -162,7 +196,8 @@ def _in_turn(work: Callable[[], _Result], *, token: Token) -> _Result:
     if results:
         return results[0]
     if not errors:
-        raise TokenError(f"the token {token.label!r} does not answer within {TIMEOUT_S:.0f} s")
+        library.alone_until = time.monotonic() + PAUSE_S
+        raise TokenHangsError(f"the token {token.label!r} does not answer within {TIMEOUT_S:.0f} s")
     if isinstance(errors[0], TokenError):
         raise errors[0]
     why = " ".join(str(errors[0]).split())[:120] or type(errors[0]).__name__

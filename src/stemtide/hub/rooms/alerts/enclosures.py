@@ -32,6 +32,7 @@ from stemtide.hub.rooms.alerts.rules.alerts import Channel
 from stemtide.hub.rooms.alerts.texts import notes as words_notes
 from stemtide.hub.rooms.alerts.texts.notes import Note
 from stemtide.hub.rooms.orders.reads import orders
+from stemtide.hub.rooms.orders.rules.entries import author_of
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import contacts, parties
 from stemtide.hub.rooms.referrals.reads import referrals
@@ -148,12 +149,11 @@ def _order(outgoing: OutgoingAlert, party: Party) -> Request | None:
     order = orders.order(_uid(outgoing), viewer=party, now=outgoing.now)
     language = order.language if order.language[:2] in LANGUAGES else outgoing.language
     name, values, annex = file_name(order.reference), order.annex, "tco-annex-1"
-    author = "" if order.entry else order.issued_by  # a copy by others is not the issuer's
     if outgoing.kind in {"order_executed", "order_suspended"} and order.answers:
         latest = order.answers[-1]
         row = orders.find(order.id, viewer=party)
         values = orders.answer_head(row) | latest.values
-        annex, language, author = latest.form, outgoing.language, order.addressee
+        annex, language = latest.form, outgoing.language
         name = f"{name}-{annex.removeprefix('tco-')}"
 
     def make(write: Callable[..., bytes], **more: SealNotes) -> bytes:
@@ -173,7 +173,7 @@ def _order(outgoing: OutgoingAlert, party: Party) -> Request | None:
         _plain(order),
         lambda: make(form_json),
         draws=lambda notes: make(form_pdf, seals=notes),
-        author=author,
+        author=author_of(order, annex),
         is_drawn=outgoing.kind in _DRAWN,
         notes=words_notes.order_notes(order) if is_addressee else words_notes.copy_notes(order),
     )

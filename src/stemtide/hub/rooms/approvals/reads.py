@@ -16,7 +16,7 @@ from stemtide.hub.rooms.approvals import rules
 from stemtide.hub.rooms.approvals.models import AffectedSignal, Approval, WaitingSignal
 from stemtide.hub.rooms.crises.reads import crises, participants
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.parties.reads import people
+from stemtide.hub.rooms.parties.reads import parties, people
 from stemtide.protocol.approvals import (
     AffectedSignalOut,
     ApprovalOut,
@@ -140,11 +140,11 @@ def who_of(row: Approval) -> frozenset[Who]:
 def lookers(row: Approval) -> list[Party]:
     """Return the parties whose people may give the second look; the one that asked comes first."""
     who, asker = who_of(row), row.party.trust
-    others = Party.objects.filter(kind__in=SPEAKING_ALONE, joined_at__isnull=False)
-    parties = [row.party, *others.exclude(pk=row.party_id).order_by("name")]
+    others = parties.present(exercise=row.exercise).filter(kind__in=SPEAKING_ALONE)
+    candidates = [row.party, *others.exclude(pk=row.party_id)]
     return [
         party
-        for party in parties
+        for party in candidates
         if who & roles_towards(asker=asker, looker=party.trust) and _is_shown(row, to=party)
     ]
 
@@ -158,13 +158,13 @@ def nearest_lookers(row: Approval) -> list[Party]:
     4 In an exercise with a crisis, only participants.
     """
     room = set(participants.room(row.crisis)) if row.crisis else set()
-    parties = lookers(row)
+    candidates = lookers(row)
     if row.exercise and row.crisis:
-        parties = [party for party in parties if party in room]
+        candidates = [party for party in candidates if party in room]
     is_by_leaders = second_look().is_by_leaders(map(WaitReason, row.reasons))
     is_alone = not people.has_other(row.party, ref=row.asked_ref, is_leader=is_by_leaders)
-    own = [party for party in parties if party == row.party and not is_alone]
-    others = [party for party in parties if party != row.party]
+    own = [party for party in candidates if party == row.party and not is_alone]
+    others = [party for party in candidates if party != row.party]
     near = [
         party
         for party in others
@@ -243,7 +243,8 @@ def _rows(viewer: Party) -> QuerySet[Approval]:
 def visible(viewer: Party, prefix: str = "") -> Q:
     """Return the SQL filter for acts that a party may see.
 
-    Others than who asked see only what they may look at, and what its handling marks allow them.
+    Others than who asked see only what they may look at, and what its handling marks allow them; a
+    party that exists for an exercise, nothing real.
     """
     kinds = [tlp for tlp, allowance in TLP_ALLOWS.items() if viewer.kind in allowance.to_kinds]
     handled = Q(**{f"{prefix}audience__contains": f"|{viewer.name}|"}) | Q(
@@ -257,7 +258,8 @@ def visible(viewer: Party, prefix: str = "") -> Q:
     if viewer.kind == PartyKind.AUTHORITY and viewer.country:
         of_state = {f"{prefix}party__country": viewer.country}
         looks |= Q(**{f"{prefix}who__contains": f"|{Who.STATE}|"}, **of_state)
-    return Q(**{f"{prefix}party": viewer}) | (handled & looks)
+    readable = Q(**{f"{prefix}party": viewer}) | (handled & looks)
+    return readable & Q(**{f"{prefix}exercise": True}) if viewer.exercise else readable
 
 
 def waiting_signal(uid: UUID, *, viewer: Party) -> WaitingSignal | None:

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write acts that wait: ask for a second look, approve, refuse, take back, expire."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from django.db import connection, transaction
 
-from stemtide.hub.platform.exemptions import needs_no_entry
+from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
 from stemtide.hub.rooms.approvals import acts, reads, rules
 from stemtide.hub.rooms.approvals.models import ENDED, AffectedSignal, Approval, WaitingSignal
 from stemtide.hub.rooms.crises.models import Crisis
@@ -262,6 +262,14 @@ def forget_old(now: datetime) -> int:
     pks = list(rows.exclude(act=WaitingAct.ORDER).order_by().values_list("pk", flat=True))
     Approval.objects.filter(pk__in=pks).delete()
     return len(pks)
+
+
+@needs_no_entry("the purge, its caller, records itself")
+@needs_no_lock("the purge, its caller, holds it")
+def forget_signals(uids: Collection[UUID]) -> None:
+    """Erase what signals said while they waited."""
+    WaitingSignal.objects.filter(uid__in=uids).delete()
+    AffectedSignal.objects.filter(uid__in=uids).delete()
 
 
 @transaction.atomic

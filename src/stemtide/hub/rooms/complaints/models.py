@@ -3,6 +3,7 @@
 
 from django.db import models
 
+from stemtide.hub.platform.retention.columns import LawfulRow
 from stemtide.hub.rooms.orders.models import Order
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.referrals.models import Referral
@@ -17,7 +18,7 @@ from stemtide.protocol.enums.complaints import (
 )
 
 
-class Complaint(models.Model):
+class Complaint(LawfulRow):
     """A complaint about one decision of one provider.
 
     reference, acted_by: the provider's own opaque names of the decision and of who took it.

@@ -45,7 +45,12 @@ class Entry(models.Model):
                 "number",
                 condition=models.Q(crisis__isnull=False),
                 name="entries_of_a_crisis",
-            )
+            ),
+            models.Index(
+                "recorded_at",
+                condition=models.Q(kind="signals.shared"),
+                name="bulks_by_time",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -3,13 +3,14 @@
 
 from django.db import models
 
+from stemtide.hub.platform.retention.columns import LawfulRow
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.parties.models import Person
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.protocol.messages.previews import PreviewKind, Purpose
 
 
-class Preview(models.Model):
+class Preview(LawfulRow):
     """A small still or a short excerpt of a signal's content, as ciphertext.
 
     whole, veil: age files, for a key that is not in the database (media.keys); empty once the

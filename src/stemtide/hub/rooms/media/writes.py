@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write previews: add, open, destroy, re-encrypt."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -9,6 +10,8 @@ from django.db.models import Q
 
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.permissions import check_person_may_write
+from stemtide.hub.platform.retention.columns import basis_columns
+from stemtide.hub.platform.retention.rules import check_not_held
 from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.media import reads, rules
@@ -19,6 +22,7 @@ from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import clusters, signals
 from stemtide.protocol.enums import SignalState
+from stemtide.protocol.law.retention import RowClass
 from stemtide.protocol.messages.previews import PreviewIn, PreviewKind, PreviewOut, Purpose
 
 DESTROY_AT_ONCE = 200
@@ -57,6 +61,7 @@ def add(
             size_bytes=len(whole),
             added_at=now,
             expires_at=body.expires_at,
+            **basis_columns(RowClass.PREVIEW, kind=by.kind),
         )
         detail: dict[str, object] = {"preview": str(preview.uid), "is": kind.value}
         _record("preview.added", row, by=by, now=now, detail=detail)
@@ -115,10 +120,12 @@ def reveal(uid: UUID, *, by: Actor, now: datetime) -> None:
 
 
 @transaction.atomic
-def destroy(uid: UUID, *, by: Actor, now: datetime) -> PreviewOut:
+def destroy(uid: UUID, *, by: Actor, now: datetime, on_hold: Collection[UUID]) -> PreviewOut:
     """Destroy a preview before its date: the ciphertext is deleted, its record stays.
 
-    raises: NotFoundError, NotAllowedError, ConflictError if it is destroyed already.
+    on_hold: previews on a legal hold.
+
+    raises: NotFoundError, NotAllowedError, ConflictError if it is held, or destroyed already.
     """
     ledger.lock_ledger()
     matching = Preview.objects.select_related("signal__shared_by", "signal__crisis").filter(uid=uid)
@@ -135,24 +142,28 @@ def destroy(uid: UUID, *, by: Actor, now: datetime) -> PreviewOut:
         kind=by.kind,
         name=by.party.name,
     )
+    check_not_held(uid, on_hold=on_hold)
     _empty(preview, now=now)
     _record("preview.destroyed", row, by=by, now=now, detail={"preview": str(preview.uid)})
     return reads.describe(preview)
 
 
-def destroy_due(now: datetime) -> int:
-    """Destroy previews past their date, and those of ended signals; return how many."""
+def destroy_due(now: datetime, *, except_for: Collection[UUID] = ()) -> int:
+    """Destroy previews past their date, and those of ended signals; return how many.
+
+    except_for: those on a legal hold.
+    """
     count = 0
-    while destroyed := _destroy_some(now):
+    while destroyed := _destroy_some(now, except_for=except_for):
         count += destroyed
     return count
 
 
 @transaction.atomic
-def _destroy_some(now: datetime) -> int:
+def _destroy_some(now: datetime, *, except_for: Collection[UUID]) -> int:
     """Destroy one batch, so that other writers are not blocked."""
     is_due = Q(expires_at__lte=now) | ~Q(signal__state=SignalState.LIVE)
-    due = Preview.objects.filter(is_due, destroyed_at=None)
+    due = Preview.objects.filter(is_due, destroyed_at=None).exclude(uid__in=except_for)
     if not due.exists():
         return 0
     ledger.lock_ledger()

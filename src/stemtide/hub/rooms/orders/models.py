@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db import models
 
+from stemtide.hub.platform.retention.columns import LawfulRow, RetainedRow
 from stemtide.hub.rooms.approvals.models import Approval
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.parties.models import Party
@@ -55,7 +56,7 @@ class Information(models.Model):
         return f"information:{self.uid}"
 
 
-class Order(models.Model):
+class Order(RetainedRow):
     """One removal order.
 
     reference:  given when it is issued; "" for a draft. is_entered: it was made elsewhere, has the
@@ -541,7 +542,7 @@ class FinalNotice(models.Model):
         return f"finality {self.finality_id} for {self.sent_to_id}"
 
 
-class Preservation(models.Model):
+class Preservation(LawfulRow):
     """The duty of a provider to preserve removed content. The hub holds none of the content.
 
     basis:     the law; each order has at most one row of Regulation (EU) 2021/784 Art. 6.

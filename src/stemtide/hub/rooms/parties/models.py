@@ -18,6 +18,8 @@ class Party(models.Model):
     speaks_for_digests: the agency lets its word alone be enough for exact digests.
     position: of the feed at which the standing, group or right last changed.
     vetting_due: when the clock next counts how many signals of a new party were confirmed.
+    exercise: it was made for one exercise, where a bot plays it: nothing real reaches it, and it
+              does nothing real (decision 0174). left_at: when that exercise ended.
     """
 
     name = models.SlugField(max_length=60, unique=True)
@@ -35,6 +37,8 @@ class Party(models.Model):
     speaks_for_digests = models.BooleanField(default=False, db_default=False)
     position = models.BigIntegerField(default=0, db_default=0)
     vetting_due = models.DateTimeField(null=True)
+    exercise = models.BooleanField(default=False, db_default=False)
+    left_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["name"]
@@ -388,3 +392,14 @@ class Agent(models.Model):
     def ref(self) -> str:
         """Return the name of this row in the ledger."""
         return f"agent:{self.pk}"
+
+
+class CachedValue(models.Model):
+    """A value of the cache that all processes share. key: a digest; value: JSON."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    value = models.TextField()
+    expires_at = models.DateTimeField(null=True, db_index=True)
+
+    def __str__(self) -> str:
+        return self.key

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from stemtide.egress.probe import Probe, ProbeFailure
 from stemtide.fingerprints.url.canonical import UrlClass, UrlError, canonical, url_class
-from stemtide.hub.platform.egress.probe import Probe, ProbeFailure
 from stemtide.hub.platform.errors import ConflictError, NotAllowedError
 from stemtide.hub.platform.permissions import check_person_may_write
 from stemtide.protocol.enums import Role

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.conf import settings
 
-from stemtide.hub.platform.egress.probe import (
+from stemtide.egress.probe import (
     ANYWHERE,
     THIS_MACHINE,
     Probe,

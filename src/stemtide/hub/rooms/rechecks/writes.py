@@ -4,7 +4,7 @@
 A visit is a job (platform/jobs.py): if a scheduler dies during one, it is made again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -12,9 +12,9 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Count, Q
 
+from stemtide.egress.probe import Probe
 from stemtide.fingerprints.url.canonical import UrlError, canonical
-from stemtide.hub.platform.egress.probe import Probe
-from stemtide.hub.platform.exemptions import needs_no_entry
+from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
 from stemtide.hub.platform.jobs import claim
 from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
@@ -236,3 +236,10 @@ def _record(kind: str, row: Recheck, *, finding: VisitResult, now: datetime) -> 
 def _append(kind: str, row: Recheck, *, detail: dict[str, object], now: datetime) -> None:
     """Append an act of the clock on a re-check to the ledger."""
     ledger.append(kind, actor=CLOCK, subject=row.ref, now=now, detail=detail, exercise=row.exercise)
+
+
+@needs_no_entry("the purge, its caller, records itself")
+@needs_no_lock("the purge, its caller, holds it")
+def forget(*, referrals: Collection[int] = (), orders: Collection[int] = ()) -> None:
+    """Erase the visits to addresses of requests, by primary key of the request."""
+    Recheck.objects.filter(Q(referral__in=referrals) | Q(order__in=orders)).delete()

@@ -4,6 +4,7 @@
 from django.db import models
 from django.db.models import Q
 
+from stemtide.hub.platform.retention.columns import RetainedRow
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.rules.competences import shown_reference
@@ -50,7 +51,7 @@ class Batch(models.Model):
         return f"batch:{self.uid}"
 
 
-class Referral(models.Model):
+class Referral(RetainedRow):
     """One address, referred by one authority or agency to one provider, or assessed for it.
 
     digest:     SHA-256 in hex of the address' canonical spelling: how equal ones are found.

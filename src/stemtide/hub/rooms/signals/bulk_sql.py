@@ -12,12 +12,14 @@ from uuid import UUID
 
 from django.db import connection
 
+from stemtide.hub.platform.retention.columns import basis_columns, with_given
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.long_values import batches
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.rules.signals import SignalDraft, span_of
 from stemtide.hub.rooms.signals.views import CountChange, CurveFacts, VisibleSignal
 from stemtide.protocol.enums import SignalState
+from stemtide.protocol.law.retention import RowClass, erase_due
 
 _FIELDS: dict[str, Any] = {
     field.attname: field
@@ -89,6 +91,7 @@ def insert(
             row = for_all | _facts_columns(draft)
             row["labels"], row["expires_at"] = labels(row["labels"]), dates(row["expires_at"])
             row["content_id"] = items[draft.facts.content]
+            row |= _retention_columns(draft, by=by, now=now)
             row["crisis_id"] = crises[draft.facts.crisis]
             shared_columns[share_key] = tuple([row[name] for name in _SHARED_COLUMNS])
     # Omit columns that are NULL in all rows: binding None is slow in sqlite3.
@@ -128,13 +131,23 @@ def _share_columns(*, by: Party, now: datetime) -> dict[str, object]:
         "withdraw_reason": "",
         "withdraw_note": "",
         "title": None,  # left to the column's default: a signal is named after it is stored
+        "erased_at": None,
     }
     return {name: _prepared(name, value) for name, value in columns.items()}
 
 
 def _share_key(draft: SignalDraft) -> tuple[object, ...]:
     """Return the key of drafts that have the same values in all columns except _OF_EACH."""
-    return (draft.facts, draft.body.kind, draft.body.exercise, draft.body.via)
+    body = draft.body
+    return (draft.facts, body.kind, body.exercise, body.via, body.retention)
+
+
+def _retention_columns(draft: SignalDraft, *, by: Party, now: datetime) -> dict[str, object]:
+    """Return why a new signal is kept, and until when, in the form that the driver takes."""
+    sent = draft.body.retention
+    due = erase_due(RowClass.SIGNAL, since=now, ends_at=draft.facts.expires_at)
+    columns = with_given(sent, columns=basis_columns(RowClass.SIGNAL, kind=by.kind))
+    return columns | {"erase_due": _prepared("erase_due", due)}
 
 
 def _facts_columns(draft: SignalDraft) -> dict[str, object]:

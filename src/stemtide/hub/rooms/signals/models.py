@@ -6,6 +6,7 @@ from uuid import uuid4
 from django.db import models
 
 from stemtide.fingerprints.kinds import Kind
+from stemtide.hub.platform.retention.columns import RetainedRow
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.address_index import AddressHead
@@ -35,7 +36,7 @@ class ContentItem(models.Model):
         return str(self.uid)
 
 
-class Signal(models.Model):
+class Signal(RetainedRow):
     """One fingerprint of content that parties should know again.
 
     position: its place in the feed; every change that readers must learn of moves it up.
@@ -125,6 +126,12 @@ class Signal(models.Model):
                 AddressHead("url"), condition=models.Q(kind=Kind.URL), name="signals_by_address"
             ),
             models.Index("position", condition=~models.Q(title=""), name="signals_with_titles"),
+            models.Index(
+                "erase_due", condition=models.Q(erased_at=None), name="signals_by_erasure"
+            ),
+            models.Index(
+                "id", condition=models.Q(retention_rule=None), name="signals_without_rule"
+            ),
         ]
 
     def __str__(self) -> str:

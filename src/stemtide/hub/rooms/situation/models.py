@@ -3,6 +3,7 @@
 
 from django.db import models
 
+from stemtide.hub.platform.retention.columns import LawfulRow, RetainedRow
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.parties.models import Party, Person
 from stemtide.hub.rooms.signals.models import Signal
@@ -18,7 +19,7 @@ from stemtide.protocol.enums import (
 from stemtide.protocol.enums.response import ReferenceKind
 
 
-class Message(models.Model):
+class Message(RetainedRow):
     """A message of a crisis' log. Its text never changes; only its pin does.
 
     number:    its place in the log of its crisis: 1, 2, 3, …
@@ -133,7 +134,7 @@ class LineVote(models.Model):
         return f"{self.party_id} {self.vote}"
 
 
-class Lead(models.Model):
+class Lead(LawfulRow):
     """A lead to a threat to life, sealed from everyone but sender, addressees and agencies.
 
     facts, reasons, address, locate, callback: encrypted (hub/platform/encryption.py); erased by

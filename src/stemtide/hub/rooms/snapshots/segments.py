@@ -67,7 +67,7 @@ def manifest(*, viewer: Party, exercise: bool, now: datetime) -> Signed:
         version=state.version,
         made_at=state.made_at,
         history=state.history,
-        parties=standing.changed(),
+        parties=standing.changed(exercise=exercise),
         segments=state.segments,
     )
     return sign(body, keys=hub_keys().private)

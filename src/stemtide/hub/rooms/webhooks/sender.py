@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.conf import settings
 
-from stemtide.hub.platform.egress.posts import PostOutcome, PostResult, post
+from stemtide.egress.posts import PostOutcome, PostResult, post
 from stemtide.hub.platform.jobs import HUB_FAILED, JobRunner
 from stemtide.hub.rooms.webhooks.models import Delivery
 from stemtide.hub.rooms.webhooks.reads import events

@@ -25,9 +25,11 @@ from stemtide.hub.rooms.orders.reads import (
 )
 from stemtide.hub.rooms.orders.rules.orders import Side
 from stemtide.hub.rooms.orders.writes import answers, issue as issue_writes, orders as writes
+from stemtide.hub.rooms.retention.reads.rows import held_ids
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.enums.orders import OrderState
 from stemtide.protocol.enums.referrals import ReceiptVia
+from stemtide.protocol.law.retention import RowClass
 from stemtide.protocol.messages.documents import OrderAuthenticity
 from stemtide.protocol.messages.orders import (
     AgencyCopyOut,
@@ -238,6 +240,18 @@ def issue(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 
 @router.post(
+    "/orders/{uid}/confirm",
+    **requires(Scope.ORDERS_WRITE),
+    response={204: None},
+    operation_id="confirm_order",
+)
+def confirm(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Confirm an order as the second person whom a bot plays in an exercise; refused to others."""
+    issue_writes.confirm(uid, by=caller_of(request).second_person, now=now())
+    return HttpResponse(status=204)
+
+
+@router.post(
     "/orders/{uid}/discard",
     **requires(Scope.ORDERS_WRITE),
     response=OrderOut,
@@ -245,7 +259,9 @@ def issue(request: HttpRequest, uid: UUID) -> HttpResponse:
 )
 def discard(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Discard a draft."""
-    return answer(writes.discard(uid, by=caller_of(request).actor, now=now()))
+    at = now()
+    on_hold = held_ids(RowClass.ORDER, now=at)
+    return answer(writes.discard(uid, by=caller_of(request).actor, now=at, on_hold=on_hold))
 
 
 @router.get(

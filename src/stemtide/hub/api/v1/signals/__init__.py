@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Endpoints for signals: share, search, export, outliers, previews."""
+"""Endpoints for signals: share, search, export, outliers, previews, local features."""

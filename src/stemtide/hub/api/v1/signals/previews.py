@@ -14,8 +14,10 @@ from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.ledger.reads import hub_settings
 from stemtide.hub.rooms.media import reads, writes
 from stemtide.hub.rooms.media.keys import keys_in
+from stemtide.hub.rooms.retention.reads.rows import held_ids
 from stemtide.hub.rooms.signals.reads import signals
 from stemtide.protocol.enums import Scope
+from stemtide.protocol.law.retention import RowClass
 from stemtide.protocol.messages.previews import PreviewIn, PreviewOut
 
 router = Router(tags=["previews"])
@@ -66,4 +68,6 @@ def read_all(request: HttpRequest, uid: UUID) -> HttpResponse:
 )
 def destroy(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Destroy a preview before its date, as its sender or as an agency."""
-    return answer(writes.destroy(uid, by=caller_of(request).actor, now=now()))
+    at = now()
+    on_hold = held_ids(RowClass.PREVIEW, now=at)
+    return answer(writes.destroy(uid, by=caller_of(request).actor, now=at, on_hold=on_hold))

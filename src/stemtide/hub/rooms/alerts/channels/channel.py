@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
-from stemtide.hub.platform.egress.posts import PostOutcome
+from stemtide.egress.posts import PostOutcome
 from stemtide.hub.rooms.alerts.rules.alerts import Channel, Urgency
 
 __all__ = ["Attachment", "OutgoingAlert", "PostOutcome", "Result", "Send", "SendSettings"]

@@ -17,9 +17,10 @@ from stemtide.hub.rooms.approvals import reads as approvals
 from stemtide.hub.rooms.approvals.models import Approval
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.crises.reads import crises as crises_reads, participants
+from stemtide.hub.rooms.exercises.models import ExerciseRun
 from stemtide.hub.rooms.ledger.reads.ledger import EntryRow
 from stemtide.hub.rooms.parties.models import ContactPoint, Party, Person
-from stemtide.hub.rooms.parties.reads import contacts
+from stemtide.hub.rooms.parties.reads import contacts, parties as parties_reads
 from stemtide.hub.rooms.rechecks import reads
 from stemtide.hub.rooms.rechecks.models import Recheck
 from stemtide.hub.rooms.signals.models import Signal
@@ -140,6 +141,12 @@ def _plain(name: str, entry: EntryRow) -> Matter:  # noqa: ARG001  # the entry s
         parameters=parameters,
         person=_person_of(entry),
     )
+
+
+def _exercise(name: str, entry: EntryRow) -> Matter:
+    """Return the matter of an entry about an exercise, for the parties that it names."""
+    title = ExerciseRun.objects.get(uid=name).title
+    return Matter(entry=entry, addressed=_named(entry), parameters={"exercise": title})
 
 
 def _person_of(entry: EntryRow) -> Person | None:
@@ -304,9 +311,10 @@ def addressees(matter: Matter, *, rule: AlertRule) -> list[Party]:
 
     The exceptions are invitations, and warnings and updates to the countries that they name. Alerts
     of an exercise go only to its participants: its early warning goes to those in its room. A
-    suspended party gets only what it is owed.
+    suspended party gets only what it is owed, and one that a bot plays in an exercise nothing.
     """
-    parties = [party for party in _once(_WHO[rule.who](matter)) if _may_know(matter, party=party)]
+    candidates = [party for party in _once(_WHO[rule.who](matter)) if not party.exercise]
+    parties = [party for party in candidates if _may_know(matter, party=party)]
     if not rule.reaches_suspended:
         parties = [party for party in parties if not party.is_suspended]
     if rule.who in _WITH_COLLEAGUES:
@@ -327,8 +335,8 @@ def _may_know(matter: Matter, *, party: Party) -> bool:
 
 @needs_no_viewer("the scheduler reads for all parties")
 def agencies() -> list[Party]:
-    """Return the agencies, which oversee all other parties."""
-    return list(Party.objects.filter(kind=PartyKind.AGENCY).order_by("name"))
+    """Return the agencies, which oversee all other parties; none that a bot plays."""
+    return list(parties_reads.present(exercise=False).filter(kind=PartyKind.AGENCY))
 
 
 def room(crisis: Crisis) -> list[Party]:
@@ -472,6 +480,7 @@ _READERS: Mapping[str, Callable[[str, EntryRow], Matter]] = {
     "dismissal": _dismissal,
     "recheck": _recheck,
     "task": _task,
+    "exercise": _exercise,
     **dict.fromkeys(requests.THINGS, _request),
 }
 """Readers of a subject, by its type before the colon."""

@@ -76,6 +76,11 @@ class AlertRow:
         return self._about("dismissal")
 
     @property
+    def run(self) -> str:
+        """Return the id of the exercise that it is about; "" for other subjects."""
+        return self._about("exercise")
+
+    @property
     def lead(self) -> str:
         """Return the id of the lead that it is about; "" for other subjects."""
         return self._about("lead")

@@ -383,6 +383,25 @@ RULES: Mapping[str, AlertRule] = {
         on=_kinds("recheck.met"),
         channels=AT_THE_DESK,
     ),
+    "exercise_prepared": AlertRule(
+        who=Addressees.INVITED,
+        urgency=Urgency.SOON,
+        on=_kinds("exercise.prepared"),
+        overtaken_by=_kinds("exercise.ended"),
+    ),
+    "exercise_news": AlertRule(
+        who=Addressees.INVITED,
+        urgency=Urgency.SOON,
+        on=_kinds("exercise.informed"),
+        overtaken_by=_kinds("exercise.ended"),
+        sums=True,
+    ),
+    "exercise_interrupted": AlertRule(
+        who=Addressees.INVITED,
+        urgency=Urgency.NOW,
+        on=_kinds("exercise.interrupted"),
+        overtaken_by=_kinds("exercise.resumed", "exercise.ended"),
+    ),
     **REQUESTS,
     "order_waits": AlertRule(
         who=Addressees.COLLEAGUES,
@@ -435,6 +454,12 @@ RULES: Mapping[str, AlertRule] = {
             *("exchange.declined", "exchange.expired", "exchange.added"),
             *("setting.declined", "setting.changed", "setting.restored"),
         ),
+    ),
+    "restore_waits": AlertRule(
+        who=Addressees.AGENCIES,
+        urgency=Urgency.SOON,
+        on=_kinds("log.restarted"),
+        overtaken_by=_kinds("log.confirmed"),
     ),
     "suspended": AlertRule(
         who=Addressees.INVITED,

@@ -51,6 +51,9 @@ TITLES: Mapping[str, Words] = {
     "still_there": gettext_lazy("Still there: %(reference)s"),
     "came_back": gettext_lazy("It came back: %(reference)s"),
     "uploaded_again": gettext_lazy("Uploaded again: %(reference)s"),
+    "exercise_prepared": gettext_lazy("You are invited to an exercise: %(exercise)s"),
+    "exercise_news": gettext_lazy("News in the exercise: %(count)s"),
+    "exercise_interrupted": gettext_lazy("REAL: the exercise is paused for a real crisis"),
     **requests.TITLES,
     "order_waits": gettext_lazy("A removal order needs a second person"),
     "second_look_waits": gettext_lazy("Waiting for a second look: %(count)s"),
@@ -58,6 +61,7 @@ TITLES: Mapping[str, Words] = {
     "second_look_ended": gettext_lazy("Not approved in a second look: %(count)s"),
     "suspension_waits": gettext_lazy("%(party)s: a proposal waits for a second person"),
     "proposal_waits": gettext_lazy("To confirm: %(act)s"),
+    "restore_waits": gettext_lazy("The hub was restored from a backup"),
     "suspended": gettext_lazy("Your party is suspended"),
     "restored": gettext_lazy("Your party is no longer suspended"),
     "unanswered": gettext_lazy("%(party)s does not answer"),
@@ -117,6 +121,15 @@ TEXTS: Mapping[str, Words] = {
     "mentioned": gettext_lazy(
         "%(by)s mentions your party, or a person of it, in the situation log. Read the message"
         " there."
+    ),
+    "exercise_prepared": gettext_lazy(
+        "%(by)s directs it. The page of the exercise at the desk says which part your party plays."
+        " Everything in it is marked with the word EXERCISE."
+    ),
+    "exercise_news": gettext_lazy("Read it on the page of the exercise at the desk."),
+    "exercise_interrupted": gettext_lazy(
+        "%(by)s paused the exercise “%(exercise)s” because of a real crisis. This is not part of"
+        " the exercise. Act on what is real; the exercise goes on once its director says so."
     ),
     "signal_disputed": gettext_lazy(
         "Disputed by: %(by)s. Their agents do not act on these signals. Other agents stop only if"
@@ -201,6 +214,10 @@ TEXTS: Mapping[str, Words] = {
     ),
     "proposal_waits": gettext_lazy(
         "%(by)s proposes: %(act)s. Another coordinator must confirm or decline within 24 hours."
+    ),
+    "restore_waits": gettext_lazy(
+        "What was done after the backup is gone, and a new transparency log began. A coordinator of"
+        " an agency must confirm this on the page of hub settings."
     ),
     "suspended": gettext_lazy(
         "Your API keys, webhooks and exchanges stop, and nobody can sign in. Your signals no longer"

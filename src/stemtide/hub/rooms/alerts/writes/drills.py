@@ -103,13 +103,13 @@ def _is_due(now: datetime) -> bool:
 
 
 def _chosen(names: Iterable[str] | None) -> list[Party]:
-    """Return the parties of these names, each once; all parties for None.
+    """Return the parties of these names, each once; all parties for None. No bot answers a drill.
 
-    raises: NotFoundError.
+    raises: NotFoundError, InvalidError.
     """
     if names is None:
-        return list(Party.objects.order_by("name"))
-    return [parties.party(name) for name in sorted(set(names))]
+        return list(parties.present(exercise=False))
+    return [parties.addressee(name, exercise=False) for name in sorted(set(names))]
 
 
 def _record(

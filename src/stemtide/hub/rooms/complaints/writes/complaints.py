@@ -5,13 +5,14 @@ Their entries name no crisis: a complaint is between a provider and its uploader
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
 
 from stemtide.hub.platform.exemptions import needs_no_entry
+from stemtide.hub.platform.retention.columns import basis_columns
 from stemtide.hub.rooms.complaints import encryption
 from stemtide.hub.rooms.complaints.models import Complaint
 from stemtide.hub.rooms.complaints.reads import complaints as reads, grounds
@@ -31,6 +32,7 @@ from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.enums import Opinion, WithdrawReason
 from stemtide.protocol.enums.complaints import ComplaintBasis, ComplaintFinding, RedressState
 from stemtide.protocol.law.machines import machine
+from stemtide.protocol.law.retention import RowClass
 from stemtide.protocol.messages.complaints import (
     ComplaintFiledOut,
     ComplaintIn,
@@ -114,6 +116,7 @@ def _file(
         filed_at=now,
         due_at=rules.answer_due(now),
         erase_due=rules.erase_due(now),
+        **basis_columns(RowClass.COMPLAINT, kind=party.kind),
     )
 
 
@@ -267,18 +270,22 @@ def _note_some(now: datetime) -> int:
     return len(rows)
 
 
-def erase_due_words(now: datetime) -> int:
-    """Erase the words of complaints whose time has come; how many. The ledger keeps its proof."""
+def erase_due_words(now: datetime, *, except_for: Collection[UUID] = ()) -> int:
+    """Erase the words of complaints whose time has come; how many. The ledger keeps its proof.
+
+    except_for: those on a legal hold.
+    """
     count = 0
-    while done := _erase_some(now):
+    while done := _erase_some(now, except_for=except_for):
         count += done
     return count
 
 
 @transaction.atomic
-def _erase_some(now: datetime) -> int:
+def _erase_some(now: datetime, *, except_for: Collection[UUID]) -> int:
     """Erase one batch."""
     due = Complaint.objects.filter(erased_at__isnull=True, erase_due__lte=now)
+    due = due.exclude(uid__in=except_for)
     if not due.exists():
         return 0
     ledger.lock_ledger()

@@ -14,6 +14,7 @@ from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.crises.models import Check, Crisis, Participation, Review
 from stemtide.hub.rooms.crises.rules import crises as rules
 from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads.parties import marked_for
 from stemtide.hub.rooms.parties.request_cache import cached
 from stemtide.hub.rooms.parties.rules.parties import COORDINATING
 from stemtide.protocol.enums import CheckAnswer, JoinState, PartyKind, ReviewDecision, Role
@@ -85,9 +86,9 @@ def find_in_room(uid: UUID, *, viewer: Party) -> Crisis:
 def is_in_room(uid: UUID, *, party: Party) -> bool:
     """Whether a party takes part in a crisis; False also for one that there is not."""
     row = _row(uid)
-    return row is not None and rules.is_in_room(
-        _own_facts(row, viewer=party, around=_around(party, only=row)), party
-    )
+    if row is None or (party.exercise and not row.exercise):
+        return False
+    return rules.is_in_room(_own_facts(row, viewer=party, around=_around(party, only=row)), party)
 
 
 def is_active(row: Crisis, *, party: Party) -> bool:
@@ -98,7 +99,7 @@ def is_active(row: Crisis, *, party: Party) -> bool:
 
 def visible_ids(*, viewer: Party) -> frozenset[UUID] | None:
     """Return the crises that a party may see; None for all, if it coordinates."""
-    if viewer.kind in COORDINATING:
+    if viewer.kind in COORDINATING and not viewer.exercise:
         return None
     around = _around(viewer)
     rows = _candidates(viewer).select_related("opened_by")
@@ -282,7 +283,9 @@ def _own_facts(row: Crisis, *, viewer: Party, around: _Around) -> rules.CrisisFa
 
 
 def _is_visible(row: Crisis, *, viewer: Party, around: _Around) -> bool:
-    """Whether a party may see a crisis."""
+    """Whether a party may see a crisis; one that exists for an exercise sees no real one."""
+    if viewer.exercise and not row.exercise:
+        return False
     own = _own_facts(row, viewer=viewer, around=around)
     return rules.may_see(own, name=viewer.name, kind=PartyKind(viewer.kind))
 
@@ -292,10 +295,11 @@ def _candidates(viewer: Party) -> QuerySet[Crisis]:
 
     The caller checks each with the rules.
     """
+    crises = marked_for(viewer, Crisis.objects.all())
     if viewer.kind in COORDINATING:
-        return Crisis.objects.all()
+        return crises
     invited = Participation.objects.filter(party=viewer).values("crisis")
-    return Crisis.objects.filter(Q(opened_by=viewer) | Q(pk__in=invited))
+    return crises.filter(Q(opened_by=viewer) | Q(pk__in=invited))
 
 
 def _around(viewer: Party, *, only: Crisis | None = None) -> _Around:

@@ -31,7 +31,12 @@ def in_room(uid: UUID, *, viewer: Party) -> list[Party]:
     """
     row = reads.find(uid, viewer=viewer)
     facts = reads.facts(row)
-    return [party for party in parties.parties() if rules.is_in_room(facts, party)]
+    return [party for party in _reachable(row) if rules.is_in_room(facts, party)]
+
+
+def _reachable(row: Crisis) -> list[Party]:
+    """Return the parties that a crisis can concern: a real one none that exist for an exercise."""
+    return [party for party in parties.parties() if row.exercise or not party.exercise]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +76,11 @@ def invitations(*, viewer: Party, role: Role | None = None) -> list[Invitation]:
 def room(row: Crisis) -> list[Party]:
     """Return everybody in the room for notifications: the opener, agencies, participants."""
     opener = Party.objects.filter(pk=row.opened_by_id)
-    agencies = Party.objects.filter(kind=PartyKind.AGENCY)
+    agencies = parties.present(exercise=row.exercise).filter(kind=PartyKind.AGENCY)
     joined = Party.objects.filter(
         participations__crisis=row, participations__state=JoinState.JOINED
     )
-    return list(dict.fromkeys([*opener, *agencies.order_by("name"), *joined.order_by("name")]))
+    return list(dict.fromkeys([*opener, *agencies, *joined.order_by("name")]))
 
 
 def describe_all(row: Crisis, *, facts: rules.CrisisFacts, viewer: Party) -> list[ParticipantOut]:
@@ -90,7 +95,7 @@ def describe_all(row: Crisis, *, facts: rules.CrisisFacts, viewer: Party) -> lis
     named = {participant.party for participant in participants}
     leads = [
         _leader(party)
-        for party in parties.parties()
+        for party in _reachable(row)
         if party.name not in named
         and (party.kind == PartyKind.AGENCY or party == row.opened_by)
         and (is_insider or party == row.opened_by)

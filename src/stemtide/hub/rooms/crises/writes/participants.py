@@ -44,7 +44,8 @@ def invite(uid: UUID, *, body: InviteIn, by: Actor, now: datetime) -> CrisisLife
     crisis = reads.find(uid, viewer=by.party)
     facts = reads.facts(crisis)
     participants.check_invite(facts, by=by)
-    invited = [party for party in _invited_parties(body) if participants.is_to_invite(facts, party)]
+    named = _invited_parties(body, exercise=crisis.exercise)
+    invited = [party for party in named if participants.is_to_invite(facts, party)]
     for party in invited:
         capacity = participants.capacity_of(facts, party, requested=body.capacity)
         Participation.objects.update_or_create(
@@ -128,14 +129,14 @@ def leave(uid: UUID, *, body: OptionalReasonIn, by: Actor, now: datetime) -> Cri
     return _answer("participant.left", row, by=by, now=now, reason=body.reason)
 
 
-def _invited_parties(body: InviteIn) -> list[Party]:
+def _invited_parties(body: InviteIn, *, exercise: bool) -> list[Party]:
     """Return the parties that an invitation names, each once, by name.
 
     raises: InvalidError.
     """
     if not body.parties and not body.kinds:
         raise InvalidError("parties", "no party is named: name parties, or kinds of party")
-    everyone = {party.name: party for party in parties.parties()}
+    everyone = {party.name: party for party in parties.parties() if exercise or not party.exercise}
     if unknown := sorted(set(body.parties) - everyone.keys()):
         raise InvalidError(
             "parties", "there is no party {unknown!r}: see the list of parties", unknown=unknown[0]

@@ -115,12 +115,14 @@ def describe(row: Withdrawal) -> WithdrawalOut:
 def bodies_of(rows: Sequence[Signal]) -> list[SignalIn | RowError]:
     """Return the messages that share signals again, as their sharer would send them.
 
-    A RowError marks a signal that the rules of now do not accept.
+    A RowError marks a signal that the rules of now do not accept. What is shared again is kept by
+    the defaults of now, as any other share of the source.
     """
+    names = SignalIn.model_fields.keys() - {"retention"}
     bodies: list[SignalIn | RowError] = []
     for number, row in enumerate(rows):
         out = signals.describe(row, viewer=row.shared_by)
-        fields = {name: getattr(out, name) for name in SignalIn.model_fields}
+        fields = {name: getattr(out, name) for name in names}
         fields |= {"value": out.url or out.value}
         fields |= {name: tuple(fields[name]) for name in ("labels", "audience", "via")}
         try:

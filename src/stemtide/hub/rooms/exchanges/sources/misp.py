@@ -13,7 +13,7 @@ source: MISP's own reader of feeds (Feed.php).
 import re
 from typing import Any
 
-from stemtide.hub.platform.egress.requests import OutboundRequest
+from stemtide.egress.requests import OutboundRequest
 from stemtide.hub.rooms.exchanges.sources.source import (
     LargeError,
     SourceClient,

@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from stemtide.hub.platform.egress.addresses import AllowedAddresses
-from stemtide.hub.platform.egress.requests import (
+from stemtide.egress.addresses import AllowedAddresses
+from stemtide.egress.requests import (
     PORTS,
     SCHEMES,
     NoAnswerError,

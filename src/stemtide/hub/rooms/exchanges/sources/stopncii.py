@@ -15,7 +15,7 @@ source: the client in threatexchange 1.2 (StopNCIIAPI), and what it accepts from
 from typing import Any
 from urllib.parse import urlencode
 
-from stemtide.hub.platform.egress.requests import OutboundRequest
+from stemtide.egress.requests import OutboundRequest
 from stemtide.hub.rooms.exchanges.sources.source import (
     LargeError,
     SourceClient,

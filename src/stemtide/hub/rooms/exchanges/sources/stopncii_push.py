@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
+from stemtide.egress.requests import OutboundRequest
 from stemtide.fingerprints.kinds import Kind
-from stemtide.hub.platform.egress.requests import OutboundRequest
 from stemtide.hub.rooms.exchanges.sources.bisect import UNPROCESSABLE, send_bisecting
 from stemtide.hub.rooms.exchanges.sources.source import (
     OutgoingSignal,

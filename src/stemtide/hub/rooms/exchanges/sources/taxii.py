@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from stemtide.hub.platform.egress.requests import OutboundRequest, Response
+from stemtide.egress.requests import OutboundRequest, Response
 from stemtide.hub.rooms.exchanges.rules.exchanges import is_in_future
 from stemtide.hub.rooms.exchanges.sources.source import (
     LargeError,

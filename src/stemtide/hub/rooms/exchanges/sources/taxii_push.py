@@ -17,7 +17,7 @@ from uuid import UUID
 
 import msgspec
 
-from stemtide.hub.platform.egress.requests import OutboundRequest
+from stemtide.egress.requests import OutboundRequest
 from stemtide.hub.rooms.exchanges.sources.bisect import UNPROCESSABLE, send_bisecting
 from stemtide.hub.rooms.exchanges.sources.source import (
     OutgoingSignal,

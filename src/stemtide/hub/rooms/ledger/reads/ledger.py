@@ -226,6 +226,13 @@ def unfiltered(*, after: int, limit: int) -> list[EntryRow]:
     return [_unfiltered(entry) for entry in rows]
 
 
+@needs_no_viewer("the room above checks who directs the exercise")
+def latest_of_exercises(*, within: int) -> list[EntryRow]:
+    """Return the entries of exercises among the last so many, newest first, nothing withheld."""
+    rows = Entry.objects.order_by("-number")[:within]
+    return [_unfiltered(entry) for entry in rows if entry.exercise]
+
+
 def _unfiltered(entry: Entry) -> EntryRow:
     """Return an entry with nothing withheld."""
     return EntryRow(
@@ -238,6 +245,12 @@ def _unfiltered(entry: Entry) -> EntryRow:
         recorded_at=entry.recorded_at,
         crisis=entry.crisis,
     )
+
+
+def kinds_of_exercise(actor: str, *, since: datetime) -> set[str]:
+    """Return the kinds of entries that a party made in exercises since a time."""
+    rows = Entry.objects.filter(actor=actor, exercise=True, recorded_at__gte=since)
+    return set(rows.values_list("kind", flat=True).distinct())
 
 
 @needs_no_viewer("an operator's list of erasures names rows, and is kept with the hub's keys")

@@ -5,10 +5,27 @@ from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
 
+from stemtide.hub.platform.errors import ConflictError, NotAllowedError
 from stemtide.protocol.enums import PartyKind
 
 CLOCK = "clock"
 """The actor of what the scheduler does."""
+
+PARTY_OF_EXERCISE = "party:exercise--"
+"""How the reference of a party begins that exists for one exercise only: decision 0174."""
+
+RUNS_AFTER: dict[str, bool] = {
+    "exercise.prepared": False,
+    "exercise.started": True,
+    "exercise.paused": False,
+    "exercise.interrupted": False,
+    "exercise.resumed": True,
+    "exercise.ended": False,
+}
+"""The kinds of entries that change the state of an exercise, and whether it runs afterwards."""
+
+_OF_AGENTS = frozenset({"agent", "outcomes", "allow_matches", "witness", "log"})
+"""Things that an agent reports by itself, also while an exercise stands still."""
 
 _COORDINATING = frozenset({PartyKind.AUTHORITY, PartyKind.AGENCY, PartyKind.CONSORTIUM})
 
@@ -50,9 +67,11 @@ IN_ITS_ROOM = frozenset(
             "line",
             "preview",
             "previews",
+            "local_features",
             "role",
             "task",
         ),
+        *("observation", "review_page", "witness", "log"),
         *(
             "signal",
             "signals",
@@ -77,7 +96,7 @@ IN_ITS_ROOM = frozenset(
         *("contact_point", "ladder", "drill", "delivery", "link", "webhook"),
         *("referral", "referrals", "batch", "hold"),
         *("recheck", "exchange", "standing", "suspension"),
-        *("allow_entry", "allow_matches", "approval", "backup"),
+        *("allow_entry", "allow_matches", "approval", "backup", "log"),
     }
 )
 """Things that concern only their own crisis, or no crisis at all.
@@ -118,6 +137,33 @@ class ActorLike(Protocol):
     @property
     def ref(self) -> str:
         """Return the name of the person or key in the ledger."""
+
+
+def check_mark(actor: str, *, exercise: bool) -> None:
+    """Refuse anything real of a party that exists for one exercise only.
+
+    Every write appends what it does, so nothing that such a party does can be real.
+
+    raises: NotAllowedError.
+    """
+    if actor.startswith(PARTY_OF_EXERCISE) and not exercise:
+        raise NotAllowedError(
+            "this party exists for an exercise only: mark what you send as an exercise"
+        )
+
+
+def acts_for_exercise(kind: str, *, actor: str) -> bool:
+    """Whether an act is of a party that exists for one exercise, and is no report of its agent."""
+    return actor.startswith(PARTY_OF_EXERCISE) and kind.partition(".")[0] not in _OF_AGENTS
+
+
+def check_runs(last: str | None) -> None:
+    """Refuse an act of an exercise that does not run. last: the kind that changed it last.
+
+    raises: ConflictError.
+    """
+    if not RUNS_AFTER.get(last or "", False):
+        raise ConflictError("this exercise does not run now: wait for its director")
 
 
 def may_read(viewer: Viewer, *, kind: str, actor: str) -> bool:

@@ -29,6 +29,7 @@ class LimitGroup(StrEnum):
     TASK = "task"
     MENTION = "mention"
     DRILL = "drill"
+    EXERCISE = "exercise"
 
 
 WINDOW = timedelta(hours=1)
@@ -46,6 +47,7 @@ HOURLY_LIMITS: Mapping[LimitGroup, int] = {
     LimitGroup.TASK: 120,
     LimitGroup.MENTION: 120,
     LimitGroup.DRILL: 12,
+    LimitGroup.EXERCISE: 60,
 }
 """Default limits per group: several times what the largest party has done in any known crisis, and
 few enough for people to read the alerts."""
@@ -62,6 +64,7 @@ GROUP_LABELS: Mapping[LimitGroup, str] = {
     LimitGroup.TASK: "Tasks and roles",
     LimitGroup.MENTION: "Mentions in situation logs",
     LimitGroup.DRILL: "Contact drills",
+    LimitGroup.EXERCISE: "Exercises",
 }
 """Names of the groups in errors."""
 
@@ -97,6 +100,7 @@ LIMIT_GROUPS: Mapping[str, LimitGroup] = {
     "role.given": LimitGroup.TASK,
     "message.mentioned": LimitGroup.MENTION,
     "drill.started": LimitGroup.DRILL,
+    "exercise.prepared": LimitGroup.EXERCISE,
 }
 """The group of each ledger kind. Kinds that are missing have no limit."""
 

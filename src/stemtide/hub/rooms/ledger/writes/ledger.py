@@ -13,9 +13,13 @@ from stemtide.hub.rooms.ledger.models import Entry, Numbering, PacedAct, Placeme
 from stemtide.hub.rooms.ledger.reads.rate_limits import check_limit
 from stemtide.hub.rooms.ledger.rules.ledger import (
     CLOCK,
+    RUNS_AFTER,
     SPACING,
     ActorLike,
     NoTransactionError,
+    acts_for_exercise,
+    check_mark,
+    check_runs,
     crisis_named,
 )
 from stemtide.hub.rooms.ledger.rules.rate_limits import (
@@ -95,9 +99,12 @@ def append(
 
     An act that alerts people is counted, and refused if its party is over the rate limit.
 
-    raises: NoTransactionError outside transaction.atomic(); RateLimitError.
+    raises: NoTransactionError outside transaction.atomic(); RateLimitError; of a party that exists
+            for an exercise only NotAllowedError for something real, and ConflictError for an act
+            while the exercise does not run.
     """
     _check_transaction()
+    _check_exercise(kind, actor=actor, exercise=exercise)
     if kind in LIMIT_GROUPS:
         lock_ledger()  # no other process may count meanwhile
         _count_act(kind, actor=actor, now=now, detail=detail or {}, exercise=exercise)
@@ -123,6 +130,8 @@ def append_many(acts: Sequence[Act], *, now: datetime) -> None:
     _check_transaction()
     if not acts:
         return
+    for act in acts:
+        _check_exercise(act.kind, actor=act.actor, exercise=act.exercise)
     last = _advance(_ENTRIES, len(acts))
     Entry.objects.bulk_create(
         Entry(**act._asdict(), number=number, recorded_at=now)
@@ -157,6 +166,21 @@ def append_by(
         exercise=exercise,
         crisis=crisis,
     )
+
+
+def _check_exercise(kind: str, *, actor: str, exercise: bool) -> None:
+    """Check an act of a party that exists for one exercise only.
+
+    A hub runs one at a time. Its state is read under the lock, so that no act follows a pause that
+    has committed.
+
+    raises: NotAllowedError, ConflictError.
+    """
+    check_mark(actor, exercise=exercise)
+    if acts_for_exercise(kind, actor=actor):
+        lock_ledger()
+        changes = Entry.objects.filter(kind__in=RUNS_AFTER).order_by("-number")
+        check_runs(changes.values_list("kind", flat=True).first())
 
 
 def _advance(statement: str, count: int) -> int:

@@ -33,8 +33,8 @@ def kept_doubts(row: Order, *, viewer: Party) -> list[Doubt]:
 
 
 def of_order(row: Order, *, viewer: Party) -> DoubtsOut | None:
-    """Return the doubts with which an order was issued; None for sides that do not read them."""
-    if row.issued_at is None or not may_read(row, viewer=viewer):
+    """Return the doubts with which an order was issued, to a party that may read them."""
+    if row.issued_at is None:
         return None
     doubts = [
         LintFinding(field=doubt.field, is_error=False, message=doubt.message, kind=doubt.kind)
@@ -48,10 +48,8 @@ def may_read(row: Order, *, viewer: Party) -> bool:
     return is_readable(DoubtKind.FORM, side=_side(row, viewer=viewer))
 
 
-def copies_sent(row: Order, *, viewer: Party) -> list[AgencyCopySentOut]:
-    """Return which agencies got a copy of an order, for the issuer and authorities with a copy."""
-    if not may_read(row, viewer=viewer):
-        return []
+def copies_sent(row: Order) -> list[AgencyCopySentOut]:
+    """Return which agencies got a copy of an order, for those who may_read()."""
     copies = row.agency_copies.select_related("sent_to")
     return [AgencyCopySentOut(to=copy.sent_to.name, sent_at=copy.sent_at) for copy in copies]
 

@@ -145,6 +145,15 @@ def address_digest(url: str) -> str:
         return ""
 
 
+def address_rows(row: Order) -> list[OrderAddress]:
+    """Return the addresses of an order's form, to be stored where they can be looked up."""
+    urls = row.annex.get("urls") or []
+    return [
+        OrderAddress(order=row, place=place, url=url[:8192], digest=address_digest(url))
+        for place, url in enumerate(urls)
+    ]
+
+
 def standing(url: str, *, viewer: Party, exercise: bool = False) -> OrdersInEffectOut:
     """Return which authorities have an order in effect for an address, to those who coordinate.
 
@@ -191,7 +200,8 @@ def _facts(row: Order, *, viewer: Party, now: datetime) -> LintFacts:
         languages=frozenset(languages),
         interests=interests.interests(row, viewer=row.issuer, now=now),
         is_media_service=row.is_media_service,
-        lacks_agency=row.copy_to_europol and not decisions.agencies(by=row.issuer),
+        lacks_agency=row.copy_to_europol
+        and not decisions.agencies(by=row.issuer, exercise=row.exercise),
     )
 
 

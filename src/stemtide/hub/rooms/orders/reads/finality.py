@@ -75,7 +75,7 @@ def home_authorities(row: Order) -> list[Party]:
 
 def current(row: Order) -> Finality | None:
     """Return the finality of an order; None while it is not final."""
-    return row.finalities.filter(ended_at=None).first()
+    return next((final for final in row.finalities.all() if final.ended_at is None), None)
 
 
 def appeal_facts(row: Appeal) -> AppealFacts:
@@ -95,7 +95,7 @@ def describe(row: Order) -> FinalityOut:
     return FinalityOut(
         appeal_until=row.appeal_until,
         entered_by=row.appeal_until_by.name if row.appeal_until_by else "",
-        appeals=[_appeal(appeal) for appeal in row.appeals.select_related("entered_by")],
+        appeals=[_appeal(appeal) for appeal in row.appeals.all()],
         final_on=final.final_on if final else None,
         ground=FinalGround(final.ground) if final else None,
         recorded_at=final.recorded_at if final else None,

@@ -1,18 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read removal orders, for the issuer, the addressee, and authorities with a copy."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from copy import copy
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, F, IntegerField, Prefetch, Q, QuerySet, Value, When
+from django.db.models import (
+    Case,
+    F,
+    IntegerField,
+    Prefetch,
+    Q,
+    QuerySet,
+    Value,
+    When,
+    prefetch_related_objects,
+)
 
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.orders.models import (
+    Appeal,
     Copy,
     DecisionCopy,
     Information,
@@ -37,7 +49,7 @@ from stemtide.hub.rooms.orders.rules.orders import (
 )
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import competences
-from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.reads.parties import Actor, marked_for
 from stemtide.hub.rooms.signals.reads import signals
 from stemtide.protocol.enums import Duty
 from stemtide.protocol.enums.orders import (
@@ -170,23 +182,21 @@ def by_address(digest: str, *, viewer: Party) -> list[OrderHead]:
 
 def facts(row: Order) -> OrderFacts:
     """Return the facts that the rules need of an order."""
-    copies = row.copies.select_related("sent_to")
+    row = _with_parts(row)
     stopped = _open_pause(row)
     final = finality.current(row)
     return OrderFacts(
         state=OrderState(row.state),
         issued_by=row.issued_by.name if row.issued_by else "",
         addressee=row.addressee.name,
-        homes=tuple((copy.sent_to.name, copy.received_at) for copy in copies),
+        homes=tuple((sent.sent_to.name, sent.received_at) for sent in row.copies.all()),
         is_cross_border=row.is_cross_border,
         issued_at=row.issued_at,
         received_at=row.received_at,
         is_acknowledged=row.acknowledged_at is not None,
         grounds=frozenset(stopped.annex.get("grounds", ())) if stopped else frozenset(),
         secret_until=row.secret_until,
-        scrutinies=tuple(
-            scrutiny_facts(scrutiny) for scrutiny in row.scrutinies.select_related("authority")
-        ),
+        scrutinies=tuple(scrutiny_facts(scrutiny) for scrutiny in row.scrutinies.all()),
         preservations=preservations.facts(row),
         appeals=tuple(finality.appeal_facts(appeal) for appeal in row.appeals.all()),
         appeal_until=row.appeal_until,
@@ -207,8 +217,11 @@ def scrutiny_facts(row: Scrutiny) -> ScrutinyFacts:
 
 def pauses(row: Order) -> list[Pause]:
     """Return the times in which the clock of an order was stopped."""
-    suspensions = row.answers.filter(form=ANNEX_3)
-    return [Pause(suspension.answered_at, suspension.resumed_at) for suspension in suspensions]
+    return [
+        Pause(answer.answered_at, answer.resumed_at)
+        for answer in row.answers.all()
+        if answer.form == ANNEX_3
+    ]
 
 
 def moves(row: Order, *, by: Actor, now: datetime) -> list[str]:
@@ -271,10 +284,10 @@ def head(row: Order, *, viewer: Party) -> OrderHead:
 
 def describe(row: Order, *, viewer: Party, now: datetime) -> OrderOut:
     """Return an order as the message of the API."""
-    stood = pauses(row)
+    row = _with_parts(row)
     time_taken = None
     if row.received_at and row.executed_at:
-        time_taken = deadlines.time_taken(row.received_at, row.executed_at, pauses=stood)
+        time_taken = deadlines.time_taken(row.received_at, row.executed_at, pauses=pauses(row))
     linked = signals.visible_by_uid(row.signals.values_list("uid", flat=True), viewer=viewer)
     return OrderOut(
         **head(row, viewer=viewer).model_dump(),
@@ -304,8 +317,8 @@ def describe(row: Order, *, viewer: Party, now: datetime) -> OrderOut:
             for receipt in row.receipts.all()
         ],
         answers=[_answer(answer, row=row) for answer in row.answers.all()],
-        copies=[_copy(copy) for copy in row.copies.select_related("sent_to")],
-        scrutinies=[describe_scrutiny(scrutiny) for scrutiny in _scrutinies(row)],
+        copies=[_copy(sent) for sent in row.copies.all()],
+        scrutinies=[describe_scrutiny(scrutiny) for scrutiny in row.scrutinies.all()],
         **_beside(row, viewer=viewer),
         preservations=preservations.describe(row, viewer=viewer),
         finality=finality.describe(row),
@@ -315,13 +328,14 @@ def describe(row: Order, *, viewer: Party, now: datetime) -> OrderOut:
 
 def _beside(row: Order, *, viewer: Party) -> dict[str, Any]:
     """Return the facts that an issuer keeps beside an order; empty for its addressee."""
-    may_read = doubts.may_read(row, viewer=viewer) or second_looks.may_read(row, viewer=viewer)
+    may_read_doubts = doubts.may_read(row, viewer=viewer)
+    may_read = may_read_doubts or second_looks.may_read(row, viewer=viewer)
     return {
         "is_media_service": may_read and row.is_media_service,
         "copy_to_europol": may_read and row.copy_to_europol,
         "despite": row.despite if may_read else "",
-        "doubts": doubts.of_order(row, viewer=viewer),
-        "agency_copies": doubts.copies_sent(row, viewer=viewer),
+        "doubts": doubts.of_order(row, viewer=viewer) if may_read_doubts else None,
+        "agency_copies": doubts.copies_sent(row) if may_read_doubts else [],
     }
 
 
@@ -341,7 +355,7 @@ def describe_scrutiny(row: Scrutiny) -> ScrutinyOut:
         decision=row.decision,
         was_late=(row.decided_at or row.missed_at or row.due_at) > row.due_at,
         sent=[
-            DecisionSentOut(to=copy.sent_to.name, sent_at=copy.sent_at) for copy in row.sent.all()
+            DecisionSentOut(to=sent.sent_to.name, sent_at=sent.sent_at) for sent in row.sent.all()
         ],
     )
 
@@ -397,7 +411,7 @@ def _visible(viewer: Party) -> QuerySet[Order]:
 
     Parties whose people may confirm an order see it until that is decided.
     """
-    rows = Order.objects.select_related(
+    rows = marked_for(viewer, Order.objects.all()).select_related(
         "issued_by", "addressee", "crisis", "approval__decided_by", "entry__entered_by"
     )
     every = second_looks.waiting_for(viewer)
@@ -415,9 +429,24 @@ def _of_side(side: Side, viewer: Party) -> Q:
     return Q(pk__in=Copy.objects.filter(sent_to=viewer).values("order"))
 
 
-def _scrutinies(row: Order) -> Sequence[Scrutiny]:
-    """Return the scrutinies of an order, oldest first."""
-    return list(with_decisions(row.scrutinies.all()))
+def _with_parts(row: Order) -> Order:
+    """Return an order with the rows beside it that its facts and its message need, read once.
+
+    It is a copy: a write that goes on with the order reads them again.
+    """
+    if "answers" in getattr(row, "_prefetched_objects_cache", ()):
+        return row
+    whole = copy(row)
+    prefetch_related_objects(
+        [whole],
+        Prefetch("answers", OrderAnswer.objects.select_related("resumed_by")),
+        Prefetch("copies", Copy.objects.select_related("sent_to")),
+        Prefetch("scrutinies", with_decisions(Scrutiny.objects.all())),
+        Prefetch("preservations", preservations.with_accesses()),
+        Prefetch("appeals", Appeal.objects.select_related("entered_by")),
+        "finalities",
+    )
+    return whole
 
 
 @needs_no_viewer("find() checked the viewer")
@@ -429,7 +458,10 @@ def with_decisions(rows: QuerySet[Scrutiny]) -> QuerySet[Scrutiny]:
 
 def _open_pause(row: Order) -> OrderAnswer | None:
     """Return the Annex III that stops the clock of an order now."""
-    return row.answers.filter(form=ANNEX_3, resumed_at=None).order_by("-pk").first()
+    stopped = [
+        answer for answer in row.answers.all() if answer.form == ANNEX_3 and not answer.resumed_at
+    ]
+    return max(stopped, key=lambda answer: answer.pk, default=None)
 
 
 def _answer(answer: OrderAnswer, *, row: Order) -> AnswerOut:

@@ -3,6 +3,9 @@
 
 from collections.abc import Iterable
 
+from django.db.models import QuerySet
+
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.orders.models import Order, Preservation
 from stemtide.hub.rooms.orders.rules import preservation as rules
 from stemtide.hub.rooms.orders.rules.orders import PreservationFacts
@@ -13,7 +16,7 @@ from stemtide.protocol.messages.orders import AccessOut, PreservationOut
 
 def facts(row: Order) -> tuple[PreservationFacts, ...]:
     """Return the facts that the rules need, that of Art. 6 first."""
-    return _facts(row.preservations.select_related("entered_by", "order"))
+    return _facts(row.preservations.all())
 
 
 def find(row: Order, uid: str) -> Preservation:
@@ -22,11 +25,16 @@ def find(row: Order, uid: str) -> Preservation:
     return next(preservation for preservation in rows if str(preservation.public_id) == uid)
 
 
+@needs_no_viewer("its caller found the order for a viewer")
+def with_accesses() -> QuerySet[Preservation]:
+    """Return preservations with the rows beside them that facts() and describe() need."""
+    rows = Preservation.objects.select_related("extended_by", "entered_by")
+    return rows.prefetch_related("accesses")
+
+
 def describe(row: Order, *, viewer: Party) -> list[PreservationOut]:
     """Return the preservations of an order that a party may see, that of Art. 6 first."""
-    rows = row.preservations.select_related("extended_by", "entered_by", "order")
-    rows = rows.prefetch_related("accesses")
-    by_id = {str(preservation.public_id): preservation for preservation in rows}
+    by_id = {str(preservation.public_id): preservation for preservation in row.preservations.all()}
     visible = rules.visible(_facts(by_id.values()), name=viewer.name, addressee=row.addressee.name)
     return [_describe(by_id[fact.uid]) for fact in visible]
 

@@ -88,6 +88,9 @@ def may_read(row: Order, *, viewer: Party) -> bool:
     """Whether a party may read the result of the second look at an order."""
     if viewer.pk == row.issued_by_id:
         return True
+    look = row.approval
+    if look is None or look.state != ApprovalState.WAITING:
+        return False
     return Order.objects.filter(waiting_for(viewer), pk=row.pk).exists()
 
 

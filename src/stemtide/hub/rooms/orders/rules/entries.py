@@ -27,11 +27,12 @@ from stemtide.protocol.enums.orders import EntryState, OrderState
 from stemtide.protocol.law import deadlines
 from stemtide.protocol.law.forms import form, moment_of
 from stemtide.protocol.messages.documents import MAX_DOCUMENT_BYTES, SealVerdict, Verification
-from stemtide.protocol.messages.orders import EnterIn, Values
+from stemtide.protocol.messages.orders import EnterIn, OrderOut, Values
 
 APPLIES_FROM = datetime(2022, 6, 7, tzinfo=UTC)
 """First day of application. source: Regulation (EU) 2021/784 Art. 24."""
 
+_ANNEX_1 = "tco-annex-1"
 _CLOCKS_DIFFER = timedelta(minutes=5)
 
 
@@ -264,3 +265,13 @@ def _check_other(facts: OrderFacts, *, name: str, role: Role | None) -> Side:
 def _end(facts: OrderFacts) -> OrderState:
     """Return the state of an order that is ended: content that was removed is to be reinstated."""
     return check_clock(facts, ending_move(facts.state, side=Side.ISSUER))
+
+
+def author_of(order: OrderOut, annex: str) -> str:
+    """Return the party that a form of an order is from, and whose own seal it gets.
+
+    The form of an order that was made elsewhere is a copy, and not from its issuer: "".
+    """
+    if annex != _ANNEX_1:
+        return order.addressee
+    return order.issued_by if order.entry is None else ""

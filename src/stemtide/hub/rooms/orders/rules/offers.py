@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """List what a party may do with an order now: exactly what the writes would allow."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from stemtide.hub.rooms.orders.rules import (
     entries,
@@ -119,7 +121,7 @@ def _of_addressee(facts: OrderFacts, *, name: str, role: Role | None, now: datet
         acts.append("note_access")
     if allows(preservation.check_note_destroyed, facts, name=name, role=role, now=now):
         acts.append("note_destroyed")
-    acts += _recorded(facts, name=name, role=role)
+    acts += _recorded(facts, name=name, role=role, now=now)
     return acts + _of_appeals(facts, name=name, role=role, now=now)
 
 
@@ -194,7 +196,9 @@ def _of_appeals(facts: OrderFacts, *, name: str, role: Role | None, now: datetim
 
 def _longer(facts: OrderFacts, *, name: str, role: Role | None, now: datetime) -> list[str]:
     """Return whether a party may ask for longer preservation, or record one by another law."""
-    return _extend(facts, name=name, role=role, now=now) + _recorded(facts, name=name, role=role)
+    return _extend(facts, name=name, role=role, now=now) + _recorded(
+        facts, name=name, role=role, now=now
+    )
 
 
 def _extend(facts: OrderFacts, *, name: str, role: Role | None, now: datetime) -> list[str]:
@@ -206,10 +210,10 @@ def _extend(facts: OrderFacts, *, name: str, role: Role | None, now: datetime) -
     return ["extend"] if is_open else []
 
 
-def _recorded(facts: OrderFacts, *, name: str, role: Role | None) -> list[str]:
+def _recorded(facts: OrderFacts, *, name: str, role: Role | None, now: datetime) -> list[str]:
     """Return the acts open to a party on preservations by other laws than Art. 6."""
-    acts = {
-        "extend_preservation": preservation.check_longer,
+    acts: dict[str, Callable[..., None]] = {
+        "extend_preservation": partial(preservation.check_longer, now=now),
         "end_preservation": preservation.check_end,
     }
     may_record = allows(preservation.check_may_record, facts, name=name, role=role)

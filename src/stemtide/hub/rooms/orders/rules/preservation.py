@@ -125,21 +125,13 @@ def longer_end(
 ) -> datetime | None:
     """Return the new end of a recorded preservation; None until data are produced.
 
+    check_longer() comes first.
+
     raises: ConflictError, InvalidError, with the article that does not allow it.
     source: Regulation (EU) 2023/1543 Art. 11(1) and (2).
     """
     if preservation.basis is PreservationBasis.NATIONAL:
         return _longer_by_national_law(preservation, body, now=now)
-    if preservation.until is None:
-        raise ConflictError(
-            "the data wait for a request for production already (Regulation (EU) 2023/1543 Art."
-            " 11(2)): they are preserved until they are produced"
-        )
-    if now > preservation.until:
-        raise ConflictError(
-            "this preservation is over (Regulation (EU) 2023/1543 Art. 11(1)): a new EPOC-PR is"
-            " needed"
-        )
     if body.until is not None:
         raise InvalidError(
             "until",
@@ -162,9 +154,17 @@ def longer_end(
 
 
 def check_longer(
-    facts: OrderFacts, preservation: PreservationFacts, *, name: str, role: Role | None
+    facts: OrderFacts,
+    preservation: PreservationFacts,
+    *,
+    name: str,
+    role: Role | None,
+    now: datetime,
 ) -> None:
-    """Check that who recorded a preservation, or the provider, may enter its extension."""
+    """Check that who recorded a preservation, or the provider, may enter its extension.
+
+    source: Regulation (EU) 2023/1543 Art. 11(1) and (2).
+    """
     if preservation.basis is PreservationBasis.TCO:
         raise ConflictError(
             "a preservation by Art. 6 is extended for review proceedings only (Art. 6(2)): name"
@@ -174,6 +174,18 @@ def check_longer(
         raise NotAllowedError("only the party that recorded this preservation can do this")
     _check_role(facts, name=name, role=role)
     _check_current(facts, preservation)
+    if preservation.basis is PreservationBasis.NATIONAL:
+        return
+    if preservation.until is None:
+        raise ConflictError(
+            "the data wait for a request for production already (Regulation (EU) 2023/1543 Art."
+            " 11(2)): they are preserved until they are produced"
+        )
+    if now > preservation.until:
+        raise ConflictError(
+            "this preservation is over (Regulation (EU) 2023/1543 Art. 11(1)): a new EPOC-PR is"
+            " needed"
+        )
 
 
 def check_end(

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import transaction
 
 from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.platform.retention.columns import basis_columns
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.orders.models import Copy, Order, OrderAnswer, Preservation, Receipt
 from stemtide.hub.rooms.orders.reads import orders as reads
@@ -20,6 +21,7 @@ from stemtide.protocol.enums.orders import OrderState
 from stemtide.protocol.enums.referrals import ReceiptVia
 from stemtide.protocol.law import deadlines
 from stemtide.protocol.law.forms import moment_of
+from stemtide.protocol.law.retention import RowClass
 from stemtide.protocol.messages.orders import OrderAnswerIn, OrderOut, OrderReasonIn
 
 
@@ -124,7 +126,13 @@ def execute(uid: UUID, *, body: OrderAnswerIn, by: Actor, now: datetime) -> Orde
     row.executed_at, row.answered_at, row.due_at = measure_at, now, None
     row.save(update_fields=["state", "measure", "executed_at", "answered_at", "due_at"])
     until = deadlines.preserve_until(measure_at)
-    Preservation.objects.create(uid=uuid_at(now), order=row, since=measure_at, until=until)
+    Preservation.objects.create(
+        uid=uuid_at(now),
+        order=row,
+        since=measure_at,
+        until=until,
+        **basis_columns(RowClass.PRESERVATION, kind=by.kind),
+    )
     detail: dict[str, object] = {"measure": row.measure, "late": was_late}
     _tell("order.executed", row, by=by, now=now, to=row.issuers, detail=detail)
     began: dict[str, object] = {"until": until.isoformat()}

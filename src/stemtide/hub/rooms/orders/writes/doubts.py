@@ -47,8 +47,8 @@ def send_to_agencies(row: Order, *, by: Actor, now: datetime) -> None:
 
     source: Regulation (EU) 2021/784 Art. 14(6).
     """
-    agencies = decisions.agencies(by=row.issuer) if row.copy_to_europol else []
-    if not agencies:
+    agencies = decisions.agencies(by=row.issuer, exercise=row.exercise)
+    if not (row.copy_to_europol and agencies):
         return
     AgencyCopy.objects.bulk_create(
         AgencyCopy(order=row, sent_to=agency, sent_at=now) for agency in agencies

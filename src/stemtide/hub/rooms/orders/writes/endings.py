@@ -197,7 +197,7 @@ def _communicate(scrutiny: Scrutiny, *, by: Actor, now: datetime) -> None:
 
     source: Regulation (EU) 2021/784 Art. 4(6): without delay, and to Europol.
     """
-    agencies = decisions.agencies(by=by.party)
+    agencies = decisions.agencies(by=by.party, exercise=scrutiny.order.exercise)
     if not agencies:
         return
     DecisionCopy.objects.bulk_create(

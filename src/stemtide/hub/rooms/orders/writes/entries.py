@@ -14,6 +14,7 @@ from django.db import transaction
 
 from stemtide.hub.platform import encryption
 from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
+from stemtide.hub.platform.retention.columns import retention_columns
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.orders.models import (
     Copy,
@@ -31,6 +32,7 @@ from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.signals.rules.signals import uuid_at
 from stemtide.protocol.enums import Duty
 from stemtide.protocol.enums.orders import EntryState, OrderState
+from stemtide.protocol.law.retention import RowClass
 from stemtide.protocol.messages.documents import Verification
 from stemtide.protocol.messages.orders import EnterIn, OrderDocumentOut, OrderOut, OrderReasonIn
 
@@ -198,6 +200,7 @@ def _create(
         drafted_at=now,
         issued_at=min(body.issued_at, now),
         secret_until=rules.secret_until(body.annex, issued_at=body.issued_at),
+        **retention_columns(RowClass.ORDER, kind=by.kind, now=now),
     )
     EnteredOrder.objects.create(
         order=row,
@@ -209,11 +212,7 @@ def _create(
         issuer_state=outside.state if outside else "",
         issuer_contact=outside.contact.strip() if outside else "",
     )
-    urls = row.annex.get("urls") or []
-    OrderAddress.objects.bulk_create(
-        OrderAddress(order=row, place=place, url=url[:8192], digest=drafts.address_digest(url))
-        for place, url in enumerate(urls)
-    )
+    OrderAddress.objects.bulk_create(drafts.address_rows(row))
     return row
 
 

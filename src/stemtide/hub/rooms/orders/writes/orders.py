@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write removal orders until they are issued: inform, draft, change, discard."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
 
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
+from stemtide.hub.platform.retention.columns import retention_columns
+from stemtide.hub.platform.retention.rules import check_not_held
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.writes import ledger
@@ -22,6 +24,7 @@ from stemtide.hub.rooms.signals.reads import signals
 from stemtide.hub.rooms.signals.rules.signals import uuid_at
 from stemtide.protocol.enums import Duty
 from stemtide.protocol.enums.orders import OrderState
+from stemtide.protocol.law.retention import RowClass
 from stemtide.protocol.messages.orders import (
     DraftIn,
     InformationOut,
@@ -50,7 +53,7 @@ def inform(body: InformIn, *, by: Actor, now: datetime) -> InformationOut:
     row = Information.objects.create(
         uid=uuid_at(now),
         sent_by=by.party,
-        sent_to=_provider(body.to),
+        sent_to=_provider(body.to, exercise=body.exercise),
         text=body.text,
         exercise=body.exercise,
         sent_at=now,
@@ -77,7 +80,7 @@ def draft(body: OrderIn, *, by: Actor, now: datetime) -> OrderOut:
     rules.check_draft(kind=by.kind, is_competent=_may_issue(by), role=by.role)
     lint.check_values(body.annex, name=lint.ANNEX_1)
     ledger.lock_ledger()
-    provider = _provider(body.to)
+    provider = _provider(body.to, exercise=body.exercise)
     prefilled = drafts.start(body.to, viewer=by.party, now=now)
     row = Order.objects.create(
         uid=uuid_at(now),
@@ -95,6 +98,7 @@ def draft(body: OrderIn, *, by: Actor, now: datetime) -> OrderOut:
         crisis=_crisis(body.crisis, exercise=body.exercise, by=by),
         exercise=body.exercise,
         drafted_at=now,
+        **retention_columns(RowClass.ORDER, kind=by.kind, now=now),
     )
     _set_addresses(row)
     row.signals.set(_own_signals(body.signals, row=row, by=by))
@@ -131,15 +135,18 @@ def change(uid: UUID, *, body: DraftIn, by: Actor, now: datetime) -> OrderOut:
 
 
 @transaction.atomic
-def discard(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
+def discard(uid: UUID, *, by: Actor, now: datetime, on_hold: Collection[UUID]) -> OrderOut:
     """Throw a draft away: what it said is erased, that it was there stays.
 
-    raises: NotFoundError, NotAllowedError, ConflictError for one that is no draft.
+    on_hold: orders on a legal hold.
+
+    raises: NotFoundError, NotAllowedError, ConflictError for one that is no draft, or is held.
     """
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     facts = reads.facts(row)
     row.state = rules.check_move(facts, "discard", name=by.name, role=by.role)
+    check_not_held(uid, on_hold=on_hold)
     _erase(row)
     return _record("order.discarded", row, by=by, now=now)
 
@@ -179,11 +186,11 @@ def _may_issue(by: Actor) -> bool:
     return competences.is_competent(by.party, Duty.ISSUE)
 
 
-def _provider(name: str) -> Party:
+def _provider(name: str, *, exercise: bool) -> Party:
     """Return the addressed provider. raises: InvalidError for none, or for another kind."""
     try:
-        provider = parties.party(name)
-    except NotFoundError as error:
+        provider = parties.addressee(name, exercise=exercise)
+    except (NotFoundError, InvalidError) as error:
         raise InvalidError.of("to", error) from error
     rules.check_addressee(name, kind=Actor(provider, provider.ref).kind)
     return provider
@@ -226,18 +233,9 @@ def _merged(before: Values, after: Values) -> Values:
 
 
 def _set_addresses(row: Order) -> None:
-    """Keep the addresses of the form where they can be looked up."""
-    urls = row.annex.get("urls") or []
+    """Store the addresses of the form in place of older ones."""
     row.addresses.all().delete()
-    OrderAddress.objects.bulk_create(
-        OrderAddress(
-            order=row,
-            place=place,
-            url=url[:8192],
-            digest=drafts.address_digest(url),
-        )
-        for place, url in enumerate(urls)
-    )
+    OrderAddress.objects.bulk_create(drafts.address_rows(row))
 
 
 def _record(kind: str, row: Order, *, by: Actor, now: datetime) -> OrderOut:

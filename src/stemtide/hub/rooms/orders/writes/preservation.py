@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from stemtide.hub.platform.retention.columns import preservation_columns
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.orders.models import Access, Order, Preservation
 from stemtide.hub.rooms.orders.reads import orders as reads, preservations
@@ -87,6 +88,7 @@ def record(
         entered_by=by.party,
         since=body.since,
         until=rules.end_of(body, now=now),
+        **preservation_columns(body.basis, kind=by.kind),
     )
     return _record("preservation.recorded", preservation, by=by, now=now)
 
@@ -113,7 +115,7 @@ def extend_recorded(
     facts = reads.facts(row)
     rules.check_door(facts, name=by.name, is_providers=is_providers)
     current = rules.find(facts, str(preservation), name=by.name)
-    rules.check_longer(facts, current, name=by.name, role=by.role)
+    rules.check_longer(facts, current, name=by.name, role=by.role, now=now)
     preservation_row = preservations.find(row, current.uid)
     preservation_row.until = rules.longer_end(current, body, now=now)
     preservation_row.extended_by, preservation_row.extended_at = by.party, now

@@ -74,17 +74,18 @@ def competent_since(party: Party, duty: Duty) -> datetime | None:
 
 @needs_no_viewer("it is public")
 def competent(country: str, duty: Duty) -> list[Party]:
-    """Return the authorities that a Member State appointed for a duty, by name."""
+    """Return the authorities that a Member State appointed for a duty, by name; no bot's."""
     authorities = Party.objects.filter(
-        country=country, competences__duty=duty, competences__ended_at=None
+        country=country, competences__duty=duty, competences__ended_at=None, exercise=False
     )
     return list(authorities.order_by("name").distinct())
 
 
 @needs_no_viewer("it is public")
 def register() -> list[CompetenceRow]:
-    """Return all authorities and their duties, by country and name."""
-    competences = Competence.objects.filter(ended_at=None).select_related("party")
+    """Return all authorities and their duties, by country and name; none of an exercise."""
+    named = Competence.objects.filter(ended_at=None, party__exercise=False)
+    competences = named.select_related("party")
     return [
         CompetenceRow(
             party=competence.party.name,

@@ -6,9 +6,16 @@ import hmac
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
-from stemtide.hub.platform.errors import InvalidError, NotFoundError, UnknownKeyError
+from django.db.models import Model, QuerySet
+
+from stemtide.hub.platform.errors import (
+    InvalidError,
+    NotAllowedError,
+    NotFoundError,
+    UnknownKeyError,
+)
 from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.parties.models import Agent, ApiKey, Party, Person
 from stemtide.hub.rooms.parties.request_cache import cached
@@ -16,11 +23,17 @@ from stemtide.hub.rooms.parties.rules import parties as rules
 from stemtide.protocol.enums import PartyKind, Role, Scope
 from stemtide.protocol.sync.agents import AgentTrouble
 
+_Row = TypeVar("_Row", bound=Model)
+
 Viewer: TypeAlias = Party
 """The reader of a read. The API and pages use this name: they never import a model."""
 
 Someone: TypeAlias = Person
 """A person who signed in, for the API and pages."""
+
+
+BOT_PERSON = "bot:second-person"
+"""The second person whom a bot plays in an exercise, as the ledger names them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +91,19 @@ class Caller:
     def actor(self) -> Actor:
         """Return the key as the actor for its party."""
         return Actor(party=self.party, ref=self.ref)
+
+    @property
+    def second_person(self) -> Actor:
+        """Return the second person whom a bot plays in an exercise.
+
+        raises: NotAllowedError for the key of any other party: a key is no person.
+        """
+        if not self.party.exercise:
+            raise NotAllowedError(
+                "a key cannot confirm an order: a person does it at the desk. Only bots of "
+                "exercises play their second person"
+            )
+        return Actor(party=self.party, ref=BOT_PERSON, role=Role.COORDINATOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,20 +216,51 @@ def party(name: str) -> Party:
 
 @needs_no_viewer("every party may see every other")
 def parties() -> list[Party]:
-    """Return all parties, by name."""
-    return list(cached("parties", lambda: list(Party.objects.order_by("name"))))
+    """Return all parties, by name; not those of exercises that have ended."""
+    present = Party.objects.filter(left_at=None)
+    return list(cached("parties", lambda: list(present.order_by("name"))))
+
+
+@needs_no_viewer("every party may see every other")
+def present(*, exercise: bool) -> QuerySet[Party]:
+    """Return the parties that something can reach. exercise: False leaves out those of bots."""
+    rows = Party.objects.filter(left_at=None).order_by("name")
+    return rows if exercise else rows.filter(exercise=False)
+
+
+@needs_no_viewer("every party may see every other")
+def addressee(name: str, *, exercise: bool) -> Party:
+    """Return the party that something is sent to. exercise: whether it is of an exercise.
+
+    raises: NotFoundError; InvalidError if it is real and the party exists for an exercise only.
+    """
+    row = party(name)
+    rules.check_reaches(row.name, is_for_exercise=row.exercise, exercise=exercise)
+    return row
+
+
+def marked_for(viewer: Party, rows: QuerySet[_Row]) -> QuerySet[_Row]:
+    """Return the rows that a viewer could see: of exercises alone if it exists for one."""
+    return rows.filter(exercise=True) if viewer.exercise else rows
 
 
 @needs_no_viewer("every party may see every other")
 def party_titles() -> dict[str, str]:
-    """Return the titles of all parties, by name."""
-    return {party.name: party.title for party in parties()}
+    """Return the titles of all parties, by name, also of those of exercises that have ended."""
+    return dict(cached("titles", lambda: list(Party.objects.values_list("name", "title"))))
 
 
 @needs_no_viewer("every party may see every other")
 def existing(names: Iterable[str]) -> set[str]:
     """Return those of these names that belong to parties."""
     return set(Party.objects.filter(name__in=list(names)).values_list("name", flat=True))
+
+
+@needs_no_viewer("the list of parties is open to all of them")
+def kinds_of(names: Iterable[str]) -> dict[str, PartyKind]:
+    """Return the kinds of parties by their names."""
+    rows = Party.objects.filter(name__in=list(names)).values_list("name", "kind")
+    return {name: PartyKind(kind) for name, kind in rows}
 
 
 @needs_no_viewer("an operator may see every key")

@@ -12,12 +12,13 @@ from stemtide.protocol.trust.parties import PartyDetailOut, PartyOut, StandingCh
 
 
 @needs_no_viewer("every party may know the standing of every other")
-def changed(after: int = 0, *, until: int | None = None) -> list[FeedParty]:
+def changed(after: int = 0, *, until: int | None = None, exercise: bool = False) -> list[FeedParty]:
     """Return the parties whose standing changed after a position, lowest position first.
 
-    after: 0 for all. until: the last position; None for no limit.
+    after: 0 for all. until: the last position; None for no limit. exercise: also parties that bots
+    play, until their exercise ends.
     """
-    rows = Party.objects.order_by("position", "pk")
+    rows = reads.present(exercise=exercise).order_by("position", "pk")
     if after:
         rows = rows.filter(position__gt=after)
     if until is not None:

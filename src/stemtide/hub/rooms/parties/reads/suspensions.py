@@ -12,6 +12,7 @@ from stemtide.hub.rooms.parties.models import (
     StandingChange,
     SuspensionProposal,
 )
+from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.rules.suspensions import SuspensionFacts
 from stemtide.protocol.enums import PartyKind, ProposalState, Standing
 from stemtide.protocol.trust.parties import SuspensionOut
@@ -82,7 +83,8 @@ def suspension_facts(
     party: Party, *, lifts: bool, proposal: SuspensionProposal | None = None
 ) -> SuspensionFacts:
     """Return the facts that the rules need of a proposal, or of one that is to be made."""
-    agencies = Party.objects.filter(kind=PartyKind.AGENCY).exclude(standing=Standing.SUSPENDED)
+    rows = parties.present(exercise=party.exercise).filter(kind=PartyKind.AGENCY)
+    agencies = rows.exclude(standing=Standing.SUSPENDED)
     facts = SuspensionFacts(party=party.trust, lifts=lifts, agencies=agencies.count())
     if proposal is None:
         return facts

@@ -11,6 +11,14 @@ READING = frozenset({Scope.FEED_READ, Scope.REQUESTS_READ, Scope.METRICS_READ})
 """Scopes with which a key changes nothing."""
 
 
+_OF_LEADERS = frozenset({Scope.PARTIES_WRITE, Scope.EXERCISES_RUN})
+_NOT_OF: dict[PartyKind, frozenset[Scope]] = {
+    PartyKind.AGENCY: frozenset(),
+    PartyKind.AUTHORITY: frozenset({Scope.PARTIES_WRITE}),
+}
+"""Scopes that a key of a party of this kind cannot have; of other kinds: _OF_LEADERS."""
+
+
 def check_manage_keys(role: Role | None) -> None:
     """Refuse keys to machines, and to roles that do not manage their party's people."""
     check_person_may_manage(role)
@@ -23,8 +31,7 @@ def grantable(*, role: Role | None, kind: PartyKind) -> frozenset[Scope]:
     administrator gives those that read, and at a provider that of an agent.
     """
     if role is Role.COORDINATOR:
-        of_agencies = set() if kind is PartyKind.AGENCY else {Scope.PARTIES_WRITE}
-        return frozenset(Scope) - of_agencies
+        return frozenset(Scope) - _NOT_OF.get(kind, _OF_LEADERS)
     return READING | ({Scope.FEEDBACK_WRITE} if kind is PartyKind.PROVIDER else set())
 
 

@@ -24,8 +24,28 @@ CHANNELS = frozenset({"mail", "phone", "url"})
 _PARTY_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
 
 
-def check_party_name(name: str) -> None:
-    """Refuse names that are not short lower-case slugs: URLs, audiences and the ledger use them."""
+EXERCISE_PREFIX = "exercise--"
+"""How the name of a party begins that exists for one exercise only. The ledger looks at it."""
+
+
+BOT_SCOPES = frozenset(Scope) - {
+    *(Scope.METRICS_READ, Scope.COMPLAINTS_WRITE, Scope.WEBHOOKS_MANAGE),
+    *(Scope.PARTIES_WRITE, Scope.EXERCISES_RUN, Scope.RETENTION_MANAGE),
+}
+"""Scopes of the key with which a bot acts for a party of an exercise."""
+
+
+def check_party_name(name: str, *, exercise: bool = False) -> None:
+    """Refuse names that are not short lower-case slugs: URLs, audiences and the ledger use them.
+
+    exercise: whether the party is made for an exercise: only then its name begins as theirs do.
+    """
+    if name.startswith(EXERCISE_PREFIX) is not exercise:
+        raise InvalidError(
+            "name",
+            "names that begin with {prefix} are those of parties of an exercise: choose another",
+            prefix=EXERCISE_PREFIX,
+        )
     if not _PARTY_NAME.fullmatch(name):
         raise InvalidError(
             "name",
@@ -41,6 +61,19 @@ def check_country(code: str, *, field: str = "country") -> None:
             field,
             "{code!r} is not an ISO 3166-1 alpha-2 code: write one such as BE or DE",
             code=code[:20],
+        )
+
+
+def check_reaches(name: str, *, is_for_exercise: bool, exercise: bool) -> None:
+    """Refuse to send something real to a party that exists for an exercise only.
+
+    raises: InvalidError.
+    """
+    if is_for_exercise and not exercise:
+        raise InvalidError(
+            "party",
+            "{name} exists for an exercise only: choose another party, or mark this as an exercise",
+            name=name,
         )
 
 
@@ -95,6 +128,16 @@ def check_new_agent(count: int) -> None:
             "or ask the hub's operator for another key",
             most=MAX_AGENTS_OF_KEY,
         )
+
+
+def change_of_agent(before: str | None, version: str) -> str:
+    """Return what a report that needs an entry changes: appeared, updated or returned.
+
+    before: the version in the last report; None if the agent is new.
+    """
+    if before is None:
+        return "appeared"
+    return "updated" if before != version else "returned"
 
 
 def is_connected(last_seen_at: datetime, *, now: datetime) -> bool:

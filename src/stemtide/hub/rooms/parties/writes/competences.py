@@ -199,4 +199,11 @@ def _current(party: Party, duty: Duty) -> Competence | None:
 def _record(kind: str, row: Competence, *, actor: str, now: datetime) -> None:
     """Append an act on a competence to the ledger."""
     detail: dict[str, object] = {"duty": row.duty}
-    ledger.append(kind, actor=actor, subject=row.party.ref, now=now, detail=detail)
+    ledger.append(
+        kind,
+        actor=actor,
+        subject=row.party.ref,
+        now=now,
+        detail=detail,
+        exercise=row.party.exercise,
+    )

@@ -18,6 +18,7 @@ from stemtide.hub.rooms.parties.models import Agent, ApiKey, Party, Person
 from stemtide.hub.rooms.parties.rules import parties as rules, people
 from stemtide.hub.rooms.parties.rules.standing import first_standing
 from stemtide.hub.rooms.parties.writes.standing import record_change
+from stemtide.hub.rooms.parties.writes.statuses import ENTRY_KINDS
 from stemtide.protocol.enums import PartyKind, Role, Standing
 from stemtide.protocol.sync.agents import AgentStatusIn
 
@@ -35,15 +36,16 @@ def add_party(
     actor: str,
     now: datetime,
     is_shut_out: bool = False,
+    exercise: bool = False,
 ) -> Party:
     """Add an organisation to the protocol. country: alpha-2, "" for international bodies.
 
     Its standing is that of first_standing(). is_shut_out: it is suspended until two people of
-    agencies lift this, and gets that standing then.
+    agencies lift this, and gets that standing then. exercise: it is for one exercise only.
 
     raises: InvalidError, ConflictError for a name that is taken.
     """
-    rules.check_party_name(name)
+    rules.check_party_name(name, exercise=exercise)
     if country:
         rules.check_country(country)
     party_kind = _enum_member(PartyKind, kind, field="kind")
@@ -60,11 +62,17 @@ def add_party(
         joined_at=now,
         standing=Standing.SUSPENDED if is_shut_out else first_standing(party_kind),
         position=ledger.take_positions(1, now=now),
+        exercise=exercise,
     )
     before = first_standing(party_kind)
     record_change(party, before=before, reason="", by=None, by_ref=actor, now=now)
     ledger.append(
-        "party.added", actor=actor, subject=party.ref, now=now, detail={"kind": str(party_kind)}
+        "party.added",
+        actor=actor,
+        subject=party.ref,
+        now=now,
+        detail={"kind": str(party_kind)},
+        exercise=exercise,
     )
     return party
 
@@ -147,7 +155,14 @@ def new_key(
         expires_at=expires_at,
     )
     detail: dict[str, object] = {"party": party.ref, "scopes": sorted_scopes}
-    ledger.append("key.issued", actor=actor, subject=key.ref, now=now, detail=detail)
+    ledger.append(
+        "key.issued",
+        actor=actor,
+        subject=key.ref,
+        now=now,
+        detail=detail,
+        exercise=party.exercise,
+    )
     return key, text
 
 
@@ -184,7 +199,14 @@ def _revoke(key: ApiKey, *, actor: str, now: datetime) -> None:
     key.revoked_at = now
     key.save(update_fields=["revoked_at"])
     detail: dict[str, object] = {"party": key.party.ref}
-    ledger.append("key.revoked", actor=actor, subject=key.ref, now=now, detail=detail)
+    ledger.append(
+        "key.revoked",
+        actor=actor,
+        subject=key.ref,
+        now=now,
+        detail=detail,
+        exercise=key.party.exercise,
+    )
 
 
 @transaction.atomic
@@ -225,22 +247,15 @@ def _record_agent(
     if before is None and key:
         rules.check_new_agent(Agent.objects.filter(key=key).count())
     first = {**facts, "first_seen_at": now, "key": key}
-    agent, is_new = Agent.objects.update_or_create(
+    agent, _ = Agent.objects.update_or_create(
         party=by, name=name, defaults=facts, create_defaults=first
     )
-    if is_new or before is None:
-        kind = "agent.appeared"
-    elif before.version != agent.version:
-        kind = "agent.updated"
-    else:
-        kind = "agent.returned"
-    detail: dict[str, object] = {"party": by.ref, "version": agent.version}
     ledger.append(
-        kind,
+        ENTRY_KINDS[rules.change_of_agent(before.version if before else None, agent.version)],
         actor=by.ref,
         subject=agent.ref,
         now=now,
-        detail=detail,
+        detail={"party": by.ref, "version": agent.version},
         exercise=agent.exercise,
     )
 

@@ -11,6 +11,7 @@ from django.db.models import Count, QuerySet
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads.parties import marked_for
 from stemtide.hub.rooms.referrals.models import Batch, BatchRow, Hold, Referral
 from stemtide.hub.rooms.referrals.reads import search, targets
 from stemtide.hub.rooms.referrals.rules import referrals as rules
@@ -129,7 +130,7 @@ def judge(
     """
     read = [read_row(row, exercise=exercise) for row in rows]  # 1
     names = {draft.body.provider for draft in read if isinstance(draft, ReferralDraft)}
-    providers = targets.providers(names)  # 2
+    providers = targets.providers(names, exercise=exercise)  # 2
     good = [
         draft
         for draft in read
@@ -222,5 +223,5 @@ def describe_row(row: BatchRow) -> BatchRowOut:
 
 def _visible(viewer: Party) -> QuerySet[Batch]:
     """Return a party's own batches; all batches for agencies."""
-    batches = Batch.objects.select_related("sender", "crisis")
+    batches = marked_for(viewer, Batch.objects.select_related("sender", "crisis"))
     return batches if viewer.kind == PartyKind.AGENCY else batches.filter(sender=viewer)

@@ -7,6 +7,7 @@ from django.db.models import Count, Q, QuerySet
 
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads.parties import marked_for
 from stemtide.hub.rooms.referrals.models import Hold
 from stemtide.hub.rooms.referrals.rules.holds import HoldFacts
 from stemtide.protocol.enums import PartyKind
@@ -85,5 +86,5 @@ def describe_hold(row: Hold, *, viewer: Party) -> HoldOut:
 
 def _visible(viewer: Party) -> QuerySet[Hold]:
     """Return the holds that a party may see, as rules.holds.may_see() decides it."""
-    rows = Hold.objects.select_related("holder", "signal")
+    rows = marked_for(viewer, Hold.objects.select_related("holder", "signal"))
     return rows if viewer.kind == PartyKind.AGENCY else rows.filter(holder=viewer)

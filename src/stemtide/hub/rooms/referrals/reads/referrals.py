@@ -13,6 +13,7 @@ from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.ledger.reads.ledger import EntryRow
 from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads.parties import marked_for
 from stemtide.hub.rooms.referrals.models import Referral
 from stemtide.hub.rooms.referrals.rules.referrals import AWAITING, STANDING, ReferralFacts
 from stemtide.hub.rooms.signals.models import Signal
@@ -262,7 +263,7 @@ def _answered(row: Referral) -> dict[str, object]:
 
 def _visible(viewer: Party) -> QuerySet[Referral]:
     """Return the referrals that a party may see, as rules.may_see() decides it."""
-    rows = Referral.objects.all()
+    rows = marked_for(viewer, Referral.objects.all())
     if viewer.kind == PartyKind.AGENCY:
         return rows
     return rows.filter(Q(sender=viewer) | Q(provider=viewer, sent_at__isnull=False))

@@ -16,23 +16,25 @@ from stemtide.protocol.enums import PartyKind
 
 
 @needs_no_viewer("every party may see every other")
-def provider(name: str) -> Party:
-    """Return a provider by its name. raises: InvalidError if there is none."""
+def provider(name: str, *, exercise: bool) -> Party:
+    """Return a provider that a referral can go to. raises: InvalidError if there is none."""
     try:
-        party = parties.party(name)
-    except NotFoundError as error:
+        party = parties.addressee(name, exercise=exercise)
+    except (NotFoundError, InvalidError) as error:
         raise InvalidError.of("provider", error) from error
     rules.check_provider(party.name, kind=PartyKind(party.kind))
     return party
 
 
 @needs_no_viewer("every party may see every other")
-def providers(names: Collection[str]) -> dict[str, Party]:
-    """Return the providers among these names, by name."""
+def providers(names: Collection[str], *, exercise: bool) -> dict[str, Party]:
+    """Return the providers among these names that referrals can go to, by name."""
     return {
         party.name: party
         for party in parties.parties()
-        if party.name in names and party.kind == PartyKind.PROVIDER
+        if party.name in names
+        and party.kind == PartyKind.PROVIDER
+        and (exercise or not party.exercise)
     }
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import transaction
 
 from stemtide.hub.platform.errors import InvalidError
+from stemtide.hub.platform.retention.columns import retention_columns
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.ledger.writes.transactions import part
 from stemtide.hub.rooms.parties.models import Party
@@ -25,6 +26,7 @@ from stemtide.hub.rooms.referrals.rules.batches import check_open, check_owner, 
 from stemtide.hub.rooms.referrals.writes.referrals import SERIES, meet
 from stemtide.hub.rooms.signals.rules.signals import uuid_at
 from stemtide.protocol.enums.referrals import ReferralState, RowOutcome
+from stemtide.protocol.law.retention import RowClass
 from stemtide.protocol.messages.batches import (
     BatchIn,
     BatchOut,
@@ -141,6 +143,7 @@ def _row(judged: Judged, reference: str, *, batch: Batch, by: Actor, now: dateti
         sent_at=now if is_sent else None,
         held_at=None if is_sent else now,
         **rules.columns_of(body),
+        **retention_columns(RowClass.REFERRAL, kind=by.kind, now=now),
     )
 
 

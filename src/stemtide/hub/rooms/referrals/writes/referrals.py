@@ -12,6 +12,7 @@ from django.db import transaction
 
 from stemtide.fingerprints.url import canonical
 from stemtide.hub.platform.errors import ConflictError
+from stemtide.hub.platform.retention.columns import retention_columns
 from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.reads.parties import Actor
@@ -25,6 +26,7 @@ from stemtide.hub.rooms.signals.rules.signals import uuid_at
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.enums import SignalState, WithdrawReason
 from stemtide.protocol.enums.referrals import ReferralState, RowOutcome, TakeBackReason
+from stemtide.protocol.law.retention import RowClass
 from stemtide.protocol.messages.referrals import (
     AssessIn,
     ContextIn,
@@ -168,7 +170,7 @@ def _assess(body: AssessIn, *, by: Actor, now: datetime) -> Referral:
     url, spelled = rules.read_url(body.url)
     _check_words(reason=body.reason, terms=body.terms)
     ledger.lock_ledger()
-    provider = targets.provider(body.provider)
+    provider = targets.provider(body.provider, exercise=body.exercise)
     crisis = targets.crisis(body.crisis, exercise=body.exercise, viewer=by.party)
     linked = targets.linked(body.signals, exercise=body.exercise, viewer=by.party)
     digest = canonical.digest(spelled).hex()
@@ -187,6 +189,7 @@ def _assess(body: AssessIn, *, by: Actor, now: datetime) -> Referral:
         exercise=body.exercise,
         assessed_at=now,
         **rules.columns_of(body),
+        **retention_columns(RowClass.REFERRAL, kind=by.kind, now=now),
     )
     row.signals.set(linked)
     _append("referral.assessed", row, by=by, now=now, detail={})

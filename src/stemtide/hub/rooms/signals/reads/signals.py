@@ -14,6 +14,7 @@ from django.db.models import Count, Max, Q, QuerySet, Sum
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.platform.errors import ConflictError, NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_viewer
+from stemtide.hub.platform.retention.columns import describe_retention
 from stemtide.hub.rooms.allowlists import reads as allowlists
 from stemtide.hub.rooms.approvals import reads as approvals
 from stemtide.hub.rooms.approvals.models import WaitingSignal
@@ -61,6 +62,7 @@ from stemtide.protocol.enums import (
     WithdrawReason,
 )
 from stemtide.protocol.handling import TLP_ALLOWS, Pap, Tlp
+from stemtide.protocol.law.retention import signal_ends
 from stemtide.protocol.messages.signals import SignalIn, SignalOut, WithdrawIn
 from stemtide.protocol.sync.feed import (
     MAX_PAGE,
@@ -292,7 +294,17 @@ def describe(row: Signal, *, viewer: Party) -> SignalOut:
         via=[UUID(hub) for hub in row.via.split()],
         opinions=[opinions.describe(opinion, viewer=viewer) for opinion in opinion_rows],
         waiting_for=_waiting_ends(row, viewer=viewer),
+        retention=describe_retention(row, until=row.erase_due, ends_at=matches_until(row)),
     )
+
+
+def matches_until(row: Signal) -> datetime | None:
+    """Return when a live signal stops matching; None for others, and while it is not known."""
+    if row.state != SignalState.LIVE:
+        return None
+    if row.expires_at is not None or row.erase_due is None:
+        return row.expires_at
+    return signal_ends(shared_at=row.shared_at, erase_due=row.erase_due)
 
 
 def _waiting_ends(row: Signal, *, viewer: Party) -> list[str]:
@@ -306,7 +318,7 @@ def _waiting_ends(row: Signal, *, viewer: Party) -> list[str]:
 def describe_waiting(row: WaitingSignal, *, viewer: Party) -> SignalOut:
     """Return a signal that waits for a second look, in its wire format."""
     body = SignalIn.model_validate_json(row.body)
-    values = body.model_dump(exclude={"crisis", "audience", "labels", "via"})
+    values = body.model_dump(exclude={"crisis", "audience", "labels", "via", "retention"})
     notes = {WaitReason(reason): note for reason, note in row.notes.items()}
     return SignalOut(
         **values,
@@ -489,7 +501,7 @@ def feed(
         history=ledger.history(next_position),
         parties=[]
         if parties_after is None
-        else standing.changed(parties_after, until=next_position),
+        else standing.changed(parties_after, until=next_position, exercise=exercise),
         allowlist=allowlists.version(),
     )
 
@@ -505,7 +517,7 @@ def snapshot(*, viewer: Party, exercise: bool = False) -> Iterator[bytes]:
         hub=heads.hub,
         position=heads.positions,
         history=history,
-        parties=standing.changed(),
+        parties=standing.changed(exercise=exercise),
     )
     yield head.model_dump_json().encode() + b"\n"
     live = feed_rows(viewer, exercise=exercise).filter(state=SignalState.LIVE)
@@ -680,11 +692,12 @@ ENCODER = msgspec.json.Encoder()
 def visible(viewer: Party, prefix: str = "") -> Q:
     """Return the SQL filter for signals that a party may see (protocol.handling.may_receive)."""
     kinds = [tlp for tlp, allowance in TLP_ALLOWS.items() if viewer.kind in allowance.to_kinds]
-    return (
+    received = (
         Q(**{f"{prefix}shared_by": viewer})
         | Q(**{f"{prefix}audience__contains": f"|{viewer.name}|"})
         | Q(**{f"{prefix}audience": "", f"{prefix}tlp__in": kinds})
     )
+    return received & Q(**{f"{prefix}exercise": True}) if viewer.exercise else received
 
 
 def feed_rows(viewer: Party, *, exercise: bool) -> QuerySet[Signal]:

@@ -99,7 +99,7 @@ def read_state(
         heads = ledger.heads()
         history = ledger.history(heads.positions)
         view_digest = digest_of_view(viewer=viewer, exercise=exercise)
-        parties = standing.changed()
+        parties = standing.changed(exercise=exercise)
         count, marks = 0, _StrictestMarks()
         for rows in _live(viewer, exercise=exercise):
             marks.note(rows)

@@ -22,9 +22,12 @@ from stemtide.hub.platform.errors import (
     RefusalError,
 )
 from stemtide.hub.platform.permissions import allows
+from stemtide.hub.platform.retention import rules as retention_rules
 from stemtide.hub.rooms.approvals.rules import AT_ONCE, waiting_words
 from stemtide.hub.rooms.parties.rules.parties import check_expiry
 from stemtide.protocol.enums import PartyKind, Severity, SignalState
+from stemtide.protocol.law.retention import signal_term_ends
+from stemtide.protocol.law.retention.messages import RetentionIn
 from stemtide.protocol.messages.signals import MAX_URL_CHARS, RowError, SignalIn, is_long
 from stemtide.protocol.privacy.personal import describe_spans, find_personal
 from stemtide.protocol.trust.second_look import WaitReason, second_look
@@ -101,7 +104,7 @@ class Facts(NamedTuple):
     crisis: UUID | None
 
 
-_facts_in = attrgetter(*Facts._fields)
+_facts_in = attrgetter(*Facts._fields, "retention")
 """Reads from a body the fields that facts_of uses."""
 
 
@@ -122,9 +125,15 @@ def facts_of(body: SignalIn) -> Facts:
         tlp=body.tlp.value,
         pap=body.pap.value,
         audience=pack_audience(body.audience),
-        expires_at=body.expires_at,
+        expires_at=_ends_at(body),
         crisis=body.crisis,
     )
+
+
+def _ends_at(body: SignalIn) -> datetime | None:
+    """Return when a signal ends by what its sharer says, of its expiry or its retention."""
+    until = body.retention.until if body.retention else None
+    return min((at for at in (body.expires_at, until) if at is not None), default=None)
 
 
 def asks_less(facts: Facts, *, before: Facts) -> bool:
@@ -323,6 +332,56 @@ def check_audience(names: Iterable[str], *, existing: Iterable[str]) -> None:
         )
 
 
+def check_retention(
+    sent: RetentionIn | None, *, expires_at: datetime | None, kind: PartyKind, now: datetime
+) -> None:
+    """Refuse a basis that the party's kind may not use, and a date after the default's.
+
+    Who needs a row for longer extends it, with a reason.
+
+    raises: InvalidError naming the field.
+    """
+    if sent is None:
+        return
+    retention_rules.check_basis(sent.legal_basis, kind=kind)
+    latest = signal_term_ends(now)
+    retention_rules.check_until(sent.until, latest=min(latest, expires_at or latest), now=now)
+
+
+def check_readers(
+    sent: RetentionIn | None, *, sharer: str, audience: Mapping[str, PartyKind]
+) -> None:
+    """Refuse a purpose that names readers, if the handling marks let others read the signal.
+
+    audience: the kinds of the parties that the signal names, by name.
+
+    raises: InvalidError with the remedy.
+    """
+    readers = retention_rules.readers_of(sent.purpose if sent else None)
+    if not readers:
+        return
+    if not audience:
+        raise InvalidError(
+            "audience",
+            "the purpose {purpose} allows only {kinds} to read this signal: name them as its"
+            " audience",
+            purpose=sent.purpose if sent else "",
+            kinds=" or ".join(sorted(readers)),
+        )
+    others = sorted(
+        name for name, kind in audience.items() if kind not in readers and name != sharer
+    )
+    if others:
+        raise InvalidError(
+            "audience",
+            "the purpose {purpose} allows only {kinds} to read this signal, and {party} is none:"
+            " leave it out, or choose another purpose",
+            purpose=sent.purpose if sent else "",
+            kinds=" or ".join(sorted(readers)),
+            party=others[0],
+        )
+
+
 def check_withdraw(facts: SignalFacts, *, kind: PartyKind, name: str) -> None:
     """Refuse a withdrawal by any party but the sharer or an agency, or of an ended signal."""
     if kind is not PartyKind.AGENCY and name != facts.shared_by:
@@ -345,9 +404,11 @@ def check_republish(facts: SignalFacts, *, name: str) -> None:
 
 
 def check_extend(
-    facts: SignalFacts, *, name: str, before: datetime | None, until: datetime
+    facts: SignalFacts, *, name: str, before: datetime | None, until: datetime, now: datetime
 ) -> None:
     """Refuse to have a signal expire later by any party other than the sharer, or not later.
+
+    Each extension is by the term of signals at most, as that of other rows is.
 
     before: when it expires now; None for never.
     """
@@ -358,6 +419,13 @@ def check_extend(
     check_live(facts)
     if before is None:
         raise ConflictError("this signal does not expire by itself: there is nothing to extend")
+    if until > (latest := signal_term_ends(now)):
+        raise InvalidError(
+            "until",
+            "is later than {latest:%Y-%m-%d}, the latest date: give an earlier one, and extend the"
+            " signal again when that date comes",
+            latest=latest,
+        )
     if until <= before:
         raise ConflictError(
             "this signal expires at {before:%Y-%m-%d %H:%M} UTC, which is not earlier: choose a"
@@ -429,12 +497,15 @@ def read_rows(
     Rows with the same content share one Facts object, which most rows of a bulk do.
     """
     facts_cache: dict[tuple[object, ...], Facts] = {}
+    term_ends = signal_term_ends(now)
     for row, body in enumerate(bodies):
         if isinstance(body, RowError):
             errors.append(body)
             continue
         try:
             check_signal(body, now=now)
+            if body.expires_at is not None and body.expires_at > term_ends:
+                body = body.model_copy(update={"expires_at": None})  # noqa: PLW2901  # ends before
             value, address, long = _stored_value(body)
         except InvalidError as error:
             errors.append(RowError(row=row, field=error.field, message=error.message))

@@ -18,6 +18,7 @@ from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.hub.rooms.signals.reads.sharing.bulk import BulkContext
 from stemtide.hub.rooms.signals.rules import signals as rules
 from stemtide.protocol.enums import Role
+from stemtide.protocol.law.retention import RowClass, after_end
 from stemtide.protocol.messages.signals import SignalOut, TitleIn
 
 
@@ -101,17 +102,19 @@ def extend(
     role: of the person who acts for the party; None for a machine.
 
     raises: NotFoundError, NotAllowedError for all but its sharer, ConflictError for an ended
-            signal or one that would not expire later.
+            signal or one that would not expire later, InvalidError for a date after the term.
     """
     check_person_may_write(role)
     check_expiry(until, now=now)
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by)
-    rules.check_extend(reads.facts(row), name=by.name, before=row.expires_at, until=until)
+    rules.check_extend(reads.facts(row), name=by.name, before=row.expires_at, until=until, now=now)
     row.expires_at = until
+    if row.erase_due is not None:
+        row.erase_due = max(row.erase_due, after_end(RowClass.SIGNAL, until))
     row.position = ledger.take_positions(1, now=now)
     row.stamp_s = bulk_sql.next_stamp(now)
-    row.save(update_fields=["expires_at", "position", "stamp_s"])
+    row.save(update_fields=["expires_at", "erase_due", "position", "stamp_s"])
     _record("signal.extended", row, by=by, now=now, through=through, until=until.isoformat())
     return reads.describe(row, viewer=by)
 

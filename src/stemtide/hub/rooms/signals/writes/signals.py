@@ -27,6 +27,7 @@ from stemtide.hub.rooms.signals.rules import checks, signals as rules
 from stemtide.hub.rooms.signals.rules.checks import ParsedRows
 from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError, SignalDraft
 from stemtide.hub.rooms.signals.writes import mass_ends, waiting
+from stemtide.hub.rooms.signals.writes.endings import terms
 from stemtide.hub.rooms.signals.writes.opinions import dispute_until_decided, give_opinion
 from stemtide.hub.rooms.signals.writes.outcomes import report_outcomes
 from stemtide.protocol.enums import PartyKind, Role, SignalState, WithdrawReason
@@ -317,6 +318,7 @@ def _withdraw(
     row.withdrawn_at = now
     row.withdraw_reason = body.reason
     row.withdraw_note = body.note
+    row.erase_due = terms.due_once_ended(row, now=now)
     row.save()
     detail: dict[str, object] = {"reason": body.reason.value, "position": row.position}
     return _record("signal.withdrawn", row, by=by, now=now, detail=detail, through=through)
@@ -383,12 +385,10 @@ def end_unconfirmed(
         pks += live.order_by("position").values_list("pk", flat=True)
     if not pks:
         return 0
-    first = ledger.take_positions(len(pks), now=now)
-    bulk_sql.move_signals(pks, state=SignalState.WITHDRAWN, first=first, now=now)
+    detail = terms.end(pks, state=SignalState.WITHDRAWN, now=now)
     for numbers in long_values.batches(pks):
         reason = WithdrawReason.UNCONFIRMED
         Signal.objects.filter(pk__in=numbers).update(withdrawn_at=now, withdraw_reason=reason)
-    detail: dict[str, object] = {"count": len(pks), "first": first, "last": first + len(pks) - 1}
     ledger.append(
         "signals.unconfirmed",
         actor=CLOCK,
@@ -401,6 +401,7 @@ def end_unconfirmed(
     return len(pks)
 
 
+@needs_no_entry("terms.expire records each batch")
 def expire_due(now: datetime) -> int:
     """Turn live signals past their time into tombstones; return how many.
 
@@ -424,16 +425,5 @@ def _expire_some(
     pks = list(marked.order_by("position").values_list("pk", flat=True)[:EXPIRE_AT_ONCE])
     if not pks:
         return 0
-    first = ledger.take_positions(len(pks), now=now)
-    bulk_sql.move_signals(pks, state=SignalState.EXPIRED, first=first, now=now)
-    detail: dict[str, object] = {"count": len(pks), "first": first, "last": first + len(pks) - 1}
-    ledger.append(
-        "signals.expired",
-        actor=CLOCK,
-        subject="signals",
-        now=now,
-        detail=detail,
-        exercise=exercise,
-        crisis=crisis,
-    )
+    terms.expire(pks, exercise=exercise, crisis=crisis, now=now)
     return len(pks)

@@ -13,6 +13,7 @@ from stemtide.hub.platform import encryption
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads.parties import marked_for
 from stemtide.hub.rooms.situation.models import Lead
 from stemtide.hub.rooms.situation.rules.leads import LeadFacts
 from stemtide.protocol.enums import (
@@ -133,13 +134,15 @@ def encrypt_texts(body: LeadIn) -> dict[str, str]:
 
 
 @needs_no_viewer("every party may see every other")
-def candidates(country: str) -> list[str]:
+def candidates(country: str, *, exercise: bool = False) -> list[str]:
     """Return the names of possible addressees for a country; agencies if it is not known ("").
 
     source: Regulation (EU) 2021/784 Art. 14(5).
     """
     kind = PartyKind.AUTHORITY if country else PartyKind.AGENCY
-    parties = Party.objects.filter(kind=kind)
+    parties = Party.objects.filter(kind=kind, left_at=None)
+    if not exercise:
+        parties = parties.filter(exercise=False)
     if country:
         parties = parties.filter(country=country)
     return list(parties.order_by("name").values_list("name", flat=True))
@@ -175,7 +178,7 @@ def describe_lead(row: Lead) -> LeadOut:
 
 def _visible(viewer: Party) -> QuerySet[Lead]:
     """Return the leads that rules.leads.may_see lets a party see, as SQL."""
-    rows = Lead.objects.select_related(
+    rows = marked_for(viewer, Lead.objects.all()).select_related(
         "sent_by", "addressed_to", "copied_to", "passed_to", "crisis"
     )
     if viewer.kind == PartyKind.AGENCY:

@@ -6,12 +6,14 @@ crisis' timeline.
 """
 
 import secrets
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
 
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
+from stemtide.hub.platform.retention.columns import basis_columns
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
@@ -24,6 +26,7 @@ from stemtide.hub.rooms.situation.models import Lead
 from stemtide.hub.rooms.situation.reads import leads as reads
 from stemtide.hub.rooms.situation.rules import leads as rules
 from stemtide.protocol.enums import LeadState, PartyKind
+from stemtide.protocol.law.retention import RowClass
 from stemtide.protocol.messages.situation import LeadCloseIn, LeadIn, LeadOut, LeadPassIn
 
 ERASE_AT_ONCE = 100
@@ -44,7 +47,7 @@ def report_lead(body: LeadIn, *, by: Actor, now: datetime) -> LeadOut:
     rules.check_grounds(body.country_grounds, country=body.country)
     ledger.lock_ledger()
     crisis = _crisis(body, by=by)
-    candidates = reads.candidates(body.country)
+    candidates = reads.candidates(body.country, exercise=body.exercise)
     name = rules.choose(candidates, to=body.to, country=body.country)
     zone = body.posted_at.utcoffset() if body.posted_at else None
     row = Lead.objects.create(
@@ -56,7 +59,7 @@ def report_lead(body: LeadIn, *, by: Actor, now: datetime) -> LeadOut:
         country_grounds=list(body.country_grounds),
         sent_by=by.party,
         addressed_to=parties.party(name),
-        copied_to=None if body.country else _at_home(by.party),
+        copied_to=None if body.country else _at_home(by.party, exercise=body.exercise),
         **reads.encrypt_texts(body),
         posted_at=body.posted_at,
         posted_zone=zone.total_seconds() // 60 if zone else 0,
@@ -64,6 +67,7 @@ def report_lead(body: LeadIn, *, by: Actor, now: datetime) -> LeadOut:
         exercise=body.exercise,
         reported_at=now,
         erase_due=rules.erase_due(now),
+        **basis_columns(RowClass.LEAD, kind=by.kind),
     )
     digest = rules.seal_digest(reads.words_of(row), salt=row.salt)
     detail: dict[str, object] = {"bases": row.bases, "digest": digest}
@@ -88,9 +92,9 @@ def _crisis(body: LeadIn, *, by: Actor) -> Crisis | None:
     return crisis
 
 
-def _at_home(party: Party) -> Party | None:
+def _at_home(party: Party, *, exercise: bool) -> Party | None:
     """Return the authority of a party's own country: the first by name; None if there is none."""
-    names = reads.candidates(party.country) if party.country else []
+    names = reads.candidates(party.country, exercise=exercise) if party.country else []
     others = [name for name in names if name != party.name]
     return parties.party(others[0]) if others else None
 
@@ -120,17 +124,17 @@ def pass_on_lead(uid: UUID, *, body: LeadPassIn, by: Actor, now: datetime) -> Le
     row = reads.find_lead(uid, viewer=by.party)
     facts = reads.lead_facts(row)
     rules.check_pass_on(facts, name=by.party.name, kind=by.kind, role=by.role)
-    row.passed_to = _next(body.to, by=by) if body.to else None
+    row.passed_to = _next(body.to, exercise=row.exercise, by=by) if body.to else None
     row.state, row.passed_on_at = LeadState.PASSED_ON, now
     row.save(update_fields=["state", "passed_on_at", "passed_to"])
     return _record("lead.forwarded", row, by=by, now=now, detail={"inside": bool(body.to)})
 
 
-def _next(name: str, *, by: Actor) -> Party:
+def _next(name: str, *, exercise: bool, by: Actor) -> Party:
     """Return the party that a lead is passed on to. raises: InvalidError."""
     try:
-        party = parties.party(name)
-    except NotFoundError as error:
+        party = parties.addressee(name, exercise=exercise)
+    except (NotFoundError, InvalidError) as error:
         raise InvalidError.of("to", error) from error
     if party.kind not in {PartyKind.AUTHORITY, PartyKind.AGENCY} or party.pk == by.party.pk:
         raise InvalidError("to", "{name} is not another authority or agency: choose one", name=name)
@@ -153,18 +157,22 @@ def close_lead(uid: UUID, *, body: LeadCloseIn, by: Actor, now: datetime) -> Lea
     return _record("lead.closed", row, by=by, now=now, detail={"outcome": body.outcome.value})
 
 
-def erase_due_leads(now: datetime) -> int:
-    """Erase the words of leads whose time has come; how many. The ledger keeps its proof."""
+def erase_due_leads(now: datetime, *, except_for: Collection[UUID] = ()) -> int:
+    """Erase the words of leads whose time has come; how many. The ledger keeps its proof.
+
+    except_for: those on a legal hold.
+    """
     count = 0
-    while done := _erase_some(now):
+    while done := _erase_some(now, except_for=except_for):
         count += done
     return count
 
 
 @transaction.atomic
-def _erase_some(now: datetime) -> int:
+def _erase_some(now: datetime, *, except_for: Collection[UUID]) -> int:
     """Erase one batch."""
     due = Lead.objects.filter(erased_at__isnull=True, erase_due__lte=now)
+    due = due.exclude(uid__in=except_for)
     if not due.exists():
         return 0
     ledger.lock_ledger()

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
+from stemtide.hub.platform.retention.columns import retention_columns
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.crises.reads import participants
 from stemtide.hub.rooms.ledger.writes import ledger
@@ -21,6 +22,7 @@ from stemtide.hub.rooms.situation.reads.message_text import read_text
 from stemtide.hub.rooms.situation.rules import situation as rules
 from stemtide.hub.rooms.situation.writes.references import add_references
 from stemtide.protocol.enums import PartyKind, PublicStatementState, Vote as VoteWord
+from stemtide.protocol.law.retention import RowClass
 from stemtide.protocol.messages.situation import (
     MessageIn,
     MessageOut,
@@ -47,12 +49,8 @@ def post(uid: UUID, *, body: MessageIn, by: Actor, now: datetime) -> MessageOut:
     rules.check_audience(body, members=[party.name for party in inside])
     answers = _spoken_of(body.answers, field="answers", room=room, by=by)
     corrects = _spoken_of(body.corrects, field="corrects", room=room, by=by)
-    rules.check_agrees_with(
-        body,
-        author=by.party.name,
-        answers=_facts(answers),
-        corrects=_facts(corrects),
-    )
+    facts_of = {"answers": _facts(answers), "corrects": _facts(corrects)}
+    rules.check_agrees_with(body, author=by.party.name, **facts_of)
     text, referenced = read_text(body, room=room, by=by)
     row = Message.objects.create(
         uid=uuid_at(now),
@@ -72,6 +70,7 @@ def post(uid: UUID, *, body: MessageIn, by: Actor, now: datetime) -> MessageOut:
         posted_as=by.role or "",
         posted_at=now,
         exercise=room.exercise,
+        **retention_columns(RowClass.MESSAGE, kind=by.kind, now=now),
     )
     detail: dict[str, object] = {"kind": body.kind.value, "urgency": body.urgency.value}
     if corrects is not None:

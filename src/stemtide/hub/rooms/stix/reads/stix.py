@@ -88,12 +88,14 @@ def stored_objects(collection: Collection, *, viewer: Party) -> QuerySet[StixObj
         private |= Q(is_private=True) & visible(viewer, "signal__")
     rows = StixObject.objects.filter(own | of_signals | private)
     everywhere = Q(made_from__startswith="party:")
+    real_parties = everywhere & Q(exercise=False)
     if collection.crisis is not None:
-        return rows.filter(Q(crisis=crises.find(collection.crisis, viewer=viewer)) | everywhere)
+        crisis = crises.find(collection.crisis, viewer=viewer)
+        return rows.filter(Q(crisis=crisis) | (everywhere if crisis.exercise else real_parties))
     inside = Q(exercise=bool(collection.exercise)) & (
         Q(crisis__isnull=True) | Q(signal__isnull=False)
     )
-    return rows.filter(inside | everywhere)
+    return rows.filter(inside | (everywhere if collection.exercise else real_parties))
 
 
 def find_versions(stix_id: str, *, at: datetime | None, viewer: Party) -> list[StixObject]:

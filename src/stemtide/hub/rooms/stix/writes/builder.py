@@ -117,6 +117,7 @@ class _Builder:
                 "shared_by": party,
                 "tlp": Tlp.CLEAR.value,
                 "made_from": f"party:{party.pk}",
+                "exercise": party.exercise,
             }
             self._store(body, **facts)
 

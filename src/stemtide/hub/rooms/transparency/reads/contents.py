@@ -15,6 +15,7 @@ from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.orders.models import Order
 from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.transparency.models import ErasedDigest
 from stemtide.hub.rooms.transparency.rules.leaves import (
     ORDER_COLUMNS,
     SIGNAL_COLUMNS,
@@ -28,9 +29,13 @@ _ISSUED = "order.issued"
 _SIGNAL, _ORDER = "signal", "order"
 _AT_ONCE = 500  # fewer than SQLite's parameters of one query
 _GAP = 100_000  # primary keys that transactions took and rolled back, at most
-_NAMES = ", ".join(
-    "party.name" if column == "shared_by" else f"signal.{column}" for column in SIGNAL_COLUMNS
-)
+_EXPRESSIONS = {
+    "shared_by": "party.name",
+    # Not the column itself: sqlite3 would convert it in each row, which takes longer than a digest.
+    "shared_at": "coalesce(signal.shared_at, NULL)",
+    "exercise": "coalesce(signal.exercise, NULL)",
+}
+_NAMES = ", ".join(_EXPRESSIONS.get(column, f"signal.{column}") for column in SIGNAL_COLUMNS)
 _COLUMNS = (
     f"SELECT signal.id, {_NAMES} FROM signals_signal signal"  # noqa: S608  # constants
     " JOIN parties_party party ON party.id = signal.shared_by_id"
@@ -95,8 +100,9 @@ def contents_of(
         signal = signals.get(uid)
         contents[number] = EntryContent([signal.digest], last=signal.pk) if signal else _GONE
     contents |= {number: EntryContent([orders.get(uid)]) for number, uid in order_of.items()}
+    erased = _erased(bulks)
     for number, uids in bulks.items():
-        rows = [signals.get(uid) for uid in uids]
+        rows = [erased.get((number, uid)) or signals.get(uid) for uid in uids]
         contents[number] = EntryContent([row.digest if row else None for row in rows], uids)
     return contents
 
@@ -145,17 +151,30 @@ def signals_without_entry(covered: Collection[str], *, last: int, limit: int) ->
     return unknown
 
 
-@needs_no_viewer("an operator's check: it returns numbers only")
-def erased_among(numbers: Collection[int]) -> set[int]:
-    """Return those of the entries whose erasure is an entry itself."""
-    subjects = [f"entry:{number}" for number in numbers]
-    erased: set[int] = set()
-    for at in range(0, len(subjects), _AT_ONCE):
-        rows = Entry.objects.filter(kind="leaf.erased", subject__in=subjects[at : at + _AT_ONCE])
-        erased.update(
-            int(name.partition(":")[2]) for name in rows.values_list("subject", flat=True)
-        )
-    return erased
+@needs_no_viewer("it returns digests only, before their content is erased")
+def signal_digests(uids: Collection[str]) -> dict[str, bytes]:
+    """Return the digests of signals by their ids, as leaves have them."""
+    return {uid: row.digest for uid, row in _signals(uids).items()}
+
+
+@needs_no_viewer("an operator's check: it returns ids only")
+def not_erased(uids: Collection[str]) -> list[str]:
+    """Return those of these signals whose content is still there."""
+    rows: list[str] = []
+    waiting = sorted(uids)
+    for at in range(0, len(waiting), _AT_ONCE):
+        part = Signal.objects.filter(uid__in=waiting[at : at + _AT_ONCE], erased_at=None)
+        rows += map(str, part.values_list("uid", flat=True))
+    return rows
+
+
+def _erased(numbers: Iterable[int]) -> dict[tuple[int, str], SignalDigest]:
+    """Return the digests of signals that were erased, by the leaf of their bulk and their id."""
+    rows = ErasedDigest.objects.filter(number__in=list(numbers))
+    return {
+        (row.number, str(row.signal)): SignalDigest(0, str(row.signal), bytes(row.digest))
+        for row in rows
+    }
 
 
 @needs_no_viewer("it only unpacks")

@@ -6,9 +6,10 @@ nothing, but how fast a log grows shows when something happens: the public heads
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_viewer
@@ -45,7 +46,7 @@ def head(*, now: datetime, is_member: bool) -> SignedHead:
 
     raises: NotFoundError.
     """
-    heads = Head.objects.order_by("-hour")
+    heads = own_heads()
     if not is_member:
         heads = heads.filter(signed_at__lte=now - timedelta(hours=settings.LOG_LAG_HOURS))
     row = heads.first()
@@ -57,6 +58,36 @@ def head(*, now: datetime, is_member: bool) -> SignedHead:
             hours=settings.LOG_LAG_HOURS,
         )
     return SignedHead(row.size, row.note, row.signed_at)
+
+
+@needs_no_viewer("the callers choose those that their reader may see")
+def own_heads() -> QuerySet[Head]:
+    """Return the heads of the log as it is, the newest first, without those before a restore."""
+    log = Log.objects.first()
+    heads = Head.objects.order_by("-hour")
+    return heads.filter(note__startswith=f"{log.origin}\n") if log else heads.none()
+
+
+@dataclass(frozen=True, slots=True)
+class DaySize:
+    """The leaves at the end of a day (UTC)."""
+
+    day: date
+    size: int
+
+
+@needs_no_viewer("it shows only what is old enough for everybody")
+def growth(*, now: datetime, days: int) -> list[DaySize]:
+    """Return how many leaves the log had at the end of each of the last days, the latest first.
+
+    Days are those whose heads are public.
+    """
+    until = now - timedelta(hours=settings.LOG_LAG_HOURS)
+    rows = own_heads().filter(signed_at__lte=until, signed_at__gt=until - timedelta(days=days))
+    sizes: dict[date, int] = {}
+    for signed_at, size in rows.order_by("hour").values_list("signed_at", "size"):
+        sizes[signed_at.astimezone(UTC).date()] = size
+    return [DaySize(day, size) for day, size in sorted(sizes.items(), reverse=True)]
 
 
 @needs_no_viewer("the caller compares it with the head that its reader may see")
@@ -81,8 +112,14 @@ def prove(number: int, *, now: datetime) -> LogProof:
         raise NotFoundError(
             "the log has no leaf {number} yet: it has {size}", number=number, size=newest.size
         )
-    path = TiledTree(newest.size, _hashes).inclusion_path(number)
+    path = tree(newest.size).inclusion_path(number)
     return LogProof(number, tuple(path), newest.note)
+
+
+@needs_no_viewer("it consists of hashes")
+def tree(size: int) -> TiledTree:
+    """Return the log's tree of a size that it has or had."""
+    return TiledTree(size, _hashes)
 
 
 @needs_no_viewer("the name and the public keys of the log")

@@ -11,13 +11,14 @@ else kept shows that, too.
 
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.ledger.reads import ledger
-from stemtide.hub.rooms.transparency.models import Head, Leaf, Log, Node
-from stemtide.hub.rooms.transparency.reads import contents
+from stemtide.hub.rooms.transparency.models import Head, Leaf, Log, Node, Purge
+from stemtide.hub.rooms.transparency.reads import contents, purges
 from stemtide.hub.rooms.transparency.reads.log import log_keys
 from stemtide.hub.rooms.transparency.rules.flaws import (
     FlawKind,
@@ -30,10 +31,11 @@ from stemtide.hub.rooms.transparency.rules.leaves import (
     LeafSalts,
     content_commitment,
     entry_commitment,
-    statement,
+    time_text,
 )
 from stemtide.protocol.tlog.merkle import Frontier, leaf_hash
 from stemtide.protocol.tlog.notes import Checkpoint, NoteError, read_checkpoint
+from stemtide.protocol.tlog.statements import OlderHeads, Statement, StatementError
 from stemtide.protocol.tlog.tiles import HEIGHT
 
 _WINDOW = 1000
@@ -45,11 +47,10 @@ _HASH = 32
 
 @dataclass(frozen=True, slots=True)
 class LogVerification:
-    """The result of a check. erased: leaves whose salts were erased, as the ledger says."""
+    """The result of a check. statement: leaf 0. waiting: entries that have no leaf yet."""
 
     size: int
-    backfilled: int
-    erased: int
+    statement: Statement
     waiting: int
     flaws: list[LogFlaw]
 
@@ -70,6 +71,8 @@ def verify(*, outside_heads: Iterable[Checkpoint] = ()) -> LogVerification:
     entries_now = ledger.heads().entries
     check = _Check(log)
     check.expect_heads(own_heads, outside_heads)
+    check.expect_older()
+    check.expect_purges()
     for begin in range(0, log.size, _WINDOW):
         check.walk(begin, min(begin + _WINDOW, log.size))
     last = log.size - 1
@@ -78,7 +81,7 @@ def verify(*, outside_heads: Iterable[Checkpoint] = ()) -> LogVerification:
         check.flaws.append(LogFlaw(FlawKind.SET_BACK, text))
     check.finish(last_signal=last_signal if last >= entries_then else log.signal)
     waiting = max(entries_now - last, 0)
-    return LogVerification(log.size, log.backfilled, check.erased, waiting, check.flaws)
+    return LogVerification(log.size, check.statement, waiting, check.flaws)
 
 
 @dataclass(slots=True)
@@ -93,8 +96,23 @@ class _Check:
     entries: dict[int, LeafFacts] = field(default_factory=dict)
     leaves: dict[int, UnmatchedLeaf] = field(default_factory=dict)
     shared: set[str] = field(default_factory=set)
-    without_salt: set[int] = field(default_factory=set)
-    erased: int = 0
+    others: list[Checkpoint] = field(default_factory=list)
+    statement: Statement = field(init=False)
+    older: OlderHeads = field(init=False)
+    purged: set[int] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Read leaf 0, or what it must say if it was changed."""
+        log, leaf = self.log, Leaf.objects.filter(number=0).first()
+        expected = (log.origin, time_text(log.opened_at), log.backfilled)
+        self.statement = Statement(*expected)
+        with suppress(StatementError):
+            self.statement = Statement.read(bytes(leaf.data) if leaf else b"")
+        read = self.statement
+        is_whole = leaf is not None and read.data == bytes(leaf.data)
+        if not is_whole or (read.origin, read.opened_at, read.filled_in) != expected:
+            self._note(FlawKind.TREE_CHANGED, "leaf 0, the log's own statement, was changed", 0)
 
     def expect_heads(self, own: Iterable[Head], outside_heads: Iterable[Checkpoint]) -> None:
         """Note the roots that the tree must have at some sizes. own: the hub's heads."""
@@ -106,11 +124,26 @@ class _Check:
         for row in own:
             name = f"the hub's head of {row.signed_at:%Y-%m-%d %H:%M} UTC"
             try:
-                self._expect(name, read_checkpoint(row.note, trusted=keys))
+                self._expect(name, read_checkpoint(row.note, trusted=keys, is_any_log=True))
             except NoteError as error:
                 self._note(FlawKind.HEAD_CHANGED, f"{name}: {error}")
         for head in outside_heads:
             self._expect(f"the head of {head.size} leaves that you gave", head)
+
+    def expect_older(self) -> None:
+        """Compare heads of other logs with the restores that leaf 0 names."""
+        self.older = OlderHeads(self.statement, self.others, size=self.log.size)
+        for text in (head.text for head in self.older.unfit()):
+            self._note(FlawKind.HEAD_CHANGED, text)
+
+    def expect_purges(self) -> None:
+        """Note the leaves whose salts were erased by certificates, and what is wrong with these."""
+        for purge in Purge.objects.order_by("entry"):
+            if why := purges.fault(purge):
+                text = f"the certificate of an erasure in entry {purge.entry} {why}"
+                self._note(FlawKind.PURGE_WRONG, text, purge.entry)
+            else:
+                self.purged.update(number for number, _digest in purge.leaves)
 
     def walk(self, begin: int, end: int) -> None:
         """Compare the leaves of a window with their entries."""
@@ -127,8 +160,8 @@ class _Check:
             leaf, entry = rows.get(number), entries.get(number)
             self._grow(number, leaf)
             if number == 0:
-                self._check_statement(leaf)
-            elif leaf is None:
+                continue
+            if leaf is None:
                 self._note(FlawKind.LEAF_GONE, f"the leaf of entry {number} is gone", number)
             else:
                 self._compare(leaf, entry, content_of.get(number))
@@ -144,11 +177,9 @@ class _Check:
             for entry in contents.entries_after(self.log.size - 1, limit=_MOST_WAITING):
                 self.entries[entry.number] = entry
             self.flaws[:0] = compare(self.entries, self.leaves, size=self.log.size)
-        erased = contents.erased_among(self.without_salt)
-        self.erased = len(erased)
-        for number in sorted(self.without_salt - erased):
-            text = f"the salt of entry {number} is gone, and no entry says that it was erased"
-            self._note(FlawKind.SALT_GONE, text, number)
+        for uid in contents.not_erased(self.gone)[:_MOST_SIGNALS]:
+            text = f"a certificate says that signal {uid} was erased, and it is still there"
+            self._note(FlawKind.PURGE_WRONG, text)
         unknown = contents.signals_without_entry(self.shared, last=last_signal, limit=_MOST_SIGNALS)
         for uid in unknown:
             text = f"no entry says that signal {uid} was shared: it was inserted"
@@ -163,8 +194,7 @@ class _Check:
     def _expect(self, name: str, head: Checkpoint) -> None:
         """Note a root that the tree must have."""
         if head.origin != self.log.origin:
-            text = f"{name} is of another log, {head.origin[:100]}, and not of {self.log.origin}"
-            self._note(FlawKind.HEAD_CHANGED, text)
+            self.others.append(head)
         else:
             self.heads[head.size].append((name, head.root))
 
@@ -178,7 +208,10 @@ class _Check:
                 self._note(FlawKind.TREE_CHANGED, text)
             self.frontier = None
             return
-        completed = self.frontier.append(leaf_hash(bytes(leaf.data)))
+        digest = leaf_hash(bytes(leaf.data))
+        completed = self.frontier.append(digest)
+        for text in self.older.add(digest) if number else ():
+            self._note(FlawKind.HEAD_CHANGED, text)
         for level, node in enumerate(completed[HEIGHT - 1 :: HEIGHT], start=1):
             if self.nodes.get((level, number >> (HEIGHT * level))) != node:
                 first = (number >> (HEIGHT * level)) << (HEIGHT * level)
@@ -189,13 +222,6 @@ class _Check:
                 text = f"{name} has another root than the first {self.frontier.size} leaves have"
                 self._note(FlawKind.HEAD_CHANGED, text)
 
-    def _check_statement(self, leaf: Leaf | None) -> None:
-        """Compare leaf 0 with the log's statement about itself."""
-        log = self.log
-        expected = statement(origin=log.origin, opened_at=log.opened_at, backfilled=log.backfilled)
-        if leaf is None or bytes(leaf.data) != expected:
-            self._note(FlawKind.TREE_CHANGED, "leaf 0, the log's own statement, was changed", 0)
-
     def _compare(
         self, leaf: Leaf, entry: LeafFacts | None, content: contents.EntryContent | None
     ) -> None:
@@ -203,16 +229,25 @@ class _Check:
         salts = LeafSalts(_bytes(leaf.salt), _bytes(leaf.content_salt))
         first, second = bytes(leaf.data)[:_HASH], bytes(leaf.data)[_HASH:]
         if salts.entry is None:
-            self.without_salt.add(leaf.number)
+            self._note_salt(leaf.number)
         elif entry is None or entry_commitment(entry, salts.entry) != first:
             self.leaves[leaf.number] = UnmatchedLeaf(first, salts.entry)
         if entry is not None and leaf.number in self.leaves:
             self.entries[leaf.number] = entry
         if salts.content is None:
             if salts.entry is not None and content_commitment(None, salts) != second:
-                self.without_salt.add(leaf.number)
+                self._check_purged(leaf, entry)
         elif entry is not None and leaf.number not in self.leaves:
             self._compare_content(entry, content, salts=salts, commitment=second)
+
+    def _check_purged(self, leaf: Leaf, entry: LeafFacts | None) -> None:
+        """Check that a content salt is gone because a certificate says so."""
+        if leaf.number not in self.purged:
+            self._note_salt(leaf.number)
+        elif leaf.signals:
+            self.gone.update(contents.unpack_ids(leaf.signals))
+        elif entry is not None and entry.subject.startswith("signal:"):
+            self.gone.add(entry.subject.partition(":")[2])
 
     def _compare_content(
         self,
@@ -231,6 +266,11 @@ class _Check:
         if content_commitment(digests, salts) != commitment:
             text = f"{about} was changed: its sharer, value, labels, handling or text"
             self._note(FlawKind.CONTENT_CHANGED, text, entry.number)
+
+    def _note_salt(self, number: int) -> None:
+        """Add the flaw that a leaf cannot be made again."""
+        text = f"the salt of entry {number} is gone: nobody can check the entry any more"
+        self._note(FlawKind.SALT_GONE, text, number)
 
     def _note(self, kind: FlawKind, text: str, number: int | None = None) -> None:
         """Add a flaw."""

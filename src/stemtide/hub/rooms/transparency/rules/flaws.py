@@ -26,6 +26,7 @@ class FlawKind(StrEnum):
     TREE_CHANGED = "tree-changed"
     HEAD_CHANGED = "head-changed"
     SET_BACK = "set-back"
+    PURGE_WRONG = "purge-wrong"
 
 
 @dataclass(frozen=True, slots=True)

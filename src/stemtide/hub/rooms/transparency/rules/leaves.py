@@ -8,8 +8,8 @@ A leaf is two SHA-256 digests, one after the other:
   that the entry speaks of, as JSON. Without content, the digest of "stemtide-no-content/1", a
   newline and the first salt: nobody sees which entries speak of content.
 
-JSON has sorted keys and no spaces, in UTF-8. The salts hide the committed data, and a leaf
-whose salts were erased proves nothing any more: it stays in the tree. Decision 0164.
+JSON has sorted keys and no spaces, in UTF-8. The salts hide the committed data from those who have
+leaves only. Decision 0164.
 """
 
 import hashlib
@@ -22,12 +22,10 @@ from uuid import UUID
 import msgspec
 
 SALT_BYTES = 32
-LEAF_BYTES = 64
 
 _ENTRY = b"stemtide-entry/1\n"
 _CONTENT = b"stemtide-content/1\n"
 _NO_CONTENT = b"stemtide-no-content/1\n"
-_STATEMENT = "stemtide-log/1"
 
 SIGNAL_COLUMNS = (
     *("uid", "labels", "exercise", "shared_at", "shared_by", "kind", "value", "url", "reach"),
@@ -59,21 +57,16 @@ class LeafFacts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LeafSalts:
-    """The salts of a leaf. None: erased, or there is no content."""
+    """The salts of a leaf. content: None without content."""
 
     entry: bytes | None
     content: bytes | None
 
 
-def origin_of(hub: UUID) -> str:
-    """Return the name of a hub's log."""
-    return f"stemtide/{hub}"
-
-
-def statement(*, origin: str, opened_at: datetime, backfilled: int) -> bytes:
-    """Return leaf 0: since when the log proves, and up to which entry it was filled in later."""
-    lines = (_STATEMENT, origin, time_text(opened_at), str(backfilled))
-    return "".join(f"{line}\n" for line in lines).encode()
+def origin_of(hub: UUID, *, restored_at: datetime | None = None) -> str:
+    """Return the name of a hub's log. restored_at: when a restore opened it."""
+    name = f"stemtide/{hub}"
+    return f"{name}/{restored_at.astimezone(UTC):%Y%m%dT%H%M%SZ}" if restored_at else name
 
 
 def entry_json(entry: LeafFacts) -> bytes:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Change the transparency log: add leaves, and erase salts."""
+"""Change the transparency log."""

@@ -4,6 +4,7 @@
 1 New entries, and the content that they speak of, are read and hashed without a lock.
 2 A short transaction stores the leaves, if no other process has stored them, with a signed head.
 3 A log that is far behind, as after an upgrade, takes several batches in one run.
+4 A restore from a backup opens a new log. Decision 0165.
 """
 
 import secrets
@@ -19,9 +20,10 @@ from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
 from stemtide.hub.rooms.ledger.reads import ledger as ledger_reads
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.snapshots.builder import hub_keys
-from stemtide.hub.rooms.transparency.models import Head, Leaf, Log, Node
+from stemtide.hub.rooms.transparency.models import Head, Leaf, Log, Node, Witness
 from stemtide.hub.rooms.transparency.reads import contents
 from stemtide.hub.rooms.transparency.reads.contents import EntryContent
+from stemtide.hub.rooms.transparency.reads.restarts import SUBJECT
 from stemtide.hub.rooms.transparency.rules.leaves import (
     SALT_BYTES,
     LeafFacts,
@@ -29,10 +31,11 @@ from stemtide.hub.rooms.transparency.rules.leaves import (
     content_commitment,
     entry_commitment,
     origin_of,
-    statement,
+    time_text,
 )
 from stemtide.protocol.tlog.merkle import Frontier, leaf_hash
-from stemtide.protocol.tlog.notes import Checkpoint
+from stemtide.protocol.tlog.notes import Checkpoint, Note
+from stemtide.protocol.tlog.statements import Statement
 from stemtide.protocol.tlog.tiles import HEIGHT
 
 BATCH = 500
@@ -69,10 +72,11 @@ class _Growth:
     leaves: list[_LeafRow] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
 
-    def add(self, leaf: _LeafRow) -> None:
-        """Add a leaf, and the inner hashes that it completes."""
+    def add(self, leaf: _LeafRow, *, is_stored: bool = False) -> None:
+        """Add a leaf, and the inner hashes that it completes. is_stored: its row is there."""
         completed = self.frontier.append(leaf_hash(leaf.data))
-        self.leaves.append(leaf)
+        if not is_stored:
+            self.leaves.append(leaf)
         for level, node in enumerate(completed[HEIGHT - 1 :: HEIGHT], start=1):
             place = leaf.number >> (HEIGHT * level)
             self.nodes.append(Node(level=level, place=place, hash=node))
@@ -95,33 +99,6 @@ def follow_ledger(now: datetime) -> int:
     return added
 
 
-@transaction.atomic
-def erase(number: int, *, actor: str, now: datetime) -> None:
-    """Erase the salts of a leaf: nobody can open it any more. It stays in the tree.
-
-    Call it in the transaction that erases the content of the entry.
-    """
-    ledger.lock_ledger()
-    Leaf.objects.filter(number=number).update(salt=None, content_salt=None)
-    ledger.append("leaf.erased", actor=actor, subject=f"entry:{number}", now=now)
-
-
-@needs_no_entry("erase() records it")
-@transaction.atomic
-def erase_again(number: int, *, erased_at: datetime, actor: str, now: datetime) -> bool:
-    """Erase the salts of a leaf that a restored backup has again; return whether it had them.
-
-    erased_at: when they were erased. An entry recorded later is another one with that number.
-    """
-    ledger.lock_ledger()
-    entries = contents.entries_after(number - 1, limit=1)
-    is_same = any(row.number == number and row.recorded_at <= erased_at for row in entries)
-    has_salt = is_same and Leaf.objects.filter(number=number, salt__isnull=False).exists()
-    if has_salt:
-        erase(number, actor=actor, now=now)
-    return has_salt
-
-
 def _open(keys: Sequence[Ed25519PrivateKey], *, now: datetime) -> Log:
     """Begin the log with its statement. Another process may be first."""
     with transaction.atomic():
@@ -130,14 +107,71 @@ def _open(keys: Sequence[Ed25519PrivateKey], *, now: datetime) -> Log:
         if log is not None:
             return log
         heads = ledger_reads.heads()
-        log = Log(origin=origin_of(heads.hub), opened_at=now, backfilled=heads.entries, size=0)
-        log.frontier = b""
-        log.save()
-        growth = _Growth(Frontier(), signal=0)
-        data = statement(origin=log.origin, opened_at=now, backfilled=log.backfilled)
-        growth.add(_LeafRow(0, data))
-        _store(log, growth, keys=keys, now=now)
+        origin = origin_of(heads.hub)
+        log = Log(size=0)
+        _begin(log, Statement(origin, time_text(now), heads.entries), keys=keys, now=now)
         return log
+
+
+@transaction.atomic
+def restart(*, last: Checkpoint | None, backup: str, actor: str, now: datetime) -> Statement:
+    """Open a new log after a restore from a backup; return its statement.
+
+    The ledger lacks the entries after the backup, so the old log must not go on. The new one has
+    its leaves, another leaf 0 and another name. Call it before anything else is recorded.
+
+    last: the last head that somebody kept; the newest in the backup if it is None.
+
+    raises: SigningKeyError.
+    """
+    ledger.lock_ledger()
+    heads = ledger_reads.heads()
+    log = Log.objects.first()
+    newest = Head.objects.order_by("-hour").first() if log else None
+    before = Statement.read(bytes(Leaf.objects.get(number=0).data)) if log else None
+    statement = Statement(
+        origin=origin_of(heads.hub, restored_at=now),
+        opened_at=time_text(now),
+        filled_in=heads.entries,
+        overlap=log.size if log else 0,
+        last=_last_known(last, newest),
+        before=before,
+    )
+    _begin(log or Log(size=0), statement, keys=hub_keys().private, now=now)
+    Witness.objects.update(size=0)  # none has cosigned a head of the new log
+    detail: dict[str, object] = {
+        "origin": statement.origin,
+        "backup": backup,
+        "overlap": statement.overlap,
+        "last": statement.last.text.split() if statement.last else None,
+    }
+    ledger.append("log.restarted", actor=actor, subject=SUBJECT, now=now, detail=detail)
+    return statement
+
+
+def _last_known(outside: Checkpoint | None, newest: Head | None) -> Checkpoint | None:
+    """Return the later head of that which somebody kept, and the newest one in the backup."""
+    own = Checkpoint.read(Note.read(newest.note).text) if newest else None
+    if own is None or outside is None:
+        return outside or own
+    return own if own.origin == outside.origin and own.size > outside.size else outside
+
+
+def _begin(
+    log: Log, statement: Statement, *, keys: Sequence[Ed25519PrivateKey], now: datetime
+) -> None:
+    """Store a new leaf 0, the tree over it and the leaves that are there, and its head."""
+    log.origin, log.opened_at, log.backfilled = statement.origin, now, statement.filled_in
+    log.frontier = bytes(log.frontier or b"")
+    log.save()
+    growth = _Growth(Frontier(), signal=log.signal)
+    growth.add(_LeafRow(0, statement.data))
+    rows = Leaf.objects.filter(number__gt=0).order_by("number").values_list("number", "data")
+    for number, data in rows.iterator(chunk_size=2000):
+        growth.add(_LeafRow(number, bytes(data)), is_stored=True)
+    Leaf.objects.filter(number=0).delete()
+    Node.objects.all().delete()
+    _store(log, growth, keys=keys, now=now)
 
 
 def _grow(log: Log, entries: list[LeafFacts]) -> _Growth:

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
-from stemtide.hub.platform.egress.posts import PostOutcome, PostResult
+from stemtide.egress.posts import PostOutcome, PostResult
 from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.platform.jobs import claim
 from stemtide.hub.rooms.ledger.rules.ledger import CLOCK

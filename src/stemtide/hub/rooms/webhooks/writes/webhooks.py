@@ -12,13 +12,13 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 
-from stemtide.hub.platform.egress.addresses import (
+from stemtide.egress.addresses import (
     AddressNotAllowedError,
     UnknownHostError,
     check_url,
     resolve,
 )
-from stemtide.hub.platform.egress.posts import reach_of
+from stemtide.egress.posts import reach_of
 from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.rooms.ledger.reads import ledger as ledger_reads
 from stemtide.hub.rooms.ledger.writes import ledger

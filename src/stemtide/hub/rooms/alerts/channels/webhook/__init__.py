@@ -9,7 +9,7 @@
 
 import json
 
-from stemtide.hub.platform.egress import posts
+from stemtide.egress import posts
 from stemtide.hub.rooms.alerts.channels import letter
 from stemtide.hub.rooms.alerts.channels.channel import (
     OutgoingAlert,

@@ -11,7 +11,12 @@ Marks = tuple[str, str, str]
 
 
 def may_see(marks: Marks, *, viewer: Party) -> bool:
-    """Whether a party may see signals with these marks, as reads.signals.visible() filters them."""
+    """Whether a party may see signals with these marks, as reads.signals.visible() filters them.
+
+    One that exists for an exercise sees none: marks do not say which signals are real.
+    """
+    if viewer.exercise:
+        return False
     tlp, audience, shared_by = marks
     return may_receive(
         viewer.name,

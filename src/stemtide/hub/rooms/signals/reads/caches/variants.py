@@ -193,7 +193,7 @@ class CrisisVariants(FeedMemory, Generic[Group]):
     ) -> None:
         super().__init__()
         self._crisis, self._build, self._order = crisis, build, order
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a read waits for no act of its own thread
         self.empty()
 
     def empty(self) -> None:

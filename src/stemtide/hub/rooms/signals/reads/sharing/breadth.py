@@ -75,6 +75,15 @@ def estimate(drafts: Sequence[SignalDraft], *, by: Party) -> dict[int, Breadth]:
     return {place: breadth for place, breadth in breadths.items() if breadth is not NARROW}
 
 
+@needs_no_viewer("it returns nothing")
+def warm_up() -> None:
+    """Read the common set and the sample, so that the first share does not wait for it."""
+    with _lock:
+        _sample.follow(limits=breadth_limits().standing)
+        nothing = nearness.hashes_of([bytes(32)])
+        nearness.search_pictures(nothing, limits=_near_limits(), index=_sample.index)
+
+
 def _near_one(draft: SignalDraft) -> Nearness:
     """Return how near a value of another kind than a picture or an address is."""
     limits, long = breadth_limits(), draft.long or b""

@@ -186,6 +186,13 @@ class BulkContext:
         if missing := set(body.audience) - self._parties:
             self._parties.update(parties.existing(missing))
             rules.check_audience(body.audience, existing=self._parties)
+        if body.retention is not None:
+            kind = PartyKind(self._by.kind)
+            rules.check_retention(
+                body.retention, expires_at=body.expires_at, kind=kind, now=self._now
+            )
+            kinds = parties.kinds_of(body.audience)
+            rules.check_readers(body.retention, sharer=self._by.name, audience=kinds)
 
     def check_crisis(self, uid: UUID, *, exercise: bool) -> None:
         """Refuse a crisis that takes no signal of the party now. raises: InvalidError."""

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page of a signal says that its sharer sent local features."""
+
+import pytest
+
+from stemtide.hub.rooms.local_features.models import LocalFeatures
+from stemtide.hub.rooms.signals.models import Signal
+from tests.hub.desk.test_board import text
+
+pytestmark = pytest.mark.django_db
+
+
+def send(uid, *, now):
+    row = Signal.objects.get(uid=uid)
+    LocalFeatures.objects.create(signal=row, value=b"age", tlp=row.tlp, size_bytes=9, sent_at=now)
+
+
+def test_a_page_says_that_local_features_were_sent_and_what_they_show(world):
+    uid = world.share()
+    desk = world.desk("authority")
+    assert "Local features" not in text(desk.get(f"/signals/{uid}"))
+    send(uid, now=world.now)
+    page = text(desk.get(f"/signals/{uid}"))
+    assert "Local features" in page
+    assert "They show more of it than its hash." in page
+    assert "Lokale Merkmale" in text(desk.get(f"/signals/{uid}", headers={"Accept-Language": "de"}))
+
+
+def test_the_page_of_a_signal_whose_features_were_removed_says_nothing(world):
+    uid = world.share()
+    send(uid, now=world.now)
+    LocalFeatures.objects.update(value=b"", removed_at=world.now)
+    assert "Local features" not in text(world.desk("authority").get(f"/signals/{uid}"))

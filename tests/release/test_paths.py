@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands of docs/run/README.md, as they stand, on an empty Debian in a folder (chroot).
+
+There is no systemd in a chroot: Debian's package `systemctl`, which starts units without one, is
+put there first. It makes no StateDirectory= and gives no capabilities, so the test makes the folder
+and lets Caddy check its file. The rest is what the commands themselves install.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.release.test_wheel import releases  # noqa: F401 - a fixture
+
+ROOT = Path(__file__).parents[2]
+BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+NEEDED = ("/etc/pip.conf", "/etc/resolv.conf", "/etc/ssl/certs/ca-certificates.crt")
+"""What says how this machine reaches its package registries."""
+
+pytestmark = [
+    pytest.mark.nightly,
+    pytest.mark.skipif(
+        shutil.which("mmdebstrap") is None or os.geteuid() != 0,
+        reason="needs mmdebstrap (apt install mmdebstrap), and root for the chroot",
+    ),
+]
+
+UMASK = 0o022
+"""That of an empty machine. A hub that ran in this process before has set a strict one."""
+
+
+def commands():
+    """The blocks of commands: try it, a hub, an agent, the database of many machines."""
+    return BLOCK.findall((ROOT / "docs/run/README.md").read_text("utf-8"))
+
+
+def unpack():
+    """The command that unpacks the files to deploy with."""
+    return re.search(r"`(tar -xzf [^`]+)`", (ROOT / "docs/run/README.md").read_text("utf-8"))[1]
+
+
+@pytest.fixture(scope="module")
+def debian(tmp_path_factory):
+    """An empty Debian, unpacked."""
+    folder = tmp_path_factory.mktemp("debian") / "root"
+    packages = "--include=ca-certificates,procps,systemctl"
+    words = ["mmdebstrap", "--variant=minbase", packages, "trixie", folder]
+    subprocess.run(words, check=True, umask=UMASK)
+    for path in map(Path, NEEDED):
+        if path.exists():
+            shutil.copy(path, folder / path.relative_to("/"))
+    return folder
+
+
+@contextmanager
+def mounted(folder):
+    """The chroot with the file systems of the kernel."""
+    mounts = {"proc": "/proc", "dev": "/dev"}
+    for name, place in mounts.items():
+        subprocess.run(["mount", "--rbind", place, folder / name], check=True)
+        subprocess.run(["mount", "--make-rslave", folder / name], check=True)
+    try:
+        yield
+    finally:
+        for name in mounts:
+            subprocess.run(["umount", "--recursive", "--lazy", folder / name], check=True)
+
+
+def inside(folder, script):
+    """Run a script in the chroot, as root, in the folder of the release. Returns its output."""
+    kept = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+    environment = kept | {
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": "/root",
+        "DEBIAN_FRONTEND": "noninteractive",
+    }
+    words = ["chroot", folder, "sh", "-ec", f"cd /release\n{script}"]
+    done = subprocess.run(
+        words,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        umask=UMASK,
+    )
+    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def machine(debian, releases):  # noqa: F811 - the fixture
+    """An empty machine on which somebody has put a release, unpacked as SECURITY.md says."""
+    shutil.copytree(releases[0], debian / "release")
+    with mounted(debian):
+        inside(debian, f"{unpack()}\napt-get update -q")
+        yield debian
+
+
+def without_systemd(script, role):
+    """The commands, with what systemd would have done."""
+    folder = f"install -d -o stemtide-{role} -m 0700 /var/lib/stemtide-{role}"
+    script = script.replace("systemctl enable", f"{folder}\nsystemctl enable")
+    return script.replace(
+        "systemctl restart caddy",
+        "caddy validate --adapter caddyfile --config /etc/caddy/Caddyfile",
+    )
+
+
+def test_the_blocks_are_short():
+    blocks = [block.strip().splitlines() for block in commands()]
+    assert len(blocks) == 4
+    assert all(len(lines) <= 10 for lines in blocks)
+
+
+def test_a_look_plays_a_crisis(machine):
+    script = commands()[0].replace("stemtide demo", "stemtide demo --once --json")
+    counts = json.loads(inside(machine, script).splitlines()[-1])
+    assert counts
+
+
+def test_a_hub_and_an_agent_become_services_of_one_machine(machine):
+    _, hub, agent, _ = commands()
+    walls = "landlock,seccomp,network,memory,privileges"
+    accept = f"echo STEMTIDE_ACCEPT_MISSING_WALLS={walls} >> deploy/systemd/hub.env"
+    assert "https://hub.example.eu/set-up/" in inside(
+        machine, f"{accept}\n{without_systemd(hub, 'hub')}"
+    )
+    run_as_hub = "runuser -u stemtide-hub -- env STEMTIDE_DATA_DIR=/var/lib/stemtide-hub"
+    stemtide = f"{run_as_hub} /opt/stemtide/hub/bin/stemtide"
+    new_key = (
+        f"{stemtide} party add small-pictures --kind provider --country EE\n"
+        f"{stemtide} key new --party small-pictures --json"
+    )
+    key = json.loads(inside(machine, new_key).splitlines()[-1])["key"]
+    (machine / "release/agent.key").write_text(key)
+    here = "sed -i s,https://hub.example.eu,http://127.0.0.1:8100, deploy/systemd/agent.toml"
+    accept = f"echo STEMTIDE_AGENT_ACCEPT_MISSING_WALLS={walls} > /etc/stemtide/agent.env"
+    agent = agent.replace("curl --silent", "curl --silent --retry 60 --retry-all-errors")
+    health = json.loads(
+        inside(machine, f"{here}\n{accept}\n{without_systemd(agent, 'agent')}").splitlines()[-1]
+    )
+    assert health["live"] is True
+    inside(machine, "systemctl stop stemtide-agent stemtide-hub")
