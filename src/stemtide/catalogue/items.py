@@ -33,7 +33,7 @@ class StoredItem:
 class UnlistedItem:
     """An entry of a source that names no content, such as a row without an id.
 
-    place: where it stands in the source, for people.
+    place: its position in the source, for people.
     """
 
     place: str

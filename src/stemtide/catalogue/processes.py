@@ -127,6 +127,6 @@ def _end_with_parent() -> None:
 
 
 def _end_workers() -> None:
-    """End the workers, whatever they are doing: their results are not wanted any more."""
+    """End the workers at once: nobody needs their results any more."""
     for process in multiprocessing.active_children():
         process.terminate()

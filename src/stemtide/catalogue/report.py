@@ -44,7 +44,7 @@ class MatchedItem:
 class UnreadableItem:
     """Content of which not all could be read, or an entry that names no content.
 
-    ref: its id, or where the entry stands in the source.
+    ref: its id, or the entry's position in the source.
     """
 
     ref: str

@@ -24,7 +24,7 @@ def printable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return a text in one line, whatever is in it."""
+    """Return a text in one line, without control characters."""
     return printable(text).replace("\n", "\\n")
 
 

@@ -167,7 +167,7 @@ class Hint(HintWords):
     """The next thing that a learner does, in English.
 
     nl, fr, de: the same in these languages.
-    page:    of the desk where it is done; {crisis} stands for the id of the crisis.
+    page:    of the desk where it is done; {crisis} is replaced by the id of the crisis.
     done_by: kinds of ledger entries of the learner's party, of which one shows that it is done.
     """
 

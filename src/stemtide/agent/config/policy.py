@@ -41,7 +41,7 @@ class Rule:
     reach:             URLs only: whether the signal covers the address, its folder or its host.
     sharers, sharer_kinds, sharer_standing: who shared the signal.
     min_parties:       independent parties that stand behind the signal, its sharer included.
-    confirmed_by_kinds: another independent party of one of these kinds stands behind it.
+    confirmed_by_kinds: another independent party of one of these kinds supports it.
     shadow:            the rule does not act; the agent only says what it would have done.
     """
 
@@ -67,7 +67,7 @@ class Rule:
 
     @property
     def names_parties(self) -> bool:
-        """Whether the rule has a condition on who stands behind a signal."""
+        """Whether the rule has a condition on who supports a signal."""
         who = self.sharers or self.sharer_kinds or self.sharer_standing or self.confirmed_by_kinds
         return bool(who) or self.min_parties is not None
 

@@ -29,7 +29,7 @@ class OpenIdSettings:
     issuer:     its address, below which .well-known/openid-configuration lies.
     client_id, client_secret: of the agent there; no secret for a public client.
     claim, value: only people whose ID token has this value, or has it in a list, may sign in; "":
-                  everyone whom the provider lets sign in to this client.
+                  everyone that the provider lets sign in to this client.
     """
 
     issuer: Annotated[

@@ -226,7 +226,7 @@ def _flood_trouble(lowered: int) -> dict[str, str]:
 
 
 def _walls(standing: frozenset[Wall] | None) -> dict[str, bool] | None:
-    """Return whether each wall of the sandbox stands; None before the first worker is ready."""
+    """Return whether each wall of the sandbox is up; None before the first worker is ready."""
     return None if standing is None else {str(wall): wall in standing for wall in Wall}
 
 

@@ -43,7 +43,7 @@ class JournalKey:
             raise JournalKeyError("was encrypted with another key, or is damaged") from error
 
     def tag(self, text: bytes) -> bytes:
-        """Return what stands in the file for an id: nobody without the key can compute it."""
+        """Return the digest that the file holds for an id; only the key's holder can compute it."""
         mac = HMAC(self._tag_key, SHA256())
         mac.update(text)
         return mac.finalize()[:_TAG_BYTES]

@@ -3,7 +3,7 @@
 
 When the outcome of an upload changes, a row moves it: "was" is the outcome that it counted at
 before. The row keeps the time at which the content was met. Items of own banks are never counted:
-counts are what the hub is told.
+the counts go to the hub.
 """
 
 import threading

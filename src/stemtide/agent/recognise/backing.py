@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who stands behind a match, and how far that may lead. Pure.
+"""Who supports a match, and how far that may lead. Pure.
 
 1 Behind a match stand the sharer of its signal, the parties that agree with the signal, and the
   sharers of other matched signals of the same kind and value that ask for as much themselves.

@@ -4,8 +4,8 @@
 1 The journal is the agent's record of what it acted on: each piece of content that matched, with
   how each signal matched. It goes back keep_days and knows no content.
 2 Each is judged by the policy that is tried and by the one in force, both with the signals and
-  parties that the agent has now. So a difference that comes from the world is told from one that
-  comes from the policy.
+  parties that the agent has now. So a difference that comes from the world is kept apart from
+  one that comes from the policy.
 3 The action compared is the present one, after all undoing.
 4 If a signal is gone, because it expired, the decision cannot be judged again and is only counted.
 """

@@ -13,7 +13,7 @@
 5 Each shadow of the policy decides by the same steps. Its result accompanies the decision,
   which does not depend on it.
 6 An item of an own bank leads to the action of its bank, with the same caps. It needs nobody behind
-  it, and stands behind no signal of others.
+  it, and supports no signal of others.
 """
 
 from collections import defaultdict
@@ -99,7 +99,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class SignalVerdict:
-    """The action that one signal leads to, given who stands behind it.
+    """The action that one signal leads to, given who supports it.
 
     caps: why it is milder than the rule's. missing: who would have to stand behind it; "" if
     nobody.
@@ -252,7 +252,7 @@ def judge(
 
 
 def backings(hits: Sequence[Hit], policy: Policy, parties: Parties) -> list[Backing]:
-    """Return who stands behind each matched signal."""
+    """Return who supports each matched signal."""
     sharers = [parties.trust_of(hit.signal.shared_by) for hit in hits]
     requests = [
         _requested_action(hit, policy.rules, sharer).rank

@@ -216,7 +216,7 @@ def prints_of(fingerprints: Fingerprints) -> list[Print]:
 
 
 def is_vouched(signal: FeedSignal, parties: Parties) -> bool:
-    """Whether a signal is the SHA-256 of a file that an authority or agency stands behind."""
+    """Whether a signal is the SHA-256 of a file that an authority or agency supports."""
     behind = (parties.trust_of(name) for name in (signal.shared_by, *signal.confirmed_by))
     return signal.kind is Kind.SHA256 and any(
         party.counts and party.kind in SPEAKING_ALONE for party in behind
@@ -385,7 +385,7 @@ def covered_actions(tx: sqlite3.Connection, entries: Sequence[AllowRow]) -> list
 
 
 def _acted_part(tx: sqlite3.Connection, signal: str, kind: str, part: str) -> MatchedPart:
-    """Return the match that an action was taken for, with who stands behind its signal now."""
+    """Return the match that an action was taken for, with who supports its signal now."""
     if kind != Kind.SHA256:
         return MatchedPart(Kind(kind), part)
     row = tx.execute("SELECT body FROM signals WHERE id = ?", (signal,)).fetchone()

@@ -323,7 +323,7 @@ def support_for(
     now: datetime,
     tx: Transaction | None = None,
 ) -> tuple[Backing, Support]:
-    """Return who stands behind a signal, and what the flood guard asks about them."""
+    """Return who supports a signal, and the facts about them that the flood guard needs."""
     alike = [
         other
         for other in store.find_alike([signal], tx=tx)

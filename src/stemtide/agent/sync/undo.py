@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Judge earlier actions again when a signal, or who stands behind it, has changed.
+"""Judge earlier actions again when a signal, or who supports it, has changed.
 
 1 A withdrawn signal no longer counts. Content that nothing else stops is released.
 2 A disputed signal leads to what the policy says of disputed ones. One that the flood guard

@@ -70,7 +70,7 @@ def next_step(tx: Transaction) -> list[SignalChange]:
 
 
 def _why(signal: FeedSignal, parties: Mapping[str, str]) -> str:
-    """Return why a signal leads to less than before; "" if none of the parties stands behind it."""
+    """Return why a signal leads to less than before; "" if none of the parties supports it."""
     behind = (name for name in (signal.shared_by, *signal.confirmed_by) if name in parties)
     return next((parties[name] for name in behind), "")
 

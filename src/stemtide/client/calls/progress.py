@@ -120,7 +120,7 @@ def print_yearly_report(
 
 
 def read_dsa_report(*, year: int, half: int | None = None) -> Call[DsaReportOut]:
-    """Retrieve your transparency report as it stands, with what is missing and its versions.
+    """Retrieve the draft of your transparency report, with what is missing and its versions.
 
     year: The year of the report.
     half: Half of the year, for very large services; 0: all of it.

@@ -41,7 +41,7 @@ def give_role(body: RoleGiveIn, *, uid: UUID | str, role: ResponseRole) -> Call[
 
 
 def give_task(body: TaskIn, *, uid: UUID | str) -> Call[TaskOut]:
-    """Add a task, and have its owner told.
+    """Add a task, and notify its owner.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/tasks

@@ -41,7 +41,7 @@ class LiveClock:
         self._spans.append(ClockSpan(datetime.now(UTC), minutes, speed if is_running else 0.0))
 
     def seconds_until(self, minutes: float) -> float:
-        """Return how many real seconds it takes the clock to show this; infinite if it stands."""
+        """Return how many real seconds it takes the clock to show this; infinite if paused."""
         speed = self._spans[-1].speed
         return max(0.0, (minutes - self.minutes) * 60 / speed) if speed else float("inf")
 

@@ -32,7 +32,7 @@ class LiveWorld(World):
         return self.parties[member]
 
     def confirm_order(self, party: str, uid: UUID) -> None:
-        """Confirm an order as the second person whom the bot plays: it has no account."""
+        """Confirm an order as the second person that the bot plays: it has no account."""
         self.hubs[party].confirm_order(uid=uid)
 
     def entries(self, *, after: int) -> Iterator[RunEntryOut]:  # type: ignore[override]  # has the fields that are read

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write the debrief as HTML: one page for all, and one for each party about itself.
 
-A page stands alone: it loads nothing, runs no script, and can be sent as a file.
+A page needs no other file: it loads nothing, runs no script, and can be sent as a file.
 """
 
 from collections.abc import Iterable, Sequence

@@ -10,7 +10,7 @@ from stemtide.exercises.results.record import RecordedEntry, RunRecord
 class Reaction:
     """A reaction that parties owe. begins, ends: kinds of ledger entries about one subject.
 
-    is_addressed: the first entry names who has to answer; otherwise whoever did answer counts.
+    is_addressed: the first entry names who has to answer; otherwise any party's answer counts.
     """
 
     title: str

@@ -140,7 +140,7 @@ class SpreadPointRow(_Part):
 
 
 class SampleRow(_Part):
-    """A real copy and how many it stands for. provider: "" in the common view."""
+    """A real copy and how many it represents. provider: "" in the common view."""
 
     at_min: Minute
     provider: Word

@@ -62,7 +62,7 @@ class Action:
     block:   the part of the page that it belongs to.
     is_primary: it is the next step, and shown open.
     blocked: returns why it cannot be done now, by target, of a page's facts.
-    is_step: one that is blocked stands in its place; the others are folded at the end.
+    is_step: one that is blocked keeps its place; the others are folded at the end.
     """
 
     name: str

@@ -23,7 +23,7 @@ class RunAct(StrEnum):
 
 
 class PauseReason(StrEnum):
-    """Reason for which a run stands still."""
+    """Reason for which a run is paused."""
 
     DIRECTOR = "director"
     REAL_CRISIS = "real_crisis"

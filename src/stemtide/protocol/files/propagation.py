@@ -8,7 +8,7 @@ from stemtide.protocol.sync.propagation import PropagationDayOut, SignalPropagat
 
 
 def days_csv(days: Iterable[PropagationDayOut]) -> str:
-    """Return sums of days as CSV, a row each. An empty party stands for all parties."""
+    """Return sums of days as CSV, a row each. An empty party means all parties."""
     return to_csv(day.model_dump(mode="json") for day in days)
 
 

@@ -64,7 +64,7 @@ class SendIn(BaseModel):
 
     despite:  the reason for sending it although another authority referred the same URL.
     override: the emergency for which it does not wait for a hold. Both are recorded in the ledger;
-              the holder is told.
+              the holder is notified.
     """
 
     model_config = _STRICT

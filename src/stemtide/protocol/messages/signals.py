@@ -291,7 +291,7 @@ class SignalOut(BaseModel):
     waiting_for: if its state is "waiting", why it needs a second look; if it is live, which
     withdrawal or dispute of it waits for one.
     basis: why it may lead to a block under the default policy, or why not, as far as you may see
-    who stands behind it; null once it has ended.
+    who supports it; null once it has ended.
     retention: why the hub keeps it, and until when; null while it waits.
     """
 

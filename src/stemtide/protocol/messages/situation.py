@@ -60,10 +60,10 @@ class MessageIn(BaseModel):
 class ReferenceOut(BaseModel):
     """What a message mentions or links to, as one party reads it.
 
-    token: stands for it in the text, such as "#signal:1". It contains no id and no name of a thing.
+    token: represents it in the text, such as "#signal:1". It contains no id and no name of a thing.
     id:    of a thing that the party may see; None for others. Of a cluster: of its first signal.
     name:  of the thing, the role, the party or the person; "" if the party may not read it.
-    party: the party that was told, for a role, a party or a person.
+    party: the party that was notified, for a role, a party or a person.
     """
 
     token: str

@@ -2,7 +2,7 @@
 """Segments of a snapshot: immutable files of feed entries, and the signed list of a reader's files.
 
 A segment has the entries of a range of positions, as JSON lines, in gzip, encrypted. Its name is
-the SHA-256 of the file, so any server may hand it on; its key stands in the list, which the hub
+the SHA-256 of the file, so any server may hand it on; its key is in the list, which the hub
 gives to its reader alone. An entry replaces those of the same signal in earlier segments.
 """
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trust between members: what a signal may cause, given who stands behind it."""
+"""Trust between members: what a signal may cause, given who supports it."""

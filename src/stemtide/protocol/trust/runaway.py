@@ -112,7 +112,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """Who stands behind a signal, as far as the flood guard asks.
+    """Who supports a signal, as far as the flood guard needs it.
 
     parties:    independent parties that count. is_vouched: one of them is an authority, an agency,
                 a trusted party or the agent's own party.

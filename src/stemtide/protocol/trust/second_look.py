@@ -130,7 +130,7 @@ class SecondLook(BaseModel):
 
 
 def roles_towards(*, asker: PartyTrust, looker: PartyTrust) -> frozenset[Who]:
-    """Return as whom a person of a party may look at an act of another person.
+    """Return the role in which a person of a party may look at an act of another person.
 
     1 A suspended party looks at nothing. A new party looks at its own acts only.
     2 A second party is an authority or agency of another group.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who stands behind a signal, and whether that is enough to act without a person.
+"""Who supports a signal, and whether that is enough to act without a person.
 
 1 A party counts if it is a member or trusted. A new party and a suspended one do not count.
 2 Parties of one group (one owner, or brought by one exchange) count once.

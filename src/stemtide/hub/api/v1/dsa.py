@@ -37,7 +37,7 @@ _FILES = {
     operation_id="read_dsa_report",
 )
 def read(request: HttpRequest, *, year: Year, half: Half = 0) -> HttpResponse:
-    """Retrieve your transparency report as it stands, with what is missing and its versions."""
+    """Retrieve the draft of your transparency report, with what is missing and its versions."""
     viewer = caller_of(request).party
     return answer(reads.dsa_report(year, half, viewer=viewer, now=now()))
 

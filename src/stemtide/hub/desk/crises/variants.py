@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Variants of a cluster with their distances from the picture that stands for it."""
+"""Variants of a cluster with their distances from the picture that represents it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

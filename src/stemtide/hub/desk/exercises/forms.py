@@ -17,7 +17,7 @@ _MEMBER = "member-"
 
 
 class RunForm(MessageForm):
-    """Prepare an exercise: who plays whom, how fast, with which seed."""
+    """Prepare an exercise: who plays which party, how fast, with which seed."""
 
     message_type = RunIn
     speed = forms.FloatField(

@@ -32,7 +32,7 @@ _COMMAND = "STEMTIDE_KEY_FILE=player.key stemtide exercise play --hub {hub}"
 @require_safe
 @signed_in
 def exercises(request: SignedInRequest) -> HttpResponse:
-    """List the exercises of the party, and the scenarios to whom may run one."""
+    """List the exercises of the party, and the scenarios to people who may run them."""
     may_direct = allows(rules.check_direct, actor_of(request))
     runs = reads.runs(viewer=request.user.party)
     context = {

@@ -152,7 +152,7 @@ def _report(request: SignedInRequest, query: PeriodForm, *, now: datetime) -> Ds
 
 
 def _file(request: SignedInRequest, query: PeriodForm, *, as_: str, now: datetime) -> HttpResponse:
-    """Return a version as a download, or the report as it stands."""
+    """Return a version as a download, or the draft of the report."""
     number, made_at = query.version, now
     if number:
         tables, made_at = reads.version_tables(

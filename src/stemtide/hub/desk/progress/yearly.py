@@ -205,7 +205,7 @@ def _before(request: SignedInRequest, query: YearForm) -> dict[str, int | float]
 def _file(
     request: SignedInRequest, query: YearForm, *, as_: str, now: datetime, zone: str
 ) -> HttpResponse:
-    """Return the report as it stands, or a finished version, as a download."""
+    """Return the draft of the report, or a finished version, as a download."""
     party, number = request.user.party, query.version
     report = (
         yearly_reads.version(

@@ -107,7 +107,7 @@ class TimelineRow:
 
 
 def things_of(subject: str) -> tuple[str, ...]:
-    """Return the first words of kinds that a filter stands for; a word of the API for itself."""
+    """Return the first words of kinds that a filter selects; a word of the API for itself."""
     if not subject:
         return ()
     return SUBJECTS[subject][1] if subject in SUBJECTS else (subject,)

@@ -4,7 +4,7 @@
 1 The person gives hashes, addresses, a text or a file. A browser with JavaScript makes the
   fingerprints of pictures itself, and sends only those.
 2 The page shows what is known already and what agents would do, and asks for marks.
-3 The person shares; the next page says whom it reaches, and offers to take it back.
+3 The person shares; the next page says who gets it, and offers to take it back.
 """
 
 from collections.abc import Iterable, Sequence

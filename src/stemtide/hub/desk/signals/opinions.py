@@ -188,7 +188,7 @@ def basis_sentence(signal: SignalOut, *, sharer: PartyKind, others: int) -> str:
 
 
 def sentence_of(basis: Basis, *, sharer: PartyKind, confirming: int = 0, others: int = 0) -> str:
-    """Return in one line what agents do by default, by who stands behind a signal.
+    """Return in one line what agents do by default, by who supports a signal.
 
     confirming: parties that confirm it. others: parties that share the same value as well.
     """

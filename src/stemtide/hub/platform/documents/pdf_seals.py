@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The hub's electronic seal on a PDF, by pyHanko: later changes to the file break it.
 
-The seal is one invisible field that stands in the tagged structure, so that what the file claims
+The seal is one invisible field in the tagged structure, so that what the file claims
 to be (PDF/A-2a, PDF/UA-1) stays true. Nothing may be added to the file after it.
 
 A document can have two seals. Its author's comes first and covers the content; the hub's comes

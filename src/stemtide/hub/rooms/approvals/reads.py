@@ -223,7 +223,7 @@ def _describe(row: Approval, *, viewer: Party) -> ApprovalOut:
 
 
 def _roles(row: Approval, *, viewer: Party) -> frozenset[Who]:
-    """Return as whom people of a party may look at an act."""
+    """Return the roles in which people of a party may look at an act."""
     return roles_towards(asker=row.party.trust, looker=viewer.trust)
 
 

@@ -14,7 +14,7 @@ class ExerciseRun(models.Model):
     definition: the scenario as a JSON object. directed_ref: the director, as the ledger names them.
     minutes:    the clock of the exercise, as its player last reported it. heard_at: when it did.
     steps, objectives, spread: as the player last reported them.
-    paused_for: the real crisis for which it stands still.
+    paused_for: the real crisis for which it is paused.
     """
 
     uid = models.UUIDField(unique=True)

@@ -115,7 +115,7 @@ def check_end(facts: RunFacts, *, by: ActingParty) -> None:
 
 
 def check_none_open(titles: Collection[str]) -> None:
-    """Check that no exercise is open: their entries in the ledger could not be told apart."""
+    """Check that no exercise is open: their entries in the ledger could not be kept apart."""
     if titles:
         raise ConflictError(
             "{title!r} has not ended: a hub runs one exercise at a time. Ask its director, or an "

@@ -11,7 +11,7 @@ from stemtide.protocol.law.retention import RowClass
 
 
 class LegalHold(models.Model):
-    """A row must not be erased, whatever its date. row: its id.
+    """A row must not be erased, even after its date. row: its id.
 
     placed_ref, lifted_ref: the person or key, as the ledger names it.
     until: when the hold ends by itself; None until somebody lifts it.

@@ -66,8 +66,8 @@ class Message(RetainedRow):
 class MessageReference(models.Model):
     """What a message mentions or links to.
 
-    token: stands for it in the text. thing: the id of what is linked to.
-    name:  of a role. party, person: who was told; of a role, its holder then.
+    token: represents it in the text. thing: the id of what is linked to.
+    name:  of a role. party, person: who was notified; of a role, its holder then.
     """
 
     message = models.ForeignKey(Message, models.CASCADE, related_name="references")

@@ -97,7 +97,7 @@ class SegmentFiles:
                     os.utime(self._file(segment))
 
     def sweep(self, now: datetime) -> None:
-        """Delete the segments that no reader was told of lately."""
+        """Delete the segments that were in no list sent lately."""
         before = (now - UNUSED_FOR).timestamp()
         for path in self._segments.iterdir():
             with suppress(FileNotFoundError):

@@ -83,7 +83,7 @@ def facts(row: Task) -> TaskFacts:
 
 
 def owner(row: Task) -> tuple[Party | None, Person | None]:
-    """Return the party and the person that own a task now: of a role, whoever holds it."""
+    """Return the party and the person that own a task now: of a role, its holder."""
     if not row.owner_role:
         return row.owner_party, row.owner_person
     holding = roles.current(row.crisis, ResponseRole(row.owner_role)).held

@@ -29,7 +29,7 @@ class TaskFacts:
 
 
 def check_give(facts: CrisisFacts, *, by: Acting) -> None:
-    """Check that the actor gives a task: whoever may post in the situation log may."""
+    """Check that the actor gives a task: everybody who may post in the situation log may."""
     _check_acts(facts, by)
     _check_open(facts)
 

@@ -39,7 +39,7 @@ class _Owner:
 
 @transaction.atomic
 def give(uid: UUID, *, body: TaskIn, by: Actor, now: datetime) -> TaskOut:
-    """Add a task to a crisis, and have its owner told.
+    """Add a task to a crisis, and notify its owner.
 
     raises: NotFoundError, NotAllowedError, ConflictError, InvalidError naming the field.
     """

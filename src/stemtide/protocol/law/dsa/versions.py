@@ -25,7 +25,7 @@ class DsaVersionOut(BaseModel):
 
 
 class DsaReportOut(BaseModel):
-    """The report of a period as it stands, with what the party added, and its versions.
+    """The draft of a period's report, with the party's additions, and its versions.
 
     half: 0 for a whole year.
     """

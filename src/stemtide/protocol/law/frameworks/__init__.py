@@ -73,7 +73,7 @@ class Activation(BaseModel):
     """Who activates the protocol together.
 
     pairs:       kinds of party that agree; two authorities must be of two Member States.
-    emergency_h: hours that an emergency activation by one party stands without the second.
+    emergency_h: hours that an emergency activation by one party lasts without the second.
     """
 
     model_config = _FROZEN

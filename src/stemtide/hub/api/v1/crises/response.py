@@ -85,7 +85,7 @@ def read_tasks(request: HttpRequest, uid: UUID) -> HttpResponse:
     operation_id="give_task",
 )
 def give_task(request: HttpRequest, uid: UUID, body: TaskIn) -> HttpResponse:
-    """Add a task, and have its owner told."""
+    """Add a task, and notify its owner."""
     task = tasks_writes.give(uid, body=body, by=caller_of(request).actor, now=now())
     return answer(task, status=201)
 

@@ -143,7 +143,7 @@ def _party(name: str) -> Party:
 
 
 def _hold(role: _Role, *, person: Person, note: str, given_by: Party, now: datetime) -> None:
-    """Let a person hold a role; whoever held it, or was offered it, no longer does."""
+    """Let a person hold a role in place of its holder, and of a person to whom it was offered."""
     role.crisis.roles.filter(role=role.role, ended_at=None).update(ended_at=now)
     RoleHolding.objects.create(
         uid=uuid4(),

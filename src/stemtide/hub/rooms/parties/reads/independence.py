@@ -42,7 +42,7 @@ def users_of(ref: str) -> frozenset[str]:
 
 
 def check_second_person(by: Actor, *, first: str) -> None:
-    """Refuse that somebody acts as the second person whom the first one may be.
+    """Refuse that somebody acts as the second person that the first one may be.
 
     first: who acted first, as the ledger names them. raises: NotAllowedError.
     """

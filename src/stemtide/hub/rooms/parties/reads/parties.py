@@ -94,7 +94,7 @@ class Caller:
 
     @property
     def second_person(self) -> Actor:
-        """Return the second person whom a bot plays in an exercise.
+        """Return the second person that a bot plays in an exercise.
 
         raises: NotAllowedError for the key of any other party: a key is no person.
         """

@@ -14,7 +14,7 @@ from stemtide.hub.rooms.parties.rules.standing import Acting
 
 
 def check_independent(first: frozenset[str], second: frozenset[str]) -> None:
-    """Refuse a second person whom the first one may be.
+    """Refuse a second person that the first one may be.
 
     first, second: each account or key, with all who may use it.
     """

@@ -26,7 +26,7 @@ from stemtide.protocol.law.dsa.versions import DsaReportOut, DsaVersionOut
 
 
 def dsa_report(year: int, half: int = 0, *, viewer: Party, now: datetime) -> DsaReportOut:
-    """Return a provider's report as it stands, with its form and versions.
+    """Return the draft of a provider's report, with its form and versions.
 
     raises: NotAllowedError for others; InvalidError for a period without a report.
     """

@@ -48,7 +48,7 @@ def write_form(
 def finish_version(
     *, change: str = "", year: int, half: int = 0, by: Actor, now: datetime
 ) -> DsaReportOut:
-    """Keep the report as it stands as a version, which nothing changes later.
+    """Keep the draft of the report as a version, which nothing changes later.
 
     raises: NotAllowedError; ConflictError for a report with faults or of a period that runs;
     InvalidError for a later version that does not say what changed.

@@ -156,7 +156,7 @@ def _find(uid: UUID, party: str, *, by: Actor) -> tuple[Signal, OpinionRow]:
 def _record(kind: str, row: Signal, *, party: str, by: Actor, now: datetime) -> SignalOut:
     """Weigh the signal anew, append to the ledger, and return the signal's present state.
 
-    party: whom the decision or the answer concerns.
+    party: the one that the decision or the answer concerns.
     """
     detail: dict[str, object] = {"party": f"party:{party}"}
     if weigh(row):

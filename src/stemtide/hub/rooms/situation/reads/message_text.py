@@ -24,7 +24,7 @@ _NAMED = {ReferenceKind.ROLE, ReferenceKind.PARTY}
 def read_text(body: MessageIn, *, room: Crisis, by: Actor) -> tuple[str, list[MessageReference]]:
     """Return the text as it is stored, and what it mentions and links to, not stored yet.
 
-    In the stored text, "#signal:1" stands for a signal and "@person:2" for a colleague: others may
+    In the stored text, "#signal:1" represents a signal and "@person:2" for a colleague: others may
     read the message, and it must not name to them what they may not see.
 
     raises: InvalidError for one that is not there, not visible, or may not read the message.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules of mentions and links in the text of a message: how they are written, and who may be told.
+"""Rules of mentions and links in a message: how they are written, and who may be notified.
 
 Decision 0139.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Store what a message mentions and links to, and have the mentioned told. Decision 0139."""
+"""Store what a message mentions and links to, and notify who is mentioned. Decision 0139."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -17,7 +17,7 @@ from stemtide.hub.rooms.situation.models import Message, MessageReference
 def add_references(
     message: Message, rows: Iterable[MessageReference], *, by: Actor, now: datetime
 ) -> None:
-    """Store mentions and links, with a ledger entry for each party or person that must be told.
+    """Store mentions and links, with a ledger entry for each party or person that must be notified.
 
     raises: RateLimitError over the party's limit of mentions.
     """

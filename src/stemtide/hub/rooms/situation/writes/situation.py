@@ -36,7 +36,7 @@ from stemtide.protocol.messages.situation import (
 def post(uid: UUID, *, body: MessageIn, by: Actor, now: datetime) -> MessageOut:
     """Write a message into the log of a crisis. It never changes; corrections follow it.
 
-    Whoever its text mentions is told.
+    People and parties that its text mentions are notified.
 
     raises: NotFoundError, NotAllowedError, InvalidError naming the field, ConflictError;
             RateLimitError over the party's limit of mentions.
