@@ -137,6 +137,7 @@ def assemble(world) -> dict[str, str]:
         **_alerts(world),
         **_people(world),
         **_webhook(world),
+        **_key(world),
         **_allow_entry(world),
         "approval": _approval(world),
         "exchange": _exchange(world),
@@ -392,6 +393,18 @@ def _approval(world):
     signals.share(body, by=world.party["authority"], now=world.now, actor_ref="key:scene")
     page = approvals.approvals(viewer=world.party["authority"])
     return str(next(waiting.id for waiting in page.approvals if waiting.act == "share"))
+
+
+def _key(world):
+    """A key of the authority that only reads."""
+    key, _ = parties.new_key(
+        "agent-1",
+        party=world.party["authority"],
+        scopes=[Scope.FEED_READ],
+        actor="operator",
+        now=world.now,
+    )
+    return {"key": key.prefix}
 
 
 def _webhook(world):

@@ -79,6 +79,7 @@ PAGES = {
         "webhook-new",
         "keys",
         "key-new",
+        "key-replace",
     ),
     COORDINATOR: (
         *("board", "crisis", "crises", "look-new", "look", "lead-new", "lead", "deliveries"),

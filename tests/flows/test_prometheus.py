@@ -47,7 +47,7 @@ def test_promtool_takes_the_files():
 def test_each_alert_says_what_to_do():
     text = RULES.read_text("utf-8")
     count = text.count("- alert: ")
-    assert count == 13
+    assert count == 24
     assert text.count("remedy: ") == text.count("summary: ") == text.count("severity: ") == count
 
 

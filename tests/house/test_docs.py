@@ -95,7 +95,7 @@ def test_secrets_of_the_hub_may_lie_in_files_and_the_page_says_so():
 
 def test_every_setting_of_the_agent_is_documented():
     told = read("docs/run/agent.md") + read("docs/use/agent.md")
-    inner = {"policies", "webhook", "transparency"}
+    inner = {"policies", "webhook", "transparency", "key_path"}
     kinds = (Config, Rule, WebhookSettings, Transparency, Unread)
     names = {one.name for kind in kinds for one in fields(kind)} - inner
     assert {one for one in names if f"`{one}`" not in told and f"{one} =" not in told} == set()

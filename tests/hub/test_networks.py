@@ -65,7 +65,11 @@ async def _nobody(scope, receive, send):
 
 def client_of(peer, *forwarded):
     """The address that the hub's server hands on, of a call from a peer with these headers."""
-    config = uvicorn.Config(_nobody, log_config=None, lifespan="off", **boot._proxy_options())
+    from stemtide.hub import asgi
+
+    config = uvicorn.Config(
+        asgi._behind_proxies(_nobody), log_config=None, lifespan="off", **boot._proxy_options()
+    )
     config.load()
     headers = [(b"x-forwarded-for", one.encode()) for one in forwarded]
     scope = {"type": "http", "scheme": "http", "client": (peer, 1), "headers": headers}

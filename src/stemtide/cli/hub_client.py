@@ -59,7 +59,9 @@ def open_client(hub: str, key: str, *, patience_s: float = _PATIENT_S) -> "Itera
     )
     try:
         # Whoever types an address of plain http means it.
-        with Client(hub, key=read_key(key), insecure=True, limits=limits) as client:
+        with Client(
+            hub, key=read_key(key), insecure=True, limits=limits, certificate=_certificate()
+        ) as client:
             yield client
     except ValidationError as error:
         fail(_of_message(error))
@@ -112,6 +114,12 @@ def _joined(summary: str, rows: "list[str]") -> str:
 def _print_wait(wait_s: float) -> None:
     """Print why the command waits."""
     print_note(f"the hub asks to wait {wait_s:g} s; the command then continues")
+
+
+def _certificate() -> Path | None:
+    """Return the client certificate that STEMTIDE_CERTIFICATE_FILE names; None for none."""
+    path = os.environ.get("STEMTIDE_CERTIFICATE_FILE")
+    return Path(path) if path else None
 
 
 def read_key(key: str) -> str:

@@ -3,8 +3,10 @@
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+import ssl
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -72,12 +74,49 @@ class Limits:
     on_wait: Callable[[float], object] = _ignore_pause
 
 
+class KeyAuth(httpx.Auth):
+    """Add the API key to each request, from its file if it has one, which may change."""
+
+    def __init__(self, key: str, file: Path | None = None) -> None:
+        self._key, self._file = key, file
+        self._read_at = self._changed_at()
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Add the key."""
+        self._follow_file()
+        request.headers["Authorization"] = f"Bearer {self._key}"
+        yield request
+
+    def _follow_file(self) -> None:
+        """Read the file if it has changed."""
+        changed_at = self._changed_at()
+        if self._file is None or changed_at is None or changed_at == self._read_at:
+            return
+        try:
+            key = self._file.read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            return
+        if _PRINTABLE.fullmatch(key):
+            self._key, self._read_at = key, changed_at
+
+    def _changed_at(self) -> tuple[int, int] | None:
+        """Return what changes with the file: its number and time; None if there is no file."""
+        try:
+            status = self._file.stat() if self._file else None
+        except OSError:
+            return None
+        return (status.st_ino, status.st_mtime_ns) if status else None
+
+
 @dataclass(frozen=True, slots=True)
 class Connection:
     """Address of a hub, and the settings of requests to it.
 
     exercise: include exercise signals in feed, snapshot and stream.
     insecure: allow plain http to another machine, where the key is readable on the network.
+    key_file: a file with the key, which is read again once it changes; while it has no usable key,
+              the last one is used.
+    certificate: a PEM file with a client certificate and its private key.
     raises:   RefusedError for a key that cannot be a header; UnreachableError for plain http, or
               for an invalid address.
     """
@@ -87,6 +126,8 @@ class Connection:
     exercise: bool = False
     insecure: bool = False
     limits: Limits = field(default_factory=Limits)
+    key_file: Path | None = None
+    certificate: Path | None = None
 
     def __post_init__(self) -> None:
         if not _PRINTABLE.fullmatch(self.key):
@@ -113,14 +154,25 @@ class Connection:
         """Return the arguments of an httpx client."""
         return {
             "base_url": self.hub,
-            "headers": {"Authorization": f"Bearer {self.key}"},
+            "auth": KeyAuth(self.key, self.key_file),
             "timeout": httpx.Timeout(self.limits.read_s, connect=self.limits.connect_s),
             "limits": httpx.Limits(max_connections=_MAX_CONNECTIONS, keepalive_expiry=_KEPT_S),
             # A proxy from the environment is for other machines, not for this one.
             "trust_env": not self.is_here,
             # Its certificate may be of an authority that SSL_CERT_FILE names, here as elsewhere.
-            "verify": httpx.create_ssl_context(),
+            "verify": self._tls(),
         }
+
+    def _tls(self) -> ssl.SSLContext:
+        """Return the settings of TLS. raises: UnreachableError for an unusable certificate."""
+        context = httpx.create_ssl_context()
+        if self.certificate is not None:
+            try:
+                context.load_cert_chain(self.certificate)
+            except (OSError, ssl.SSLError) as error:
+                failure = f"needs a client certificate, and {self.certificate} cannot be used"
+                raise self.unreachable(failure, error) from error
+        return context
 
     def request_arguments(self, call: ApiRequest[Any]) -> dict[str, Any]:
         """Return the arguments of an httpx request."""

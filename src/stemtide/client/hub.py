@@ -4,6 +4,7 @@
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -31,6 +32,7 @@ class Hub(Operations):
 
     exercise: include exercise signals in feed, snapshot and stream.
     insecure: allow plain http to another machine, where the key is readable on the network.
+    key_file, certificate: as of Connection.
     """
 
     def __init__(
@@ -41,9 +43,17 @@ class Hub(Operations):
         exercise: bool = False,
         insecure: bool = False,
         limits: Limits | None = None,
+        key_file: Path | None = None,
+        certificate: Path | None = None,
     ) -> None:
         self.connection = Connection(
-            url, key=key, exercise=exercise, insecure=insecure, limits=limits or Limits()
+            url,
+            key=key,
+            exercise=exercise,
+            insecure=insecure,
+            limits=limits or Limits(),
+            key_file=key_file,
+            certificate=certificate,
         )
         self._http: httpx.Client
 

@@ -4,6 +4,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -35,6 +36,7 @@ class AsyncHub(Operations):
 
     exercise: include exercise signals in feed, snapshot and stream.
     insecure: allow plain http to another machine, where the key is readable on the network.
+    key_file, certificate: as of Connection.
     heard:    called whenever any bytes arrive from the hub.
 
     Close generators that you leave early: contextlib.aclosing.
@@ -48,10 +50,18 @@ class AsyncHub(Operations):
         exercise: bool = False,
         insecure: bool = False,
         limits: Limits | None = None,
+        key_file: Path | None = None,
+        certificate: Path | None = None,
         heard: Callable[[], object] = _nothing,
     ) -> None:
         self.connection = Connection(
-            url, key=key, exercise=exercise, insecure=insecure, limits=limits or Limits()
+            url,
+            key=key,
+            exercise=exercise,
+            insecure=insecure,
+            limits=limits or Limits(),
+            key_file=key_file,
+            certificate=certificate,
         )
         self._heard = heard
         self._http: httpx.AsyncClient

@@ -16,6 +16,7 @@ from django.core.handlers.asgi import ASGIHandler
 from django.db import connections
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stemtide.hub.settings")
 # Only static files are streamed synchronously, and the largest has a few dozen kilobytes.
@@ -23,6 +24,7 @@ warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume sy
 _django = get_asgi_application()  # sets up Django, which the rest of the module needs
 
 from stemtide.hub.api.asgi import Application, Receive, Scope, Send, limit_bodies, limit_rates  # noqa: E402
+from stemtide.hub.api.client_certificates import read_certificates  # noqa: E402
 from stemtide.hub.api.metrics import count_abandoned  # noqa: E402
 from stemtide.hub.api.middleware import is_machines  # noqa: E402
 from stemtide.hub.api.uploads import admit_uploads, is_upload  # noqa: E402
@@ -145,5 +147,16 @@ async def _application(scope: Scope, receive: Receive, send: Send) -> None:
             await _responses(scope, receive, send)
 
 
-application = limit_roles(limit_rates(wire(_application)), settings.ROLES)
+def _behind_proxies(application: Application) -> Application:
+    """Wrap an application so that trusted proxies are believed about callers, and nobody else.
+
+    uvicorn would wrap it from outside, and hide who the proxy is.
+    """
+    proxies = settings.TRUSTED_PROXIES
+    if proxies:
+        application = ProxyHeadersMiddleware(application, list(proxies))  # type: ignore[arg-type, assignment]  # of one protocol, in two libraries' words
+    return read_certificates(application, proxies=proxies, is_on=settings.READS_CLIENT_CERTIFICATES)
+
+
+application = _behind_proxies(limit_roles(limit_rates(wire(_application)), settings.ROLES))
 """The hub, for uvicorn."""

@@ -165,7 +165,7 @@ def server_options() -> dict[str, Any]:
 
 
 def _proxy_options() -> dict[str, Any]:
-    """Return the trusted proxies for uvicorn, in place of FORWARDED_ALLOW_IPS and its default."""
+    """Let uvicorn believe no proxy, whatever FORWARDED_ALLOW_IPS says; warn if none is known."""
     from django.conf import settings  # noqa: PLC0415  # needs start() first
 
     if not settings.NETWORKS_ARE_KNOWN:
@@ -173,8 +173,7 @@ def _proxy_options() -> dict[str, Any]:
             "STEMTIDE_HTTPS says that a proxy stands in front, and STEMTIDE_TRUSTED_PROXIES names"
             " none: wrong sign-ins count for accounts alone, not for the networks they come from"
         )
-    proxies = list(settings.TRUSTED_PROXIES)
-    return {"proxy_headers": bool(proxies), "forwarded_allow_ips": proxies}
+    return {"proxy_headers": False}  # hub.asgi reads them
 
 
 def freeze_loaded_code() -> None:

@@ -20,6 +20,7 @@ from django.conf import settings
 from django.db import connection
 
 from stemtide.hub.platform.errors import RateLimitError
+from stemtide.hub.process_metrics import wake_seconds
 from stemtide.hub.rooms.ledger.crisis_versions import crisis_versions
 from stemtide.hub.rooms.ledger.reads.ledger import Heads
 from stemtide.hub.rooms.ledger.writes.ledger import CHANNEL
@@ -310,6 +311,7 @@ class ChangeNotifier:
 
         The subscriptions of a party that was suspended end.
         """
+        began = time.monotonic()
         heads = crisis_versions.refresh()
         changes = signals.changes(self._after) if heads != self._published else []
         # After the read: a change that is committed in between would wake readers of a memory that
@@ -335,6 +337,8 @@ class ChangeNotifier:
                 hits.setdefault(subscription.loop, []).append((subscription, max(positions)))
         for loop, batch in hits.items():
             _deliver(loop, batch)
+        if changes:
+            wake_seconds.observe(time.monotonic() - began)
 
 
 def _max_open_files() -> float:

@@ -34,7 +34,7 @@ from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.local_features import writes as local_features
 from stemtide.hub.rooms.media import writes
 from stemtide.hub.rooms.orders.writes import deadlines, entries
-from stemtide.hub.rooms.parties.writes import suspensions
+from stemtide.hub.rooms.parties.writes import keys, suspensions
 from stemtide.hub.rooms.propagation import writes as propagation
 from stemtide.hub.rooms.rechecks import writes as rechecks
 from stemtide.hub.rooms.rechecks.visits import Visitor, way_of_settings
@@ -110,6 +110,7 @@ def run_deadlines(now: datetime) -> JobCounts:
     deliveries.forget_old(now)
     outcomes.forget_spans(now)
     suspensions.expire_due(now)
+    keys.end_replaced(now)
     approvals.expire_due(now)
     approvals.forget_old(now)
     exercises.end_abandoned(now)

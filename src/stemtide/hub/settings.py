@@ -20,6 +20,7 @@ from stemtide.hub.platform.static_headers import add_static_headers
 from stemtide.hub.rooms.ledger.rules.rate_limits import HOURLY_LIMITS
 from stemtide.hub.rooms.parties.rules import people
 from stemtide.hub.rooms.parties.rules.openid import OpenIdError, Organisation, read_organisations
+from stemtide.logs import LogFormat
 
 
 def _secret(name: str) -> str:
@@ -408,6 +409,12 @@ FILE_UPLOAD_HANDLERS = [
 
 _https = _is_on("STEMTIDE_HTTPS")
 TRUSTED_PROXIES = _proxies("STEMTIDE_TRUSTED_PROXIES")
+READS_CLIENT_CERTIFICATES = _is_on("STEMTIDE_CLIENT_CERTIFICATES")
+if READS_CLIENT_CERTIFICATES and not TRUSTED_PROXIES:
+    raise ImproperlyConfigured(
+        "STEMTIDE_CLIENT_CERTIFICATES is on, and STEMTIDE_TRUSTED_PROXIES names no proxy that "
+        "passes them on: name the proxy's address"
+    )
 # Behind a proxy that is not configured, every caller has the proxy's address: locking it would lock
 # out everybody.
 NETWORKS_ARE_KNOWN = bool(TRUSTED_PROXIES) or not _https
@@ -434,7 +441,16 @@ SECURE_REFERRER_POLICY = "same-origin"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "handlers": {"stderr": {"class": "logging.StreamHandler"}},
+    "formatters": {
+        LogFormat.TEXT: {"()": "stemtide.logs.TextFormatter"},
+        LogFormat.JSON: {"()": "stemtide.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": _one_of("STEMTIDE_LOG_FORMAT", LogFormat.TEXT, LogFormat.JSON),
+        }
+    },
     # Client errors are in the response and counted in /metrics; a log of them could be flooded.
     "loggers": {
         "django.request": {"level": "ERROR"},

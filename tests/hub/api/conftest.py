@@ -78,7 +78,14 @@ class Hub:
 
     def another_key(self, party: str, *scopes: str) -> str:
         """One more key of a party, by default with all scopes."""
-        self.orders.write(f"key {' '.join((party, *scopes))}\n")
+        return self._ask(f"key {' '.join((party, *scopes))}")
+
+    def bound_key(self, party: str, certificate: str) -> str:
+        """One more key of a party, which needs a client certificate of this fingerprint."""
+        return self._ask(f"bound {party} {certificate}")
+
+    def _ask(self, words: str) -> str:
+        self.orders.write(f"{words}\n")
         self.orders.flush()
         return self.answers.readline().strip()
 

@@ -2,7 +2,8 @@
 """A real hub with the cast in it: the program `hub-with-cast` of `tests.forks`.
 
 Prints one line of JSON with a key for each party, then the address. Reads orders from stdin:
-"revoke PREFIX", "crash the next feed", "key PARTY SCOPE…" (which prints one more, by default with
+"revoke PREFIX", "bound PARTY FINGERPRINT" (which prints a key with a client certificate),
+"crash the next feed", "key PARTY SCOPE…" (which prints one more, by default with
 all scopes), "suspend PARTY", "hold-searches" and "release-searches".
 """
 
@@ -37,6 +38,10 @@ def obey() -> None:
             pictures._lock.acquire()
         elif verb == "release-searches":
             pictures._lock.release()
+        elif verb == "bound":
+            name, certificate = rest.split()
+            print(_another_key(name, certificate=certificate), flush=True)
+            continue
         elif verb == "key":
             print(_another_key(rest), flush=True)
             continue
@@ -62,7 +67,7 @@ def _suspend(name: str) -> None:
     suspend(reads.party(name), agency=reads.party("eu-referral-unit"))
 
 
-def _another_key(words: str) -> str:
+def _another_key(words: str, *, certificate: str = "") -> str:
     from stemtide.hub.rooms.parties.reads import parties as reads
     from stemtide.hub.rooms.parties.writes import parties as writes
     from stemtide.protocol.enums import Scope
@@ -71,6 +76,7 @@ def _another_key(words: str) -> str:
     name, *scopes = words.split()
     party = reads.party(name)
     facts = {"party": party, "scopes": scopes or list(Scope), "actor": "operator", "now": now}
+    facts["certificate"] = certificate
     return writes.new_key(f"another {now.timestamp()}", **facts)[1]
 
 

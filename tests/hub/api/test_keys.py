@@ -5,6 +5,7 @@ import pytest
 
 from stemtide.hub.rooms.parties.writes import parties
 from stemtide.protocol.enums import Scope
+from tests.hub.api.conftest import Machine
 
 SOME = "5a1e2f00-0000-4000-8000-000000000000"
 # Written out, not computed: what each address needs.
@@ -134,3 +135,33 @@ def test_the_ledger_says_through_which_key_a_party_acted(machine, world):
 
 
 WARNING = {"name": "Attack", "happened_at": "2020-01-01T10:00:00Z", "countries": ["BE", "FR"]}
+
+
+def test_a_program_replaces_its_own_key_and_both_work(machine, world):
+    key = machine(world.agency, scopes=["feed:read"])
+    answer = key("POST", "/api/v1/keys/replace", {"overlap_hours": 2})
+    assert (answer.status_code, answer["Cache-Control"]) == (201, "no-store")
+    told = answer.json()
+    new = Machine(told["key"])
+    mine, other = (one("GET", "/api/v1/whoami").json() for one in (key, new))
+    assert (mine["key"], other["key"]) == (told["old"], told["key_prefix"])
+    assert (other["party"], other["scopes"]) == ("eu-referral-unit", ["feed:read"])
+    end = datetime.fromisoformat(told["old_expires_at"])
+    assert timedelta(hours=1) < end - datetime.now(UTC) <= timedelta(hours=2)
+    again = key("POST", "/api/v1/keys/replace", {})
+    assert (again.status_code, "already replaced" in again.json()["detail"]) == (409, True)
+    assert new("POST", "/api/v1/keys/replace", {}).status_code == 409
+
+
+def test_a_program_cannot_prolong_its_access(world):
+    now = datetime.now(UTC)
+    facts = {"party": world.agency, "scopes": ["feed:read"], "actor": "operator", "now": now}
+    _, text = parties.new_key("k", expires_at=now + timedelta(hours=3), **facts)
+    told = Machine(text)("POST", "/api/v1/keys/replace", {}).json()
+    ends = [datetime.fromisoformat(told[name]) for name in ("expires_at", "old_expires_at")]
+    assert ends == [now + timedelta(hours=3)] * 2
+
+
+@pytest.mark.parametrize("body", [{"overlap_hours": 169}, {"overlap_hours": -1}, {"scopes": []}])
+def test_a_replacement_takes_no_more_than_an_overlap(machine, world, body):
+    assert machine(world.agency)("POST", "/api/v1/keys/replace", body).status_code == 422

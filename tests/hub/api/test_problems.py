@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bad input to every address: a problem document that names the field and the remedy."""
 
+import io
 import json
+import logging
 
 import pytest
 from django.db import OperationalError
 
 from stemtide.hub.api import problems
+from stemtide.logs import LogFormat, stderr_handler
 from tests.hub.api.conftest import signal
 
 SOME = "5a1e2f00-0000-4000-8000-000000000000"
@@ -243,6 +246,25 @@ def test_a_time_beyond_the_calendar_is_no_crash(machine, world):
     answer = machine(world.authority)("POST", SIGNALS, body)
 
     assert answer.status_code in {201, 422}
+
+
+def test_a_line_about_a_request_has_its_id_and_its_party(machine, world, monkeypatch):
+    def crash(*_: object, **__: object) -> None:
+        raise RuntimeError("swordfish")
+
+    monkeypatch.setattr("stemtide.hub.rooms.signals.reads.signals.feed", crash)
+    stream = io.StringIO()
+    handler = stderr_handler(LogFormat.JSON, stream)
+    logging.getLogger("stemtide").addHandler(handler)
+    try:
+        answer = machine(world.agency)("GET", "/api/v1/feed")
+    finally:
+        logging.getLogger("stemtide").removeHandler(handler)
+    row = json.loads(stream.getvalue())
+    assert answer.status_code == 500
+    assert row["request"] == answer["X-Request-Id"]
+    assert row["party"] == "eu-referral-unit"
+    assert "swordfish" not in stream.getvalue()
 
 
 def test_an_unexpected_error_says_nothing_about_us(machine, world, monkeypatch, caplog):

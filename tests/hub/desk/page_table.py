@@ -151,6 +151,8 @@ GET  first-person                  in  403 403 403 403 403 200 403 403 403 403 4
 POST first-person                  in  403 403 403 403 403 200 403 403 403 403 403 403
 GET  key-new                       in  403 403 403 403 200 200 403 403 403 403 403 403
 POST key-new                       in  403 403 403 403 200 200 403 403 403 403 403 403
+GET  key-replace                   in  403 403 403 403 200 404 403 403 403 403 403 403
+POST key-replace                   in  403 403 403 403 200 404 403 403 403 403 403 403
 POST key-revoke                    in  403 403 403 403 404 404 403 403 403 403 403 403
 GET  keys                          in  403 403 403 403 200 200 403 403 403 403 403 403
 POST ladder                       in  403 403 403 403 302 302 403 403 403 403 403 403
@@ -389,6 +391,7 @@ PARTS = {
     "approval": {"uid": "approval"},
     "approval-act": {"uid": "approval"},
     "allow-entry-act": {"uid": "allow_entry"},
+    "key-replace": {"prefix": "key"},
     "webhook": {"uid": "webhook"},
     "webhook-act": {"uid": "webhook"},
     "webhook-again": {"uid": "webhook", "delivery": "sent_event"},
@@ -544,6 +547,7 @@ DATA = {
     },
     "first-person": {"name": "Ada", "email": "first@desk.example", "role": "coordinator"},
     "key-new": {"name": "agent-1", "scopes": ["feed:read"], "days": "90"},
+    "key-replace": {"overlap_hours": "24"},
     "key-revoke": {"confirm": "yes"},
     "party-new": {"title": "X", "name": "x", "kind": "provider", "reason": "Known."},
     "colleagues": {"name": "Ada", "email": "another@desk.example", "role": "analyst"},

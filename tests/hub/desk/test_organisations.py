@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Organisations that sign their people in: a real provider, real redirects, and what it may not."""
 
+import re
+from html import unescape
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import httpx
@@ -15,6 +18,7 @@ from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.parties.models import Person, PersonSession
 from stemtide.hub.rooms.parties.rules import openid as rules_openid
 from stemtide.protocol.enums import Role
+from tests import allauth_provider
 from tests.openid_provider import IdentityProvider
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider")]
@@ -283,3 +287,76 @@ def test_a_provider_speaks_for_its_party_alone():
     assert allows(rules_openid.check_speaks_for, "a", organisation=found)
     with pytest.raises(NotAllowedError):
         rules_openid.check_speaks_for("b", organisation=found)
+
+
+# django-allauth as the provider, in a process of its own: its pages, its consent, its tokens.
+
+
+@pytest.fixture(scope="module")
+def allauth():
+    with allauth_provider.running("http://testserver/sign-in/with/big/back") as issuer:
+        yield issuer
+
+
+def come_through(issuer, settings, *, email, consents=True):
+    """Sign in on the provider's own pages; the hub's client and its last answer."""
+    provider = SimpleNamespace(
+        issuer=issuer, client_id=allauth_provider.CLIENT, client_secret=allauth_provider.SECRET
+    )
+    configure(settings, provider)
+    client = Client()
+    away = client.get("/sign-in/with/big").headers["Location"]
+    with httpx.Client(base_url=issuer, follow_redirects=True, timeout=60) as browser:
+        page = browser.get(away)
+        words = {"login": email, "password": allauth_provider.PASSWORD}
+        page = browser.post(page.url, data=fields(page) | words)
+        answer = browser.post(
+            page.url.copy_with(query=None),
+            data=fields(page)
+            | {"scopes": SCOPE.findall(page.text), "action": "grant" if consents else "cancel"},
+            follow_redirects=False,
+        )
+    assert urlsplit(answer.headers["Location"]).netloc == "testserver"
+    back = urlsplit(answer.headers["Location"])
+    return client, client.get(f"{back.path}?{back.query}")
+
+
+SCOPE = re.compile(r'name="scopes" value="(\w+)"')
+HIDDEN = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)"')
+
+
+def fields(page):
+    """The hidden fields of a form."""
+    return {name: unescape(value) for name, value in HIDDEN.findall(page.text)}
+
+
+def test_a_person_comes_in_through_a_provider_that_is_not_ours(world, settings, allauth):
+    person(world)
+    for _ in range(2):
+        client, answer = come_through(allauth, settings, email=allauth_provider.EMAIL)
+        assert answer.headers["Location"] == "/"
+        assert client.get("/").status_code == 200
+    assert SocialAccount.objects.count() == 1
+    assert not SocialToken.objects.exists()
+
+
+def test_an_address_that_this_provider_has_not_verified_opens_nothing(world, settings, allauth):
+    person(world, email=allauth_provider.UNVERIFIED)
+    client, answer = come_through(allauth, settings, email=allauth_provider.UNVERIFIED)
+    assert "has not verified your mail address" in refused(client, answer)
+
+
+def test_who_consents_to_nothing_at_this_provider_is_not_in(world, settings, allauth):
+    person(world)
+    client, answer = come_through(allauth, settings, email=allauth_provider.EMAIL, consents=False)
+    assert answer.headers["Location"] == "/sign-in"
+    assert client.get("/").status_code == 302
+    assert not PersonSession.objects.exists()
+
+
+def test_a_wrong_secret_opens_nothing_at_this_provider(world, settings, allauth, monkeypatch):
+    person(world)
+    monkeypatch.setattr(allauth_provider, "SECRET", "another")
+    client, answer = come_through(allauth, settings, email=allauth_provider.EMAIL)
+    assert answer.headers["Location"] == "/sign-in"
+    assert client.get("/").status_code == 302

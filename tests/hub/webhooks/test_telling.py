@@ -8,7 +8,7 @@ import pytest
 
 from stemtide.hub.rooms.alerts.rules.kinds import REQUESTS
 from stemtide.hub.rooms.crises.writes import participants as writes_joining
-from stemtide.hub.rooms.parties.writes import parties
+from stemtide.hub.rooms.parties.writes import keys, parties
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.hub.rooms.webhooks import rules
@@ -343,6 +343,18 @@ def test_whoever_stole_a_key_is_told_nothing_once_it_is_revoked(hub):
     share(hub, 1)
     hub.tick()
     assert ear.requests == []
+    assert (hub.row(ear).state, hub.row(ear).why) == ("disabled", "key")
+
+
+def test_webhooks_of_a_replaced_key_go_on_with_the_new_one(hub):
+    ear = hub.listen()
+    done = keys.replace_calling_key(overlap_hours=0, by=ear.by, now=hub.now)
+    share(hub, 1)
+    hub.tick()
+    assert len(ear.requests) == 1
+    assert hub.row(ear).key == done.key
+    parties.revoke_key(done.key.prefix, actor="operator", now=hub.now)
+    hub.tick()
     assert (hub.row(ear).state, hub.row(ear).why) == ("disabled", "key")
 
 

@@ -32,6 +32,7 @@ from stemtide.agent.config.tables import ConfigError, nearest, read_table
 from stemtide.agent.config.transparency import Transparency
 from stemtide.client.connection import is_loopback
 from stemtide.fingerprints.sandbox.walls import Wall
+from stemtide.logs import LogFormat
 from stemtide.protocol.sync.signatures import PublicKey
 
 __all__ = [
@@ -88,6 +89,8 @@ class WebhookSettings:
 class Config:
     """The agent's settings.
 
+    client_certificate: PEM file with a certificate and its private key, for a key that needs it.
+    key_path:  the file that the key was read from; None if it was not in a file.
     hub_public_key: snapshots must be signed by one of these; if empty, they need no signature.
     segments_url: a web server that has the segments of snapshots, besides the hub.
     snapshot_file: signals to start from if the store has none, or older ones.
@@ -119,6 +122,7 @@ class Config:
     token: str = field(default="", repr=False)
     allowed_hosts: Annotated[tuple[str, ...], values.host_names] = ()
     insecure_hub: bool = False
+    client_certificate: Path | None = None
     hub_public_key: Annotated[tuple[PublicKey, ...], values.public_keys] = ()
     segments_url: Annotated[str, values.optional_address] = ""
     snapshot_file: Path | None = None
@@ -136,6 +140,7 @@ class Config:
     live_streams: Annotated[int, values.number(0, 10_000)] = 200
     live_idle_s: Annotated[float, values.seconds(1, 86_400)] = 60.0
     heartbeat_s: Annotated[float, values.seconds(0.1, 3600)] = 8.0
+    log_format: LogFormat = LogFormat.TEXT
     keep_days: Annotated[int, values.number(1, 3650)] = 30
     actions_file: Path | None = None
     webhook: WebhookSettings | None = None
@@ -144,6 +149,7 @@ class Config:
     journal: JournalSettings = field(default_factory=JournalSettings)
     review: ReviewSettings = field(default_factory=ReviewSettings)
     policies: Policies = field(default_factory=Policies)
+    key_path: Path | None = None
 
     @property
     def policy(self) -> Policy:
@@ -217,7 +223,10 @@ def parse(raw: dict[str, Any], *, root: Path) -> Config:
     """
     policies = read_policies(raw.pop("policy", {}), root=root)
     also = ("policy", "key_file", "token_file")
-    return read_table(Config, raw, name="", root=root, also=also, ready={"policies": policies})
+    is_in_file = "key_file" in raw and "key" not in raw
+    key_path = root / str(raw["key_file"]) if is_in_file else None
+    ready = {"policies": policies, "key_path": key_path}
+    return read_table(Config, raw, name="", root=root, also=also, ready=ready)
 
 
 def _read_file(path: Path | None) -> tuple[dict[str, Any], Path]:
@@ -233,7 +242,7 @@ def _read_file(path: Path | None) -> tuple[dict[str, Any], Path]:
         raise ConfigError(str(file), f"is not TOML: {error}; correct that line") from error
 
 
-_TABLES = {"webhook", "transparency", "companion", "journal", "review", "policies"}
+_TABLES = {"webhook", "transparency", "companion", "journal", "review", "policies", "key_path"}
 _PLAIN = {setting.name for setting in fields(Config)} - _TABLES | {"key_file", "token_file"}
 """Settings that the environment may set, besides those of some tables."""
 

@@ -77,6 +77,8 @@ class Client:
                 exercise=config.exercise,
                 limits=Limits(patience_s=_PATIENCE_S, silence_s=SILENT_S),
                 heard=self._note_heard,
+                key_file=config.key_path,
+                certificate=config.client_certificate,
                 insecure=True,  # Config has checked it: plain http needs insecure_hub
             )
 

@@ -34,6 +34,7 @@ from stemtide.agent.process.worker import STOP_S, run_alone, run_with_others
 from stemtide.agent.review.sessions import make_link
 from stemtide.agent.store import schema
 from stemtide.agent.waits import Backoff
+from stemtide.logs import LogFormat, stderr_handler
 from stemtide.private_files import close_umask
 
 logger = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ def serve(
     raises:   ConfigError for a setting that does not work here.
     """
     close_umask()
-    _set_up_logging()
+    _set_up_logging(config.log_format)
     print_address = partial(_print_json if as_json else _print_plain, config)
     announce_address = announce or print_address
     with _bind(config) as listener:
@@ -379,11 +380,10 @@ def _review_link(config: Config, address: str) -> str:
     return f"{address}/review/sign-in?link={token}"
 
 
-def _set_up_logging() -> None:
+def _set_up_logging(log_format: LogFormat) -> None:
     """Log to stderr, unless the caller has configured logging."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
-    )
+    handler = stderr_handler(log_format, sys.stderr)
+    logging.basicConfig(handlers=[handler], level=logging.INFO)
     logging.getLogger("httpx").setLevel(
         logging.WARNING
     )  # would log a line for each request to the hub

@@ -9,10 +9,12 @@ from ninja.security import HttpBearer
 
 from stemtide.hub.api import rate_limits
 from stemtide.hub.api.bot_doors import acts_in_exercise, check_bot_door
+from stemtide.hub.api.client_certificates import certificate_of
 from stemtide.hub.api.problems import NEEDS_KEY, ProblemError
 from stemtide.hub.rooms.exercises import reads as exercises
 from stemtide.hub.rooms.parties.reads import parties, suspensions
 from stemtide.hub.rooms.parties.reads.parties import Caller
+from stemtide.logs import note_party
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.problems import ProblemType
 
@@ -32,7 +34,8 @@ def authenticate_key(token: str, request: HttpRequest, *, is_counted: bool = Tru
             what a bot does not need; ConflictError for an act of a bot while its exercise does
             not run.
     """
-    caller = parties.caller(token, now=now())
+    caller = parties.caller(token, now=now(), certificate=certificate_of(request))
+    note_party(caller.party.name)
     if is_counted:
         rate_limits.count(request, caller)
     suspensions.check_not_suspended(caller.party)

@@ -3,6 +3,7 @@
 
 import shutil
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from urllib.parse import urlsplit
 
@@ -20,17 +21,21 @@ from stemtide.hub.api.app import answer_to
 from stemtide.hub.api.auth import authenticate_request, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.first_tables import waiting_migrations
+from stemtide.hub.platform.documents import hub_seal
+from stemtide.hub.platform.documents.seal_files import SealFileError
 from stemtide.hub.rooms.alerts.reads import alerts, deliveries
 from stemtide.hub.rooms.exchanges.reads import exchanges
-from stemtide.hub.rooms.ledger.reads import ledger
+from stemtide.hub.rooms.ledger.reads import backups, ledger
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.signals.reads import signals
 from stemtide.hub.rooms.signals.reads.times import last_position
 from stemtide.hub.rooms.transparency.reads import log
+from stemtide.hub.rooms.webhooks.reads import events
 from stemtide.hub.vitals import Trouble, vitals
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.problems import ProblemType, problem
 
+_DAY = timedelta(days=1)
 _PROXY_HEADERS = (
     *("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via"),
 )
@@ -123,6 +128,7 @@ def scrape(request: HttpRequest) -> HttpResponse:
             troubles=vitals.troubles(),
             log_leaves=_log_leaves(),
             free_bytes=_free_bytes(),
+            operation=_operation_facts(now()),
         )
     except Exception as error:  # noqa: BLE001  # ninja, which would do this, is not in between
         return answer_to(request, error)
@@ -141,6 +147,49 @@ def _free_bytes() -> int | None:
         return shutil.disk_usage(settings.DATA_DIR).free
     except OSError:
         return None
+
+
+def _operation_facts(now: datetime) -> metrics.OperationFacts:
+    """Return the facts. raises: django.db.Error."""
+    backup = backups.last_backup()
+    return metrics.OperationFacts(
+        oldest_waiting_s={
+            "alerts": _overdue_s(deliveries.oldest_due(), now=now),
+            "webhooks": _overdue_s(events.oldest_due(), now=now),
+        },
+        certificate_days=_certificate_days(now),
+        backup_age_s=(now - backup.at).total_seconds() if backup else None,
+        clock_offset_s=_clock_offset_s(),
+    )
+
+
+def _overdue_s(due: datetime | None, *, now: datetime) -> float:
+    """Return how long ago something was due, in seconds; 0 if it is not yet."""
+    return max(0.0, (now - due).total_seconds()) if due else 0.0
+
+
+def _certificate_days(now: datetime) -> dict[str, float]:
+    """Return the days until the hub's seal expires; nothing if it cannot be read."""
+    try:
+        return {"hub": (hub_seal.certificate(now).valid_until - now) / _DAY}
+    except SealFileError:
+        return {}
+
+
+def _clock_offset_s() -> float | None:
+    """Return this machine's clock minus that of the database server, half of the way counted.
+
+    None for SQLite, which has no clock of its own.
+    """
+    if connection.vendor != "postgresql":
+        return None
+    with connection.cursor() as cursor:
+        before = datetime.now(UTC)
+        cursor.execute("SELECT clock_timestamp()")
+        (theirs,) = cursor.fetchone()
+        after = datetime.now(UTC)
+    offset: timedelta = before + (after - before) / 2 - theirs
+    return offset.total_seconds()
 
 
 @cache  # tables that were up to date once stay so while this code runs

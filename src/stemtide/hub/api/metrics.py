@@ -2,6 +2,7 @@
 """Prometheus metrics: requests and streams of this process, and counts for the key's party."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -9,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from stemtide.hub.platform.disconnects import served
+from stemtide.hub.process_metrics import process
 from stemtide.hub.rooms.alerts.rules.alerts import AlertState, Channel, DeliveryState
 from stemtide.hub.rooms.parties.reads.parties import AgentRow
 from stemtide.hub.vitals import Trouble
@@ -18,9 +20,6 @@ MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _BUCKETS_S = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-
-process = CollectorRegistry(auto_describe=False)
-"""Metrics of this process."""
 
 _requests = Counter(
     "stemtide_requests",
@@ -64,6 +63,20 @@ shares_in_a_commit = Histogram(
 streams_open = Gauge("stemtide_streams_open", "Event streams open here.", registry=process)
 
 
+@dataclass(frozen=True, slots=True)
+class OperationFacts:
+    """What goes wrong slowly, in seconds and days. None: there is none, or it cannot be read.
+
+    oldest_waiting_s: by queue, how long the oldest delivery is overdue; 0 if none is.
+    certificate_days: by seal, until it expires. clock_offset_s: of the database's clock.
+    """
+
+    oldest_waiting_s: Mapping[str, float]
+    certificate_days: Mapping[str, float]
+    backup_age_s: float | None
+    clock_offset_s: float | None
+
+
 def count_request(*, route: str, method: str, status: int, seconds: float) -> None:
     """Count a response. route: its name in urls.py, never the requested path."""
     counted_method = method if method in _METHODS else "other"  # strangers may send any word
@@ -86,6 +99,7 @@ def text(
     troubles: Iterable[Trouble],
     log_leaves: int,
     free_bytes: int | None,
+    operation: OperationFacts,
 ) -> bytes:
     """Return all metrics in Prometheus' text format.
 
@@ -94,7 +108,7 @@ def text(
     exchanges: counts by state; empty for parties that may not see them.
     troubles: problems of this process with disk and database.
     log_leaves: entries of the ledger that are in the transparency log. free_bytes: of the data
-    folder; None if it cannot be read.
+    folder; None if it cannot be read. operation: of the hub as a whole.
     """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_HubMetrics(totals, agents=list(agents)))
@@ -102,6 +116,7 @@ def text(
     registry.register(_Exchanges(exchanges))
     registry.register(_Troubles(troubles))
     registry.register(_Storage(log_leaves, free_bytes=free_bytes))
+    registry.register(_Operation(operation))
     return generate_latest(process) + generate_latest(registry)
 
 
@@ -181,6 +196,41 @@ class _Storage(Collector):
         if self._free_bytes is not None:
             yield GaugeMetricFamily(
                 "stemtide_disk_free_bytes", "Free space of the data folder.", self._free_bytes
+            )
+
+
+class _Operation(Collector):
+    """Metrics of what goes wrong slowly."""
+
+    def __init__(self, facts: OperationFacts) -> None:
+        self._facts = facts
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Yield the metric families; none for what there is not."""
+        facts = self._facts
+        waiting = GaugeMetricFamily(
+            "stemtide_oldest_waiting_seconds",
+            "How long the oldest delivery of a queue is overdue.",
+            labels=["queue"],
+        )
+        for queue, seconds in facts.oldest_waiting_s.items():
+            waiting.add_metric([queue], seconds)
+        yield waiting
+        days = GaugeMetricFamily(
+            "stemtide_certificate_days", "Days until a seal expires.", labels=["seal"]
+        )
+        for seal, left in facts.certificate_days.items():
+            days.add_metric([seal], left)
+        yield days
+        if facts.backup_age_s is not None:
+            yield GaugeMetricFamily(
+                "stemtide_backup_age_seconds", "Age of the newest backup.", facts.backup_age_s
+            )
+        if facts.clock_offset_s is not None:
+            yield GaugeMetricFamily(
+                "stemtide_clock_offset_seconds",
+                "This machine's clock minus that of the database server.",
+                facts.clock_offset_s,
             )
 
 

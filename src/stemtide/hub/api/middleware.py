@@ -3,7 +3,6 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from uuid import uuid4
 
 from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -11,6 +10,7 @@ from django.utils.decorators import sync_and_async_middleware
 
 from stemtide.hub.api import metrics, problems, rate_limits
 from stemtide.hub.api.error_formats import ERROR_FORMATS, ErrorFormat, error_format_for
+from stemtide.logs import request_log
 
 _PATHS = (
     *("/api/", "/stopncii/", "/log/", "/health", "/metrics", "/openapi.json"),
@@ -36,20 +36,28 @@ def problem_responses(
 
         async def later(request: HttpRequest) -> HttpResponseBase:
             began = time.perf_counter()
-            answer = await get_response(request)
-            return _finish(request, answer, began) if is_machines(request.path) else answer
+            with request_log() as number:
+                answer = await get_response(request)
+            if not is_machines(request.path):
+                return answer
+            return _finish(request, answer, began=began, number=number)
 
         return later
 
     def at_once(request: HttpRequest) -> HttpResponseBase:
         began = time.perf_counter()
-        answer = get_response(request)
-        return _finish(request, answer, began) if is_machines(request.path) else answer
+        with request_log() as number:
+            answer = get_response(request)
+        if not is_machines(request.path):
+            return answer
+        return _finish(request, answer, began=began, number=number)
 
     return at_once
 
 
-def _finish(request: HttpRequest, answer: HttpResponseBase, began: float) -> HttpResponseBase:
+def _finish(
+    request: HttpRequest, answer: HttpResponseBase, *, began: float, number: str
+) -> HttpResponseBase:
     """Replace errors that are not problem documents, add common headers, count the response."""
     error_format = error_format_for(request.path)
     if answer.status_code == _UNAUTHENTICATED:
@@ -62,7 +70,7 @@ def _finish(request: HttpRequest, answer: HttpResponseBase, began: float) -> Htt
     for name, value in rate_limits.headers_of(request).items():
         answer.headers[name] = value
     answer.headers.setdefault("Cache-Control", "no-store")
-    answer.headers["X-Request-Id"] = uuid4().hex
+    answer.headers["X-Request-Id"] = number
     match = request.resolver_match
     metrics.count_request(
         route=match.route if match else "unknown",

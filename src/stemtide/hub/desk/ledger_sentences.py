@@ -69,6 +69,7 @@ ENTRY_PHRASES = {
     "log.restarted": gettext_lazy("began a new transparency log after a restore"),
     "log.confirmed": gettext_lazy("confirmed a restore of the hub"),
     "key.issued": gettext_lazy("issued a key"),
+    "key.replaced": gettext_lazy("replaced a key"),
     "key.revoked": gettext_lazy("revoked a key"),
     "agent.appeared": gettext_lazy("connected an agent"),
     "agent.returned": gettext_lazy("reconnected an agent"),

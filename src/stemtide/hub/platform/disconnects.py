@@ -16,6 +16,8 @@ from typing import Any
 
 from django.db import connection
 
+from stemtide.hub.process_metrics import lock_wait_seconds
+
 _CHANGES = ("INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE", "WITH")
 
 
@@ -37,6 +39,9 @@ class CallerLeftError(BaseException):
 
 
 _served: set[WaitingClient] = set()
+_LOCKS_SQLITE = "BEGIN IMMEDIATE"
+"""Django's statement that waits for SQLite's lock of all writers."""
+
 _caller: ContextVar[WaitingClient | None] = ContextVar("caller", default=None)
 
 
@@ -92,4 +97,7 @@ def check_query(
     caller = _caller.get()
     if caller and connection.in_atomic_block and sql.lstrip()[:7].upper().startswith(_CHANGES):
         caller.is_writing = True
+    if sql == _LOCKS_SQLITE:
+        with lock_wait_seconds.time():
+            return execute(sql, params, many, context)
     return execute(sql, params, many, context)

@@ -6,7 +6,8 @@ wrong. So refusals are made in one place.
 
 1 Headers: nothing that changes what Django answers, such as a cookie.
 2 Host: one of the allowed ones.
-3 Key: known, not revoked, not expired, of a party that is not suspended.
+3 Key: known, not revoked, not expired, of a party that is not suspended; with the client
+  certificate that it needs, if any.
 4 Scope: the one that the endpoint needs.
 5 Rate: counted for the key and its party, once the answer is ready.
 """
@@ -21,6 +22,7 @@ from django.core.handlers.asgi import ASGIRequest
 
 from stemtide.hub.api import rate_limits
 from stemtide.hub.api.asgi import Scope as AsgiScope
+from stemtide.hub.api.client_certificates import certificate_in
 from stemtide.hub.platform.rate_windows import RatePolicy, headers, windows
 from stemtide.hub.rooms.ledger.reads import hub_settings
 from stemtide.hub.rooms.parties.reads.parties import Caller
@@ -65,6 +67,8 @@ def admit(scope: AsgiScope, needed: Scope) -> Admitted | None:
     token = authorization[len(_BEARER) :]
     caller = memory.caller(token)
     if caller is None or caller.party.is_suspended or needed not in caller.scopes:
+        return None
+    if caller.certificate and caller.certificate != certificate_in(scope):
         return None
     return Admitted(caller, token, fields)
 

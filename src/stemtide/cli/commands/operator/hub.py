@@ -23,6 +23,7 @@ from stemtide.cli.output import AsJson, fail, fail_on, print_note, print_result
 from stemtide.hub.platform.errors import ConflictError
 
 if TYPE_CHECKING:
+    from stemtide.hub.migration_plan import PlannedMigration
     from stemtide.protocol.messages.documents import SealCertificate
 
 hub = typer.Typer(no_args_is_help=True, help="The coordinator's hub.")
@@ -80,6 +81,57 @@ def start(
         fail(database_trouble(error))
     finally:
         forget_address()
+
+
+@hub.command("migrate")
+def migrate(
+    plan: Annotated[
+        bool, typer.Option("--plan", help="List the missing migrations; change nothing.")
+    ] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring the tables up to date, as a start of the hub does, or list what is missing."""
+    open_hub(data_dir, is_migrated=not plan, has_hub_keys=not plan)
+    if not plan:
+        print_note("The tables are up to date.")
+        return
+    from django.db import DatabaseError, connection
+
+    from stemtide.hub import first_tables
+    from stemtide.hub.migration_plan import planned_migrations
+
+    try:
+        if first_tables.is_empty(connection):
+            print_note("The database is empty: the first start creates all tables at once.")
+            return
+        steps = list(planned_migrations(connection))
+    except DatabaseError as error:
+        fail(database_trouble(error))
+    for step in steps:
+        _print_step(step, as_json=as_json)
+    if not steps:
+        print_note("The tables are up to date.")
+    elif all(step.is_expanding for step in steps):
+        print_note("Workers of the version before can go on meanwhile.")
+    else:
+        print_note("Stop the hub first: workers of the version before would fail on new tables.")
+
+
+def _print_step(step: "PlannedMigration", *, as_json: bool) -> None:
+    """Print a migration that is missing."""
+    row: dict[str, object] = {
+        "migration": step.name,
+        "changes": step.changes,
+        "expand_only": step.is_expanding,
+        "rewrites": step.rewrites,
+        "fills": step.fills,
+    }
+    notes = ["expand only" if step.is_expanding else "STOP THE HUB FIRST"]
+    notes += [f"rewrites {table}" for table in step.rewrites]
+    notes += ["reads or changes rows"] if step.fills else []
+    changes = "".join(f"\n    {change}" for change in step.changes)
+    print_result(row, as_json=as_json, line=f"{step.name}  ({'; '.join(notes)}){changes}")
 
 
 @hub.command("set-up")

@@ -12,6 +12,7 @@ from stemtide.cli.output import AsJson, fail, fail_on, print_note, print_result
 from stemtide.cli.secrets import new_secret_file
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
 from stemtide.protocol.enums import Duty, PartyKind, Scope
+from stemtide.protocol.keys import MAX_OVERLAP_HOURS, OVERLAP_HOURS
 
 party = typer.Typer(no_args_is_help=True, help="Organisations in the protocol.")
 key = typer.Typer(no_args_is_help=True, help="API keys of machines.")
@@ -203,6 +204,32 @@ def _show_published(*, as_json: bool) -> None:
             print_result(row, as_json=as_json, line=line)
 
 
+Certificate = Annotated[
+    Path | None,
+    typer.Option(
+        help="Client certificate (PEM): the key works only for programs that connect with it."
+    ),
+]
+
+
+def _fingerprint(certificate: Path | None) -> str:
+    """Return the fingerprint of a certificate in a file; "" for no file. raises: InvalidError."""
+    if certificate is None:
+        return ""
+    from django.conf import settings
+
+    from stemtide.hub.rooms.parties.rules import keys as rules
+
+    if not settings.READS_CLIENT_CERTIFICATES:
+        fail(
+            "this hub reads no client certificates: set STEMTIDE_CLIENT_CERTIFICATES=1 once its "
+            "proxy passes them on",
+            code=2,
+        )
+    with fail_on(OSError):
+        return rules.fingerprint(certificate.read_text("utf-8", errors="replace"))
+
+
 @key.command("new")
 def new_key(
     party_name: Annotated[str, typer.Option("--party", help="Name of the party.")],
@@ -222,6 +249,7 @@ def new_key(
             " showing it. A command that fails leaves no file.",
         ),
     ] = None,
+    certificate: Certificate = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -239,11 +267,13 @@ def new_key(
     scopes = scope or [candidate for candidate in Scope if candidate not in apart]
     refusals = (InvalidError, ConflictError, NotFoundError)
     with new_secret_file(out) as file, fail_on(*refusals):
+        needed = _fingerprint(certificate)
         created, text = writes.new_key(
             name,
             party=reads.party(party_name),
             scopes=scopes,
             expires_at=moment + timedelta(days=days) if days else None,
+            certificate=needed,
             actor=OPERATOR,
             now=moment,
         )
@@ -253,6 +283,57 @@ def new_key(
     print_result(place | row, as_json=as_json, line=f"The key is in {out}" if out else text)
     print_note(
         f"It is stored nowhere else. Revoke it with: stemtide key revoke {created.prefix} --yes"
+    )
+
+
+@key.command("replace")
+def replace_key(
+    prefix: Annotated[str, typer.Argument(help="The key's prefix, from: stemtide key list.")],
+    overlap_hours: Annotated[
+        int,
+        typer.Option(min=0, max=MAX_OVERLAP_HOURS, help="Hours that the old key goes on."),
+    ] = OVERLAP_HOURS,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the new key to this new file, which its owner alone may read, instead of"
+            " showing it.",
+        ),
+    ] = None,
+    certificate: Certificate = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Create a key in place of another one, with its name and scopes. The old key then expires.
+
+    The new key needs the client certificate of the old one, unless you name another.
+    """
+    open_hub(data_dir)
+    from stemtide.hub.rooms.parties.writes import keys as writes
+
+    refusals = (InvalidError, ConflictError, NotFoundError)
+    with new_secret_file(out) as file, fail_on(*refusals):
+        done = writes.replace_key(
+            prefix,
+            overlap_hours=overlap_hours,
+            certificate=_fingerprint(certificate),
+            actor=OPERATOR,
+            now=now(),
+        )
+        file.write(f"{done.text}\n")
+    place: dict[str, object] = {"file": str(out)} if out else {"key": done.text}
+    row: dict[str, object] = {
+        "prefix": done.key.prefix,
+        "party": done.key.party.name,
+        "scopes": done.key.scopes,
+        "expires_at": done.key.expires_at,
+        "old": done.old.prefix,
+        "old_expires_at": done.old_expires_at,
+    }
+    line = f"The key is in {out}" if out else done.text
+    print_result(place | row, as_json=as_json, line=line)
+    print_note(
+        f"The old key {done.old.prefix} expires at {done.old_expires_at:%Y-%m-%d %H:%M} UTC."
     )
 
 
@@ -266,7 +347,7 @@ def list_keys(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     if not rows:
         print_note("No key yet. Create one: stemtide key new --party NAME")
     for row in rows:
-        state = "revoked" if row.revoked_at else "live"
+        state = reads.state_of(row, now=now())
         print_result(
             {
                 "prefix": row.prefix,
@@ -277,6 +358,8 @@ def list_keys(data_dir: DataDir = None, as_json: AsJson = False) -> None:
                 "created_at": row.created_at,
                 "expires_at": row.expires_at,
                 "revoked_at": row.revoked_at,
+                "replaces": row.replaces.prefix if row.replaces else "",
+                "certificate": row.certificate_sha256,
             },
             as_json=as_json,
             line=f"{row.prefix:10} {row.party.name:25} {row.name:15} {state:8} "
@@ -288,6 +371,10 @@ def list_keys(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 def revoke_key(
     prefix: Annotated[str, typer.Argument(help="The key's prefix, from: stemtide key list.")],
     yes: Annotated[bool, typer.Option("--yes", help="Confirm the action.")] = False,
+    both: Annotated[
+        bool,
+        typer.Option("--both", help="Also the key that it replaces, and the one in its place."),
+    ] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -295,10 +382,11 @@ def revoke_key(
     if not yes:
         fail(f"this shuts out all programs that use key {prefix}; add --yes to confirm", code=2)
     open_hub(data_dir)
-    from stemtide.hub.rooms.parties.writes import parties as writes
+    from stemtide.hub.rooms.parties.writes import keys, parties
 
+    revoke = keys.revoke_with_related if both else parties.revoke_key
     with fail_on(NotFoundError, ConflictError):
-        revoked = writes.revoke_key(prefix, actor=OPERATOR, now=now())
+        revoked = revoke(prefix, actor=OPERATOR, now=now())
     print_result(
         {"prefix": revoked.prefix, "revoked_at": revoked.revoked_at},
         as_json=as_json,

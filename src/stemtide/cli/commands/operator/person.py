@@ -11,6 +11,8 @@ import typer
 
 from stemtide.cli.local_hub import OPERATOR, Address, DataDir, now, open_hub, page_link
 from stemtide.cli.output import AsJson, fail, fail_on, print_note, print_result
+from stemtide.cli.people_file import PeopleFileError, read_people
+from stemtide.cli.secrets import new_secret_file
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
 from stemtide.protocol.enums import Role
 
@@ -72,6 +74,56 @@ def add_person(
     if link:
         print_note(
             f"Give this link to {account.email}: it sets a password once, within three days."
+        )
+
+
+@person.command("import")
+def import_people(
+    file: Annotated[
+        Path,
+        typer.Argument(help="CSV with the columns email, role and name, or a JSON list of these."),
+    ],
+    party_name: Annotated[str, typer.Option("--party", help="Name of their party.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the file, add nobody.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the links to this new file, which its owner alone may read, instead of"
+            " showing them.",
+        ),
+    ] = None,
+    address: Address = "",
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add the people of a file to a party, all or none, and print a link for each of them.
+
+    Whoever has an account already is refused and keeps their role.
+    """
+    open_hub(data_dir)
+    from stemtide.hub.rooms.parties.reads import parties as reads
+    from stemtide.hub.rooms.parties.writes import people as writes_people
+
+    refusals = (OSError, PeopleFileError, NotFoundError, writes_people.PeopleImportError)
+    with new_secret_file(None if dry_run else out) as links, fail_on(*refusals):
+        rows = read_people(file)
+        by = _as_administrator(reads.party(party_name))
+        added = writes_people.import_people(rows, by=by, now=now(), dry_run=dry_run)
+        for account, secret in added:
+            row: dict[str, object] = {"email": account.email, "role": account.role}
+            link = "" if dry_run else page_link(address, f"invited/{secret}")
+            line = f"{account.email}  {account.role}  {link}".rstrip()
+            shown = links if out and not dry_run else None
+            print_result(
+                row | ({"link": link} if link else {}), as_json=as_json, line=line, file=shown
+            )
+    if dry_run:
+        print_note(f"The file is right: {len(added)} people would be added. Nobody was added.")
+    else:
+        where = f" The links are in {out}." if out else ""
+        print_note(
+            f"{len(added)} people were added.{where} Each link sets a password once, within three "
+            "days: give it to that person alone."
         )
 
 

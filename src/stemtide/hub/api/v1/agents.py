@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Endpoints for agents: identity, status, outcomes."""
+"""Endpoints for agents: identity, keys, status, outcomes."""
 
 from typing import Annotated
 
@@ -10,9 +10,10 @@ from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.parties.reads import review_pages as review_page_reads
-from stemtide.hub.rooms.parties.writes import parties, review_pages
+from stemtide.hub.rooms.parties.writes import keys, parties, review_pages
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.enums import PartyKind, Scope
+from stemtide.protocol.keys import KeyReplacedOut, KeyReplaceIn
 from stemtide.protocol.sync.agents import (
     AGENT_NAME,
     Accepted,
@@ -39,6 +40,31 @@ def whoami(request: HttpRequest) -> HttpResponse:
             scopes=sorted(caller.scopes),
         )
     )
+
+
+@router.post(
+    "/keys/replace",
+    **requires(None),
+    response={201: KeyReplacedOut},
+    operation_id="replace_key",
+)
+def replace_key(request: HttpRequest, body: KeyReplaceIn) -> HttpResponse:
+    """Replace your API key by one with the same name and scopes. The new key is shown once.
+
+    The old key goes on for an overlap. The new key expires when the old one would have.
+    """
+    by = caller_of(request)
+    done = keys.replace_calling_key(overlap_hours=body.overlap_hours, by=by, now=now())
+    replaced = KeyReplacedOut(
+        key=done.text,
+        key_prefix=done.key.prefix,
+        name=done.key.name,
+        scopes=sorted(map(Scope, done.key.scopes)),
+        expires_at=done.key.expires_at,
+        old=done.old.prefix,
+        old_expires_at=done.old_expires_at,
+    )
+    return answer(replaced, status=201)
 
 
 @router.put(

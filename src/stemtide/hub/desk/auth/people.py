@@ -26,6 +26,7 @@ from stemtide.hub.platform.permissions import check_person_may_write
 from stemtide.hub.rooms.parties.reads import parties, people
 from stemtide.hub.rooms.parties.reads.parties import Actor, Someone
 from stemtide.hub.rooms.parties.rules.people import needs_second_factor
+from stemtide.logs import note_party
 from stemtide.protocol.enums import Role
 
 _Params = ParamSpec("_Params")
@@ -106,6 +107,7 @@ def _guarded(
     ) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return _to_sign_in(request)
+        note_party(request.user.party.name)
         if with_factor and lacks_factor(request, request.user):
             return _redirect_page(request, "you")
         try:

@@ -21,6 +21,7 @@ urlpatterns = [
     path("hub-settings/<slug:name>/<slug:verb>", hub_settings.act, name="hub-setting-act"),
     path("keys", keys.keys, name="keys"),
     path("keys/new", keys.new, name="key-new"),
+    path("keys/<slug:prefix>/replace", keys.replace, name="key-replace"),
     path("keys/<slug:prefix>/revoke", keys.revoke, name="key-revoke"),
     path("webhooks", webhooks.webhooks, name="webhooks"),
     path("webhooks/new", webhook_form.new, name="webhook-new"),

@@ -334,6 +334,9 @@ class ApiKey(models.Model):
     """A machine's key. Only a digest of its secret is stored; the secret is shown once.
 
     controllers: the person who made it at the desk, as of a person; "" for the operator.
+    replaces: the key that it replaces. replaced_at: when another key replaced this one, which
+    expires soon after.
+    certificate_sha256: of the client certificate (DER) that callers must have; "" for none.
     """
 
     party = models.ForeignKey(Party, models.PROTECT, related_name="keys")
@@ -345,12 +348,18 @@ class ApiKey(models.Model):
     expires_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
     controllers = models.TextField(blank=True, default="", db_default="")
+    replaces = models.ForeignKey("self", models.PROTECT, null=True, related_name="replacements")
+    replaced_at = models.DateTimeField(null=True)
+    certificate_sha256 = models.CharField(max_length=64, blank=True, default="", db_default="")
 
     class Meta:
         ordering = ["party__name", "name"]
         constraints = [
             models.UniqueConstraint(
-                "party", "name", condition=models.Q(revoked_at=None), name="one_live_key_a_name"
+                "party",
+                "name",
+                condition=models.Q(revoked_at=None, replaced_at=None),
+                name="one_current_key_a_name",
             )
         ]
 

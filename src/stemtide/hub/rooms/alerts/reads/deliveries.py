@@ -8,7 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Min, Q, QuerySet
 from django.utils import translation
 
 from stemtide.hub.platform.errors import NotFoundError
@@ -109,6 +109,13 @@ def counts(*, viewer: Party) -> dict[tuple[str, str], int]:
     visible = Delivery.objects.order_by().filter(_seen_by(viewer))
     rows = visible.values_list("channel", "state").annotate(Count("pk"))
     return {(channel, state): number for channel, state, number in rows}
+
+
+@needs_no_viewer("it returns a time")
+def oldest_due() -> datetime | None:
+    """Return when the delivery that is overdue for longest was due; None if none waits."""
+    waiting = Delivery.objects.filter(state__in=(DeliveryState.QUEUED, DeliveryState.FAILED))
+    return waiting.aggregate(due=Min("next_at"))["due"]
 
 
 def points_of(party: str, *, address: str) -> list[ContactPoint]:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from stemtide.hub.process_metrics import lock_wait_seconds
 from stemtide.hub.rooms.ledger.models import Entry, Numbering, PacedAct, Placement
 from stemtide.hub.rooms.ledger.reads.rate_limits import check_limit
 from stemtide.hub.rooms.ledger.rules.ledger import (
@@ -61,7 +62,8 @@ def lock_ledger() -> None:
     _check_transaction()
     # On SQLite the transaction holds the write lock from its start (BEGIN IMMEDIATE).
     if connection.features.has_select_for_update:
-        Numbering.objects.select_for_update().get()
+        with lock_wait_seconds.time():
+            Numbering.objects.select_for_update().get()
 
 
 def take_positions(count: int, *, now: datetime) -> int:

@@ -76,11 +76,15 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A machine that calls with an API key. key: the key's prefix."""
+    """A machine that calls with an API key. key: the key's prefix.
+
+    certificate: fingerprint of the client certificate that the key needs; "" for none.
+    """
 
     party: Party
     key: str
     scopes: frozenset[Scope]
+    certificate: str = ""
 
     @property
     def ref(self) -> str:
@@ -126,7 +130,7 @@ class AgentRow:
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """An API key, without its secret."""
+    """An API key, without its secret. replaces: the prefix of a key; certificate: as of Caller."""
 
     prefix: str
     name: str
@@ -134,6 +138,9 @@ class KeyRow:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    replaced_at: datetime | None = None
+    replaces: str = ""
+    certificate: str = ""
 
     def is_valid(self, now: datetime) -> bool:
         """Whether it is neither revoked nor expired."""
@@ -141,12 +148,14 @@ class KeyRow:
 
 
 @needs_no_viewer("it finds out who is calling")
-def caller(token: str, *, now: datetime) -> Caller:
+def caller(token: str, *, now: datetime, certificate: str = "") -> Caller:
     """Return the caller that this key identifies, also of a suspended party.
 
     api.auth.authenticate_key() counts the request, and then refuses suspended parties.
+    certificate: fingerprint of the caller's client certificate; "" for none.
 
-    raises: UnknownKeyError, the same for an unknown, wrong, expired or revoked key.
+    raises: UnknownKeyError, the same for an unknown, wrong, expired or revoked key; with other
+            words for a key that needs another certificate.
     """
     prefix = token.removeprefix("st_").partition("_")[0]
     key = ApiKey.objects.select_related("party").filter(prefix=prefix).first()
@@ -162,8 +171,17 @@ def caller(token: str, *, now: datetime) -> Caller:
             "this API key is not known here, or no longer: ask whoever runs the hub for a new one"
             " and send it as 'Authorization: Bearer st_…'"
         )
+    if not hmac.compare_digest(
+        key.certificate_sha256, certificate if key.certificate_sha256 else ""
+    ):
+        raise UnknownKeyError(
+            "this API key works only with its client certificate: connect with it, at the address"
+            " at which the hub asks for certificates"
+        )
     scopes = frozenset(Scope(scope) for scope in key.scopes)
-    return Caller(party=key.party, key=key.prefix, scopes=scopes)
+    return Caller(
+        party=key.party, key=key.prefix, scopes=scopes, certificate=key.certificate_sha256
+    )
 
 
 @needs_no_viewer("it finds out who is calling")
@@ -174,10 +192,13 @@ def usable_keys() -> dict[str, tuple[Caller, datetime | None]]:
     """
     owners = Party.objects.in_bulk()
     rows = ApiKey.objects.filter(revoked_at=None).order_by()
-    columns = ("secret_sha256", "prefix", "scopes", "expires_at", "party_id")
+    columns = ("secret_sha256", "prefix", "scopes", "certificate_sha256", "expires_at", "party_id")
     return {
-        digest: (Caller(owners[party], prefix, frozenset(map(Scope, scopes))), expires_at)
-        for digest, prefix, scopes, expires_at, party in rows.values_list(*columns)
+        digest: (
+            Caller(owners[party], prefix, frozenset(map(Scope, scopes)), certificate),
+            expires_at,
+        )
+        for digest, prefix, scopes, certificate, expires_at, party in rows.values_list(*columns)
         if party in owners
     }
 
@@ -266,23 +287,48 @@ def kinds_of(names: Iterable[str]) -> dict[str, PartyKind]:
 @needs_no_viewer("an operator may see every key")
 def all_keys() -> list[ApiKey]:
     """Return all API keys, by party and name, for the operator at the hub's own console."""
-    return list(ApiKey.objects.select_related("party").order_by("party__name", "name", "pk"))
+    return list(
+        ApiKey.objects.select_related("party", "replaces").order_by("party__name", "name", "pk")
+    )
+
+
+def state_of(key: ApiKey, *, now: datetime) -> str:
+    """Return the state of a key: live, replaced, expired or revoked."""
+    if key.revoked_at:
+        return "revoked"
+    if key.expires_at and key.expires_at <= now:
+        return "expired"
+    return "replaced" if key.replaced_at else "live"
 
 
 def keys(*, viewer: Party) -> list[KeyRow]:
     """Return the viewer's own API keys, by name."""
-    rows = ApiKey.objects.filter(party=viewer).order_by("name", "created_at")
-    return [
-        KeyRow(
-            prefix=key.prefix,
-            name=key.name,
-            scopes=tuple(Scope(scope) for scope in key.scopes),
-            created_at=key.created_at,
-            expires_at=key.expires_at,
-            revoked_at=key.revoked_at,
-        )
-        for key in rows
-    ]
+    rows = ApiKey.objects.filter(party=viewer).select_related("replaces")
+    return [_key_row(key) for key in rows.order_by("name", "created_at")]
+
+
+def own_key(prefix: str, *, viewer: Party) -> KeyRow:
+    """Return an API key of the viewer. raises: NotFoundError, also for keys of others."""
+    keys = ApiKey.objects.filter(party=viewer, prefix=prefix).select_related("replaces")
+    key = keys.first()
+    if key is None:
+        raise NotFoundError("your party has no key {prefix!r}", prefix=prefix[:20])
+    return _key_row(key)
+
+
+def _key_row(key: ApiKey) -> KeyRow:
+    """Return a key without its secret."""
+    return KeyRow(
+        prefix=key.prefix,
+        name=key.name,
+        scopes=tuple(Scope(scope) for scope in key.scopes),
+        created_at=key.created_at,
+        expires_at=key.expires_at,
+        revoked_at=key.revoked_at,
+        replaced_at=key.replaced_at,
+        replaces=key.replaces.prefix if key.replaces else "",
+        certificate=key.certificate_sha256,
+    )
 
 
 def valid_key(prefix: str, *, viewer: Party, now: datetime) -> ApiKey:

@@ -124,10 +124,15 @@ def new_key(
     party: Party,
     scopes: Iterable[str],
     expires_at: datetime | None = None,
+    certificate: str = "",
     actor: str,
     now: datetime,
+    replaces: ApiKey | None = None,
 ) -> tuple[ApiKey, str]:
     """Create an API key for a party. Its text is returned once and never stored.
+
+    certificate: fingerprint of the client certificate that it needs. replaces: a key of the same
+    name, which has been marked as replaced.
 
     raises: InvalidError, ConflictError if the party has a live key of this name.
     """
@@ -137,7 +142,8 @@ def new_key(
     if not name.strip() or len(name) > 60:  # noqa: PLR2004  # the column's width
         raise InvalidError("name", "a key needs a name of 1 to 60 characters")
     ledger.lock_ledger()
-    if ApiKey.objects.filter(party=party, name=name, revoked_at=None).exists():
+    live = ApiKey.objects.filter(party=party, name=name, revoked_at=None, replaced_at=None)
+    if live.exists():
         raise ConflictError(
             "{party} already has a valid key named {name!r}: revoke it or choose another name",
             party=party.name,
@@ -153,8 +159,12 @@ def new_key(
         scopes=sorted_scopes,
         created_at=now,
         expires_at=expires_at,
+        certificate_sha256=certificate,
+        replaces=replaces,
     )
     detail: dict[str, object] = {"party": party.ref, "scopes": sorted_scopes}
+    if replaces is not None:
+        detail["replaces"] = replaces.ref
     ledger.append(
         "key.issued",
         actor=actor,

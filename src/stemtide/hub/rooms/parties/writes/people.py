@@ -2,6 +2,8 @@
 """Write people: role, access, and preferences."""
 
 import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from allauth.mfa.models import Authenticator
@@ -12,7 +14,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from stemtide.hub.platform.errors import InvalidError, NotFoundError
+from stemtide.hub.platform.errors import InvalidError, NotFoundError, RefusalError
 from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
 from stemtide.hub.platform.permissions import check_person_may_manage
 from stemtide.hub.rooms.ledger.writes import ledger
@@ -22,6 +24,27 @@ from stemtide.hub.rooms.parties.rules import contacts, people
 from stemtide.hub.rooms.parties.writes import parties as writes
 from stemtide.hub.rooms.parties.writes.independence import add_controllers
 from stemtide.protocol.enums import Role
+
+MAX_PEOPLE = 1000
+"""The most people of one file."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewPerson:
+    """A row of the file. number: of the row, for errors."""
+
+    number: int
+    email: str
+    role: str
+    name: str = ""
+
+
+class PeopleImportError(RefusalError):
+    """Some rows are refused, so nobody was added. problems: one line for each of them."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("nobody was added: {problems}", problems="; ".join(problems))
+        self.problems = tuple(problems)
 
 
 @needs_no_lock("it changes one row of the person who asks")
@@ -85,6 +108,38 @@ def add_colleague(
     )
     person.set_unusable_password()
     return person, _invite(person, actor=by.ref, now=now)
+
+
+@needs_no_entry("add_colleague() records each")
+@transaction.atomic
+def import_people(
+    rows: Sequence[NewPerson], *, by: Actor, now: datetime, dry_run: bool = False
+) -> list[tuple[Person, str]]:
+    """Add people of one's own party; return each with the secret of the invitation.
+
+    Nobody who has an account is changed, not even their role. dry_run: check all and add nobody.
+
+    raises: NotAllowedError; PeopleImportError, which names every row that is refused.
+    """
+    check_person_may_manage(by.role)
+    if not 1 <= len(rows) <= MAX_PEOPLE:
+        raise PeopleImportError([f"a file has 1 to {MAX_PEOPLE} rows, and this one {len(rows)}"])
+    ledger.lock_ledger()
+    added, problems = [], _repeated(rows)
+    for row in rows:
+        try:
+            with transaction.atomic():
+                person = add_colleague(row.email, role=row.role, name=row.name, by=by, now=now)
+        except InvalidError as error:
+            problems.append(f"row {row.number}: {error.field}: {error.message}")
+        except RefusalError as error:
+            problems.append(f"row {row.number}: {error}")
+        else:
+            added.append(person)
+    if problems:
+        raise PeopleImportError(problems)
+    transaction.set_rollback(dry_run)
+    return added
 
 
 @transaction.atomic
@@ -392,3 +447,15 @@ def _forget_factors(person: Person) -> None:
     """Delete a person's second factors and links to identity providers."""
     Authenticator.objects.filter(user=person).delete()
     SocialAccount.objects.filter(user=person).delete()
+
+
+def _repeated(rows: Sequence[NewPerson]) -> list[str]:
+    """Return the problems of rows whose address another row has as well."""
+    first: dict[str, int] = {}
+    problems = []
+    for row in rows:
+        email = row.email.strip().lower()
+        if email in first:
+            problems.append(f"row {row.number}: the address is also in row {first[email]}")
+        first.setdefault(email, row.number)
+    return problems

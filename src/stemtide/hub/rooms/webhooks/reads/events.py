@@ -37,7 +37,7 @@ from stemtide.hub.rooms.webhooks.models import Delivery, Webhook
 from stemtide.hub.rooms.webhooks.reads import webhooks as reads
 from stemtide.protocol import webhook_headers
 from stemtide.protocol.enums import SignalState
-from stemtide.protocol.messages.webhooks import EventType, WebhookState
+from stemtide.protocol.messages.webhooks import EventType, WebhookDeliveryState, WebhookState
 
 MAX_THINGS = 100
 """Rows named in one body, which stays below 20 kB with a hub address of usual length."""
@@ -93,6 +93,14 @@ def active_webhooks() -> list[Webhook]:
     """Return the active webhooks."""
     rows = Webhook.objects.filter(state=WebhookState.ACTIVE)
     return list(rows.select_related("party", "key").order_by("pk"))
+
+
+@needs_no_viewer("it returns a time")
+def oldest_due() -> datetime | None:
+    """Return when the delivery that is overdue for longest was due; None if none waits."""
+    states = (WebhookDeliveryState.QUEUED, WebhookDeliveryState.FAILED)
+    waiting = Delivery.objects.filter(state__in=states, webhook__state=WebhookState.ACTIVE)
+    return waiting.aggregate(due=Min("next_at"))["due"]
 
 
 @needs_no_viewer("it filters for the party of each webhook")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Create events from the ledger: one for everything that happens together.
 
-1 Webhooks whose key has ended are disabled.
+1 Webhooks of a replaced key get its replacement. Those whose key has ended are disabled.
 2 Under the lock, unread entries are read, oldest first, and bundled for webhooks.
 3 A bundle is added to the waiting event of its kind if that was never tried, or becomes a new one:
   a webhook therefore has at most one waiting event of a kind, even under a flood of entries.
@@ -18,7 +18,7 @@ from django.db.models import Q
 from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.ledger.reads.ledger import EntryRow
 from stemtide.hub.rooms.ledger.writes.followers import LedgerFollower
-from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.models import ApiKey, Party
 from stemtide.hub.rooms.webhooks import rules
 from stemtide.hub.rooms.webhooks.models import Delivery, Webhook
 from stemtide.hub.rooms.webhooks.reads import events
@@ -55,6 +55,9 @@ def follow_ledger(now: datetime) -> int:
 
 def _disable_without_key(now: datetime) -> None:
     """Run step 1, so that a stolen key gets no events once it is revoked."""
+    for row in Webhook.objects.filter(key__replaced_at__isnull=False):
+        row.key = ApiKey.objects.get(replaces=row.key_id)
+        row.save(update_fields=["key"])
     ended = Q(key__revoked_at__isnull=False) | Q(key__expires_at__lte=now)
     for row in Webhook.objects.filter(ended, state=WebhookState.ACTIVE):
         disable(row, why=DisableReason.KEY, now=now)

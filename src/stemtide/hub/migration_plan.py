@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""List the migrations that a database lacks, and what they do to a hub that goes on meanwhile."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations import (
+    AddConstraint,
+    AddField,
+    AddIndex,
+    AlterModelOptions,
+    CreateModel,
+    Migration,
+    RemoveConstraint,
+    RemoveIndex,
+    RunPython,
+)
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.operations.base import Operation
+
+_EXPANDING = (
+    *(CreateModel, AddIndex, AddConstraint, RemoveConstraint, RemoveIndex, AlterModelOptions),
+)
+_REWRITES = re.compile(
+    r'CREATE TABLE "new__(\w+)"|ALTER TABLE "(\w+)" [^;]*(?:TYPE |ADD COLUMN [^;]*IDENTITY)'
+)
+"""Statements that write every row of a table anew: of SQLite, and of PostgreSQL."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedMigration:
+    """A migration that a database lacks.
+
+    name: such as parties.0018_replaced_keys. changes: its operations in words.
+    is_expanding: old code goes on with the new tables. rewrites: tables whose rows are all written.
+    fills: whether it changes existing rows.
+    """
+
+    name: str
+    changes: tuple[str, ...]
+    is_expanding: bool
+    rewrites: tuple[str, ...]
+    fills: bool
+
+
+def planned_migrations(connection: BaseDatabaseWrapper) -> Iterator[PlannedMigration]:
+    """Yield the migrations that a database lacks, in order. It changes nothing.
+
+    raises: django.db.Error.
+    """
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    state = executor._create_project_state(with_applied_migrations=True)  # noqa: SLF001  # Django's own plan
+    for migration, _ in plan:
+        with connection.schema_editor(collect_sql=True, atomic=migration.atomic) as editor:
+            state = migration.apply(state, editor, collect_sql=True)
+        yield PlannedMigration(
+            name=f"{migration.app_label}.{migration.name}",
+            changes=tuple(operation.describe() for operation in migration.operations),
+            is_expanding=all(map(_is_expanding, migration.operations)),
+            rewrites=tuple(_rewritten(editor.collected_sql)),
+            fills=_fills(migration),
+        )
+
+
+def _is_expanding(operation: Operation) -> bool:
+    """Whether the code of the version before works on the tables after an operation."""
+    if isinstance(operation, AddField):
+        field = operation.field
+        return field.null or field.has_db_default() or field.many_to_many is True
+    return isinstance(operation, (*_EXPANDING, RunPython))
+
+
+def _fills(migration: Migration) -> bool:
+    """Whether a migration runs code of ours, which reads or changes rows."""
+    return any(isinstance(operation, RunPython) for operation in migration.operations)
+
+
+def _rewritten(statements: Iterable[str]) -> list[str]:
+    """Return the tables that some statements write anew, each once."""
+    matches = (match for text in statements for match in _REWRITES.finditer(text))
+    return list(dict.fromkeys(match[1] or match[2] for match in matches))

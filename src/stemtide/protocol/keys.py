@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages about API keys: the key that replaces another one."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from stemtide.protocol.enums import Scope
+
+OVERLAP_HOURS = 24
+"""How long a key goes on after it was replaced, unless somebody says otherwise."""
+
+MAX_OVERLAP_HOURS = 7 * 24
+"""The longest overlap: both keys give access meanwhile."""
+
+
+class KeyReplaceIn(BaseModel):
+    """Replace the key that sends this. overlap_hours: how long the old key goes on; 0: no time."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    overlap_hours: int = Field(default=OVERLAP_HOURS, ge=0, le=MAX_OVERLAP_HOURS)
+
+
+class KeyReplacedOut(BaseModel):
+    """A key in place of another one. key: its text, which is shown here only.
+
+    key_prefix: of the new key. expires_at: when it expires; None for never.
+    old, old_expires_at: the prefix of the old key, and when it expires.
+    """
+
+    key: str
+    key_prefix: str
+    name: str
+    scopes: list[Scope]
+    expires_at: datetime | None
+    old: str
+    old_expires_at: datetime

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a hub's tables lack, before anything is changed."""
+
+import pytest
+from django.db import connection, models
+from django.db.migrations import (
+    AddField,
+    AlterField,
+    CreateModel,
+    DeleteModel,
+    RemoveField,
+    RunPython,
+)
+
+from stemtide.hub.migration_plan import _is_expanding
+
+
+def test_a_hub_of_an_older_version_names_what_is_missing_and_stays_as_it_is(stemtide, hub_folder):
+    at = ("--data-dir", hub_folder)
+    stemtide("party", "add", "agency", "--kind", "agency", *at)
+    assert stemtide("hub", "migrate", "--plan", "--json", *at).rows == []
+    back = """
+import sys; from stemtide.hub import boot; boot.start()
+from django.core.management import call_command
+call_command("migrate", "parties", "0016", verbosity=0)
+"""
+    python(back, hub_folder)
+    for _ in range(2):  # the first one changed nothing
+        planned = stemtide("hub", "migrate", "--plan", "--json", *at)
+        rows = {row["migration"]: row for row in planned.rows}
+        assert list(rows) == ["parties.0017_cached_values", "parties.0018_replaced_keys"]
+        assert (planned.code, all(row["expand_only"] for row in rows.values())) == (0, True)
+        assert "can go on meanwhile" in planned.err
+    assert "replaces" in str(rows["parties.0018_replaced_keys"]["changes"])
+    assert stemtide("hub", "migrate", *at).code == 0
+    assert stemtide("hub", "migrate", "--plan", *at).out == ""
+
+
+def python(code, folder):
+    """Run code on the hub of a folder, in a process of its own."""
+    import os
+    import subprocess
+    import sys
+
+    environment = os.environ | {"STEMTIDE_DATA_DIR": str(folder)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+
+
+@pytest.mark.parametrize(
+    ("operation", "is_expanding"),
+    [
+        (CreateModel("Thing", []), True),
+        (AddField("thing", "at", models.DateTimeField(null=True)), True),
+        (AddField("thing", "name", models.TextField(db_default="")), True),
+        (AddField("thing", "name", models.TextField(default="")), False),
+        (AlterField("thing", "name", models.CharField(max_length=5)), False),
+        (RemoveField("thing", "name"), False),
+        (DeleteModel("Thing"), False),
+        (RunPython(RunPython.noop), True),
+    ],
+)
+def test_what_old_code_survives(operation, is_expanding):
+    assert _is_expanding(operation) is is_expanding
+
+
+@pytest.mark.django_db
+def test_a_table_that_is_written_anew_is_named():
+    from stemtide.hub.migration_plan import _rewritten
+
+    text = {
+        "sqlite": 'CREATE TABLE "new__parties_party" ("id" integer)',
+        "postgresql": 'ALTER TABLE "parties_party" ALTER COLUMN "name" TYPE varchar(90)',
+    }[connection.vendor]
+    assert _rewritten([text, 'CREATE TABLE "other" ("id" integer)']) == ["parties_party"]
