@@ -193,7 +193,8 @@ def freeze_loaded_code() -> None:
 def _check_keys() -> None:
     """Refuse to start with keys and lists that are unusable or not this hub's.
 
-    raises: OtherKeyError, KeyFileError, SealFileError, SigningKeyError, AuthorityDataError.
+    raises: OtherKeyError, KeyFileError, SealFileError, SigningKeyError, AuthorityDataError,
+            RefusedValuesError.
     """
     from stemtide.hub import host_keys  # noqa: PLC0415  # needs start() first
 
@@ -206,6 +207,9 @@ def _check_keys() -> None:
     from stemtide.hub.rooms.parties.reads import authorities  # noqa: PLC0415
 
     authorities.published_authorities()
+    from stemtide.hub.rooms.signals.refused_values import refused_values  # noqa: PLC0415
+
+    refused_values.current()
 
 
 def _check_walls() -> None:

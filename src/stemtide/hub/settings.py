@@ -337,6 +337,7 @@ ALERTING_ACTS = _numbers(
     "STEMTIDE_ALERTING_ACTS", {str(act): limit for act, limit in HOURLY_LIMITS.items()}
 )
 LONG_VALUE_BYTES_A_DAY = 1_000_000 * _whole_number("STEMTIDE_LONG_VALUES_MB_A_DAY", 4_000)
+REFUSED_VALUES_FILE = os.environ.get("STEMTIDE_REFUSED_VALUES_FILE", "")
 MIN_FREE_MB = _whole_number("STEMTIDE_MIN_FREE_MB", 100)
 MEDIA_KEY_FILE = Path(os.environ.get("STEMTIDE_MEDIA_KEY_FILE") or DATA_DIR / "media.key")
 SEGMENTS_FOLDER = Path(os.environ.get("STEMTIDE_SEGMENTS_FOLDER") or DATA_DIR / "segments")

@@ -25,7 +25,7 @@ from stemtide.hub.platform.errors import (
 )
 from stemtide.hub.rooms.allowlists.rules import AllowlistRefusedError
 from stemtide.hub.rooms.orders.rules.lint import FlawedError
-from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError
+from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError, RefusedContentError
 from stemtide.hub.rooms.snapshots.builder import GoneError
 from stemtide.hub.rooms.snapshots.cache import SnapshotBusyError
 from stemtide.hub.vitals import vitals
@@ -55,6 +55,7 @@ TYPES: dict[type[Exception], ProblemType] = {
     FlawedError: ProblemType.INVALID,
     RateLimitError: ProblemType.TOO_MANY,
     AnotherDocumentError: ProblemType.TOO_MANY,
+    RefusedContentError: ProblemType.REFUSED_AND_ROUTED,
     RefusedLabelError: ProblemType.REFUSED_AND_ROUTED,
     DataError: ProblemType.INVALID,
     OverflowError: ProblemType.INVALID,
@@ -212,6 +213,7 @@ def _errors_of(error: Exception) -> list[FieldProblem]:
 
 
 def refused_bulk(error: BulkRefusedError, *, is_routed: bool) -> ProblemError:
-    """Return the problem of a refused bulk. is_routed: it has content for another channel."""
-    which = ProblemType.REFUSED_AND_ROUTED if is_routed else ProblemType.INVALID
+    """Return the problem of a refused bulk. is_routed: it has labels of another channel."""
+    refused = is_routed or error.is_routed
+    which = ProblemType.REFUSED_AND_ROUTED if refused else ProblemType.INVALID
     return ProblemError(which, str(error), errors=_errors_of(error))

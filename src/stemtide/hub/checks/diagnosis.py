@@ -24,6 +24,7 @@ def diagnose(*, workers: int, now: Callable[[], datetime]) -> Iterator[CheckResu
         ("address", surroundings.address),
         ("proxy", lambda: surroundings.proxy(now)),
         ("mail", surroundings.mail),
+        ("refused values", surroundings.refused_list),
     )
     answer = database.answers()
     yield answer

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -16,6 +17,7 @@ from django.http.request import validate_host
 
 from stemtide.client.connection import is_loopback
 from stemtide.hub.checks.results import CheckResult, Level
+from stemtide.hub.rooms.signals.refused_values import RefusedValuesError, read_refused_values
 
 _TIMEOUT_S = 10
 _OFF_S = 5.0
@@ -144,6 +146,20 @@ def switches() -> Iterator[CheckResult]:
         yield CheckResult("switches", Level.WARN, text, "unset it where people rely on the hub")
     if not risky:
         yield CheckResult("switches", Level.OK, "nothing for demos and tests is on")
+
+
+def refused_list() -> Iterator[CheckResult]:
+    """Check that the list of refused values can be read; show only how many it holds."""
+    if not settings.REFUSED_VALUES_FILE:
+        return
+    try:
+        count = len(read_refused_values(Path(settings.REFUSED_VALUES_FILE)))
+    except RefusedValuesError as error:
+        remedy = "correct it: until then the values of before are refused"
+        yield CheckResult("refused values", Level.FAIL, str(error), remedy)
+    else:
+        level = Level.OK if count else Level.WARN
+        yield CheckResult("refused values", level, f"{count:,} values are refused")
 
 
 def _certificate_end(url: str) -> datetime | None:

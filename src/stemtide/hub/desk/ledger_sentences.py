@@ -109,6 +109,7 @@ ENTRY_PHRASES = {
     "check.answered": gettext_lazy("answered the checklist"),
     "signal.shared": gettext_lazy("shared a signal"),
     "signals.shared": gettext_lazy("shared signals in bulk"),
+    "signals.refused": gettext_lazy("sent values that are on a list of child abuse material"),
     "signal.withdrawn": gettext_lazy("withdrew a signal"),
     "signals.expired": gettext_lazy("let signals expire"),
     "signals.unconfirmed": gettext_lazy("ended signals that nobody confirmed"),

@@ -52,6 +52,7 @@ def start(
     from stemtide.hub.platform.documents.seal_files import SealFileError
     from stemtide.hub.rooms.ledger.rules.keys import OtherKeyError
     from stemtide.hub.rooms.media.keys import KeyFileError
+    from stemtide.hub.rooms.signals.refused_values import RefusedValuesError
     from stemtide.hub.rooms.snapshots.builder import hub_keys
     from stemtide.hub.rooms.snapshots.keys import SigningKeyError
     from stemtide.protocol.law.authorities import AuthorityDataError
@@ -69,7 +70,8 @@ def start(
     try:
         secret = _set_up_secret()
         with fail_on(
-            *(SealFileError, SigningKeyError, KeyFileError, SandboxError, AuthorityDataError)
+            *(SealFileError, SigningKeyError, KeyFileError, SandboxError, AuthorityDataError),
+            RefusedValuesError,
         ):
             if workers == 1:
                 boot.serve(host, port, ready=ready)

@@ -9,6 +9,8 @@ from stemtide.fingerprints.image.thumbnail import Still, jpeg, veiled
 from stemtide.fingerprints.limits import ContentTooLargeError, DecodingLimits
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.hub.platform.errors import InvalidError
+from stemtide.hub.rooms.signals.refused_values import refused_values
+from stemtide.hub.rooms.signals.rules.signals import refused_content
 from stemtide.protocol.messages.previews import MAX_STILL_BYTES
 
 _LIMITS = DecodingLimits(max_input_bytes=MAX_STILL_BYTES, cpu_s=5, wall_s=10.0)
@@ -26,10 +28,13 @@ def _sandbox() -> Sandbox:
 def remake(blob: bytes) -> tuple[bytes, bytes]:
     """Return an untrusted picture file as two re-encoded ones: the whole, and its veil.
 
-    raises: InvalidError if it cannot be decoded; SandboxError.
+    raises: InvalidError if it cannot be decoded; RefusedContentError if it is on the hub's list of
+            known abuse material; SandboxError.
     """
     try:
         analysis = _sandbox().analyse(blob, options=_OPTIONS, modality="image")
+        if refused_values.current().holds_file(blob, analysis.fingerprints):
+            raise refused_content()
         if analysis.still is None:
             why = "; ".join(analysis.fingerprints.remarks) or "it is no picture"
             raise InvalidError("still", "the hub cannot create a preview image: {why}", why=why)

@@ -21,6 +21,8 @@ from stemtide.hub.rooms.media.thumbnails import remake
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import clusters, signals
+from stemtide.hub.rooms.signals.rules.signals import RefusedContentError
+from stemtide.hub.rooms.signals.writes.waiting import count_refused
 from stemtide.protocol.enums import SignalState
 from stemtide.protocol.law.retention import RowClass
 from stemtide.protocol.messages.previews import PreviewIn, PreviewKind, PreviewOut, Purpose
@@ -46,7 +48,11 @@ def add(
     if body.excerpt is not None:  # 2
         kind, whole, veil = PreviewKind.EXCERPT, body.excerpt.encode(), b""
     else:
-        kind, (whole, veil) = PreviewKind.STILL, remake(body.blob)
+        try:
+            kind, (whole, veil) = PreviewKind.STILL, remake(body.blob)
+        except RefusedContentError:
+            count_refused(1, by=by.party, now=now, through=by.ref)
+            raise
     sealed, sealed_veil = keys.seal(whole), keys.seal(veil) if veil else b""
     with transaction.atomic():  # 3
         ledger.lock_ledger()

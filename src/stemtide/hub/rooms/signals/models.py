@@ -233,6 +233,17 @@ class LongValueSpending(models.Model):
         return f"{self.party_id} {self.day} {self.spent_bytes}"
 
 
+class RefusedTally(models.Model):
+    """The refused values of known abuse material that a party sent on the last such day (UTC)."""
+
+    party = models.OneToOneField(Party, models.CASCADE, primary_key=True, related_name="+")
+    day = models.DateField()
+    count = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.party_id} {self.day} {self.count}"
+
+
 class Dismissal(models.Model):
     """An agency's decision to set all open disputes of a party, and of its group, aside at once.
 

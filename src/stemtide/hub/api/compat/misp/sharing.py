@@ -6,6 +6,7 @@ hub's event with the signals, and the ids for deleting them. Attributes that cam
 not shared again, as they may be another party's.
 """
 
+from contextlib import AbstractContextManager
 from uuid import UUID
 
 from django.db import transaction
@@ -24,6 +25,7 @@ from stemtide.hub.rooms.signals.reads import collection, misp as misp_reads
 from stemtide.hub.rooms.signals.rules import checks
 from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError
 from stemtide.hub.rooms.signals.writes import signals as writes
+from stemtide.hub.rooms.signals.writes.waiting import counting_refused
 from stemtide.hub.rooms.stix.reads import stix
 from stemtide.interop.misp import events, posted
 from stemtide.interop.misp.events import EventHead
@@ -65,7 +67,7 @@ def _take_event(
     fresh = sent.without(own_signals)
     ended = behind_each(sent.gone, caller=caller)  # before taking the lock that others wait for
     ready = checks.read(fresh.signals, now=now())  # likewise
-    with turn() if turn else transaction.atomic():
+    with _counting(caller), turn() if turn else transaction.atomic():
         shared, waiting = _share(fresh, ready, caller=caller)
         ids = [*shared, *own_signals.values()]
         for fromkey in dict.fromkeys(sent.gone):
@@ -79,6 +81,11 @@ def _take_event(
                 )
     _name_waiting(fresh, waiting)
     return _event_with(ids, caller=caller), fresh.left_out
+
+
+def _counting(caller: Caller) -> AbstractContextManager[None]:
+    """Count refused values of abuse material although the transaction is rolled back."""
+    return counting_refused(by=caller.party, now=now(), through=caller.ref)
 
 
 def _name_waiting(sent: PostedSignals, waiting: dict[int, SharedSignal]) -> None:
@@ -188,7 +195,8 @@ def _share(
             for row_error in error.errors
         ]
         summary = f"{errors[0].field}: {errors[0].message}"
-        raise ProblemError(ProblemType.INVALID, summary, errors=errors) from error
+        which = ProblemType.REFUSED_AND_ROUTED if error.is_routed else ProblemType.INVALID
+        raise ProblemError(which, summary, errors=errors) from error
     signals = {row: signal for row, signal in enumerate(out.signals) if signal is not None}
     waiting = {
         row: signal for row, signal in signals.items() if signal.state is SignalState.WAITING

@@ -24,8 +24,10 @@ from stemtide.hub.platform.errors import (
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.platform.retention import rules as retention_rules
 from stemtide.hub.rooms.approvals.rules import AT_ONCE, waiting_words
+from stemtide.hub.rooms.ledger.rules.rate_limits import allowance_of
 from stemtide.hub.rooms.parties.rules.parties import check_expiry
 from stemtide.protocol.enums import PartyKind, Severity, SignalState
+from stemtide.protocol.labels import labels
 from stemtide.protocol.law.retention import signal_term_ends
 from stemtide.protocol.law.retention.messages import RetentionIn
 from stemtide.protocol.messages.signals import MAX_URL_CHARS, RowError, SignalIn, is_long
@@ -37,6 +39,9 @@ __all__ = [
     "BulkRefusedError",
     "Facts",
     "RateLimitError",
+    "RefusedContentError",
+    "RefusedRowError",
+    "RefusedTooOftenError",
     "SignalCrisis",
     "SignalDraft",
     "SignalFacts",
@@ -48,6 +53,7 @@ __all__ = [
     "check_hops",
     "check_live",
     "check_opinion",
+    "check_refused_today",
     "check_report",
     "check_republish",
     "check_same",
@@ -60,6 +66,8 @@ __all__ = [
     "group_by_act",
     "pack_audience",
     "read_rows",
+    "refused_content",
+    "refused_rows",
     "span_of",
     "unpack_audience",
     "uuid_at",
@@ -67,6 +75,9 @@ __all__ = [
 
 
 _DAY_S = 86_400
+
+MAX_REFUSED_A_DAY = 40
+"""Refused values of known abuse material after which a party shares nothing more that day."""
 
 KEEP_SPANS = timedelta(days=365)
 """Retention of the times at which content of a signal was met. The sums stay."""
@@ -81,6 +92,34 @@ class BulkRefusedError(RefusalError):
             " here, or send ?partial=1 to store the good ones"
         )
         self.errors = list(errors)
+
+    @property
+    def is_routed(self) -> bool:
+        """Whether a row has content that belongs to another channel."""
+        return refused_rows(self.errors) > 0
+
+
+class RefusedContentError(InvalidError):
+    """A value is of content that Stemtide never stores; the message names the right channel."""
+
+
+class RefusedRowError(RowError):
+    """The error of a row whose value is of content that Stemtide never stores."""
+
+
+def refused_rows(errors: Iterable[RowError]) -> int:
+    """Return how many rows were refused as known abuse material."""
+    return sum(isinstance(error, RefusedRowError) for error in errors)
+
+
+class RefusedTooOftenError(RateLimitError):
+    """A party has sent too many such values in a day. count: how many were in this share."""
+
+    def __init__(
+        self, template: str, /, *, count: int, retry_after_s: int, **facts: object
+    ) -> None:
+        super().__init__(template, retry_after_s=retry_after_s, **facts)
+        self.count = count
 
 
 class Facts(NamedTuple):
@@ -264,16 +303,51 @@ def check_spending(spent_bytes: int, *, most: int, now: datetime) -> None:
 
     spent_bytes: those of today, including the new ones. raises: RateLimitError.
     """
-    now_utc = now.astimezone(UTC)
-    since_midnight_s = now_utc.hour * 3600 + now_utc.minute * 60 + now_utc.second
     if spent_bytes > most:
         raise RateLimitError(
             "your party would have shared {spent_bytes:,} bytes of video, audio, text and gop"
             " values today, and {most:,} are taken in a day: share digests, or go on after"
             " midnight UTC, or ask whoever runs the hub for more",
-            retry_after_s=_DAY_S - since_midnight_s,
+            retry_after_s=_until_midnight_s(now),
             spent_bytes=spent_bytes,
             most=most,
+        )
+
+
+def _until_midnight_s(now: datetime) -> int:
+    """Return the seconds until the next day (UTC)."""
+    at = now.astimezone(UTC)
+    return _DAY_S - (at.hour * 3600 + at.minute * 60 + at.second)
+
+
+def refused_content() -> RefusedContentError:
+    """Return the refusal of a value that is on the hub's list of known abuse material."""
+    label = labels()["csam"]
+    return RefusedContentError(
+        "value",
+        "{title} is never stored here, and this is on a list of it: {refuse_to}",
+        title=label.title,
+        refuse_to=label.refuse_to,
+    )
+
+
+def check_refused_today(refused: int, *, before: int, is_person: bool, now: datetime) -> None:
+    """Refuse to answer a party that has sent too many values of known abuse material today.
+
+    Without a limit, a party could ask which values the list holds. Machines have three quarters, so
+    that a broken one does not stop its party's people.
+
+    refused: those of this share. before: those of earlier shares of the day.
+
+    raises: RefusedTooOftenError.
+    """
+    most = allowance_of(MAX_REFUSED_A_DAY, is_person=is_person)
+    if before >= most or before + refused > most:
+        raise RefusedTooOftenError(
+            "your party has sent too much today that is on a list of child sexual abuse material:"
+            " share nothing more before midnight UTC, and ask whoever runs the hub",
+            count=refused,
+            retry_after_s=_until_midnight_s(now),
         )
 
 

@@ -63,7 +63,7 @@ def share_bulk(
     if not partial:
         return writes.share_parsed(ready, by=by, now=now, actor_ref=actor_ref, turn=part)
     if any(draft.long is not None for draft in ready.drafts):
-        whole = bulk.plan(ready, by=by, now=now)
+        whole = bulk.plan(ready, by=by, now=now, is_dry_run=True)  # of sizes only
         long_values.check_budget([*whole.new, *whole.waiting], by=by, now=now)
     outs = [
         writes.share_parsed(

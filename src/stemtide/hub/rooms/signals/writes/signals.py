@@ -25,7 +25,10 @@ from stemtide.hub.rooms.signals.reads.sharing import bulk, second_looks
 from stemtide.hub.rooms.signals.reads.sharing.bulk import BulkContext, BulkPlan
 from stemtide.hub.rooms.signals.rules import checks, signals as rules
 from stemtide.hub.rooms.signals.rules.checks import ParsedRows
-from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError, SignalDraft
+from stemtide.hub.rooms.signals.rules.signals import (
+    BulkRefusedError,
+    SignalDraft,
+)
 from stemtide.hub.rooms.signals.writes import mass_ends, waiting
 from stemtide.hub.rooms.signals.writes.endings import terms
 from stemtide.hub.rooms.signals.writes.opinions import dispute_until_decided, give_opinion
@@ -74,6 +77,8 @@ def share(
         out = _share(ready, by=by, now=now, partial=False, through=actor_ref, is_bulk=False)
     except BulkRefusedError as refused:
         first = refused.errors[0]
+        if refused.is_routed:
+            raise rules.refused_content() from refused
         if first.field == "conflict":
             raise ConflictError(first.message) from refused
         raise InvalidError(first.field, first.message) from refused
@@ -149,6 +154,36 @@ def _share(
     turn: Turn | None = None,
     approved: Collection[WaitReason] | None = None,
 ) -> BulkOut:
+    """Share parsed rows, and record how many were refused as known abuse material.
+
+    raises: as _share_at_once.
+    """
+    with waiting.counting_refused(by=by, now=now, through=through):
+        out = _share_at_once(
+            ready,
+            by=by,
+            now=now,
+            partial=partial,
+            through=through,
+            is_bulk=is_bulk,
+            turn=turn,
+            approved=approved,
+        )
+    waiting.count_refused(rules.refused_rows(out.errors), by=by, now=now, through=through)
+    return out
+
+
+def _share_at_once(
+    ready: ParsedRows,
+    *,
+    by: Party,
+    now: datetime,
+    partial: bool,
+    through: str | None,
+    is_bulk: bool,
+    turn: Turn | None = None,
+    approved: Collection[WaitReason] | None = None,
+) -> BulkOut:
     """Share parsed rows in one transaction, in numbered steps.
 
     1. With a turn, check the rows before it.  2. Wait for the lock, and check them against existing
@@ -158,13 +193,13 @@ def _share(
     rules.check_share(kind=PartyKind(by.kind))
     plan = None
     if turn is not None:  # 1
-        plan = bulk.plan(ready, by=by, now=now)
+        plan = bulk.plan(ready, by=by, now=now, through=through)
         _check_plan(plan, partial=partial)
         long_values.check_budget([*plan.new, *plan.waiting], by=by, now=now)
     with turn() if turn else transaction.atomic():
         ledger.lock_ledger()  # 2
         if plan is None or not plan.still_holds(by=by):
-            plan = bulk.plan(ready, by=by, now=now, approved=approved)
+            plan = bulk.plan(ready, by=by, now=now, approved=approved, through=through)
             _check_plan(plan, partial=partial)  # 3
         if approved is None:  # these were counted when they were sent
             long_values.spend_budget([*plan.new, *plan.waiting], by=by, now=now)

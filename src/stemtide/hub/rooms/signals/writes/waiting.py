@@ -1,18 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ask for a second look at new signals, and count those that a party shares in a day."""
+"""Ask for a second look at new signals; count those shared, and those refused, in a day."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
+
+from django.db import transaction
 
 from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.approvals import writes as approvals
 from stemtide.hub.rooms.approvals.writes import Asking, WaitingRow
+from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.signals.models import RefusedTally
 from stemtide.hub.rooms.signals.reads.sharing.second_looks import is_counted
-from stemtide.hub.rooms.signals.rules.signals import SignalDraft
+from stemtide.hub.rooms.signals.rules.signals import (
+    BulkRefusedError,
+    RefusedTooOftenError,
+    SignalDraft,
+    refused_rows,
+)
 from stemtide.protocol.trust.second_look import WaitingAct, WaitReason
 
 
@@ -59,6 +69,55 @@ def count(drafts: Sequence[SignalDraft], *, by: Party, now: datetime) -> None:
     counts = Counter(draft.body.exercise for draft in drafts if is_counted(draft, by=by))
     for exercise, number in counts.items():
         approvals.count_acts(WaitingAct.SHARE, number, party=by, exercise=exercise, now=now)
+
+
+@needs_no_entry("count_refused records them")
+@contextmanager
+def counting_refused(*, by: Party, now: datetime, through: str | None) -> Iterator[None]:
+    """Count the values that were refused as known abuse material by a share that is rolled back.
+
+    Open it outside the transaction of the share, so that the count is not rolled back.
+    """
+    try:
+        yield
+    except Exception as error:
+        refused = _refused_by(error) or _refused_by(error.__cause__)
+        count_refused(refused, by=by, now=now, through=through)
+        raise
+
+
+def _refused_by(error: BaseException | None) -> int:
+    """Return how many values an error refuses as known abuse material."""
+    if isinstance(error, RefusedTooOftenError):
+        return error.count
+    return refused_rows(error.errors) if isinstance(error, BulkRefusedError) else 0
+
+
+@transaction.atomic
+def count_refused(refused: int, *, by: Party, now: datetime, through: str | None) -> None:
+    """Count values that were refused as known abuse material, and record their number only.
+
+    Those that came through an exchange are recorded, and do not count against the party's limit.
+    """
+    if not refused:
+        return
+    ledger.lock_ledger()
+    if not (through or "").startswith("exchange:"):
+        today = now.astimezone(UTC).date()
+        tally = RefusedTally.objects.filter(party=by, day=today).first()
+        count = refused + (tally.count if tally else 0)
+        RefusedTally.objects.update_or_create(party=by, defaults={"day": today, "count": count})
+    detail: dict[str, object] = {"count": refused}
+    if through:
+        detail["through"] = through
+    ledger.append(
+        "signals.refused",
+        actor=by.ref,
+        subject=by.ref,
+        now=now,
+        detail=detail,
+        exercise=by.exercise,
+    )
 
 
 def _share_of(draft: SignalDraft) -> _Share:

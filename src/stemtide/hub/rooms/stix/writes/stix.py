@@ -17,6 +17,7 @@ from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.ledger.writes.transactions import part
 from stemtide.hub.rooms.parties.reads.parties import Caller
 from stemtide.hub.rooms.signals.writes.signals import Turn
+from stemtide.hub.rooms.signals.writes.waiting import counting_refused
 from stemtide.hub.rooms.stix import rules
 from stemtide.hub.rooms.stix.models import Receipt, StixObject
 from stemtide.hub.rooms.stix.reads import stix as reads
@@ -58,7 +59,7 @@ def post(
         turn = part if len(objects) > posts.ACTS_IN_A_TURN else transaction.atomic
     body = None
     while body is None:
-        with turn():
+        with counting_refused(by=by.party, now=now, through=by.ref), turn():
             body = _apply_part(posting, to=to, by=by, now=now)
     return body
 

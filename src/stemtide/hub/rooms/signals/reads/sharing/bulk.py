@@ -3,7 +3,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
@@ -15,9 +15,10 @@ from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.signals import long_values
-from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.models import RefusedTally, Signal
 from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.hub.rooms.signals.reads.sharing import second_looks
+from stemtide.hub.rooms.signals.refused_values import refused_values
 from stemtide.hub.rooms.signals.rules import checks, signals as rules
 from stemtide.hub.rooms.signals.rules.checks import ParsedRows
 from stemtide.hub.rooms.signals.rules.signals import SignalDraft
@@ -49,7 +50,7 @@ def check_bulk(
     raises: NotAllowedError for observers; RateLimitError.
     """
     rules.check_share(kind=PartyKind(by.kind))
-    checked = plan(checks.read(bodies, now=now), by=by, now=now)
+    checked = plan(checks.read(bodies, now=now), by=by, now=now, is_dry_run=True)
     new, placed, errors = checked.new, checked.placed, checked.errors
     long_values.check_budget([*new, *checked.waiting], by=by, now=now)
     others = _shared_by_others(placed.values(), viewer=by) if names_others else {}
@@ -111,7 +112,7 @@ class BulkPlan:
     """The result of validating the rows of a bulk; it holds until somebody writes.
 
     new: drafts to store; waiting: drafts that wait for a second look; placed: the draft or stored
-    signal for each row; errors: of the other rows.
+    signal for each row; errors: of the other rows. refused: rows of known abuse material.
     entries: the last ledger entry before anything was looked up.
     """
 
@@ -121,6 +122,7 @@ class BulkPlan:
     errors: list[RowError]
     context: "BulkContext"
     entries: int
+    refused: int
 
     def still_holds(self, *, by: Party) -> bool:
         """Whether nothing was written since that could change the result for a row.
@@ -135,23 +137,70 @@ class BulkPlan:
 
 
 def plan(
-    ready: ParsedRows, *, by: Party, now: datetime, approved: Collection[WaitReason] | None = None
+    ready: ParsedRows,
+    *,
+    by: Party,
+    now: datetime,
+    approved: Collection[WaitReason] | None = None,
+    through: str | None = None,
+    is_dry_run: bool = False,
 ) -> BulkPlan:
     """Look up the result for each row of a bulk. Nothing is written.
 
     approved: the reasons for which somebody has given the rows a second look; None: nobody has.
+    through: the key, person or exchange that shares.
+    is_dry_run: do not compare with the list of refused values, which would answer without a trace.
+
+    raises: RefusedTooOftenError for too many refused values in a day.
     """
     heads = ledger.heads()
     errors = list(ready.errors)
     context = BulkContext(by, hub=heads.hub, now=now)
     fitting = [draft for draft in ready.drafts if context.accepts(draft, errors=errors)]
-    new, placed = deduplicate(fitting, errors=errors, by=by)
+    checked = fitting
+    if not is_dry_run and len(refused_values.current()):
+        checked = _without_refused(fitting, errors=errors)
+        if approved is None:
+            _check_refused(len(fitting) - len(checked), by=by, through=through or "", now=now)
+    new, placed = deduplicate(checked, errors=errors, by=by)
     waits = second_looks.waits(new, by=by, active=context.active_crises, now=now, approved=approved)
     for place, wait in waits.items():
         new[place].wait = wait
     going = [draft for draft in new if not draft.is_waiting]
     waiting = [draft for draft in new if draft.is_waiting]
-    return BulkPlan(going, waiting, placed, errors, context, heads.entries)
+    refused = len(fitting) - len(checked)
+    return BulkPlan(going, waiting, placed, errors, context, heads.entries, refused)
+
+
+def _without_refused(drafts: list[SignalDraft], *, errors: list[RowError]) -> list[SignalDraft]:
+    """Return the drafts whose values are not of known abuse material; add errors for the others."""
+    held = refused_values.current().holds((draft.kind.value, draft.value) for draft in drafts)
+    if not any(held):
+        return drafts
+    why = rules.refused_content()
+    errors += [
+        rules.RefusedRowError(row=draft.row, field=why.field, message=why.message)
+        for draft, is_held in zip(drafts, held, strict=True)
+        if is_held
+    ]
+    return [draft for draft, is_held in zip(drafts, held, strict=True) if not is_held]
+
+
+def _check_refused(refused: int, *, by: Party, through: str, now: datetime) -> None:
+    """Refuse to go on after too many refused values in a day; those of exchanges do not count.
+
+    raises: RefusedTooOftenError.
+    """
+    if through.startswith("exchange:"):
+        return
+    today = now.astimezone(UTC).date()
+    tally = RefusedTally.objects.filter(party=by, day=today).first()
+    rules.check_refused_today(
+        refused,
+        before=tally.count if tally else 0,
+        is_person=through.startswith("person:"),
+        now=now,
+    )
 
 
 class BulkContext:
