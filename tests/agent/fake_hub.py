@@ -44,6 +44,7 @@ from stemtide.protocol.sync.feed import (
     Wake,
 )
 from stemtide.protocol.sync.local_features import LocalEntry, LocalPage
+from stemtide.protocol.sync.proofs import ProofsIn
 from stemtide.protocol.sync.runaways import RunawayReportIn
 from stemtide.protocol.sync.segments import SegmentManifest, seal_segment
 from stemtide.protocol.sync.signatures import PublicKey, sign
@@ -284,6 +285,7 @@ class FakeHub:
             ("PUT", "/signals/{uid}/opinion"): self._opinion,
             ("POST", "/outcomes"): self._outcomes,
             ("POST", "/log/cosignatures"): self._cosignature,
+            ("POST", "/log/proofs"): self._proofs,
         }
         return [
             *(
@@ -339,6 +341,13 @@ class FakeHub:
     async def _cosignature(self, request):
         self.log.cosignatures.append(CosignatureIn.model_validate_json(await request.body()))
         return JSONResponse({})
+
+    async def _proofs(self, request):
+        body = ProofsIn.model_validate_json(await request.body())
+        answer = self.log.prove(body) if self.log else None
+        if answer is None:
+            return _problem(ProblemType.NOT_FOUND, "there is no such endpoint")
+        return _json(answer)
 
     async def _whoami(self, _request):
         return JSONResponse(

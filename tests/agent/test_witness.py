@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from stemtide.agent.hub.client import Client
 from stemtide.agent.store.database import Store
-from stemtide.agent.store.log import LogAlarm, read_log, write_alarm
+from stemtide.agent.store.log.heads import LogAlarm, read_log, write_alarm
 from stemtide.agent.store.position import set_state
 from stemtide.agent.sync.witness import LogWitness, accept
 from stemtide.agent.sync.witness_key import NAME

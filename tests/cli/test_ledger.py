@@ -16,7 +16,7 @@ from starlette.routing import Route
 from stemtide.agent.config.settings import Config
 from stemtide.agent.hub.client import Client
 from stemtide.agent.store.database import Store
-from stemtide.agent.store.log import read_log
+from stemtide.agent.store.log.heads import read_log
 from stemtide.agent.store.position import set_state
 from stemtide.agent.sync.witness import LogWitness
 from stemtide.cli.commands.ledger import logs

@@ -34,6 +34,7 @@ from stemtide.client.connection import is_loopback
 from stemtide.fingerprints.sandbox.walls import Wall
 from stemtide.logs import LogFormat
 from stemtide.protocol.sync.signatures import PublicKey
+from stemtide.protocol.tlog.cosignatures import WitnessKey
 
 __all__ = [
     "DEFAULT_RULES",
@@ -95,6 +96,7 @@ class Config:
     segments_url: a web server that has the segments of snapshots, besides the hub.
     snapshot_file: signals to start from if the store has none, or older ones.
     witness:   check the hub's transparency log every ten minutes, and cosign its head.
+    witnesses_required: how many of the witness_keys must have cosigned a head that proves entries.
     local_features: look for pictures of own banks and signals by places in them, too.
     exercise:  receive exercise signals as well; they never lead to a real action.
     fetch_hosts: hosts that content may be fetched from for callers who send only its URL.
@@ -129,6 +131,8 @@ class Config:
     fetch_hosts: Annotated[tuple[str, ...], values.host_names] = ()
     hma_bank: Annotated[str, values.bank_name] = ""
     witness: bool = True
+    witnesses_required: Annotated[int, values.number(0, 100)] = 0
+    witness_keys: Annotated[tuple[WitnessKey, ...], values.witness_keys] = ()
     local_features: bool = False
     exercise: bool = False
     accept_missing_walls: Annotated[frozenset[Wall], values.walls] = frozenset()
@@ -170,6 +174,7 @@ class Config:
                 'token_file) to a long random text, or host = "127.0.0.1"',
             )
         self._check_review()
+        self._check_witnesses()
         if self.snapshot_file and not self.hub_public_key:
             raise ConfigError(
                 "hub_public_key",
@@ -183,6 +188,21 @@ class Config:
                 "hub_url",
                 "is plain http, so the key would travel readably; use https, or set "
                 "insecure_hub = true if that network is yours alone",
+            )
+
+    def _check_witnesses(self) -> None:
+        """Reject a number of witnesses that no head could have."""
+        keys = len(set(self.witness_keys))
+        if self.witnesses_required > keys:
+            raise ConfigError(
+                "witnesses_required",
+                f"is {self.witnesses_required}, and witness_keys has {keys}: name more witnesses,"
+                " or require fewer",
+            )
+        if self.witnesses_required and not self.witness:
+            raise ConfigError(
+                "witnesses_required",
+                "needs the check of the hub's log: set witness = true, or witnesses_required = 0",
             )
 
     def _check_review(self) -> None:

@@ -19,6 +19,7 @@ from stemtide.fingerprints.sandbox.walls import Wall
 from stemtide.protocol.labels import labels
 from stemtide.protocol.sync.agents import AGENT_NAME
 from stemtide.protocol.sync.signatures import PublicKey
+from stemtide.protocol.tlog.cosignatures import WitnessKey
 
 _SECRET_BYTES = 24
 
@@ -166,6 +167,14 @@ def public_keys(value: object) -> tuple[PublicKey, ...]:
     if not isinstance(names, list) or not names:
         raise ValueError(f'must be a key such as "ed25519:…", or a list of such, not {value!r}')
     return tuple(PublicKey.read(text(name)) for name in names)
+
+
+def witness_keys(value: object) -> tuple[WitnessKey, ...]:
+    """Validate keys of witnesses: one, a list, or text separated by commas."""
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, list):
+        raise ValueError(f'must be a key such as "witness.example/w1+…", or a list, not {value!r}')  # noqa: TRY004 - one kind of error
+    return tuple(WitnessKey.read(text(name)) for name in names)
 
 
 def bank_name(value: object) -> str:

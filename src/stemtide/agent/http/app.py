@@ -58,6 +58,7 @@ from stemtide.agent.recognise.recent import RecentUploads
 from stemtide.agent.store.database import Store
 from stemtide.agent.sync.feed import Sync
 from stemtide.agent.sync.flood_guard import FloodGuard
+from stemtide.agent.sync.prover import Prover
 from stemtide.agent.sync.retro_match import RetroMatcher
 from stemtide.agent.sync.witness import LogWitness
 from stemtide.fingerprints.sandbox.pool import Sandbox
@@ -93,7 +94,7 @@ class Agent:
             store=store,
             counters=counters,
             sync=self._sync,
-            log_trouble=lambda: self._witness.trouble,
+            log_trouble=lambda: self._witness.trouble or self._prover.trouble,
             outboxes=self._outboxes,
             companion=self._companion,
             journal=self._journal,
@@ -114,7 +115,7 @@ class Agent:
             write_lookups=self._recogniser.write_lookups,
             flood_guard=(self._flood_guard.run, self._runaways.run),
             disputes=self._disputes.run,
-            witness=self._witness.run,
+            log=(self._witness.run, self._prover.run),
             retro=self._retro.run,
             on_settled=on_settled,
         )
@@ -152,6 +153,13 @@ class Agent:
             on_undo=self._outboxes.wake,
             on_change=self._wake_after_page,
             reason_to_wait=self._witness.reason_to_wait,
+        )
+        self._prover = Prover(
+            config=self._config,
+            store=self._store,
+            client=client,
+            witness=self._witness,
+            on_undo=self._wake_all,
         )
 
     def _create_content_parts(self, sandbox: Sandbox, client: Client) -> None:
@@ -229,7 +237,7 @@ class Agent:
             *companion.routes(),
             *self._list_routes(),
             *runaways.routes(),
-            *LogRoutes(self._store).routes(),
+            *LogRoutes(self._store, self._config).routes(),
             *JournalRoutes(self._journal, wake=self._retro.wake).routes(),
             *self._catalogue_routes(),
             *self._review.routes(),

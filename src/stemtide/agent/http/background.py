@@ -57,7 +57,7 @@ class BackgroundTasks:
         flood_guard: Iterable[Callable[[], Awaitable[None]]],
         retro: Callable[[], Awaitable[None]],
         disputes: Callable[[], Awaitable[None]],
-        witness: Callable[[], Awaitable[None]],
+        log: Iterable[Callable[[], Awaitable[None]]],
         on_settled: Callable[[], None],
     ) -> None:
         self._client = client
@@ -72,7 +72,7 @@ class BackgroundTasks:
         self._flood_guard = flood_guard
         self._retro = retro
         self._disputes = disputes
-        self._witness = witness
+        self._log = log
         self._on_settled = on_settled
 
     async def run(self) -> None:
@@ -98,7 +98,7 @@ class BackgroundTasks:
                 *self._flood_guard,
                 self._retro,
                 self._disputes,
-                self._witness,
+                *self._log,
                 self._save,
                 self._publish_state,
                 self._check_file,

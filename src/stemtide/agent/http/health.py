@@ -14,11 +14,12 @@ from stemtide.agent.hub.connection import HubConnection
 from stemtide.agent.journal.file import JournalFile
 from stemtide.agent.outbox.engine import Outboxes
 from stemtide.agent.store.database import Store
-from stemtide.agent.store.log import read_log
+from stemtide.agent.store.log.heads import read_log
 from stemtide.agent.store.match_rates import COUNT_LOWERED
 from stemtide.agent.store.parties import NAMES
 from stemtide.agent.store.review import COUNT_LATE, COUNT_WAITING
 from stemtide.agent.sync.feed import Sync
+from stemtide.agent.sync.proof_status import proof_status
 from stemtide.agent.sync.retro_match import RetroMatcher
 from stemtide.fingerprints.archive.foreign import opened_kinds
 from stemtide.fingerprints.sandbox.walls import Wall
@@ -81,7 +82,9 @@ class HealthCollector:
         is_ready, is_reachable = bool(view.origin), connection.is_heard
         deliveries, outcomes, owed = (outbox.counts() for outbox in self._outboxes)
         ((lowered,),) = self._store.read(COUNT_LOWERED)
+        proofs = proof_status(self._store, self._config)
         own = _flood_trouble(lowered) | self._own_troubles() | {"webhook": deliveries.trouble}
+        own["log_proofs"] = proofs.alarm
         troubles = _troubles(connection, notice, statements=owed.trouble) | own
         return {
             "name": self._config.name,
@@ -108,6 +111,8 @@ class HealthCollector:
             "skipped": self._tally.total("skipped"),
             "live_streams": self._open_streams(),
             "lowered": lowered,
+            "unproved": proofs.waiting,
+            "log_proofs": proofs.state,
             **self._decoding(),
             "companion": notice.get("companion") or None,
             "journal": self.journal(),

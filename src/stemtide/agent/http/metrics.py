@@ -54,6 +54,7 @@ _GAUGES = {
     "statements_refused": "Statements of reasons that the database refused.",
     "unrecorded": "Decisions that could not be written down.",
     "skipped": "Feed entries that this version cannot read.",
+    "unproved": "Entries of the feed that the hub's transparency log has not proved yet.",
     "lowered": "Signals that match far more than is plausible, and lead to hold at most.",
     "http_workers": "Processes that answer requests.",
     "live_streams": "Live streams that are open.",

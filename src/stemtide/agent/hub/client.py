@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Client through which the agent calls its hub."""
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
@@ -27,6 +28,7 @@ from stemtide.protocol.messages.signals import OpinionIn
 from stemtide.protocol.sync.agents import AgentStatusIn, OutcomeReportIn, OutcomeReportOut
 from stemtide.protocol.sync.allowlists import AllowlistManifest, AllowMatchesIn
 from stemtide.protocol.sync.local_features import LocalPage
+from stemtide.protocol.sync.proofs import ProofsIn, ProofsOut
 from stemtide.protocol.sync.runaways import RunawayReportIn
 from stemtide.protocol.sync.segments import SegmentError, SegmentManifest
 from stemtide.protocol.sync.signatures import PublicKey, SignatureError, Signed, check
@@ -243,6 +245,17 @@ class Client:
         """Send the cosignature of a head of the log."""
         with _with_remedy():
             await self._hub.ask_bytes(log.cosign_head(body))
+
+    async def prove(self, body: ProofsIn) -> ProofsOut:
+        """Return proofs that signals are in the hub's transparency log."""
+        with _with_remedy():
+            content = await self._hub.ask_bytes(
+                Call((ProofsOut,), "POST", "/api/v1/log/proofs", body=body)
+            )
+        try:
+            return await asyncio.to_thread(ProofsOut.model_validate_json, content)
+        except ValidationError as error:
+            raise self._hub.connection.unreadable(error) from error
 
     async def put_status(self, name: str, status: AgentStatusIn) -> None:
         """Report this agent's status to the hub."""

@@ -21,6 +21,7 @@ from stemtide.agent.store import (
     review,
     switched_off,
 )
+from stemtide.agent.store.log import proofs
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS
 
 _SIGNAL_PLACES = """CREATE TABLE signal_places (
@@ -112,6 +113,7 @@ _LOCAL_TABLES = {
     "own_places": own_banks.PLACES_TABLE,
     **review.TABLES,
     **switched_off.TABLES,
+    **proofs.TABLES,
 }
 _BANKED_INDEXES = (
     "CREATE INDEX banked_leaving ON banked (tries, seq) WHERE wanted = 0",
@@ -160,6 +162,7 @@ _ADDED_TABLES = {
     "own_banks": (*own_banks.TABLES.values(), *own_banks.INDEXES),
     "own_places": (own_banks.PLACES_TABLE,),
     "signal_places": (_SIGNAL_PLACES,),
+    "unproved": (*proofs.TABLES.values(), *proofs.INDEXES),
 }
 """Tables that an older file lacks; an older agent ignores them."""
 _OTHER_STATEMENTS = (
@@ -174,6 +177,7 @@ _OTHER_STATEMENTS = (
     *allowed.INDEXES,
     *own_banks.INDEXES,
     *review.INDEXES,
+    *proofs.INDEXES,
 )
 
 

@@ -30,6 +30,7 @@ from stemtide.agent.hub.connection import HubConnection, StallDetector
 from stemtide.agent.outbox import actions
 from stemtide.agent.recognise.recent import RecentUploads
 from stemtide.agent.store.database import Store, Transaction
+from stemtide.agent.store.log import proofs
 from stemtide.agent.store.parties import ALL, read_parties
 from stemtide.agent.sync import new_signals, signed_snapshot, undo, weakening
 from stemtide.agent.sync.local_features import take_local_features
@@ -294,6 +295,7 @@ class Sync:
             uid: former.get(uid)
             for uid in (str(entry.id) for entry in entries if isinstance(entry, Tombstone))
         }
+        applied = [*(signal for signal, _ in puts), *(e for e in entries if _is_end(e))]
         weakened = undo.weakened_parties(self._store.read(ALL), parties)
         now = datetime.now(UTC)
         new = [signal for signal, _ in puts if str(signal.id) not in former]
@@ -306,6 +308,8 @@ class Sync:
                 tx, new, rates, store=self._store, config=self._config, now=now
             )
             fresh = self._store.mark_local([signal for signal, _ in puts], tx=tx)
+            if self._config.witness:
+                proofs.queue(tx, applied, former, now=now)
             changes = undo.changes_of_entries(entries, former)
             weakening.owe(tx, weakened)
             undone = self._undo(tx, changes, library=self._store.library, now=now, fresh=fresh)
@@ -557,6 +561,11 @@ def _parties_after(page: Page, *, before: int) -> int:
     """
     is_answered = bool(page.parties) or (before > 0 and page.parties is not None)
     return page.next if is_answered else before
+
+
+def _is_end(entry: FeedSignal | Tombstone) -> bool:
+    """Whether an entry says that a signal ended."""
+    return isinstance(entry, Tombstone)
 
 
 def _may_have_local(entry: object) -> bool:

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from stemtide.agent.config.settings import Config
 from stemtide.agent.hub.client import Client
 from stemtide.agent.store.database import Store
-from stemtide.agent.store.log import (
+from stemtide.agent.store.log.heads import (
     LogAlarm,
     LogRecord,
     read_log,
@@ -118,7 +118,7 @@ class LogWitness:
                 await asyncio.sleep(self._again_s)
                 await self._check_and_cosign()
         except RewrittenError as error:
-            await asyncio.to_thread(self._raise_alarm, error)
+            await asyncio.to_thread(self.raise_alarm, error)
         except (HubError, NoteError, TileError, UnknownSignerError, WitnessKeyError) as error:
             # An older hub has no log, and a new one has no head yet: only a log can be withheld.
             has_log = bool((await asyncio.to_thread(read_log, self._store.read)).note)
@@ -209,7 +209,7 @@ class LogWitness:
         with self._store.write() as tx:
             write_cosigned(tx, at=_text(at))
 
-    def _raise_alarm(self, error: RewrittenError) -> None:
+    def raise_alarm(self, error: RewrittenError) -> None:
         """Store an alarm with its evidence, unless there is one that is as grave."""
         record = read_log(self._store.read)
         if record.alarm is None or (record.alarm.is_renamed and not error.is_renamed):

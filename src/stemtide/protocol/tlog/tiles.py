@@ -5,11 +5,12 @@ source: C2SP, tlog-tiles.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from stemtide.protocol.tlog.merkle import HASH_BYTES, node_hash, split
+from stemtide.protocol.tlog.subsets import subset_path
 
 WIDTH = 256
 """Hashes of a full tile."""
@@ -153,6 +154,12 @@ class TiledTree:
                 path.append(self._subtree(begin, middle))
                 begin = middle
         return path[::-1]
+
+    def subset_path(self, indices: Sequence[int]) -> list[bytes]:
+        """Return the proof that the tree has leaves. indices: ascending. raises: TileError."""
+        if not indices or not 0 <= indices[0] <= indices[-1] < self.size:
+            raise TileError(f"a log of {self.size} leaves has not all leaves of {indices[:3]} …")
+        return subset_path(indices, size=self.size, subtree=self._subtree)
 
     def consistency_path(self, old_size: int) -> list[bytes]:
         """Return the proof that the tree continues the tree of an older size. raises: TileError.

@@ -437,6 +437,13 @@ OWN = (
         errors=(413, 422),
     ),
     Operation(
+        "POST",
+        "/log/settle",
+        "settle_log_proofs",
+        "End the alarm about proofs, after a person has looked into it.",
+        LogOut,
+    ),
+    Operation(
         "GET",
         "/switched-off",
         "list_switched_off",

@@ -13,7 +13,7 @@ log = typer.Typer(no_args_is_help=True, help="The hub's transparency log as the 
 
 @log.command("show")
 def show(agent: AgentAddress, token: AgentToken = "", as_json: AsJson = False) -> None:
-    """Show the head that was checked last.
+    """Show the head that was checked last, and whether the feed is proved.
 
     It exits with 1 if there is an alarm.
     """
@@ -22,8 +22,9 @@ def show(agent: AgentAddress, token: AgentToken = "", as_json: AsJson = False) -
     line = "The agent has checked no head of the hub's log yet."
     if head:
         line = f"{head['origin']}: {head['size']} leaves, checked at {row['checked_at']}"
-    print_result(row, as_json=as_json, line=line)
+    print_result(row, as_json=as_json, line=f"{line}\n{_proofs_line(row['proofs'])}")
     if alarm is None:
+        _fail_unproved(row["proofs"], as_json=as_json)
         return
     if not as_json:
         _print_alarm(alarm)
@@ -45,6 +46,40 @@ def accept(
     """
     row = ask("POST", agent, "/log/accept", token=token, sent={"size": size, "root": root})
     print_result(row, as_json=as_json, line=f"The agent goes on from {row['head']['size']} leaves.")
+
+
+@log.command("settle")
+def settle(agent: AgentAddress, token: AgentToken = "", as_json: AsJson = False) -> None:
+    """End an alarm about proofs, after you have looked into it.
+
+    Entries without proof stay applied. Signals that were switched off stay so, until somebody
+    switches them on at the review page or by DELETE /switched-off.
+    """
+    row = ask("POST", agent, "/log/settle", token=token)
+    print_result(row, as_json=as_json, line=_proofs_line(row["proofs"]))
+
+
+def _proofs_line(proofs: dict[str, Any]) -> str:
+    """Return whether the feed is proved, in words."""
+    if proofs["state"] == "off":
+        return "The feed is not proved: the setting witness is false."
+    if proofs["state"] == "older":
+        return "The feed is not proved: the hub is older, or has no log yet."
+    if proofs["state"] == "none":
+        return f"The feed is not proved yet: {proofs['waiting']} entries wait."
+    since = f"since entry {proofs['from_entry']} of {proofs['from_at']}"
+    return f"The feed is proved {since}; {proofs['waiting']} entries wait."
+
+
+def _fail_unproved(proofs: dict[str, Any], *, as_json: bool) -> None:
+    """End with an error if there is an alarm about proofs."""
+    if proofs["alarm"] is None:
+        return
+    for proof in proofs["wrong"] if not as_json else ():
+        print_note(f"Signal {proof['signal']}, entry {proof['entry']}:")
+        print_note(f"  the feed: {proof['applied']}")
+        print_note(f"  the log:  {proof['logged']}")
+    fail(proofs["alarm"])
 
 
 def _print_alarm(alarm: dict[str, Any]) -> None:

@@ -60,6 +60,15 @@ class VisibleSignal(NamedTuple):
     shared_at: datetime
 
 
+class FeedPlace(NamedTuple):
+    """A signal's place in the feed, and what its entries in the ledger are found by."""
+
+    uid: UUID
+    position: int
+    state: str
+    shared_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class SharedChange:
     """The highest position among changes with one handling, which decides who is notified.

@@ -16,6 +16,8 @@ class Log(models.Model):
     origin: its name in signed heads. backfilled: the last entry that was older than the log.
     size: leaves. frontier: the right edge of the tree (Frontier.pack).
     signal: the highest primary key of a signal whose share is a leaf.
+    proves_from: the first leaf that proves each signal by itself; None before the next run.
+    proves_at, proves_after: when that was decided, and the end of the feed then.
     """
 
     origin = models.CharField(max_length=100)
@@ -24,6 +26,9 @@ class Log(models.Model):
     size = models.BigIntegerField()
     frontier = models.BinaryField()
     signal = models.BigIntegerField(default=0)
+    proves_from = models.BigIntegerField(null=True)
+    proves_at = models.DateTimeField(null=True)
+    proves_after = models.BigIntegerField(null=True)
 
     def __str__(self) -> str:
         return f"{self.origin}: {self.size} leaves"
@@ -58,6 +63,17 @@ class Node(models.Model):
 
     def __str__(self) -> str:
         return f"node {self.place} of level {self.level}"
+
+
+class MassEnd(models.Model):
+    """The feed positions that many signals got when they ended with one entry. number: of it."""
+
+    number = models.BigIntegerField(primary_key=True)
+    first = models.BigIntegerField()
+    last = models.BigIntegerField(unique=True)
+
+    def __str__(self) -> str:
+        return f"end of {self.first} to {self.last} in entry {self.number}"
 
 
 class Head(models.Model):
@@ -160,7 +176,7 @@ class Purge(models.Model):
 
 
 class ErasedDigest(models.Model):
-    """The digest of a signal that was erased, while others of the same bulk are there.
+    """What a leaf has of a signal that was erased, while others of the same bulk are there.
 
     Without it the leaf of the bulk could not be checked for the others. It goes with the last one.
     """

@@ -45,6 +45,7 @@ from stemtide.hub.rooms.signals.views import (
     NAMES,
     WIRE,
     BoardRow,
+    FeedPlace,
     Outcomes,
     SharedChange,
     SightingRow,
@@ -421,6 +422,16 @@ def visible_by_uid(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, Visible
         columns = rows.values_list("uid", "pk", "exercise", "crisis__uid", "shared_at")
         signals.update({column[0]: VisibleSignal(*column[1:]) for column in columns})
     return signals
+
+
+def feed_places(uids: Iterable[UUID], *, viewer: Party) -> dict[str, FeedPlace]:
+    """Return the places in the feed of those of these signals that a party may see, by id."""
+    places = {}
+    for batch in batches(uids):
+        rows = Signal.objects.filter(visible(viewer), uid__in=batch)
+        for row in rows.values_list(*FeedPlace._fields):
+            places[str(row[0])] = FeedPlace(*row)
+    return places
 
 
 def names(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, str]:

@@ -20,11 +20,22 @@ from stemtide.hub.rooms.transparency.rules.leaves import (
     ORDER_COLUMNS,
     SIGNAL_COLUMNS,
     LeafFacts,
-    content_digest,
+    Thing,
+    ended_thing,
     time_text,
 )
+from stemtide.protocol.enums import SignalState
 
 BULK = "signals.shared"
+WITHDRAWN = "signal.withdrawn"
+ENDS = {
+    WITHDRAWN: SignalState.WITHDRAWN,
+    "signals.unconfirmed": SignalState.WITHDRAWN,
+    "signals.expired": SignalState.EXPIRED,
+}
+"""Entries with which signals end, and the state in which they end."""
+
+MASS_ENDS = frozenset(ENDS) - {WITHDRAWN}
 _ISSUED = "order.issued"
 _SIGNAL, _ORDER = "signal", "order"
 _AT_ONCE = 500  # fewer than SQLite's parameters of one query
@@ -40,6 +51,7 @@ _COLUMNS = (
     f"SELECT signal.id, {_NAMES} FROM signals_signal signal"  # noqa: S608  # constants
     " JOIN parties_party party ON party.id = signal.shared_by_id"
 )
+_MOVED = "SELECT uid FROM signals_signal WHERE position >= %s AND position <= %s AND state = %s"
 _BULK = (
     f"{_COLUMNS} WHERE signal.id > %s AND signal.id <= %s AND signal.shared_at = %s"
     " ORDER BY signal.id LIMIT %s"
@@ -48,27 +60,33 @@ _BULK = (
 
 @dataclass(frozen=True, slots=True)
 class EntryContent:
-    """The content of one entry. digests: of each thing; None for one that is not there.
+    """The content of one entry.
 
+    things: None for one that is not there; bytes for one that was erased: what the leaf has of it.
     signals: their ids, if they are several. last: the highest primary key of these signals.
     """
 
-    digests: Sequence[bytes | None]
+    things: Sequence[Thing | bytes | None]
     signals: Sequence[str] = ()
     last: int = 0
 
     @property
     def is_whole(self) -> bool:
         """Whether everything that the entry speaks of is there."""
-        return None not in self.digests
+        return None not in self.things
+
+    @property
+    def whole(self) -> list[Thing | bytes]:
+        """Return the things that are there."""
+        return [thing for thing in self.things if thing is not None]
 
 
-class SignalDigest(NamedTuple):
+class SignalContent(NamedTuple):
     """A signal as leaves know it. uid: its id as text."""
 
     pk: int
     uid: str
-    digest: bytes
+    thing: Thing
 
 
 @needs_no_viewer("leaves are made of it; nobody sees it")
@@ -80,31 +98,51 @@ def entries_after(number: int, *, limit: int) -> list[LeafFacts]:
 
 @needs_no_viewer("it returns digests only")
 def contents_of(
-    entries: Iterable[LeafFacts], *, bulks: Mapping[int, Sequence[str]]
+    entries: Iterable[LeafFacts], *, bulks: Mapping[int, Sequence[str]], first_format: int = 0
 ) -> dict[int, EntryContent]:
     """Return the content of entries by their number; entries without content are left out.
 
     bulks: the signals of entries that speak of several, by the entry's number.
+    first_format: leaves below this number do not say that a signal ended.
     """
-    signal_of, order_of = {}, {}
+    signal_of, order_of, ends = {}, {}, {}
+    bulks = dict(bulks)
     for entry in entries:
         thing, _, name = entry.subject.partition(":")
         if thing == _SIGNAL:
             signal_of[entry.number] = name
         elif entry.kind == _ISSUED and thing == _ORDER:
             order_of[entry.number] = name
+        if entry.kind in ENDS and entry.number >= first_format:
+            uids = bulks.pop(entry.number, [name] if entry.kind == WITHDRAWN else [])
+            ends[entry.number] = EntryContent(_ends(uids, ENDS[entry.kind]), uids)
     signals = _signals({*signal_of.values(), *(uid for uids in bulks.values() for uid in uids)})
     orders = _orders(order_of.values())
     contents = {}
     for number, uid in signal_of.items():
         signal = signals.get(uid)
-        contents[number] = EntryContent([signal.digest], last=signal.pk) if signal else _GONE
+        contents[number] = EntryContent([signal.thing], last=signal.pk) if signal else _GONE
     contents |= {number: EntryContent([orders.get(uid)]) for number, uid in order_of.items()}
     erased = _erased(bulks)
     for number, uids in bulks.items():
-        rows = [erased.get((number, uid)) or signals.get(uid) for uid in uids]
-        contents[number] = EntryContent([row.digest if row else None for row in rows], uids)
+        things = [erased.get((number, uid)) or _thing(signals.get(uid)) for uid in uids]
+        contents[number] = EntryContent(things, uids)
+    for number, end in ends.items():
+        facts = contents.get(number, EntryContent([]))
+        things = [*facts.things, *end.things]
+        signals_of_many = end.signals if number not in signal_of else ()
+        contents[number] = EntryContent(things, signals_of_many, last=facts.last)
     return contents
+
+
+def _thing(signal: SignalContent | None) -> Thing | None:
+    """Return the facts of a signal, if it is there."""
+    return signal.thing if signal else None
+
+
+def _ends(uids: Sequence[str], state: SignalState) -> list[Thing]:
+    """Return that signals ended."""
+    return [ended_thing(uid, state.value) for uid in uids]
 
 
 _GONE = EntryContent([None])
@@ -123,12 +161,28 @@ def bulk_after(last: int, *, entry: LeafFacts) -> EntryContent:
     with connection.cursor() as cursor:
         at = connection.ops.adapt_datetimefield_value(entry.recorded_at)
         cursor.execute(_BULK, [last, last + count + _GAP, at, count])
-        rows = [_digest_row(row) for row in cursor.fetchall()]
+        rows = [_read_row(row) for row in cursor.fetchall()]
     return EntryContent(
-        [row.digest for row in rows],
+        [row.thing for row in rows],
         [row.uid for row in rows],
         last=max((row.pk for row in rows), default=0),
     )
+
+
+@needs_no_viewer("it returns ids only, for the leaf of their end")
+def ended_by(entry: LeafFacts) -> EntryContent:
+    """Return the signals that ended at once with an entry, in the order of their positions.
+
+    One that has moved in the feed since then is left out.
+    """
+    first, last = entry.detail.get("first"), entry.detail.get("last")
+    if not isinstance(first, int) or not isinstance(last, int):
+        return EntryContent([])
+    state = ENDS[entry.kind]
+    with connection.cursor() as cursor:
+        cursor.execute(f"{_MOVED} ORDER BY position", [first, last, state.value])
+        uids = [_text_of(uid) for (uid,) in cursor.fetchall()]
+    return EntryContent(_ends(uids, state), uids)
 
 
 @needs_no_viewer("it returns a number only")
@@ -151,10 +205,10 @@ def signals_without_entry(covered: Collection[str], *, last: int, limit: int) ->
     return unknown
 
 
-@needs_no_viewer("it returns digests only, before their content is erased")
-def signal_digests(uids: Collection[str]) -> dict[str, bytes]:
-    """Return the digests of signals by their ids, as leaves have them."""
-    return {uid: row.digest for uid, row in _signals(uids).items()}
+@needs_no_viewer("for their leaves, before their content is erased")
+def things_of(uids: Collection[str]) -> dict[str, Thing]:
+    """Return the facts of signals by their ids, as leaves commit to them."""
+    return {uid: row.thing for uid, row in _signals(uids).items()}
 
 
 @needs_no_viewer("an operator's check: it returns ids only")
@@ -168,13 +222,10 @@ def not_erased(uids: Collection[str]) -> list[str]:
     return rows
 
 
-def _erased(numbers: Iterable[int]) -> dict[tuple[int, str], SignalDigest]:
-    """Return the digests of signals that were erased, by the leaf of their bulk and their id."""
+def _erased(numbers: Iterable[int]) -> dict[tuple[int, str], bytes]:
+    """Return what leaves of bulks have of signals that were erased, by leaf and id."""
     rows = ErasedDigest.objects.filter(number__in=list(numbers))
-    return {
-        (row.number, str(row.signal)): SignalDigest(0, str(row.signal), bytes(row.digest))
-        for row in rows
-    }
+    return {(row.number, str(row.signal)): bytes(row.digest) for row in rows}
 
 
 @needs_no_viewer("it only unpacks")
@@ -184,41 +235,47 @@ def unpack_ids(packed: bytes | memoryview) -> list[str]:
     return [_dashed(digits[at : at + 32]) for at in range(0, len(digits), 32)]
 
 
-def _signals(uids: Collection[str]) -> dict[str, SignalDigest]:
+def _signals(uids: Collection[str]) -> dict[str, SignalContent]:
     """Return signals by their ids."""
-    digests: dict[str, SignalDigest] = {}
+    contents: dict[str, SignalContent] = {}
     waiting = list(uids)
     for at in range(0, len(waiting), _AT_ONCE):
         part = [_to_column(uid) for uid in waiting[at : at + _AT_ONCE]]
         marks = ", ".join(["%s"] * len(part))
         with connection.cursor() as cursor:
             cursor.execute(f"{_COLUMNS} WHERE signal.uid IN ({marks})", part)
-            rows = [_digest_row(row) for row in cursor.fetchall()]
-        digests |= {row.uid: row for row in rows}
-    return digests
+            rows = [_read_row(row) for row in cursor.fetchall()]
+        contents |= {row.uid: row for row in rows}
+    return contents
 
 
-def _orders(uids: Iterable[str]) -> dict[str, bytes]:
-    """Return digests of orders by their ids."""
+def _orders(uids: Iterable[str]) -> dict[str, Thing]:
+    """Return the facts of orders by their ids."""
     rows = Order.objects.filter(uid__in=list(uids)).values_list(*ORDER_COLUMNS)
-    digests = {}
-    for uid, *values, issued_at in rows:
-        facts = [str(uid), *values, time_text(issued_at) if issued_at else None]
-        digests[str(uid)] = content_digest(ORDER_COLUMNS, facts)
-    return digests
+    return {
+        str(uid): Thing(
+            ORDER_COLUMNS, (str(uid), *values, time_text(issued_at) if issued_at else None)
+        )
+        for uid, *values, issued_at in rows
+    }
 
 
-def _digest_row(row: Sequence[Any]) -> SignalDigest:
+def _read_row(row: Sequence[Any]) -> SignalContent:
     """Return a signal from its columns as the database's driver gives them.
 
     Django's conversion of a row takes longer than its digest.
     """
     pk, uid, labels, is_exercise, shared_at, *values = row
-    uid = _dashed(uid) if isinstance(uid, str) else str(uid)
+    uid = _text_of(uid)
     if isinstance(labels, str):
         labels = msgspec.json.decode(labels)
     facts = (uid, labels, bool(is_exercise), _column_time(shared_at), *values)
-    return SignalDigest(pk, uid, content_digest(SIGNAL_COLUMNS, facts))
+    return SignalContent(pk, uid, Thing(SIGNAL_COLUMNS, facts))
+
+
+def _text_of(uid: UUID | str) -> str:
+    """Return the id that a database has, as text."""
+    return _dashed(uid) if isinstance(uid, str) else str(uid)
 
 
 @lru_cache(maxsize=64)  # the signals of a bulk have one time

@@ -6,14 +6,22 @@ from dataclasses import dataclass
 
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_viewer
-from stemtide.hub.rooms.transparency.models import Leaf
+from stemtide.hub.rooms.transparency.models import Leaf, Log
 from stemtide.hub.rooms.transparency.reads import contents
-from stemtide.hub.rooms.transparency.rules.leaves import LeafFacts, entry_json
+from stemtide.hub.rooms.transparency.rules.leaves import (
+    LeafFacts,
+    committed_things,
+    entry_json,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """A leaf with the entry and the salts that make it. digests: of the content; None if gone."""
+    """A leaf with the entry and the salts that make it.
+
+    digests: what the leaf has of each thing that the entry speaks of; None without content, or if
+    it is gone.
+    """
 
     entry: LeafFacts
     leaf: bytes
@@ -40,13 +48,17 @@ def opening(number: int) -> Opening:
     if leaf is None or not entries or entries[0].number != number:
         raise NotFoundError("the log has no leaf of an entry {number}", number=number)
     bulks = {number: contents.unpack_ids(leaf.signals)} if leaf.signals else {}
-    content = contents.contents_of(entries, bulks=bulks).get(number)
-    has_content = content is not None and content.is_whole and leaf.content_salt is not None
-    digests = tuple(digest for digest in content.digests if digest) if content else ()
+    log = Log.objects.get()
+    first_format = log.size if log.proves_from is None else log.proves_from
+    content = contents.contents_of(entries, bulks=bulks, first_format=first_format).get(number)
+    digests = None
+    if content is not None and content.is_whole and leaf.content_salt is not None:
+        salt, is_first = bytes(leaf.content_salt), number < first_format
+        digests = tuple(committed_things(content.whole, salt, is_first=is_first))
     return Opening(
         entry=entries[0],
         leaf=bytes(leaf.data),
         salt=bytes(leaf.salt) if leaf.salt else None,
         content_salt=bytes(leaf.content_salt) if leaf.content_salt else None,
-        digests=digests if has_content else None,
+        digests=digests,
     )

@@ -102,6 +102,11 @@ class _Check:
     purged: set[int] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
 
+    @property
+    def proves_from(self) -> int:
+        """Return the first leaf that proves each signal by itself."""
+        return self.log.size if self.log.proves_from is None else self.log.proves_from
+
     def __post_init__(self) -> None:
         """Read leaf 0, or what it must say if it was changed."""
         log, leaf = self.log, Leaf.objects.filter(number=0).first()
@@ -153,9 +158,12 @@ class _Check:
         bulks = {
             leaf.number: contents.unpack_ids(leaf.signals) for leaf in rows.values() if leaf.signals
         }
-        self.shared.update(uid for uids in bulks.values() for uid in uids)
+        ends = {number for number, entry in entries.items() if entry.kind in contents.MASS_ENDS}
+        self.shared.update(uid for number in bulks.keys() - ends for uid in bulks[number])
         bulks = {number: uids for number, uids in bulks.items() if number in entries}
-        content_of = contents.contents_of(entries.values(), bulks=bulks)
+        content_of = contents.contents_of(
+            entries.values(), bulks=bulks, first_format=self.proves_from
+        )
         for number in range(begin, end):
             leaf, entry = rows.get(number), entries.get(number)
             self._grow(number, leaf)
@@ -262,8 +270,8 @@ class _Check:
         if content is None or not content.is_whole:
             self._note(FlawKind.CONTENT_GONE, f"{about} is gone or in part", entry.number)
             return
-        digests = [digest for digest in content.digests if digest is not None]
-        if content_commitment(digests, salts) != commitment:
+        is_first = entry.number < self.proves_from
+        if content_commitment(content.whole, salts, is_first=is_first) != commitment:
             text = f"{about} was changed: its sharer, value, labels, handling or text"
             self._note(FlawKind.CONTENT_CHANGED, text, entry.number)
 

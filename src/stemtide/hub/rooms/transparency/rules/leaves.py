@@ -4,22 +4,31 @@
 A leaf is two SHA-256 digests, one after the other:
 
 1 of "stemtide-entry/1", a newline, the salt (32 bytes), and the entry as JSON;
-2 of "stemtide-content/1", a newline, the content salt (32 bytes), and the SHA-256 of each thing
-  that the entry speaks of, as JSON. Without content, the digest of "stemtide-no-content/1", a
-  newline and the first salt: nobody sees which entries speak of content.
+2 of what the entry speaks of, each thing with salts of its own (stemtide.protocol.tlog.contents).
+  Without content, the digest of "stemtide-no-content/1", a newline and the first salt: nobody sees
+  which entries speak of content. Leaves from before 0187 have "stemtide-content/1", a newline, the
+  content salt (32 bytes), and the SHA-256 of each thing as JSON.
 
 JSON has sorted keys and no spaces, in UTF-8. The salts hide the committed data from those who have
-leaves only. Decision 0164.
+leaves only. Decisions 0164 and 0187.
 """
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
+
+from stemtide.protocol.tlog.contents import (
+    commit_to_things,
+    hidden_digest,
+    thing_commitment,
+    thing_salts,
+)
 
 SALT_BYTES = 32
 
@@ -34,6 +43,15 @@ SIGNAL_COLUMNS = (
 )
 """Facts of a signal that no act ever changes: what it matches, what it says, whose it is, who may
 see it. The state, the crisis and the title change, by acts that are entries of their own."""
+
+_NOT_IN_FEED = frozenset({"url", "audience", "via"})
+"""Facts of a signal that not all who receive it may see."""
+
+_SEEN = [(name, at) for at, name in enumerate(SIGNAL_COLUMNS) if name not in _NOT_IN_FEED]
+_HIDDEN = [(name, at) for at, name in enumerate(SIGNAL_COLUMNS) if name in _NOT_IN_FEED]
+
+ENDED_COLUMNS = ("uid", "state")
+"""Facts of the end of a signal: they stay in its row when it is erased."""
 
 ORDER_COLUMNS = (
     *("uid", "reference", "issued_by__name", "addressee__name", "annex", "language"),
@@ -63,6 +81,50 @@ class LeafSalts:
     content: bytes | None
 
 
+class Thing(NamedTuple):
+    """Something that an entry speaks of. values: as JSON has them."""
+
+    columns: tuple[str, ...]
+    values: tuple[object, ...]
+
+    @property
+    def seen(self) -> bytes:
+        """Return the facts that all who receive it may see, as JSON."""
+        if self.columns is not SIGNAL_COLUMNS:
+            return _json(dict(zip(self.columns, self.values, strict=True)))
+        values = self.values
+        return _json({name: values[at] for name, at in _SEEN})
+
+    @property
+    def hidden(self) -> bytes:
+        """Return the other facts, as JSON."""
+        if self.columns is not SIGNAL_COLUMNS:
+            return _json({})
+        return _hidden(tuple([self.values[at] for _name, at in _HIDDEN]))
+
+    @property
+    def digest(self) -> bytes:
+        """Return the digest that leaves of the first format have."""
+        return hashlib.sha256(_json(dict(zip(self.columns, self.values, strict=True)))).digest()
+
+    def commitment(self, content_salt: bytes, index: int) -> bytes:
+        """Return the commitment to this thing, by its place among those of its entry."""
+        salt, hidden_salt = thing_salts(content_salt, index)
+        hidden = hidden_digest(self.hidden, hidden_salt)
+        return thing_commitment(self.seen, salt=salt, hidden=hidden)
+
+
+@lru_cache(maxsize=8)  # all signals of most bulks have the same
+def _hidden(values: tuple[object, ...]) -> bytes:
+    """Return the hidden facts of a signal."""
+    return _json({name: value for (name, _at), value in zip(_HIDDEN, values, strict=True)})
+
+
+def ended_thing(uid: str, state: str) -> Thing:
+    """Return that a signal ended. state: the one in which it ended."""
+    return Thing(ENDED_COLUMNS, (uid, state))
+
+
 def origin_of(hub: UUID, *, restored_at: datetime | None = None) -> str:
     """Return the name of a hub's log. restored_at: when a restore opened it."""
     name = f"stemtide/{hub}"
@@ -74,23 +136,41 @@ def entry_json(entry: LeafFacts) -> bytes:
     return _json(entry._asdict() | {"recorded_at": time_text(entry.recorded_at)})
 
 
-def content_digest(columns: Sequence[str], values: Sequence[object]) -> bytes:
-    """Return the digest of a signal or an order. values: as JSON has them."""
-    return hashlib.sha256(_json(dict(zip(columns, values, strict=True)))).digest()
-
-
 def entry_commitment(entry: LeafFacts, salt: bytes) -> bytes:
     """Return the first half of a leaf."""
     return hashlib.sha256(_ENTRY + salt + entry_json(entry)).digest()
 
 
-def content_commitment(digests: Sequence[bytes] | None, salts: LeafSalts) -> bytes | None:
-    """Return the second half of a leaf; None if its salt is gone. digests: None without content."""
-    salt = salts.entry if digests is None else salts.content
-    if salt is None:
+def content_commitment(
+    things: Sequence[Thing | bytes] | None, salts: LeafSalts, *, is_first: bool = False
+) -> bytes | None:
+    """Return the second half of a leaf; None if its salt is gone.
+
+    things: None without content; what was erased as bytes, as committed_things returned it.
+    is_first: the leaf has the first format, which proves no single thing.
+    """
+    if things is None:
+        return hashlib.sha256(_NO_CONTENT + salts.entry).digest() if salts.entry else None
+    if salts.content is None:
         return None
-    tag = _NO_CONTENT if digests is None else _CONTENT
-    return hashlib.sha256(tag + salt + b"".join(digests or ())).digest()
+    commitments = committed_things(things, salts.content, is_first=is_first)
+    if is_first:
+        return hashlib.sha256(_CONTENT + salts.content + b"".join(commitments)).digest()
+    return commit_to_things(commitments)
+
+
+def committed_things(
+    things: Sequence[Thing | bytes], content_salt: bytes, *, is_first: bool = False
+) -> list[bytes]:
+    """Return what a leaf has of each thing: its commitment; in the first format its digest."""
+    return [
+        thing
+        if isinstance(thing, bytes)
+        else thing.digest
+        if is_first
+        else thing.commitment(content_salt, index)
+        for index, thing in enumerate(things)
+    ]
 
 
 def time_text(at: datetime) -> str:

@@ -20,7 +20,7 @@ from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
 from stemtide.hub.rooms.ledger.reads import ledger as ledger_reads
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.snapshots.builder import hub_keys
-from stemtide.hub.rooms.transparency.models import Head, Leaf, Log, Node, Witness
+from stemtide.hub.rooms.transparency.models import Head, Leaf, Log, MassEnd, Node, Witness
 from stemtide.hub.rooms.transparency.reads import contents
 from stemtide.hub.rooms.transparency.reads.contents import EntryContent
 from stemtide.hub.rooms.transparency.reads.restarts import SUBJECT
@@ -65,10 +65,11 @@ _INSERT = (
 
 @dataclass(slots=True)
 class _Growth:
-    """Leaves to be added. signal: as in Log."""
+    """Leaves to be added. signal: as in Log. ends: of many signals at once."""
 
     frontier: Frontier
     signal: int
+    ends: list[MassEnd] = field(default_factory=list)
     leaves: list[_LeafRow] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
 
@@ -90,6 +91,8 @@ def follow_ledger(now: datetime) -> int:
     """
     keys = hub_keys().private
     log = Log.objects.first() or _open(keys, now=now)
+    if log.proves_from is None:
+        log = _begin_proofs(now)
     added = 0
     for _ in range(BATCHES):
         entries = contents.entries_after(log.size - 1, limit=BATCH)
@@ -97,6 +100,18 @@ def follow_ledger(now: datetime) -> int:
             break
         added += len(entries)
     return added
+
+
+@transaction.atomic
+def _begin_proofs(now: datetime) -> Log:
+    """Note that all further leaves prove each signal by itself. Decision 0187."""
+    ledger.lock_ledger()
+    log = Log.objects.get()
+    if log.proves_from is None:
+        log.proves_from, log.proves_at = log.size, now
+        log.proves_after = ledger_reads.heads().positions
+        log.save()
+    return log
 
 
 def _open(keys: Sequence[Ed25519PrivateKey], *, now: datetime) -> Log:
@@ -182,20 +197,30 @@ def _grow(log: Log, entries: list[LeafFacts]) -> _Growth:
         content = content_of.get(entry.number)
         if entry.kind == contents.BULK:
             content = contents.bulk_after(growth.signal, entry=entry)
+        elif entry.kind in contents.MASS_ENDS:
+            content = contents.ended_by(entry)
+            growth.ends += _mass_end(entry)
         if content is not None:
             growth.signal = max(growth.signal, content.last)
         growth.add(_leaf(entry, content))
     return growth
 
 
+def _mass_end(entry: LeafFacts) -> list[MassEnd]:
+    """Return the row with which proofs find the entry of an end, if the entry has positions."""
+    first, last = entry.detail.get("first"), entry.detail.get("last")
+    if not isinstance(first, int) or not isinstance(last, int):
+        return []
+    return [MassEnd(number=entry.number, first=first, last=last)]
+
+
 def _leaf(entry: LeafFacts, content: EntryContent | None) -> _LeafRow:
     """Return the leaf of an entry, with new salts."""
     salt = secrets.token_bytes(SALT_BYTES)
-    if content is None or not content.digests or not content.is_whole:
+    if content is None or not content.things or not content.is_whole:
         content = None
     salts = LeafSalts(salt, secrets.token_bytes(SALT_BYTES) if content else None)
-    digests = [digest for digest in content.digests if digest] if content else None
-    second = content_commitment(digests, salts) or b""
+    second = content_commitment(content.whole if content else None, salts) or b""
     signals = bytes.fromhex("".join(content.signals).replace("-", "")) if content else b""
     return _LeafRow(
         number=entry.number,
@@ -215,6 +240,7 @@ def _store(log: Log, growth: _Growth, *, keys: Sequence[Ed25519PrivateKey], now:
     with connection.cursor() as cursor:
         cursor.executemany(_INSERT, growth.leaves)
     Node.objects.bulk_create(growth.nodes)
+    MassEnd.objects.bulk_create(growth.ends)
     log.size, log.frontier = growth.frontier.size, growth.frontier.pack()
     log.signal = growth.signal
     log.save()

@@ -22,7 +22,7 @@ from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.snapshots.builder import hub_keys
 from stemtide.hub.rooms.transparency.models import ErasedDigest, Leaf, Log, Purge
 from stemtide.hub.rooms.transparency.reads import contents
-from stemtide.hub.rooms.transparency.rules.leaves import origin_of
+from stemtide.hub.rooms.transparency.rules.leaves import Thing, origin_of
 from stemtide.hub.rooms.transparency.rules.purges import Certificate, rows_digest
 from stemtide.protocol.law.retention import RowClass
 from stemtide.protocol.tlog.merkle import leaf_hash
@@ -72,6 +72,8 @@ def _forget_bulks(uids: set[str], *, shared_at: set[datetime]) -> list[tuple[int
     """Erase the salts of bulks all of whose signals are gone; keep the digests of other ones."""
     bulks = Entry.objects.filter(kind=contents.BULK, recorded_at__in=shared_at).order_by()
     numbers = list(bulks.values_list("number", flat=True))
+    log = Log.objects.first()
+    proves_from = log.proves_from if log else None
     emptied = []
     for leaf in Leaf.objects.filter(number__in=numbers, content_salt__isnull=False):
         members = contents.unpack_ids(leaf.signals) if leaf.signals else []
@@ -83,11 +85,21 @@ def _forget_bulks(uids: set[str], *, shared_at: set[datetime]) -> list[tuple[int
             erased_before.delete()
             emptied.append(leaf.number)
             continue
+        is_first = proves_from is None or leaf.number < proves_from
         ErasedDigest.objects.bulk_create(
-            ErasedDigest(number=leaf.number, signal=UUID(uid), digest=digest)
-            for uid, digest in contents.signal_digests(going).items()
+            _erased_digest(leaf, uid, thing, index=members.index(uid), is_first=is_first)
+            for uid, thing in contents.things_of(going).items()
         )
     return _erase_salts(emptied)
+
+
+def _erased_digest(
+    leaf: Leaf, uid: str, thing: Thing, *, index: int, is_first: bool
+) -> ErasedDigest:
+    """Return what a leaf has of a signal that is erased. index: its place in the bulk."""
+    salt = bytes(leaf.content_salt or b"")
+    digest = thing.digest if is_first else thing.commitment(salt, index)
+    return ErasedDigest(number=leaf.number, signal=UUID(uid), digest=digest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prove to a party that signals which it may see are in a signed head of the log.
+
+1 The signals are filtered as the party's feed is. Of others the answer says nothing.
+2 Their entries are looked up: of the share, and of the end if they have ended.
+3 Of each entry only the things about these signals are opened, and of these only the facts that the
+  feed shows. Other signals of a bulk stay hidden; how many they are does not.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+
+from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.platform.exemptions import needs_no_viewer
+from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.signals.reads import signals
+from stemtide.hub.rooms.signals.views import FeedPlace
+from stemtide.hub.rooms.transparency.models import Leaf, Log, MassEnd
+from stemtide.hub.rooms.transparency.reads import contents, log as log_reads, witnesses
+from stemtide.hub.rooms.transparency.rules.leaves import LeafFacts, Thing, committed_things
+from stemtide.protocol.enums import SignalState
+from stemtide.protocol.sync.proofs import (
+    EntryOpening,
+    HeadContinuation,
+    ProofsIn,
+    ProofsOut,
+    ProofsStart,
+    ThingOpening,
+)
+from stemtide.protocol.tlog.contents import contents_commitment, hidden_digest, thing_salts
+from stemtide.protocol.tlog.merkle import leaf_hash
+from stemtide.protocol.tlog.notes import Checkpoint, Note, encode_base64
+from stemtide.protocol.tlog.subsets import SmallTree
+
+MOST_BULKS = 8
+"""Entries about several signals that one request opens: each is read as a whole."""
+
+_SHARED = "signal.shared"
+_HASH = 32
+
+
+@dataclass(slots=True)
+class _Search:
+    """The entries about signals, by their numbers.
+
+    first, after: of the entry, and the position, where the log began to prove signals.
+    size: of the head. bulks: entries about several signals.
+    """
+
+    first: int
+    after: int
+    size: int
+    signals_of: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
+    bulks: set[int] = field(default_factory=set)
+    older: set[str] = field(default_factory=set)
+    waiting: set[str] = field(default_factory=set)
+
+    def add(self, number: int, uid: str, *, is_bulk: bool = False) -> None:
+        """Add an entry about a signal, if the head can prove it."""
+        if number < self.first:
+            self.older.add(uid)
+        elif number >= self.size or (
+            is_bulk and number not in self.bulks and len(self.bulks) >= MOST_BULKS
+        ):
+            self.waiting.add(uid)
+        else:
+            self.signals_of[number].add(uid)
+            if is_bulk:
+                self.bulks.add(number)
+
+
+def prove(body: ProofsIn, *, viewer: Party, now: datetime) -> ProofsOut:
+    """Return proofs of the signals of a request, as far as the viewer may see them.
+
+    raises: NotFoundError before there is a head, or a cosigned one.
+    """
+    log = Log.objects.first()
+    if log is None or log.proves_from is None or log.proves_at is None:
+        raise NotFoundError("this hub has no transparency log yet: start it, and wait a second")
+    if body.is_cosigned:
+        note = witnesses.cosigned(now=now, is_member=True)
+    else:
+        note = log_reads.head(now=now, is_member=True).note
+    size = Checkpoint.read(Note.read(note).text).size
+    tree = log_reads.tree(size)
+    places = signals.feed_places(body.signals, viewer=viewer)
+    search = _Search(log.proves_from, log.proves_after or 0, size)
+    _find_entries(places, search)
+    opened = _open_entries(search)
+    numbers = [row.number for row in opened]
+    continued = sorted({other for other in body.sizes if 0 < other <= log.size})
+    return ProofsOut(
+        head=note,
+        continues=[
+            HeadContinuation(size=other, hashes=_continuation(size, other)) for other in continued
+        ],
+        entries=opened,
+        hashes=_texts(tree.subset_path(numbers)) if numbers else [],
+        start=ProofsStart(number=log.proves_from, at=log.proves_at, position=log.proves_after or 0),
+        older=[place.uid for uid, place in places.items() if uid in search.older],
+        waiting=[place.uid for uid, place in places.items() if uid in search.waiting],
+    )
+
+
+def _continuation(size: int, other: int) -> list[str]:
+    """Return the proof that the greater of two sizes of the log continues the other."""
+    old, new = sorted((size, other))
+    return _texts(log_reads.tree(new).consistency_path(old))
+
+
+def _find_entries(places: Mapping[str, FeedPlace], search: _Search) -> None:
+    """Add the entries about signals."""
+    single: dict[str, set[str]] = {_SHARED: set(), contents.WITHDRAWN: set()}
+    refs = [f"signal:{uid}" for uid in places]
+    rows = Entry.objects.filter(subject__in=refs, kind__in=single).order_by("number")
+    for number, kind, subject in rows.values_list("number", "kind", "subject"):
+        uid = subject.partition(":")[2]
+        single[kind].add(uid)
+        search.add(number, uid)
+    _find_bulks({uid: places[uid] for uid in places.keys() - single[_SHARED]}, search)
+    ended = {
+        uid: place
+        for uid, place in places.items()
+        if place.state != SignalState.LIVE and uid not in single[contents.WITHDRAWN]
+    }
+    _find_mass_ends(ended, search)
+
+
+def _find_bulks(places: Mapping[str, FeedPlace], search: _Search) -> None:
+    """Add the entries with which signals were shared in bulks."""
+    left = set(places)
+    times = {place.shared_at for place in places.values()}
+    rows = Entry.objects.filter(kind=contents.BULK, recorded_at__in=times).order_by("number")
+    for number in rows.values_list("number", flat=True):
+        leaf = Leaf.objects.filter(number=number, signals__isnull=False).first()
+        members = left.intersection(contents.unpack_ids(leaf.signals)) if leaf else set()
+        for uid in sorted(members):
+            search.add(number, uid, is_bulk=True)
+        left -= members
+    search.waiting |= left  # their leaf may not be there yet
+
+
+def _find_mass_ends(places: Mapping[str, FeedPlace], search: _Search) -> None:
+    """Add the entries with which signals ended, several at once."""
+    waiting = sorted((place.position, uid) for uid, place in places.items())
+    end: MassEnd | None = None
+    for position, uid in waiting:
+        if end is None or position > end.last:
+            rows = MassEnd.objects.filter(last__gte=position, number__lt=search.size)
+            end = rows.order_by("last").first()
+        if end is not None and end.first <= position:
+            search.add(end.number, uid, is_bulk=True)
+        elif position <= search.after:
+            search.older.add(uid)
+        else:
+            search.waiting.add(uid)
+
+
+def _open_entries(search: _Search) -> list[EntryOpening]:
+    """Open the things of entries that are about signals. Those whose salt was erased are not."""
+    rows = Leaf.objects.filter(number__in=sorted(search.signals_of), content_salt__isnull=False)
+    leaves = {row.number: row for row in rows.order_by("number")}
+    facts = Entry.objects.filter(number__in=list(leaves)).order_by("number")
+    entries = [LeafFacts(*row) for row in facts.values_list(*LeafFacts._fields)]
+    single = [entry for entry in entries if entry.number not in search.bulks]
+    content_of = contents.contents_of(single, bulks={})
+    opened = []
+    for entry in entries:
+        leaf, uids = leaves[entry.number], search.signals_of[entry.number]
+        if entry.number in search.bulks:
+            opened.append(_open_bulk(entry, leaf, uids))
+        elif (content := content_of.get(entry.number)) and content.is_whole:
+            # What a withdrawal says of the signal's facts, its share says, too.
+            index = len(content.whole) - 1
+            salt = bytes(leaf.content_salt or b"")
+            tree = SmallTree(committed_things(content.whole, salt))
+            opened.append(_opening(leaf, tree, {index: content.whole[index]}))
+    return [opening for opening in opened if opening is not None]
+
+
+def _open_bulk(entry: LeafFacts, leaf: Leaf, uids: Collection[str]) -> EntryOpening | None:
+    """Open some signals of an entry about several."""
+    members = contents.unpack_ids(leaf.signals or b"")
+    wanted = [(index, uid) for index, uid in enumerate(members) if uid in uids]
+    tree = _bulk_tree(entry.number, bytes(leaf.data))
+    if tree is None or not wanted:
+        return None
+    if entry.kind == contents.BULK:
+        facts: Mapping[str, Thing] = contents.things_of([uid for _index, uid in wanted])
+    else:
+        ends = contents.contents_of([entry], bulks={entry.number: members})[entry.number]
+        facts = dict(zip(members, ends.whole, strict=True))  # type: ignore[arg-type]  # no bytes
+    things = {index: facts[uid] for index, uid in wanted if uid in facts}
+    return _opening(leaf, tree, things) if things else None
+
+
+@lru_cache(maxsize=16)  # after a bulk all agents ask for the same one
+def _bulk_tree(number: int, data: bytes) -> SmallTree | None:
+    """Return the tree over all things of an entry about several; None if it is not whole.
+
+    data: of its leaf, so that no other log's tree is kept for this one.
+    """
+    leaf = Leaf.objects.filter(number=number, data=data).first()
+    entries = contents.entries_after(number - 1, limit=1)
+    if leaf is None or leaf.content_salt is None:
+        return None
+    bulks = {number: contents.unpack_ids(leaf.signals or b"")}
+    content = contents.contents_of(entries, bulks=bulks).get(number)
+    if content is None or not content.is_whole:
+        return None
+    return SmallTree(committed_things(content.whole, bytes(leaf.content_salt)))
+
+
+def _opening(
+    leaf: Leaf, tree: SmallTree, things: Mapping[int, Thing | bytes]
+) -> EntryOpening | None:
+    """Return an entry, with some of the things that it speaks of; None if its leaf says otherwise.
+
+    things: by index.
+    """
+    content_salt, second = bytes(leaf.content_salt or b""), bytes(leaf.data)[_HASH:]
+    opened = []
+    if contents_commitment(tree.size, tree.subtree(0, tree.size)) != second:
+        return None  # somebody changed a row: `stemtide ledger verify` names it
+    for index, thing in sorted(things.items()):
+        if isinstance(thing, bytes):
+            continue
+        if leaf_hash(thing.commitment(content_salt, index)) != tree.subtree(index, index + 1):
+            continue  # the same, since the tree was made
+        salt, hidden_salt = thing_salts(content_salt, index)
+        hidden = hidden_digest(thing.hidden, hidden_salt)
+        opened.append(
+            ThingOpening(
+                index=index,
+                seen=thing.seen.decode(),
+                salt=encode_base64(salt),
+                hidden=encode_base64(hidden),
+            )
+        )
+    if not opened:
+        return None
+    return EntryOpening(
+        number=leaf.number,
+        entry=encode_base64(bytes(leaf.data)[:_HASH]),
+        count=tree.size,
+        hashes=_texts(tree.path([thing.index for thing in opened])),
+        things=opened,
+    )
+
+
+@needs_no_viewer("it writes hashes as text")
+def _texts(hashes: Iterable[bytes]) -> list[str]:
+    """Return hashes in base64."""
+    return [encode_base64(node) for node in hashes]
