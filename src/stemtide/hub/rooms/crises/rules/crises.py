@@ -36,6 +36,7 @@ __all__ = [
     "is_in_room",
     "is_insider",
     "may_see",
+    "took_part",
     "triage_outcome",
 ]
 
@@ -69,6 +70,8 @@ class CrisisFacts:
     states:   the state of each party that was ever invited, by name.
     answers:  the latest one to each test.
     measures: how many national measures are recorded as considered.
+    is_answered: a leading party said which signals stay after the crisis, or it has none.
+    is_current:  and no signal came or changed since.
     """
 
     framework: Framework
@@ -80,11 +83,18 @@ class CrisisFacts:
     states: Mapping[str, JoinState] = field(default_factory=dict)
     answers: Mapping[str, CheckAnswer] = field(default_factory=dict)
     measures: int = 0
+    is_answered: bool = True
+    is_current: bool = True
 
     @property
     def at(self) -> Stage:
         """Return its current stage."""
         return self.framework.stages[self.stage]
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether its tail is over."""
+        return self.stage == self.framework.ended_stage
 
     @property
     def leads(self) -> tuple[PartyKind, ...]:
@@ -105,13 +115,26 @@ def may_see(facts: CrisisFacts, *, name: str, kind: PartyKind) -> bool:
     return facts.states.get(name) in ASKED
 
 
-def is_in_room(facts: CrisisFacts, party: PartyNamed) -> bool:
-    """Whether a party takes part: who opened the crisis, agencies, and those that joined."""
+def took_part(facts: CrisisFacts, party: PartyNamed) -> bool:
+    """Whether a party takes or took part: who opened the crisis, agencies, those that joined."""
     return (
         party.kind == PartyKind.AGENCY
         or party.name == facts.opened_by
         or facts.states.get(party.name) is JoinState.JOINED
     )
+
+
+def is_in_room(facts: CrisisFacts, party: PartyNamed) -> bool:
+    """Whether a party takes part now.
+
+    Once the tail of a crisis is over, of those that joined only kinds that lead are left.
+    """
+    is_left = (
+        party.kind == PartyKind.AGENCY
+        or party.name == facts.opened_by
+        or party.kind in facts.framework.leads
+    )
+    return took_part(facts, party) and (is_left or not facts.is_ended)
 
 
 def is_insider(facts: CrisisFacts, party: PartyNamed) -> bool:
@@ -122,6 +145,11 @@ def is_insider(facts: CrisisFacts, party: PartyNamed) -> bool:
 def check_in_room(facts: CrisisFacts, party: PartyNamed) -> None:
     """Check that a party has joined the crisis: only then it acts there, or is acted upon."""
     if not is_in_room(facts, party):
+        if facts.is_ended and facts.states.get(party.name) is JoinState.JOINED:
+            raise NotAllowedError(
+                "this crisis has ended, and the access of parties that joined it ended with it:"
+                " ask the party that opened it, or an agency"
+            )
         raise NotAllowedError("your party is not a participant of this crisis: join it first")
 
 

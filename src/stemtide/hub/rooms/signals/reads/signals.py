@@ -307,6 +307,15 @@ def matches_until(row: Signal) -> datetime | None:
     return signal_ends(shared_at=row.shared_at, erase_due=row.erase_due)
 
 
+def crisis_ends_at(row: Signal) -> datetime | None:
+    """Return when a signal ends because its crisis does; None if it stays, or is not closed."""
+    crisis = row.crisis
+    if crisis is None or not crisis.ends_signals:
+        return None
+    is_adopted = Signal.objects.filter(pk=row.pk, adoption__isnull=False).exists()
+    return None if is_adopted else crisis.tail_ends_at
+
+
 def _waiting_ends(row: Signal, *, viewer: Party) -> list[str]:
     """Return which withdrawal or dispute of a live signal waits, for those who may know."""
     if row.state != SignalState.LIVE or not row.disputes:
