@@ -106,6 +106,15 @@ def took_part(uid: UUID, *, party: Party) -> bool:
     return rules.took_part(_own_facts(row, viewer=party, around=_around(party, only=row)), party)
 
 
+def is_over_for(uid: UUID, *, party: Party) -> bool:
+    """Whether a crisis has ended, and a party reads no more of its content."""
+    row = _row(uid)
+    if row is None:
+        return False
+    own = _own_facts(row, viewer=party, around=_around(party, only=row))
+    return rules.is_over_for(own, party)
+
+
 def is_active(row: Crisis, *, party: Party) -> bool:
     """Whether a crisis is active, and a party takes part in it."""
     is_now = row.stage == framework(row.framework).active_stage

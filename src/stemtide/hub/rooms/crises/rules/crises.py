@@ -35,6 +35,7 @@ __all__ = [
     "check_writes",
     "is_in_room",
     "is_insider",
+    "is_over_for",
     "may_see",
     "took_part",
     "triage_outcome",
@@ -140,6 +141,11 @@ def is_in_room(facts: CrisisFacts, party: PartyNamed) -> bool:
 def is_insider(facts: CrisisFacts, party: PartyNamed) -> bool:
     """Whether a party reads the log: those in the room, and coordinating kinds."""
     return party.kind in COORDINATING or is_in_room(facts, party)
+
+
+def is_over_for(facts: CrisisFacts, party: PartyNamed) -> bool:
+    """Whether a crisis has ended, and a party reads no more of its content."""
+    return facts.is_ended and not is_insider(facts, party)
 
 
 def check_in_room(facts: CrisisFacts, party: PartyNamed) -> None:
