@@ -8,7 +8,9 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 
+from stemtide.hub.rooms.adoptions import writes as adoptions
 from stemtide.hub.rooms.approvals import reads as approvals_reads, writes as approvals
+from stemtide.hub.rooms.crises.reads import crises as reads_crises
 from stemtide.hub.rooms.crises.writes import (
     crises,
     moves as writes_moves,
@@ -155,7 +157,10 @@ class World:
     def decide(self, crisis: CrisisLife, act: str, *, now: datetime = NOON) -> CrisisLife:
         """Have the agency propose, and an authority in the room confirm."""
         body = ProposalIn(act=act, reason="as seen")
-        told = writes_moves.propose(crisis.id, body=body, by=self.actor(self.agency), now=now)
+        facts = reads_crises.facts_of(crisis.id, viewer=self.agency)
+        if act == "close" and not facts.is_current:
+            body = ProposalIn(act=act, reason="as seen", adopt="none")
+        told = adoptions.propose(crisis.id, body=body, by=self.actor(self.agency), now=now)
         proposal, by = told.proposals[-1].id, self.actor(self.authority)
         return writes_moves.confirm(crisis.id, proposal, by=by, now=now)
 

@@ -22,6 +22,10 @@ ROLE = "what may be sent depends on the kind of party that sends it"
 TOGETHER = "which fields go together depends on what stands in them"
 CLOCK = "a time or a year must lie before or after now"
 EXCEPTED = {
+    "adopt_signals": TOGETHER,
+    "answer_adoption": ROLE,
+    "propose_move": TOGETHER,
+    "unadopt_signals": TOGETHER,
     "add_allow_entries": "what a value looks like depends on its kind",
     "add_webhook": "an address must be https at a public host",
     "answer_referral": TOGETHER,

@@ -25,9 +25,9 @@ def test_a_crisis_a_share_a_look_and_a_withdrawal_from_the_terminal(house, tmp_p
     original.write_bytes(files["coffee.png"])
     copy.write_bytes(pictures.resized(files["coffee.png"]))
 
-    def stemtide(*words, by=cast.AUTHORITY):
+    def stemtide(*words, by=cast.AUTHORITY, code=0):
         told = run(*words, STEMTIDE_HUB_URL=house.hub.address, STEMTIDE_KEY=house.keys[by])
-        assert told.code == 0, told.err
+        assert told.code == code, told.err
         return told
 
     (warned,) = stemtide(
@@ -101,10 +101,25 @@ def activate(stemtide, crisis):
     assert mirrored["neighbours"][0]["is_known"]
 
 
+def choose_what_stays(stemtide, crisis):
+    """Closing waits for the answer which signals stay after the crisis."""
+    refused = stemtide("crisis", "propose", crisis, "close", "--reason", "over", code=1)
+    assert "say first which signals stay" in refused.err
+    rows = stemtide("crisis", "adoption", crisis, "--json").rows
+    assert rows
+    named = ["--signal", rows[0]["id"]]
+    stemtide("crisis", "adopt", crisis, *named)
+    (undone,) = stemtide("crisis", "unadopt", crisis, *named, "--json").rows
+    assert undone["adopted"] == 0
+    (chosen,) = stemtide("crisis", "choose", crisis, "suggested", "--json").rows
+    assert (chosen["is_current"], chosen["suggested"]) == (True, 0)
+
+
 def calm_down(stemtide, crisis):
     """Reviewed, calmed down, closed by two parties."""
     stemtide("crisis", "review", crisis, "--reason", "new variants", "--next-h", "6")
     stemtide("crisis", "deescalate", crisis, "--reason", "fewer variants")
+    choose_what_stays(stemtide, crisis)
     stemtide("crisis", "propose", crisis, "close", "--reason", "over")
     assert "close open: over" in stemtide("crisis", "show", crisis).out
     (closed,) = stemtide("crisis", "confirm", crisis, "--yes", "--json", by=cast.COORDINATOR).rows

@@ -43,6 +43,7 @@ PAGES = {
         ),
         "crisis-hand-over",
         "crisis-tasks",
+        "crisis-closing",
         *("crisis-log", "crisis-lines", "crisis-timeline", "preview-send", "alerts", "drills"),
         *(
             "drill",

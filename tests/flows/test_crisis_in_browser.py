@@ -307,6 +307,7 @@ def calm_and_close(duty):
         where="#block-ledger",
         text="de-escalated a crisis",
     )
+    choose_what_stays(duty)
     end = duty.second.fill_verb("propose-close", reason="It is over.")
     duty.act(
         "a proposal to close",
@@ -323,6 +324,23 @@ def calm_and_close(duty):
         where="#block-head",
         text="Late variants may still be shared",
     )
+
+
+def choose_what_stays(duty):
+    """Closing waits for a leading party to say which signals stay; what was shared is adopted."""
+    page = duty.second.page
+    room = page.url
+    page.get_by_role("link", name="Choose which signals stay after this crisis").click()
+    expect(page.get_by_text("not answered yet")).to_be_visible()
+    ticked = page.locator("input[name=signal]:checked")
+    assert ticked.count() == page.locator("input[name=signal]").count() > 0
+    page.get_by_role("button", name="Adopt the selected").click()
+    expect(page.get_by_text("Adopted.", exact=True)).to_be_visible()
+    expect(page.locator(".mark--good").first).to_have_text("adopted")
+    page.get_by_label("No more stay than are adopted now").check()
+    page.get_by_role("button", name="Answer", exact=True).click()
+    expect(page.get_by_text("Answered.", exact=True)).to_be_visible()
+    page.goto(room)
 
 
 def stay_open_for_late_ones(duty, path):

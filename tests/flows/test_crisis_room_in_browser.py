@@ -53,7 +53,10 @@ def test_an_act_of_one_party_appears_at_another_without_a_reload(played, page_of
     room = f"/crises/{facts['crisis']}"
     watching = page_of("agency", room)
     is_live(watching)
-    acting = page_of("officer", room)
+    acting = page_of("officer", f"{room}/closing")
+    acting.get_by_role("button", name="Answer", exact=True).click()
+    expect(acting.get_by_text("Answered.", exact=True)).to_be_visible()
+    acting.goto(room)
     is_live(acting)
     acting.get_by_text("Propose closure", exact=True).first.click()
     acting.locator("#verb-propose-close textarea").fill("The spread is over.")

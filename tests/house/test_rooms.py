@@ -28,6 +28,7 @@ ROOMS = [
     "rechecks",
     "complaints",
     "retention",
+    "adoptions",
     "reports",
     "alerts",
     "webhooks",

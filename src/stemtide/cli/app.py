@@ -16,7 +16,7 @@ from stemtide.cli.commands.alert import alert, delivery, drill
 from stemtide.cli.commands.allowlist import allowlist
 from stemtide.cli.commands.approval import approval
 from stemtide.cli.commands.catalogue import catalogue
-from stemtide.cli.commands.crises import moves, participants  # noqa: F401  # they add to crisis
+from stemtide.cli.commands.crises import adoptions, moves, participants  # noqa: F401  # they add to crisis
 from stemtide.cli.commands.crises.crisis import crisis
 from stemtide.cli.commands.crises.report import report
 from stemtide.cli.commands.crises.response import role, task

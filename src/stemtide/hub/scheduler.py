@@ -22,6 +22,7 @@ from typing import Self
 from django.conf import settings
 from django.db import DatabaseError, connection
 
+from stemtide.hub.rooms.adoptions import writes as adoptions
 from stemtide.hub.rooms.alerts.sender import AlertSender, home_of_settings, send_settings
 from stemtide.hub.rooms.alerts.writes import alerts, drills
 from stemtide.hub.rooms.approvals import writes as approvals
@@ -116,8 +117,9 @@ def run_deadlines(now: datetime) -> JobCounts:
     exercises.end_abandoned(now)
     propagation.sum_due(now)
     propagation.forget_old(now)
-    if now.second < DUE_EVERY:  # once a minute: it looks at the signals of all local features
+    if now.second < DUE_EVERY:  # once a minute: they look at many signals
         local_features.forget_ended(now)
+        adoptions.limit_due(now)
     return JobCounts(
         expired=signals.expire_due(now),
         reweighed=disputes.reweigh_due(now),

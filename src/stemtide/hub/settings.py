@@ -187,6 +187,7 @@ INSTALLED_APPS = [
     "stemtide.hub.rooms.rechecks",
     "stemtide.hub.rooms.complaints",
     "stemtide.hub.rooms.retention",
+    "stemtide.hub.rooms.adoptions",
     "stemtide.hub.rooms.reports",
     "stemtide.hub.rooms.alerts",
     "stemtide.hub.rooms.webhooks",

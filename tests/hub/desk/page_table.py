@@ -81,6 +81,8 @@ GET  crisis-activation            in  302 302 302 302 302 302 302 302 302 404 40
 POST crisis-activation-save       in  409 409 403 403 409 409 403 403 403 404 404 403
 GET  crisis-blocks                in  200 200 200 200 200 200 200 200 200 404 404 200
 GET  crisis-content               in  200 200 200 200 200 200 200 200 200 404 404 200
+GET  crisis-closing               in  200 200 200 200 200 200 403 403 403 404 404 403
+POST crisis-closing               in  302 403 403 403 403 302 403 403 403 404 404 403
 GET  crisis-tasks                 in  200 200 200 200 200 200 403 200 200 404 404 403
 POST crisis-tasks                 in  302 302 403 403 302 302 403 302 403 404 404 403
 POST crisis-task-move             in  302 302 403 403 302 302 404 302 403 404 404 404
@@ -504,6 +506,7 @@ DATA = {
     "hold-new": HOLD,
     "referral-act": {"withdraw-reason": "mistake"},
     "referral-new": REFERRAL,
+    "crisis-closing": {"act": "answer", "answer-adopt": "none"},
     "crisis-act": {"keep-reason": "variants still come"},
     "crisis-line-vote": {"vote": "agree"},
     "crisis-tasks": {

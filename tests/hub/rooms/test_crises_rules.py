@@ -9,6 +9,7 @@ import pytest
 from stemtide.hub.platform.errors import ConflictError, NotAllowedError, RefusalError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.crises.rules import (
+    closing as rules_closing,
     crises as rules,
     events as rules_events,
     moves as rules_moves,
@@ -71,7 +72,15 @@ def link(here, by):
     rules_events.check_link(here, facts(), by=by, is_same=False, are_linked=False)
 
 
+def adopt(here, by):
+    """Where the crisis is closed, its tail has not ended yet."""
+    tail = replace(here, tail_ends_at=LATER)
+    rules_closing.check_adopt(tail, by=by, now=NOON)
+
+
 VERBS = {
+    "adopt": adopt,
+    "answer which signals stay": lambda here, by: rules_closing.check_answer_choice(here, by=by),
     "triage": lambda here, by: rules.check_triage(here, by=by),
     "answer": lambda here, by: rules.check_answer(here, by=by, test="harm"),
     "measure": lambda here, by: rules.check_measure(here, by=by),
@@ -113,6 +122,8 @@ def outcome_of(check, *args, **named):
 STAGES = ("early_warning", "active", "deescalating", "closed", "ended")
 TABLE = {
     #                      authority  agency   provider consortium observer
+    "adopt": ("nyyyc", "yyyyc", "nnnnn", "nnnnn", "nnnnn"),
+    "answer which signals stay": ("nyycc", "yyycc", "nnnnn", "nnnnn", "nnnnn"),
     "triage": ("ycccc", "ycccc", "nnnnn", "nnnnn", "nnnnn"),
     "answer": ("yyycc", "yyycc", "nnnnn", "nnnnn", "nnnnn"),
     "measure": ("yyycc", "yyycc", "nnnnn", "nnnnn", "nnnnn"),
@@ -122,7 +133,7 @@ TABLE = {
     "propose closure": ("cyycc", "cyycc", "nnnnn", "nnnnn", "nnnnn"),
     "confirm closure": ("cyycc", "cyycc", "nnnnn", "nnnnn", "nnnnn"),
     "decline proposal": ("yyyyy", "yyyyy", "nnnnn", "nnnnn", "nnnnn"),
-    "withdraw proposal": ("yyyyy", "yyyyy", "yyyyy", "yyyyy", "yyyyy"),
+    "withdraw proposal": ("yyyyy", "yyyyy", "yyyyn", "yyyyn", "yyyyn"),
     "close": ("nnnnn", "ycccc", "nnnnn", "nnnnn", "nnnnn"),
     "deescalate": ("cyccc", "cyccc", "nnnnn", "nnnnn", "nnnnn"),
     "resume": ("ccycc", "ccycc", "nnnnn", "nnnnn", "nnnnn"),
@@ -171,6 +182,7 @@ OPENER = {
     **dict.fromkeys(TABLE, "nnnnn"),
     "withdraw proposal": "yyyyy",
     "close": "ynnnn",
+    **dict.fromkeys(("adopt", "answer which signals stay"), "ynnnn"),
     "invite": "yyycc",
     "uninvite": "yyycc",
 }
@@ -184,6 +196,8 @@ def test_a_provider_that_opened_a_crisis_closes_its_warning_and_invites(verb):
 WRITING = {"duty_officer", "coordinator", "analyst", "administrator"}
 LEADING = {"duty_officer", "coordinator"}
 ROLES = {
+    "adopt": LEADING,
+    "answer which signals stay": LEADING,
     "triage": WRITING,
     "answer": WRITING,
     "measure": WRITING,

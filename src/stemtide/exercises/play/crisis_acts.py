@@ -4,7 +4,7 @@
 from datetime import UTC, datetime
 
 from stemtide.exercises.play.context import Context
-from stemtide.protocol.enums import LeadBasis
+from stemtide.protocol.enums import AdoptionAnswer, LeadBasis, ProposalAct
 from stemtide.protocol.law import frameworks
 from stemtide.protocol.messages.crises import (
     CheckIn,
@@ -58,7 +58,8 @@ def consider_measure(context: Context, act: acts.ConsiderMeasure) -> str:
 
 def propose(context: Context, act: acts.Propose) -> str:
     """Propose a move."""
-    body = ProposalIn(act=act.move, reason=act.reason)
+    adopt = AdoptionAnswer.SUGGESTED if act.move is ProposalAct.CLOSE else None
+    body = ProposalIn(act=act.move, reason=act.reason, adopt=adopt)
     crisis = context.hub.propose_move(body, uid=context.open_crisis)
     context.made[context.step] = [crisis.proposals[-1].id]
     return f"proposes: {act.move}"
@@ -80,8 +81,9 @@ def decline_proposal(context: Context, act: acts.DeclineProposal) -> str:
 
 
 def close(context: Context, act: acts.Close) -> str:
-    """Close the warning."""
-    context.hub.close_crisis(CloseIn(reason=act.reason), uid=context.open_crisis)
+    """Close the warning; signals that are pre-selected stay."""
+    body = CloseIn(reason=act.reason, adopt=AdoptionAnswer.SUGGESTED)
+    context.hub.close_crisis(body, uid=context.open_crisis)
     return "closes the warning"
 
 

@@ -28,6 +28,7 @@ from stemtide.hub.api.v1 import (
     yearly,
 )
 from stemtide.hub.api.v1.crises import (
+    adoptions,
     crises,
     leads,
     participants,
@@ -55,6 +56,7 @@ api = machine()
 for _room in (
     exports,  # before signals: "export" is not a signal's id
     *(signals, disputes, previews, local_features, feed, snapshots, crises, participants),
+    adoptions,
     *(response, situation, leads, reports, search, agents, outliers, runaways, alerts),
     propagation,
     parties,

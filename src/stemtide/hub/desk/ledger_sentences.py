@@ -112,6 +112,10 @@ ENTRY_PHRASES = {
     "signals.refused": gettext_lazy("sent values that are on a list of child abuse material"),
     "signal.withdrawn": gettext_lazy("withdrew a signal"),
     "signals.expired": gettext_lazy("let signals expire"),
+    "signals.adopted": gettext_lazy("adopted signals of a crisis"),
+    "signals.limited": gettext_lazy("let signals end with their crisis"),
+    "adoption.answered": gettext_lazy("answered which signals stay after a crisis"),
+    "adoptions.undone": gettext_lazy("undid adoptions of signals"),
     "signals.unconfirmed": gettext_lazy("ended signals that nobody confirmed"),
     "approval.asked": gettext_lazy("asked for a second look"),
     "approval.approved": gettext_lazy("approved what waited for a second look"),
@@ -409,7 +413,13 @@ HUB_KINDS = frozenset(
         "recheck.contradicted",
         *("recheck.met", "recheck.returned", "redress.lapsed", "review.prompted"),
         *("review.required", "runaway.ended", "runaway.lowered", "scrutiny.missed"),
-        *("signals.expired", "signals.unconfirmed", "standing.vetted", "suspension.expired"),
+        *(
+            "signals.expired",
+            "signals.limited",
+            "signals.unconfirmed",
+            "standing.vetted",
+            "suspension.expired",
+        ),
         *("webhook.disabled", "webhook.exhausted"),
     }
 )

@@ -215,6 +215,17 @@ class ProposalAct(StrEnum):
     CLOSE = "close"
 
 
+class AdoptionAnswer(StrEnum):
+    """Answer to the question which signals of a crisis stay after it.
+
+    suggested: those that are pre-selected. all: every live one. none: no more than were adopted.
+    """
+
+    SUGGESTED = "suggested"
+    ALL = "all"
+    NONE = "none"
+
+
 class ProposalState(StrEnum):
     """State of a proposal."""
 

@@ -4,9 +4,17 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from stemtide.protocol.enums import (
+    AdoptionAnswer,
     Capacity,
     CheckAnswer,
     JoinState,
@@ -102,12 +110,23 @@ class MeasureIn(BaseModel):
 
 
 class ProposalIn(BaseModel):
-    """A proposal by the first of two people: an act and its reason."""
+    """A proposal by the first of two people: an act and its reason.
+
+    adopt: with a proposal to close, which signals stay after the crisis.
+    """
 
     model_config = _STRICT
 
     act: ProposalAct
     reason: Reason
+    adopt: AdoptionAnswer | None = None
+
+    @model_validator(mode="after")
+    def _check_adopt(self) -> "ProposalIn":
+        """Refuse an answer about signals that stay with a proposal that closes nothing."""
+        if self.adopt is not None and self.act is not ProposalAct.CLOSE:
+            raise ValueError("adopt belongs to a proposal to close: leave it out")
+        return self
 
 
 class ReasonIn(BaseModel):
@@ -119,7 +138,9 @@ class ReasonIn(BaseModel):
 
 
 class CloseIn(ReasonIn):
-    """The reason for closing a crisis."""
+    """The reason for closing a crisis. adopt: which signals stay after it."""
+
+    adopt: AdoptionAnswer | None = None
 
 
 class KeepIn(ReasonIn):

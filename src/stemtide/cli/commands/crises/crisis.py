@@ -8,10 +8,14 @@ import typer
 
 from stemtide.cli.hub_command import Request, hub_command
 from stemtide.cli.output import fail
-from stemtide.protocol.enums import CheckAnswer, TriageOutcome
+from stemtide.protocol.enums import AdoptionAnswer, CheckAnswer, TriageOutcome
 
 crisis = typer.Typer(no_args_is_help=True, help="Crises: warn, decide by four eyes, take part.")
 
+Adopt = Annotated[
+    AdoptionAnswer | None,
+    typer.Option(help="Which signals stay after it: pre-selected ones, all, or no more."),
+]
 CrisisId = Annotated[str, typer.Argument(help="The crisis id, from: stemtide crisis list.")]
 
 
@@ -185,11 +189,12 @@ def widen(
 def close(
     crisis_id: CrisisId,
     reason: Annotated[str, typer.Option(help="Reason for closing; no personal data.")],
+    adopt: Adopt = None,
 ) -> Request:
     """Close a warning that led to nothing. For an activated crisis, use: crisis propose."""
     from stemtide.protocol.messages.crises import CloseIn
 
-    return lambda client: client.close_crisis(CloseIn(reason=reason), uid=crisis_id)
+    return lambda client: client.close_crisis(CloseIn(reason=reason, adopt=adopt), uid=crisis_id)
 
 
 @hub_command(crisis, "clocks", line=_times)

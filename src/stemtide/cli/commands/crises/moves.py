@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stemtide.cli.commands.crises.crisis import CrisisId, crisis, crisis_line, moment
+from stemtide.cli.commands.crises.crisis import Adopt, CrisisId, crisis, crisis_line, moment
 from stemtide.cli.hub_command import Request, hub_command
 from stemtide.cli.output import fail
 from stemtide.protocol.enums import NeighbourStatus, ProposalAct
@@ -22,12 +22,13 @@ def propose(
     crisis_id: CrisisId,
     act: Annotated[ProposalAct, typer.Argument(metavar="activate|close")],
     reason: Why,
+    adopt: Adopt = None,
 ) -> Request:
     """Propose activation or closure. Another party must confirm a proposal made with a key."""
     from stemtide.protocol.messages.crises import ProposalIn
 
     return lambda client: client.propose_move(
-        ProposalIn.model_validate({"act": act, "reason": reason}), uid=crisis_id
+        ProposalIn.model_validate({"act": act, "reason": reason, "adopt": adopt}), uid=crisis_id
     )
 
 

@@ -25,8 +25,9 @@ from stemtide.hub.desk.crises import content as room_content, offers as room_off
 from stemtide.hub.desk.selection.offered import offered
 from stemtide.hub.desk.situation import leads, views as situation
 from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.crises.reads import crises, life as life_reads
-from stemtide.hub.rooms.crises.rules import crises as rules
+from stemtide.hub.rooms.crises.rules import closing, crises as rules
 from stemtide.hub.rooms.ledger.crisis_versions import crisis_versions
 from stemtide.hub.rooms.ledger.reads.ledger import Heads
 from stemtide.hub.rooms.media import reads as media
@@ -220,7 +221,10 @@ class _Room:
 
     def life(self) -> dict[str, Any]:
         """Return the crisis, its participants and proposals; the same for all of a party."""
-        things = ("check", "measure", "proposal", "review", "role", "person", "party")
+        things = (
+            *("check", "measure", "proposal", "review", "role", "person", "party"),
+            *("adoption", "adoptions"),
+        )
         return self._part("life", things, self._read_life)
 
     def content(self) -> dict[str, Any]:
@@ -275,6 +279,8 @@ class _Room:
             "facts": facts,
             "others": room_offers.linkable(life, viewer=viewer),
             "is_insider": rules.is_insider(facts, viewer),
+            "sees_closing": not facts.is_ended
+            and allows(closing.check_sees_choice, facts, by=self._by),
             "checks_yes": sum(check.answer is CheckAnswer.YES for check in life.checks),
             "checks_all": len(life.checks),
         }

@@ -68,6 +68,21 @@ def at_later_stage(
     return blocked
 
 
+def until_answered(
+    check: Callable[..., None], **arguments: object
+) -> Callable[[Room], dict[str, str]]:
+    """Return a function that says why the crisis cannot be closed: its stage, or no answer yet."""
+
+    def blocked(room: Room) -> dict[str, str]:
+        answered = replace(room.facts, is_answered=True, is_current=True)
+        if allows(check, answered, by=room.by, **arguments):
+            reason = why_not_yet(check, room.facts, by=room.by, **arguments)
+            return {"": reason} if reason else {}
+        return at_later_stage(check, **arguments)(replace(room, facts=answered))
+
+    return blocked
+
+
 def why_no_confirmation(room: Room) -> dict[str, str]:
     """Return why open proposals wait for somebody else than this reader, who decides such ones."""
     parties = {party.name: party for party in reads.parties()}

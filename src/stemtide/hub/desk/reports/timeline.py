@@ -28,7 +28,17 @@ SUBJECTS: "dict[str, tuple[str | _StrPromise, tuple[str, ...]]]" = {
     "signals": (
         gettext_lazy("Signals"),
         (
-            *("signal", "signals", "approval", "opinion", "dispute", "disputes", "runaway"),
+            *(
+                "signal",
+                "signals",
+                "adoption",
+                "adoptions",
+                "approval",
+                "opinion",
+                "dispute",
+                "disputes",
+                "runaway",
+            ),
             *("preview", "previews", "local_features", "outcomes", "outlier"),
         ),
     ),

@@ -29,7 +29,7 @@ from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.signals.reads.signals import SelectedSignal
 from stemtide.hub.rooms.signals.views import BoardRow, BoardSignal, Cluster, Outcomes
 from stemtide.protocol import shared_words as shared
-from stemtide.protocol.enums import Outcome, PartyKind, Role, SignalState
+from stemtide.protocol.enums import Outcome, PartyKind, Provenance, Role, SignalState
 from stemtide.protocol.exercises import RunOut
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.law.frameworks import Framework, framework
@@ -180,6 +180,16 @@ def rating_text(triage: TriageOut, framework: Framework) -> str:
 def content_label(name: str) -> str:
     """Return the title of a label."""
     return labels.label_title(name)
+
+
+@register.filter
+def suggestion(name: str) -> str:
+    """Return why a signal is pre-selected to stay: the title of a label, or its maker."""
+    makers = {
+        Provenance.PERPETRATOR: _("made by a perpetrator"),
+        Provenance.ACCOMPLICE: _("made by an accomplice"),
+    }
+    return makers.get(name) or labels.label_title(name)
 
 
 @register.filter

@@ -23,6 +23,8 @@ class Crisis(models.Model):
     event:        the same for all crises that speak of one event.
     event_refs:   what other mechanisms call the event.
     tail_ends_at: until when a closed crisis takes signals; the clock ends it then.
+    answered_to:  position of the feed when a leading party said which signals stay; None before.
+    ends_signals: it is closed, and signals that do not stay may still need its end as theirs.
     """
 
     uid = models.UUIDField(unique=True)
@@ -43,6 +45,8 @@ class Crisis(models.Model):
     tail_ends_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     close_reason = models.TextField(blank=True)
+    answered_to = models.BigIntegerField(null=True)
+    ends_signals = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         ordering = ["-warned_at"]

@@ -296,6 +296,15 @@ def move_signals(pks: Iterable[int], *, state: SignalState, first: int, now: dat
     )
 
 
+def date_signals(pks: Iterable[int], *, expires_at: datetime, first: int, now: datetime) -> None:
+    """Set the expiry and stamp of signals, and consecutive feed positions from first on."""
+    at_s, ends_at = next_stamp(now), _prepared("expires_at", expires_at)
+    _run_many(
+        "UPDATE signals_signal SET expires_at = %s, stamp_s = %s, position = %s WHERE id = %s",
+        [(ends_at, at_s, position, pk) for position, pk in enumerate(pks, start=first)],
+    )
+
+
 def _prepared(name: str, value: object) -> object:
     """Return a column's value in the form that the database driver takes."""
     prepared = _FIELDS[name].get_db_prep_save(value, connection)

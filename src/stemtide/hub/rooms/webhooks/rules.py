@@ -98,6 +98,8 @@ SIGNALS: Mapping[str, EventType] = {
     "runaway.decided": EventType.SIGNAL_CHANGED,
     "signal.withdrawn": EventType.SIGNAL_WITHDRAWN,
     "signals.unconfirmed": EventType.SIGNAL_WITHDRAWN,
+    "signals.adopted": EventType.SIGNAL_CHANGED,
+    "signals.limited": EventType.SIGNAL_CHANGED,
     "signals.expired": EventType.SIGNAL_EXPIRED,
 }
 """Event types by ledger kinds that move signals in the feed."""

@@ -11,7 +11,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from stemtide.protocol.enums import PartyKind
+from stemtide.protocol.enums import PartyKind, Provenance
 from stemtide.protocol.law.deadlines import months_after
 from stemtide.protocol.law.toml_files import read_toml, toml_texts
 
@@ -106,6 +106,16 @@ class ClassRule(BaseModel):
     bases: dict[PartyKind, LegalBasis]
 
 
+class AdoptionRule(BaseModel):
+    """Signals of a crisis that are pre-selected to stay after it: any of these marks is enough."""
+
+    model_config = _FROZEN
+
+    labels: tuple[str, ...] = Field(min_length=1)
+    provenance: tuple[Provenance, ...] = ()
+    source: str = Field(min_length=10)
+
+
 class Retention(BaseModel):
     """A version of the rules."""
 
@@ -118,6 +128,7 @@ class Retention(BaseModel):
     bases: dict[LegalBasis, BasisRule]
     purposes: dict[RetentionPurpose, PurposeRule]
     classes: dict[RowClass, ClassRule]
+    adoption: AdoptionRule
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -10,6 +10,7 @@ from pydantic import RootModel
 from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
+from stemtide.hub.rooms.adoptions import writes as adoptions
 from stemtide.hub.rooms.crises.reads import crises as reads, life
 from stemtide.hub.rooms.crises.writes import crises as writes, moves
 from stemtide.hub.rooms.signals.reads import times as times_reads
@@ -141,7 +142,7 @@ def widen(request: HttpRequest, uid: UUID, body: CountriesIn) -> HttpResponse:
 )
 def propose(request: HttpRequest, uid: UUID, body: ProposalIn) -> HttpResponse:
     """Propose activation or closure. Proposals by API key are confirmed by another party."""
-    return answer(moves.propose(uid, body=body, by=caller_of(request).actor, now=now()))
+    return answer(adoptions.propose(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
 @router.post(
@@ -219,4 +220,4 @@ def keep(request: HttpRequest, uid: UUID, body: KeepIn) -> HttpResponse:
 )
 def close(request: HttpRequest, uid: UUID, body: CloseIn) -> HttpResponse:
     """Close a warning that was never activated. Activated crises are closed by a proposal."""
-    return answer(moves.close(uid, body=body, by=caller_of(request).actor, now=now()))
+    return answer(adoptions.close(uid, body=body, by=caller_of(request).actor, now=now()))

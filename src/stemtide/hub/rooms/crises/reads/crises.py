@@ -17,7 +17,14 @@ from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads.parties import marked_for
 from stemtide.hub.rooms.parties.request_cache import cached
 from stemtide.hub.rooms.parties.rules.parties import COORDINATING
-from stemtide.protocol.enums import CheckAnswer, JoinState, PartyKind, ReviewDecision, Role
+from stemtide.protocol.enums import (
+    CheckAnswer,
+    JoinState,
+    PartyKind,
+    ReviewDecision,
+    Role,
+    SignalState,
+)
 from stemtide.protocol.law.frameworks import framework
 from stemtide.protocol.messages.crises import ActorOut, CheckOut, CrisisOut, ReviewOut
 
@@ -91,6 +98,23 @@ def is_in_room(uid: UUID, *, party: Party) -> bool:
     return rules.is_in_room(_own_facts(row, viewer=party, around=_around(party, only=row)), party)
 
 
+def took_part(uid: UUID, *, party: Party) -> bool:
+    """Whether a party takes part in a crisis, or did until it ended."""
+    row = _row(uid)
+    if row is None or (party.exercise and not row.exercise):
+        return False
+    return rules.took_part(_own_facts(row, viewer=party, around=_around(party, only=row)), party)
+
+
+def is_over_for(uid: UUID, *, party: Party) -> bool:
+    """Whether a crisis has ended, and a party reads no more of its content."""
+    row = _row(uid)
+    if row is None:
+        return False
+    own = _own_facts(row, viewer=party, around=_around(party, only=row))
+    return rules.is_over_for(own, party)
+
+
 def is_active(row: Crisis, *, party: Party) -> bool:
     """Whether a crisis is active, and a party takes part in it."""
     is_now = row.stage == framework(row.framework).active_stage
@@ -131,8 +155,10 @@ def _facts(row: Crisis) -> rules.CrisisFacts:
     states = [
         (participation.party.name, participation.state) for participation in participations(row)
     ]
+    of = framework(row.framework)
+    is_answered, is_current = _answer(row) if of.stages[row.stage].is_open else (True, True)
     return rules.CrisisFacts(
-        framework=framework(row.framework),
+        framework=of,
         stage=row.stage,
         opened_by=row.opened_by.name,
         countries=tuple(row.countries),
@@ -141,7 +167,18 @@ def _facts(row: Crisis) -> rules.CrisisFacts:
         states={name: JoinState(state) for name, state in states},
         answers={test: CheckAnswer(check.answer) for test, check in _latest(row).items()},
         measures=cached(("measures counted", row.pk), row.measures.count),
+        is_answered=is_answered,
+        is_current=is_current,
     )
+
+
+def _answer(row: Crisis) -> tuple[bool, bool]:
+    """Return whether it was ever said which signals stay, and whether of all present signals."""
+    live = row.signals.filter(state=SignalState.LIVE)
+    if row.answered_to is None:
+        has_none = not live.exists()
+        return has_none, has_none
+    return True, not live.filter(position__gt=row.answered_to).exists()
 
 
 def participations(row: Crisis) -> list[Participation]:

@@ -35,7 +35,9 @@ __all__ = [
     "check_writes",
     "is_in_room",
     "is_insider",
+    "is_over_for",
     "may_see",
+    "took_part",
     "triage_outcome",
 ]
 
@@ -69,6 +71,8 @@ class CrisisFacts:
     states:   the state of each party that was ever invited, by name.
     answers:  the latest one to each test.
     measures: how many national measures are recorded as considered.
+    is_answered: a leading party said which signals stay after the crisis, or it has none.
+    is_current:  and no signal came or changed since.
     """
 
     framework: Framework
@@ -80,11 +84,18 @@ class CrisisFacts:
     states: Mapping[str, JoinState] = field(default_factory=dict)
     answers: Mapping[str, CheckAnswer] = field(default_factory=dict)
     measures: int = 0
+    is_answered: bool = True
+    is_current: bool = True
 
     @property
     def at(self) -> Stage:
         """Return its current stage."""
         return self.framework.stages[self.stage]
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether its tail is over."""
+        return self.stage == self.framework.ended_stage
 
     @property
     def leads(self) -> tuple[PartyKind, ...]:
@@ -105,8 +116,8 @@ def may_see(facts: CrisisFacts, *, name: str, kind: PartyKind) -> bool:
     return facts.states.get(name) in ASKED
 
 
-def is_in_room(facts: CrisisFacts, party: PartyNamed) -> bool:
-    """Whether a party takes part: who opened the crisis, agencies, and those that joined."""
+def took_part(facts: CrisisFacts, party: PartyNamed) -> bool:
+    """Whether a party takes or took part: who opened the crisis, agencies, those that joined."""
     return (
         party.kind == PartyKind.AGENCY
         or party.name == facts.opened_by
@@ -114,14 +125,37 @@ def is_in_room(facts: CrisisFacts, party: PartyNamed) -> bool:
     )
 
 
+def is_in_room(facts: CrisisFacts, party: PartyNamed) -> bool:
+    """Whether a party takes part now.
+
+    Once the tail of a crisis is over, of those that joined only kinds that lead are left.
+    """
+    is_left = (
+        party.kind == PartyKind.AGENCY
+        or party.name == facts.opened_by
+        or party.kind in facts.framework.leads
+    )
+    return took_part(facts, party) and (is_left or not facts.is_ended)
+
+
 def is_insider(facts: CrisisFacts, party: PartyNamed) -> bool:
     """Whether a party reads the log: those in the room, and coordinating kinds."""
     return party.kind in COORDINATING or is_in_room(facts, party)
 
 
+def is_over_for(facts: CrisisFacts, party: PartyNamed) -> bool:
+    """Whether a crisis has ended, and a party reads no more of its content."""
+    return facts.is_ended and not is_insider(facts, party)
+
+
 def check_in_room(facts: CrisisFacts, party: PartyNamed) -> None:
     """Check that a party has joined the crisis: only then it acts there, or is acted upon."""
     if not is_in_room(facts, party):
+        if facts.is_ended and facts.states.get(party.name) is JoinState.JOINED:
+            raise NotAllowedError(
+                "this crisis has ended, and the access of parties that joined it ended with it:"
+                " ask the party that opened it, or an agency"
+            )
         raise NotAllowedError("your party is not a participant of this crisis: join it first")
 
 

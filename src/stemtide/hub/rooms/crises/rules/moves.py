@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
 from stemtide.hub.platform.permissions import check_person_may_lead
+from stemtide.hub.rooms.crises.rules.closing import check_answered, check_once_answered
 from stemtide.hub.rooms.crises.rules.crises import Acting, CrisisFacts, check_in_room, check_leads
 from stemtide.hub.rooms.parties.rules import proposals
 from stemtide.protocol.enums import CheckAnswer, PartyKind, ProposalAct, ProposalState
@@ -52,7 +53,17 @@ def stage_of(facts: CrisisFacts, act: ProposalAct) -> str:
 
 
 def check_propose(facts: CrisisFacts, *, by: Acting, act: ProposalAct) -> None:
-    """Check that an authority or agency in the room proposes a move that needs two persons."""
+    """Check that an authority or agency in the room proposes a move that needs two persons.
+
+    A closure waits until it is answered which signals stay.
+    """
+    _check_propose(facts, by=by, act=act)
+    if act is ProposalAct.CLOSE:
+        check_answered(facts)
+
+
+def _check_propose(facts: CrisisFacts, *, by: Acting, act: ProposalAct) -> None:
+    """Check all of a proposal but the answer which signals stay."""
     check_leads(facts, by=by, act=WHAT[act])
     check_person_may_lead(by.role)
     to = stage_of(facts, act)
@@ -131,7 +142,9 @@ def check_confirm(
         check_leads(facts, by=by, act=WHAT[proposal.act])
         check_person_may_lead(by.role)
     else:
-        check_propose(facts, by=by, act=proposal.act)
+        _check_propose(facts, by=by, act=proposal.act)
+    if proposal.act is ProposalAct.CLOSE:
+        check_once_answered(facts)
     proposals.check_open(proposal, now=now)
     if proposal.is_suspended:
         raise ConflictError(
@@ -220,6 +233,7 @@ def check_close(facts: CrisisFacts, *, by: Acting) -> None:
             "confirms",
             title=facts.at.title,
         )
+    check_answered(facts)
 
 
 def check_deescalate(facts: CrisisFacts, *, by: Acting) -> None:

@@ -268,10 +268,11 @@ def _enter(
 
 
 def _close(crisis: Crisis, facts: CrisisFacts, *, reason: str, by: Actor, now: datetime) -> None:
-    """Close a crisis; its tail begins."""
+    """Close a crisis; its tail begins, with which signals end that nobody adopted."""
     crisis.closed_at = now
     crisis.close_reason = reason
     crisis.tail_ends_at = now + moves.tail_of(facts)
+    crisis.ends_signals = True
     _enter(crisis, facts.framework.closed_stage, by=by, now=now, reason=reason)
     for row in crisis.proposals.filter(is_emergency=True, state=ProposalState.OPEN):
         _expire(row, now=now)

@@ -41,6 +41,8 @@ OPEN_TO: dict[str, frozenset[PartyKind]] = {
     "participant": _COORDINATING,
     "role": _COORDINATING,
     "neighbour": _COORDINATING,
+    "adoption": _COORDINATING,
+    "adoptions": _COORDINATING,
     "agent": _COORDINATING,
     "exchange": _COORDINATING,
     "setting": frozenset(PartyKind),
@@ -70,6 +72,8 @@ IN_ITS_ROOM = frozenset(
             "local_features",
             "role",
             "task",
+            "adoption",
+            "adoptions",
         ),
         *("observation", "review_page", "witness", "log"),
         *(

@@ -208,5 +208,5 @@ def _actions(row: Report) -> list[ActionOut]:
 
 def _may_read(row: Report, *, viewer: Party) -> bool:
     """Whether a party reads a report."""
-    inside = crises.is_in_room(row.crisis.uid, party=viewer)
+    inside = crises.took_part(row.crisis.uid, party=viewer)
     return rules.may_read(facts(row), is_in_room=inside)

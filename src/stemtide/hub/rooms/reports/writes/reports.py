@@ -268,7 +268,7 @@ def add_action(uid: UUID, *, body: ActionIn, by: Actor, now: datetime) -> Report
         owner = parties.party(body.owner)
     except NotFoundError as error:
         raise InvalidError.of("owner", error) from error
-    if not crises.is_in_room(row.crisis.uid, party=owner):
+    if not crises.took_part(row.crisis.uid, party=owner):
         raise InvalidError(
             "owner",
             "{name} is not a participant of this crisis: name a participant",

@@ -14,6 +14,7 @@ from django.db.models import Max, Min, Sum
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.platform.exemptions import needs_no_viewer
+from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import Sighting
 from stemtide.hub.rooms.signals.reads.caches.variants import VariantRow, Variants
@@ -28,8 +29,11 @@ def clusters(crisis: UUID, *, viewer: Party) -> tuple[Cluster, ...]:
     """Return the clusters of a crisis that a party may see, the one with the latest variant first.
 
     A cluster's key is the id of its first signal: it stays while variants are added, and if two
-    clusters merge, the key of the older one remains.
+    clusters merge, the key of the older one remains. There are none once the crisis is over for the
+    party.
     """
+    if crises.is_over_for(crisis, party=viewer):
+        return ()
     return crisis_clusters.of(crisis).groups(viewer=viewer)
 
 

@@ -232,13 +232,21 @@ def signal(uid: UUID, *, viewer: Party) -> SignalOut:
 def find(uid: UUID, *, viewer: Party) -> Signal:
     """Return the row of one signal, for writes.
 
-    raises: NotFoundError, also for a signal that the viewer may not see.
+    raises: NotFoundError, also for a signal that the viewer may not see, and for one of another
+            party that ended with a crisis, once that is over for the viewer.
     """
     rows = Signal.objects.select_related("shared_by", "content", "crisis")
     row = rows.filter(visible(viewer), uid=uid).first()
-    if row is None:
+    if row is None or _is_over_for(row, viewer=viewer):
         raise NotFoundError("there is no signal {uid} that your party may see", uid=uid)
     return row
+
+
+def _is_over_for(row: Signal, *, viewer: Party) -> bool:
+    """Whether a signal of another party ended with its crisis, and that is over for a viewer."""
+    if row.state == SignalState.LIVE or row.crisis is None or row.shared_by == viewer:
+        return False
+    return crises.is_over_for(row.crisis.uid, party=viewer)
 
 
 @needs_no_viewer("the clock acts for a party that may no longer see the signal")
@@ -306,6 +314,15 @@ def matches_until(row: Signal) -> datetime | None:
     if row.expires_at is not None or row.erase_due is None:
         return row.expires_at
     return signal_ends(shared_at=row.shared_at, erase_due=row.erase_due)
+
+
+def crisis_ends_at(row: Signal) -> datetime | None:
+    """Return when a signal ends because its crisis does; None if it stays, or is not closed."""
+    crisis = row.crisis
+    if crisis is None or not crisis.ends_signals:
+        return None
+    is_adopted = Signal.objects.filter(pk=row.pk, adoption__isnull=False).exists()
+    return None if is_adopted else crisis.tail_ends_at
 
 
 def _waiting_ends(row: Signal, *, viewer: Party) -> list[str]:

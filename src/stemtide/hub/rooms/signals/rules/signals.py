@@ -62,6 +62,7 @@ __all__ = [
     "check_spending",
     "check_title",
     "check_withdraw",
+    "check_within_crisis",
     "facts_of",
     "group_by_act",
     "pack_audience",
@@ -505,6 +506,16 @@ def check_extend(
             "this signal expires at {before:%Y-%m-%d %H:%M} UTC, which is not earlier: choose a"
             " longer time",
             before=before,
+        )
+
+
+def check_within_crisis(until: datetime, *, ends_at: datetime | None) -> None:
+    """Refuse to have a signal outlive its closed crisis. ends_at: None if nothing ends it."""
+    if ends_at is not None and until > ends_at:
+        raise ConflictError(
+            "this signal ends with its crisis at {ends_at:%Y-%m-%d %H:%M} UTC: ask a party that"
+            " leads the crisis to adopt it, or share it again afterwards",
+            ends_at=ends_at,
         )
 
 

@@ -109,6 +109,7 @@ def extend(
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by)
     rules.check_extend(reads.facts(row), name=by.name, before=row.expires_at, until=until, now=now)
+    rules.check_within_crisis(until, ends_at=reads.crisis_ends_at(row))
     row.expires_at = until
     if row.erase_due is not None:
         row.erase_due = max(row.erase_due, after_end(RowClass.SIGNAL, until))
