@@ -34,7 +34,7 @@ COLUMNS = (
     *("items", "undecodable", "repeated", "unrecorded", "skipped", "hashes", "hashes_matched"),
     *("live_chunks", "live_alarms", "allowed", "unjournaled", "retro_matches"),
     "catalogue_matches",
-    *("review_pictures", *(f"review {verdict}" for verdict in VERDICTS)),
+    *("review_pictures", "unkept", *(f"review {verdict}" for verdict in VERDICTS)),
     *(f"decisions {action} {is_real}" for action in ACTIONS for is_real in ("false", "true")),
     *(f"matches {kind}" for kind in Kind),
     *(f"seconds {end}" for end in (*SECONDS, "more")),

@@ -72,6 +72,8 @@ class ReviewSettings:
     break_after_min:     after so many minutes with pictures a person must take a break.
     break_min:           how long that break lasts.
     blind_check_percent: so many of 100 decisions a colleague makes again, without seeing the first.
+    keep_files_hours:    for so many hours an encrypted copy of a held file is kept; 0: none is.
+    keep_files_mb:       no more than that is kept, in 10**6 bytes.
     """
 
     enabled: bool = False
@@ -86,6 +88,8 @@ class ReviewSettings:
     break_after_min: Annotated[int, values.number(1, 480)] = 60
     break_min: Annotated[int, values.number(1, 240)] = 15
     blind_check_percent: Annotated[int, values.number(0, 100)] = 5
+    keep_files_hours: Annotated[int, values.number(0, 168)] = 0
+    keep_files_mb: Annotated[int, values.number(1, 1_000_000)] = 1000
 
     def check(self) -> None:
         """Reject an OpenID provider that is missing, or that nobody would use."""

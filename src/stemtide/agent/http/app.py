@@ -55,6 +55,7 @@ from stemtide.agent.outbox.statements import Statements
 from stemtide.agent.recognise.hashes import HashLookup, HashQuery, HashResult, as_records
 from stemtide.agent.recognise.pipeline import Recogniser
 from stemtide.agent.recognise.recent import RecentUploads
+from stemtide.agent.review.kept_files import KeptFiles
 from stemtide.agent.store.database import Store
 from stemtide.agent.sync.feed import Sync
 from stemtide.agent.sync.flood_guard import FloodGuard
@@ -98,6 +99,7 @@ class Agent:
             outboxes=self._outboxes,
             companion=self._companion,
             journal=self._journal,
+            kept=self._kept,
             retro=self._retro,
             open_streams=lambda: self._live.streams.count(now=time.time()),
             walls=lambda: sandbox.standing,
@@ -114,7 +116,7 @@ class Agent:
             companion=self._companion,
             write_lookups=self._recogniser.write_lookups,
             flood_guard=(self._flood_guard.run, self._runaways.run),
-            disputes=self._disputes.run,
+            review=(self._disputes.run, self._kept.run),
             log=(self._witness.run, self._prover.run),
             retro=self._retro.run,
             on_settled=on_settled,
@@ -164,6 +166,7 @@ class Agent:
 
     def _create_content_parts(self, sandbox: Sandbox, client: Client) -> None:
         """Create the components that process content."""
+        self._kept = _open_kept_files(self._config, store=self._store, counters=self._tally)
         self.lookup = HashLookup(config=self._config, store=self._store, counters=self._tally)
         self._runaways = RunawayReporter(config=self._config, store=self._store, client=client)
         self._flood_guard = FloodGuard(
@@ -177,6 +180,7 @@ class Agent:
             wake=self._outboxes.wake,
             recent=self._recent,
             journal=self._journal,
+            keep_held=self._kept.keep,
             on_matches=self._flood_guard.count,
         )
         self._live = Live(
@@ -198,6 +202,7 @@ class Agent:
             sandbox=sandbox,
             decoders=self._recogniser.decoders,
             recogniser=self._recogniser,
+            kept=self._kept,
             wake=self._wake_after_review,
             search=self._health.journal,
         )
@@ -207,6 +212,7 @@ class Agent:
         self._outboxes.wake()
         self._companion.wake()
         self._disputes.wake()
+        self._kept.wake()
 
     def routes(self) -> list[Route]:
         """Return all routes of the agent."""
@@ -418,6 +424,21 @@ def _open_journal(config: Config) -> JournalFile | None:
     except (OSError, sqlite3.Error) as error:
         raise ConfigError(
             "journal", f"the upload journal in {config.data_dir} cannot be used: {error}"
+        ) from error
+
+
+def _open_kept_files(config: Config, *, store: Store, counters: Counters) -> KeptFiles:
+    """Open the folder of copies of held files. raises: ConfigError."""
+    try:
+        return KeptFiles(config, store=store, counters=counters)
+    except JournalKeyError as error:
+        raise ConfigError(
+            "review.keep_files_hours",
+            f"{error}: put the key back, or delete the file, and the agent makes a new one",
+        ) from error
+    except OSError as error:
+        raise ConfigError(
+            "review.keep_files_hours", f"{config.data_dir} cannot be used for copies: {error}"
         ) from error
 
 

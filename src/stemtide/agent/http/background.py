@@ -56,7 +56,7 @@ class BackgroundTasks:
         write_lookups: Callable[[], None],
         flood_guard: Iterable[Callable[[], Awaitable[None]]],
         retro: Callable[[], Awaitable[None]],
-        disputes: Callable[[], Awaitable[None]],
+        review: Iterable[Callable[[], Awaitable[None]]],
         log: Iterable[Callable[[], Awaitable[None]]],
         on_settled: Callable[[], None],
     ) -> None:
@@ -71,7 +71,7 @@ class BackgroundTasks:
         self._write_lookups = write_lookups
         self._flood_guard = flood_guard
         self._retro = retro
-        self._disputes = disputes
+        self._review = review
         self._log = log
         self._on_settled = on_settled
 
@@ -97,7 +97,7 @@ class BackgroundTasks:
                 self._companion.run,
                 *self._flood_guard,
                 self._retro,
-                self._disputes,
+                *self._review,
                 *self._log,
                 self._save,
                 self._publish_state,

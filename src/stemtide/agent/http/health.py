@@ -13,6 +13,7 @@ from stemtide.agent.hma.sync import HmaSync
 from stemtide.agent.hub.connection import HubConnection
 from stemtide.agent.journal.file import JournalFile
 from stemtide.agent.outbox.engine import Outboxes
+from stemtide.agent.review.kept_files import KeptFiles
 from stemtide.agent.store.database import Store
 from stemtide.agent.store.log.heads import read_log
 from stemtide.agent.store.match_rates import COUNT_LOWERED
@@ -41,6 +42,7 @@ class HealthCollector:
         outboxes: Outboxes,
         companion: HmaSync,
         journal: JournalFile | None,
+        kept: KeptFiles,
         retro: RetroMatcher,
         open_streams: Callable[[], int],
         walls: Callable[[], frozenset[Wall] | None],
@@ -53,6 +55,7 @@ class HealthCollector:
         self._outboxes = outboxes
         self._companion = companion
         self._journal = journal
+        self._kept = kept
         self._retro = retro
         self._open_streams = open_streams
         self._walls = walls
@@ -129,7 +132,9 @@ class HealthCollector:
         late_at = time.time() - settings.decide_within_hours * 3600
         ((waiting,),) = self._store.read(COUNT_WAITING)
         ((late,),) = self._store.read(COUNT_LATE, (late_at,))
-        return {"waiting": waiting, "late": late}
+        kept = self._kept.count()
+        counts = {"waiting": waiting, "late": late}
+        return counts | {"kept_files": kept.files, "kept_bytes": kept.size_bytes}
 
     def _decoding(self) -> dict[str, Any]:
         """Return which walls stand around decoders, and which kinds of archives are opened."""
@@ -167,6 +172,7 @@ class HealthCollector:
             "log_alarm": self._log_alarm(),
             "policy": self._sharers_trouble(),
             "journal": self._journal.trouble if self._journal else "",
+            "kept_files": self._kept.trouble,
         }
 
     def _log_alarm(self) -> str:

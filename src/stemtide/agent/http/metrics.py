@@ -35,6 +35,7 @@ _COUNTERS = {
     "retro_matches": "Earlier uploads that a later signal led to an action on.",
     "catalogue_matches": "Content found by scans of a catalogue that led to an action.",
     "review_pictures": "Pictures that reviewers were shown.",
+    "unkept": "Held files of which no copy could be kept.",
     "unjournaled": "Uploads that could not be written to the upload journal.",
 }
 
@@ -63,6 +64,8 @@ _GAUGES = {
 _REVIEW = {
     "waiting": "Held content that no person has decided about.",
     "late": "Of this, content that is held for longer than it should be.",
+    "kept_files": "Encrypted copies of held files that are kept.",
+    "kept_bytes": "Size of these copies.",
 }
 
 _COMPANION = {

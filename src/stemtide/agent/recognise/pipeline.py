@@ -97,6 +97,7 @@ class Recogniser:
     recent:     takes the fingerprints of uploads.
     journal:    remembers the fingerprints of uploads; None if it is off.
     on_matches: called on the event loop with the signals that new uploads matched.
+    keep_held:  called in a thread with the ids and bytes of held uploads.
     """
 
     def __init__(
@@ -110,7 +111,9 @@ class Recogniser:
         recent: RecentUploads,
         on_matches: Callable[[Sequence[str]], None],
         journal: JournalFile | None = None,
+        keep_held: Callable[[Sequence[tuple[str, bytes]]], None] = lambda _files: None,
     ) -> None:
+        self._keep_held = keep_held
         self._recent = recent
         self._repeats = RepeatedContent()
         self._journal = journal
@@ -162,6 +165,8 @@ class Recogniser:
         if outcome.is_news:
             self._wake()
             self._on_matches(outcome.matched)
+        if not look_only and (held := self._held_files(items, prints, outcome.decisions)):
+            await loop.run_in_executor(self._lookup_threads, self._keep_held, held)
         trouble, policies = outcome.trouble, self._config.policies
         return [
             build_answer(item.ref, fingerprints, decision, trouble=trouble, policies=policies)
@@ -277,6 +282,23 @@ class Recogniser:
             )
             return _RequestResult(decisions, trouble=trouble)
         return _RequestResult(decisions, any(news), matched)
+
+    def _held_files(
+        self,
+        items: Sequence[SubmittedContent],
+        prints: Sequence[Fingerprints],
+        decisions: Sequence[Decision],
+    ) -> list[tuple[str, bytes]]:
+        """Return the ids and bytes of content that is held and came as a file."""
+        return [
+            (item.ref, item.blob)
+            for item, content, decision in zip(items, prints, decisions, strict=True)
+            if item.blob
+            and (
+                decision.action is Action.HOLD
+                or (decision.action is None and self._is_for_people(content))
+            )
+        ]
 
     def _is_for_people(self, content: Fingerprints) -> bool:
         """Whether content that no signal stops is held, and people decide on the review page."""

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ask the provider for held content, and make small grey pictures of it: of a film, some frames.
+"""Make small grey pictures of held content: of a film, some frames.
+
+The agent's own copy is used if there is one. Otherwise the provider is asked for the file:
 
 1 The request is signed like a webhook, with the same secret; the provider checks it in the same
   way, and answers with the file.
@@ -22,7 +24,9 @@ import httpx
 
 from stemtide import __version__
 from stemtide.agent.config.settings import Config
+from stemtide.agent.journal.key import JournalKeyError
 from stemtide.agent.review.exposure import SHOWN_FOR_S
+from stemtide.agent.review.kept_files import MAX_FILE_BYTES, KeptFiles
 from stemtide.client.connection import is_loopback
 from stemtide.fingerprints.analysis import FALLBACK, FILM, Analysis, AnalysisOptions
 from stemtide.fingerprints.image.thumbnail import Still, grey, of_luma, veiled
@@ -30,7 +34,7 @@ from stemtide.fingerprints.limits import ContentError, SandboxError
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.protocol import webhook_headers
 
-MAX_BYTES = 64 * 1024 * 1024
+MAX_BYTES = MAX_FILE_BYTES
 FRAMES = 6
 """Frames that are shown of a film."""
 
@@ -59,8 +63,11 @@ def encode(picture: HeldPicture, *, is_veiled: bool) -> bytes:
 class HeldPictures:
     """Pictures of held content."""
 
-    def __init__(self, config: Config, *, sandbox: Sandbox, decoders: ThreadPoolExecutor) -> None:
+    def __init__(
+        self, config: Config, *, kept: KeptFiles, sandbox: Sandbox, decoders: ThreadPoolExecutor
+    ) -> None:
         self._config = config
+        self._kept = kept
         self._sandbox = sandbox
         self._decoders = decoders
         self._turn = asyncio.Semaphore(_AT_A_TIME)
@@ -68,8 +75,8 @@ class HeldPictures:
 
     @property
     def is_set_up(self) -> bool:
-        """Whether the provider can be asked for pictures."""
-        return bool(self._config.review.picture_url)
+        """Whether there can be pictures: copies are kept, or the provider can be asked."""
+        return self._kept.is_on or bool(self._config.review.picture_url)
 
     async def find(self, ref: str, *, look: str) -> tuple[HeldPicture, ...]:
         """Return the picture of content, or the frames of a film. raises: PictureError.
@@ -94,13 +101,21 @@ class HeldPictures:
 
     async def _load(self, ref: str) -> tuple[HeldPicture, ...]:
         async with self._turn:
-            return await self._pictures(await self._fetch(ref))
+            blob = await asyncio.to_thread(self._read_kept, ref)
+            return await self._pictures(await self._fetch(ref) if blob is None else blob)
+
+    def _read_kept(self, ref: str) -> bytes | None:
+        """Return the agent's own copy; None if there is none. raises: PictureError."""
+        try:
+            return self._kept.read(ref)
+        except (JournalKeyError, OSError) as error:
+            raise PictureError("the copy that the agent kept cannot be read") from error
 
     async def _fetch(self, ref: str) -> bytes:
         """Ask the provider for a file. raises: PictureError."""
         webhook = self._config.webhook
-        if webhook is None or not self.is_set_up:
-            raise PictureError("picture_url is not set in [review]")
+        if webhook is None or not self._config.review.picture_url:
+            raise PictureError("the agent has no copy, and picture_url is not set in [review]")
         url = self._config.review.picture_url.replace("{ref}", quote(ref, safe=""))
         at = datetime.fromtimestamp(int(datetime.now(UTC).timestamp()), UTC)
         body = json.dumps(

@@ -60,6 +60,10 @@ TABLES = {
       decision INTEGER PRIMARY KEY, person TEXT NOT NULL DEFAULT '', at REAL,
       verdict TEXT NOT NULL DEFAULT '', agrees INTEGER
     )""",
+    # Copies of held files. name: of the file. at: when it was written first.
+    "kept_files": """CREATE TABLE kept_files (
+      name TEXT PRIMARY KEY, ref TEXT NOT NULL, at REAL NOT NULL, size_bytes INTEGER NOT NULL
+    ) WITHOUT ROWID""",
     "review_disputes": """CREATE TABLE review_disputes (
       signal TEXT PRIMARY KEY, opinion TEXT NOT NULL, note TEXT NOT NULL, at REAL NOT NULL,
       sent INTEGER NOT NULL DEFAULT 0, refused TEXT NOT NULL DEFAULT ''

@@ -157,6 +157,7 @@ _ADDED_TABLES = {
     "review_blocks": (review.TABLES["review_blocks"],),
     "review_people": (review.TABLES["review_people"],),
     "review_sign_ins": (review.TABLES["review_sign_ins"],),
+    "kept_files": (review.TABLES["kept_files"],),
     "own_entries": tuple(own_list.TABLES.values()),
     "switched_off": tuple(switched_off.TABLES.values()),
     "own_banks": (*own_banks.TABLES.values(), *own_banks.INDEXES),
@@ -195,7 +196,7 @@ class TornError(Exception):
 
 _OWN_FILES = (
     *("agent.*", "journal.*", "live.db*", "segments*", "witness.*"),
-    *("actions.jsonl*", "incoming*"),
+    *("actions.jsonl*", "incoming*", "kept*"),
 )
 """Files of an agent in its data directory."""
 

@@ -37,6 +37,7 @@ from stemtide.agent.review import blind_checks, decisions, exposure, locks, sess
 from stemtide.agent.review.account import present_reasons
 from stemtide.agent.review.blind_checks import BlindCheck
 from stemtide.agent.review.decisions import DecisionCount, ReviewVerdict
+from stemtide.agent.review.kept_files import KeptFiles
 from stemtide.agent.review.pictures import FRAMES, HeldPictures, PictureError, encode
 from stemtide.agent.review.sessions import ReviewSession
 from stemtide.agent.store.database import Store
@@ -72,6 +73,7 @@ class ReviewRoutes:
         sandbox: Sandbox,
         decoders: ThreadPoolExecutor,
         recogniser: Recogniser,
+        kept: KeptFiles,
         wake: Callable[[], None],
         search: Callable[[], dict[str, Any] | None],
     ) -> None:
@@ -80,8 +82,8 @@ class ReviewRoutes:
         self._store = store
         self._tally = counters
         self._wake = wake
-        self._views = ReviewViews(config, store)
-        self._pictures = HeldPictures(config, sandbox=sandbox, decoders=decoders)
+        self._views = ReviewViews(config, store, kept=kept)
+        self._pictures = HeldPictures(config, kept=kept, sandbox=sandbox, decoders=decoders)
         self._sign_in = SignInPages(config=config, store=store)
         self._hub = hub.HubPages(config=config, views=self._views)
         self._trial = trial.TrialPages(store=store, views=self._views, recogniser=recogniser)
@@ -348,7 +350,10 @@ class ReviewRoutes:
     async def look(self, _request: Request, visit: ReviewVisit) -> Response:
         """POST …/look: count a picture for the person, and show the page with it."""
         if not self._pictures.is_set_up:
-            raise PageError("No pictures are available: picture_url is not set.", status=400)
+            raise PageError(
+                "No pictures are available: neither picture_url nor keep_files_hours is set.",
+                status=400,
+            )
         ref, number = visit.form.ref, visit.form.text("number")
         page = {"page": "check", "number": number} if number else {"page": "item", "ref": ref}
         look = await asyncio.to_thread(self._count_picture, visit, ref, number)

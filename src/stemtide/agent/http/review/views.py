@@ -17,6 +17,7 @@ from stemtide.agent.review import blind_checks, decisions, exposure, locks, queu
 from stemtide.agent.review.account import ItemAccount, read_account
 from stemtide.agent.review.blind_checks import BlindCheck
 from stemtide.agent.review.decisions import ReviewVerdict
+from stemtide.agent.review.kept_files import KeptFiles
 from stemtide.agent.review.queue import QueueItem
 from stemtide.agent.review.sessions import ReviewSession
 from stemtide.agent.store.database import Store
@@ -80,8 +81,9 @@ class PictureChoice:
 class ReviewViews:
     """Pages from the stored rows. They run in a thread."""
 
-    def __init__(self, config: Config, store: Store) -> None:
+    def __init__(self, config: Config, store: Store, *, kept: KeptFiles) -> None:
         self._config = config
+        self._kept = kept
         self._settings = config.review
         self._store = store
 
@@ -187,12 +189,15 @@ class ReviewViews:
         looked_at = exposure.picture_ref(
             self._store, choice.look, session=visit.session, now=visit.now
         )
+        kept_until = self._kept.kept_until(account.ref)
         return self.values(visit) | {
             "account": account,
             "here": here,
             "lock": lock,
             "is_mine": lock.session == visit.session.key,
-            "has_pictures": bool(self._settings.picture_url),
+            "has_pictures": bool(kept_until or self._settings.picture_url),
+            "kept_until": kept_until,
+            "keeps_files": self._kept.is_on,
             "look": choice.look if looked_at == account.ref else "",
             "choice": choice,
         }
