@@ -13,6 +13,7 @@ from stemtide.client.call import Call, part
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from stemtide.protocol.keys import KeyReplacedOut, KeyReplaceIn
     from stemtide.protocol.sync.agents import (
         Accepted,
         AgentStatusIn,
@@ -95,6 +96,18 @@ def register_review_page(body: ReviewPageIn, *, name: str) -> Call[ReviewPageOut
     from stemtide.protocol.sync.agents import ReviewPageOut
 
     return Call((ReviewPageOut,), "PUT", f"/api/v1/agents/{part(name)}/review-page", body=body)
+
+
+def replace_key(body: KeyReplaceIn) -> Call[KeyReplacedOut]:
+    """Replace your API key by one with the same name and scopes. The new key is shown once.
+
+    The old key goes on for an overlap. The new key expires when the old one would have.
+
+    Any key will do. raises: HubError. source: POST /api/v1/keys/replace
+    """
+    from stemtide.protocol.keys import KeyReplacedOut
+
+    return Call((KeyReplacedOut,), "POST", "/api/v1/keys/replace", body=body)
 
 
 def report_outcomes(body: OutcomeReportIn) -> Call[OutcomeReportOut]:

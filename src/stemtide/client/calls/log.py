@@ -12,6 +12,7 @@ from stemtide.client.call import Call
 
 if TYPE_CHECKING:
     from stemtide.protocol.sync.agents import Accepted
+    from stemtide.protocol.sync.proofs import ProofsIn, ProofsOut
     from stemtide.protocol.sync.witnesses import CosignatureIn
 
 
@@ -26,3 +27,15 @@ def cosign_head(body: CosignatureIn) -> Call[Accepted]:
     from stemtide.protocol.sync.agents import Accepted
 
     return Call((Accepted,), "POST", "/api/v1/log/cosignatures", body=body)
+
+
+def prove_signals(body: ProofsIn) -> Call[ProofsOut]:
+    """Retrieve proofs that signals of your feed are in a signed head of the log.
+
+    The answer says nothing of signals that you may not see.
+
+    Needs a key with the scope feed:read. raises: HubError. source: POST /api/v1/log/proofs
+    """
+    from stemtide.protocol.sync.proofs import ProofsOut
+
+    return Call((ProofsOut,), "POST", "/api/v1/log/proofs", body=body)
