@@ -88,7 +88,7 @@ def configure(folder):
     # One list of addresses, as a tuple: Django's cache needs what can be hashed.
     settings.ROOT_URLCONF = (
         path("", include("allauth.idp.urls")),
-        path("", include("allauth.account.urls")),
+        path("accounts/", include("allauth.account.urls")),
     )
 
 

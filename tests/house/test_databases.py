@@ -16,6 +16,7 @@ TESTED = {
     "database.py": "running/test_doctor.py",
     "databases.py": "running/test_backups.py",
     "disconnects.py": "api/test_disconnects.py",
+    "health.py": "api/test_endpoints.py",
     "migration_lock.py": "running/test_migration_lock.py",
     "notifier.py": "api/test_wake.py",
     "verification.py": "running/test_verification.py",

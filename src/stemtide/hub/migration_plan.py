@@ -52,7 +52,8 @@ def planned_migrations(connection: BaseDatabaseWrapper) -> Iterator[PlannedMigra
     """
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    state = executor._create_project_state(with_applied_migrations=True)  # noqa: SLF001  # Django's own plan
+    applied = set(executor.loader.applied_migrations) & set(executor.loader.graph.nodes)
+    state = executor.loader.project_state(sorted(applied))
     for migration, _ in plan:
         with connection.schema_editor(collect_sql=True, atomic=migration.atomic) as editor:
             state = migration.apply(state, editor, collect_sql=True)

@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The error message for an empty API key file."""
+"""API keys: how long a replaced key goes on, and the error message for an empty key file."""
 
 from pathlib import Path
+
+OVERLAP_HOURS = 24
+"""How long a key goes on after it was replaced, unless somebody says otherwise."""
+
+MAX_OVERLAP_HOURS = 7 * 24
+"""The longest overlap: both keys give access meanwhile."""
 
 
 def empty_key_file(path: Path | str) -> str:

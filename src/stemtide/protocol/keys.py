@@ -6,12 +6,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from stemtide.protocol.enums import Scope
-
-OVERLAP_HOURS = 24
-"""How long a key goes on after it was replaced, unless somebody says otherwise."""
-
-MAX_OVERLAP_HOURS = 7 * 24
-"""The longest overlap: both keys give access meanwhile."""
+from stemtide.protocol.key_files import MAX_OVERLAP_HOURS, OVERLAP_HOURS
 
 
 class KeyReplaceIn(BaseModel):

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The good ways through each endpoint."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
 
 from stemtide.hub.api.health import _check_tables
+from stemtide.hub.rooms.alerts.models import Alert, Delivery
 from stemtide.hub.rooms.crises.writes import moves
+from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.parties.models import ContactPoint
 from stemtide.interop.stix.objects import EXTENSION, SCHEMA_PATH, common_objects
 from stemtide.protocol.messages.crises import ReasonIn
 from tests.hub.api.conftest import signal
@@ -205,6 +209,56 @@ def test_metrics_count_signals_agents_outcomes_and_requests(machine, world):
         'stemtide_request_seconds_bucket{le="+Inf",route="api/v1/outcomes"}',
     ):
         assert line in answer.text, line
+
+
+def value_of(text, name):
+    """The value of a metric without labels, or of one series; None if it is not there."""
+    lines = [line for line in text.splitlines() if line.startswith(f"{name} ")]
+    return float(lines[0].rpartition(" ")[2]) if lines else None
+
+
+def test_metrics_name_what_goes_wrong_slowly(machine, world):
+    now = datetime.now(UTC)
+    agency = machine(world.agency)
+    text = agency("GET", "/metrics").text
+    assert value_of(text, "stemtide_backup_age_seconds") is None
+    for queue in ("alerts", "webhooks"):
+        assert value_of(text, f'stemtide_oldest_waiting_seconds{{queue="{queue}"}}') == 0
+    assert value_of(text, 'stemtide_certificate_days{seal="hub"}') > 30
+    offset = value_of(text, "stemtide_clock_offset_seconds")
+    assert offset is None if connection.vendor == "sqlite" else abs(offset) < 60
+
+    with transaction.atomic():
+        ledger.append(
+            "backup.created",
+            actor="operator",
+            subject="backup:x",
+            now=now - timedelta(hours=50),
+            detail={"encrypted": True},
+        )
+    point = ContactPoint.objects.create(party=world.agency, channel="mail", address="a@b.example")
+    alert = Alert.objects.create(
+        uid=uuid4(),
+        kind="drill",
+        party=world.agency,
+        subject="drill:1",
+        urgency="routine",
+        created_at=now,
+        state="open",
+    )
+    Delivery.objects.create(
+        uid=uuid4(),
+        alert=alert,
+        point=point,
+        step=0,
+        channel="mail",
+        state="failed",
+        queued_at=now - timedelta(minutes=9),
+        next_at=now - timedelta(minutes=5),
+    )
+    text = agency("GET", "/metrics").text
+    assert value_of(text, "stemtide_backup_age_seconds") // 3600 == 50
+    assert value_of(text, 'stemtide_oldest_waiting_seconds{queue="alerts"}') // 60 == 5
 
 
 def test_metrics_show_a_provider_its_own_agents_only(machine, world):

@@ -37,7 +37,7 @@ def problem_responses(
         async def later(request: HttpRequest) -> HttpResponseBase:
             began = time.perf_counter()
             with request_log() as number:
-                answer = await get_response(request)
+                answer: HttpResponseBase = await get_response(request)
             if not is_machines(request.path):
                 return answer
             return _finish(request, answer, began=began, number=number)

@@ -93,7 +93,10 @@ def migrate(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Bring the tables up to date, as a start of the hub does, or list what is missing."""
+    """Bring the tables up to date, or list what is missing.
+
+    A start of the hub brings them up to date as well.
+    """
     open_hub(data_dir, is_migrated=not plan, has_hub_keys=not plan)
     if not plan:
         print_note("The tables are up to date.")

@@ -12,7 +12,7 @@ from stemtide.cli.output import AsJson, fail, fail_on, print_note, print_result
 from stemtide.cli.secrets import new_secret_file
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
 from stemtide.protocol.enums import Duty, PartyKind, Scope
-from stemtide.protocol.keys import MAX_OVERLAP_HOURS, OVERLAP_HOURS
+from stemtide.protocol.key_files import MAX_OVERLAP_HOURS, OVERLAP_HOURS
 
 party = typer.Typer(no_args_is_help=True, help="Organisations in the protocol.")
 key = typer.Typer(no_args_is_help=True, help="API keys of machines.")

@@ -96,9 +96,9 @@ def import_people(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add the people of a file to a party, all or none, and print a link for each of them.
+    """Add the people of a file to a party, and print their links.
 
-    Whoever has an account already is refused and keeps their role.
+    All are added, or none. Whoever has an account already is refused and keeps their role.
     """
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.reads import parties as reads

@@ -115,7 +115,8 @@ def counts(*, viewer: Party) -> dict[tuple[str, str], int]:
 def oldest_due() -> datetime | None:
     """Return when the delivery that is overdue for longest was due; None if none waits."""
     waiting = Delivery.objects.filter(state__in=(DeliveryState.QUEUED, DeliveryState.FAILED))
-    return waiting.aggregate(due=Min("next_at"))["due"]
+    due: datetime | None = waiting.aggregate(due=Min("next_at"))["due"]
+    return due
 
 
 def points_of(party: str, *, address: str) -> list[ContactPoint]:

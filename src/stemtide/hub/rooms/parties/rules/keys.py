@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
 from stemtide.hub.platform.permissions import check_person_may_manage
 from stemtide.protocol.enums import PartyKind, Role, Scope
-from stemtide.protocol.keys import MAX_OVERLAP_HOURS
+from stemtide.protocol.key_files import MAX_OVERLAP_HOURS
 
 READING = frozenset({Scope.FEED_READ, Scope.REQUESTS_READ, Scope.METRICS_READ})
 """Scopes with which a key changes nothing."""

@@ -138,7 +138,7 @@ def _replace(
     raises: ConflictError, InvalidError.
     """
     overlap = rules.check_overlap(overlap_hours)
-    before = _valid(ApiKey.objects.filter(pk=old.replaces_id), now=now).first()
+    before = _valid(ApiKey.objects.filter(replacements=old), now=now).first()
     rules.check_replace(
         old.prefix,
         is_valid=_valid(ApiKey.objects.filter(pk=old.pk), now=now).exists(),
@@ -204,7 +204,7 @@ def revoke_with_related(prefix: str, *, actor: str, now: datetime) -> ApiKey:
     raises: NotFoundError, ConflictError if the key itself was revoked.
     """
     key = parties.revoke_key(prefix, actor=actor, now=now)
-    related = Q(pk=key.replaces_id) | Q(replaces=key)
+    related = Q(replacements=key) | Q(replaces=key)
     for row in ApiKey.objects.filter(related, revoked_at=None):
         parties.revoke_key(row.prefix, actor=actor, now=now)
     return key

@@ -100,7 +100,8 @@ def oldest_due() -> datetime | None:
     """Return when the delivery that is overdue for longest was due; None if none waits."""
     states = (WebhookDeliveryState.QUEUED, WebhookDeliveryState.FAILED)
     waiting = Delivery.objects.filter(state__in=states, webhook__state=WebhookState.ACTIVE)
-    return waiting.aggregate(due=Min("next_at"))["due"]
+    due: datetime | None = waiting.aggregate(due=Min("next_at"))["due"]
+    return due
 
 
 @needs_no_viewer("it filters for the party of each webhook")
