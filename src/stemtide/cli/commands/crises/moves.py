@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """stemtide crisis: propose, confirm, de-escalate, review, link, note other mechanisms."""
 
-from typing import TYPE_CHECKING, Annotated
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -120,6 +121,36 @@ def unlink(crisis_id: CrisisId, reason: Why) -> Request:
     from stemtide.protocol.messages.crises import ReasonIn
 
     return lambda client: client.unlink_crisis(ReasonIn(reason=reason), uid=crisis_id)
+
+
+def _event_lines(row: dict[str, Any]) -> str:
+    """Return the activations of an event for a terminal, a line each."""
+    return "\n".join(
+        f"{one['status']:<12} {one['started_at'] or 'not activated':<26} {one['title']}:"
+        f" {one['type']} ({one['by']}{'' if one['is_own'] else ', as reported'})"
+        f" {one['neighbour'] or one['crisis']}"
+        for one in row["activations"]
+    )
+
+
+@hub_command(crisis, "event", line=_event_lines)
+def event(crisis_id: CrisisId) -> Request:
+    """Show all activations about the event of a crisis, the earliest first."""
+    return lambda client: client.read_event(uid=crisis_id)
+
+
+@hub_command(crisis, "neighbour-update", line=crisis_line)
+def update_neighbour(
+    crisis_id: CrisisId,
+    neighbour_id: Annotated[str, typer.Argument(metavar="ACTIVATION", help="From crisis event.")],
+    status: Annotated[NeighbourStatus, typer.Argument(metavar="active|ended|unconfirmed")],
+) -> Request:
+    """Update another mechanism's activation. Its own party, or one that leads the crisis."""
+    from stemtide.protocol.messages.crises import NeighbourUpdateIn
+
+    ended_at = datetime.now(UTC).isoformat() if status is NeighbourStatus.ENDED else None
+    body = NeighbourUpdateIn.model_validate({"status": status, "ended_at": ended_at})
+    return lambda client: client.update_neighbour(body, uid=crisis_id, neighbour=neighbour_id)
 
 
 @hub_command(crisis, "neighbour", line=crisis_line)
