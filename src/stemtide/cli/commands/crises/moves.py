@@ -123,13 +123,13 @@ def unlink(crisis_id: CrisisId, reason: Why) -> Request:
     return lambda client: client.unlink_crisis(ReasonIn(reason=reason), uid=crisis_id)
 
 
-def _event_lines(row: dict[str, Any]) -> str:
+def _event_lines(event: dict[str, Any]) -> str:
     """Return the activations of an event for a terminal, a line each."""
     return "\n".join(
-        f"{one['status']:<12} {one['started_at'] or 'not activated':<26} {one['title']}:"
-        f" {one['type']} ({one['by']}{'' if one['is_own'] else ', as reported'})"
-        f" {one['neighbour'] or one['crisis']}"
-        for one in row["activations"]
+        f"{row['status']:<12} {row['started_at'] or 'not activated':<26} {row['title']}:"
+        f" {row['type']} ({row['by']}{'' if row['is_own'] else ', as reported'})"
+        f" {row['neighbour'] or row['crisis']}"
+        for row in event["activations"]
     )
 
 

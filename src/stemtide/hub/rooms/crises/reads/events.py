@@ -7,7 +7,6 @@ from django.db.models import Q
 from django.db.models.functions import Coalesce
 
 from stemtide.hub.platform.errors import NotFoundError
-from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.crises.models import Crisis, EventLink, Neighbour
 from stemtide.hub.rooms.crises.reads import crises as reads
 from stemtide.hub.rooms.crises.rules import events
@@ -79,7 +78,6 @@ def running_activations(row: Crisis, *, viewer: Party) -> set[tuple[str, str, st
     return set(rows.values_list("framework", "version", "type"))
 
 
-@needs_no_viewer("every party may know for which mechanism another speaks")
 def own_party(row: Neighbour) -> str | None:
     """Return the party that noted or updated an activation, and still speaks for its mechanism."""
     own = row.own_by
