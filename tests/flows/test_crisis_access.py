@@ -38,6 +38,7 @@ PAGES = {
             "crisis",
             "crisis-activation",
             "crisis-content",
+            "crisis-event",
             "cluster",
             "signal",
         ),

@@ -54,6 +54,7 @@ OTHER_FILES = {
     "signals/views.py": "what its reads hand to doors, where the protocol has no message for it",
     "signals/outlier_rules.py": "which counts of an agent are held back, over those views; pure",
     "signals/long_values.py": "values as long as their content, for its reads and writes alone",
+    "signals/refused_values.py": "the operator's list of values, which no table may hold: 0183",
     "signals/tail.py": "the feed for all readers at once, for the wire alone: 0128",
     "signals/address_index.py": "the expression of an index, for its models and reads",
     "signals/bulk_sql.py": "SQL for many rows at once, for its writes alone",

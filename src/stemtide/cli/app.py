@@ -56,6 +56,7 @@ from stemtide.cli.commands.signals.preview import previews
 from stemtide.cli.commands.signals.propagation import propagation
 from stemtide.cli.commands.signals.runaway import runaway
 from stemtide.cli.commands.signals.signal import feed, signal
+from stemtide.cli.commands.signals.signal_types import signal_types
 from stemtide.cli.commands.snapshots.snapshot import snapshot
 from stemtide.cli.commands.standing import standing
 from stemtide.cli.commands.statements.statement import statement
@@ -98,6 +99,7 @@ for _noun, _name in (
     (situation, "situation"),
     (lead, "lead"),
     (order, "order"),
+    (signal_types, "signal-types"),
     (outlier, "outlier"),
     (runaway, "runaway"),
     (dispute, "dispute"),

@@ -50,7 +50,7 @@ def why_blank(kind: Kind, value: bytes, *, quality: int | None = None) -> str:
             return _why_blank_text(TextPrint.from_bytes(value))
         case Kind.GOP:
             return _why_blank_encode(GopPrint.from_bytes(value))
-        case Kind.SHA256 | Kind.MD5 | Kind.URL:
+        case Kind.SHA256 | Kind.MD5 | Kind.URL | Kind.EXTERNAL:
             name = _common_files().get(value, "")
             return name and f"is that of {name}, which everybody has: {_OTHER_WAY}"
 

@@ -6,7 +6,10 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """Method of a fingerprint, which also determines how it is compared."""
+    """Method of a fingerprint, which also determines how it is compared.
+
+    EXTERNAL: that of another package, which its value names (decision 0181).
+    """
 
     PDQ = "pdq"
     SHA256 = "sha256"
@@ -16,6 +19,7 @@ class Kind(StrEnum):
     AUDIO = "audio"
     TEXT = "text"
     GOP = "gop"
+    EXTERNAL = "external"
 
 
 SIZE_BYTES = {Kind.PDQ: 32, Kind.SHA256: 32, Kind.MD5: 16, Kind.URL: 32}

@@ -23,6 +23,7 @@ from stemtide.fingerprints.values.checks import check_value
 from stemtide.kernels.hamming import NO_OWN
 from stemtide.matching.array_files import load_finder, save_finder
 from stemtide.matching.audio.finder import AudioFinder
+from stemtide.matching.external import ExternalFinder
 from stemtide.matching.found import Finder, Occurrence
 from stemtide.matching.gops import GopFinder
 from stemtide.matching.hamming import HammingIndex
@@ -41,6 +42,7 @@ _FINDERS: dict[Kind, Callable[[], Finder]] = {
     Kind.VIDEO: VideoFinder,
     Kind.AUDIO: AudioFinder,
     Kind.TEXT: PassageFinder,
+    Kind.EXTERNAL: ExternalFinder,
 }
 """Kinds whose values are as long as their content, each with the finder that searches them."""
 
@@ -107,6 +109,11 @@ class Library:
     def audio(self) -> AudioFinder:
         """Return the finder of audio, for streams."""
         return cast("AudioFinder", self._finders[Kind.AUDIO])
+
+    @property
+    def external(self) -> ExternalFinder:
+        """Return the finder of types of other packages, for what it skips."""
+        return cast("ExternalFinder", self._finders[Kind.EXTERNAL])
 
     def counts(self) -> dict[Kind, int]:
         """Return the number of signals of each kind, including kinds without any."""

@@ -180,6 +180,29 @@ def test_crises_are_linked_and_neighbours_mirrored(machine, world):
     assert not apart["alike"][0]["is_linked"]
 
 
+def test_a_mechanism_notes_its_own_activation_and_the_event_shows_it(machine, world):
+    forum, authority = machine(world.consortium), machine(world.authority)
+    path = f"/api/v1/parties/{world.consortium.name}/mechanism"
+    assert authority("PUT", path, {"mechanism": "gifct"}).status_code == 403
+    named = machine(world.agency)("PUT", path, {"mechanism": "gifct"})
+    assert named.json()["mechanism"] == "gifct"
+    crisis = world.warn()
+    world.join(crisis, world.consortium)
+    path = f"/api/v1/crises/{crisis.id}"
+    body = {"framework": "gifct", "version": "2025", "type": "perpetrator-content-incident"}
+    noted = forum("POST", f"{path}/neighbours", body | {"started_at": "2020-01-01T10:00:00Z"})
+    (row,) = noted.json()["neighbours"]
+    assert row["own_by"] == world.consortium.name
+    end = {"status": "ended", "ended_at": "2020-01-02T10:00:00Z"}
+    assert authority("PUT", f"{path}/neighbours/{row['id']}", end).status_code == 403
+    assert forum("PUT", f"{path}/neighbours/{row['id']}", end).status_code == 200
+    told = authority("GET", f"{path}/event").json()
+    assert [(one["status"], one["is_own"]) for one in told["activations"]] == [
+        ("ended", True),
+        ("unconfirmed", True),
+    ]
+
+
 def test_a_report_counts_once(machine, world):
     provider = machine(world.big_provider)
     report = report_on(str(world.share().id))

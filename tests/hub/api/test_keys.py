@@ -30,6 +30,8 @@ NEEDS = [
     ("PUT", f"/api/v1/crises/{SOME}/checks/scale", "crises:write"),
     ("GET", f"/api/v1/crises/{SOME}/clocks", "feed:read"),
     ("GET", f"/api/v1/crises/{SOME}/participants", "feed:read"),
+    ("GET", f"/api/v1/crises/{SOME}/event", "feed:read"),
+    ("PUT", "/api/v1/parties/tech-forum/mechanism", "parties:write"),
     *(
         ("POST", f"/api/v1/crises/{SOME}/{verb}", "crises:write")
         for verb in (

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from stemtide.hub.checks.results import Level
+from stemtide.hub.checks.surroundings import refused_list
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.media.models import Preview
 from stemtide.hub.rooms.signals.models import RefusedTally, Signal
@@ -206,6 +208,14 @@ def test_a_file_with_a_line_that_is_no_value_is_refused_without_showing_it(tmp_p
 def test_a_missing_file_is_not_an_empty_list():
     with pytest.raises(RefusedValuesError, match="cannot be read"):
         read_refused_values(Path("/nowhere/refused.txt"))
+
+
+def test_doctor_shows_how_many_values_there_are_and_none_of_them(listed):
+    (result,) = refused_list()
+    assert (result.level, result.text) == (Level.OK, "3 values are refused")
+    listed.write_text("md5:zz\n")
+    (result,) = refused_list()
+    assert (result.level, MD5 in result.text) == (Level.FAIL, False)
 
 
 def test_no_value_reaches_the_database_or_the_log(machine, world, listed, caplog):  # noqa: ARG001

@@ -80,6 +80,7 @@ POST crisis-act                   in  302 403 403 403 403 302 403 403 403 404 40
 GET  crisis-activation            in  302 302 302 302 302 302 302 302 302 404 404 302
 POST crisis-activation-save       in  409 409 403 403 409 409 403 403 403 404 404 403
 GET  crisis-blocks                in  200 200 200 200 200 200 200 200 200 404 404 200
+GET  crisis-event                 in  200 200 200 200 200 200 200 200 200 404 404 200
 GET  crisis-content               in  200 200 200 200 200 200 200 200 200 404 404 200
 GET  crisis-closing               in  200 200 200 200 200 200 403 403 403 404 404 403
 POST crisis-closing               in  302 403 403 403 403 302 403 403 403 404 404 403

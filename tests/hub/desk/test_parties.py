@@ -2,11 +2,13 @@
 """The pages on which a coordinator of an agency decides on the standing of parties."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.test import Client
 
 from stemtide.hub.rooms.approvals.models import Approval
+from stemtide.hub.rooms.crises.models import Neighbour
 from stemtide.hub.rooms.parties.models import Party, Person, SuspensionProposal
 from stemtide.hub.rooms.parties.writes import parties
 from stemtide.protocol.enums import Role
@@ -67,6 +69,33 @@ def test_a_party_is_grouped_and_may_speak_for_digests(coordinator, world):
     assert (world.party["provider"].group, world.party["provider"].speaks_for_digests) == (
         *("owner", True),
     )
+
+
+def test_a_party_speaks_for_a_mechanism_and_notes_and_ends_its_activation(coordinator, world):
+    page = send(coordinator, "mechanism", **{"mechanism-mechanism": "gifct"})
+    assert "Mechanism changed." in page
+    assert "It speaks for the crisis mechanism" in page
+    world.party["provider"].refresh_from_db()
+    crisis = world.crisis(joined=("provider", "rival"))
+    officer, rival = (world.desk(name, Role.DUTY_OFFICER) for name in ("provider", "rival"))
+    note = {
+        "mirror-framework": "gifct",
+        "mirror-version": "2025",
+        "mirror-status": "active",
+        "mirror-type": "perpetrator-content-incident",
+        "mirror-started_at": (world.now - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M"),
+    }
+    assert rival.post(f"/crises/{crisis}/do/mirror", note).status_code == 403
+    assert officer.post(f"/crises/{crisis}/do/mirror", note).status_code == 302
+    row = Neighbour.objects.get()
+    end = {"target": str(row.uid), f"neighbour-{row.uid}-status": "ended"}
+    assert coordinator.post(f"/crises/{crisis}/do/neighbour", end).status_code == 403
+    page = officer.get(f"/crises/{crisis}/event").content.decode()
+    assert "GIFCT incident response, since 2025" in page
+    assert "has not confirmed it" not in page
+    assert officer.post(f"/crises/{crisis}/do/neighbour", end).status_code == 302
+    row.refresh_from_db()
+    assert (row.status, row.own_by) == ("ended", world.party["provider"])
 
 
 def test_two_coordinators_suspend_a_party_and_one_cannot(coordinator, colleague, world):

@@ -3,10 +3,17 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
+from stemtide.hub.platform.errors import (
+    ConflictError,
+    InvalidError,
+    NotAllowedError,
+    NotFoundError,
+)
 from stemtide.hub.rooms.crises.models import EventLink
 from stemtide.hub.rooms.crises.reads import life as reads_life
 from stemtide.hub.rooms.crises.writes import events as writes_events, participants as writes_joining
+from stemtide.hub.rooms.parties.writes import standing
+from stemtide.hub.rooms.situation.reads import activations
 from stemtide.protocol.messages.crises import (
     InviteIn,
     LinkIn,
@@ -14,7 +21,8 @@ from stemtide.protocol.messages.crises import (
     NeighbourUpdateIn,
     ReasonIn,
 )
-from tests.world import NOON
+from stemtide.protocol.trust.parties import MechanismIn
+from tests.world import NOON, hex_value, suspend
 
 PCI = {"framework": "gifct", "version": "2025", "type": "perpetrator-content-incident"}
 APART = ReasonIn(reason="two attacks after all")
@@ -148,3 +156,160 @@ def test_a_neighbour_noted_in_a_hidden_crisis_stays_hidden(world):
     body = InviteIn(parties=("big-video",))
     writes_joining.invite(hidden.id, body=body, by=world.actor(world.agency), now=NOON)
     assert len(reads_life.life(seen.id, viewer=world.big_provider).neighbours) == 1
+
+
+@pytest.fixture
+def gifct(world):
+    """A consortium that speaks for a mechanism, as an agency decided."""
+    return speak_for(world, "gifct")
+
+
+def speak_for(world, mechanism, *, party=None):
+    party = party or world.consortium
+    body = MechanismIn(mechanism=mechanism)
+    standing.set_mechanism(party.name, body=body, by=world.actor(world.agency), now=NOON)
+    party.refresh_from_db()
+    return party
+
+
+def note(world, crisis, by, **facts):
+    body = NeighbourIn(**(PCI | {"started_at": NOON, "status": "active"} | facts))
+    return writes_events.mirror(crisis.id, body=body, by=world.actor(by), now=NOON).neighbours[-1]
+
+
+def update(world, crisis, noted, by, status="ended"):
+    body = NeighbourUpdateIn(status=status, ended_at=NOON if status == "ended" else None)
+    by = world.actor(by)
+    return writes_events.update_neighbour(crisis.id, noted.id, body=body, by=by, now=NOON)
+
+
+def test_a_party_notes_and_ends_the_activations_of_its_own_mechanism(world, gifct):
+    crisis = world.warn()
+    world.join(crisis, gifct)
+    noted = note(world, crisis, gifct)
+    assert (noted.by.party, noted.own_by, noted.status) == (gifct.name, gifct.name, "active")
+    assert world.last_entry().detail["own"] is True
+    ended = update(world, crisis, noted, gifct).neighbours[0]
+    assert (ended.status, ended.own_by) == ("ended", gifct.name)
+    assert (world.last_entry().actor, world.last_entry().detail["own"]) == (gifct.ref, True)
+
+
+def test_nobody_else_ends_what_a_mechanism_noted_itself(world, gifct):
+    crisis = world.warn()
+    world.join(crisis, gifct, world.big_provider)
+    noted = note(world, crisis, gifct)
+    for other in (world.agency, world.authority, world.big_provider):
+        with pytest.raises(NotAllowedError):
+            update(world, crisis, noted, other)
+    assert reads_life.life(crisis.id, viewer=world.agency).neighbours[0].status == "active"
+
+
+def test_a_mechanism_confirms_what_others_reported_and_then_only_it_changes_that(world, gifct):
+    crisis = world.warn()
+    world.join(crisis, gifct)
+    heard = mirror(world, crisis).neighbours[0]
+    assert heard.own_by is None
+    assert update(world, crisis, heard, gifct, "active").neighbours[0].own_by == gifct.name
+    with pytest.raises(NotAllowedError, match="noted this itself"):
+        update(world, crisis, heard, world.agency)
+
+
+@pytest.mark.parametrize("framework", ["gifct", "christchurch-call"])
+def test_nobody_makes_up_an_activation_of_a_mechanism_of_others(world, framework):
+    speaker = speak_for(world, "nz-dia")
+    crisis = world.warn()
+    world.join(crisis, speaker, world.big_provider)
+    known = {"framework": framework, "version": "2025" if framework == "gifct" else "2019"}
+    for party in (speaker, world.big_provider):
+        with pytest.raises(NotAllowedError):
+            note(world, crisis, party, **known)
+    assert note(world, crisis, world.agency, **known).own_by is None
+
+
+def test_a_mechanism_outside_the_room_notes_nothing(world, gifct):
+    crisis = world.warn()
+    body = InviteIn(parties=(gifct.name,))
+    writes_joining.invite(crisis.id, body=body, by=world.actor(world.agency), now=NOON)
+    with pytest.raises(NotAllowedError):
+        note(world, crisis, gifct)
+
+
+def test_those_who_lead_take_over_from_a_party_that_no_longer_speaks_for_it(world, gifct):
+    crisis = world.warn()
+    world.join(crisis, gifct)
+    noted = note(world, crisis, gifct)
+    speak_for(world, "")
+    with pytest.raises(NotAllowedError):
+        update(world, crisis, noted, gifct)
+    assert update(world, crisis, noted, world.agency).neighbours[0].status == "ended"
+
+
+def test_a_suspended_mechanism_does_not_keep_an_activation_open(world, gifct):
+    crisis = world.warn()
+    world.join(crisis, gifct)
+    noted = note(world, crisis, gifct)
+    suspend(gifct, agency=world.agency)
+    assert update(world, crisis, noted, world.agency).neighbours[0].own_by is None
+
+
+def test_only_an_agency_decides_who_speaks_for_a_mechanism_and_one_party_does(world, gifct):
+    body = MechanismIn(mechanism="gifct")
+    for by in (world.authority, gifct, world.big_provider):
+        with pytest.raises(NotAllowedError):
+            standing.set_mechanism(world.big_provider.name, body=body, by=world.actor(by), now=NOON)
+    with pytest.raises(ConflictError, match=f"{gifct.name} speaks for gifct"):
+        speak_for(world, "gifct", party=world.big_provider)
+    with pytest.raises(ConflictError, match="already"):
+        speak_for(world, "gifct")
+    assert world.last_entry().detail["mechanism"] == "gifct"
+
+
+def test_an_activation_noted_in_a_hidden_crisis_is_not_revealed_by_a_refusal(world):
+    speaker = speak_for(world, "gifct", party=world.big_provider)
+    seen, hidden = world.warn(speaker), world.warn(name="A blast")
+    link(world, seen, hidden.id, by=world.actor(world.agency))
+    mirror(world, hidden)
+    assert note(world, seen, speaker).own_by == speaker.name
+
+
+def test_activations_of_one_event_are_shown_beside_each_other(world, gifct):
+    one, other = world.warn(), world.warn(name="A blast", countries=("DE",))
+    link(world, one, other.id)
+    world.join(one, gifct)
+    note(world, one, gifct, started_at=world.at(hours=-1))
+    shared = [world.share(value=hex_value(number), crisis=one.id) for number in (1, 2)]
+    world.share(world.agency, value=hex_value(1), crisis=other.id)
+    assert shared
+    told = activations.event(one.id, viewer=world.agency)
+    by_crisis = {row.crisis: row for row in told.activations if row.neighbour is None}
+    assert (by_crisis[one.id].signals, by_crisis[one.id].adds) == (2, 1)
+    assert (by_crisis[other.id].signals, by_crisis[other.id].adds) == (1, 0)
+    assert by_crisis[one.id].parties == [gifct.name]
+    first = told.activations[0]
+    assert first.title == "GIFCT incident response, since 2025"
+    assert (first.is_own, first.after_s) == (True, 0)
+    assert "DE" in told.countries_apart
+    assert (told.is_ended_in_part, told.not_own) == (False, 0)
+    assert told.event == activations.event(other.id, viewer=world.agency).event
+
+
+def test_times_and_states_that_differ_are_named(world):
+    crisis = world.activate()
+    noted = mirror(world, crisis, started_at=world.at(minutes=-40), status="active").neighbours[0]
+    told = activations.event(crisis.id, viewer=world.agency)
+    assert [row.after_s for row in told.activations] == [0, told.span_s]
+    assert told.span_s == (crisis.activated_at - world.at(minutes=-40)).total_seconds()
+    assert told.not_own == 1
+    update(world, crisis, noted, world.agency)
+    assert activations.event(crisis.id, viewer=world.agency).is_ended_in_part
+
+
+def test_an_event_shows_nothing_of_hidden_crises(world):
+    seen, hidden = world.warn(world.big_provider), world.warn(name="A blast", countries=("DE",))
+    link(world, seen, hidden.id, by=world.actor(world.agency))
+    mirror(world, hidden)
+    told = activations.event(seen.id, viewer=world.big_provider)
+    assert [row.crisis for row in told.activations] == [seen.id]
+    assert told.countries_apart == []
+    with pytest.raises(NotFoundError):
+        activations.event(hidden.id, viewer=world.big_provider)

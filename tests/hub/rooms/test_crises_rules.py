@@ -103,7 +103,7 @@ VERBS = {
     "uninvite": lambda here, by: rules_joining.check_uninvite(here, by=by, party="guest"),
     "link": link,
     "unlink": lambda here, by: rules_events.check_unlink(here, by=by, has_others=True),
-    "mirror": lambda here, by: rules_events.check_neighbour(here, by=by),
+    "mirror": lambda here, by: rules_events.check_mirror(here, by=by, speaks_for=""),
 }
 
 

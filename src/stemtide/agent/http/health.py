@@ -23,6 +23,7 @@ from stemtide.agent.sync.feed import Sync
 from stemtide.agent.sync.proof_status import proof_status
 from stemtide.agent.sync.retro_match import RetroMatcher
 from stemtide.fingerprints.archive.foreign import opened_kinds
+from stemtide.fingerprints.external.installed import installed_types
 from stemtide.fingerprints.sandbox.walls import Wall
 
 _TEXT = 2000
@@ -136,9 +137,26 @@ class HealthCollector:
         counts = {"waiting": waiting, "late": late}
         return counts | {"kept_files": kept.files, "kept_bytes": kept.size_bytes}
 
+    def _signal_types(self) -> dict[str, Any]:
+        """Return the installed signal types of other packages, and signals that are not compared.
+
+        Signals of a type that is not installed here are stored and skipped.
+        """
+        finder = self._store.library.external
+        return {
+            "installed": {
+                name: signal_type.version for name, signal_type in installed_types().items()
+            },
+            "skipped": finder.skipped(),
+        }
+
     def _decoding(self) -> dict[str, Any]:
-        """Return which walls stand around decoders, and which kinds of archives are opened."""
-        return {"walls": _walls(self._walls()), "archives": opened_kinds()}
+        """Return the walls around decoders, the kinds of archives, and types of other packages."""
+        return {
+            "walls": _walls(self._walls()),
+            "archives": opened_kinds(),
+            "signal_types": self._signal_types(),
+        }
 
     def _processes(self) -> dict[str, int | None]:
         """Return how many processes there are, which one answers, and which one is primary."""
@@ -173,6 +191,9 @@ class HealthCollector:
             "policy": self._sharers_trouble(),
             "journal": self._journal.trouble if self._journal else "",
             "kept_files": self._kept.trouble,
+            "signal_types": "; ".join(
+                f"{name}: {why}" for name, why in self._store.library.external.troubles.items()
+            ),
         }
 
     def _log_alarm(self) -> str:

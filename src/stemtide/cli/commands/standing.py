@@ -95,6 +95,17 @@ def grant_digests(
     )
 
 
+@hub_command(standing, "mechanism", line=_party_line)
+def set_mechanism(
+    party: PartyName,
+    mechanism: Annotated[str, typer.Option(help="Such as gifct. Default: none.")] = "",
+) -> Request:
+    """Let a party note and end the activations of a crisis mechanism itself. For agencies."""
+    from stemtide.protocol.trust.parties import MechanismIn
+
+    return lambda client: client.set_mechanism(MechanismIn(mechanism=mechanism), name=party)
+
+
 @hub_command(
     standing,
     "suspend",

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import cast
 
 from stemtide.fingerprints.analysis import FALLBACK, MODALITIES, TEXT, Modality
+from stemtide.fingerprints.external.installed import installed_types
 
 
 class DecoderGroup(StrEnum):
@@ -51,6 +52,7 @@ def load(group: DecoderGroup) -> Decoders:
 
     raises: ImportError if pictures cannot be decoded; other modalities may be missing.
     """
+    installed_types()
     if group is DecoderGroup.PICTURES:
         _warm_up((FALLBACK,))
         return Decoders((FALLBACK,))

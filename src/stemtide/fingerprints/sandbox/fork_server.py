@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Self
 
 import stemtide
+from stemtide.fingerprints.external.installed import locations
 from stemtide.fingerprints.limits import DecodingLimits, SandboxError
 from stemtide.fingerprints.sandbox import messages
 from stemtide.fingerprints.sandbox.decoders import DecoderGroup
@@ -217,5 +218,5 @@ def _start(control: int, limits: DecodingLimits) -> "subprocess.Popen[bytes]":
 
 def _environment() -> dict[str, str]:
     inherited = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-    home = str(Path(stemtide.__file__).parents[1])
+    home = os.pathsep.join([str(Path(stemtide.__file__).parents[1]), *locations()])
     return inherited | dict.fromkeys(_ONE_THREAD, "1") | _KEEP_MEMORY | {"PYTHONPATH": home}

@@ -280,7 +280,7 @@ def _checked_fingerprint(
     kind: str, value: str, quality: object, part: str, *, kinds: frozenset[Kind]
 ) -> Fingerprint:
     parsed_kind = Kind(kind)
-    if parsed_kind not in kinds:
+    if parsed_kind not in kinds | {Kind.EXTERNAL}:
         raise FingerprintError(f"no {kind} is made of such content")
     if quality is not None:
         _check_quality(quality)

@@ -30,6 +30,7 @@ from stemtide.fingerprints.analysis import (
     LiveChunk,
     head_of,
 )
+from stemtide.fingerprints.external.fingerprint import with_external
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE, Fingerprints
 from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.sandbox import messages
@@ -108,6 +109,9 @@ def _answer(
             _send(channel, {"modality": name})  # so that the parent waits as long
         module = module_of(name)
         analysis = module.analyse(content, limits=limits, options=options, progress=progress)
+        if not options.still and not options.frames:
+            is_picture = name == FALLBACK
+            analysis = with_external(analysis, content, is_picture=is_picture, limits=limits)
         return {"modality": name, **_to_json(_with_reason(_with_missing(analysis, missing)))}
     except MemoryError:
         return _remark_only(

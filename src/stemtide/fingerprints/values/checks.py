@@ -13,6 +13,7 @@ from stemtide.fingerprints.kinds import (
 )
 from stemtide.fingerprints.text.fingerprint import TextPrint
 from stemtide.fingerprints.values.audio import Sound
+from stemtide.fingerprints.values.external import unpack
 from stemtide.fingerprints.values.gop import GopPrint
 from stemtide.fingerprints.values.video import VideoPrint
 
@@ -21,6 +22,7 @@ _READERS: dict[Kind, Callable[[bytes], object]] = {
     Kind.AUDIO: Sound.from_bytes,
     Kind.TEXT: TextPrint.from_bytes,
     Kind.GOP: GopPrint.from_bytes,
+    Kind.EXTERNAL: unpack,
 }
 
 

@@ -30,6 +30,7 @@ ENTRY_PHRASES = {
     "standing.vetted": gettext_lazy("made a new party a member"),
     "party.renamed": gettext_lazy("changed the name of a party"),
     "party.grouped": gettext_lazy("changed the group of a party"),
+    "party.appointed": gettext_lazy("changed the mechanism that a party speaks for"),
     "party.entrusted": gettext_lazy("changed whether a party speaks alone for digests"),
     "party.suspended": gettext_lazy("suspended a party"),
     "party.restored": gettext_lazy("lifted the suspension of a party"),

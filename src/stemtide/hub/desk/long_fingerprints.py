@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _, ngettext
 from stemtide.fingerprints.kinds import FingerprintError, Kind
 from stemtide.fingerprints.text.fingerprint import TextPrint
 from stemtide.fingerprints.values.audio import WORDS_PER_S, Sound
+from stemtide.fingerprints.values.external import unpack
 from stemtide.fingerprints.values.gop import GopPrint
 from stemtide.fingerprints.values.video import VideoPrint
 from stemtide.hub.desk import times
@@ -83,9 +84,15 @@ def _gop(value: bytes) -> tuple[str, ...]:
     )
 
 
+def _external(value: bytes) -> tuple[str, ...]:
+    """Describe a value of another package's type: the name of the type."""
+    return (unpack(value).name,)
+
+
 _HOLDS: dict[Kind, Callable[[bytes], tuple[str, ...]]] = {
     Kind.VIDEO: _video,
     Kind.AUDIO: _audio,
     Kind.TEXT: _text,
     Kind.GOP: _gop,
+    Kind.EXTERNAL: _external,
 }

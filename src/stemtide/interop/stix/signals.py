@@ -39,6 +39,7 @@ TITLES = {
     Kind.AUDIO: "sound",
     Kind.TEXT: "text",
     Kind.GOP: "encode of a film",
+    Kind.EXTERNAL: "signal type of another package",
 }
 """Description of each kind, for names of indicators."""
 

@@ -317,7 +317,10 @@ class ParticipantOut(BaseModel):
 
 
 class NeighbourOut(BaseModel):
-    """Another mechanism's activation. is_known: its types are in protocol/law/neighbours.toml."""
+    """Another mechanism's activation. is_known: its types are in protocol/law/neighbours.toml.
+
+    own_by: the party that speaks for the mechanism, if it noted or updated the activation itself.
+    """
 
     id: UUID
     crisis: UUID
@@ -332,6 +335,58 @@ class NeighbourOut(BaseModel):
     ended_at: AwareDatetime | None
     by: ActorOut
     at: AwareDatetime
+    own_by: str | None = None
+
+
+class ActivationOut(BaseModel):
+    """An activation about an event: a crisis of this hub, or one of another mechanism.
+
+    crisis:     the crisis, or the crisis in which the other mechanism's activation is noted.
+    neighbour:  id of the noted activation; None for a crisis.
+    type:       the stage of a crisis, or the mechanism's own type.
+    by:         the party that opened the crisis, or noted the activation.
+    is_own:     the party that speaks for the mechanism says so itself.
+    started_at: of a crisis: when it was activated, None if it is not.
+    after_s:    seconds between the first activation of the event and this one.
+    countries, parties: of a crisis: its countries, and the parties that joined.
+    signals:    of a crisis: live signals that you may see.
+    adds:       of them, those whose value is in no other crisis of the event.
+    """
+
+    crisis: UUID
+    neighbour: UUID | None = None
+    title: str
+    type: str
+    reference: str = ""
+    status: NeighbourStatus
+    by: str
+    is_own: bool
+    started_at: AwareDatetime | None
+    ended_at: AwareDatetime | None
+    after_s: int | None = None
+    countries: list[str] = []
+    parties: list[str] = []
+    signals: int = 0
+    adds: int = 0
+
+
+class EventOut(BaseModel):
+    """All activations about one event that a party may see, the earliest first.
+
+    What they do not agree about:
+
+    is_ended_in_part: some have ended, and others are active.
+    countries_apart: countries of some crises, but not of all.
+    span_s:          seconds between the first activation and the last.
+    not_own:         activations that the mechanism's own party has not confirmed.
+    """
+
+    event: UUID
+    activations: list[ActivationOut]
+    is_ended_in_part: bool
+    countries_apart: list[str]
+    span_s: int | None
+    not_own: int
 
 
 class RelatedCrisisOut(BaseModel):

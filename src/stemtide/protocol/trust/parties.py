@@ -13,7 +13,7 @@ _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 Why = Annotated[str, THREE_CHARACTERS, StringConstraints(max_length=500)]
 GroupName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]{0,58}[a-z0-9])?)?$")]
-"""The name of a group of parties, as names of parties are written; "" for none."""
+"""The name of a group or of a mechanism, as names of parties are written; "" for none."""
 
 
 class StandingIn(BaseModel):
@@ -68,6 +68,14 @@ class DigestsIn(BaseModel):
     reason: Why
 
 
+class MechanismIn(BaseModel):
+    """The crisis mechanism that a party speaks for, such as "gifct"; "" for none."""
+
+    model_config = _STRICT
+
+    mechanism: GroupName
+
+
 class SuspensionIn(BaseModel):
     """A proposal to suspend a party, or to lift its suspension. The party reads the reason."""
 
@@ -86,7 +94,11 @@ class SuspensionReasonIn(BaseModel):
 
 
 class PartyOut(BaseModel):
-    """A party and its standing. speaks_for_digests: its word alone is enough for exact digests."""
+    """A party and its standing.
+
+    speaks_for_digests: its word alone is enough for exact digests.
+    mechanism: the crisis mechanism whose activations it notes and ends itself; "" for none.
+    """
 
     name: str
     title: str
@@ -96,6 +108,7 @@ class PartyOut(BaseModel):
     standing: Standing
     group: str
     speaks_for_digests: bool
+    mechanism: str = ""
 
 
 class StandingChangeOut(BaseModel):

@@ -62,6 +62,7 @@ _SHOWN_KINDS = _KINDS | {
     "audio": "a sound (audio)",
     "text": "a text",
     "gop": "a film, by how it was encoded (gop)",
+    "external": "by a signal type of another package (external)",
 }
 _ADD_FIELDS = ("kind", "value", "within_bits", "reach", "source", "reason", "expires_on")
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """stemtide crisis: propose, confirm, de-escalate, review, link, note other mechanisms."""
 
-from typing import TYPE_CHECKING, Annotated
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -121,6 +122,36 @@ def unlink(crisis_id: CrisisId, reason: Why) -> Request:
     from stemtide.protocol.messages.crises import ReasonIn
 
     return lambda client: client.unlink_crisis(ReasonIn(reason=reason), uid=crisis_id)
+
+
+def _event_lines(event: dict[str, Any]) -> str:
+    """Return the activations of an event for a terminal, a line each."""
+    return "\n".join(
+        f"{row['status']:<12} {row['started_at'] or 'not activated':<26} {row['title']}:"
+        f" {row['type']} ({row['by']}{'' if row['is_own'] else ', as reported'})"
+        f" {row['neighbour'] or row['crisis']}"
+        for row in event["activations"]
+    )
+
+
+@hub_command(crisis, "event", line=_event_lines)
+def event(crisis_id: CrisisId) -> Request:
+    """Show all activations about the event of a crisis, the earliest first."""
+    return lambda client: client.read_event(uid=crisis_id)
+
+
+@hub_command(crisis, "neighbour-update", line=crisis_line)
+def update_neighbour(
+    crisis_id: CrisisId,
+    neighbour_id: Annotated[str, typer.Argument(metavar="ACTIVATION", help="From crisis event.")],
+    status: Annotated[NeighbourStatus, typer.Argument(metavar="active|ended|unconfirmed")],
+) -> Request:
+    """Update another mechanism's activation. Its own party, or one that leads the crisis."""
+    from stemtide.protocol.messages.crises import NeighbourUpdateIn
+
+    ended_at = datetime.now(UTC).isoformat() if status is NeighbourStatus.ENDED else None
+    body = NeighbourUpdateIn.model_validate({"status": status, "ended_at": ended_at})
+    return lambda client: client.update_neighbour(body, uid=crisis_id, neighbour=neighbour_id)
 
 
 @hub_command(crisis, "neighbour", line=crisis_line)

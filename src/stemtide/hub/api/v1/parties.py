@@ -16,6 +16,7 @@ from stemtide.protocol.enums import Scope
 from stemtide.protocol.trust.parties import (
     DigestsIn,
     GroupIn,
+    MechanismIn,
     PartyDetailOut,
     PartyOut,
     StandingIn,
@@ -74,6 +75,17 @@ def set_group(request: HttpRequest, name: str, body: GroupIn) -> HttpResponse:
 def grant_digests(request: HttpRequest, name: str, body: DigestsIn) -> HttpResponse:
     """Let a party speak alone for exact digests, or no longer. For agencies."""
     return answer(standing.grant_digests(name, body=body, by=caller_of(request).actor, now=now()))
+
+
+@router.put(
+    "/parties/{name}/mechanism",
+    **requires(Scope.PARTIES_WRITE),
+    response=PartyDetailOut,
+    operation_id="set_mechanism",
+)
+def set_mechanism(request: HttpRequest, name: str, body: MechanismIn) -> HttpResponse:
+    """Let a party note and end the activations of a crisis mechanism itself. For agencies."""
+    return answer(standing.set_mechanism(name, body=body, by=caller_of(request).actor, now=now()))
 
 
 @router.get(

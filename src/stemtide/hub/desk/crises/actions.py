@@ -11,7 +11,6 @@ from stemtide.hub.desk.actions import Action, action_table, itself_blocked
 from stemtide.hub.desk.crises import forms, targets
 from stemtide.hub.rooms.crises.rules import (
     crises as rules,
-    events,
     moves,
     participants,
     roles,
@@ -321,7 +320,7 @@ ROOM_ACTIONS = action_table(
         forms.NeighbourForm,
         events_writes.mirror,
         _("It is noted."),
-        targets.crisis_itself(events.check_neighbour),
+        targets.mirrorable,
         block="neighbours",
         title=_("Note another mechanism's activation"),
         button=_("Note it"),

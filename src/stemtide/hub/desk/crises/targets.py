@@ -205,12 +205,26 @@ def invited(room: Room) -> list[str]:
 
 
 def running_neighbours(room: Room) -> list[str]:
-    """Return mirrored activations that have not ended."""
-    is_allowed = allows(events.check_neighbour, room.facts, by=room.by)
-    mirrored = [neighbour for neighbour in room.life.neighbours if neighbour.crisis == room.life.id]
+    """Return mirrored activations that have not ended, and that the reader may change."""
     return [
-        str(neighbour.id) for neighbour in mirrored if is_allowed and neighbour.ended_at is None
+        str(neighbour.id)
+        for neighbour in room.life.neighbours
+        if neighbour.crisis == room.life.id
+        and neighbour.ended_at is None
+        and allows(
+            events.check_update_neighbour,
+            room.facts,
+            by=room.by,
+            speaks_for=room.by.mechanism,
+            framework=neighbour.framework,
+            own_by=neighbour.own_by,
+        )
     ]
+
+
+def mirrorable(room: Room) -> list[str]:
+    """Return the crisis itself if the reader may note an activation about its event."""
+    return crisis_itself(events.check_mirror, speaks_for=room.by.mechanism)(room)
 
 
 def linked(room: Room) -> list[str]:

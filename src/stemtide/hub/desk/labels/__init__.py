@@ -69,6 +69,7 @@ LABELS: dict[str, dict[str, Words]] = {
         Kind.AUDIO: _("sound"),
         Kind.TEXT: _("text (passages)"),
         Kind.GOP: _("video (same encode)"),
+        Kind.EXTERNAL: _("signal type of another package"),
     },
     "reach": {
         Reach.ADDRESS: _("this address alone"),
@@ -178,6 +179,7 @@ KINDS_SHORT = {
     Kind.AUDIO: "Audio",
     Kind.TEXT: "Text",
     Kind.GOP: "GOP",
+    Kind.EXTERNAL: "External",
 }
 """Short names of the kinds of signal, as used in the field. Never translated."""
 

@@ -47,6 +47,7 @@ from stemtide.protocol.trust.parties import (
     DigestsIn,
     DutyIn,
     GroupIn,
+    MechanismIn,
     PartyTitleIn,
     StandingIn,
     SuspensionIn,
@@ -89,6 +90,18 @@ class GroupForm(PartyReasonForm):
         required=False,
     )
     field_order = ("group", "reason")
+
+
+class MechanismForm(MessageForm):
+    """The crisis mechanism that a party speaks for."""
+
+    message_type = MechanismIn
+    mechanism = forms.CharField(
+        label=_("Mechanism (optional)"),
+        help_text=_("Such as gifct. Empty: it speaks for none."),
+        max_length=60,
+        required=False,
+    )
 
 
 class PartyTitleForm(MessageForm):
@@ -181,6 +194,12 @@ def _if_regroupable(facts: PartyFacts) -> list[str]:
 def _if_overseen(facts: PartyFacts) -> list[str]:
     """Return the party if the reader may change its name."""
     return [""] if allows(rules.check_oversees, facts.by) else []
+
+
+def _if_overseen_by_others(facts: PartyFacts) -> list[str]:
+    """Return the party if the reader decides for which mechanism it speaks."""
+    is_own = facts.by.name == facts.trust.name
+    return [] if is_own else _if_overseen(facts)
 
 
 def _if_digests(*, speaks: bool) -> _Targets:
@@ -414,6 +433,19 @@ PARTY_ACTIONS = action_table(
         title=_("Change group"),
         button=_("Save group"),
         help=_("Parties in one group count as one: those of one owner, or behind one exchange."),
+    ),
+    Action(
+        "mechanism",
+        MechanismForm,
+        writes.set_mechanism,
+        _("Mechanism changed."),
+        _if_overseen_by_others,
+        title=_("Change the mechanism that it speaks for"),
+        button=_("Save mechanism"),
+        help=_(
+            "The party then notes and ends the activations of this mechanism itself, in crises "
+            "that it has joined. Nobody else can end what it noted."
+        ),
     ),
     Action(
         "confirm-duty",

@@ -5,7 +5,15 @@ from django.urls import path
 
 from stemtide.hub.desk import board, stream, stylesheet
 from stemtide.hub.desk.auth import urls
-from stemtide.hub.desk.crises import activation, closing, content_page, hand_over, room, tasks
+from stemtide.hub.desk.crises import (
+    activation,
+    closing,
+    content_page,
+    event,
+    hand_over,
+    room,
+    tasks,
+)
 from stemtide.hub.desk.inbox import approvals
 from stemtide.hub.desk.selection import views as selection
 from stemtide.hub.desk.sharing import views as sharing
@@ -61,6 +69,7 @@ urlpatterns = [
     path("crises/<uuid:uid>/tasks/<uuid:task>", tasks.move, name="crisis-task-move"),
     path("crises/<uuid:uid>/closing", closing.closing, name="crisis-closing"),
     path("crises/<uuid:uid>/hand-over", hand_over.hand_over, name="crisis-hand-over"),
+    path("crises/<uuid:uid>/event", event.event, name="crisis-event"),
     path("crises/<uuid:uid>/activation", activation.activation, name="crisis-activation"),
     path("crises/<uuid:uid>/activation/save", activation.save, name="crisis-activation-save"),
     path("crises/<uuid:uid>/content", content_page.content, name="crisis-content"),

@@ -233,7 +233,10 @@ class Participation(models.Model):
 
 
 class Neighbour(_Act):
-    """Another mechanism's activation about the event of a crisis, mirrored here."""
+    """Another mechanism's activation about the event of a crisis, mirrored here.
+
+    own_by: the party that speaks for the mechanism, once it has noted or updated the row.
+    """
 
     uid = models.UUIDField(unique=True)
     crisis = models.ForeignKey(Crisis, models.CASCADE, related_name="neighbours")
@@ -244,6 +247,7 @@ class Neighbour(_Act):
     status = models.CharField(max_length=12, choices=[(s, s) for s in NeighbourStatus])
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+    own_by = models.ForeignKey(Party, models.PROTECT, null=True, related_name="+")
 
     class Meta(_Act.Meta):
         pass

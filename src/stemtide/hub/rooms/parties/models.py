@@ -16,6 +16,7 @@ class Party(models.Model):
     standing: how much its word counts; new where nobody has said so yet.
     group:    parties of one group (one owner, or brought by one exchange) count once; "" for none.
     speaks_for_digests: the agency lets its word alone be enough for exact digests.
+    mechanism: the crisis mechanism whose activations it notes and ends itself; "" for none.
     position: of the feed at which the standing, group or right last changed.
     vetting_due: when the clock next counts how many signals of a new party were confirmed.
     exercise: it was made for one exercise, where a bot plays it: nothing real reaches it, and it
@@ -35,6 +36,7 @@ class Party(models.Model):
     )
     group = models.CharField(max_length=60, blank=True, default="", db_default="")
     speaks_for_digests = models.BooleanField(default=False, db_default=False)
+    mechanism = models.CharField(max_length=60, blank=True, default="", db_default="")
     position = models.BigIntegerField(default=0, db_default=0)
     vetting_due = models.DateTimeField(null=True)
     exercise = models.BooleanField(default=False, db_default=False)

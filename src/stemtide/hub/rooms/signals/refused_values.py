@@ -50,13 +50,13 @@ class RefusedValues:
         A PDQ hash is refused within the distance at which it would match.
         """
         pairs = list(values)
-        held = [value in self.exact.get(kind, ()) for kind, value in pairs]
+        flags = [value in self.exact.get(kind, ()) for kind, value in pairs]
         places = [place for place, (kind, _) in enumerate(pairs) if kind == Kind.PDQ]
         if self.pictures is not None and places:
             hashes = bytes.fromhex("".join(pairs[place][1] for place in places))
             for query in self.pictures.search(hashes, count=len(places))["query"].tolist():
-                held[places[query]] = True
-        return held
+                flags[places[query]] = True
+        return flags
 
     def holds_file(self, content: bytes, fingerprints: Fingerprints) -> bool:
         """Whether a file that the hub received is refused, by one of its hashes."""

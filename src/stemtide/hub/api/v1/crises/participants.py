@@ -12,10 +12,12 @@ from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.crises.reads import participants as participants_reads
 from stemtide.hub.rooms.crises.writes import events, participants as participants_writes
+from stemtide.hub.rooms.situation.reads import activations
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.messages.crises import (
     CrisisLife,
     CrisisOut,
+    EventOut,
     InviteIn,
     LinkIn,
     NeighbourIn,
@@ -124,6 +126,17 @@ def link(request: HttpRequest, uid: UUID, body: LinkIn) -> HttpResponse:
 def unlink(request: HttpRequest, uid: UUID, body: ReasonIn) -> HttpResponse:
     """Unlink a crisis: it is about an event of its own after all."""
     return answer(events.unlink(uid, body=body, by=caller_of(request).actor, now=now()))
+
+
+@router.get(
+    "/crises/{uid}/event",
+    **requires(Scope.FEED_READ),
+    response=EventOut,
+    operation_id="read_event",
+)
+def read_event(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Retrieve all activations about the event of a crisis, beside each other."""
+    return answer(activations.event(uid, viewer=caller_of(request).party))
 
 
 @router.post(

@@ -56,7 +56,7 @@ def event_of(row: Crisis) -> events.EventFacts:
 def neighbours(row: Crisis, *, viewer: Party) -> list[NeighbourOut]:
     """Return other mechanisms' activations about a crisis' event, noted in any visible crisis."""
     visible = reads.visible_ids(viewer=viewer)
-    rows = Neighbour.objects.select_related("by", "crisis__opened_by").filter(
+    rows = Neighbour.objects.select_related("by", "own_by", "crisis__opened_by").filter(
         crisis__event=row.event
     )
     return [
@@ -66,10 +66,24 @@ def neighbours(row: Crisis, *, viewer: Party) -> list[NeighbourOut]:
     ]
 
 
-def running_activations(row: Crisis) -> set[tuple[str, str, str]]:
-    """Return framework, version and type of running activations of other mechanisms."""
+def running_activations(row: Crisis, *, viewer: Party) -> set[tuple[str, str, str]]:
+    """Return framework, version and type of running activations that a viewer may see.
+
+    Those of hidden crises are left out: a refusal would reveal that the crisis exists.
+    """
+    visible = reads.visible_ids(viewer=viewer)
     rows = Neighbour.objects.filter(crisis__event=row.event).exclude(status=NeighbourStatus.ENDED)
+    if visible is not None:
+        rows = rows.filter(crisis__uid__in=visible)
     return set(rows.values_list("framework", "version", "type"))
+
+
+def own_party(row: Neighbour) -> str | None:
+    """Return the party that noted or updated an activation, and still speaks for its mechanism."""
+    own = row.own_by
+    if own is None or own.mechanism != row.framework or own.is_suspended:
+        return None
+    return own.name
 
 
 def find_neighbour(crisis: Crisis, uid: UUID) -> Neighbour:
@@ -77,7 +91,8 @@ def find_neighbour(crisis: Crisis, uid: UUID) -> Neighbour:
 
     raises: NotFoundError.
     """
-    row = Neighbour.objects.filter(crisis=crisis, uid=uid).first()
+    rows = Neighbour.objects.select_related("own_by")
+    row = rows.filter(crisis=crisis, uid=uid).first()
     if row is None:
         raise NotFoundError("this crisis has no other mechanism {uid}: see the crisis", uid=uid)
     return row
@@ -133,4 +148,5 @@ def _describe(row: Neighbour, *, viewer: Party) -> NeighbourOut:
         ended_at=row.ended_at,
         by=reads.by_out(row.by, ref=row.by_ref, role=row.by_role, viewer=viewer),
         at=row.at,
+        own_by=own_party(row),
     )

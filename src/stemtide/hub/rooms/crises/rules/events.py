@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import SequenceMatcher
 
-from stemtide.hub.platform.errors import ConflictError, InvalidError
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
 from stemtide.hub.rooms.crises.rules.crises import (
     CLOCK_SKEW,
     Acting,
     CrisisFacts,
+    check_in_room,
     check_leads,
     check_writes,
 )
@@ -81,6 +82,41 @@ def check_neighbour(facts: CrisisFacts, *, by: Acting) -> None:
     """Check that an authority or agency in the room mirrors another mechanism."""
     check_leads(facts, by=by, act="mirrors other mechanisms")
     check_writes(by)
+
+
+def check_mirror(facts: CrisisFacts, *, by: Acting, speaks_for: str, framework: str = "") -> None:
+    """Check that the party may note a mechanism's activation: its own party, or one that leads.
+
+    speaks_for: the mechanism that the party speaks for; "" for none.
+    framework: that of the activation; "" for any, before a form is filled in.
+    """
+    if speaks_for and framework in {"", speaks_for}:
+        check_in_room(facts, by)
+        check_writes(by)
+        return
+    if speaks_for and by.kind not in facts.leads:
+        raise NotAllowedError(
+            "your party speaks for {own}, and notes the activations of no other mechanism",
+            own=speaks_for,
+        )
+    check_neighbour(facts, by=by)
+
+
+def check_update_neighbour(
+    facts: CrisisFacts, *, by: Acting, speaks_for: str, framework: str, own_by: str | None
+) -> None:
+    """Check that the party may change a noted activation.
+
+    What the mechanism's own party noted, only that party changes: nobody else can end it.
+
+    own_by: the party that speaks for the mechanism, if it noted or updated the activation.
+    """
+    if own_by is not None and own_by != by.name:
+        raise NotAllowedError(
+            "{party} speaks for this mechanism and noted this itself: ask it to change it",
+            party=own_by,
+        )
+    check_mirror(facts, by=by, speaks_for=speaks_for, framework=framework)
 
 
 def check_mechanism(

@@ -73,18 +73,22 @@ def unlink(uid: UUID, *, body: ReasonIn, by: Actor, now: datetime) -> CrisisLife
 def mirror(uid: UUID, *, body: NeighbourIn, by: Actor, now: datetime) -> CrisisLife:
     """Note another mechanism's activation about the crisis' event; several at once are usual.
 
+    A party that speaks for a mechanism notes its activations itself.
+
     raises: NotFoundError, NotAllowedError; InvalidError for a type that a known mechanism has not;
             ConflictError for one that is noted for the event already.
     """
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
-    events_rules.check_neighbour(reads.facts(crisis), by=by)
+    events_rules.check_mirror(
+        reads.facts(crisis), by=by, speaks_for=by.mechanism, framework=body.framework
+    )
     events_rules.check_span(started_at=body.started_at, ended_at=body.ended_at, now=now)
     events_rules.check_mechanism(
         framework=body.framework,
         version=body.version,
         type_=body.type,
-        before=events.running_activations(crisis),
+        before=events.running_activations(crisis, viewer=by.party),
     )
     row = Neighbour.objects.create(
         uid=uuid4(),
@@ -96,6 +100,7 @@ def mirror(uid: UUID, *, body: NeighbourIn, by: Actor, now: datetime) -> CrisisL
         status=body.status,
         started_at=body.started_at,
         ended_at=body.ended_at,
+        own_by=by.party if by.mechanism == body.framework else None,
         by=by.party,
         by_ref=by.ref,
         by_role=by.role or "",
@@ -115,12 +120,19 @@ def update_neighbour(
     """
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
-    events_rules.check_neighbour(reads.facts(crisis), by=by)
     row = events.find_neighbour(crisis, neighbour)
+    events_rules.check_update_neighbour(
+        reads.facts(crisis),
+        by=by,
+        speaks_for=by.mechanism,
+        framework=row.framework,
+        own_by=events.own_party(row),
+    )
     events_rules.check_span(started_at=row.started_at, ended_at=body.ended_at, now=now)
     row.status = body.status
     row.ended_at = body.ended_at
-    row.save(update_fields=["status", "ended_at"])
+    row.own_by = by.party if by.mechanism == row.framework else None
+    row.save(update_fields=["status", "ended_at", "own_by"])
     _record("neighbour.updated", crisis, by=by, now=now, detail=_named(row))
     return life.describe(crisis, viewer=by.party)
 
@@ -140,7 +152,8 @@ def _note(crisis: Crisis, other: Crisis | None, *, reason: str, by: Actor, now: 
 
 def _named(row: Neighbour) -> dict[str, object]:
     """Return a mirrored activation as the ledger names it."""
-    return {"neighbour": str(row.uid), "status": str(row.status)}
+    own: dict[str, object] = {"own": True} if row.own_by_id else {}
+    return {"neighbour": str(row.uid), "status": str(row.status), **own}
 
 
 def _record(

@@ -69,6 +69,11 @@ class Actor:
         return self.party.group
 
     @property
+    def mechanism(self) -> str:
+        """Return the crisis mechanism that the party speaks for; "" for none."""
+        return self.party.mechanism
+
+    @property
     def is_person(self) -> bool:
         """Whether a person acts, not a machine."""
         return self.role is not None
@@ -233,6 +238,12 @@ def party(name: str) -> Party:
     if row is None:
         raise NotFoundError("there is no party {name!r}: see the list of parties", name=name[:60])
     return row
+
+
+@needs_no_viewer("every party may see every other")
+def holder_of(mechanism: str) -> Party | None:
+    """Return the party that speaks for a crisis mechanism; None if there is none."""
+    return Party.objects.filter(mechanism=mechanism).first() if mechanism else None
 
 
 @needs_no_viewer("every party may see every other")

@@ -76,6 +76,7 @@ def _columns(party: Party) -> dict[str, object]:
         "standing": party.standing,
         "group": party.group,
         "speaks_for_digests": party.speaks_for_digests,
+        "mechanism": party.mechanism,
     }
 
 

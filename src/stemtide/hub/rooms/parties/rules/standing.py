@@ -133,6 +133,28 @@ def check_grant_digests(party: PartyTrust, *, speaks: bool, by: Acting) -> None:
         raise ConflictError("{party} does not speak alone for exact digests", party=party.name)
 
 
+def check_set_mechanism(
+    party: PartyTrust, *, mechanism: str, before: str, holder: str | None, by: Acting
+) -> None:
+    """Refuse a mechanism that the party has already, and one for which another party speaks.
+
+    An agency decides: otherwise any party could end another's activation, or make one up.
+    """
+    _check_others(party, by=by)
+    if mechanism:
+        _check_not_suspended(party)
+    if before == mechanism:
+        raise ConflictError(
+            "{party} speaks for {mechanism} already",
+            party=party.name,
+            mechanism=mechanism or "no mechanism",
+        )
+    if holder is not None and holder != party.name:
+        raise ConflictError(
+            "{holder} speaks for {mechanism}: end that first", holder=holder, mechanism=mechanism
+        )
+
+
 def is_vetted(
     *, new_since: datetime, confirmed: int, now: datetime, limits: NewMemberLimits
 ) -> bool:

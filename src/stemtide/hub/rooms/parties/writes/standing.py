@@ -18,7 +18,13 @@ from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.rules import standing as rules
 from stemtide.protocol.enums import Standing
 from stemtide.protocol.trust.limits import limits
-from stemtide.protocol.trust.parties import DigestsIn, GroupIn, PartyDetailOut, StandingIn
+from stemtide.protocol.trust.parties import (
+    DigestsIn,
+    GroupIn,
+    MechanismIn,
+    PartyDetailOut,
+    StandingIn,
+)
 
 
 @transaction.atomic
@@ -66,6 +72,29 @@ def grant_digests(name: str, *, body: DigestsIn, by: Actor, now: datetime) -> Pa
     save_change(party, before=party.standing, reason=body.reason, by=by, now=now)
     detail: dict[str, object] = {"speaks": body.speaks_for_digests}
     ledger.append_by("party.entrusted", by=by, subject=party.ref, now=now, detail=detail)
+    return standing_reads.describe(name, viewer=by.party)
+
+
+@transaction.atomic
+def set_mechanism(name: str, *, body: MechanismIn, by: Actor, now: datetime) -> PartyDetailOut:
+    """Let a party speak for a crisis mechanism, whose activations it then notes and ends itself.
+
+    raises: NotFoundError, NotAllowedError; ConflictError for a mechanism of another party.
+    """
+    ledger.lock_ledger()
+    party = reads.party(name)
+    holder = reads.holder_of(body.mechanism)
+    rules.check_set_mechanism(
+        party.trust,
+        mechanism=body.mechanism,
+        before=party.mechanism,
+        holder=holder.name if holder else None,
+        by=by,
+    )
+    party.mechanism = body.mechanism
+    party.save(update_fields=["mechanism"])
+    detail: dict[str, object] = {"mechanism": body.mechanism}
+    ledger.append_by("party.appointed", by=by, subject=party.ref, now=now, detail=detail)
     return standing_reads.describe(name, viewer=by.party)
 
 

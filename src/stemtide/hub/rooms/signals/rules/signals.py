@@ -11,6 +11,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from stemtide.fingerprints.blanks import why_blank
+from stemtide.fingerprints.external.usable import why_unusable
 from stemtide.fingerprints.kinds import MIN_QUALITY, SIZE_BYTES, Kind
 from stemtide.fingerprints.url import canonical as url
 from stemtide.fingerprints.url.reach import UrlScope, rule_of
@@ -289,6 +290,8 @@ def check_share(*, kind: PartyKind) -> None:
 def check_signal(body: SignalIn, *, now: datetime) -> None:
     """Refuse a signal that cannot match, that has expired, or that would match common content.
 
+    One of another package's type cannot match where that package is not installed.
+
     raises: InvalidError naming the field and a better value.
     """
     if body.kind is not Kind.URL or _is_digest(body.value.lower()):
@@ -296,6 +299,8 @@ def check_signal(body: SignalIn, *, now: datetime) -> None:
         if why := why_blank(body.kind, value, quality=body.quality):
             is_dull = body.quality is not None and body.quality < MIN_QUALITY
             raise InvalidError("quality" if is_dull else "value", why)
+        if body.kind is Kind.EXTERNAL and (why := why_unusable(value)):
+            raise InvalidError("value", why)
     check_expiry(body.expires_at, now=now)
 
 

@@ -158,6 +158,7 @@ def _share(
 
     raises: as _share_at_once.
     """
+    rules.check_share(kind=PartyKind(by.kind))
     with waiting.counting_refused(by=by, now=now, through=through):
         out = _share_at_once(
             ready,
@@ -190,7 +191,6 @@ def _share_at_once(
     signals.  3. Refuse the whole, unless partial.  4. Place the new ones in the feed and ledger.
     5. Ask for a second look at those that need it.
     """
-    rules.check_share(kind=PartyKind(by.kind))
     plan = None
     if turn is not None:  # 1
         plan = bulk.plan(ready, by=by, now=now, through=through)

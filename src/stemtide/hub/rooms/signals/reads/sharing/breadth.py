@@ -99,7 +99,7 @@ def _near_one(draft: SignalDraft) -> Nearness:
             return nearness.near_sounds(long)
         case Kind.TEXT:
             return nearness.near_texts(long)
-        case Kind.GOP:
+        case Kind.GOP | Kind.EXTERNAL:
             return NOTHING
         case _:
             return nearness.common_file(draft.value)

@@ -174,16 +174,16 @@ def plan(
 
 def _without_refused(drafts: list[SignalDraft], *, errors: list[RowError]) -> list[SignalDraft]:
     """Return the drafts whose values are not of known abuse material; add errors for the others."""
-    held = refused_values.current().holds((draft.kind.value, draft.value) for draft in drafts)
-    if not any(held):
+    flags = refused_values.current().holds((draft.kind.value, draft.value) for draft in drafts)
+    if not any(flags):
         return drafts
     why = rules.refused_content()
     errors += [
         rules.RefusedRowError(row=draft.row, field=why.field, message=why.message)
-        for draft, is_held in zip(drafts, held, strict=True)
-        if is_held
+        for draft, is_refused in zip(drafts, flags, strict=True)
+        if is_refused
     ]
-    return [draft for draft, is_held in zip(drafts, held, strict=True) if not is_held]
+    return [draft for draft, is_refused in zip(drafts, flags, strict=True) if not is_refused]
 
 
 def _check_refused(refused: int, *, by: Party, through: str, now: datetime) -> None:

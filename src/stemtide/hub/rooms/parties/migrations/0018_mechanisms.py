@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keep for which crisis mechanism a party speaks (decision 0194)."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("parties", "0017_cached_values")]
+    operations = [
+        migrations.AddField(
+            "party",
+            "mechanism",
+            models.CharField(max_length=60, blank=True, default="", db_default=""),
+        ),
+    ]
