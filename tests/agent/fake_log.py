@@ -53,17 +53,17 @@ class FakeLog:
 
     def add(self, *things, salt=b"s" * 32):
         """Add an entry that speaks of things, as an honest hub does; return its number."""
-        seen = [json.dumps(facts, sort_keys=True, default=str) for facts in things]
-        hidden = [b"h" * 32] * len(seen)
+        open_facts = [json.dumps(facts, sort_keys=True, default=str) for facts in things]
+        hidden = [b"h" * 32] * len(open_facts)
         commitments = [
             thing_commitment(text.encode(), salt=salt, hidden=digest)
-            for text, digest in zip(seen, hidden, strict=True)
+            for text, digest in zip(open_facts, hidden, strict=True)
         ]
         tree = SmallTree(commitments)
         number = len(self.leaves)
         root = tree.subtree(0, tree.size)
         self.leaves.append(b"e" * 32 + contents_commitment(tree.size, root))
-        self.things[number] = (tree, seen, salt, hidden[0])
+        self.things[number] = (tree, open_facts, salt, hidden[0])
         return number
 
     def prove(self, body):
@@ -91,8 +91,8 @@ class FakeLog:
         return HeadContinuation(size=size, hashes=texts(tree.consistency_path(size)))
 
     def _open(self, number, asked):
-        tree, seen, salt, hidden = self.things[number]
-        wanted = [at for at, text in enumerate(seen) if json.loads(text).get("uid") in asked]
+        tree, open_facts, salt, hidden = self.things[number]
+        wanted = [at for at, text in enumerate(open_facts) if json.loads(text).get("uid") in asked]
         return EntryOpening(
             number=number,
             entry=encode_base64(b"e" * 32),
@@ -101,7 +101,7 @@ class FakeLog:
             things=[
                 ThingOpening(
                     index=at,
-                    seen=seen[at],
+                    open_facts=open_facts[at],
                     salt=encode_base64(salt),
                     hidden=encode_base64(hidden),
                 )

@@ -230,7 +230,9 @@ def test_a_person_settles_an_alarm(hub, log, follower):
 
 
 def forged_seen(answer):
-    answer.entries[0].things[0].seen = answer.entries[0].things[0].seen.replace("amber", "red")
+    answer.entries[0].things[0].open_facts = (
+        answer.entries[0].things[0].open_facts.replace("amber", "red")
+    )
 
 
 def forged_salt(answer):
@@ -254,7 +256,7 @@ def no_continuation(answer):
 
 
 def no_json(answer):
-    answer.entries[0].things[0].seen = "[" * 10_000
+    answer.entries[0].things[0].open_facts = "[" * 10_000
 
 
 def other_head(answer):
@@ -324,6 +326,30 @@ def test_a_hub_without_proofs_is_said_and_no_alarm(hub, log, follower):
     assert follower.status.alarm == ""
 
 
+def test_a_hub_that_never_answers_is_an_alarm(hub, log, follower):
+    hub.answers["/log/proofs"] = b"{}"
+    follower.take(hub.share(sha256(b"x")), at=datetime.now(UTC) - LONG_AGO)
+    follower.check()
+    assert follower.status.alarm
+    del hub.answers["/log/proofs"]
+    log.start = None
+    follower.check()
+    assert follower.status.alarm == ""
+    hub.answers["/log/proofs"] = b"{}"
+    follower.check()
+    assert follower.status.alarm
+
+
+def test_a_missing_cosigned_head_is_no_sign_of_an_older_hub(hub, log, tmp_path):
+    key = WitnessKey.of(Ed25519PrivateKey.generate(), name="w/1")
+    follower = Follower(hub, tmp_path, witnesses_required=1, witness_keys=(key,))
+    log.start = None
+    follower.take(hub.share(sha256(b"x")), at=datetime.now(UTC) - LONG_AGO)
+    assert "does not prove its feed" in follower.check()
+    assert follower.status.alarm
+    follower.store.close()
+
+
 def test_a_hub_that_no_longer_proves_is_an_alarm(hub, log, follower):
     signal = hub.share(sha256(b"x"))
     follower.take(signal)
@@ -331,7 +357,7 @@ def test_a_hub_that_no_longer_proves_is_an_alarm(hub, log, follower):
     follower.check()
     log.start = None
     follower.take(hub.share(sha256(b"y")), at=datetime.now(UTC) - LONG_AGO)
-    assert "no longer proves its feed" in follower.check()
+    assert "does not prove its feed" in follower.check()
     assert follower.status.alarm
 
 

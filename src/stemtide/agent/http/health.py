@@ -20,7 +20,7 @@ from stemtide.agent.store.match_rates import COUNT_LOWERED
 from stemtide.agent.store.parties import NAMES
 from stemtide.agent.store.review import COUNT_LATE, COUNT_WAITING
 from stemtide.agent.sync.feed import Sync
-from stemtide.agent.sync.proof_status import proof_status
+from stemtide.agent.sync.proof_status import ProofStatus, proof_status
 from stemtide.agent.sync.retro_match import RetroMatcher
 from stemtide.fingerprints.archive.foreign import opened_kinds
 from stemtide.fingerprints.external.installed import installed_types
@@ -87,8 +87,7 @@ class HealthCollector:
         deliveries, outcomes, owed = (outbox.counts() for outbox in self._outboxes)
         ((lowered,),) = self._store.read(COUNT_LOWERED)
         proofs = proof_status(self._store, self._config)
-        own = _flood_trouble(lowered) | self._own_troubles() | {"webhook": deliveries.trouble}
-        own["log_proofs"] = proofs.alarm
+        own = _flood_trouble(lowered) | self._own_troubles(proofs) | {"webhook": deliveries.trouble}
         troubles = _troubles(connection, notice, statements=owed.trouble) | own
         return {
             "name": self._config.name,
@@ -115,14 +114,19 @@ class HealthCollector:
             "skipped": self._tally.total("skipped"),
             "live_streams": self._open_streams(),
             "lowered": lowered,
-            "unproved": proofs.waiting,
-            "log_proofs": proofs.state,
+            **_proofs(proofs),
             **self._decoding(),
+            **self._other_parts(notice),
+            **self._processes(),
+            "troubles": {name: text for name, text in troubles.items() if text},
+        }
+
+    def _other_parts(self, notice: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the states of the companion, the upload journal and the review page."""
+        return {
             "companion": notice.get("companion") or None,
             "journal": self.journal(),
             "review": self._review(),
-            **self._processes(),
-            "troubles": {name: text for name, text in troubles.items() if text},
         }
 
     def _review(self) -> dict[str, int] | None:
@@ -183,9 +187,10 @@ class HealthCollector:
             " it is in shadow: correct the name"
         )
 
-    def _own_troubles(self) -> dict[str, str]:
-        """Return problems of the settings and of the upload journal, by name."""
+    def _own_troubles(self, proofs: ProofStatus) -> dict[str, str]:
+        """Return problems of the settings, the upload journal and the hub's log, by name."""
         return {
+            "log_proofs": proofs.alarm,
             "shadow": self._shadow_trouble(),
             "log_alarm": self._log_alarm(),
             "policy": self._sharers_trouble(),
@@ -246,6 +251,11 @@ class HealthCollector:
             "companion_trouble": _short(self._companion.trouble),
             "log": _short(self._log_trouble()),
         }
+
+
+def _proofs(status: ProofStatus) -> dict[str, Any]:
+    """Return whether the hub's log proves what the feed brought."""
+    return {"unproved": status.waiting, "log_proofs": status.state}
 
 
 def _flood_trouble(lowered: int) -> dict[str, str]:

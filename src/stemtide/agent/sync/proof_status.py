@@ -57,9 +57,9 @@ def proof_status(store: Store, config: Config) -> ProofStatus:
     if not config.witness:
         return ProofStatus("off", record, 0, 0, wrong)
     waiting, late = proofs.count_unproved(store.read, before=late_before(config))
-    if record.origin:
-        return ProofStatus("proving", record, waiting, late, wrong)
-    return ProofStatus("older" if record.is_older else "none", record, waiting, 0, wrong)
+    if record.is_older:
+        return ProofStatus("older", record, waiting, 0, wrong)
+    return ProofStatus("proving" if record.origin else "none", record, waiting, late, wrong)
 
 
 def late_before(config: Config) -> float:

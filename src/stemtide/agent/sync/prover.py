@@ -121,13 +121,10 @@ class Prover:
             return False  # the witness has not checked a head yet
         try:
             await self._prove(batch, record)
-        except NotFoundError as error:
-            await asyncio.to_thread(self._note_missing, error)
         except RewrittenError as error:
             await asyncio.to_thread(self._witness.raise_alarm, error)
         except (HubError, NoteError, ProofError, NoProofError) as error:
-            self.trouble = f"the hub does not prove its feed: {error}"
-            logger.warning("%s", self.trouble)
+            await asyncio.to_thread(self._note_failure, error)
         else:
             return True
         finally:
@@ -181,14 +178,20 @@ class Prover:
                 )
         return head
 
-    def _note_missing(self, error: NotFoundError) -> None:
-        """Store that the hub has no proofs; it is a failure if it had some."""
-        if proofs.read_proofs(self._store.read).origin:
-            self.trouble = f"the hub no longer proves its feed: {error}"
+    def _note_failure(self, error: Exception) -> None:
+        """Note why there are no proofs. An older hub has none, if it never had any."""
+        record = proofs.read_proofs(self._store.read)
+        is_older = (
+            isinstance(error, NotFoundError)
+            and not record.origin
+            and not self._config.witnesses_required  # a cosigned head may be missing
+        )
+        if is_older != record.is_older:
+            with self._store.write() as tx:
+                proofs.write_older(tx, is_older=is_older)
+        if not is_older:
+            self.trouble = f"the hub does not prove its feed: {error}"
             logger.warning("%s", self.trouble)
-            return
-        with self._store.write() as tx:
-            proofs.write_older(tx)
 
     def _note_asked(self, batch: Sequence[UnprovedEntry], now: datetime) -> None:
         with self._store.write() as tx:
@@ -219,7 +222,14 @@ class Prover:
         for entry, thing, applied in verdicts.wrong:
             if again[entry.signal] >= WRONG_TIMES:
                 proof = WrongProof(
-                    *(entry.signal, thing.entry, applied, thing.seen, answer.head, now.timestamp())
+                    *(
+                        entry.signal,
+                        thing.entry,
+                        applied,
+                        thing.open_facts,
+                        answer.head,
+                        now.timestamp(),
+                    )
                 )
                 is_changed |= self._undo(entry, proof, now=now)
         return is_changed
@@ -238,9 +248,9 @@ class Prover:
 
     def _judge(self, batch: Sequence[UnprovedEntry], things: Sequence[OpenedThing]) -> _Verdicts:
         """Compare entries of the feed with what the log says."""
-        said: dict[str, list[OpenedThing]] = defaultdict(list)
+        things_of: dict[str, list[OpenedThing]] = defaultdict(list)
         for thing in things:
-            said[str(thing.facts.get("uid"))].append(thing)
+            things_of[str(thing.facts.get("uid"))].append(thing)
         signals, verdicts = self._signals(batch), _Verdicts()
         values = self._values(signals.values())
         for entry in batch:
@@ -248,7 +258,11 @@ class Prover:
             if not entry.ended and signal is None:
                 verdicts.proved.append(entry)  # it left meanwhile, as at a snapshot
                 continue
-            about = [t for t in said[entry.signal] if ("state" in t.facts) == bool(entry.ended)]
+            about = [
+                thing
+                for thing in things_of[entry.signal]
+                if ("state" in thing.facts) == bool(entry.ended)
+            ]
             own = {"state": entry.ended} if signal is None or entry.ended else _facts(signal)
             own |= {"value": values[entry.signal]} if "kind" in own else {}
             if any(_fits(own, thing.facts) for thing in about):
@@ -337,10 +351,10 @@ def _facts(signal: FeedSignal) -> dict[str, object]:
 def _fits(own: Mapping[str, object], logged: Mapping[str, object]) -> bool:
     """Whether the log says the same. A distance is limited as in the feed."""
     bits = logged.get("within_bits")
-    said = dict(logged)
+    facts = dict(logged)
     if isinstance(bits, int):
-        said["within_bits"] = min(bits, MATCH_WITHIN_BITS)
-    return all(name in said and said[name] == fact for name, fact in own.items())
+        facts["within_bits"] = min(bits, MATCH_WITHIN_BITS)
+    return all(name in facts and facts[name] == fact for name, fact in own.items())
 
 
 def _text(at: datetime) -> str:

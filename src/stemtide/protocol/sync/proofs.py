@@ -50,13 +50,14 @@ class HeadContinuation(BaseModel):
 class ThingOpening(BaseModel):
     """A thing that an entry speaks of.
 
-    index: among all things of the entry. seen: the JSON that the log commits to, word for word:
-    the facts of a signal, or its id and the state in which it ended.
+    index: among all things of the entry.
+    open_facts: the JSON that the log commits to, word for word: the facts of a signal, or its id
+    and the state in which it ended.
     salt, hidden: base64, of the commitment (see the transparency log).
     """
 
     index: _Number
-    seen: Annotated[str, Field(max_length=20_000)]
+    open_facts: Annotated[str, Field(max_length=20_000)]
     salt: _Base64
     hidden: _Base64
 
@@ -104,10 +105,10 @@ class ProofsOut(BaseModel):
 
 
 class OpenedThing(NamedTuple):
-    """A thing that a head has. entry: its number. seen: the JSON; facts: the same, parsed."""
+    """A thing that a head has. entry: its number. open_facts: the JSON; facts: the same, parsed."""
 
     entry: int
-    seen: str
+    open_facts: str
     facts: Mapping[str, Any]
 
 
@@ -134,7 +135,7 @@ def open_things(answer: ProofsOut, head: Checkpoint) -> list[OpenedThing]:
     for row in answer.entries:
         commitments = {
             thing.index: thing_commitment(
-                thing.seen.encode(), salt=_hash(thing.salt), hidden=_hash(thing.hidden)
+                thing.open_facts.encode(), salt=_hash(thing.salt), hidden=_hash(thing.hidden)
             )
             for thing in row.things
         }
@@ -144,7 +145,7 @@ def open_things(answer: ProofsOut, head: Checkpoint) -> list[OpenedThing]:
         if row.number in leaves or len(commitments) != len(row.things):
             raise ProofError(f"entry {row.number} is opened twice")
         leaves[row.number] = leaf_hash(leaf)
-        opened += [_opened(row.number, thing.seen) for thing in row.things]
+        opened += [_opened(row.number, thing.open_facts) for thing in row.things]
     if leaves:
         path = [_hash(text) for text in answer.hashes]
         if subset_root(leaves, path, size=head.size) != head.root:
@@ -152,15 +153,15 @@ def open_things(answer: ProofsOut, head: Checkpoint) -> list[OpenedThing]:
     return opened
 
 
-def _opened(entry: int, seen: str) -> OpenedThing:
+def _opened(entry: int, open_facts: str) -> OpenedThing:
     """Parse what a thing says. raises: ProofError."""
     try:
-        facts = json.loads(seen)
+        facts = json.loads(open_facts)
     except (ValueError, RecursionError) as error:
         raise ProofError(f"entry {entry} speaks of what is no JSON") from error
     if not isinstance(facts, dict):
         raise ProofError(f"entry {entry} speaks of what is no object of JSON")
-    return OpenedThing(entry, seen, facts)
+    return OpenedThing(entry, open_facts, facts)
 
 
 def _hash(text: str) -> bytes:

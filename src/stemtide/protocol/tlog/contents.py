@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Commitments of a leaf to the content that its entry speaks of, each thing by itself.
 
-1 A thing is JSON in two parts: what all who have it see of it, and what only some may see.
+1 A thing is JSON in two parts: open facts, for all who receive it, and hidden ones.
 2 Its two salts are the halves of the SHA-512 of "stemtide-salts/2", a newline, the content salt of
   the entry (32 bytes) and the index of the thing (8 bytes, the highest first).
 3 Its hidden part is the SHA-256 of "stemtide-hidden/2", a newline, the second salt and the JSON.
 4 Its commitment is the SHA-256 of "stemtide-content/2", a newline, the first salt, the hidden part
-  and the JSON of what is seen.
+  and the JSON of the open facts.
 5 The second half of the leaf is the SHA-256 of "stemtide-contents/2", a newline, the number of
   things (8 bytes) and the root of the tree (RFC 6962) over their commitments.
 
@@ -27,7 +27,7 @@ _CONTENTS = b"stemtide-contents/2\n"
 
 
 def thing_salts(content_salt: bytes, index: int) -> tuple[bytes, bytes]:
-    """Return the two salts of a thing: of what is seen, and of what is hidden."""
+    """Return the two salts of a thing: of its open facts, and of its hidden ones."""
     salts = hashlib.sha512(_SALTS + content_salt + index.to_bytes(8)).digest()
     return salts[:SALT_BYTES], salts[SALT_BYTES:]
 
@@ -37,9 +37,9 @@ def hidden_digest(hidden: bytes, salt: bytes) -> bytes:
     return hashlib.sha256(_HIDDEN + salt + hidden).digest()
 
 
-def thing_commitment(seen: bytes, *, salt: bytes, hidden: bytes) -> bytes:
+def thing_commitment(open_facts: bytes, *, salt: bytes, hidden: bytes) -> bytes:
     """Return the commitment to a thing. hidden: the digest of its hidden part."""
-    return hashlib.sha256(_THING + salt + hidden + seen).digest()
+    return hashlib.sha256(_THING + salt + hidden + open_facts).digest()
 
 
 def contents_commitment(count: int, root: bytes) -> bytes:

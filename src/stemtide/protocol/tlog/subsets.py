@@ -72,12 +72,12 @@ class SmallTree:
 
     def subtree(self, begin: int, end: int) -> bytes:
         """Return the hash of the leaves from begin to end, where the tree divides so."""
-        known = self._hashes.get((begin, end))
-        if known is None:
+        node = self._hashes.get((begin, end))
+        if node is None:
             middle = begin + split(end - begin)
-            known = node_hash(self.subtree(begin, middle), self.subtree(middle, end))
-            self._hashes[begin, end] = known
-        return known
+            node = node_hash(self.subtree(begin, middle), self.subtree(middle, end))
+            self._hashes[begin, end] = node
+        return node
 
     def path(self, indices: Sequence[int]) -> list[bytes]:
         """Return the proof that the tree has leaves. indices: ascending; at least one."""

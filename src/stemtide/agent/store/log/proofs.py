@@ -122,9 +122,9 @@ def write_proved(tx: sqlite3.Connection, *, note: str, at: str) -> None:
     set_state(tx, proofs_note=note, proofs_proved_at=at, proofs_is_older="0")
 
 
-def write_older(tx: sqlite3.Connection) -> None:
-    """Store that the hub has no proofs."""
-    set_state(tx, proofs_is_older="1")
+def write_older(tx: sqlite3.Connection, *, is_older: bool) -> None:
+    """Store whether the hub has no proofs."""
+    set_state(tx, proofs_is_older=str(int(is_older)))
 
 
 def queue(

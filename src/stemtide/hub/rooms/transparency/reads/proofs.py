@@ -137,7 +137,8 @@ def _find_bulks(places: Mapping[str, FeedPlace], search: _Search) -> None:
     rows = Entry.objects.filter(kind=contents.BULK, recorded_at__in=times).order_by("number")
     for number in rows.values_list("number", flat=True):
         leaf = Leaf.objects.filter(number=number, signals__isnull=False).first()
-        members = left.intersection(contents.unpack_ids(leaf.signals)) if leaf else set()
+        packed = leaf.signals if leaf else None
+        members = left.intersection(contents.unpack_ids(packed or b""))
         for uid in sorted(members):
             search.add(number, uid, is_bulk=True)
         left -= members
@@ -185,16 +186,16 @@ def _open_entries(search: _Search) -> list[EntryOpening]:
 def _open_bulk(entry: LeafFacts, leaf: Leaf, uids: Collection[str]) -> EntryOpening | None:
     """Open some signals of an entry about several."""
     members = contents.unpack_ids(leaf.signals or b"")
-    wanted = [(index, uid) for index, uid in enumerate(members) if uid in uids]
+    indices = [(index, uid) for index, uid in enumerate(members) if uid in uids]
     tree = _bulk_tree(entry.number, bytes(leaf.data))
-    if tree is None or not wanted:
+    if tree is None or not indices:
         return None
     if entry.kind == contents.BULK:
-        facts: Mapping[str, Thing] = contents.things_of([uid for _index, uid in wanted])
+        facts: Mapping[str, Thing] = contents.things_of([uid for _index, uid in indices])
     else:
         ends = contents.contents_of([entry], bulks={entry.number: members})[entry.number]
         facts = dict(zip(members, ends.whole, strict=True))  # type: ignore[arg-type]  # no bytes
-    things = {index: facts[uid] for index, uid in wanted if uid in facts}
+    things = {index: facts[uid] for index, uid in indices if uid in facts}
     return _opening(leaf, tree, things) if things else None
 
 
@@ -236,7 +237,7 @@ def _opening(
         opened.append(
             ThingOpening(
                 index=index,
-                seen=thing.seen.decode(),
+                open_facts=thing.open_facts.decode(),
                 salt=encode_base64(salt),
                 hidden=encode_base64(hidden),
             )

@@ -47,7 +47,7 @@ see it. The state, the crisis and the title change, by acts that are entries of 
 _NOT_IN_FEED = frozenset({"url", "audience", "via"})
 """Facts of a signal that not all who receive it may see."""
 
-_SEEN = [(name, at) for at, name in enumerate(SIGNAL_COLUMNS) if name not in _NOT_IN_FEED]
+_OPEN = [(name, at) for at, name in enumerate(SIGNAL_COLUMNS) if name not in _NOT_IN_FEED]
 _HIDDEN = [(name, at) for at, name in enumerate(SIGNAL_COLUMNS) if name in _NOT_IN_FEED]
 
 ENDED_COLUMNS = ("uid", "state")
@@ -88,12 +88,12 @@ class Thing(NamedTuple):
     values: tuple[object, ...]
 
     @property
-    def seen(self) -> bytes:
+    def open_facts(self) -> bytes:
         """Return the facts that all who receive it may see, as JSON."""
         if self.columns is not SIGNAL_COLUMNS:
             return _json(dict(zip(self.columns, self.values, strict=True)))
         values = self.values
-        return _json({name: values[at] for name, at in _SEEN})
+        return _json({name: values[at] for name, at in _OPEN})
 
     @property
     def hidden(self) -> bytes:
@@ -111,7 +111,7 @@ class Thing(NamedTuple):
         """Return the commitment to this thing, by its place among those of its entry."""
         salt, hidden_salt = thing_salts(content_salt, index)
         hidden = hidden_digest(self.hidden, hidden_salt)
-        return thing_commitment(self.seen, salt=salt, hidden=hidden)
+        return thing_commitment(self.open_facts, salt=salt, hidden=hidden)
 
 
 @lru_cache(maxsize=8)  # all signals of most bulks have the same
