@@ -19,7 +19,7 @@ from stemtide.protocol.law.retention.adoptions import (
     UnadoptIn,
 )
 
-router = Router(tags=["crises"])
+router = Router(tags=["adoptions"])
 
 _MOST = 500
 """The most signals of a page."""
