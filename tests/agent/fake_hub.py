@@ -190,6 +190,11 @@ class FakeHub:
         marks = {"disputed": True, "disputed_by_you": by_you}
         self._put(signal.model_copy(update={**marks, "position": self.head + 1}))
 
+    def limit(self, signal, *, expires_at):
+        """Give a signal the end of its crisis."""
+        facts = {"expires_at": expires_at, "position": self.head + 1}
+        self._put(signal.model_copy(update=facts))
+
     def confirm(self, signal, *names):
         """Let exactly these parties agree with a signal."""
         after = signal.model_copy(update={"confirmed_by": [*names], "position": self.head + 1})

@@ -3,7 +3,7 @@ import asyncio
 import json
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from standardwebhooks import Webhook as Verifier
@@ -164,6 +164,26 @@ def test_a_signal_that_expired_before_a_snapshot_releases_nothing(hub, agent, pr
     hub.set_back({}, 0)
     agent.wait(position=0)
     assert provider.told() == [("content.block", "post-1")]
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+def test_a_signal_that_ends_with_its_crisis_releases_nothing(hub, agent, provider, config, is_away):
+    """The feed says the end before it comes: away or not, the agent stops matching, and no more."""
+    signal = share(hub, agent)
+    agent.ask({"ref": "post-1", "sha256": ONE})
+    until(provider.told)
+    ends_at = datetime.now(UTC) + timedelta(seconds=2)
+    hub.limit(signal, expires_at=ends_at)
+    agent.wait(position=2)
+    until(lambda: agent.ask({"ref": "post-2", "sha256": ONE})[0]["decision"]["action"] != "block")
+    if is_away:
+        hub.set_back({}, 0)
+        agent.wait(position=0)
+    else:
+        hub.withdraw(signal, state=SignalState.EXPIRED)
+        agent.wait(position=3)
+    agent.wait(deliveries=0)
+    assert {kind for kind, ref in written(config) if ref == "post-1"} == {"content.block"}
 
 
 @pytest.mark.parametrize(("months", "releases"), [(37, False), (35, True)])

@@ -338,7 +338,7 @@ def choose_what_stays(duty):
     expect(page.get_by_text("Adopted.", exact=True)).to_be_visible()
     expect(page.locator(".mark--good").first).to_have_text("adopted")
     page.get_by_label("No more stay than are adopted now").check()
-    page.get_by_role("button", name="Answer", exact=True).click()
+    page.get_by_role("button", name="Save the answer").click()
     expect(page.get_by_text("Answered.", exact=True)).to_be_visible()
     page.goto(room)
 

@@ -54,7 +54,7 @@ def test_an_act_of_one_party_appears_at_another_without_a_reload(played, page_of
     watching = page_of("agency", room)
     is_live(watching)
     acting = page_of("officer", f"{room}/closing")
-    acting.get_by_role("button", name="Answer", exact=True).click()
+    acting.get_by_role("button", name="Save the answer").click()
     expect(acting.get_by_text("Answered.", exact=True)).to_be_visible()
     acting.goto(room)
     is_live(acting)

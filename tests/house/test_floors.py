@@ -25,6 +25,7 @@ FLOORS = [
     {"rechecks"},
     {"complaints"},
     {"retention"},
+    {"adoptions"},
     {"reports"},
     {"alerts"},
     {"webhooks"},

@@ -8,6 +8,7 @@ import pytest
 
 from stemtide.hub.desk.crises import blocks as room_blocks
 from stemtide.hub.desk.ledger_sentences import ENTRY_PHRASES
+from stemtide.hub.rooms.adoptions import writes as adoptions
 from stemtide.hub.rooms.crises.writes import (
     crises,
     events as writes_events,
@@ -20,6 +21,7 @@ from stemtide.hub.rooms.parties.models import Person
 from stemtide.hub.rooms.parties.writes import parties, people as writes_people
 from stemtide.hub.rooms.situation.writes import leads as writes_leads, situation
 from stemtide.protocol.enums import Role
+from stemtide.protocol.law.retention.adoptions import AdoptionAnswerIn
 from stemtide.protocol.messages.crises import (
     CheckIn,
     InviteIn,
@@ -164,6 +166,8 @@ def act(world, uid):
     body = CheckIn(answer="unknown", evidence="One of them took it back.")
     crises.answer(uid, test="real-world-event", body=body, by=authority, now=now)
     yield "check"
+    adoptions.answer(uid, body=AdoptionAnswerIn(adopt="suggested"), by=authority, now=now)
+    yield "answer which signals stay"
     order = ProposalIn(act="close", reason="It is over.")
     offered = writes_moves.propose(uid, body=order, by=authority, now=now).proposals[-1].id
     yield "proposal"

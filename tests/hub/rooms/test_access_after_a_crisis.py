@@ -18,7 +18,7 @@ from stemtide.hub.rooms.signals.writes import signals
 from stemtide.hub.rooms.situation.reads import search, situation as situation_reads
 from stemtide.hub.rooms.situation.writes import situation
 from stemtide.hub.rooms.tasks import reads as tasks
-from stemtide.protocol.messages.adoptions import AdoptIn
+from stemtide.protocol.law.retention.adoptions import AdoptIn
 from stemtide.protocol.messages.previews import PreviewIn
 from stemtide.protocol.messages.situation import MessageIn
 from tests.world import NOON, hex_value

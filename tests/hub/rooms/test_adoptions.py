@@ -23,8 +23,8 @@ from stemtide.hub.rooms.signals.writes import entries, signals
 from stemtide.protocol.enums import SignalState
 from stemtide.protocol.law.deadlines import months_after
 from stemtide.protocol.law.retention import RowClass
+from stemtide.protocol.law.retention.adoptions import AdoptIn, AdoptionAnswerIn, UnadoptIn
 from stemtide.protocol.law.retention.messages import RetentionChangeIn, RetentionIn
-from stemtide.protocol.messages.adoptions import AdoptIn, AdoptionAnswerIn, UnadoptIn
 from stemtide.protocol.messages.crises import CloseIn, ProposalIn, TriageIn
 from stemtide.protocol.messages.signals import WithdrawIn
 from tests.world import NOON, hex_value, signal_in
@@ -298,7 +298,7 @@ def test_an_undo_restores_what_was(world, crisis):
     told = unadopt(world, crisis, uid)
     assert Signal.objects.values_list(*columns).get(uid=uid) == before
     assert (told.adopted, Adoption.objects.count()) == (0, 0)
-    assert world.ledger_kinds()[-1] == "adoptions.undone"
+    assert world.ledger_kinds()[-1] == "adoptions.reverted"
 
 
 def test_an_undo_leaves_what_was_changed_since(world, crisis):

@@ -428,6 +428,14 @@ def test_many_are_destroyed_batch_by_batch(monkeypatch, send):
     assert writes.destroy_due(LATER) == 3
 
 
+def test_one_run_destroys_a_bounded_number(monkeypatch, send):
+    monkeypatch.setattr(writes, "DESTROY_AT_ONCE", 1)
+    monkeypatch.setattr(writes, "DESTROY_BATCHES", 2)
+    for _ in range(3):
+        send()
+    assert [writes.destroy_due(LATER) for _ in range(3)] == [2, 1, 0]
+
+
 def test_its_sender_destroys_a_preview_early_and_once(world, signal, send, key_of):
     sent = send()
     by = key_of(world.authority)

@@ -53,6 +53,7 @@ TRANSLATED_VALUES = (
     *(_("activates the protocol"), _("closes it"), _("rates a warning")),
     *(_("answers the checklist"), _("records national measures"), _("links crises")),
     *(_("mirrors other mechanisms"), _("de-escalates a crisis")),
+    _("says which signals stay after a crisis"),
     *(_("makes a crisis live again"), _("reviews a crisis")),
     *(_("as usual"), _("monitor"), _("activate")),
     *(_("an exercise"), _("real"), _("was withdrawn"), _("expired")),

@@ -116,7 +116,7 @@ ENTRY_PHRASES = {
     "signals.adopted": gettext_lazy("adopted signals of a crisis"),
     "signals.limited": gettext_lazy("let signals end with their crisis"),
     "adoption.answered": gettext_lazy("answered which signals stay after a crisis"),
-    "adoptions.undone": gettext_lazy("undid adoptions of signals"),
+    "adoptions.reverted": gettext_lazy("undid adoptions of signals"),
     "signals.unconfirmed": gettext_lazy("ended signals that nobody confirmed"),
     "approval.asked": gettext_lazy("asked for a second look"),
     "approval.approved": gettext_lazy("approved what waited for a second look"),

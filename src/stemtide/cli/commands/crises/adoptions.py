@@ -65,7 +65,7 @@ def adopt(
     basis: Basis = None,
 ) -> Request:
     """Adopt signals: they stay after the crisis, on a legal basis of your party."""
-    from stemtide.protocol.messages.adoptions import AdoptIn
+    from stemtide.protocol.law.retention.adoptions import AdoptIn
 
     body = _chosen(signal, label, shared_by) | {"legal_basis": basis}
     return lambda client: client.adopt_signals(AdoptIn.model_validate(body), uid=crisis_id)
@@ -76,7 +76,7 @@ def unadopt(
     crisis_id: CrisisId, signal: Ids = None, label: Label = "", shared_by: Sharer = ""
 ) -> Request:
     """Undo adoptions of your party, until the crisis is closed."""
-    from stemtide.protocol.messages.adoptions import UnadoptIn
+    from stemtide.protocol.law.retention.adoptions import UnadoptIn
 
     body = _chosen(signal, label, shared_by)
     return lambda client: client.unadopt_signals(UnadoptIn.model_validate(body), uid=crisis_id)
@@ -89,7 +89,7 @@ def choose(
     basis: Basis = None,
 ) -> Request:
     """Answer which signals stay after a crisis: closing waits for it."""
-    from stemtide.protocol.messages.adoptions import AdoptionAnswerIn
+    from stemtide.protocol.law.retention.adoptions import AdoptionAnswerIn
 
     body = {"adopt": answer, "legal_basis": basis}
     return lambda client: client.answer_adoption(

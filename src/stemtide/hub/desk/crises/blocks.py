@@ -220,12 +220,18 @@ class _Room:
         self._hub = hub
 
     def life(self) -> dict[str, Any]:
-        """Return the crisis, its participants and proposals; the same for all of a party."""
-        things = (
-            *("check", "measure", "proposal", "review", "role", "person", "party"),
-            *("adoption", "adoptions"),
+        """Return the crisis, its participants and proposals; the same for all of a party.
+
+        Whether it can be closed changes with its signals too, which nothing else here does.
+        """
+        things = ("check", "measure", "proposal", "review", "role", "person", "party")
+        life = self._part("life", things, self._read_life)
+        things = ("signal", "signals", "opinion", "dispute", "disputes", "runaway", "approval")
+        answer = self._part("answer", (*things, "adoption", "adoptions"), self._read_answer)
+        facts = replace(
+            life["facts"], is_answered=answer["is_answered"], is_current=answer["is_current"]
         )
-        return self._part("life", things, self._read_life)
+        return {**life, "facts": facts}
 
     def content(self) -> dict[str, Any]:
         """Return clocks, clusters and sightings; the same for all of a party.
@@ -284,6 +290,12 @@ class _Room:
             "checks_yes": sum(check.answer is CheckAnswer.YES for check in life.checks),
             "checks_all": len(life.checks),
         }
+
+    def _read_answer(self) -> dict[str, Any]:
+        """Read whether it was said which signals stay, and of all present signals."""
+        row = crises.find(self._uid, viewer=self._by.party)
+        is_answered, is_current = crises.answer_state(row)
+        return {"is_answered": is_answered, "is_current": is_current}
 
     def _read_content(self) -> dict[str, Any]:
         """Read shared signals and their sightings."""

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, signed_in
 from stemtide.hub.desk.forms import DeskForm, MessageForm, uuid_or_none
 from stemtide.hub.desk.labels import LABELS, Words, label_title
-from stemtide.hub.platform.permissions import allows
+from stemtide.hub.platform.permissions import allows, check_person_may_lead
 from stemtide.hub.rooms.adoptions import reads, writes
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.crises.rules import closing as rules
@@ -26,7 +26,7 @@ from stemtide.hub.rooms.parties.reads.parties import party_titles
 from stemtide.protocol.enums import AdoptionAnswer, PartyKind
 from stemtide.protocol.labels import labels
 from stemtide.protocol.law.retention import RowClass, retention
-from stemtide.protocol.messages.adoptions import (
+from stemtide.protocol.law.retention.adoptions import (
     AdoptIn,
     AdoptionAnswerIn,
     AdoptionOut,
@@ -60,13 +60,15 @@ class AnswerForm(MessageForm):
     def __init__(self, *args: Any, kind: PartyKind, **options: Any) -> None:  # noqa: ANN401  # Django's own options
         super().__init__(*args, **options)
         bases = _bases(kind)
-        self.fields["legal_basis"] = forms.ChoiceField(label=_("Legal basis"), choices=bases)
+        self.fields["legal_basis"] = forms.ChoiceField(
+            label=_("Legal basis"), choices=bases, required=False
+        )
         self._default = bases[0][0]
 
     def message_fields(self) -> dict[str, object]:
         """Return the answer; the basis only if it is not the default of the party's kind."""
         basis = self.cleaned_data["legal_basis"]
-        own = {} if basis == self._default else {"legal_basis": basis}
+        own = {} if basis in {"", self._default} else {"legal_basis": basis}
         return {"adopt": self.cleaned_data["adopt"]} | own
 
 
@@ -116,12 +118,14 @@ def closing(request: SignedInRequest, uid: UUID) -> HttpResponse:
     list_form = ListForm(request.GET, sharers=sharers)
     filters = list_form.filters()
     if request.method == "POST":
+        check_person_may_lead(by.role)
         return _act(request, uid, filters=filters)
     after = uuid_or_none(request.GET.get("after"))
     adoption = reads.adoption(
         uid,
         by=by,
         after=after,
+        limit=reads.PAGE,
         label=filters.get("label", ""),
         shared_by=filters.get("shared_by", ""),
         show=filters.get("show", "all"),

@@ -22,7 +22,7 @@ from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads.signals import matches_until, visible
 from stemtide.protocol.enums import Provenance, SignalState
 from stemtide.protocol.law.retention import LegalBasis, retention
-from stemtide.protocol.messages.adoptions import AdoptionOut, AdoptionRowOut, UnadoptIn
+from stemtide.protocol.law.retention.adoptions import AdoptionOut, AdoptionRowOut, UnadoptIn
 
 PAGE = 50
 """Signals of a page."""
@@ -107,15 +107,14 @@ def chosen(row: Crisis, *, body: UnadoptIn, viewer: Party) -> QuerySet[Signal]:
     """
     rows = live(row, viewer=viewer)
     if body.signals:
-        known = set(rows.filter(uid__in=body.signals).values_list("uid", flat=True))
+        live_ids = set(rows.filter(uid__in=body.signals).values_list("uid", flat=True))
         for uid in body.signals:
-            if uid not in known:
+            if uid not in live_ids:
                 raise NotFoundError("this crisis has no live signal {uid}: see its list", uid=uid)
         rows = rows.filter(uid__in=body.signals)
     return matching(rows, label=body.label, shared_by=body.shared_by)
 
 
-@needs_no_viewer("the clock ends signals of every party")
 def unlimited(row: Crisis) -> QuerySet[Signal]:
     """Return the live signals of a closed crisis that nobody adopted and that end later than it."""
     ends_later = Q(expires_at=None) | Q(expires_at__gt=row.tail_ends_at)

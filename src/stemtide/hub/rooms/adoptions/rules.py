@@ -4,7 +4,6 @@
 from collections.abc import Iterable
 
 from stemtide.hub.platform.errors import ConflictError
-from stemtide.hub.platform.retention.columns import basis_columns
 from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.law.retention import (
     GIVEN,
@@ -31,11 +30,17 @@ def given_columns(
 
     kind: of the party that adopts it. purpose: that the signal has.
     """
-    columns: dict[str, str] = basis_columns(RowClass.SIGNAL, kind=kind)
+    version = retention()
+    rule = version.classes[RowClass.SIGNAL]
+    columns = {
+        "legal_basis": rule.bases[kind].value,
+        "purpose": rule.purpose.value,
+        "retention_rule": version.rule_of(RowClass.SIGNAL, kind),
+    }
     if legal_basis is not None:
         columns["legal_basis"] = legal_basis.value
         columns["retention_rule"] += GIVEN
-    if purpose and retention().purposes[RetentionPurpose(purpose)].readers:
+    if purpose and version.purposes[RetentionPurpose(purpose)].readers:
         columns["purpose"] = purpose
     return columns
 

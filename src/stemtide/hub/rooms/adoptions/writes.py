@@ -35,7 +35,7 @@ from stemtide.hub.rooms.signals.long_values import batches
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.protocol.enums import AdoptionAnswer
 from stemtide.protocol.law.retention import GIVEN, RowClass, after_end, signal_term_ends
-from stemtide.protocol.messages.adoptions import (
+from stemtide.protocol.law.retention.adoptions import (
     AdoptIn,
     AdoptionAnswerIn,
     AdoptionOut,
@@ -187,7 +187,7 @@ def _adoption(
 ) -> Adoption:
     """Return the adoption of a signal, with the columns that it gives it. A later date stays."""
     until = signal_term_ends(now)
-    given = rules.given_columns(kind=by.kind, legal_basis=body.legal_basis, purpose=row.purpose)
+    columns = rules.given_columns(kind=by.kind, legal_basis=body.legal_basis, purpose=row.purpose)
     due = max(row.erase_due or until, after_end(RowClass.SIGNAL, until))
     return Adoption(
         signal=row,
@@ -195,7 +195,7 @@ def _adoption(
         by_ref=by.ref,
         at=now,
         until=until,
-        given=given | {"erase_due": due.isoformat()},
+        given=columns | {"erase_due": due.isoformat()},
         before={name: _as_text(getattr(row, name)) for name in _COLUMNS},
     )
 
@@ -235,7 +235,7 @@ def _undo_some(row: Crisis, own: QuerySet[Signal], *, by: Actor, now: datetime) 
     for signal in signals:
         _restore(signal, signal.adoption, now=now)
     Adoption.objects.filter(signal__in=[signal.pk for signal in signals]).delete()
-    _record("adoptions.undone", row, by=by, now=now, detail={"count": len(signals)})
+    _record("adoptions.reverted", row, by=by, now=now, detail={"count": len(signals)})
     return len(signals)
 
 
@@ -292,8 +292,8 @@ def _limit_some(row: Crisis, *, now: datetime) -> int:
 def _follow_end(row: Crisis, pks: Sequence[int]) -> None:
     """Let an erasure follow the new end where the sharer gave the end itself."""
     for numbers in batches(pks):
-        given = Signal.objects.filter(pk__in=numbers, retention_rule__endswith=GIVEN)
-        for signal in given:
+        rows = Signal.objects.filter(pk__in=numbers, retention_rule__endswith=GIVEN)
+        for signal in rows:
             old_end = signal.expires_at or signal_term_ends(signal.shared_at)
             if signal.erase_due == after_end(RowClass.SIGNAL, old_end) and row.tail_ends_at:
                 due = after_end(RowClass.SIGNAL, row.tail_ends_at)

@@ -30,6 +30,9 @@ from stemtide.protocol.messages.previews import PreviewIn, PreviewKind, PreviewO
 DESTROY_AT_ONCE = 200
 """Previews that one transaction of destroy_due destroys."""
 
+DESTROY_BATCHES = 20
+"""The most transactions of one run of destroy_due: the scheduler has other work."""
+
 
 def add(
     uid: UUID, *, body: PreviewIn, by: Actor, now: datetime, keys: Keys, most: timedelta
@@ -157,11 +160,16 @@ def destroy(uid: UUID, *, by: Actor, now: datetime, on_hold: Collection[UUID]) -
 def destroy_due(now: datetime, *, except_for: Collection[UUID] = ()) -> int:
     """Destroy previews past their date, and those of ended signals; return how many.
 
+    What one run does not finish, the next one goes on with.
+
     except_for: those on a legal hold.
     """
     count = 0
-    while destroyed := _destroy_some(now, except_for=except_for):
+    for _ in range(DESTROY_BATCHES):
+        destroyed = _destroy_some(now, except_for=except_for)
         count += destroyed
+        if not destroyed:
+            break
     return count
 
 

@@ -12,14 +12,14 @@ from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.adoptions import reads, writes
 from stemtide.protocol.enums import Scope
-from stemtide.protocol.messages.adoptions import (
+from stemtide.protocol.law.retention.adoptions import (
     AdoptIn,
     AdoptionAnswerIn,
     AdoptionOut,
     UnadoptIn,
 )
 
-router = Router(tags=["crises"])
+router = Router(tags=["adoptions"])
 
 _MOST = 500
 """The most signals of a page."""

@@ -103,7 +103,7 @@ TEXTS: Mapping[str, Words] = {
     ),
     "deescalated": gettext_lazy("%(by)s began to wind this crisis down. Signals are still taken."),
     "ended": gettext_lazy("The tail of this crisis has ended. It takes no more signals."),
-    "closed": gettext_lazy("%(by)s closed this crisis. Its signals stay until they expire."),
+    "closed": gettext_lazy("%(by)s closed this crisis. Signals that no party adopted end with it."),
     "lead": gettext_lazy(
         "%(by)s sent a lead about a threat to somebody's life. Its words are at the desk only:"
         " read it there now, and say that you have it."

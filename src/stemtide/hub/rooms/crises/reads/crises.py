@@ -156,7 +156,7 @@ def _facts(row: Crisis) -> rules.CrisisFacts:
         (participation.party.name, participation.state) for participation in participations(row)
     ]
     of = framework(row.framework)
-    is_answered, is_current = _answer(row) if of.stages[row.stage].is_open else (True, True)
+    is_answered, is_current = answer_state(row)
     return rules.CrisisFacts(
         framework=of,
         stage=row.stage,
@@ -172,8 +172,15 @@ def _facts(row: Crisis) -> rules.CrisisFacts:
     )
 
 
-def _answer(row: Crisis) -> tuple[bool, bool]:
+def answer_state(row: Crisis) -> tuple[bool, bool]:
     """Return whether it was ever said which signals stay, and whether of all present signals."""
+    return cached(("answer", row.pk), lambda: _answer_state(row))
+
+
+def _answer_state(row: Crisis) -> tuple[bool, bool]:
+    """Return the state of the answer from the tables; it matters while the crisis is open."""
+    if not framework(row.framework).stages[row.stage].is_open:
+        return True, True
     live = row.signals.filter(state=SignalState.LIVE)
     if row.answered_to is None:
         has_none = not live.exists()

@@ -52,8 +52,8 @@ def check_answered(facts: CrisisFacts) -> None:
     """Check that a leading party has said which of the present signals stay."""
     if not facts.is_current:
         raise ConflictError(
-            "say first which signals stay after this crisis, on the page Closing or with adopt:"
-            " suggested, all or none"
+            "say first which signals stay after this crisis, on the page “Which signals stay” or"
+            " with adopt: suggested, all or none"
         )
 
 
@@ -61,5 +61,6 @@ def check_once_answered(facts: CrisisFacts) -> None:
     """Check that a leading party has said which signals stay; later signals are no obstacle."""
     if not facts.is_answered:
         raise ConflictError(
-            "nobody has said which signals stay after this crisis: answer on the page Closing"
+            "nobody has said which signals stay after this crisis: answer on the page “Which"
+            " signals stay”"
         )

@@ -9,13 +9,13 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.enums import AdoptionAnswer, Provenance
 from stemtide.protocol.law.retention import LegalBasis
-from stemtide.protocol.messages.crises import PartyName
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 MAX_SIGNALS = 1000
 """The most signals that a message names. A filter has no limit."""
 
+_PartyName = Annotated[str, StringConstraints(min_length=1, max_length=60)]
 _Label = Annotated[str, StringConstraints(min_length=1, max_length=60)]
 
 
@@ -26,7 +26,7 @@ class UnadoptIn(BaseModel):
 
     signals: tuple[UUID, ...] = Field(default=(), max_length=MAX_SIGNALS, fail_fast=True)
     label: _Label | None = None
-    shared_by: PartyName | None = None
+    shared_by: _PartyName | None = None
 
     @model_validator(mode="after")
     def _check_any(self) -> "UnadoptIn":
