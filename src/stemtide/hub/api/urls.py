@@ -44,6 +44,7 @@ from stemtide.hub.api.v1.signals import (
     outliers,
     previews,
     propagation,
+    questions,
     runaways,
     search,
     signals,
@@ -56,7 +57,7 @@ for _room in (
     exports,  # before signals: "export" is not a signal's id
     *(signals, disputes, previews, local_features, feed, snapshots, crises, participants),
     *(response, situation, leads, reports, search, agents, outliers, runaways, alerts),
-    propagation,
+    *(propagation, questions),
     parties,
     *(documents, progress, yearly, dsa, rechecks, exchanges, exercises),
     *(referrals, batches, holds),
