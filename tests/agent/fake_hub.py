@@ -26,7 +26,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from stemtide.protocol.enums import SignalState
-from stemtide.protocol.messages.signals import OpinionIn
+from stemtide.protocol.messages.signals import OpinionIn, QuestionIn, QuestionOut
 from stemtide.protocol.problems import MEDIA_TYPE, ProblemType, problem
 from stemtide.protocol.sync.agents import (
     AgentStatusIn,
@@ -118,6 +118,8 @@ class FakeHub:
     gives_places: bool = True
     outcomes: Counter = field(default_factory=Counter)
     opinions: list = field(default_factory=list)
+    questions: dict[str, QuestionOut] = field(default_factory=dict)
+    question_fault: ProblemType | None = None
     languages: Counter = field(default_factory=Counter)
     lookups: dict[str, int] = field(default_factory=dict)
     knows_lookups: bool = True
@@ -288,6 +290,8 @@ class FakeHub:
             ("PUT", "/agents/{name}/review-page"): self._review_page,
             ("PUT", "/agents/{name}/runaways/{uid}"): self._runaway,
             ("PUT", "/signals/{uid}/opinion"): self._opinion,
+            ("PUT", "/signals/{uid}/question"): self._question,
+            ("GET", "/signals/{uid}/questions"): self._questions,
             ("POST", "/outcomes"): self._outcomes,
             ("POST", "/log/cosignatures"): self._cosignature,
             ("POST", "/log/proofs"): self._proofs,
@@ -571,6 +575,22 @@ class FakeHub:
         opinion = OpinionIn.model_validate_json(await request.body())
         self.opinions.append((request.path_params["uid"], opinion.opinion.value, opinion.note))
         return JSONResponse({})
+
+    async def _question(self, request):
+        body = QuestionIn.model_validate_json(await request.body())
+        if self.question_fault:
+            return _problem(self.question_fault, "the signal has ended")
+        question = QuestionOut(party=self.party, text=body.text, sent_at=datetime.now(UTC))
+        self.questions[request.path_params["uid"]] = question
+        return JSONResponse(question.model_dump(mode="json"))
+
+    async def _questions(self, request):
+        question = self.questions.get(request.path_params["uid"])
+        return JSONResponse([question.model_dump(mode="json")] if question else [])
+
+    def answer_question(self, signal, text):
+        answered = {"answer": text, "answered_at": datetime.now(UTC)}
+        self.questions[str(signal)] = self.questions[str(signal)].model_copy(update=answered)
 
     async def _outcomes(self, request):
         try:

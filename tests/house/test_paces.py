@@ -59,6 +59,8 @@ ONE_OPEN_ALERT = {
     "approval.refused": "once for each act that waited, to the party that asked",
     "runaway.reported": "one report an agent and signal counts, and one open alert adds them up",
     "runaway.lowered": "takes reports of several independent parties; one open alert",
+    "question.sent": "one open question a party and signal, counted by the day",
+    "question.answered": "once for each question that was counted",
     "opinion.given": "disputes of a party are counted by the day",
     "dispute.dismissed": "an agency decides on a dispute that was counted",
     "disputes.dismissed": "an agency decides, once, on disputes that were counted",

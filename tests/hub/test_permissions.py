@@ -23,7 +23,7 @@ from stemtide.hub.rooms.parties.rules import (
     standing as standings,
     suspensions,
 )
-from stemtide.hub.rooms.signals.rules import disputes, runaways, signals
+from stemtide.hub.rooms.signals.rules import disputes, questions, runaways, signals
 from stemtide.hub.rooms.signals.rules.disputes import Dispute, DisputeFacts
 from stemtide.hub.rooms.signals.rules.runaways import FloodFacts
 from stemtide.hub.rooms.signals.rules.signals import SignalFacts
@@ -107,6 +107,21 @@ def dispute_counts(who):
     return "with a second" if disputes.stops_everywhere([own, other], sharer="sharer") else "no"
 
 
+def sends_question(who):
+    facts = SignalFacts(SignalState.LIVE, "one")
+    return passes(
+        questions.check_question, facts, None, kind=who.kind, name=who.name, role=who.role
+    )
+
+
+def handles_questions(who):
+    """What a person or key of a provider may do: send a question, and answer one."""
+    sends = sends_question(official(who, kind=PROVIDER))
+    to_us = questions.QuestionFacts("one", sharer=who.name, is_answered=False)
+    assert passes(questions.check_answer, to_us, name=who.name, role=who.role) == sends
+    return sends
+
+
 def dispute_of(party, **more):
     facts = {"kind": PROVIDER, "is_open": True, "is_set_aside": False, "is_answered": False}
     return DisputeFacts(party=party, **facts | more)
@@ -162,6 +177,7 @@ SIGNALS = {
     "withdraw its own signal": lambda who: withdraws(who, shared_by="us"),
     "withdraw the signal of another party": lambda who: withdraws(who, shared_by="one"),
     "confirm or dispute a signal": lambda who: yes(may_opine(who)),
+    "send the sharer of a signal a question": sends_question,
     "its confirmation counts": lambda who: yes(may_opine(who) and independent([who.trust])),
     "its dispute counts at others": dispute_counts,
     "set a dispute of another party aside": sets_aside,
@@ -392,6 +408,7 @@ ROLES = {
     # The writes of signals ask this rule before they look at the signal.
     "withdraw a signal": lambda who: passes(check_person_may_write, who.role),
     "confirm or dispute a signal": lambda who: passes(check_person_may_write, who.role),
+    "send or answer a question about a signal": handles_questions,
     "set a dispute aside": lambda who: sets_aside(official(who)),
     "let a dispute count again": lambda who: restores(official(who)),
     "answer that a dispute was set aside": lambda who: answers(official(who, kind=PROVIDER)),

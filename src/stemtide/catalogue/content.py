@@ -2,9 +2,11 @@
 """Read and fingerprint content, in a worker of a scan: a process here, or one of a Ray cluster."""
 
 import atexit
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from stemtide.catalogue.downloads import DownloadError, download
 from stemtide.catalogue.items import ItemLook, StoredItem
@@ -15,6 +17,19 @@ from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.fingerprints.sandbox.walls import Wall, refusal
 
 _OPTIONS = AnalysisOptions(views=True)
+
+_START_S = 600.0
+"""Wall time for decoders to start. Nobody waits for a scan, and its machine may be loaded."""
+
+_STARTS = 3
+"""Sandboxes that are started, one after another, before a scan gives up."""
+
+
+logger = logging.getLogger(__name__)
+
+
+class WallsMissingError(SandboxError):
+    """A wall around the decoders is missing, which starting them anew does not change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +42,7 @@ class ReadingSettings:
 
     accepted: frozenset[Wall] = frozenset()
     fetch_hosts: frozenset[str] = frozenset()
-    limits: DecodingLimits = field(default_factory=DecodingLimits)
+    limits: DecodingLimits = field(default_factory=partial(DecodingLimits, start_s=_START_S))
 
 
 _sandboxes: dict[ReadingSettings, Sandbox] = {}
@@ -37,21 +52,40 @@ _sandboxes: dict[ReadingSettings, Sandbox] = {}
 def look_at(items: Sequence[StoredItem], settings: ReadingSettings) -> list[ItemLook]:
     """Fingerprint pieces of content. Content that cannot be read is returned with the reason.
 
-    raises: SandboxError if a wall around the decoders is missing, or they do not start.
+    raises: SandboxError if a wall around the decoders is missing, or they do not start even when
+            they are started anew.
     """
-    sandbox = _sandbox(settings)
-    return [_look(item, sandbox, settings) for item in items]
+    return [_look_patiently(item, settings) for item in items]
+
+
+def _look_patiently(item: StoredItem, settings: ReadingSettings) -> ItemLook:
+    """Fingerprint content, in a new sandbox if decoders do not start. raises: SandboxError."""
+    for _ in range(_STARTS - 1):
+        try:
+            return _look(item, _sandbox(settings), settings)
+        except WallsMissingError:
+            raise
+        except SandboxError as error:
+            logger.warning("decoders are started anew: %s", error)
+            _end_sandbox(settings)
+    return _look(item, _sandbox(settings), settings)
 
 
 def _sandbox(settings: ReadingSettings) -> Sandbox:
     if settings not in _sandboxes:
-        sandbox = Sandbox(limits=settings.limits)
-        if reason := refusal(sandbox.walls(), accepted=settings.accepted):
-            sandbox.close()
-            raise SandboxError(f"accept_missing_walls {reason}")
-        _sandboxes[settings] = sandbox
+        _sandboxes[settings] = sandbox = Sandbox(limits=settings.limits)
         atexit.register(sandbox.close)
+        if reason := refusal(sandbox.walls(), accepted=settings.accepted):
+            _end_sandbox(settings)
+            raise WallsMissingError(f"accept_missing_walls {reason}")
     return _sandboxes[settings]
+
+
+def _end_sandbox(settings: ReadingSettings) -> None:
+    """End the sandbox of this worker. The next content starts another one."""
+    sandbox = _sandboxes.pop(settings)
+    atexit.unregister(sandbox.close)
+    sandbox.close()
 
 
 def _look(item: StoredItem, sandbox: Sandbox, settings: ReadingSettings) -> ItemLook:

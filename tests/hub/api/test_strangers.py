@@ -109,6 +109,8 @@ BODIES = {
     "send_local_features": {"value": LOCAL_FEATURES},
     "withdraw_signal": {"reason": "mistake"},
     "give_opinion": {"opinion": "dispute", "note": "a news report"},
+    "send_question": {"text": "Is the whole film meant?"},
+    "answer_question": {"text": "Only from 2:10 on."},
     "set_dispute_aside": {"reason": "The attacker filmed it."},
     "answer_set_aside": {"text": "It is news."},
     "answer_dismissal": {"text": "It is news."},

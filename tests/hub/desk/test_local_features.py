@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page of a signal says that its sharer sent local features."""
+"""The page of a signal says that its sharer sent local features, and removes them."""
 
 import pytest
 
 from stemtide.hub.rooms.local_features.models import LocalFeatures
 from stemtide.hub.rooms.signals.models import Signal
+from stemtide.protocol.enums import Role
 from tests.hub.desk.test_board import text
 
 pytestmark = pytest.mark.django_db
@@ -31,3 +32,22 @@ def test_the_page_of_a_signal_whose_features_were_removed_says_nothing(world):
     send(uid, now=world.now)
     LocalFeatures.objects.update(value=b"", removed_at=world.now)
     assert "Local features" not in text(world.desk("authority").get(f"/signals/{uid}"))
+
+
+@pytest.mark.parametrize(
+    ("party", "role", "removes"),
+    [
+        ("authority", Role.ANALYST, True),
+        ("agency", Role.DUTY_OFFICER, True),
+        ("authority", Role.OBSERVER, False),
+        ("provider", Role.DUTY_OFFICER, False),
+    ],
+)
+def test_the_sharer_and_an_agency_remove_local_features_on_the_page(world, party, role, removes):
+    uid = world.share()
+    send(uid, now=world.now)
+    desk = world.desk(party, role)
+    assert ("Remove its local features" in text(desk.get(f"/signals/{uid}"))) is removes
+    desk.post(f"/signals/{uid}/do/remove-local", {})
+    assert LocalFeatures.objects.filter(removed_at=None).exists() is not removes
+    assert "Remove its local features" not in text(desk.get(f"/signals/{uid}")) or not removes

@@ -279,3 +279,22 @@ def test_a_signal_that_matches_too_much_shows_who_says_so_and_an_agency_clears_i
     assert "Cleared: an agency decided" in text(desk.get(f"/signals/{uid}"))
     desk.post(f"/signals/{uid}/do/lower", {"lower-text": "It is a logo."})
     assert "Lowered: it leads to hold" in text(desk.get(f"/signals/{uid}"))
+
+
+def test_a_party_asks_the_sharer_on_the_page_and_only_the_two_read_it(world):
+    uid = world.share(tlp="green")
+    provider, authority = world.desk("provider"), world.desk("authority")
+    rival, address = world.desk("rival"), f"/signals/{uid}"
+    assert "Ask its sharer" not in text(authority.get(address))
+    form = {"question-text": "Is the whole film meant?"}
+    assert "Sent. Its sharer" in text(provider.post(f"{address}/do/question", form, follow=True))
+    assert "Ask its sharer" not in text(provider.get(address))
+    assert "Is the whole film meant?" not in text(rival.get(address))
+    assert "Is the whole film meant?" in text(authority.get(address))
+    answer = {"target": "provider", "answer-question-provider-text": "Only from 2:10 on."}
+    assert rival.post(f"{address}/do/answer-question", answer).status_code == 404
+    answered = text(authority.post(f"{address}/do/answer-question", answer, follow=True))
+    assert "Answered. The party that sent" in answered
+    assert "Only from 2:10 on." in text(provider.get(address))
+    assert "Only from 2:10 on." not in text(rival.get(address))
+    assert "Answer this question" not in text(authority.get(address))

@@ -50,6 +50,7 @@ from stemtide.agent.outbox.actions import Deliverer
 from stemtide.agent.outbox.disputes import DisputeReporter
 from stemtide.agent.outbox.engine import Outboxes
 from stemtide.agent.outbox.outcomes import Reporter
+from stemtide.agent.outbox.questions import QuestionSender
 from stemtide.agent.outbox.runaways import RunawayReporter
 from stemtide.agent.outbox.statements import Statements
 from stemtide.agent.recognise.hashes import HashLookup, HashQuery, HashResult, as_records
@@ -99,7 +100,7 @@ class Agent:
             outboxes=self._outboxes,
             companion=self._companion,
             journal=self._journal,
-            kept=self._kept,
+            kept_files=self._kept,
             retro=self._retro,
             open_streams=lambda: self._live.streams.count(now=time.time()),
             walls=lambda: sandbox.standing,
@@ -116,7 +117,7 @@ class Agent:
             companion=self._companion,
             write_lookups=self._recogniser.write_lookups,
             flood_guard=(self._flood_guard.run, self._runaways.run),
-            review=(self._disputes.run, self._kept.run),
+            review=(self._disputes.run, self._questions.run, self._kept.run),
             log=(self._witness.run, self._prover.run),
             retro=self._retro.run,
             on_settled=on_settled,
@@ -195,6 +196,7 @@ class Agent:
     def _create_review(self, sandbox: Sandbox, client: Client) -> None:
         """Create the components with which people decide about held content."""
         self._disputes = DisputeReporter(store=self._store, client=client)
+        self._questions = QuestionSender(store=self._store, client=client)
         self._review = ReviewRoutes(
             config=self._config,
             store=self._store,
@@ -202,7 +204,7 @@ class Agent:
             sandbox=sandbox,
             decoders=self._recogniser.decoders,
             recogniser=self._recogniser,
-            kept=self._kept,
+            kept_files=self._kept,
             wake=self._wake_after_review,
             search=self._health.journal,
         )
@@ -212,6 +214,7 @@ class Agent:
         self._outboxes.wake()
         self._companion.wake()
         self._disputes.wake()
+        self._questions.wake()
         self._kept.wake()
 
     def routes(self) -> list[Route]:

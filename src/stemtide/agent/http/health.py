@@ -43,7 +43,7 @@ class HealthCollector:
         outboxes: Outboxes,
         companion: HmaSync,
         journal: JournalFile | None,
-        kept: KeptFiles,
+        kept_files: KeptFiles,
         retro: RetroMatcher,
         open_streams: Callable[[], int],
         walls: Callable[[], frozenset[Wall] | None],
@@ -56,7 +56,7 @@ class HealthCollector:
         self._outboxes = outboxes
         self._companion = companion
         self._journal = journal
-        self._kept = kept
+        self._kept = kept_files
         self._retro = retro
         self._open_streams = open_streams
         self._walls = walls
@@ -137,9 +137,9 @@ class HealthCollector:
         late_at = time.time() - settings.decide_within_hours * 3600
         ((waiting,),) = self._store.read(COUNT_WAITING)
         ((late,),) = self._store.read(COUNT_LATE, (late_at,))
-        kept = self._kept.count()
+        copies = self._kept.count()
         counts = {"waiting": waiting, "late": late}
-        return counts | {"kept_files": kept.files, "kept_bytes": kept.size_bytes}
+        return counts | {"kept_files": copies.files, "kept_bytes": copies.size_bytes}
 
     def _signal_types(self) -> dict[str, Any]:
         """Return the installed signal types of other packages, and signals that are not compared.

@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 from uuid import UUID
 
 from httpx import AsyncClient, HTTPError, Response
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from stemtide.agent.config.settings import Config
 from stemtide.client import (
@@ -24,7 +24,7 @@ from stemtide.client import (
 )
 from stemtide.client.call import Call, File
 from stemtide.client.calls import agents, allowlist, feed, log, signals, snapshots
-from stemtide.protocol.messages.signals import OpinionIn
+from stemtide.protocol.messages.signals import OpinionIn, QuestionIn, QuestionOut
 from stemtide.protocol.sync.agents import AgentStatusIn, OutcomeReportIn, OutcomeReportOut
 from stemtide.protocol.sync.allowlists import AllowlistManifest, AllowMatchesIn
 from stemtide.protocol.sync.local_features import LocalPage
@@ -45,6 +45,7 @@ _PATIENCE_S = 120.0  # two windows in which a hub counts requests
 _URL_REMEDY = "Check hub_url: is it a hub?"
 
 
+_QUESTIONS = TypeAdapter(list[QuestionOut])
 _REST = 206
 _MIRROR_S = 30.0
 
@@ -226,6 +227,22 @@ class Client:
         """Give our party's opinion of a signal. It replaces an earlier one."""
         with _with_remedy():
             await self._hub.ask_bytes(signals.give_opinion(opinion, uid=signal))
+
+    async def send_question(self, signal: UUID, question: QuestionIn) -> None:
+        """Send the sharer of a signal a question of our party."""
+        path = f"/api/v1/signals/{signal}/question"
+        with _with_remedy():
+            await self._hub.ask_bytes(Call((QuestionOut,), "PUT", path, body=question))
+
+    async def questions(self, signal: UUID) -> list[QuestionOut]:
+        """Return the questions about a signal that our party may read."""
+        path = f"/api/v1/signals/{signal}/questions"
+        with _with_remedy():
+            body = await self._hub.ask_bytes(Call((QuestionOut,), "GET", path))
+        try:
+            return _QUESTIONS.validate_json(body)
+        except ValidationError as error:
+            raise self._hub.connection.unreadable(error) from error
 
     async def report_runaway(self, name: str, signal: UUID, report: RunawayReportIn) -> None:
         """Report that a signal matches too much at this agent."""

@@ -165,8 +165,8 @@ class Recogniser:
         if outcome.is_news:
             self._wake()
             self._on_matches(outcome.matched)
-        if not look_only and (held := self._held_files(items, prints, outcome.decisions)):
-            await loop.run_in_executor(self._lookup_threads, self._keep_held, held)
+        if not look_only and (files := self._held_files(items, prints, outcome.decisions)):
+            await loop.run_in_executor(self._lookup_threads, self._keep_held, files)
         trouble, policies = outcome.trouble, self._config.policies
         return [
             build_answer(item.ref, fingerprints, decision, trouble=trouble, policies=policies)

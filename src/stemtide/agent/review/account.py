@@ -82,6 +82,11 @@ class ItemAccount:
     is_held: bool
     has_digest: bool
 
+    @property
+    def reason_ids(self) -> list[str]:
+        """Return the ids of the signals and own items that match."""
+        return [account.reason.signal for account in self.signals]
+
 
 def read_account(
     store: Store, ref: str, *, policies: Policies, reasons: Sequence[MatchReason] = ()

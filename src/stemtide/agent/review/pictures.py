@@ -64,10 +64,15 @@ class HeldPictures:
     """Pictures of held content."""
 
     def __init__(
-        self, config: Config, *, kept: KeptFiles, sandbox: Sandbox, decoders: ThreadPoolExecutor
+        self,
+        config: Config,
+        *,
+        kept_files: KeptFiles,
+        sandbox: Sandbox,
+        decoders: ThreadPoolExecutor,
     ) -> None:
         self._config = config
-        self._kept = kept
+        self._kept = kept_files
         self._sandbox = sandbox
         self._decoders = decoders
         self._turn = asyncio.Semaphore(_AT_A_TIME)

@@ -31,6 +31,7 @@ _STATE = (
     "SELECT max(seq), max(undone_at) FROM review_decisions",
     "SELECT count(*), max(at) FROM review_blind_checks WHERE verdict != ''",
     "SELECT ref, person FROM review_locks ORDER BY ref",
+    "SELECT count(*), max(at), max(answered_at) FROM review_questions",
 )
 _UNREAD = (
     "SELECT ref, json_extract(body, '$.unread[0]') FROM review_events"

@@ -60,6 +60,12 @@ TABLES = {
       decision INTEGER PRIMARY KEY, person TEXT NOT NULL DEFAULT '', at REAL,
       verdict TEXT NOT NULL DEFAULT '', agrees INTEGER
     )""",
+    # Questions to sharers. sent_at: when the hub had it. checked_at: when an answer was looked for.
+    "review_questions": """CREATE TABLE review_questions (
+      signal TEXT PRIMARY KEY, text TEXT NOT NULL, person TEXT NOT NULL, at REAL NOT NULL,
+      sent_at REAL, refused TEXT NOT NULL DEFAULT '', answer TEXT NOT NULL DEFAULT '',
+      answered_at REAL, checked_at REAL NOT NULL DEFAULT 0
+    ) WITHOUT ROWID""",
     # Copies of held files. name: of the file. at: when it was written first.
     "kept_files": """CREATE TABLE kept_files (
       name TEXT PRIMARY KEY, ref TEXT NOT NULL, at REAL NOT NULL, size_bytes INTEGER NOT NULL
@@ -140,4 +146,5 @@ def forget(tx: sqlite3.Connection, *, before: datetime) -> None:
         " (SELECT person FROM review_sessions)",
         old,
     )
+    tx.execute("DELETE FROM review_questions WHERE at < ?", old)
     tx.execute("DELETE FROM review_disputes WHERE at < ? AND sent = 1", old)

@@ -157,6 +157,7 @@ _ADDED_TABLES = {
     "review_blocks": (review.TABLES["review_blocks"],),
     "review_people": (review.TABLES["review_people"],),
     "review_sign_ins": (review.TABLES["review_sign_ins"],),
+    "review_questions": (review.TABLES["review_questions"],),
     "kept_files": (review.TABLES["kept_files"],),
     "own_entries": tuple(own_list.TABLES.values()),
     "switched_off": tuple(switched_off.TABLES.values()),

@@ -131,6 +131,8 @@ ENTRY_PHRASES = {
     "local_features.sent": gettext_lazy("sent local features of a signal's picture"),
     "local_features.removed": gettext_lazy("removed the local features of a signal"),
     "opinion.given": gettext_lazy("gave an opinion on a signal"),
+    "question.sent": gettext_lazy("sent the sharer a question about a signal"),
+    "question.answered": gettext_lazy("answered a question about its signal"),
     "dispute.dismissed": gettext_lazy("set a dispute aside"),
     "dispute.restored": gettext_lazy("let a dispute count again"),
     "dispute.answered": gettext_lazy("answered that its dispute was set aside"),

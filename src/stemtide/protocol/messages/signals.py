@@ -240,6 +240,35 @@ class OpinionIn(BaseModel):
     note: str = Field(default="", max_length=500)
 
 
+class QuestionIn(BaseModel):
+    """Ask the sharer of a signal about it. No personal data, nothing of an upload."""
+
+    model_config = _STRICT
+
+    text: str = Field(min_length=1, max_length=500, pattern=r"\S")
+
+
+class QuestionAnswerIn(BaseModel):
+    """Answer a question about your party's signal. No personal data."""
+
+    model_config = _STRICT
+
+    text: str = Field(min_length=1, max_length=500, pattern=r"\S")
+
+
+class QuestionOut(BaseModel):
+    """A question about a signal, for the party that sent it and for the sharer.
+
+    answer: of the sharer; "" while there is none.
+    """
+
+    party: str
+    text: str
+    sent_at: AwareDatetime
+    answer: str = ""
+    answered_at: AwareDatetime | None = None
+
+
 class SetAsideIn(BaseModel):
     """Set a party's dispute aside, so that it does not count elsewhere. No personal data."""
 

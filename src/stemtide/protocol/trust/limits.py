@@ -35,6 +35,14 @@ class OpinionLimits(BaseModel):
     changes_a_day: int = Field(ge=1)
 
 
+class QuestionLimits(BaseModel):
+    """How many questions to sharers of signals a party may send in a day."""
+
+    model_config = _FROZEN
+
+    a_day: int = Field(ge=1)
+
+
 class DisputeLimits(BaseModel):
     """How many parties must dispute, and how many disputes a party may open in a day."""
 
@@ -52,6 +60,7 @@ class TrustLimits(BaseModel):
     new_member: NewMemberLimits
     confirmation: ConfirmationLimits
     opinion: OpinionLimits
+    question: QuestionLimits
     dispute: DisputeLimits
 
 

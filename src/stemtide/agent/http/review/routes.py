@@ -33,7 +33,14 @@ from stemtide.agent.http.review.views import (
     redirect,
 )
 from stemtide.agent.recognise.pipeline import Recogniser
-from stemtide.agent.review import blind_checks, decisions, exposure, locks, sessions
+from stemtide.agent.review import (
+    blind_checks,
+    decisions,
+    exposure,
+    locks,
+    questions,
+    sessions,
+)
 from stemtide.agent.review.account import present_reasons
 from stemtide.agent.review.blind_checks import BlindCheck
 from stemtide.agent.review.decisions import DecisionCount, ReviewVerdict
@@ -73,7 +80,7 @@ class ReviewRoutes:
         sandbox: Sandbox,
         decoders: ThreadPoolExecutor,
         recogniser: Recogniser,
-        kept: KeptFiles,
+        kept_files: KeptFiles,
         wake: Callable[[], None],
         search: Callable[[], dict[str, Any] | None],
     ) -> None:
@@ -82,8 +89,10 @@ class ReviewRoutes:
         self._store = store
         self._tally = counters
         self._wake = wake
-        self._views = ReviewViews(config, store, kept=kept)
-        self._pictures = HeldPictures(config, kept=kept, sandbox=sandbox, decoders=decoders)
+        self._views = ReviewViews(config, store, kept_files=kept_files)
+        self._pictures = HeldPictures(
+            config, kept_files=kept_files, sandbox=sandbox, decoders=decoders
+        )
         self._sign_in = SignInPages(config=config, store=store)
         self._hub = hub.HubPages(config=config, views=self._views)
         self._trial = trial.TrialPages(store=store, views=self._views, recogniser=recogniser)
@@ -149,6 +158,7 @@ class ReviewRoutes:
         return {
             "/decide": self.decide,
             "/undo": self.undo,
+            "/question": self.question,
             "/look": self.look,
             "/answer": self.answer,
             "/letters": self.letters,
@@ -290,6 +300,24 @@ class ReviewRoutes:
         self._tally.add(f"review {verdict}", count.decided)
         self._views.note(visit, _sentence(_DONE[verdict], count))
         return self._views.next(visit)
+
+    async def question(self, _request: Request, visit: ReviewVisit) -> Response:
+        """POST …/question: send the sharer of the signal a question. The content stays held."""
+        text = " ".join(visit.form.text("reason").split())[: decisions.MAX_REASON]
+        if not text:
+            raise PageError("Write the question: the sharer reads it.", status=400)
+        response = await asyncio.to_thread(self._question, visit, text)
+        self._wake()
+        return response
+
+    def _question(self, visit: ReviewVisit, text: str) -> Response:
+        ref, now = visit.form.ref, decisions.utc(visit.now)
+        refused = questions.queue_question(
+            self._store, ref, text=text, session=visit.session, now=now
+        )
+        done = "The question goes to the sharer. The content stays held; the answer comes here."
+        self._views.note(visit, refused or done)
+        return redirect(visit.address("item", ref=ref))
 
     async def undo(self, _request: Request, visit: ReviewVisit) -> Response:
         """POST …/undo: take the last decision back, and open its content."""

@@ -13,11 +13,20 @@ from starlette.responses import RedirectResponse, Response
 from stemtide.agent.config.settings import Config
 from stemtide.agent.http.review.access import ROOT, SentForm
 from stemtide.agent.http.review.pages import HEADERS, render
-from stemtide.agent.review import blind_checks, decisions, exposure, locks, queue, sessions
+from stemtide.agent.review import (
+    blind_checks,
+    decisions,
+    exposure,
+    locks,
+    questions,
+    queue,
+    sessions,
+)
 from stemtide.agent.review.account import ItemAccount, read_account
 from stemtide.agent.review.blind_checks import BlindCheck
 from stemtide.agent.review.decisions import ReviewVerdict
 from stemtide.agent.review.kept_files import KeptFiles
+from stemtide.agent.review.questions import Question
 from stemtide.agent.review.queue import QueueItem
 from stemtide.agent.review.sessions import ReviewSession
 from stemtide.agent.store.database import Store
@@ -81,9 +90,9 @@ class PictureChoice:
 class ReviewViews:
     """Pages from the stored rows. They run in a thread."""
 
-    def __init__(self, config: Config, store: Store, *, kept: KeptFiles) -> None:
+    def __init__(self, config: Config, store: Store, *, kept_files: KeptFiles) -> None:
         self._config = config
-        self._kept = kept
+        self._kept = kept_files
         self._settings = config.review
         self._store = store
 
@@ -110,6 +119,7 @@ class ReviewViews:
     def _queue(self, visit: ReviewVisit) -> dict[str, Any]:
         state, items = self._state(visit), self.items(visit)
         return {
+            "questions": self._questions(item.signal for item in items[:_SHOWN]),
             "state": state,
             "items": items[:_SHOWN],
             "total": len(items),
@@ -118,6 +128,10 @@ class ReviewViews:
             "blind_checks": len(blind_checks.checks_for(self._store, visit.session)),
             "agreement": blind_checks.count_agreement(self._store),
         }
+
+    def _questions(self, signals: Iterable[str]) -> dict[str, Question]:
+        """Return the latest question about each signal."""
+        return questions.questions_about(self._store, signals)
 
     def _state(self, visit: ReviewVisit) -> str:
         """Return a mark that changes with the queue. It costs far less than the queue."""
@@ -196,6 +210,7 @@ class ReviewViews:
             "lock": lock,
             "is_mine": lock.session == visit.session.key,
             "has_pictures": bool(kept_until or self._settings.picture_url),
+            "questions": self._questions(account.reason_ids),
             "kept_until": kept_until,
             "keeps_files": self._kept.is_on,
             "look": choice.look if looked_at == account.ref else "",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Opinions on the page of a signal: what they amount to, and the actions of the reader's party."""
+"""Opinions and questions on the page of a signal, and what the reader's party may do."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,15 +21,30 @@ from stemtide.hub.desk.actions import (
 )
 from stemtide.hub.desk.forms import NO_NAMES, NO_NAMES_IN_TITLE, NOTE_LENGTH, MessageForm
 from stemtide.hub.platform.permissions import allows, check_person_may_write
+from stemtide.hub.rooms.local_features import rules as local_rules, writes as local_writes
+from stemtide.hub.rooms.local_features.rules import LocalFacts
 from stemtide.hub.rooms.parties.reads.parties import Actor
-from stemtide.hub.rooms.signals.rules import disputes as dispute_rules, signals as rules
+from stemtide.hub.rooms.signals.rules import (
+    disputes as dispute_rules,
+    questions as question_rules,
+    signals as rules,
+)
 from stemtide.hub.rooms.signals.rules.disputes import DisputeFacts
-from stemtide.hub.rooms.signals.writes import disputes, entries, signals as writes
+from stemtide.hub.rooms.signals.rules.questions import QuestionFacts
+from stemtide.hub.rooms.signals.writes import (
+    disputes,
+    entries,
+    opinions as opinion_writes,
+    signals as writes,
+)
 from stemtide.protocol.enums import Opinion, PartyKind, SignalState
 from stemtide.protocol.messages.signals import (
     DisputeAnswerIn,
     OpinionIn,
     OpinionOut,
+    QuestionAnswerIn,
+    QuestionIn,
+    QuestionOut,
     SetAsideIn,
     SignalOut,
     TitleIn,
@@ -112,13 +127,35 @@ class DisputeAnswerForm(TextForm):
     message_type = DisputeAnswerIn
 
 
+class QuestionForm(TextForm):
+    """Send the sharer a question."""
+
+    message_type = QuestionIn
+
+
+class QuestionAnswerForm(TextForm):
+    """Answer a party's question."""
+
+    message_type = QuestionAnswerIn
+
+
+class RemoveLocalForm(MessageForm):
+    """Remove the local features of the signal's picture."""
+
+
 @dataclass(frozen=True, slots=True)
 class PageFacts:
-    """What the rules need of a signal's page. kinds: of the parties, by name."""
+    """What the rules need of a signal's page.
+
+    kinds: of the parties, by name. questions: about the signal that the reader may read.
+    local: the facts about its local features; None if it has none.
+    """
 
     signal: SignalOut
     by: Actor
     kinds: Mapping[str, PartyKind]
+    questions: tuple[QuestionOut, ...] = ()
+    local: LocalFacts | None = None
 
     @property
     def facts(self) -> rules.SignalFacts:
@@ -146,6 +183,22 @@ class PageFacts:
             is_of_many=bool(opinion.set_aside and opinion.set_aside.dismissal),
         )
 
+    def question(self, question: QuestionOut) -> QuestionFacts:
+        """Return the facts about a question."""
+        return QuestionFacts(
+            party=question.party,
+            sharer=self.signal.shared_by,
+            is_answered=question.answered_at is not None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ListedQuestion:
+    """A question on the page, with the actions on it."""
+
+    question: QuestionOut
+    offers: list[Offer]
+
 
 @dataclass(frozen=True, slots=True)
 class ListedOpinion:
@@ -163,6 +216,17 @@ def rows(page: PageFacts, *, refused: Offer | None) -> list[ListedOpinion]:
     return [
         ListedOpinion(opinion, [offer for offer in offers if offer.target == opinion.party])
         for opinion in page.signal.opinions
+    ]
+
+
+def question_rows(page: PageFacts, *, refused: Offer | None) -> list[ListedQuestion]:
+    """Return the questions, the earliest first, with a form for each that has no answer."""
+    offers = available(
+        [action for action in ACTIONS.values() if action.block == "question"], page, refused=refused
+    )
+    return [
+        ListedQuestion(question, [offer for offer in offers if offer.target == question.party])
+        for question in page.questions
     ]
 
 
@@ -304,6 +368,39 @@ def _may_answer(page: PageFacts, dispute: DisputeFacts) -> bool:
     return allows(dispute_rules.check_answer, dispute, name=page.by.name, role=page.by.role)
 
 
+def _may_send_question(page: PageFacts) -> bool:
+    """Whether the reader's party may send the sharer a question."""
+    own = next((row for row in page.questions if row.party == page.by.name), None)
+    return allows(
+        question_rules.check_question,
+        page.facts,
+        page.question(own) if own else None,
+        kind=page.by.kind,
+        name=page.by.name,
+        role=page.by.role,
+    )
+
+
+def _may_remove_local(page: PageFacts) -> bool:
+    """Whether the reader may remove the local features of the signal's picture."""
+    by = page.by
+    return (
+        page.local is not None
+        and allows(check_person_may_write, by.role)
+        and allows(local_rules.check_remove, page.local, kind=by.kind, name=by.name)
+    )
+
+
+def _unanswered(page: PageFacts) -> list[str]:
+    """Return the parties whose questions the reader may answer."""
+    by = page.by
+    return [
+        row.party
+        for row in page.questions
+        if allows(question_rules.check_answer, page.question(row), name=by.name, role=by.role)
+    ]
+
+
 def _answer(
     uid: UUID, _party: str, *, body: DisputeAnswerIn, by: Actor, now: datetime
 ) -> SignalOut:
@@ -352,6 +449,46 @@ ACTIONS = action_table(
         button=gettext_lazy("Say only that we have seen it"),
         help=gettext_lazy("This takes an earlier confirmation or dispute back."),
         block="own",
+    ),
+    Action(
+        "question",
+        QuestionForm,
+        opinion_writes.send_question,
+        gettext_lazy("Sent. Its sharer is notified, and answers on this page."),
+        itself_if(_may_send_question),
+        title=gettext_lazy("Ask its sharer"),
+        button=gettext_lazy("Send the question"),
+        help=gettext_lazy("Only the sharer and your party read the question and its answer."),
+        label=gettext_lazy("Your question"),
+        block="own",
+    ),
+    Action(
+        "answer-question",
+        QuestionAnswerForm,
+        opinion_writes.answer_question,
+        gettext_lazy("Answered. The party that sent the question is notified."),
+        _unanswered,
+        title=gettext_lazy("Answer this question"),
+        button=gettext_lazy("Send answer"),
+        help=gettext_lazy("You can answer once. Only that party and yours read it."),
+        label=gettext_lazy("Your answer"),
+        block="question",
+        target_id=str,
+    ),
+    Action(
+        "remove-local",
+        RemoveLocalForm,
+        local_writes.remove,
+        gettext_lazy("Removed. Agents forget the local features. The signal stays."),
+        itself_if(_may_remove_local),
+        title=gettext_lazy("Remove its local features"),
+        button=gettext_lazy("Remove local features"),
+        help=gettext_lazy(
+            "Agents then find altered copies of the picture by its hash alone. To send them again,"
+            " share the picture again with them."
+        ),
+        block="own",
+        is_destructive=True,
     ),
     Action(
         "name",

@@ -32,7 +32,11 @@ from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
 from stemtide.hub.rooms.propagation import reads as propagation
 from stemtide.hub.rooms.signals import outlier_rules
-from stemtide.hub.rooms.signals.reads import outliers, signals as reads
+from stemtide.hub.rooms.signals.reads import (
+    opinions as opinion_reads,
+    outliers,
+    signals as reads,
+)
 from stemtide.hub.rooms.signals.rules import signals as rules
 from stemtide.hub.rooms.signals.writes import outliers as outliers_writes, signals as writes
 from stemtide.protocol.enums import Opinion, PartyKind, Role, SignalState
@@ -180,7 +184,7 @@ def _own_acts(signal_out: SignalOut, context: Mapping[str, Any], *, by: Actor) -
             offer.action.name, offer.action.title, f"#verb-{offer.id}-form", reason=offer.reason
         )
         for offer in context["opinion_offers"]
-        if offer.action.name not in {"seen", "name"}
+        if offer.action.name not in {"seen", "name", "remove-local"}
     ]
     acts += [
         ContentAct(offer.action.name, offer.action.title, "", reason=offer.reason)
@@ -225,10 +229,14 @@ def _opinions(
     """Return the opinions of parties, what they amount to, and what the viewer's party may do."""
     by = actor_of(request)
     kinds = {party.name: PartyKind(party.kind) for party in parties.parties()}
-    page = opinions.PageFacts(signal_out, by, kinds)
+    row = reads.find(signal_out.id, viewer=by.party)
+    questions = opinion_reads.questions_of(row, viewer=by.party)
+    local = local_features.facts(row) if local_features.sent_at(row) else None
+    page = opinions.PageFacts(signal_out, by, kinds, tuple(questions), local)
     own = page.own_opinion
     return {
         "opinion_rows": opinions.rows(page, refused=refused),
+        "question_rows": opinions.question_rows(page, refused=refused),
         "opinion_offers": opinions.own_offers(page, refused=refused),
         "basis_sentence": opinions.basis_sentence(
             signal_out,

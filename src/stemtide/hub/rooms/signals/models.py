@@ -328,6 +328,30 @@ class OpinionRow(models.Model):
         return self.set_aside_by is not None and not self.set_aside_by.is_suspended
 
 
+class SignalQuestion(models.Model):
+    """A question of a party to the sharer of a signal, and its answer. A newer one replaces it.
+
+    answered_at: when the sharer answered; None while the question is open.
+    """
+
+    signal = models.ForeignKey(Signal, models.CASCADE, related_name="questions")
+    party = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    text = models.CharField(max_length=500)
+    sent_at = models.DateTimeField()
+    answer = models.CharField(max_length=500, blank=True, default="", db_default="")
+    answered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["sent_at"]
+        constraints = [
+            models.UniqueConstraint("signal", "party", name="one_question_a_party_and_signal")
+        ]
+        indexes = [models.Index("party", "sent_at", name="questions_by_party")]
+
+    def __str__(self) -> str:
+        return f"{self.party_id} {self.sent_at:%Y-%m-%d}"
+
+
 class DisputeTally(models.Model):
     """The number of disputes that a party opened on the last day (UTC) on which it opened any.
 

@@ -288,6 +288,19 @@ RULES: Mapping[str, AlertRule] = {
         opinion="dispute",
         sums=True,
     ),
+    "signal_question": AlertRule(
+        who=Addressees.SHARER,
+        urgency=Urgency.SOON,
+        on=_kinds("question.sent"),
+        sums=True,
+    ),
+    "question_answered": AlertRule(
+        who=Addressees.INVITED,
+        urgency=Urgency.ROUTINE,
+        on=_kinds("question.answered"),
+        channels=AT_THE_DESK,
+        sums=True,
+    ),
     "signal_runs_away": AlertRule(
         who=Addressees.RESPONSIBLE,
         urgency=Urgency.SOON,

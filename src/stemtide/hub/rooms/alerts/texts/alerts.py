@@ -36,6 +36,8 @@ TITLES: Mapping[str, Words] = {
     "role_offered": gettext_lazy("A role in the response: %(crisis)s"),
     "mentioned": gettext_lazy("You are mentioned: %(crisis)s"),
     "signal_disputed": gettext_lazy("Signals of yours are disputed: %(count)s"),
+    "signal_question": gettext_lazy("Questions about signals of yours: %(count)s"),
+    "question_answered": gettext_lazy("Answers to your questions about signals: %(count)s"),
     "signal_runs_away": gettext_lazy("Signals that match too much: %(count)s"),
     "signal_lowered": gettext_lazy("Signals lowered to hold everywhere: %(count)s"),
     "dispute_set_aside": gettext_lazy("Disputes of yours were set aside: %(count)s"),
@@ -130,6 +132,14 @@ TEXTS: Mapping[str, Words] = {
     "exercise_interrupted": gettext_lazy(
         "%(by)s paused the exercise “%(exercise)s” because of a real crisis. This is not part of"
         " the exercise. Act on what is real; the exercise goes on once its director says so."
+    ),
+    "signal_question": gettext_lazy(
+        "Sent by: %(by)s. They hold content that your signal matches until they know more. Answer"
+        " on the page of each signal."
+    ),
+    "question_answered": gettext_lazy(
+        "Answered by: %(by)s. Read the answers on the pages of the signals, or on the review page"
+        " of your agent."
     ),
     "signal_disputed": gettext_lazy(
         "Disputed by: %(by)s. Their agents do not act on these signals. Other agents stop only if"

@@ -84,6 +84,7 @@ IN_ITS_ROOM = frozenset(
             "opinion",
             "dispute",
             "disputes",
+            "question",
             "outcomes",
             "outlier",
             "report",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read opinions: who confirms signals, and which ones a reader disputes."""
+"""Read opinions: who confirms signals, and which ones a reader disputes. Read questions, too."""
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
@@ -11,11 +11,12 @@ from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, 
 from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.long_values import Row, batches
-from stemtide.hub.rooms.signals.models import DisputeTally, OpinionRow, Signal
+from stemtide.hub.rooms.signals.models import DisputeTally, OpinionRow, Signal, SignalQuestion
 from stemtide.hub.rooms.signals.rules.disputes import DisputeFacts
+from stemtide.hub.rooms.signals.rules.questions import QuestionFacts
 from stemtide.hub.rooms.signals.rules.runaways import CLEARED, LOWERED
 from stemtide.protocol.enums import Opinion, PartyKind, SignalState
-from stemtide.protocol.messages.signals import OpinionOut, SetAsideOut
+from stemtide.protocol.messages.signals import OpinionOut, QuestionOut, SetAsideOut
 from stemtide.protocol.trust.standing import COUNTING
 
 _WEIGHTY = (Opinion.AGREE, Opinion.DISPUTE)
@@ -40,6 +41,40 @@ def of_party(signals: Collection[int], *, viewer: Party) -> list[tuple[int, str]
     """Return the viewer's own opinions of signals, by the signals' primary keys."""
     rows = OpinionRow.objects.filter(party=viewer, signal__in=signals)
     return list(rows.values_list("signal_id", "opinion"))
+
+
+def questions_of(row: Signal, *, viewer: Party) -> list[QuestionOut]:
+    """Return the questions about a signal: the sharer reads all, others their own party's."""
+    rows = row.questions.select_related("party")
+    if row.shared_by_id != viewer.pk:
+        rows = rows.filter(party=viewer)
+    return [describe_question(question) for question in rows]
+
+
+def questions_today(viewer: Party, *, now: datetime) -> int:
+    """Return how many questions the viewer sent today (UTC) that are still there."""
+    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return SignalQuestion.objects.filter(party=viewer, sent_at__gte=midnight).count()
+
+
+def describe_question(row: SignalQuestion) -> QuestionOut:
+    """Return a question in its wire format."""
+    return QuestionOut(
+        party=row.party.name,
+        text=row.text,
+        sent_at=row.sent_at,
+        answer=row.answer,
+        answered_at=row.answered_at,
+    )
+
+
+def question_facts(row: SignalQuestion) -> QuestionFacts:
+    """Return the facts about a question that the rules need."""
+    return QuestionFacts(
+        party=row.party.name,
+        sharer=row.signal.shared_by.name,
+        is_answered=row.answered_at is not None,
+    )
 
 
 def disputed_today(viewer: Party, *, now: datetime) -> int:

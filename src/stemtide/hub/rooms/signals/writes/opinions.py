@@ -1,27 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write opinions of signals: confirmations and disputes."""
+"""Write opinions of signals: confirmations and disputes. Write questions to sharers, too."""
 
 from datetime import UTC, datetime
 from uuid import UUID
 
 from django.db import transaction
 
+from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.platform.permissions import check_person_may_write
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.signals import bulk_sql
-from stemtide.hub.rooms.signals.models import DisputeTally, OpinionRow, Signal
-from stemtide.hub.rooms.signals.reads import runaways, signals as reads
+from stemtide.hub.rooms.signals.models import DisputeTally, OpinionRow, Signal, SignalQuestion
+from stemtide.hub.rooms.signals.reads import opinions as opinion_reads, runaways, signals as reads
 from stemtide.hub.rooms.signals.rules import (
     disputes as dispute_rules,
     opinions as opinion_rules,
+    questions as question_rules,
     signals as rules,
 )
 from stemtide.hub.rooms.signals.rules.disputes import Dispute
 from stemtide.hub.rooms.signals.writes import mass_ends
 from stemtide.protocol.enums import Opinion, PartyKind, Role
-from stemtide.protocol.messages.signals import OpinionIn, SignalOut
+from stemtide.protocol.messages.signals import (
+    OpinionIn,
+    QuestionAnswerIn,
+    QuestionIn,
+    QuestionOut,
+    SignalOut,
+)
 from stemtide.protocol.trust.second_look import WaitingAct
 
 WEIGHED = ("is_disputed", "flood", "confirmations", "disputes", "position", "stamp_s")
@@ -59,6 +68,67 @@ def give_opinion(
     if body.opinion is Opinion.DISPUTE:
         _ask_second_look(row, body=body, before=before, by=by, now=now, through=actor_ref)
     return reads.describe(row, viewer=by)
+
+
+@transaction.atomic
+def send_question(uid: UUID, *, body: QuestionIn, by: Actor, now: datetime) -> QuestionOut:
+    """Send a question about a signal to its sharer. It replaces an answered one.
+
+    The same question again changes nothing, so that an agent may repeat it.
+
+    raises: NotFoundError, NotAllowedError for observers, ConflictError for an ended signal, one's
+            own, or while an earlier question is open, RateLimitError.
+    """
+    ledger.lock_ledger()
+    row = reads.find(uid, viewer=by.party)
+    present = row.questions.select_related("party").filter(party=by.party).first()
+    if present and present.text == body.text and present.answered_at is None:
+        return opinion_reads.describe_question(present)
+    open_question = opinion_reads.question_facts(present) if present else None
+    question_rules.check_question(
+        reads.facts(row), open_question, kind=by.kind, name=by.name, role=by.role
+    )
+    question_rules.check_quota(opinion_reads.questions_today(by.party, now=now), now=now)
+    values = {"text": body.text, "sent_at": now, "answer": "", "answered_at": None}
+    question, _ = SignalQuestion.objects.update_or_create(
+        signal=row, party=by.party, defaults=values
+    )
+    _record_question("question.sent", row, party=row.shared_by.name, by=by, now=now)
+    return opinion_reads.describe_question(question)
+
+
+@transaction.atomic
+def answer_question(
+    uid: UUID, party: str, *, body: QuestionAnswerIn, by: Actor, now: datetime
+) -> QuestionOut:
+    """Answer, once, a party's question about one's own signal, also after the signal ended.
+
+    raises: NotFoundError, NotAllowedError for all but the sharer, ConflictError.
+    """
+    ledger.lock_ledger()
+    row = reads.find(uid, viewer=by.party)
+    questions = row.questions.select_related("party", "signal__shared_by")
+    question = questions.filter(party__name=party).first()
+    if question is None or by.party not in (row.shared_by, question.party):
+        raise NotFoundError("{party} has not sent a question about this signal", party=party[:60])
+    question_rules.check_answer(opinion_reads.question_facts(question), name=by.name, role=by.role)
+    question.answer, question.answered_at = body.text, now
+    question.save(update_fields=["answer", "answered_at"])
+    _record_question("question.answered", row, party=party, by=by, now=now)
+    return opinion_reads.describe_question(question)
+
+
+def _record_question(kind: str, row: Signal, *, party: str, by: Actor, now: datetime) -> None:
+    """Append a question or its answer to the ledger, without its text. party: its addressee."""
+    ledger.append_by(
+        kind,
+        by=by,
+        subject=row.ref,
+        now=now,
+        detail={"party": f"party:{party}"},
+        exercise=row.exercise,
+        crisis=row.crisis.uid if row.crisis else None,
+    )
 
 
 def dispute_until_decided(

@@ -20,9 +20,15 @@ from stemtide.hub.rooms.signals.models import (
     RunawayReport,
     Sighting,
     Signal,
+    SignalQuestion,
     SignalSpan,
 )
 from stemtide.protocol.enums import Provenance
+
+_HANGING = (
+    *(OpinionRow, SignalQuestion, Sighting, SignalSpan),
+    *(Outlier, RunawayReport, RunawayDecision),
+)
 
 _EMPTY: dict[str, Any] = {
     "value": "",
@@ -47,7 +53,7 @@ _EMPTY: dict[str, Any] = {
 def erase(rows: Sequence[Signal], *, now: datetime) -> None:
     """Erase signals that have ended, and the rows that hang on them."""
     pks = [row.pk for row in rows]
-    for model in (OpinionRow, Sighting, SignalSpan, Outlier, RunawayReport, RunawayDecision):
+    for model in _HANGING:
         model._default_manager.filter(signal__in=pks).delete()  # noqa: SLF001  # Django's documented way
     Signal.objects.filter(pk__in=pks).update(**_EMPTY, erased_at=now)
     _erase_long_values({row.value for row in rows if row.value})
