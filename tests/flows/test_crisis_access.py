@@ -28,6 +28,7 @@ PAGES = {
         "complain",
         "complain-code",
         "transparency",
+        "figures",
     ),
     OFFICER: (
         *(

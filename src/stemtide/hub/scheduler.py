@@ -40,6 +40,7 @@ from stemtide.hub.rooms.propagation import writes as propagation
 from stemtide.hub.rooms.rechecks import writes as rechecks
 from stemtide.hub.rooms.rechecks.visits import Visitor, way_of_settings
 from stemtide.hub.rooms.referrals.writes import holds
+from stemtide.hub.rooms.reports.writes import public_figures
 from stemtide.hub.rooms.retention.reads.rows import held_ids
 from stemtide.hub.rooms.retention.writes import filling, purges
 from stemtide.hub.rooms.signals.writes import disputes, outcomes, signals, vetting
@@ -117,9 +118,10 @@ def run_deadlines(now: datetime) -> JobCounts:
     exercises.end_abandoned(now)
     propagation.sum_due(now)
     propagation.forget_old(now)
-    if now.second < DUE_EVERY:  # once a minute: they look at many signals
+    if now.second < DUE_EVERY:  # once a minute: they look at many signals, and at dates
         local_features.forget_ended(now)
         adoptions.limit_due(now)
+        public_figures.publish_due(now)
     return JobCounts(
         expired=signals.expire_due(now),
         reweighed=disputes.reweigh_due(now),

@@ -19,6 +19,7 @@ _FILES = (
     *("sheet", "alert", "verb", "referral", "complaint", "order", "inbox", "answering", "annex"),
     *("palette", "selection", "print"),
     *("share", "room", "cluster", "curve", "bars", "difference", "progress", "yearly", "dsa"),
+    "public",
     *("look", "run", "lesson"),
 )
 """The files, each after those whose rules it changes."""

@@ -26,12 +26,14 @@ from stemtide.protocol.tlog.tiles import Tile, TileError
 
 _TEXT = "text/plain; charset=utf-8"
 _BYTES = "application/octet-stream"
-_FOR_EVER = "max-age=31536000, immutable"
+FOR_EVER = "max-age=31536000, immutable"
+"""How long proxies keep files that never change."""
+
 _Rest = ParamSpec("_Rest")
 _View = Callable[Concatenate[HttpRequest, _Rest], HttpResponse]
 
 
-def _door(view: _View[_Rest]) -> _View[_Rest]:
+def read_only(view: _View[_Rest]) -> _View[_Rest]:
     """Wrap a view: it is only read, and its errors are problem documents."""
 
     @wraps(view)
@@ -44,19 +46,19 @@ def _door(view: _View[_Rest]) -> _View[_Rest]:
     return cast("_View[_Rest]", require_safe(guarded))
 
 
-@_door
+@read_only
 def checkpoint(request: HttpRequest, folder: str = "") -> HttpResponse:
     """Return the newest signed head that the caller may see."""
     _check_folder(folder, is_head=True)
-    head = log.head(now=now(), is_member=_is_member(request))
+    head = log.head(now=now(), is_member=comes_with_key(request))
     return HttpResponse(head.note, content_type=_TEXT)
 
 
-@_door
+@read_only
 def tile(request: HttpRequest, place: str, folder: str = "") -> HttpResponse:
     """Return a tile, or a bundle of leaves, of a head that the caller may see."""
     _check_folder(folder)
-    is_member = _is_member(request)
+    is_member = comes_with_key(request)
     try:
         requested = Tile.read(place)
     except TileError as error:
@@ -64,59 +66,59 @@ def tile(request: HttpRequest, place: str, folder: str = "") -> HttpResponse:
     if not requested.is_in(log.head(now=now(), is_member=is_member).size):
         raise NotFoundError("the log has no tile {path}", path=place)
     visibility = "private" if is_member else "public"
-    headers = {"Cache-Control": f"{visibility}, {_FOR_EVER}"}
+    headers = {"Cache-Control": f"{visibility}, {FOR_EVER}"}
     return HttpResponse(log.read_tile(requested), content_type=_BYTES, headers=headers)
 
 
-@_door
+@read_only
 def offered(request: HttpRequest) -> HttpResponse:
     """Return the signed head that witnesses are asked to cosign; only for parties."""
-    if not _is_member(request):
+    if not comes_with_key(request):
         raise ProblemError(ProblemType.UNAUTHENTICATED, NEEDS_KEY)
     return HttpResponse(witnesses.offered(), content_type=_TEXT)
 
 
-@_door
+@read_only
 def cosigned(request: HttpRequest) -> HttpResponse:
     """Return the newest cosigned head that the caller may see, with its cosignatures."""
-    note = witnesses.cosigned(now=now(), is_member=_is_member(request))
+    note = witnesses.cosigned(now=now(), is_member=comes_with_key(request))
     return HttpResponse(note, content_type=_TEXT)
 
 
-@_door
+@read_only
 def witness_keys(request: HttpRequest) -> HttpResponse:
     """Return the keys of the witnesses that the caller may see, one a line."""
-    rows = witnesses.witnesses(is_member=_is_member(request))
+    rows = witnesses.witnesses(is_member=comes_with_key(request))
     return HttpResponse("".join(f"{row.key}\n" for row in rows), content_type=_TEXT)
 
 
-@_door
+@read_only
 def keys(request: HttpRequest) -> HttpResponse:
     """Return the keys that verify heads, newest first, one a line."""
-    _is_member(request)
+    comes_with_key(request)
     return HttpResponse("".join(f"{key}\n" for key in log.log_keys()), content_type=_TEXT)
 
 
-@_door
+@read_only
 def restores(request: HttpRequest) -> HttpResponse:
     """Return the restores from backups that began a new log, the latest first, one a line."""
-    _is_member(request)
+    comes_with_key(request)
     lines = [f"{row.origin} {row.state}\n" for row in restarts()]
     return HttpResponse("".join(lines), content_type=_TEXT)
 
 
-@_door
+@read_only
 def purges(request: HttpRequest) -> HttpResponse:
     """Return what was erased under the head that the caller may see: entry, class and count."""
-    rows = erasures.purges(now=now(), is_member=_is_member(request))
+    rows = erasures.purges(now=now(), is_member=comes_with_key(request))
     lines = [f"{row['entry']} {row['class']} {row['erased']}\n" for row in rows]
     return HttpResponse("".join(lines), content_type=_TEXT)
 
 
-@_door
+@read_only
 def purge(request: HttpRequest, entry: int) -> HttpResponse:
     """Return the certificate of an erasure, with what is needed to check it."""
-    content = erasures.purge(entry, now=now(), is_member=_is_member(request))
+    content = erasures.purge(entry, now=now(), is_member=comes_with_key(request))
     return HttpResponse(content, content_type="application/json")
 
 
@@ -133,7 +135,7 @@ def _check_folder(folder: str, *, is_head: bool = False) -> None:
         )
 
 
-def _is_member(request: HttpRequest) -> bool:
+def comes_with_key(request: HttpRequest) -> bool:
     """Whether the caller has an API key; who has none is counted by address.
 
     raises: UnknownKeyError, ProblemError.

@@ -20,7 +20,7 @@ from stemtide.hub.desk.sharing import views as sharing
 from stemtide.hub.desk.signals import allowlist, propagation, views
 from stemtide.hub.desk.situation import previews
 from stemtide.hub.desk.todo import views as todo
-from stemtide.hub.desk.transparency import views as transparency
+from stemtide.hub.desk.transparency import figures, views as transparency
 from stemtide.hub.desk.urls import (
     alerts,
     complaints,
@@ -42,6 +42,7 @@ urlpatterns = [
     path("to-do", todo.todo, name="to-do"),
     path("to-do/_blocks", todo.blocks, name="to-do-blocks"),
     path("transparency", transparency.transparency, name="transparency"),
+    path("figures", figures.figures, name="figures"),
     path("share", sharing.share, name="share"),
     path("share/done", sharing.done, name="share-done"),
     path("share/undo", sharing.undo, name="share-undo"),

@@ -230,3 +230,23 @@ class YearlyVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.form} of {self.year} v{self.number}"
+
+
+class PublishedFigures(models.Model):
+    """The public figures of a quarter. Nothing changes them, and there is no second version.
+
+    body: the figures as canonical JSON. digest: its SHA-256, which the ledger has in an entry.
+    """
+
+    first = models.DateField(unique=True)
+    last = models.DateField()
+    body = models.TextField()
+    digest = models.CharField(max_length=64)
+    entry = models.BigIntegerField()
+    published_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["first"]
+
+    def __str__(self) -> str:
+        return f"figures from {self.first} to {self.last}"

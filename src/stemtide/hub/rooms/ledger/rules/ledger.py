@@ -46,6 +46,7 @@ OPEN_TO: dict[str, frozenset[PartyKind]] = {
     "agent": _COORDINATING,
     "exchange": _COORDINATING,
     "setting": frozenset(PartyKind),
+    "figures": frozenset(PartyKind),
     "allow_entry": frozenset(PartyKind),
     "approval": frozenset({PartyKind.AGENCY}),
     "dismissal": frozenset({PartyKind.AGENCY}),
@@ -75,7 +76,7 @@ IN_ITS_ROOM = frozenset(
             "adoption",
             "adoptions",
         ),
-        *("observation", "review_page", "witness", "log"),
+        *("observation", "review_page", "witness", "log", "figures"),
         *(
             "signal",
             "signals",

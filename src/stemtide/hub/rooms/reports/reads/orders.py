@@ -107,7 +107,7 @@ def _rows(query: ProgressQuery, *, viewer: Party) -> QuerySet[Order]:
 def _figures(name: str, rows: Iterable[Order]) -> OrderFigures:
     """Return the figures of some orders."""
     rows = list(rows)
-    became = Counter(_outcome_of(row) for row in rows)
+    became = Counter(outcome_of(row) for row in rows)
     grounds = Counter(ground for row in rows for ground in _grounds_of(row))
     states = [{scrutiny.state for scrutiny in row.scrutinies.all()} for row in rows]
     times_taken = [time for row in rows if (time := time_to_execute(row)) is not None]
@@ -130,7 +130,7 @@ def _figures(name: str, rows: Iterable[Order]) -> OrderFigures:
     )
 
 
-def _outcome_of(row: Order) -> str:
+def outcome_of(row: Order) -> str:
     """Return the outcome of an issued order."""
     return rules.order_outcome(row.state, is_executed=row.executed_at is not None)
 
@@ -174,7 +174,7 @@ def _veiled(total: OrderFigures, rows: Iterable[Order]) -> OrderFigures:
     addresses: Counter[str] = Counter()
     for row in rows:
         name, figures = row.addressee.name, _figures("", [row])
-        parts[_outcome_of(row)][name] += 1
+        parts[outcome_of(row)][name] += 1
         addresses[name] += figures.addresses or 0
         for field_name, counts in beside.items():
             counts[name] += getattr(figures, field_name)

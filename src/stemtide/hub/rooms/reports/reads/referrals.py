@@ -65,7 +65,7 @@ def referrals(query: ProgressQuery, *, viewer: Party, now: datetime) -> Referral
         return _progress(query, viewer=viewer, now=now, total=_veiled(total, rows, looks=looks))
     groups = rules.group_by_name(rows, _NAMED[query.by]) if query.by else []
     began = [
-        (at, row.sent_at is not None, _removed_at(row) is not None)
+        (at, row.sent_at is not None, removed_at(row) is not None)
         for row in rows
         if (at := row.assessed_at if is_sender else row.sent_at) is not None
     ]
@@ -127,9 +127,9 @@ def _figures(
     """Return the figures of some referrals."""
     rows = list(rows)
     sent = [row for row in rows if row.sent_at is not None]
-    became = Counter(_outcome_of(row) for row in sent)
+    became = Counter(outcome_of(row) for row in sent)
     looked = [looks[row.pk] for row in sent if row.pk in looks]
-    refusals = Counter(row.refusal_reason for row in sent if _outcome_of(row) == Answer.REFUSED)
+    refusals = Counter(row.refusal_reason for row in sent if outcome_of(row) == Answer.REFUSED)
     return ReferralFigures(
         name=name,
         assessed=len(rows) if is_sender else None,
@@ -146,13 +146,13 @@ def _figures(
             [at - row.sent_at for row in sent if row.sent_at and (at := _acknowledged_at(row))]
         ),
         to_removal=rules.times(
-            [at - row.sent_at for row in sent if row.sent_at and (at := _removed_at(row))]
+            [at - row.sent_at for row in sent if row.sent_at and (at := removed_at(row))]
         ),
         refusals=rules.largest_first(refusals),
     )
 
 
-def _outcome_of(row: Referral) -> str:
+def outcome_of(row: Referral) -> str:
     """Return the outcome of a sent referral; its last answer counts."""
     if row.answer and row.answer != Answer.NEEDS_CONTEXT:
         return row.answer
@@ -164,7 +164,7 @@ def _acknowledged_at(row: Referral) -> datetime | None:
     return row.acknowledged_at or row.answered_at
 
 
-def _removed_at(row: Referral) -> datetime | None:
+def removed_at(row: Referral) -> datetime | None:
     """Return when it was removed for everybody, according to the provider."""
     return (row.measure_at or row.answered_at) if row.answer in _GONE else None
 
@@ -180,8 +180,8 @@ def _veiled(
     }
     for row in rows:
         name = row.provider.name
-        parts[_outcome_of(row)][name] += 1
-        if _outcome_of(row) == Answer.REFUSED:
+        parts[outcome_of(row)][name] += 1
+        if outcome_of(row) == Answer.REFUSED:
             reasons.setdefault(row.refusal_reason, Counter())[name] += 1
         beside["acknowledged"][name] += _acknowledged_at(row) is not None
         beside["came_back"][name] += looks.get(row.pk, False)

@@ -10,7 +10,7 @@ PK = {"auto_created": True, "primary_key": True, "serialize": False, "verbose_na
 
 
 class Migration(migrations.Migration):
-    dependencies = [("signals", "0025_retention"), ("parties", "0017_cached_values")]
+    dependencies = [("signals", "0027_external_kind"), ("parties", "0017_cached_values")]
 
     operations = [
         migrations.CreateModel(

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("crises", "0008_reasons_of_invitations"), ("parties", "0018_mechanisms")]
+    dependencies = [("crises", "0009_signals_that_stay"), ("parties", "0019_mechanisms")]
     operations = [
         migrations.AddField(
             "neighbour",

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("parties", "0017_cached_values")]
+    dependencies = [("parties", "0018_replaced_keys")]
     operations = [
         migrations.AddField(
             "party",
