@@ -5,14 +5,14 @@ Made from docs/use/openapi.json by python -m tests.house.client; a test holds it
 """
 
 from stemtide.client.calls import (
+    adoptions,
     agents,
     alerts,
     allowlist,
     approvals,
     batches,
     complaints,
-    crises_reads,
-    crises_writes,
+    crises,
     documents,
     exchanges,
     exercises,
@@ -48,6 +48,10 @@ from stemtide.client.methods import (
 class Operations:
     """A method for each operation; docs/use/python.md says how they are used."""
 
+    adopt_signals = async_response_method(adoptions.adopt_signals)
+    answer_adoption = async_response_method(adoptions.answer_adoption)
+    read_adoption = async_response_method(adoptions.read_adoption)
+    unadopt_signals = async_response_method(adoptions.unadopt_signals)
     clear_runaway = async_response_method(agents.clear_runaway)
     decide_outlier = async_response_method(agents.decide_outlier)
     list_outliers = async_response_method(agents.list_outliers)
@@ -87,36 +91,33 @@ class Operations:
     read_complaint = async_response_method(complaints.read_complaint)
     read_redress = async_response_method(complaints.read_redress)
     take_complaint = async_response_method(complaints.take_complaint)
-    list_crises = async_response_method(crises_reads.list_crises)
-    list_participants = async_response_method(crises_reads.list_participants)
-    read_adoption = async_response_method(crises_reads.read_adoption)
-    read_crisis = async_response_method(crises_reads.read_crisis)
-    read_crisis_clocks = async_response_method(crises_reads.read_crisis_clocks)
-    adopt_signals = async_response_method(crises_writes.adopt_signals)
-    answer_adoption = async_response_method(crises_writes.answer_adoption)
-    answer_check = async_response_method(crises_writes.answer_check)
-    close_crisis = async_response_method(crises_writes.close_crisis)
-    confirm_proposal = async_response_method(crises_writes.confirm_proposal)
-    consider_measure = async_response_method(crises_writes.consider_measure)
-    decline_crisis = async_response_method(crises_writes.decline_crisis)
-    decline_proposal = async_response_method(crises_writes.decline_proposal)
-    deescalate_crisis = async_response_method(crises_writes.deescalate_crisis)
-    invite_parties = async_response_method(crises_writes.invite_parties)
-    join_crisis = async_response_method(crises_writes.join_crisis)
-    leave_crisis = async_response_method(crises_writes.leave_crisis)
-    link_crises = async_response_method(crises_writes.link_crises)
-    mirror_neighbour = async_response_method(crises_writes.mirror_neighbour)
-    propose_move = async_response_method(crises_writes.propose_move)
-    resume_crisis = async_response_method(crises_writes.resume_crisis)
-    review_crisis = async_response_method(crises_writes.review_crisis)
-    triage_crisis = async_response_method(crises_writes.triage_crisis)
-    unadopt_signals = async_response_method(crises_writes.unadopt_signals)
-    uninvite_party = async_response_method(crises_writes.uninvite_party)
-    unlink_crisis = async_response_method(crises_writes.unlink_crisis)
-    update_neighbour = async_response_method(crises_writes.update_neighbour)
-    warn_of_crisis = async_response_method(crises_writes.warn_of_crisis)
-    widen_crisis = async_response_method(crises_writes.widen_crisis)
-    withdraw_proposal = async_response_method(crises_writes.withdraw_proposal)
+    answer_check = async_response_method(crises.answer_check)
+    close_crisis = async_response_method(crises.close_crisis)
+    confirm_proposal = async_response_method(crises.confirm_proposal)
+    consider_measure = async_response_method(crises.consider_measure)
+    decline_crisis = async_response_method(crises.decline_crisis)
+    decline_proposal = async_response_method(crises.decline_proposal)
+    deescalate_crisis = async_response_method(crises.deescalate_crisis)
+    invite_parties = async_response_method(crises.invite_parties)
+    join_crisis = async_response_method(crises.join_crisis)
+    leave_crisis = async_response_method(crises.leave_crisis)
+    link_crises = async_response_method(crises.link_crises)
+    list_crises = async_response_method(crises.list_crises)
+    list_participants = async_response_method(crises.list_participants)
+    mirror_neighbour = async_response_method(crises.mirror_neighbour)
+    propose_move = async_response_method(crises.propose_move)
+    read_crisis = async_response_method(crises.read_crisis)
+    read_crisis_clocks = async_response_method(crises.read_crisis_clocks)
+    read_event = async_response_method(crises.read_event)
+    resume_crisis = async_response_method(crises.resume_crisis)
+    review_crisis = async_response_method(crises.review_crisis)
+    triage_crisis = async_response_method(crises.triage_crisis)
+    uninvite_party = async_response_method(crises.uninvite_party)
+    unlink_crisis = async_response_method(crises.unlink_crisis)
+    update_neighbour = async_response_method(crises.update_neighbour)
+    warn_of_crisis = async_response_method(crises.warn_of_crisis)
+    widen_crisis = async_response_method(crises.widen_crisis)
+    withdraw_proposal = async_response_method(crises.withdraw_proposal)
     read_seal = async_response_method(documents.read_seal)
     verify_document = async_response_method(documents.verify_document)
     list_exchanges = async_response_method(exchanges.list_exchanges)
@@ -203,6 +204,7 @@ class Operations:
     list_suspensions = async_response_method(parties.list_suspensions)
     propose_suspension = async_response_method(parties.propose_suspension)
     read_party = async_response_method(parties.read_party)
+    set_mechanism = async_response_method(parties.set_mechanism)
     set_party_group = async_response_method(parties.set_party_group)
     withdraw_suspension = async_response_method(parties.withdraw_suspension)
     end_recorded_preservation = async_response_method(preservation.end_recorded_preservation)
@@ -265,6 +267,7 @@ class Operations:
     read_retention = async_response_method(retention.read_retention)
     search = async_response_method(search.search)
     answer_dismissal = async_response_method(signals.answer_dismissal)
+    answer_question = async_response_method(signals.answer_question)
     answer_set_aside = async_response_method(signals.answer_set_aside)
     count_disputes = async_response_method(signals.count_disputes)
     export_signals = async_parts_method(signals.export_signals)
@@ -272,12 +275,14 @@ class Operations:
     list_dismissals = async_response_method(signals.list_dismissals)
     list_local_features = async_response_method(signals.list_local_features)
     list_propagation = async_response_method(signals.list_propagation)
+    list_questions = async_response_method(signals.list_questions)
     read_signal = async_response_method(signals.read_signal)
     read_signal_propagation = async_response_method(signals.read_signal_propagation)
     remove_local_features = async_response_method(signals.remove_local_features)
     restore_dispute = async_response_method(signals.restore_dispute)
     restore_disputes = async_response_method(signals.restore_disputes)
     send_local_features = async_response_method(signals.send_local_features)
+    send_question = async_response_method(signals.send_question)
     set_dispute_aside = async_response_method(signals.set_dispute_aside)
     set_disputes_aside = async_response_method(signals.set_disputes_aside)
     share_signal = async_response_method(signals.share_signal)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stemtide.protocol.trust.parties import (
         DigestsIn,
         GroupIn,
+        MechanismIn,
         PartyDetailOut,
         PartyOut,
         StandingIn,
@@ -110,6 +111,17 @@ def read_party(*, name: str) -> Call[PartyDetailOut]:
     from stemtide.protocol.trust.parties import PartyDetailOut
 
     return Call((PartyDetailOut,), "GET", f"/api/v1/parties/{part(name)}")
+
+
+def set_mechanism(body: MechanismIn, *, name: str) -> Call[PartyDetailOut]:
+    """Let a party note and end the activations of a crisis mechanism itself. For agencies.
+
+    Needs a key with the scope parties:write. raises: HubError. source: PUT
+    /api/v1/parties/{name}/mechanism
+    """
+    from stemtide.protocol.trust.parties import PartyDetailOut
+
+    return Call((PartyDetailOut,), "PUT", f"/api/v1/parties/{part(name)}/mechanism", body=body)
 
 
 def set_party_group(body: GroupIn, *, name: str) -> Call[PartyDetailOut]:

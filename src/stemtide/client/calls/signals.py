@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from stemtide.fingerprints.kinds import Kind
+    from stemtide.protocol.messages.referrals import QuestionOut
     from stemtide.protocol.messages.signals import (
         BulkCheckOut,
         BulkIn,
         BulkOut,
         DisputeAnswerIn,
         OpinionIn,
+        QuestionAnswerIn,
+        QuestionIn,
         SetAsideIn,
         SharedSignal,
         SignalIn,
@@ -46,6 +49,22 @@ def answer_dismissal(body: DismissalAnswerIn, *, uid: UUID | str) -> Call[Dismis
     from stemtide.protocol.trust.disputes import DismissalOut
 
     return Call((DismissalOut,), "POST", f"/api/v1/dismissals/{part(uid)}/answer", body=body)
+
+
+def answer_question(body: QuestionAnswerIn, *, uid: UUID | str, party: str) -> Call[QuestionOut]:
+    """Answer a party's question about your signal, once. Only that party and yours read it.
+
+    Needs a key with the scope signals:write. raises: HubError. source: POST
+    /api/v1/signals/{uid}/questions/{party}/answer
+    """
+    from stemtide.protocol.messages.referrals import QuestionOut
+
+    return Call(
+        (QuestionOut,),
+        "POST",
+        f"/api/v1/signals/{part(uid)}/questions/{part(party)}/answer",
+        body=body,
+    )
 
 
 def answer_set_aside(body: DisputeAnswerIn, *, uid: UUID | str) -> Call[SignalOut]:
@@ -171,6 +190,17 @@ def list_propagation(
     )
 
 
+def list_questions(*, uid: UUID | str) -> Call[list[QuestionOut]]:
+    """List questions about a signal: its sharer reads all of them, others their own party's.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET
+    /api/v1/signals/{uid}/questions
+    """
+    from stemtide.protocol.messages.referrals import QuestionOut
+
+    return Call((list[QuestionOut],), "GET", f"/api/v1/signals/{part(uid)}/questions")
+
+
 def read_signal(*, uid: UUID | str) -> Call[SignalOut]:
     """Retrieve a signal with its opinions, in any state.
 
@@ -242,6 +272,19 @@ def send_local_features(body: LocalFeaturesIn, *, uid: UUID | str) -> Call[Local
     return Call(
         (LocalFeaturesOut,), "PUT", f"/api/v1/signals/{part(uid)}/local-features", body=body
     )
+
+
+def send_question(body: QuestionIn, *, uid: UUID | str) -> Call[QuestionOut]:
+    """Send a question about a signal to its sharer, who is notified and answers once.
+
+    Only the sharer and your party read it. It replaces an earlier question that was answered.
+
+    Needs a key with the scope feedback:write. raises: HubError. source: PUT
+    /api/v1/signals/{uid}/question
+    """
+    from stemtide.protocol.messages.referrals import QuestionOut
+
+    return Call((QuestionOut,), "PUT", f"/api/v1/signals/{part(uid)}/question", body=body)
 
 
 def set_dispute_aside(body: SetAsideIn, *, uid: UUID | str, party: str) -> Call[SignalOut]:

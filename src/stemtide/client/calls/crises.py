@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Questions to a hub: crises, writes.
+"""Questions to a hub: crises.
 
 Made from docs/use/openapi.json by python -m tests.house.client; a test holds it equal to that.
 """
@@ -13,18 +13,14 @@ from stemtide.client.call import Call, part
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from stemtide.protocol.messages.adoptions import (
-        AdoptIn,
-        AdoptionAnswerIn,
-        AdoptionOut,
-        UnadoptIn,
-    )
     from stemtide.protocol.messages.crises import (
         CheckIn,
         CloseIn,
         CountriesIn,
+        CrisisClocks,
         CrisisLife,
         CrisisOut,
+        EventOut,
         InviteIn,
         KeepIn,
         LinkIn,
@@ -32,34 +28,13 @@ if TYPE_CHECKING:
         NeighbourIn,
         NeighbourUpdateIn,
         OptionalReasonIn,
+        ParticipantOut,
         PartyIn,
         ProposalIn,
         ReasonIn,
         TriageIn,
         WarningIn,
     )
-
-
-def adopt_signals(body: AdoptIn, *, uid: UUID | str) -> Call[AdoptionOut]:
-    """Adopt signals of a crisis: they stay after it, on a legal basis of your party.
-
-    Needs a key with the scope crises:write. raises: HubError. source: POST
-    /api/v1/crises/{uid}/adoption/adopt
-    """
-    from stemtide.protocol.messages.adoptions import AdoptionOut
-
-    return Call((AdoptionOut,), "POST", f"/api/v1/crises/{part(uid)}/adoption/adopt", body=body)
-
-
-def answer_adoption(body: AdoptionAnswerIn, *, uid: UUID | str) -> Call[AdoptionOut]:
-    """Answer which signals stay after a crisis. Closing waits for this answer.
-
-    Needs a key with the scope crises:write. raises: HubError. source: POST
-    /api/v1/crises/{uid}/adoption
-    """
-    from stemtide.protocol.messages.adoptions import AdoptionOut
-
-    return Call((AdoptionOut,), "POST", f"/api/v1/crises/{part(uid)}/adoption", body=body)
 
 
 def answer_check(body: CheckIn, *, uid: UUID | str, test: str) -> Call[CrisisLife]:
@@ -190,6 +165,27 @@ def link_crises(body: LinkIn, *, uid: UUID | str) -> Call[CrisisLife]:
     return Call((CrisisLife,), "POST", f"/api/v1/crises/{part(uid)}/link", body=body)
 
 
+def list_crises() -> Call[list[CrisisOut]]:
+    """List the crises that your party may see, latest warning first.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/crises
+    """
+    from stemtide.protocol.messages.crises import CrisisOut
+
+    return Call((list[CrisisOut],), "GET", "/api/v1/crises")
+
+
+def list_participants(*, uid: UUID | str) -> Call[list[ParticipantOut]]:
+    """List the participants of a crisis: joined, invited, declined and left.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET
+    /api/v1/crises/{uid}/participants
+    """
+    from stemtide.protocol.messages.crises import ParticipantOut
+
+    return Call((list[ParticipantOut],), "GET", f"/api/v1/crises/{part(uid)}/participants")
+
+
 def mirror_neighbour(body: NeighbourIn, *, uid: UUID | str) -> Call[CrisisLife]:
     """Record another mechanism's activation about the event.
 
@@ -210,6 +206,36 @@ def propose_move(body: ProposalIn, *, uid: UUID | str) -> Call[CrisisLife]:
     from stemtide.protocol.messages.crises import CrisisLife
 
     return Call((CrisisLife,), "POST", f"/api/v1/crises/{part(uid)}/proposals", body=body)
+
+
+def read_crisis(*, uid: UUID | str) -> Call[CrisisLife]:
+    """Retrieve a crisis with its full history. Parties outside it get its basic data only.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/crises/{uid}
+    """
+    from stemtide.protocol.messages.crises import CrisisLife
+
+    return Call((CrisisLife,), "GET", f"/api/v1/crises/{part(uid)}")
+
+
+def read_crisis_clocks(*, uid: UUID | str) -> Call[CrisisClocks]:
+    """Retrieve the times from which a crisis is counted, from signals that your party may see.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/crises/{uid}/clocks
+    """
+    from stemtide.protocol.messages.crises import CrisisClocks
+
+    return Call((CrisisClocks,), "GET", f"/api/v1/crises/{part(uid)}/clocks")
+
+
+def read_event(*, uid: UUID | str) -> Call[EventOut]:
+    """Retrieve all activations about the event of a crisis, beside each other.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/crises/{uid}/event
+    """
+    from stemtide.protocol.messages.crises import EventOut
+
+    return Call((EventOut,), "GET", f"/api/v1/crises/{part(uid)}/event")
 
 
 def resume_crisis(body: ReasonIn, *, uid: UUID | str) -> Call[CrisisLife]:
@@ -243,17 +269,6 @@ def triage_crisis(body: TriageIn, *, uid: UUID | str) -> Call[CrisisLife]:
     from stemtide.protocol.messages.crises import CrisisLife
 
     return Call((CrisisLife,), "POST", f"/api/v1/crises/{part(uid)}/triage", body=body)
-
-
-def unadopt_signals(body: UnadoptIn, *, uid: UUID | str) -> Call[AdoptionOut]:
-    """Undo adoptions of your party, until the crisis is closed.
-
-    Needs a key with the scope crises:write. raises: HubError. source: POST
-    /api/v1/crises/{uid}/adoption/unadopt
-    """
-    from stemtide.protocol.messages.adoptions import AdoptionOut
-
-    return Call((AdoptionOut,), "POST", f"/api/v1/crises/{part(uid)}/adoption/unadopt", body=body)
 
 
 def uninvite_party(body: PartyIn, *, uid: UUID | str) -> Call[CrisisLife]:
