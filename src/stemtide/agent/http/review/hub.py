@@ -13,7 +13,7 @@ from stemtide.agent.http.review.access import PageError
 from stemtide.agent.http.review.pages import render
 from stemtide.agent.http.review.views import ReviewViews, ReviewVisit, redirect
 from stemtide.agent.review.hub_work import HubWorkError, ask_hub, read_work
-from stemtide.client.calls import crises_writes, referrals
+from stemtide.client.calls import crises, referrals
 from stemtide.protocol.enums.referrals import Answer, ReferralState, RefusalReason
 from stemtide.protocol.messages.crises import OptionalReasonIn
 from stemtide.protocol.messages.referrals import AnswerIn, ReferralOut
@@ -102,11 +102,9 @@ class HubPages:
         if verdict not in {"join", "decline"}:
             raise PageError("Choose to join or to decline the crisis.", status=400)
         joins = verdict == "join"
-        decline = crises_writes.decline_crisis(OptionalReasonIn(), uid=uid)
+        decline = crises.decline_crisis(OptionalReasonIn(), uid=uid)
         try:
-            crisis = await ask_hub(
-                self._config, crises_writes.join_crisis(uid=uid) if joins else decline
-            )
+            crisis = await ask_hub(self._config, crises.join_crisis(uid=uid) if joins else decline)
         except HubWorkError as error:
             return await self._done(visit, f"The hub did not take it: {error}")
         return await self._done(visit, f"{'Joined' if joins else 'Declined'}: {crisis.name}.")
