@@ -19,6 +19,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -65,9 +66,14 @@ def start(hub: RunningHub, folder: Path, *, cgroup: Path | None, cores: str) -> 
 def wait(address: str, *, signals: int) -> float:
     """Wait until the agent has all signals; return the seconds."""
     began = time.perf_counter()
-    while sum(httpx.get(f"{address}/health").json()["signals"].values()) < signals:
+    while sum(health(address)["signals"].values()) < signals:
         time.sleep(LOOK_S)
     return time.perf_counter() - began
+
+
+def health(address: str) -> dict[str, Any]:
+    """Return what the agent says of itself."""
+    return httpx.get(f"{address}/health", timeout=120).json()  # type: ignore[no-any-return]  # JSON
 
 
 def rest(pid: int, seconds: int) -> float:
@@ -120,7 +126,7 @@ def main() -> None:
             print_peak(options.cgroup)
             print(f"at rest: {rest(pid, options.rest):.2%} of a core", flush=True)
             print(f"a match: {match(address):.1f} ms (median)", flush=True)
-            print(f"journal: {httpx.get(f'{address}/health').json()['journal']}", flush=True)
+            print(f"journal: {health(address)['journal']}", flush=True)
             print(f"memory after matches: {memory_of(pid)}")
             print_peak(options.cgroup)
         finally:

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a hub's tables lack, before anything is changed."""
 
+import subprocess
+import sys
+
 import pytest
 from django.db import connection, models
 from django.db.migrations import (
@@ -12,7 +15,8 @@ from django.db.migrations import (
     RunPython,
 )
 
-from stemtide.hub.migration_plan import _is_expanding
+from stemtide.hub.migration_plan import _is_expanding, _rewritten
+from tests.cli.conftest import surroundings
 
 
 def test_a_hub_of_an_older_version_names_what_is_missing_and_stays_as_it_is(stemtide, hub_folder):
@@ -38,11 +42,7 @@ call_command("migrate", "parties", "0017", verbosity=0)
 
 def python(code, folder):
     """Run code on the hub of a folder, in a process of its own."""
-    import os
-    import subprocess
-    import sys
-
-    environment = os.environ | {"STEMTIDE_DATA_DIR": str(folder)}
+    environment = surroundings({"STEMTIDE_DATA_DIR": str(folder)})
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
 
 
@@ -65,8 +65,6 @@ def test_what_old_code_survives(operation, is_expanding):
 
 @pytest.mark.django_db
 def test_a_table_that_is_written_anew_is_named():
-    from stemtide.hub.migration_plan import _rewritten
-
     text = {
         "sqlite": 'CREATE TABLE "new__parties_party" ("id" integer)',
         "postgresql": 'ALTER TABLE "parties_party" ALTER COLUMN "name" TYPE varchar(90)',
