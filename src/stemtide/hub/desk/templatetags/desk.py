@@ -186,8 +186,8 @@ def content_label(name: str) -> str:
 def suggestion(name: str) -> str:
     """Return why a signal is pre-selected to stay: the title of a label, or its maker."""
     makers = {
-        Provenance.PERPETRATOR: _("made by a perpetrator"),
-        Provenance.ACCOMPLICE: _("made by an accomplice"),
+        Provenance.PERPETRATOR.value: _("made by a perpetrator"),
+        Provenance.ACCOMPLICE.value: _("made by an accomplice"),
     }
     return makers.get(name) or labels.label_title(name)
 
