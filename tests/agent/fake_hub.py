@@ -123,6 +123,8 @@ class FakeHub:
     languages: Counter = field(default_factory=Counter)
     lookups: dict[str, int] = field(default_factory=dict)
     knows_lookups: bool = True
+    earlier: dict[str, tuple[int, datetime]] = field(default_factory=dict)
+    knows_earlier: bool = True
     reports: list[UUID] = field(default_factory=list)
     corrected_in: list[UUID] = field(default_factory=list)
     statuses: list[tuple[str, AgentStatusIn]] = field(default_factory=list)
@@ -601,6 +603,9 @@ class FakeHub:
             return _problem(ProblemType.INVALID, "rows: not today")
         if report.lookups and not self.knows_lookups:
             return _problem(ProblemType.INVALID, "lookups: Extra inputs are not permitted")
+        if report.earlier and not self.knows_earlier:
+            return _problem(ProblemType.INVALID, "earlier: Extra inputs are not permitted")
+        self.earlier |= {str(row.signal): (row.count, row.first_hour) for row in report.earlier}
         self.lookups |= {one.begins_at.isoformat(): one.count for one in report.lookups}
         is_repeat = report.report in self.reports
         rejected = [

@@ -4,6 +4,7 @@
 import csv
 import io
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -21,7 +22,7 @@ from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.enums.propagation import PropagationStage
 from stemtide.protocol.files.propagation import days_csv, recipients_csv
 from stemtide.protocol.messages.signals import WithdrawIn
-from stemtide.protocol.sync.agents import AgentStatusIn
+from stemtide.protocol.sync.agents import AgentStatusIn, EarlierUploads
 from tests.world import NOON, hex_value, outcome, report_of, signal_in, suspend
 
 DELIVERED, APPLIED = PropagationStage.DELIVERED, PropagationStage.APPLIED
@@ -328,3 +329,53 @@ def test_percentiles_are_by_the_nearest_rank():
     buckets = {"0": 9}
     assert rules.percentile_of_buckets(buckets, late=1, percent=50) == 0.001
     assert rules.percentile_of_buckets(buckets, late=1, percent=99) is None
+
+
+def report_earlier(party, uid, count, *, hours_ago=2):
+    """Have a party's agent report uploads that came before a signal, with an outcome."""
+    since = NOON - timedelta(hours=hours_ago)
+    earlier = (EarlierUploads(signal=uid, count=count, first_hour=since),)
+    body = report_of(outcome(uid, "blocked", count=count)).model_copy(update={"earlier": earlier})
+    signals.report_outcomes(body, by=party, now=NOON)
+
+
+@pytest.mark.usefixtures("crowd")
+def test_earlier_uploads_are_summed_and_a_party_sees_single_numbers_of_its_own(world):
+    shared = world.share()
+    report_earlier(world.big_provider, shared.id, 5)
+    report_earlier(world.big_provider, shared.id, 7)  # in place of the number before
+    report_earlier(world.small_provider, shared.id, 2, hours_ago=30)
+    found = reads.signal_propagation(shared.id, viewer=world.agency)
+    sum_ = found.earlier
+    assert (sum_.uploads, sum_.agents, sum_.since) == (9, 2, NOON - timedelta(hours=30))
+    assert recipient_of(found, world.big_provider).earlier_uploads == 7
+    assert "earlier_uploads" in recipients_csv(found)
+    of_sharer = reads.signal_propagation(shared.id, viewer=world.authority)
+    assert of_sharer.earlier.uploads == 9
+    own = reads.signal_propagation(shared.id, viewer=world.small_provider)
+    assert own.earlier is None
+    assert [(row.party, row.earlier_uploads) for row in own.recipients] == [("small-forum", 2)]
+
+
+@pytest.mark.usefixtures("crowd")
+def test_earlier_uploads_of_a_signal_that_the_party_may_not_see_or_of_the_future_do_not_count(
+    world,
+):
+    secret = world.share(value=hex_value(3), tlp="red", audience=("big-video",))
+    shared = world.share()
+    since = NOON - timedelta(hours=1)
+    earlier = (
+        EarlierUploads(signal=secret.id, count=1, first_hour=since),
+        EarlierUploads(signal=shared.id, count=1, first_hour=NOON + timedelta(hours=1)),
+    )
+    body = report_of(outcome(shared.id, "blocked")).model_copy(update={"earlier": earlier})
+    signals.report_outcomes(body, by=world.small_provider, now=NOON)
+    for uid in (secret.id, shared.id):
+        found = reads.signal_propagation(uid, viewer=world.big_provider)
+        assert {row.earlier_uploads for row in found.recipients} <= {0}
+    assert reads.signal_propagation(shared.id, viewer=world.agency).earlier.uploads == 0
+
+
+def test_an_hour_is_all_that_an_agent_reports():
+    with pytest.raises(ValueError, match="full hour"):
+        EarlierUploads(signal=uuid4(), count=1, first_hour=NOON + timedelta(minutes=1))

@@ -10,7 +10,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from stemtide.agent.config.settings import Config
@@ -20,11 +20,23 @@ from stemtide.agent.outbox.uploads import UNSEALED
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.client import AnswerError, DeclinedError, HubError
 from stemtide.protocol.enums import Outcome
-from stemtide.protocol.sync.agents import OutcomeReportIn, OutcomeReportOut, OutcomeRow
+from stemtide.protocol.sync.agents import (
+    EarlierUploads,
+    OutcomeReportIn,
+    OutcomeReportOut,
+    OutcomeRow,
+)
 
 logger = logging.getLogger(__name__)
 
 _MAX_ROWS = 10_000
+_NEWER = ("earlier", "lookups")
+"""Fields of a report that an older hub does not know."""
+
+_EARLIER = (
+    "SELECT signal, count, first_hour FROM earlier_uploads WHERE count != reported"
+    " ORDER BY signal LIMIT ?"
+)
 
 _REOPEN = """
 INSERT INTO outcomes (report, signal, outcome, bucket, language, was, was_signal, count,
@@ -73,18 +85,23 @@ class Reporter(Outbox):
             return True
         if receipt.report != report.report:
             raise AnswerError(self._client.hub, f"acknowledged another report: {receipt.report}")
-        await asyncio.to_thread(self._settle, receipt)
+        await asyncio.to_thread(self._settle, receipt, report)
         return True
 
     async def _send(self, report: OutcomeReportIn) -> OutcomeReportOut:
-        """Send a report; again without look-ups if an older hub does not know them."""
+        """Send a report; again without what an older hub does not know."""
         try:
             return await self._client.send_outcomes(report)
         except DeclinedError as error:
-            if not report.lookups or "lookups" not in str(error):
+            present = {name for name in _NEWER if getattr(report, name)}
+            unknown = {name for name in present if name in str(error)}
+            if not unknown:
                 raise
-            bare = OutcomeReportIn(report=report.report, agent=report.agent, rows=report.rows)
-            return await self._client.send_outcomes(bare)
+            fields = {name: getattr(report, name) for name in present - unknown}
+            bare = OutcomeReportIn(
+                report=report.report, agent=report.agent, rows=report.rows, **fields
+            )
+            return await self._send(bare)
 
     def _next_report(self) -> OutcomeReportIn | None:
         with self._store.write() as tx:
@@ -103,14 +120,18 @@ class Reporter(Outbox):
                 " WHERE bucket IN (SELECT bucket FROM outcomes WHERE report = ? AND refused = '')",
                 (report,),
             ).fetchall()
+            earlier = tx.execute(_EARLIER, (_MAX_ROWS,)).fetchall()
         if not rows:
             return None
         # Empty fields are not sent, as in rows.
         payload = {"report": UUID(report), "agent": self._name, "rows": map(_outcome_row, rows)}
         spans = [{"begins_at": bucket, "count": number} for bucket, number in lookups]
-        return OutcomeReportIn.model_validate(payload | ({"lookups": spans} if spans else {}))
+        optional = {"lookups": spans, "earlier": [_earlier_row(row) for row in earlier]}
+        return OutcomeReportIn.model_validate(
+            payload | {name: value for name, value in optional.items() if value}
+        )
 
-    def _settle(self, receipt: OutcomeReportOut) -> None:
+    def _settle(self, receipt: OutcomeReportOut, report: OutcomeReportIn) -> None:
         """Delete the counts that the hub took; keep rejected ones with the reason."""
         if receipt.set_aside:
             logger.warning(
@@ -129,6 +150,10 @@ class Reporter(Outbox):
                 )
             tx.execute(
                 "DELETE FROM outcomes WHERE report = ? AND refused = ''", (str(receipt.report),)
+            )
+            tx.executemany(
+                "UPDATE earlier_uploads SET reported = ? WHERE signal = ?",
+                [(row.count, str(row.signal)) for row in report.earlier],
             )
 
     def _set_aside(self, report: UUID, why: str) -> None:
@@ -150,6 +175,13 @@ def _assign_report(tx: Transaction, *, new_id: Callable[[], UUID] = uuid4) -> st
         (report, UNSEALED, UNSEALED, _MAX_ROWS),
     )
     return report
+
+
+def _earlier_row(row: tuple[str, int, int]) -> EarlierUploads:
+    signal, count, first_hour = row
+    return EarlierUploads(
+        signal=UUID(signal), count=count, first_hour=datetime.fromtimestamp(first_hour, UTC)
+    )
 
 
 def _outcome_row(row: tuple[str, str, str, str, str, int, str, str]) -> OutcomeRow:

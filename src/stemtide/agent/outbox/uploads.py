@@ -16,7 +16,7 @@ from stemtide.agent.store.database import Transaction
 from stemtide.agent.store.own_banks import own_ids
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.enums import OUTCOME_OF, Action, Outcome
-from stemtide.protocol.sync.agents import BUCKET
+from stemtide.protocol.sync.agents import BUCKET, HOUR_S
 
 UNSEALED = ""
 """The report of counts that are in no report yet."""
@@ -108,6 +108,18 @@ def count_upload(
         _move(tx, ref, before, signal=signal, outcome=outcome)
 
 
+def count_earlier(tx: Transaction, signals: Iterable[str], *, uploaded_at: datetime) -> None:
+    """Count an earlier upload for each signal of the hub that matches it now."""
+    listed = list(signals)
+    hour = int(uploaded_at.timestamp()) // HOUR_S * HOUR_S
+    tx.executemany(
+        "INSERT INTO earlier_uploads (signal, count, first_hour) VALUES (?, 1, ?)"
+        " ON CONFLICT DO UPDATE SET count = count + 1,"
+        " first_hour = min(first_hour, excluded.first_hour)",
+        [(signal, hour) for signal in sorted(set(listed) - own_ids(tx, listed))],
+    )
+
+
 def count_lookup(tx: Transaction, *, now: datetime) -> None:
     """Count a look-up of an upload that no signal of the hub matched."""
     _add_lookups(tx, _bucket(now), 1)
@@ -169,6 +181,7 @@ def _deciding_signal(reasons: Mapping[str, Action], *, weaker: str) -> tuple[str
 def forget(tx: Transaction, *, before: datetime) -> None:
     """Delete where uploads counted that were met before a time, and look-ups of that time."""
     tx.execute("DELETE FROM counted WHERE at < ?", (before.timestamp(),))
+    tx.execute("DELETE FROM earlier_uploads WHERE signal NOT IN (SELECT signal FROM acted)")
     tx.execute(
         "DELETE FROM lookups WHERE bucket < ? AND bucket NOT IN (SELECT bucket FROM outcomes)",
         (_bucket(before),),

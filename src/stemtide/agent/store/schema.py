@@ -72,6 +72,11 @@ _LOCAL_TABLES = {
       ref TEXT PRIMARY KEY, signal TEXT NOT NULL, outcome TEXT NOT NULL, at REAL NOT NULL,
       language TEXT NOT NULL
     ) WITHOUT ROWID""",
+    # Earlier uploads that match a later signal. first_hour: Unix time. reported: at the hub.
+    "earlier_uploads": """CREATE TABLE earlier_uploads (
+      signal TEXT PRIMARY KEY, count INTEGER NOT NULL, first_hour INTEGER NOT NULL,
+      reported INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID""",
     "lookups": """CREATE TABLE lookups (
       bucket TEXT PRIMARY KEY, count INTEGER NOT NULL
     ) WITHOUT ROWID""",
@@ -133,6 +138,7 @@ _RESTRICTIONS_INDEXES = (
 )
 _ADDED_TABLES = {
     "counted": (_LOCAL_TABLES["counted"],),
+    "earlier_uploads": (_LOCAL_TABLES["earlier_uploads"],),
     # Uploads that an older agent counted and did not report were look-ups as well.
     "lookups": (
         _LOCAL_TABLES["lookups"],

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from stemtide.agent.config.settings import Config
 from stemtide.agent.hma import rows
+from stemtide.agent.outbox import actions, uploads
 from stemtide.agent.recognise.pipeline import decide_matches, record_decision
 from stemtide.agent.recognise.policy import Decision, is_active
 from stemtide.agent.review.decisions import has_person_decided
@@ -52,6 +53,8 @@ def act_on(
     prints = [content.prints for content in contents]
     with store.write() as tx:
         decisions = decide_matches(prints, matches, store=store, config=config, tx=tx, strict=False)
+        for content, decision in zip(contents, decisions, strict=True):
+            _count(tx, content, decision)
         news = [
             not _is_reviewed(tx, content.ref, decision)
             and record_decision(
@@ -67,6 +70,20 @@ def act_on(
             for content, decision in zip(contents, decisions, strict=True)
         ]
     return decisions, sum(news)
+
+
+def _count(tx: Transaction, content: EarlierContent, decision: Decision) -> None:
+    """Count an earlier upload for the signals that it was not known to match before."""
+    if not (uploaded_at := content.facts.get("uploaded_at")):
+        return
+    before = {reason.signal for reason in actions.reasons_of(tx, content.ref)}
+    signals = {
+        str(verdict.hit.signal.id)
+        for verdict in decision.verdicts
+        if not verdict.hit.signal.exercise
+    }
+    at = datetime.fromisoformat(uploaded_at)
+    uploads.count_earlier(tx, signals - before, uploaded_at=at)
 
 
 def lower_frequent(

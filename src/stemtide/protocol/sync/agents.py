@@ -11,6 +11,8 @@ from stemtide.protocol.enums import Outcome, PartyKind, Scope
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
+HOUR_S = 3600
+
 BUCKET = timedelta(minutes=5)
 """Spans of time in which outcomes are counted; they begin at full multiples of it, in UTC."""
 
@@ -151,9 +153,30 @@ class Lookups(BaseModel):
         return self
 
 
+class EarlierUploads(BaseModel):
+    """How many uploads that an agent remembered matched a signal that came later.
+
+    count: all of them so far, so that a newer report replaces an older one.
+    first_hour: the full hour (UTC) of the first of these uploads; nobody is found by an hour.
+    """
+
+    model_config = _STRICT
+
+    signal: UUID
+    count: int = Field(ge=1, le=1_000_000_000)
+    first_hour: AwareDatetime
+
+    @model_validator(mode="after")
+    def _at_hour(self) -> "EarlierUploads":
+        if self.first_hour.timestamp() % HOUR_S:
+            raise ValueError("first_hour: is not a full hour in UTC")
+        return self
+
+
 class OutcomeReportIn(BaseModel):
     """A report of outcomes. The hub counts a report id once, however often it is sent.
 
+    earlier: uploads that came before their signals, for signals whose number has changed.
     lookups: for the time spans of the rows. A row that adds more uploads than look-ups is set aside
     until a person decides. Without lookups only the limit per minute applies.
     """
@@ -164,11 +187,14 @@ class OutcomeReportIn(BaseModel):
     agent: str = Field(pattern=AGENT_NAME)
     rows: tuple[OutcomeRow, ...] = Field(min_length=1, max_length=10_000)
     lookups: tuple[Lookups, ...] = Field(default=(), max_length=10_000)
+    earlier: tuple[EarlierUploads, ...] = Field(default=(), max_length=10_000)
 
     @model_validator(mode="after")
     def _no_span_twice(self) -> "OutcomeReportIn":
         if len({lookup.begins_at for lookup in self.lookups}) < len(self.lookups):
             raise ValueError("lookups: name each span of time once")
+        if len({row.signal for row in self.earlier}) < len(self.earlier):
+            raise ValueError("earlier: name each signal once")
         return self
 
 

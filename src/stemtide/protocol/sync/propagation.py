@@ -36,6 +36,8 @@ class RecipientOut(BaseModel):
     matched_at, acted_at, released_at: of the party's first match, first block or hold, and first
              release, as it reports them.
     withdrawn_at: when the agent had applied the end of the signal.
+    earlier_uploads: uploads that came before the signal and match it, as the agent reports them.
+    earlier_since: the full hour (UTC) of the first of them.
     """
 
     party: str
@@ -47,12 +49,26 @@ class RecipientOut(BaseModel):
     acted_at: AwareDatetime | None
     withdrawn_at: AwareDatetime | None
     released_at: AwareDatetime | None
+    earlier_uploads: int = 0
+    earlier_since: AwareDatetime | None = None
+
+
+class EarlierSum(BaseModel):
+    """Uploads that came before the signal and match it, of all agents that report some.
+
+    since: the full hour (UTC) of the first of them; null if there are none.
+    """
+
+    uploads: int
+    agents: int
+    since: AwareDatetime | None
 
 
 class SignalPropagationOut(BaseModel):
     """The propagation of one signal.
 
     sums: null if your party may not see them, or if there are too few recipients to show sums.
+    earlier: uploads that came before the signal; null as for sums.
     recipients: those that your party may see: its own, or all for an agency.
     """
 
@@ -60,6 +76,7 @@ class SignalPropagationOut(BaseModel):
     shared_at: AwareDatetime
     ended_at: AwareDatetime | None
     sums: list[StageSum] | None
+    earlier: EarlierSum | None = None
     recipients: list[RecipientOut]
 
 

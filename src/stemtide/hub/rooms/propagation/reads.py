@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -26,13 +26,14 @@ from stemtide.hub.rooms.ledger.reads.ledger import EntryRow
 from stemtide.hub.rooms.parties.models import Agent, Party
 from stemtide.hub.rooms.propagation import rules
 from stemtide.hub.rooms.propagation.models import PositionBatch, PropagationDay
-from stemtide.hub.rooms.signals.models import Sighting, Signal
+from stemtide.hub.rooms.signals.models import EarlierUploadSum, Sighting, Signal
 from stemtide.hub.rooms.signals.reads import signals
 from stemtide.hub.rooms.signals.rules.signals import unpack_audience
 from stemtide.protocol.enums import Outcome, PartyKind, SignalState
 from stemtide.protocol.enums.propagation import PropagationStage
 from stemtide.protocol.handling import Tlp, may_receive
 from stemtide.protocol.sync.propagation import (
+    EarlierSum,
     PropagationDayOut,
     RecipientOut,
     SignalPropagationOut,
@@ -184,6 +185,7 @@ def signal_propagation(uid: UUID, *, viewer: Party) -> SignalPropagationOut:
         shared_at=row.shared_at,
         ended_at=ended_at,
         sums=_sums(recipients, row.shared_at, ended_at) if may_see_sums else None,
+        earlier=_earlier_sum(recipients) if may_see_sums else None,
         recipients=[out for out in recipients if may_see(recipient=out.party)],
     )
 
@@ -328,6 +330,7 @@ def _recipient_rows(row: Signal, agents: Sequence[Agent]) -> list[RecipientOut]:
     progress = _progress_of(row, agents, position=position, ended_at=ended_at)
     matches = _first_outcomes(row, tuple(Outcome))
     acts, releases = _first_outcomes(row, _ACTED), _first_outcomes(row, (Outcome.REVERSED,))
+    earlier = {(sum_.party_id, sum_.agent): sum_ for sum_ in row.earlier_uploads.all()}
     outs = [
         RecipientOut(
             party=agent.party.name,
@@ -339,6 +342,7 @@ def _recipient_rows(row: Signal, agents: Sequence[Agent]) -> list[RecipientOut]:
             acted_at=acts.get(agent.party.name),
             withdrawn_at=progress.applied_at(agent, row.position) if ended_at else None,
             released_at=releases.get(agent.party.name),
+            **_earlier_fields(earlier.get((agent.party_id, agent.name))),
         )
         for agent in agents
     ]
@@ -357,6 +361,21 @@ def _recipient_rows(row: Signal, agents: Sequence[Agent]) -> list[RecipientOut]:
         )
         for name in without_agent
     ]
+
+
+def _earlier_fields(row: EarlierUploadSum | None) -> dict[str, Any]:
+    """Return what a recipient reports of uploads that came before the signal."""
+    return {"earlier_uploads": row.count, "earlier_since": row.first_hour} if row else {}
+
+
+def _earlier_sum(recipients: Sequence[RecipientOut]) -> EarlierSum:
+    """Return the sum of uploads that came before the signal."""
+    reporting = [out for out in recipients if out.earlier_since]
+    return EarlierSum(
+        uploads=sum(out.earlier_uploads for out in reporting),
+        agents=len(reporting),
+        since=min((out.earlier_since for out in reporting if out.earlier_since), default=None),
+    )
 
 
 def _progress_of(

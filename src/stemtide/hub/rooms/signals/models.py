@@ -390,6 +390,29 @@ class Sighting(models.Model):
         return f"{self.outcome} x {self.count}"
 
 
+class EarlierUploadSum(models.Model):
+    """How many uploads an agent remembered that match a signal which came later.
+
+    agent: its name. first_hour: the full hour of the first of these uploads.
+    """
+
+    signal = models.ForeignKey(Signal, models.CASCADE, related_name="earlier_uploads")
+    party = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    agent = models.CharField(max_length=63)
+    count = models.BigIntegerField()
+    first_hour = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                "signal", "party", "agent", name="one_earlier_sum_a_signal_and_agent"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agent} {self.count}"
+
+
 class SightingSpan(models.Model):
     """How often content of a crisis was met at a party in one span of time, in one language.
 

@@ -11,7 +11,12 @@ from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals import outlier_rules
-from stemtide.hub.rooms.signals.models import CountedReport, Outlier, SignalSpan
+from stemtide.hub.rooms.signals.models import (
+    CountedReport,
+    EarlierUploadSum,
+    Outlier,
+    SignalSpan,
+)
 from stemtide.hub.rooms.signals.reads import sightings, signals as reads
 from stemtide.hub.rooms.signals.rules import signals as rules
 from stemtide.hub.rooms.signals.views import VisibleSignal
@@ -45,8 +50,7 @@ def report_outcomes(
     ledger.lock_ledger()
     if CountedReport.objects.filter(party=by, uid=body.report).exists():
         return OutcomeReportOut(report=body.report, counted=0, is_repeat=True, rejected=[])
-    named = {uid for row in body.rows for uid in (row.signal, row.was_signal) if uid}
-    signals = reads.visible_by_uid(named, viewer=by)
+    signals = reads.visible_by_uid(_named_signals(body), viewer=by)
     refused = outlier_rules.refusal_reasons(body.rows, signals=signals, now=now)
     believed = [row for row in body.rows if row.signal not in refused]
     plausible, outliers = outlier_rules.split_outliers(believed, lookups=body.lookups)
@@ -60,6 +64,7 @@ def report_outcomes(
         uid=body.report, party=by, agent=body.agent, counted=counted, received_at=now
     )
     set_aside = _set_aside(outliers, signals=signals, report=report)
+    _store_earlier(body, signals=signals, by=by, now=now)
     report_detail = {"rejected": len(refused)} | ({"set_aside": set_aside} if outliers else {})
     for (crisis, is_exercise), (rows, _, sums) in groups.items():
         reported = [signals[row.signal] for row in rows]
@@ -90,6 +95,26 @@ def forget_spans(now: datetime) -> int:
     """Delete the spans of signals past their retention; return how many."""
     old = SignalSpan.objects.filter(ends_at__lt=now - rules.KEEP_SPANS)
     return old.delete()[0] if old.exists() else 0
+
+
+def _named_signals(body: OutcomeReportIn) -> set[UUID]:
+    """Return the signals that a report names."""
+    counted = {uid for row in body.rows for uid in (row.signal, row.was_signal) if uid}
+    return counted | {row.signal for row in body.earlier}
+
+
+def _store_earlier(
+    body: OutcomeReportIn, *, signals: Mapping[UUID, VisibleSignal], by: Party, now: datetime
+) -> None:
+    """Store how many earlier uploads match signals that the party may see, in place of before."""
+    for row in body.earlier:
+        if row.signal in signals and row.first_hour <= now:
+            EarlierUploadSum.objects.update_or_create(
+                signal_id=signals[row.signal].pk,
+                party=by,
+                agent=body.agent,
+                defaults={"count": row.count, "first_hour": row.first_hour},
+            )
 
 
 def _set_aside(

@@ -13,6 +13,7 @@ from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
 from stemtide.hub.rooms.approvals import writes as approvals
 from stemtide.hub.rooms.signals import long_values
 from stemtide.hub.rooms.signals.models import (
+    EarlierUploadSum,
     LongValue,
     OpinionRow,
     Outlier,
@@ -26,7 +27,7 @@ from stemtide.hub.rooms.signals.models import (
 from stemtide.protocol.enums import Provenance
 
 _HANGING = (
-    *(OpinionRow, SignalQuestion, Sighting, SignalSpan),
+    *(OpinionRow, SignalQuestion, Sighting, SignalSpan, EarlierUploadSum),
     *(Outlier, RunawayReport, RunawayDecision),
 )
 

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How many uploads came before their signal, and in which hour: counts that the hub gets."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from stemtide.agent.outbox.uploads import count_earlier
+from stemtide.agent.store.database import Store
+from tests.agent.world import agent_of, config_of, sha256, until
+
+FILM = sha256(b"film")
+
+
+@pytest.fixture
+def config(hub, tmp_path):
+    return config_of(hub, tmp_path)
+
+
+def this_hour():
+    return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def test_the_hub_gets_the_number_of_earlier_uploads_and_their_first_hour(hub, agent):
+    before = this_hour()
+    agent.ask(*({"sha256": FILM, "ref": ref} for ref in ("a", "b", "c")))
+    agent.ask({"sha256": sha256(b"other"), "ref": "d"})
+    signal = hub.share(FILM)
+    until(lambda: hub.earlier, what="the report of earlier uploads")
+    count, first_hour = hub.earlier[str(signal.id)]
+    assert count == 3
+    assert before <= first_hour <= this_hour()
+    assert list(hub.earlier) == [str(signal.id)]
+
+
+def test_an_upload_after_the_signal_is_no_earlier_one(hub, agent):
+    signal = hub.share(FILM)
+    agent.wait(position=hub.head)
+    agent.ask({"sha256": FILM, "ref": "a"})
+    until(lambda: hub.outcomes[str(signal.id), "blocked"] == 1, what="the report")
+    assert hub.earlier == {}
+
+
+def test_an_older_hub_gets_its_report_without_them(hub, agent):
+    hub.knows_earlier = False
+    agent.ask({"sha256": FILM, "ref": "a"})
+    signal = hub.share(FILM)
+    until(lambda: hub.outcomes[str(signal.id), "blocked"] == 1, what="the report")
+    agent.wait(outbox=0, outbox_refused=0)
+    assert hub.earlier == {}
+    assert hub.lookups
+
+
+def test_a_restart_reports_the_same_number_again_and_not_twice(hub, config, sandbox):
+    with agent_of(config, sandbox) as agent:
+        agent.wait(ready=True, hub_reachable=True)
+        agent.ask({"sha256": FILM, "ref": "a"})
+        signal = hub.share(FILM)
+        until(lambda: hub.earlier, what="the report of earlier uploads")
+    with Store(config.data_dir) as store, store.write() as tx:
+        tx.execute("UPDATE state SET value = '0' WHERE name = 'journal_searched'")
+    with agent_of(config, sandbox) as agent:
+        agent.wait(ready=True, hub_reachable=True)
+        until(lambda: agent.health()["journal"]["searched"], what="another search")
+        agent.ask({"sha256": FILM, "ref": "b"})
+        until(lambda: hub.outcomes[str(signal.id), "blocked"] == 2, what="another report")
+    assert hub.earlier[str(signal.id)][0] == 1
+
+
+def test_the_first_of_several_hours_counts(tmp_path):
+    late = datetime(2026, 11, 29, 12, 59, tzinfo=UTC)
+    with Store(tmp_path) as store:
+        with store.write() as tx:
+            for at in (late, late - timedelta(hours=3), late):
+                count_earlier(tx, ["s"], uploaded_at=at)
+        ((count, hour),) = store.read("SELECT count, first_hour FROM earlier_uploads")
+    assert (count, datetime.fromtimestamp(hour, UTC)) == (3, late.replace(hour=9, minute=0))
