@@ -10,7 +10,7 @@ PK = {"auto_created": True, "primary_key": True, "serialize": False, "verbose_na
 
 
 class Migration(migrations.Migration):
-    dependencies = [("signals", "0026_questions"), ("parties", "0017_cached_values")]
+    dependencies = [("signals", "0028_questions"), ("parties", "0017_cached_values")]
 
     operations = [
         migrations.CreateModel(
