@@ -26,7 +26,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from stemtide.protocol.enums import SignalState
-from stemtide.protocol.messages.signals import OpinionIn, QuestionIn, QuestionOut
+from stemtide.protocol.messages.signals import OpinionIn, QuestionIn, SignalQuestionOut
 from stemtide.protocol.problems import MEDIA_TYPE, ProblemType, problem
 from stemtide.protocol.sync.agents import (
     AgentStatusIn,
@@ -118,7 +118,7 @@ class FakeHub:
     gives_places: bool = True
     outcomes: Counter = field(default_factory=Counter)
     opinions: list = field(default_factory=list)
-    questions: dict[str, QuestionOut] = field(default_factory=dict)
+    questions: dict[str, SignalQuestionOut] = field(default_factory=dict)
     question_fault: ProblemType | None = None
     languages: Counter = field(default_factory=Counter)
     lookups: dict[str, int] = field(default_factory=dict)
@@ -582,7 +582,7 @@ class FakeHub:
         body = QuestionIn.model_validate_json(await request.body())
         if self.question_fault:
             return _problem(self.question_fault, "the signal has ended")
-        question = QuestionOut(party=self.party, text=body.text, sent_at=datetime.now(UTC))
+        question = SignalQuestionOut(party=self.party, text=body.text, sent_at=datetime.now(UTC))
         self.questions[request.path_params["uid"]] = question
         return JSONResponse(question.model_dump(mode="json"))
 

@@ -24,7 +24,7 @@ from stemtide.client import (
 )
 from stemtide.client.call import Call, File
 from stemtide.client.calls import agents, allowlist, feed, log, signals, snapshots
-from stemtide.protocol.messages.signals import OpinionIn, QuestionIn, QuestionOut
+from stemtide.protocol.messages.signals import OpinionIn, QuestionIn, SignalQuestionOut
 from stemtide.protocol.sync.agents import AgentStatusIn, OutcomeReportIn, OutcomeReportOut
 from stemtide.protocol.sync.allowlists import AllowlistManifest, AllowMatchesIn
 from stemtide.protocol.sync.local_features import LocalPage
@@ -45,7 +45,7 @@ _PATIENCE_S = 120.0  # two windows in which a hub counts requests
 _URL_REMEDY = "Check hub_url: is it a hub?"
 
 
-_QUESTIONS = TypeAdapter(list[QuestionOut])
+_QUESTIONS = TypeAdapter(list[SignalQuestionOut])
 _REST = 206
 _MIRROR_S = 30.0
 
@@ -232,13 +232,13 @@ class Client:
         """Send the sharer of a signal a question of our party."""
         path = f"/api/v1/signals/{signal}/question"
         with _with_remedy():
-            await self._hub.ask_bytes(Call((QuestionOut,), "PUT", path, body=question))
+            await self._hub.ask_bytes(Call((SignalQuestionOut,), "PUT", path, body=question))
 
-    async def questions(self, signal: UUID) -> list[QuestionOut]:
+    async def questions(self, signal: UUID) -> list[SignalQuestionOut]:
         """Return the questions about a signal that our party may read."""
         path = f"/api/v1/signals/{signal}/questions"
         with _with_remedy():
-            body = await self._hub.ask_bytes(Call((QuestionOut,), "GET", path))
+            body = await self._hub.ask_bytes(Call((SignalQuestionOut,), "GET", path))
         try:
             return _QUESTIONS.validate_json(body)
         except ValidationError as error:

@@ -15,7 +15,7 @@ from stemtide.agent.hub.client import Client
 from stemtide.agent.outbox.engine import Engine
 from stemtide.agent.store.database import Store
 from stemtide.client import AnswerError, DeclinedError, HubError, NotFoundError
-from stemtide.protocol.messages.signals import QuestionIn, QuestionOut
+from stemtide.protocol.messages.signals import QuestionIn, SignalQuestionOut
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class QuestionSender(Engine):
         await self._settle(own[0] if own else None, signal, text, at)
 
     async def _settle(
-        self, question: QuestionOut | None, signal: str, text: str, at: float
+        self, question: SignalQuestionOut | None, signal: str, text: str, at: float
     ) -> None:
         """Store what the hub has of a question."""
         if question is None or question.text != text:

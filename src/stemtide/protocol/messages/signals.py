@@ -256,7 +256,7 @@ class QuestionAnswerIn(BaseModel):
     text: str = Field(min_length=1, max_length=500, pattern=r"\S")
 
 
-class QuestionOut(BaseModel):
+class SignalQuestionOut(BaseModel):
     """A question about a signal, for the party that sent it and for the sharer.
 
     answer: of the sharer; "" while there is none.

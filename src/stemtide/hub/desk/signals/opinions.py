@@ -44,9 +44,9 @@ from stemtide.protocol.messages.signals import (
     OpinionOut,
     QuestionAnswerIn,
     QuestionIn,
-    QuestionOut,
     SetAsideIn,
     SignalOut,
+    SignalQuestionOut,
     TitleIn,
 )
 from stemtide.protocol.trust.standing import Basis
@@ -154,7 +154,7 @@ class PageFacts:
     signal: SignalOut
     by: Actor
     kinds: Mapping[str, PartyKind]
-    questions: tuple[QuestionOut, ...] = ()
+    questions: tuple[SignalQuestionOut, ...] = ()
     local: LocalFacts | None = None
 
     @property
@@ -183,7 +183,7 @@ class PageFacts:
             is_of_many=bool(opinion.set_aside and opinion.set_aside.dismissal),
         )
 
-    def question(self, question: QuestionOut) -> QuestionFacts:
+    def question(self, question: SignalQuestionOut) -> QuestionFacts:
         """Return the facts about a question."""
         return QuestionFacts(
             party=question.party,
@@ -196,7 +196,7 @@ class PageFacts:
 class ListedQuestion:
     """A question on the page, with the actions on it."""
 
-    question: QuestionOut
+    question: SignalQuestionOut
     offers: list[Offer]
 
 

@@ -13,17 +13,17 @@ from stemtide.hub.api.bodies import answer as respond
 from stemtide.hub.rooms.signals.reads import opinions, signals as reads
 from stemtide.hub.rooms.signals.writes import opinions as writes
 from stemtide.protocol.enums import Scope
-from stemtide.protocol.messages.signals import QuestionAnswerIn, QuestionIn, QuestionOut
+from stemtide.protocol.messages.signals import QuestionAnswerIn, QuestionIn, SignalQuestionOut
 
 router = Router(tags=["signals"])
 
-_Questions = RootModel[list[QuestionOut]]
+_Questions = RootModel[list[SignalQuestionOut]]
 
 
 @router.put(
     "/signals/{uid}/question",
     **requires(Scope.FEEDBACK_WRITE),
-    response=QuestionOut,
+    response=SignalQuestionOut,
     operation_id="send_question",
 )
 def send_question(request: HttpRequest, uid: UUID, body: QuestionIn) -> HttpResponse:
@@ -38,7 +38,7 @@ def send_question(request: HttpRequest, uid: UUID, body: QuestionIn) -> HttpResp
 @router.get(
     "/signals/{uid}/questions",
     **requires(Scope.FEED_READ),
-    response=list[QuestionOut],
+    response=list[SignalQuestionOut],
     operation_id="list_questions",
 )
 def list_questions(request: HttpRequest, uid: UUID) -> HttpResponse:
@@ -51,7 +51,7 @@ def list_questions(request: HttpRequest, uid: UUID) -> HttpResponse:
 @router.post(
     "/signals/{uid}/questions/{party}/answer",
     **requires(Scope.SIGNALS_WRITE),
-    response=QuestionOut,
+    response=SignalQuestionOut,
     operation_id="answer_question",
 )
 def answer_question(

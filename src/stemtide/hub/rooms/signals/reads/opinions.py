@@ -16,7 +16,7 @@ from stemtide.hub.rooms.signals.rules.disputes import DisputeFacts
 from stemtide.hub.rooms.signals.rules.questions import QuestionFacts
 from stemtide.hub.rooms.signals.rules.runaways import CLEARED, LOWERED
 from stemtide.protocol.enums import Opinion, PartyKind, SignalState
-from stemtide.protocol.messages.signals import OpinionOut, QuestionOut, SetAsideOut
+from stemtide.protocol.messages.signals import OpinionOut, SetAsideOut, SignalQuestionOut
 from stemtide.protocol.trust.standing import COUNTING
 
 _WEIGHTY = (Opinion.AGREE, Opinion.DISPUTE)
@@ -43,7 +43,7 @@ def of_party(signals: Collection[int], *, viewer: Party) -> list[tuple[int, str]
     return list(rows.values_list("signal_id", "opinion"))
 
 
-def questions_of(row: Signal, *, viewer: Party) -> list[QuestionOut]:
+def questions_of(row: Signal, *, viewer: Party) -> list[SignalQuestionOut]:
     """Return the questions about a signal: the sharer reads all, others their own party's."""
     rows = row.questions.select_related("party")
     if row.shared_by_id != viewer.pk:
@@ -57,9 +57,9 @@ def questions_today(viewer: Party, *, now: datetime) -> int:
     return SignalQuestion.objects.filter(party=viewer, sent_at__gte=midnight).count()
 
 
-def describe_question(row: SignalQuestion) -> QuestionOut:
+def describe_question(row: SignalQuestion) -> SignalQuestionOut:
     """Return a question in its wire format."""
-    return QuestionOut(
+    return SignalQuestionOut(
         party=row.party.name,
         text=row.text,
         sent_at=row.sent_at,

@@ -28,8 +28,8 @@ from stemtide.protocol.messages.signals import (
     OpinionIn,
     QuestionAnswerIn,
     QuestionIn,
-    QuestionOut,
     SignalOut,
+    SignalQuestionOut,
 )
 from stemtide.protocol.trust.second_look import WaitingAct
 
@@ -71,7 +71,7 @@ def give_opinion(
 
 
 @transaction.atomic
-def send_question(uid: UUID, *, body: QuestionIn, by: Actor, now: datetime) -> QuestionOut:
+def send_question(uid: UUID, *, body: QuestionIn, by: Actor, now: datetime) -> SignalQuestionOut:
     """Send a question about a signal to its sharer. It replaces an answered one.
 
     The same question again changes nothing, so that an agent may repeat it.
@@ -100,7 +100,7 @@ def send_question(uid: UUID, *, body: QuestionIn, by: Actor, now: datetime) -> Q
 @transaction.atomic
 def answer_question(
     uid: UUID, party: str, *, body: QuestionAnswerIn, by: Actor, now: datetime
-) -> QuestionOut:
+) -> SignalQuestionOut:
     """Answer, once, a party's question about one's own signal, also after the signal ended.
 
     raises: NotFoundError, NotAllowedError for all but the sharer, ConflictError.
