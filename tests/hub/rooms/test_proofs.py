@@ -32,7 +32,7 @@ LATER = NOON + timedelta(hours=3)
 @pytest.fixture(autouse=True)
 def forget_trees():
     yield
-    proofs._bulk_tree.cache_clear()
+    proofs._bulk.cache_clear()
 
 
 def share_bulk(world, numbers, **facts):
@@ -112,11 +112,14 @@ def test_a_signal_moved_to_another_sharer_is_not_proved(hub):
 
 
 def test_a_bulk_changed_after_it_was_asked_for_is_not_proved(hub):
+    """Of what was opened before, the proof says what the log says."""
     bulk = share_bulk(hub, range(10, 14))
     leaves.follow_ledger(NOON)
-    ask(hub.big_provider, bulk)
-    Signal.objects.filter(uid=bulk[2]).update(shared_by=hub.agency)
-    assert set(opened(ask(hub.big_provider, bulk[1:3]))) == {str(bulk[1])}
+    ask(hub.big_provider, bulk[:2])
+    Signal.objects.filter(uid__in=bulk[1:3]).update(shared_by=hub.agency)
+    things = opened(ask(hub.big_provider, bulk))
+    assert set(things) == {str(uid) for uid in (*bulk[:2], bulk[3])}
+    assert things[str(bulk[1])][0]["shared_by"] == hub.authority.name
     assert ask(hub.big_provider, [bulk[2]]).entries == []
 
 
@@ -178,10 +181,11 @@ def test_what_was_erased_is_proved_no_more_and_the_rest_of_its_bulk_is(hub):
     alone, bulk = hub.share(value=hex_value(1)).id, share_bulk(hub, range(10, 14))
     leaves.follow_ledger(NOON)
     gone = [alone, bulk[1]]
+    ask(hub.big_provider, [alone, *bulk])
     with transaction.atomic():
         purges.forget_salts({f"signal:{uid}" for uid in gone}, shared_at={NOON})
-        Signal.objects.filter(uid__in=gone).update(labels=[], language="xx")
-    assert set(opened(ask(hub.big_provider, [alone, bulk[0], bulk[3]]))) == {
+        Signal.objects.filter(uid__in=gone).update(labels=[], erased_at=NOON)
+    assert set(opened(ask(hub.big_provider, [alone, *bulk[:2], bulk[3]]))) == {
         str(bulk[0]),
         str(bulk[3]),
     }

@@ -15,6 +15,7 @@ import asyncio
 import json
 import logging
 import random
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -48,8 +49,11 @@ from stemtide.protocol.tlog.notes import Checkpoint, Note, NoteError, NoteKey, r
 logger = logging.getLogger(__name__)
 
 EVERY_S = 30.0
-CALLS = 20
-"""Requests of one run: 10,000 entries. A longer queue waits for the next runs."""
+CALLS = 10
+"""Requests of one run: 5,000 entries. A longer queue waits for the next runs."""
+
+BUSY_S = 0.5
+"""A hub that takes longer for an answer gets no other request in this run."""
 
 WRONG_TIMES = 2
 """How often the log must say something else before a signal is switched off."""
@@ -108,10 +112,13 @@ class Prover:
         """Ask for proofs of what is not proved yet. `trouble` names a failure."""
         began, self.trouble = datetime.now(UTC), ""
         for _ in range(CALLS):
+            asked_at = time.monotonic()
             batch = await asyncio.to_thread(
                 proofs.next_entries, self._store.read, before=began, limit=MOST_SIGNALS
             )
             if not batch or not await self._check_batch(batch, now=began):
+                return
+            if time.monotonic() - asked_at > BUSY_S:
                 return
 
     async def _check_batch(self, batch: Sequence[UnprovedEntry], *, now: datetime) -> bool:

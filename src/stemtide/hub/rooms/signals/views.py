@@ -67,6 +67,7 @@ class FeedPlace(NamedTuple):
     position: int
     state: str
     shared_at: datetime
+    erased_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

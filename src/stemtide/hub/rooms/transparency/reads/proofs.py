@@ -21,7 +21,12 @@ from stemtide.hub.rooms.signals.reads import signals
 from stemtide.hub.rooms.signals.views import FeedPlace
 from stemtide.hub.rooms.transparency.models import Leaf, Log, MassEnd
 from stemtide.hub.rooms.transparency.reads import contents, log as log_reads, witnesses
-from stemtide.hub.rooms.transparency.rules.leaves import LeafFacts, Thing, committed_things
+from stemtide.hub.rooms.transparency.rules.leaves import (
+    LeafFacts,
+    Thing,
+    committed_things,
+    ended_thing,
+)
 from stemtide.protocol.enums import SignalState
 from stemtide.protocol.sync.proofs import (
     EntryOpening,
@@ -31,7 +36,12 @@ from stemtide.protocol.sync.proofs import (
     ProofsStart,
     ThingOpening,
 )
-from stemtide.protocol.tlog.contents import contents_commitment, hidden_digest, thing_salts
+from stemtide.protocol.tlog.contents import (
+    contents_commitment,
+    hidden_digest,
+    thing_commitment,
+    thing_salts,
+)
 from stemtide.protocol.tlog.merkle import leaf_hash
 from stemtide.protocol.tlog.notes import Checkpoint, Note, encode_base64
 from stemtide.protocol.tlog.subsets import SmallTree
@@ -93,7 +103,7 @@ def prove(body: ProofsIn, *, viewer: Party, now: datetime) -> ProofsOut:
     opened = _open_entries(search)
     numbers = [row.number for row in opened]
     continued = sorted({other for other in body.sizes if 0 < other <= log.size})
-    return ProofsOut(
+    return ProofsOut.model_construct(
         head=note,
         continues=[
             HeadContinuation(size=other, hashes=_continuation(size, other)) for other in continued
@@ -121,7 +131,12 @@ def _find_entries(places: Mapping[str, FeedPlace], search: _Search) -> None:
         uid = subject.partition(":")[2]
         single[kind].add(uid)
         search.add(number, uid)
-    _find_bulks({uid: places[uid] for uid in places.keys() - single[_SHARED]}, search)
+    shared = {
+        uid: place
+        for uid, place in places.items()
+        if uid not in single[_SHARED] and place.erased_at is None
+    }
+    _find_bulks(shared, search)
     ended = {
         uid: place
         for uid, place in places.items()
@@ -178,78 +193,86 @@ def _open_entries(search: _Search) -> list[EntryOpening]:
             # What a withdrawal says of the signal's facts, its share says, too.
             index = len(content.whole) - 1
             salt = bytes(leaf.content_salt or b"")
-            tree = SmallTree(committed_things(content.whole, salt))
-            opened.append(_opening(leaf, tree, {index: content.whole[index]}))
+            tree, thing = SmallTree(committed_things(content.whole, salt)), content.whole[index]
+            if isinstance(thing, Thing):
+                things = _opened(leaf, tree, {index: thing})
+                opened.append(_opening(leaf, tree, [*things.values()]))
     return [opening for opening in opened if opening is not None]
+
+
+@dataclass(slots=True)
+class _Bulk:
+    """An entry about several signals. opened: the things that were asked for, by index."""
+
+    tree: SmallTree
+    index_of: dict[str, int]
+    opened: dict[int, ThingOpening] = field(default_factory=dict)
 
 
 def _open_bulk(entry: LeafFacts, leaf: Leaf, uids: Collection[str]) -> EntryOpening | None:
     """Open some signals of an entry about several."""
-    members = contents.unpack_ids(leaf.signals or b"")
-    indices = [(index, uid) for index, uid in enumerate(members) if uid in uids]
-    tree = _bulk_tree(entry.number, bytes(leaf.data))
-    if tree is None or not indices:
+    bulk = _bulk(entry.number, bytes(leaf.data))
+    if bulk is None:
         return None
-    if entry.kind == contents.BULK:
-        facts: Mapping[str, Thing] = contents.things_of([uid for _index, uid in indices])
-    else:
-        ends = contents.contents_of([entry], bulks={entry.number: members})[entry.number]
-        facts = dict(zip(members, ends.whole, strict=True))  # type: ignore[arg-type]  # no bytes
-    things = {index: facts[uid] for index, uid in indices if uid in facts}
-    return _opening(leaf, tree, things) if things else None
+    index_of = {uid: bulk.index_of[uid] for uid in uids if uid in bulk.index_of}
+    if missing := {uid: at for uid, at in index_of.items() if at not in bulk.opened}:
+        things: Mapping[str, Thing]
+        if entry.kind == contents.BULK:
+            things = contents.things_of(list(missing))
+        else:
+            things = {uid: ended_thing(uid, contents.ENDS[entry.kind].value) for uid in missing}
+        new = {missing[uid]: thing for uid, thing in things.items()}
+        bulk.opened |= _opened(leaf, bulk.tree, new)
+    opened = [bulk.opened[at] for at in sorted(index_of.values()) if at in bulk.opened]
+    return _opening(leaf, bulk.tree, opened)
 
 
-@lru_cache(maxsize=16)  # after a bulk all agents ask for the same one
-def _bulk_tree(number: int, data: bytes) -> SmallTree | None:
-    """Return the tree over all things of an entry about several; None if it is not whole.
+@lru_cache(maxsize=4)  # after a bulk all agents ask for the same one
+def _bulk(number: int, data: bytes) -> _Bulk | None:
+    """Return an entry about several signals; None if one of them is not there.
 
-    data: of its leaf, so that no other log's tree is kept for this one.
+    data: of its leaf, so that no other log's entry is kept for this one.
     """
     leaf = Leaf.objects.filter(number=number, data=data).first()
     entries = contents.entries_after(number - 1, limit=1)
     if leaf is None or leaf.content_salt is None:
         return None
-    bulks = {number: contents.unpack_ids(leaf.signals or b"")}
-    content = contents.contents_of(entries, bulks=bulks).get(number)
+    members = contents.unpack_ids(leaf.signals or b"")
+    content = contents.contents_of(entries, bulks={number: members}).get(number)
     if content is None or not content.is_whole:
         return None
-    return SmallTree(committed_things(content.whole, bytes(leaf.content_salt)))
+    tree = SmallTree(committed_things(content.whole, bytes(leaf.content_salt)))
+    return _Bulk(tree, {uid: index for index, uid in enumerate(members)})
 
 
-def _opening(
-    leaf: Leaf, tree: SmallTree, things: Mapping[int, Thing | bytes]
-) -> EntryOpening | None:
-    """Return an entry, with some of the things that it speaks of; None if its leaf says otherwise.
-
-    things: by index.
-    """
-    content_salt, second = bytes(leaf.content_salt or b""), bytes(leaf.data)[_HASH:]
-    opened = []
-    if contents_commitment(tree.size, tree.subtree(0, tree.size)) != second:
-        return None  # somebody changed a row: `stemtide ledger verify` names it
-    for index, thing in sorted(things.items()):
-        if isinstance(thing, bytes):
-            continue
-        if leaf_hash(thing.commitment(content_salt, index)) != tree.subtree(index, index + 1):
-            continue  # the same, since the tree was made
+def _opened(leaf: Leaf, tree: SmallTree, things: Mapping[int, Thing]) -> dict[int, ThingOpening]:
+    """Open things by their index; those that somebody changed since they were logged are not."""
+    content_salt, opened = bytes(leaf.content_salt or b""), {}
+    for index, thing in things.items():
         salt, hidden_salt = thing_salts(content_salt, index)
-        hidden = hidden_digest(thing.hidden, hidden_salt)
-        opened.append(
-            ThingOpening(
+        hidden, facts = hidden_digest(thing.hidden, hidden_salt), thing.open_facts
+        commitment = thing_commitment(facts, salt=salt, hidden=hidden)
+        if leaf_hash(commitment) == tree.subtree(index, index + 1):
+            opened[index] = ThingOpening(
                 index=index,
-                open_facts=thing.open_facts.decode(),
+                open_facts=facts.decode(),
                 salt=encode_base64(salt),
                 hidden=encode_base64(hidden),
             )
-        )
-    if not opened:
-        return None
-    return EntryOpening(
+    return opened
+
+
+def _opening(leaf: Leaf, tree: SmallTree, things: list[ThingOpening]) -> EntryOpening | None:
+    """Return an entry with things that it speaks of; None if its leaf says otherwise."""
+    second = contents_commitment(tree.size, tree.subtree(0, tree.size))
+    if not things or second != bytes(leaf.data)[_HASH:]:
+        return None  # somebody changed a row: `stemtide ledger verify` names it
+    return EntryOpening.model_construct(
         number=leaf.number,
         entry=encode_base64(bytes(leaf.data)[:_HASH]),
         count=tree.size,
-        hashes=_texts(tree.path([thing.index for thing in opened])),
-        things=opened,
+        hashes=_texts(tree.path([thing.index for thing in things])),
+        things=things,
     )
 
 
