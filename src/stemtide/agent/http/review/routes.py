@@ -470,6 +470,7 @@ def _choice(request: Request) -> PictureChoice:
         query.get("look", ""),
         clear=_digit(query.get("clear", "0")),
         times=tuple(float(text) for text in times[:FRAMES]),
+        passages=query.get("passages") == "1",
     )
 
 

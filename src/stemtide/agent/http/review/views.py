@@ -2,6 +2,7 @@
 """Pages of a person who is signed in: the queue, an item, a blind check, one decision for many."""
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -26,10 +27,12 @@ from stemtide.agent.review.account import ItemAccount, read_account
 from stemtide.agent.review.blind_checks import BlindCheck
 from stemtide.agent.review.decisions import ReviewVerdict
 from stemtide.agent.review.kept_files import KeptFiles
+from stemtide.agent.review.passages import SharedPassages, shared_passages
 from stemtide.agent.review.questions import Question
 from stemtide.agent.review.queue import QueueItem
 from stemtide.agent.review.sessions import ReviewSession
 from stemtide.agent.store.database import Store
+from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.enums import Action, Standing
 
 _SHOWN = 100
@@ -71,15 +74,17 @@ class ReviewVisit:
 
 @dataclass(frozen=True, slots=True)
 class PictureChoice:
-    """The picture that a person asked for, or the frames of a film.
+    """The picture that a person asked for, the frames of a film, or passages of a text.
 
     look:  its id; "" for none. clear: the number of the frame without a blur, 1 of a picture; 0
            for none. times: of the frames, in seconds; empty of a picture.
+    passages: whether passages of a text are shown.
     """
 
     look: str
     clear: int = 0
     times: tuple[float, ...] = ()
+    passages: bool = False
 
     @property
     def at(self) -> str:
@@ -204,11 +209,13 @@ class ReviewViews:
             self._store, choice.look, session=visit.session, now=visit.now
         )
         kept_until = self._kept.kept_until(account.ref)
+        is_mine = lock.session == visit.session.key
         return self.values(visit) | {
             "account": account,
             "here": here,
             "lock": lock,
-            "is_mine": lock.session == visit.session.key,
+            "is_mine": is_mine,
+            "passages": self._passages(account) if choice.passages and is_mine else {},
             "has_pictures": bool(kept_until or self._settings.picture_url),
             "questions": self._questions(account.reason_ids),
             "kept_until": kept_until,
@@ -216,6 +223,16 @@ class ReviewViews:
             "look": choice.look if looked_at == account.ref else "",
             "choice": choice,
         }
+
+    def _passages(self, account: ItemAccount) -> dict[str, SharedPassages | None]:
+        """Return what signals of texts share with the agent's copy of the upload, by signal."""
+        blob = self._kept.read(account.ref)
+        ids = [row.reason.signal for row in account.signals if row.reason.kind == Kind.TEXT]
+        if blob is None or not ids:
+            return {}
+        sql = "SELECT id, value FROM signals WHERE id IN (SELECT value FROM json_each(?))"
+        rows = self._store.read(sql, (json.dumps(ids),))
+        return {uid: shared_passages(blob, value) for uid, value in rows}
 
     def all(self, visit: ReviewVisit, ref: str) -> Response:
         """Return the preview of one decision about all content of the same cluster."""
