@@ -10,11 +10,14 @@ from stemtide.protocol.key_files import MAX_OVERLAP_HOURS, OVERLAP_HOURS
 
 
 class KeyReplaceIn(BaseModel):
-    """Replace the key that sends this. overlap_hours: how long the old key goes on; 0: no time."""
+    """Replace the key that sends this. overlap_hours: how long the old key goes on.
+
+    A program cannot end its own key at once: who copied the key could stop its owner so.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    overlap_hours: int = Field(default=OVERLAP_HOURS, ge=0, le=MAX_OVERLAP_HOURS)
+    overlap_hours: int = Field(default=OVERLAP_HOURS, ge=OVERLAP_HOURS, le=MAX_OVERLAP_HOURS)
 
 
 class KeyReplacedOut(BaseModel):

@@ -27,8 +27,9 @@ from stemtide.hub.rooms.transparency.models import ErasedDigest, Leaf, Purge
 from stemtide.hub.rooms.transparency.reads.verification import verify
 from stemtide.hub.rooms.transparency.writes import leaves
 from stemtide.protocol.enums import PartyKind, Role, SignalState
+from stemtide.protocol.enums.retention import LegalBasis
 from stemtide.protocol.law.deadlines import months_after
-from stemtide.protocol.law.retention import LegalBasis, RetentionPurpose, RowClass, retention
+from stemtide.protocol.law.retention import RetentionPurpose, RowClass, retention
 from stemtide.protocol.law.retention.messages import (
     LegalHoldIn,
     LiftIn,

@@ -100,7 +100,7 @@ def set_mechanism(
     party: PartyName,
     mechanism: Annotated[str, typer.Option(help="Such as gifct. Default: none.")] = "",
 ) -> Request:
-    """Let a party note and end the activations of a crisis mechanism itself. For agencies."""
+    """Let a party note the activations of a crisis mechanism. For agencies."""
     from stemtide.protocol.trust.parties import MechanismIn
 
     return lambda client: client.set_mechanism(MechanismIn(mechanism=mechanism), name=party)

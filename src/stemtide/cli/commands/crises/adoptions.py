@@ -9,7 +9,7 @@ import typer
 from stemtide.cli.commands.crises.crisis import CrisisId, crisis
 from stemtide.cli.hub_command import Request, hub_command
 from stemtide.protocol.enums import AdoptionAnswer
-from stemtide.protocol.law.retention import LegalBasis
+from stemtide.protocol.enums.retention import LegalBasis
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -41,7 +41,7 @@ def _sums(row: dict[str, Any]) -> str:
 def adoption(
     crisis_id: CrisisId, show: Show = "all", label: Label = "", shared_by: Sharer = ""
 ) -> Request:
-    """List the live signals of a crisis, which are pre-selected, and which stay after it."""
+    """List the live signals of a crisis, and which of them stay after it."""
 
     def rows(client: Any) -> "Iterator[BaseModel]":  # noqa: ANN401  # the client, whose module is slow to import
         after = None
@@ -64,7 +64,7 @@ def adopt(
     shared_by: Sharer = "",
     basis: Basis = None,
 ) -> Request:
-    """Adopt signals: they stay after the crisis, on a legal basis of your party."""
+    """Adopt signals, so that they stay after the crisis. Your party keeps them on a legal basis."""
     from stemtide.protocol.law.retention.adoptions import AdoptIn
 
     body = _chosen(signal, label, shared_by) | {"legal_basis": basis}
@@ -88,7 +88,7 @@ def choose(
     answer: Annotated[AdoptionAnswer, typer.Argument(metavar="suggested|all|none")],
     basis: Basis = None,
 ) -> Request:
-    """Answer which signals stay after a crisis: closing waits for it."""
+    """Answer which signals stay after a crisis. It cannot be closed before."""
     from stemtide.protocol.law.retention.adoptions import AdoptionAnswerIn
 
     body = {"adopt": answer, "legal_basis": basis}

@@ -136,11 +136,11 @@ def _event_lines(event: dict[str, Any]) -> str:
 
 @hub_command(crisis, "event", line=_event_lines)
 def event(crisis_id: CrisisId) -> Request:
-    """Show all activations about the event of a crisis, the earliest first."""
+    """Show all activations about the event of a crisis."""
     return lambda client: client.read_event(uid=crisis_id)
 
 
-@hub_command(crisis, "neighbour-update", line=crisis_line)
+@hub_command(crisis, "amend", line=crisis_line)
 def update_neighbour(
     crisis_id: CrisisId,
     neighbour_id: Annotated[str, typer.Argument(metavar="ACTIVATION", help="From crisis event.")],

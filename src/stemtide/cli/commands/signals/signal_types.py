@@ -15,7 +15,7 @@ _NONE = "No package here brings a signal type: see docs/use/connect/signal-types
 
 @signal_types.command("list")
 def list_types(as_json: AsJson = False) -> None:
-    """List installed signal types, also those that cannot be used, with the reason."""
+    """List installed signal types. Those that cannot be used are listed with the reason."""
     from importlib.metadata import entry_points
 
     from stemtide.fingerprints.external.installed import GROUP, SignalTypeError, load
@@ -66,7 +66,7 @@ def value(
     name: Annotated[str, typer.Argument(help="The type, such as vendor.type.")],
     text: Annotated[str, typer.Argument(help="The text form of a value.")],
 ) -> None:
-    """Print the value of a signal of kind external, in hex, from a text form."""
+    """Print the value of an external signal in hex, from its text form."""
     from stemtide.fingerprints.external.installed import installed_types
     from stemtide.fingerprints.values.external import ExternalValue
 

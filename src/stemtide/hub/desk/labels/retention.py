@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _, gettext_noop
 
-from stemtide.protocol.law.retention import LegalBasis, RetentionPurpose, RowClass
+from stemtide.protocol.enums.retention import LegalBasis
+from stemtide.protocol.law.retention import RetentionPurpose, RowClass
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise

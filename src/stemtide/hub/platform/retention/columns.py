@@ -8,10 +8,10 @@ from django.db import models
 
 from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.enums.orders import PreservationBasis
+from stemtide.protocol.enums.retention import LegalBasis
 from stemtide.protocol.law.retention import (
     FILLED,
     GIVEN,
-    LegalBasis,
     RetentionPurpose,
     RowClass,
     erase_due,

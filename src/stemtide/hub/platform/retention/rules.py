@@ -7,7 +7,8 @@ from uuid import UUID
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.protocol.enums import PartyKind
-from stemtide.protocol.law.retention import LegalBasis, RetentionPurpose, retention
+from stemtide.protocol.enums.retention import LegalBasis
+from stemtide.protocol.law.retention import RetentionPurpose, retention
 
 
 def check_basis(basis: LegalBasis | None, *, kind: PartyKind) -> None:

@@ -21,7 +21,8 @@ from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads.signals import matches_until, visible
 from stemtide.protocol.enums import Provenance, SignalState
-from stemtide.protocol.law.retention import LegalBasis, retention
+from stemtide.protocol.enums.retention import LegalBasis
+from stemtide.protocol.law.retention import retention
 from stemtide.protocol.law.retention.adoptions import AdoptionOut, AdoptionRowOut, UnadoptIn
 
 PAGE = 50

@@ -5,13 +5,8 @@ from collections.abc import Iterable
 
 from stemtide.hub.platform.errors import ConflictError
 from stemtide.protocol.enums import PartyKind
-from stemtide.protocol.law.retention import (
-    GIVEN,
-    LegalBasis,
-    RetentionPurpose,
-    RowClass,
-    retention,
-)
+from stemtide.protocol.enums.retention import LegalBasis
+from stemtide.protocol.law.retention import GIVEN, RetentionPurpose, RowClass, retention
 
 
 def suggested_by(*, labels: Iterable[str], provenance: str) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stemtide.protocol.enums import PartyKind, Provenance
+from stemtide.protocol.enums.retention import LegalBasis
 from stemtide.protocol.law.deadlines import months_after
 from stemtide.protocol.law.toml_files import read_toml, toml_texts
 
@@ -26,21 +27,6 @@ GIVEN = " given"
 
 class RetentionError(ValueError):
     """A version of the rules is inconsistent."""
-
-
-class LegalBasis(StrEnum):
-    """Law on which a party keeps a row. The data say which kinds of party may use it."""
-
-    EUROPOL = "europol"
-    LED = "led"
-    TCO = "tco"
-    E_EVIDENCE = "e_evidence"
-    DSA = "dsa"
-    GDPR_OBLIGATION = "gdpr_obligation"
-    GDPR_VITAL = "gdpr_vital"
-    GDPR_PUBLIC_TASK = "gdpr_public_task"
-    GDPR_INTEREST = "gdpr_interest"
-    NATIONAL = "national"
 
 
 class RetentionPurpose(StrEnum):

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.enums import AdoptionAnswer, Provenance
-from stemtide.protocol.law.retention import LegalBasis
+from stemtide.protocol.enums.retention import LegalBasis
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 

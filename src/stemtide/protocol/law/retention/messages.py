@@ -6,7 +6,8 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from stemtide.protocol.law.retention import LegalBasis, RetentionPurpose, RowClass
+from stemtide.protocol.enums.retention import LegalBasis
+from stemtide.protocol.law.retention import RetentionPurpose, RowClass
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
