@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from stemtide.fingerprints.kinds import Kind
-    from stemtide.protocol.messages.referrals import QuestionOut
     from stemtide.protocol.messages.signals import (
         BulkCheckOut,
         BulkIn,
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
         SharedSignal,
         SignalIn,
         SignalOut,
+        SignalQuestionOut,
         WithdrawIn,
     )
     from stemtide.protocol.sync.local_features import LocalFeaturesIn, LocalFeaturesOut, LocalPage
@@ -51,16 +51,18 @@ def answer_dismissal(body: DismissalAnswerIn, *, uid: UUID | str) -> Call[Dismis
     return Call((DismissalOut,), "POST", f"/api/v1/dismissals/{part(uid)}/answer", body=body)
 
 
-def answer_question(body: QuestionAnswerIn, *, uid: UUID | str, party: str) -> Call[QuestionOut]:
+def answer_question(
+    body: QuestionAnswerIn, *, uid: UUID | str, party: str
+) -> Call[SignalQuestionOut]:
     """Answer a party's question about your signal, once. Only that party and yours read it.
 
     Needs a key with the scope signals:write. raises: HubError. source: POST
     /api/v1/signals/{uid}/questions/{party}/answer
     """
-    from stemtide.protocol.messages.referrals import QuestionOut
+    from stemtide.protocol.messages.signals import SignalQuestionOut
 
     return Call(
-        (QuestionOut,),
+        (SignalQuestionOut,),
         "POST",
         f"/api/v1/signals/{part(uid)}/questions/{part(party)}/answer",
         body=body,
@@ -190,15 +192,15 @@ def list_propagation(
     )
 
 
-def list_questions(*, uid: UUID | str) -> Call[list[QuestionOut]]:
+def list_questions(*, uid: UUID | str) -> Call[list[SignalQuestionOut]]:
     """List questions about a signal: its sharer reads all of them, others their own party's.
 
     Needs a key with the scope feed:read. raises: HubError. source: GET
     /api/v1/signals/{uid}/questions
     """
-    from stemtide.protocol.messages.referrals import QuestionOut
+    from stemtide.protocol.messages.signals import SignalQuestionOut
 
-    return Call((list[QuestionOut],), "GET", f"/api/v1/signals/{part(uid)}/questions")
+    return Call((list[SignalQuestionOut],), "GET", f"/api/v1/signals/{part(uid)}/questions")
 
 
 def read_signal(*, uid: UUID | str) -> Call[SignalOut]:
@@ -274,7 +276,7 @@ def send_local_features(body: LocalFeaturesIn, *, uid: UUID | str) -> Call[Local
     )
 
 
-def send_question(body: QuestionIn, *, uid: UUID | str) -> Call[QuestionOut]:
+def send_question(body: QuestionIn, *, uid: UUID | str) -> Call[SignalQuestionOut]:
     """Send a question about a signal to its sharer, who is notified and answers once.
 
     Only the sharer and your party read it. It replaces an earlier question that was answered.
@@ -282,9 +284,9 @@ def send_question(body: QuestionIn, *, uid: UUID | str) -> Call[QuestionOut]:
     Needs a key with the scope feedback:write. raises: HubError. source: PUT
     /api/v1/signals/{uid}/question
     """
-    from stemtide.protocol.messages.referrals import QuestionOut
+    from stemtide.protocol.messages.signals import SignalQuestionOut
 
-    return Call((QuestionOut,), "PUT", f"/api/v1/signals/{part(uid)}/question", body=body)
+    return Call((SignalQuestionOut,), "PUT", f"/api/v1/signals/{part(uid)}/question", body=body)
 
 
 def set_dispute_aside(body: SetAsideIn, *, uid: UUID | str, party: str) -> Call[SignalOut]:
