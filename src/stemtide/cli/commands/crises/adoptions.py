@@ -41,7 +41,7 @@ def _sums(row: dict[str, Any]) -> str:
 def adoption(
     crisis_id: CrisisId, show: Show = "all", label: Label = "", shared_by: Sharer = ""
 ) -> Request:
-    """List the live signals of a crisis, and which of them stay after it."""
+    """List the live signals of a crisis, and which of them stay."""
 
     def rows(client: Any) -> "Iterator[BaseModel]":  # noqa: ANN401  # the client, whose module is slow to import
         after = None
