@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from stemtide.cli.commands.crises import public_figures
 from stemtide.cli.dsa_files import Half, Out as DsaOut, Year, hand_over, read_form_file, write_new
 from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
 from stemtide.cli.hub_command import Request, hub_command, read_pages
@@ -261,6 +262,9 @@ def dsa(
     for row in answer.versions:
         print_note(f"Version {row.number}, finished {row.finished_at:%Y-%m-%d}. {row.change}")
     hand_over(answer.report, out, as_json=as_json)
+
+
+report.command("check")(public_figures.check)
 
 
 def _finish_yearly(client: "Client", change: str, query: dict[str, Any]) -> None:

@@ -117,7 +117,7 @@ def prove(
         with fail_on(*logs.ERRORS):
             read = logs.reader_of(source, key=key)
             note = read(logs.CHECKPOINT)
-            head = logs.parse_head(note, trusted=_trusted(read, trust or []))
+            head = logs.parse_head(note, trusted=trusted_keys(read, trust or []))
             path = LogCopy(head, read).tree().inclusion_path(entry)
         proof = LogProof(entry, tuple(path), note.decode())
     else:
@@ -152,7 +152,7 @@ def copy(
         read = logs.reader_of(hub, key=key)
         has_copy = (folder / logs.CHECKPOINT).exists()
         own = logs.reader_of(str(folder), key="") if has_copy else read
-        trusted = _trusted(own, trust or [])
+        trusted = trusted_keys(own, trust or [])
         note = read(logs.CHECKPOINT)
         log = LogCopy(logs.parse_head(note, trusted=trusted), read)
         if has_copy:
@@ -209,7 +209,7 @@ def _verify_log(
 
     with fail_on(*logs.ERRORS):
         read = logs.reader_of(source, key=key)
-        trusted = _trusted(read, trust)
+        trusted = trusted_keys(read, trust)
         log = LogCopy(logs.read_head(read, trusted=trusted), read)
         pairs = [logs.read_kept(place, trusted=trusted) for place in older]
         copies = [own for _, own in pairs if own]
@@ -268,7 +268,7 @@ def _print_flaws(
     print_result(row, as_json=as_json, line=line)
 
 
-def _trusted(read: "Read", trust: Sequence[str]) -> "list[NoteKey]":
+def trusted_keys(read: "Read", trust: Sequence[str]) -> "list[NoteKey]":
     """Return the keys to verify heads with: those given, or those that the log names itself."""
     from stemtide.cli.commands.ledger import logs
     from stemtide.protocol.tlog.notes import NoteKey

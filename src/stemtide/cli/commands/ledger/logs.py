@@ -40,6 +40,11 @@ def reader_of(place: str, *, key: str) -> Read:
     return _hub_reader(place.rstrip("/"), key=key)
 
 
+def figures_reader(hub: str) -> Read:
+    """Return a reader of the files of a hub's public figures."""
+    return _hub_reader(hub.rstrip("/"), key="", root="figures")
+
+
 def read_keys(read: Read) -> list[NoteKey]:
     """Return the keys that a log names itself. raises: LogReadError, NoteError."""
     lines = read(KEYS).decode(errors="replace").splitlines()
@@ -136,8 +141,11 @@ def _folder_reader(folder: Path) -> Read:
     return read
 
 
-def _hub_reader(hub: str, *, key: str) -> Read:
-    """Return a reader of the files of a hub's log. Without a key, the hub gives an older head."""
+def _hub_reader(hub: str, *, key: str, root: str = "log") -> Read:
+    """Return a reader of the files of a hub's log. Without a key, the hub gives an older head.
+
+    root: the first part of the files' addresses.
+    """
     import httpx
 
     has_key = key or os.environ.get("STEMTIDE_KEY_FILE")
@@ -147,7 +155,7 @@ def _hub_reader(hub: str, *, key: str) -> Read:
 
     def read(path: str) -> bytes:
         nonlocal folder
-        address = f"{hub}/log/{folder if path.startswith('tile/') else ''}{path}"
+        address = f"{hub}/{root}/{folder if path.startswith('tile/') else ''}{path}"
         content = bytearray()
         try:
             with client.stream("GET", address) as response:

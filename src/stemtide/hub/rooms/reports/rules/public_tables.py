@@ -250,12 +250,13 @@ def _request_tables(
     sheet.link([(DONE,)], done)
     sheet.add((OTHER,), sheet.cells[_EVERYTHING] - sheet.cells[DONE,])
     sheet.link([_EVERYTHING], [(DONE,), (OTHER,)])
+    sheet.link([(OTHER,)], [key for key in answers if key not in done])
     times = _group(requests, subject.band_of)
     timed = {("time", band): parts for band, parts in times.items() if band != NEVER}
     _divide(sheet, (DONE,), timed)
     never = ("time", NEVER)
     sheet.add(never, times.get(NEVER, Tally()))
-    sheet.link([_EVERYTHING], [*timed, never])
+    sheet.link([(OTHER,)], [never])
     rows = {name: _add_pairs(sheet, requests, of=name, done=subject.done) for name in _PAIRED}
     sheet.withhold()
     bands = [
