@@ -10,12 +10,13 @@ from django.db import connection
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.reports.models import PublishedFigures
 from stemtide.hub.rooms.reports.reads.public import figures as reads
+from stemtide.hub.rooms.reports.writes import public_figures as writes
 from stemtide.hub.rooms.reports.writes.public_figures import publish_due
 from stemtide.protocol.figures.messages import PublicFigures, TableName
 from stemtide.protocol.figures.sums import faults
 from tests.hub.orders import cast
 from tests.hub.reports.quarter import DUE, Quarter
-from tests.world import NOON
+from tests.world import NOON, add_member
 
 QUARTER = "2026-Q4"
 
@@ -49,6 +50,22 @@ def test_figures_are_published_once_some_days_after_the_quarter(quarter):
     assert row.digest == hashlib.sha256(row.body.encode()).hexdigest()
     assert row.entry == entry.number
     assert reads.figures(QUARTER).head == entry.number - 1
+
+
+def test_two_schedulers_publish_a_quarter_once(quarter, monkeypatch):
+    """The other one publishes while this one counts signals."""
+    quarter.share_some()
+    count = writes.count_signals
+
+    def count_slowly(of):
+        monkeypatch.undo()
+        assert publish_due(DUE) == 1
+        return count(of)
+
+    monkeypatch.setattr(writes, "count_signals", count_slowly)
+    assert publish_due(DUE) == 0
+    assert PublishedFigures.objects.count() == 1
+    assert Entry.objects.filter(kind="figures.published").count() == 1
 
 
 def test_later_acts_change_nothing_that_is_published(quarter):
@@ -198,10 +215,18 @@ def test_complaints_are_counted_by_outcome_with_their_duration(quarter):
 def test_a_crisis_of_many_parties_is_published_with_its_duration(quarter):
     world = quarter.world
     crisis = world.activate()
-    world.join(crisis, world.other_authority, world.consortium, *quarter.providers)
+    unit = add_member("nl-unit", title="Dutch Unit", kind="authority", country="NL")
+    world.join(crisis, world.other_authority, world.consortium, unit, *quarter.providers)
     later = NOON + timedelta(hours=20)
     world.calm(crisis, now=later)
     world.close(crisis, now=later)
+    (closed,) = table(published(), TableName.CRISES).rows
+    assert (closed.name, closed.count, closed.median_s) == ("closed", 1, 20 * 3600)
+
+
+def test_a_crisis_of_few_parties_is_withheld(quarter):
+    crisis = quarter.world.activate()
+    quarter.world.close(crisis)
     (closed,) = table(published(), TableName.CRISES).rows
     assert (closed.name, closed.count, closed.median_s) == ("closed", None, None)
 

@@ -215,6 +215,9 @@ def _balance(sheet: Sheet, counts: SignalCounts, *, before: ShownBefore | None) 
         if not is_all:
             rest = was + sheet.cells[shared] - sheet.cells["live", label]
             sheet.add_fixed(gone, rest, is_known=False)
+            others: Key = ("ended without", label)
+            sheet.add_fixed(others, sheet.cells["ended",] - rest, is_known=False)
+            sheet.link([("ended",)], [gone, others])
         sheet.link([("before", label), shared], [("live", label), gone])
 
 
