@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from stemtide.logs import LogFormat, note_party, request_log, stderr_handler
+from stemtide.logs import LogFormat, note_party, request_log, stderr_handler, without_secrets
 
 SECRET = "st_ab12cd34_Zm9vYmFyYmF6-_x"
 
@@ -84,3 +84,7 @@ def test_a_line_break_in_a_message_makes_no_second_line_of_json():
     logger.addHandler(stderr_handler(LogFormat.JSON, stream))
     logger.warning("%s", 'x\n{"level": "ERROR"}')
     assert len(stream.getvalue().splitlines()) == 1
+
+
+def test_a_long_text_of_a_caller_is_cut_off():
+    assert len(without_secrets("a" * 10_000_000)) <= 20_000

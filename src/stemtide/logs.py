@@ -22,11 +22,14 @@ from uuid import uuid4
 HIDDEN = "…"
 
 _SECRETS = (
-    (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), HIDDEN),
+    (re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"), HIDDEN),
     (re.compile(r"\bst_(\w{8})_[\w-]+"), rf"st_\1_{HIDDEN}"),
     (re.compile(r"/(acknowledge|complain|invited|set-up)/[^\s\"']+"), rf"/\1/{HIDDEN}"),
 )
 _MAX_FRAMES = 30
+
+_MAX_CHARS = 20_000
+"""The rest of a longer text is cut off: callers choose parts of some texts."""
 
 
 class LogFormat(StrEnum):
@@ -66,6 +69,7 @@ def note_party(name: str) -> None:
 
 def without_secrets(text: str) -> str:
     """Return a text without mail addresses, API keys and secrets of links."""
+    text = text[:_MAX_CHARS]
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     return text

@@ -37,6 +37,15 @@ def replace(file, text):
     beside.replace(file)
 
 
+def test_a_key_that_was_replaced_before_the_client_began_is_used(opened):
+    _, file = opened
+    replace(file, "st_new\n")
+    connection = Connection("http://127.0.0.1:1", key="st_old", key_file=file)
+    request = httpx.Request("GET", "http://127.0.0.1:1/")
+    next(connection.options()["auth"].auth_flow(request))
+    assert request.headers["Authorization"] == "Bearer st_new"
+
+
 def test_a_new_key_in_the_file_is_used_with_the_next_request(opened):
     client, file = opened
     assert sent(client) == "Bearer st_old"

@@ -79,7 +79,8 @@ class KeyAuth(httpx.Auth):
 
     def __init__(self, key: str, file: Path | None = None) -> None:
         self._key, self._file = key, file
-        self._read_at = self._changed_at()
+        # The file may have changed since somebody read this key: the first request reads it again.
+        self._read_at: tuple[int, int] | None = None
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Add the key."""

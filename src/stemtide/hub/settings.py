@@ -456,6 +456,8 @@ LOGGING = {
     # Client errors are in the response and counted in /metrics; a log of them could be flooded.
     "loggers": {
         "django.request": {"level": "ERROR"},
+        "django.security": {"level": "ERROR"},
+        "django.security.csrf": {"level": "ERROR"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         "axes": {"level": "ERROR"},  # it would log mail addresses and networks of failed tries
     },

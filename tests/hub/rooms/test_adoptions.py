@@ -389,6 +389,26 @@ def test_the_signals_of_a_false_alarm_end_at_once(world):
     assert state_of(uid) == SignalState.EXPIRED
 
 
+def test_who_opened_a_warning_ends_and_adopts_no_signal_of_others(world):
+    crisis = world.warn().id
+    own = share(world, crisis, 1)
+    join(world, crisis, world.big_provider)
+    other = share(world, crisis, 2, by=world.big_provider)
+    body = CloseIn(reason="a hoax", adopt="none")
+    writes.close(crisis, body=body, by=leader(world), now=NOON)
+    pass_tail(NOON)
+    assert [state_of(uid) for uid in (own, other)] == [SignalState.EXPIRED, SignalState.LIVE]
+
+
+def test_what_comes_while_all_are_adopted_is_asked_about_later(world, crisis):
+    share(world, crisis, 1)
+    late = share(world, crisis, 2)
+    Signal.objects.filter(uid=late).update(shared_at=NOON + timedelta(seconds=5))
+    answer(world, crisis, "all")
+    assert not reads.adoption(crisis, by=leader(world)).is_current
+    close(world, crisis, adopt="none")
+
+
 def test_a_given_date_of_erasure_follows_the_new_end(world, crisis):
     until = months_after(NOON, 12)
     uid = share(world, crisis, 1, retention=RetentionIn(until=until))

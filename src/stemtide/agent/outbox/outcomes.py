@@ -30,6 +30,7 @@ from stemtide.protocol.sync.agents import (
 logger = logging.getLogger(__name__)
 
 _MAX_ROWS = 10_000
+_MAX_EARLIER = 1000
 _NEWER = ("earlier", "lookups")
 """Fields of a report that an older hub does not know."""
 
@@ -120,7 +121,7 @@ class Reporter(Outbox):
                 " WHERE bucket IN (SELECT bucket FROM outcomes WHERE report = ? AND refused = '')",
                 (report,),
             ).fetchall()
-            earlier = tx.execute(_EARLIER, (_MAX_ROWS,)).fetchall()
+            earlier = tx.execute(_EARLIER, (_MAX_EARLIER,)).fetchall()
         if not rows:
             return None
         # Empty fields are not sent, as in rows.

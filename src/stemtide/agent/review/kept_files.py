@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from stemtide.agent.config.settings import Config
 from stemtide.agent.counters import Counters
@@ -107,7 +108,7 @@ class KeptFiles:
         with self._store.write() as tx:
             if tx.execute(_ADD, values).rowcount != 1:
                 return False
-        part = path.with_suffix(".part")
+        part = path.with_suffix(f".{uuid4().hex}")  # two requests may write the same file
         try:
             _write(part, key.encrypt(blob))
             part.rename(path)

@@ -57,7 +57,7 @@ def shared_passages(blob: bytes, sketch: bytes) -> SharedPassages | None:
         signal = TextPrint.from_bytes(sketch)
     except FingerprintError:
         return None
-    text = decode(blob)[0][:MAX_CHARS]
+    text = decode(blob[: 4 * MAX_CHARS])[0][:MAX_CHARS]
     spans = [match.span() for match in _TOKEN.finditer(text)]
     words: list[str] = []
     token_of: list[int] = []

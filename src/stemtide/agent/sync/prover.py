@@ -196,6 +196,9 @@ class Prover:
         if is_older != record.is_older:
             with self._store.write() as tx:
                 proofs.write_older(tx, is_older=is_older)
+        if is_older:  # they are older than any proof to come, and would pile up
+            with self._store.write() as tx:
+                proofs.drop(tx)
         if not is_older:
             self.trouble = f"the hub does not prove its feed: {error}"
             logger.warning("%s", self.trouble)
@@ -246,6 +249,8 @@ class Prover:
         if before.origin == head.origin:
             return before
         start = answer.start
+        if start.at > datetime.now(UTC) + _SKEW or start.number > head.size:
+            raise NoProofError("it says that its log begins to prove signals in the future")
         return ProofsRecord(
             origin=head.origin,
             number=start.number,

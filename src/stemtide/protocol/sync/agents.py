@@ -187,7 +187,7 @@ class OutcomeReportIn(BaseModel):
     agent: str = Field(pattern=AGENT_NAME)
     rows: tuple[OutcomeRow, ...] = Field(min_length=1, max_length=10_000)
     lookups: tuple[Lookups, ...] = Field(default=(), max_length=10_000)
-    earlier: tuple[EarlierUploads, ...] = Field(default=(), max_length=10_000)
+    earlier: tuple[EarlierUploads, ...] = Field(default=(), max_length=1000)
 
     @model_validator(mode="after")
     def _no_span_twice(self) -> "OutcomeReportIn":

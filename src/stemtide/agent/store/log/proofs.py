@@ -218,6 +218,11 @@ def count_unproved(read: Read, *, before: float) -> tuple[int, int]:
     return int(waiting), int(late)
 
 
+def drop(tx: sqlite3.Connection) -> None:
+    """Delete all entries that wait for a proof."""
+    tx.execute("DELETE FROM unproved")
+
+
 def settle(tx: sqlite3.Connection, *, before: float) -> int:
     """Delete wrong proofs, and entries applied before a time; return how many."""
     wrong = tx.execute("DELETE FROM wrong_proofs").rowcount

@@ -2,6 +2,7 @@
 """stemtide report check: whether published figures hold, for strangers and for auditors."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from stemtide.protocol.tlog.audit import LogCopy, Read
 
 _MOST_SHOWN = 50
+
+_LATEST = timedelta(days=14)
+"""From the end of a quarter until its figures are published and in the public log."""
 
 QuarterName = Annotated[
     str,
@@ -127,6 +131,9 @@ def _faults_of(name: str, *, files: "Read", log: "LogCopy") -> tuple[list[str], 
         return [str(error)], False
     faults = list(sums.faults(figures))
     if log.head.size <= figures.head + 1:
+        if datetime.now(UTC).date() > figures.last + _LATEST:
+            faults.append("the public log still lacks the entry of these figures")
+            return faults, False
         print_note(
             f"{name}: the public log has {log.head.size} leaves, and does not have entry"
             f" {figures.head + 1} with the digest of these figures yet: check again tomorrow."

@@ -117,9 +117,15 @@ def chosen(row: Crisis, *, body: UnadoptIn, viewer: Party) -> QuerySet[Signal]:
 
 
 def unlimited(row: Crisis) -> QuerySet[Signal]:
-    """Return the live signals of a closed crisis that nobody adopted and that end later than it."""
+    """Return the live signals of a closed crisis that nobody adopted and that end later than it.
+
+    A warning that came to nothing has no tail, and one party may close it: it ends only signals of
+    the party that opened it.
+    """
     ends_later = Q(expires_at=None) | Q(expires_at__gt=row.tail_ends_at)
-    return Signal.objects.filter(ends_later, crisis=row, state=SignalState.LIVE, adoption=None)
+    rows = Signal.objects.filter(ends_later, crisis=row, state=SignalState.LIVE, adoption=None)
+    has_tail = row.closed_at is None or row.tail_ends_at != row.closed_at
+    return rows if has_tail else rows.filter(shared_by=row.opened_by)
 
 
 def _shown(rows: QuerySet[Signal], show: str, *, answered_to: int | None) -> QuerySet[Signal]:

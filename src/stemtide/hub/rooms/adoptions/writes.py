@@ -33,7 +33,7 @@ from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.signals import bulk_sql
 from stemtide.hub.rooms.signals.long_values import batches
 from stemtide.hub.rooms.signals.models import Signal
-from stemtide.protocol.enums import AdoptionAnswer
+from stemtide.protocol.enums import AdoptionAnswer, SignalState
 from stemtide.protocol.law.retention import GIVEN, RowClass, after_end, signal_term_ends
 from stemtide.protocol.law.retention.adoptions import (
     AdoptIn,
@@ -168,7 +168,10 @@ def _adopt_some(
 ) -> int:
     """Adopt one batch, and append to the ledger."""
     row.refresh_from_db()
-    closing.check_adopt(crises.facts(row), by=by, now=now)
+    facts = crises.facts(row)
+    closing.check_adopt(facts, by=by, now=now)
+    if by.kind not in facts.framework.leads:  # who opened a warning: others keep their own basis
+        rows = rows.filter(shared_by=by.party)
     signals = list(rows.filter(adoption=None, shared_at__lte=now).order_by("pk")[:AT_ONCE])
     if not signals:
         return 0
@@ -260,7 +263,9 @@ def _note_answer(uid: UUID, *, body: AdoptionAnswerIn, by: Actor, now: datetime)
     """Note that a leading party has answered, up to the present end of the feed."""
     row = crises.find(uid, viewer=by.party)
     closing.check_answer_choice(crises.facts(row), by=by)
-    row.answered_to = ledger_reads.heads().positions
+    meanwhile = row.signals.filter(state=SignalState.LIVE, adoption=None, shared_at__gt=now)
+    newer = meanwhile.order_by("position").values_list("position", flat=True).first()
+    row.answered_to = ledger_reads.heads().positions if newer is None else newer - 1
     row.save(update_fields=["answered_to"])
     detail: dict[str, object] = {"adopt": body.adopt.value}
     _record("adoption.answered", row, by=by, now=now, detail=detail)

@@ -21,6 +21,7 @@ from stemtide.hub.rooms.media.thumbnails import remake
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import clusters, signals
+from stemtide.hub.rooms.signals.reads.sharing.bulk import check_refused
 from stemtide.hub.rooms.signals.rules.signals import RefusedContentError
 from stemtide.hub.rooms.signals.writes.waiting import count_refused
 from stemtide.protocol.enums import SignalState
@@ -51,6 +52,7 @@ def add(
     if body.excerpt is not None:  # 2
         kind, whole, veil = PreviewKind.EXCERPT, body.excerpt.encode(), b""
     else:
+        check_refused(0, by=by.party, through=by.ref, now=now)
         try:
             kind, (whole, veil) = PreviewKind.STILL, remake(body.blob)
         except RefusedContentError:

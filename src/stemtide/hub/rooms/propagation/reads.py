@@ -185,7 +185,7 @@ def signal_propagation(uid: UUID, *, viewer: Party) -> SignalPropagationOut:
         shared_at=row.shared_at,
         ended_at=ended_at,
         sums=_sums(recipients, row.shared_at, ended_at) if may_see_sums else None,
-        earlier=_earlier_sum(recipients) if may_see_sums else None,
+        earlier=_earlier_sum(recipients, kind=kind) if may_see_sums else None,
         recipients=[out for out in recipients if may_see(recipient=out.party)],
     )
 
@@ -368,9 +368,16 @@ def _earlier_fields(row: EarlierUploadSum | None) -> dict[str, Any]:
     return {"earlier_uploads": row.count, "earlier_since": row.first_hour} if row else {}
 
 
-def _earlier_sum(recipients: Sequence[RecipientOut]) -> EarlierSum:
-    """Return the sum of uploads that came before the signal."""
+def _earlier_sum(recipients: Sequence[RecipientOut], *, kind: PartyKind) -> EarlierSum | None:
+    """Return the sum of uploads that came before the signal.
+
+    A sharer gets it once enough parties report some: else it could ask by a signal whether, and
+    when, one provider got a file.
+    """
     reporting = [out for out in recipients if out.earlier_since]
+    parties = {out.party for out in reporting}
+    if kind is not PartyKind.AGENCY and len(parties) < rules.FEWEST_PARTIES:
+        return None
     return EarlierSum(
         uploads=sum(out.earlier_uploads for out in reporting),
         agents=len(reporting),

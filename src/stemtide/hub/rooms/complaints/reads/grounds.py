@@ -143,7 +143,7 @@ def _find(basis: ComplaintBasis, uid: UUID | None, *, party: Party) -> DecisionG
         return DecisionGround()
     try:
         if basis is ComplaintBasis.SIGNAL:
-            return DecisionGround(signal=signals.find(uid, viewer=party))
+            return DecisionGround(signal=signals.find_known(uid, viewer=party))
         if basis is ComplaintBasis.REFERRAL:
             return DecisionGround(referral=_referral(uid, party=party))
         if basis is ComplaintBasis.ORDER:

@@ -185,7 +185,7 @@ def _answer_state(row: Crisis) -> tuple[bool, bool]:
     if row.answered_to is None:
         has_none = not live.exists()
         return has_none, has_none
-    return True, not live.filter(position__gt=row.answered_to).exists()
+    return True, not live.filter(adoption=None, position__gt=row.answered_to).exists()
 
 
 def participations(row: Crisis) -> list[Participation]:

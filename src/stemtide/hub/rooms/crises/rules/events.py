@@ -116,6 +116,9 @@ def check_update_neighbour(
             "{party} speaks for this mechanism and noted this itself: ask it to change it",
             party=own_by,
         )
+    if own_by == by.name:  # also once the crisis is over, or it would stay active for ever
+        check_writes(by)
+        return
     check_mirror(facts, by=by, speaks_for=speaks_for, framework=framework)
 
 

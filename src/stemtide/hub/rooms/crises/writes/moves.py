@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write moves of a crisis: four eyes, closing, calming down, reviews, the scheduler's moves."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -30,6 +31,8 @@ def propose(uid: UUID, *, body: ProposalIn, by: Actor, now: datetime) -> CrisisL
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     facts = reads.facts(crisis)
+    if body.adopt is not None:  # this request has answered: what came since is asked about later
+        facts = replace(facts, is_current=facts.is_answered)
     moves.check_propose(facts, by=by, act=body.act)
     _open(crisis, body=body, hours=facts.framework.proposal_h, by=by, now=now)
     return life.describe(crisis, viewer=by.party)
@@ -141,6 +144,8 @@ def close(uid: UUID, *, body: CloseIn, by: Actor, now: datetime) -> CrisisLife:
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     facts = reads.facts(crisis)
+    if body.adopt is not None:
+        facts = replace(facts, is_current=facts.is_answered)
     moves.check_close(facts, by=by)
     _close(crisis, facts, reason=body.reason, by=by, now=now)
     detail: dict[str, object] = {"from": facts.stage}

@@ -1,7 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Let a key be replaced by another one, and ask for a client certificate."""
 
+from django.apps.registry import Apps
 from django.db import migrations, models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.models.functions import Now
+
+
+def keep(apps: Apps, _editor: BaseDatabaseSchemaEditor) -> None:
+    """Change nothing: no key was replaced yet."""
+
+
+def revoke_replaced(apps: Apps, _editor: BaseDatabaseSchemaEditor) -> None:
+    """Revoke replaced keys: going back, a name has one valid key again."""
+    keys = apps.get_model("parties", "ApiKey").objects
+    keys.filter(replaced_at__isnull=False, revoked_at=None).update(revoked_at=Now())
 
 
 class Migration(migrations.Migration):
@@ -30,4 +43,5 @@ class Migration(migrations.Migration):
                 name="one_current_key_a_name",
             ),
         ),
+        migrations.RunPython(keep, revoke_replaced),
     ]

@@ -51,10 +51,11 @@ def questions_of(row: Signal, *, viewer: Party) -> list[SignalQuestionOut]:
     return [describe_question(question) for question in rows]
 
 
-def questions_today(viewer: Party, *, now: datetime) -> int:
+def questions_today(viewer: Party, *, exercise: bool, now: datetime) -> int:
     """Return how many questions the viewer sent today (UTC) that are still there."""
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return SignalQuestion.objects.filter(party=viewer, sent_at__gte=midnight).count()
+    rows = SignalQuestion.objects.filter(party=viewer, signal__exercise=exercise)
+    return rows.filter(sent_at__gte=midnight).count()
 
 
 def describe_question(row: SignalQuestion) -> SignalQuestionOut:

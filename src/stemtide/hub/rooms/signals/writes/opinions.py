@@ -88,7 +88,9 @@ def send_question(uid: UUID, *, body: QuestionIn, by: Actor, now: datetime) -> S
     question_rules.check_question(
         reads.facts(row), open_question, kind=by.kind, name=by.name, role=by.role
     )
-    question_rules.check_quota(opinion_reads.questions_today(by.party, now=now), now=now)
+    question_rules.check_quota(
+        opinion_reads.questions_today(by.party, exercise=row.exercise, now=now), now=now
+    )
     values = {"text": body.text, "sent_at": now, "answer": "", "answered_at": None}
     question, _ = SignalQuestion.objects.update_or_create(
         signal=row, party=by.party, defaults=values
@@ -127,7 +129,7 @@ def _record_question(kind: str, row: Signal, *, party: str, by: Actor, now: date
         now=now,
         detail={"party": f"party:{party}"},
         exercise=row.exercise,
-        crisis=row.crisis.uid if row.crisis else None,
+        crisis=None,  # its timeline would show everybody who holds an upload that matches
     )
 
 

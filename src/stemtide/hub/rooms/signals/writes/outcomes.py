@@ -9,7 +9,7 @@ from django.db import transaction
 
 from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
 from stemtide.hub.rooms.ledger.writes import ledger
-from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.models import Agent, Party
 from stemtide.hub.rooms.signals import outlier_rules
 from stemtide.hub.rooms.signals.models import (
     CountedReport,
@@ -106,15 +106,28 @@ def _named_signals(body: OutcomeReportIn) -> set[UUID]:
 def _store_earlier(
     body: OutcomeReportIn, *, signals: Mapping[UUID, VisibleSignal], by: Party, now: datetime
 ) -> None:
-    """Store how many earlier uploads match signals that the party may see, in place of before."""
-    for row in body.earlier:
-        if row.signal in signals and row.first_hour <= now:
-            EarlierUploadSum.objects.update_or_create(
+    """Store how many earlier uploads match signals that the party may see, in place of before.
+
+    Only agents that the party has: invented names would fill the table.
+    """
+    if not body.earlier or not Agent.objects.filter(party=by, name=body.agent).exists():
+        return
+    EarlierUploadSum.objects.bulk_create(
+        [
+            EarlierUploadSum(
                 signal_id=signals[row.signal].pk,
                 party=by,
                 agent=body.agent,
-                defaults={"count": row.count, "first_hour": row.first_hour},
+                count=row.count,
+                first_hour=row.first_hour,
             )
+            for row in body.earlier
+            if row.signal in signals and now - rules.KEEP_SPANS <= row.first_hour <= now
+        ],
+        update_conflicts=True,
+        unique_fields=["signal", "party", "agent"],
+        update_fields=["count", "first_hour"],
+    )
 
 
 def _set_aside(

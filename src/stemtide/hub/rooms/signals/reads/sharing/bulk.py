@@ -161,7 +161,7 @@ def plan(
     if not is_dry_run and len(refused_values.current()):
         checked = _without_refused(fitting, errors=errors)
         if approved is None:
-            _check_refused(len(fitting) - len(checked), by=by, through=through or "", now=now)
+            check_refused(len(fitting) - len(checked), by=by, through=through or "", now=now)
     new, placed = deduplicate(checked, errors=errors, by=by)
     waits = second_looks.waits(new, by=by, active=context.active_crises, now=now, approved=approved)
     for place, wait in waits.items():
@@ -186,7 +186,7 @@ def _without_refused(drafts: list[SignalDraft], *, errors: list[RowError]) -> li
     return [draft for draft, is_refused in zip(drafts, flags, strict=True) if not is_refused]
 
 
-def _check_refused(refused: int, *, by: Party, through: str, now: datetime) -> None:
+def check_refused(refused: int, *, by: Party, through: str, now: datetime) -> None:
     """Refuse to go on after too many refused values in a day; those of exchanges do not count.
 
     raises: RefusedTooOftenError.
