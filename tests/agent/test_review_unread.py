@@ -37,7 +37,7 @@ def test_an_upload_that_could_not_be_read_is_in_the_queue_with_the_reason(agent,
     page = anna.open("cut").text
     assert f"<li><bdi>{remark}" in page.replace("&#39;", "'")
     assert "Dispute the signal" not in page  # there is none
-    assert agent.health()["review"] == {"waiting": 2, "late": 0}
+    assert agent.health()["review"] == {"waiting": 2, "late": 0, "kept_files": 0, "kept_bytes": 0}
 
 
 @pytest.mark.parametrize(

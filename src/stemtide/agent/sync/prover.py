@@ -196,9 +196,9 @@ class Prover:
         if is_older != record.is_older:
             with self._store.write() as tx:
                 proofs.write_older(tx, is_older=is_older)
-        if is_older:  # they are older than any proof to come, and would pile up
+        if is_older:  # they would pile up
             with self._store.write() as tx:
-                proofs.drop(tx)
+                proofs.keep_newest(tx, CALLS * MOST_SIGNALS)
         if not is_older:
             self.trouble = f"the hub does not prove its feed: {error}"
             logger.warning("%s", self.trouble)

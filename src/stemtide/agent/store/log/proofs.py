@@ -218,9 +218,10 @@ def count_unproved(read: Read, *, before: float) -> tuple[int, int]:
     return int(waiting), int(late)
 
 
-def drop(tx: sqlite3.Connection) -> None:
-    """Delete all entries that wait for a proof."""
-    tx.execute("DELETE FROM unproved")
+def keep_newest(tx: sqlite3.Connection, number: int) -> None:
+    """Delete entries that wait for a proof, but for the newest ones."""
+    newest = "SELECT signal FROM unproved ORDER BY position DESC LIMIT ?"
+    tx.execute(f"DELETE FROM unproved WHERE signal NOT IN ({newest})", (number,))  # noqa: S608  # no input
 
 
 def settle(tx: sqlite3.Connection, *, before: float) -> int:
