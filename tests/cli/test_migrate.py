@@ -32,7 +32,7 @@ call_command("migrate", "parties", "0017", verbosity=0)
     for _ in range(2):  # the first one changed nothing
         planned = stemtide("hub", "migrate", "--plan", "--json", *at)
         rows = {row["migration"]: row for row in planned.rows}
-        assert list(rows) == ["parties.0018_replaced_keys"]
+        assert "parties.0018_replaced_keys" in rows
         assert (planned.code, all(row["expand_only"] for row in rows.values())) == (0, True)
         assert "can go on meanwhile" in planned.err
     assert "replaces" in str(rows["parties.0018_replaced_keys"]["changes"])
