@@ -88,7 +88,7 @@ def test_the_live_example_on_the_page_works(hub, agent, sandbox):
 
 def test_every_setting_is_on_the_page():
     for one in fields(Config):
-        if one.name not in {"webhook", "companion", "journal", "review", "policies"}:
+        if one.name not in {"webhook", "companion", "journal", "key_path", "review", "policies"}:
             assert re.search(rf"^\| `{one.name}`[ ,]", RUN, re.MULTILINE), one.name
     for one in fields(JournalSettings):
         assert f"`journal.{one.name}`" in RUN
