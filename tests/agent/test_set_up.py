@@ -162,7 +162,9 @@ def test_nobody_else_sets_the_agent_up(set_up, path, headers):
 
 @pytest.mark.parametrize("name", ["../set_up.py", "../templates/set_up.html", "..", ""])
 def test_only_the_files_of_the_pages_are_served(set_up, name):
-    assert set_up.http.get("/review/static/review.css").status_code == 200
+    kept = set_up.http.get("/review/static/review.css")
+    assert kept.status_code == 200
+    assert "max-age" in kept.headers["cache-control"]  # the server stops with its last page
     assert set_up.http.get(f"/review/static/{quote(name, safe='')}").status_code == 404
     assert static_file(name) is None
 

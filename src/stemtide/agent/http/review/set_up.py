@@ -32,6 +32,7 @@ from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.fingerprints.sandbox.walls import refusal as wall_refusal
 
 PATH = "/set-up"
+_KEEP_S = 600
 _Page = Callable[[Request], Awaitable[Response]]
 
 
@@ -94,11 +95,15 @@ class SetUpPages:
         return answer
 
     async def static(self, request: Request) -> Response:
-        """GET /review/static/{name}: a file of the pages."""
+        """GET /review/static/{name}: a file of the pages.
+
+        The browser keeps it: the last page is shown while this server stops.
+        """
         file = static_file(request.path_params["name"])
         if file is None:
             return Response(status_code=404, headers=HEADERS)
-        return Response(file[0], media_type=file[1], headers=HEADERS)
+        kept = {"Cache-Control": f"private, max-age={_KEEP_S}"}
+        return Response(file[0], media_type=file[1], headers=HEADERS | kept)
 
     async def form(self, _request: Request) -> Response:
         """GET: the form; once it was sent, its result."""

@@ -186,7 +186,7 @@ ROOM_ACTIONS = action_table(
     ),
     Action(
         "close",
-        forms.ReasonForm,
+        forms.CloseForm,
         moves_writes.close,
         _("The warning is closed."),
         targets.crisis_itself(moves.check_close),

@@ -16,6 +16,7 @@ from stemtide.protocol.law.frameworks import frameworks, newest
 from stemtide.protocol.law.triage import TriageMatrix
 from stemtide.protocol.messages.crises import (
     CheckIn,
+    CloseIn,
     CountriesIn,
     InviteIn,
     KeepIn,
@@ -104,6 +105,12 @@ class ReasonForm(RoomForm):
 
     message_type: type[BaseModel] = ReasonIn
     reason = _area(_("Why?"), help_text=NO_NAMES)
+
+
+class CloseForm(ReasonForm):
+    """Closing a warning. Which signals stay is answered on a page of its own."""
+
+    message_type = CloseIn
 
 
 class OptionalReasonForm(RoomForm):
