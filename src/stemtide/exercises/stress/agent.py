@@ -59,6 +59,12 @@ def _read_page(content: bytes, run: str) -> _Page:
 
 
 @lru_cache(maxsize=64)
+def _is_event(content: bytes) -> bool:
+    """Return whether bytes are one whole event; a page is searched once for all its readers."""
+    return content.find(_EVENT_END) == len(content) - len(_EVENT_END)
+
+
+@lru_cache(maxsize=64)
 def _read_event(content: bytes, run: str) -> _Event | None:
     """Return an event; None for a ping. All agents that get the same bytes have them read once."""
     wake = _WAKE.search(content)
@@ -181,8 +187,8 @@ class SimulatedAgent:
 
     def _take_part(self, part: bytes) -> None:
         """Take bytes of the stream, and each event that they complete."""
-        if not self._rest and part.find(_EVENT_END) == len(part) - len(_EVENT_END):
-            self._take_event(part)  # one whole event, as mostly
+        if not self._rest and _is_event(part):  # as mostly
+            self._take_event(part)
             return
         begin = max(0, len(self._rest) - 1)  # an end may have come in two parts
         self._rest += part
