@@ -281,7 +281,9 @@ class SimulatedAgent:
             began = time.perf_counter()
             answer = await self._ask(self._status, "PUT", path, body)
             ended = time.perf_counter()
-            rest_s = rest_after_report_s(ended - began, before_s=rest_s, most_s=_BEAT_S)
+            rest_s = rest_after_report_s(
+                ended - began, asked_s=_asked_rest_s(answer), before_s=rest_s, most_s=_BEAT_S
+            )
             self.is_known = self.is_known or (answer is not None and answer.status == OK)
             try:
                 async with asyncio.timeout(_BEAT_S):
@@ -289,6 +291,13 @@ class SimulatedAgent:
                 await asyncio.sleep(max(REPORT_DELAY_S, ended + rest_s - time.perf_counter()))
             except TimeoutError:
                 continue
+
+
+def _asked_rest_s(answer: HubResponse | None) -> float:
+    """Return the seconds of rest that the answer to a report asks for."""
+    if answer is None or answer.status != OK:
+        return 0.0
+    return float(json.loads(answer.body).get("rest_s", 0.0))  # hubs of before have none
 
 
 def reason_of(answer: HubResponse) -> str:
