@@ -25,6 +25,7 @@ from stemtide.client.calls import (
     parties,
     preservation,
     previews,
+    private_matching,
     progress,
     rechecks,
     referrals,
@@ -32,8 +33,7 @@ from stemtide.client.calls import (
     response,
     retention,
     search,
-    signals_reads,
-    signals_writes,
+    signals,
     situation,
     snapshots,
     webhooks,
@@ -215,6 +215,9 @@ class Operations:
     destroy_preview = response_method(previews.destroy_preview)
     list_previews = response_method(previews.list_previews)
     send_preview = response_method(previews.send_preview)
+    evaluate_blinded = response_method(private_matching.evaluate_blinded)
+    get_private_match = response_method(private_matching.get_private_match)
+    read_buckets = response_method(private_matching.read_buckets)
     download_dsa_report = response_method(progress.download_dsa_report)
     finish_dsa_report = response_method(progress.finish_dsa_report)
     finish_yearly_report = response_method(progress.finish_yearly_report)
@@ -262,31 +265,28 @@ class Operations:
     read_kept_row = response_method(retention.read_kept_row)
     read_retention = response_method(retention.read_retention)
     search = response_method(search.search)
-    count_disputes = response_method(signals_reads.count_disputes)
-    export_signals = parts_method(signals_reads.export_signals)
-    get_private_match = response_method(signals_reads.get_private_match)
-    list_dismissals = response_method(signals_reads.list_dismissals)
-    list_local_features = response_method(signals_reads.list_local_features)
-    list_propagation = response_method(signals_reads.list_propagation)
-    list_questions = response_method(signals_reads.list_questions)
-    read_signal = response_method(signals_reads.read_signal)
-    read_signal_propagation = response_method(signals_reads.read_signal_propagation)
-    answer_dismissal = response_method(signals_writes.answer_dismissal)
-    answer_question = response_method(signals_writes.answer_question)
-    answer_set_aside = response_method(signals_writes.answer_set_aside)
-    evaluate_blinded = response_method(signals_writes.evaluate_blinded)
-    give_opinion = response_method(signals_writes.give_opinion)
-    read_buckets = response_method(signals_writes.read_buckets)
-    remove_local_features = response_method(signals_writes.remove_local_features)
-    restore_dispute = response_method(signals_writes.restore_dispute)
-    restore_disputes = response_method(signals_writes.restore_disputes)
-    send_local_features = response_method(signals_writes.send_local_features)
-    send_question = response_method(signals_writes.send_question)
-    set_dispute_aside = response_method(signals_writes.set_dispute_aside)
-    set_disputes_aside = response_method(signals_writes.set_disputes_aside)
-    share_signal = response_method(signals_writes.share_signal)
-    share_signals = response_method(signals_writes.share_signals)
-    withdraw_signal = response_method(signals_writes.withdraw_signal)
+    answer_dismissal = response_method(signals.answer_dismissal)
+    answer_question = response_method(signals.answer_question)
+    answer_set_aside = response_method(signals.answer_set_aside)
+    count_disputes = response_method(signals.count_disputes)
+    export_signals = parts_method(signals.export_signals)
+    give_opinion = response_method(signals.give_opinion)
+    list_dismissals = response_method(signals.list_dismissals)
+    list_local_features = response_method(signals.list_local_features)
+    list_propagation = response_method(signals.list_propagation)
+    list_questions = response_method(signals.list_questions)
+    read_signal = response_method(signals.read_signal)
+    read_signal_propagation = response_method(signals.read_signal_propagation)
+    remove_local_features = response_method(signals.remove_local_features)
+    restore_dispute = response_method(signals.restore_dispute)
+    restore_disputes = response_method(signals.restore_disputes)
+    send_local_features = response_method(signals.send_local_features)
+    send_question = response_method(signals.send_question)
+    set_dispute_aside = response_method(signals.set_dispute_aside)
+    set_disputes_aside = response_method(signals.set_disputes_aside)
+    share_signal = response_method(signals.share_signal)
+    share_signals = response_method(signals.share_signals)
+    withdraw_signal = response_method(signals.withdraw_signal)
     list_lines = response_method(situation.list_lines)
     pin_message = response_method(situation.pin_message)
     post_message = response_method(situation.post_message)

@@ -25,6 +25,7 @@ from stemtide.client.calls import (
     parties,
     preservation,
     previews,
+    private_matching,
     progress,
     rechecks,
     referrals,
@@ -32,8 +33,7 @@ from stemtide.client.calls import (
     response,
     retention,
     search,
-    signals_reads,
-    signals_writes,
+    signals,
     situation,
     snapshots,
     webhooks,
@@ -220,6 +220,9 @@ class Operations:
     destroy_preview = async_response_method(previews.destroy_preview)
     list_previews = async_response_method(previews.list_previews)
     send_preview = async_response_method(previews.send_preview)
+    evaluate_blinded = async_response_method(private_matching.evaluate_blinded)
+    get_private_match = async_response_method(private_matching.get_private_match)
+    read_buckets = async_response_method(private_matching.read_buckets)
     download_dsa_report = async_response_method(progress.download_dsa_report)
     finish_dsa_report = async_response_method(progress.finish_dsa_report)
     finish_yearly_report = async_response_method(progress.finish_yearly_report)
@@ -267,31 +270,28 @@ class Operations:
     read_kept_row = async_response_method(retention.read_kept_row)
     read_retention = async_response_method(retention.read_retention)
     search = async_response_method(search.search)
-    count_disputes = async_response_method(signals_reads.count_disputes)
-    export_signals = async_parts_method(signals_reads.export_signals)
-    get_private_match = async_response_method(signals_reads.get_private_match)
-    list_dismissals = async_response_method(signals_reads.list_dismissals)
-    list_local_features = async_response_method(signals_reads.list_local_features)
-    list_propagation = async_response_method(signals_reads.list_propagation)
-    list_questions = async_response_method(signals_reads.list_questions)
-    read_signal = async_response_method(signals_reads.read_signal)
-    read_signal_propagation = async_response_method(signals_reads.read_signal_propagation)
-    answer_dismissal = async_response_method(signals_writes.answer_dismissal)
-    answer_question = async_response_method(signals_writes.answer_question)
-    answer_set_aside = async_response_method(signals_writes.answer_set_aside)
-    evaluate_blinded = async_response_method(signals_writes.evaluate_blinded)
-    give_opinion = async_response_method(signals_writes.give_opinion)
-    read_buckets = async_response_method(signals_writes.read_buckets)
-    remove_local_features = async_response_method(signals_writes.remove_local_features)
-    restore_dispute = async_response_method(signals_writes.restore_dispute)
-    restore_disputes = async_response_method(signals_writes.restore_disputes)
-    send_local_features = async_response_method(signals_writes.send_local_features)
-    send_question = async_response_method(signals_writes.send_question)
-    set_dispute_aside = async_response_method(signals_writes.set_dispute_aside)
-    set_disputes_aside = async_response_method(signals_writes.set_disputes_aside)
-    share_signal = async_response_method(signals_writes.share_signal)
-    share_signals = async_response_method(signals_writes.share_signals)
-    withdraw_signal = async_response_method(signals_writes.withdraw_signal)
+    answer_dismissal = async_response_method(signals.answer_dismissal)
+    answer_question = async_response_method(signals.answer_question)
+    answer_set_aside = async_response_method(signals.answer_set_aside)
+    count_disputes = async_response_method(signals.count_disputes)
+    export_signals = async_parts_method(signals.export_signals)
+    give_opinion = async_response_method(signals.give_opinion)
+    list_dismissals = async_response_method(signals.list_dismissals)
+    list_local_features = async_response_method(signals.list_local_features)
+    list_propagation = async_response_method(signals.list_propagation)
+    list_questions = async_response_method(signals.list_questions)
+    read_signal = async_response_method(signals.read_signal)
+    read_signal_propagation = async_response_method(signals.read_signal_propagation)
+    remove_local_features = async_response_method(signals.remove_local_features)
+    restore_dispute = async_response_method(signals.restore_dispute)
+    restore_disputes = async_response_method(signals.restore_disputes)
+    send_local_features = async_response_method(signals.send_local_features)
+    send_question = async_response_method(signals.send_question)
+    set_dispute_aside = async_response_method(signals.set_dispute_aside)
+    set_disputes_aside = async_response_method(signals.set_disputes_aside)
+    share_signal = async_response_method(signals.share_signal)
+    share_signals = async_response_method(signals.share_signals)
+    withdraw_signal = async_response_method(signals.withdraw_signal)
     list_lines = async_response_method(situation.list_lines)
     pin_message = async_response_method(situation.pin_message)
     post_message = async_response_method(situation.post_message)

@@ -20,7 +20,7 @@ from stemtide.protocol.private_match.messages import (
     PrivateMatchOut,
 )
 
-router = Router(tags=["signals"])
+router = Router(tags=["private_matching"])
 
 
 @router.get(

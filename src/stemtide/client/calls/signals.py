@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Questions to a hub: signals, writes.
+"""Questions to a hub: signals.
 
 Made from docs/use/openapi.json by python -m tests.house.client; a test holds it equal to that.
 """
@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from stemtide.client.call import Call, part
+from stemtide.client.call import Call, Parts, part
 
 if TYPE_CHECKING:
+    from datetime import date, datetime
     from uuid import UUID
 
+    from stemtide.fingerprints.kinds import Kind
     from stemtide.protocol.messages.signals import (
         BulkCheckOut,
         BulkIn,
@@ -28,14 +30,14 @@ if TYPE_CHECKING:
         SignalQuestionOut,
         WithdrawIn,
     )
-    from stemtide.protocol.private_match.messages import (
-        BlindedIn,
-        BucketsIn,
-        BucketsOut,
-        EvaluatedOut,
+    from stemtide.protocol.sync.local_features import LocalFeaturesIn, LocalFeaturesOut, LocalPage
+    from stemtide.protocol.sync.propagation import PropagationDayOut, SignalPropagationOut
+    from stemtide.protocol.trust.disputes import (
+        DismissalAnswerIn,
+        DismissalOut,
+        DismissIn,
+        OpenDisputesOut,
     )
-    from stemtide.protocol.sync.local_features import LocalFeaturesIn, LocalFeaturesOut
-    from stemtide.protocol.trust.disputes import DismissalAnswerIn, DismissalOut, DismissIn
 
 
 def answer_dismissal(body: DismissalAnswerIn, *, uid: UUID | str) -> Call[DismissalOut]:
@@ -78,17 +80,52 @@ def answer_set_aside(body: DisputeAnswerIn, *, uid: UUID | str) -> Call[SignalOu
     return Call((SignalOut,), "POST", f"/api/v1/signals/{part(uid)}/dispute/answer", body=body)
 
 
-def evaluate_blinded(body: BlindedIn) -> Call[EvaluatedOut]:
-    """Evaluate blinded digests with the key of the epoch (RFC 9497, mode VOPRF).
+def count_disputes(*, name: str) -> Call[OpenDisputesOut]:
+    """Count the open disputes of a party and of its group, for agencies and the party itself.
 
-    The hub learns how many there are. They count towards the party's limit of a day.
+    Counted are disputes of live, real signals that you may see, without those that were set aside.
 
-    Needs a key with the scope private:match. raises: HubError. source: POST
-    /api/v1/private-match/evaluations
+    Needs a key with the scope feed:read. raises: HubError. source: GET
+    /api/v1/parties/{name}/disputes
     """
-    from stemtide.protocol.private_match.messages import EvaluatedOut
+    from stemtide.protocol.trust.disputes import OpenDisputesOut
 
-    return Call((EvaluatedOut,), "POST", "/api/v1/private-match/evaluations", body=body)
+    return Call((OpenDisputesOut,), "GET", f"/api/v1/parties/{part(name)}/disputes")
+
+
+def export_signals(
+    *,
+    format: Literal["csv", "jsonl"] | None = None,
+    crisis: UUID | str | None = None,
+    kind: list[Kind] | None = None,
+    after: int | None = None,
+    since: datetime | None = None,
+    withdrawn: bool | None = None,
+    exercise: bool | None = None,
+) -> Parts[bytes]:
+    """Export the signals that you may see as a file: all live ones, or a selection.
+
+    after: only changes after a feed position; since: only changes after a time; withdrawn=1
+    includes ended signals. The handling marks apply to everyone who receives the file.
+
+    format: If left out: "jsonl".
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/signals/export
+    """
+    return Parts(
+        (bytes,),
+        "GET",
+        "/api/v1/signals/export",
+        query={
+            "format": format,
+            "crisis": crisis,
+            "kind": kind,
+            "after": after,
+            "since": since,
+            "withdrawn": withdrawn,
+            "exercise": exercise,
+        },
+    )
 
 
 def give_opinion(body: OpinionIn, *, uid: UUID | str) -> Call[SignalOut]:
@@ -102,18 +139,92 @@ def give_opinion(body: OpinionIn, *, uid: UUID | str) -> Call[SignalOut]:
     return Call((SignalOut,), "PUT", f"/api/v1/signals/{part(uid)}/opinion", body=body)
 
 
-def read_buckets(body: BucketsIn) -> Call[BucketsOut]:
-    """Read buckets of sealed rows, of live signals that your party may see.
+def list_dismissals(*, party: str | None = None) -> Call[list[DismissalOut]]:
+    """List decisions that set many disputes aside, latest first: agencies all, others their own.
 
-    A row opens for the output of its own digest alone: to a signal's id, and the strongest action
-    that its marks allow.
-
-    Needs a key with the scope private:match. raises: HubError. source: POST
-    /api/v1/private-match/buckets
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/dismissals
     """
-    from stemtide.protocol.private_match.messages import BucketsOut
+    from stemtide.protocol.trust.disputes import DismissalOut
 
-    return Call((BucketsOut,), "POST", "/api/v1/private-match/buckets", body=body)
+    return Call((list[DismissalOut],), "GET", "/api/v1/dismissals", query={"party": party})
+
+
+def list_local_features(
+    *, after: int | None = None, limit: int | None = None, exercise: bool | None = None
+) -> Call[LocalPage]:
+    """List local features of live signals that your party may see, the earliest first.
+
+    Providers only. exercise=1 includes those of exercise signals.
+
+    limit: If left out: 500.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/local-features
+    """
+    from stemtide.protocol.sync.local_features import LocalPage
+
+    return Call(
+        (LocalPage,),
+        "GET",
+        "/api/v1/local-features",
+        query={"after": after, "limit": limit, "exercise": exercise},
+    )
+
+
+def list_propagation(
+    *, from_: date, to: date, exercise: bool | None = None
+) -> Call[list[PropagationDayOut]]:
+    """List how long shares and withdrawals took to reach agents, by party and day, latest first.
+
+    Agencies see all parties and their total, others themselves. At most 92 days at once.
+
+    from_: The first day (UTC).
+    to: The last day; it is in the period.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/propagation
+    """
+    from stemtide.protocol.sync.propagation import PropagationDayOut
+
+    return Call(
+        (list[PropagationDayOut],),
+        "GET",
+        "/api/v1/propagation",
+        query={"from": from_, "to": to, "exercise": exercise},
+    )
+
+
+def list_questions(*, uid: UUID | str) -> Call[list[SignalQuestionOut]]:
+    """List questions about a signal: its sharer reads all of them, others their own party's.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET
+    /api/v1/signals/{uid}/questions
+    """
+    from stemtide.protocol.messages.signals import SignalQuestionOut
+
+    return Call((list[SignalQuestionOut],), "GET", f"/api/v1/signals/{part(uid)}/questions")
+
+
+def read_signal(*, uid: UUID | str) -> Call[SignalOut]:
+    """Retrieve a signal with its opinions, in any state.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/signals/{uid}
+    """
+    from stemtide.protocol.messages.signals import SignalOut
+
+    return Call((SignalOut,), "GET", f"/api/v1/signals/{part(uid)}")
+
+
+def read_signal_propagation(*, uid: UUID | str) -> Call[SignalPropagationOut]:
+    """Retrieve when a signal was delivered, applied, matched, acted on, withdrawn and released.
+
+    Agencies see each recipient, others their own agents; the sharer sees sums as well. When an
+    agent had a signal is known for two weeks.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET
+    /api/v1/signals/{uid}/propagation
+    """
+    from stemtide.protocol.sync.propagation import SignalPropagationOut
+
+    return Call((SignalPropagationOut,), "GET", f"/api/v1/signals/{part(uid)}/propagation")
 
 
 def remove_local_features(*, uid: UUID | str) -> Call[LocalFeaturesOut]:
