@@ -47,6 +47,7 @@ OPEN_TO: dict[str, frozenset[PartyKind]] = {
     "exchange": _COORDINATING,
     "setting": frozenset(PartyKind),
     "figures": frozenset(PartyKind),
+    "signing_key": frozenset(PartyKind),
     "allow_entry": frozenset(PartyKind),
     "approval": frozenset({PartyKind.AGENCY}),
     "dismissal": frozenset({PartyKind.AGENCY}),
@@ -76,7 +77,7 @@ IN_ITS_ROOM = frozenset(
             "adoption",
             "adoptions",
         ),
-        *("observation", "review_page", "witness", "log", "figures"),
+        *("observation", "review_page", "witness", "log", "figures", "signing_key"),
         *(
             "signal",
             "signals",

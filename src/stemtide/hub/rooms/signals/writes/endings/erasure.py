@@ -42,6 +42,7 @@ _EMPTY: dict[str, Any] = {
     "ideology": None,
     "entity": None,
     "language": None,
+    "signature": None,
     "provenance": Provenance.UNKNOWN,
     "via": "",
     "title": "",
