@@ -308,6 +308,14 @@ def test_a_time_at_the_end_of_the_calendar_is_a_fact_like_others(hub, log, follo
     assert follower.status.waiting == 0
 
 
+def test_a_position_that_is_no_number_of_the_file_stops_nothing(hub, log, follower):
+    signal = hub.share(sha256(b"x"))
+    follower.take(signal.model_copy(update={"position": 2**70}))
+    log.add(said(signal))
+    follower.check()
+    assert follower.status.waiting == 0
+
+
 def test_a_signal_that_leaves_while_the_hub_answers_is_no_failure(hub, log, follower):
     signal = hub.share(sha256(b"x"))
     follower.take(signal)

@@ -120,6 +120,14 @@ def read_secret(file: Path) -> "SignerSecret":
         fail(f"{file}: {error}", code=2)
 
 
+def sign_rows(rows: list[dict[str, Any]], file: Path | None) -> list[dict[str, Any]]:
+    """Return signals with their signatures; as they are without a key file."""
+    if file is None:
+        return rows
+    secret = read_secret(file)
+    return [sign_row(row, secret=secret) for row in rows]
+
+
 def sign_row(row: dict[str, Any], *, secret: "SignerSecret") -> dict[str, Any]:
     """Return a signal with its signature. The hub names what is wrong with one that is invalid."""
     from pydantic import ValidationError

@@ -38,6 +38,9 @@ FACTS = (
 MOST_OF_SNAPSHOT = 20_000
 """Signals of a snapshot that are proved: forty requests. A hub of a million has no time for all."""
 
+_MOST_POSITION = 2**63 - 1
+"""The highest number that SQLite stores. No honest hub has it."""
+
 _ROW = "signal, position, ended, applied_at, first_asked_at, asked_at, wrong"
 _NEXT = f"SELECT {_ROW} FROM unproved WHERE asked_at < ? ORDER BY {{}} position LIMIT ?"  # noqa: S608
 _LATE = "first_asked_at > 0 AND first_asked_at < ?"
@@ -50,10 +53,13 @@ _QUEUE = """INSERT INTO unproved (signal, position, ended, applied_at) VALUES (?
     first_asked_at = CASE WHEN ended = excluded.ended THEN first_asked_at ELSE 0 END"""
 _OF_FACTS = ", ".join(f"'$.{name}'" for name in FACTS)
 # json_extract parses each body: only of rows that changed.
-_NEW_IN_SNAPSHOT = f"""SELECT signals.id, signals.body FROM signals
-  LEFT JOIN former ON former.id = signals.id
+_IN_SNAPSHOT = f""" FROM signals LEFT JOIN former ON former.id = signals.id
   WHERE former.id IS NULL OR (former.body != signals.body
-    AND json_extract(former.body, {_OF_FACTS}) != json_extract(signals.body, {_OF_FACTS}))"""  # noqa: S608
+    AND json_extract(former.body, {_OF_FACTS}) != json_extract(signals.body, {_OF_FACTS}))"""
+# The last ones of a snapshot are the newest.
+_NEW_IN_SNAPSHOT = f"""SELECT signals.id, json_extract(signals.body, '$.position'){_IN_SNAPSHOT}
+  ORDER BY signals.seq DESC LIMIT ?"""  # constants
+_COUNT_IN_SNAPSHOT = f"SELECT count(*){_IN_SNAPSHOT}"  # constants
 _STATE = "SELECT name, value FROM state WHERE name LIKE 'proofs!_%' ESCAPE '!'"
 
 Read = Callable[..., list[tuple[Any, ...]]]
@@ -170,13 +176,13 @@ def queue(
     """
     rows = []
     for entry in entries:
-        uid = str(entry.id)
+        uid, position = str(entry.id), min(entry.position, _MOST_POSITION)
         before = former.get(uid)
         if isinstance(entry, Tombstone):
             if before is not None:
-                rows.append((uid, entry.position, entry.state.value, now.timestamp()))
+                rows.append((uid, position, entry.state.value, now.timestamp()))
         elif before is None or not _is_same(before, entry):
-            rows.append((uid, entry.position, "", now.timestamp()))
+            rows.append((uid, position, "", now.timestamp()))
     tx.executemany(_QUEUE, rows)
 
 
@@ -187,15 +193,14 @@ def queue_snapshot(tx: sqlite3.Connection, *, now: datetime) -> None:
     there are too many signals, the oldest ones are not proved, and /health says how many.
     """
     tx.execute("DELETE FROM unproved WHERE ended != ''")
-    rows = []
-    for uid, body in tx.execute(_NEW_IN_SNAPSHOT):
-        rows.append((int(json.loads(body)["position"]), str(uid)))
-    rows.sort(reverse=True)
-    newest = rows[:MOST_OF_SNAPSHOT]
-    tx.executemany(_QUEUE, [(uid, position, "", now.timestamp()) for position, uid in newest])
+    rows = tx.execute(_NEW_IN_SNAPSHOT, (MOST_OF_SNAPSHOT,)).fetchall()
+    tx.executemany(_QUEUE, [(uid, position, "", now.timestamp()) for uid, position in rows])
+    beyond = 0
+    if len(rows) == MOST_OF_SNAPSHOT:
+        ((count,),) = tx.execute(_COUNT_IN_SNAPSHOT)
+        beyond = count - len(rows)
     ((highest,),) = tx.execute("SELECT coalesce(max(position), 0) FROM unproved")
-    beyond = {"proofs_beyond": str(len(rows) - len(newest))}
-    set_state(tx, proofs_snapshot=str(highest), **beyond)
+    set_state(tx, proofs_snapshot=str(highest), proofs_beyond=str(beyond))
 
 
 def _is_same(before: FeedSignal, after: FeedSignal) -> bool:
