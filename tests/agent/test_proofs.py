@@ -85,6 +85,28 @@ class Follower:
 
         return asyncio.run(check())
 
+    def wait(self, by=LONG_AGO):
+        """Let time pass since the hub was first asked for entries."""
+        with self.store.write() as tx:
+            tx.execute(
+                "UPDATE unproved SET first_asked_at = first_asked_at - ? WHERE first_asked_at > 0",
+                (by.total_seconds(),),
+            )
+
+    def load(self, *signals, position=None):
+        """Take a snapshot of signals."""
+        incoming = self.store.begin_incoming()
+        rows = [signal_row(signal, signal.model_dump_json()) for signal in signals]
+        self.store.add_incoming(incoming, rows)
+        now = datetime.now(UTC)
+        self.store.adopt_incoming(
+            incoming,
+            origin=self.store.origin,
+            position=position or self.hub.head,
+            now=now,
+            alongside=lambda tx, _library: proofs.queue_snapshot(tx, now=now),
+        )
+
     def _count(self):
         self.undone += 1
 
@@ -207,26 +229,108 @@ def test_an_end_of_which_the_log_says_something_else_is_an_alarm(hub, log, follo
 
 def test_what_has_no_proof_stays_applied_and_is_an_alarm_after_ten_minutes(hub, follower):
     signal = hub.share(sha256(b"x"))
-    follower.take(signal)
-    follower.check()
-    assert follower.status.alarm == ""
-    follower.take(hub.share(sha256(b"y")), at=datetime.now(UTC) - LONG_AGO)
+    follower.take(signal, at=datetime.now(UTC) - LONG_AGO)
     assert follower.status.alarm == ""  # the hub was not asked yet
     follower.check()
+    assert follower.status.alarm == ""  # it was asked only now: a long queue is no fault of it
+    follower.wait()
     assert "does not prove 1 entries of its feed, which stay applied" in follower.status.alarm
     assert not follower.is_off(signal)
     assert follower.undone == 0
 
 
+def test_a_hub_that_sends_a_signal_anew_all_the_time_is_late_as_well(hub, follower):
+    signal = hub.share(sha256(b"x"))
+    follower.take(signal)
+    follower.check()
+    follower.wait()
+    follower.take(signal.model_copy(update={"labels": ["other"], "position": hub.head + 1}))
+    assert "does not prove 1 entries" in follower.status.alarm
+    follower.take(Tombstone(id=signal.id, position=hub.head + 2, state="withdrawn"))
+    assert follower.status.alarm == ""  # its end is another entry
+
+
+def test_entries_that_wait_and_new_ones_are_asked_for_in_turns(hub, log, follower, monkeypatch):
+    monkeypatch.setattr("stemtide.agent.sync.prover.MOST_SIGNALS", 1)
+    monkeypatch.setattr("stemtide.agent.sync.prover.CALLS", 2)
+    old = hub.share(sha256(b"old"))
+    follower.take(old)
+    follower.check()
+    follower.take(*(hub.share(sha256(b"%d" % number)) for number in range(3)))
+    log.asked.clear()
+    follower.check()
+    assert [old.id] in [body.signals for body in log.asked]
+    assert len({body.signals[0] for body in log.asked}) == 2
+
+
 def test_a_person_settles_an_alarm(hub, log, follower):
     signal, silent = hub.share(sha256(b"x")), hub.share(sha256(b"y"))
-    follower.take(signal, silent, at=datetime.now(UTC) - LONG_AGO)
+    follower.take(signal, silent)
     log.add(said(signal, tlp="red"))
     follower.check()
     follower.check()
+    follower.wait()
     assert proof_status.settle(follower.store, follower.config) == 2
     assert follower.status.alarm == ""
     assert follower.is_off(signal)
+
+
+def test_a_wrong_proof_of_another_version_does_not_count(hub, log, follower):
+    """The feed brings a new version while the hub answers for the old one."""
+    signal = hub.share(sha256(b"x"))
+    follower.take(signal)
+    log.add(said(signal, labels=["other"]))
+    follower.check()
+    honest = log.prove
+
+    def prove(body):
+        answer = honest(body)
+        follower.take(signal.model_copy(update={"labels": ["other"], "position": hub.head + 1}))
+        return answer
+
+    log.prove = prove
+    follower.check()
+    log.prove = honest
+    assert follower.status.wrong == []
+    follower.check()
+    assert follower.status.waiting == 0
+    assert not follower.is_off(signal)
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:00:00-14:00"])
+def test_a_time_at_the_end_of_the_calendar_is_a_fact_like_others(hub, log, follower, at):
+    signal = hub.share(sha256(b"x"), shared_at=datetime.fromisoformat(at))
+    other = hub.share(sha256(b"y"))
+    follower.take(signal, other)
+    log.add(said(other) | {"uid": str(signal.id)}, said(other))
+    assert follower.check(times=2) == ""
+    assert follower.is_off(signal)
+    assert follower.status.waiting == 0
+
+
+def test_a_position_that_is_no_number_of_the_file_stops_nothing(hub, log, follower):
+    signal = hub.share(sha256(b"x"))
+    follower.take(signal.model_copy(update={"position": 2**70}))
+    log.add(said(signal))
+    follower.check()
+    assert follower.status.waiting == 0
+
+
+def test_a_signal_that_leaves_while_the_hub_answers_is_no_failure(hub, log, follower):
+    signal = hub.share(sha256(b"x"))
+    follower.take(signal)
+    log.add(said(signal))
+    found = follower.store.find_ids
+
+    def find_ids(ids):
+        rows = found(ids)
+        with follower.store.write() as tx:
+            tx.execute("DELETE FROM signals")
+        return rows
+
+    follower.store.find_ids = find_ids
+    assert follower.check() == ""
+    assert follower.status.waiting == 0
 
 
 def forged_seen(answer):
@@ -320,16 +424,18 @@ def test_another_head_of_the_same_size_is_a_fork(hub, log, follower):
 
 def test_a_hub_without_proofs_is_said_and_no_alarm(hub, log, follower):
     log.start = None
-    follower.take(hub.share(sha256(b"x")), at=datetime.now(UTC) - LONG_AGO)
+    follower.take(hub.share(sha256(b"x")))
     assert follower.check() == ""
+    follower.wait()
     assert follower.status.state == "older"
     assert follower.status.alarm == ""
 
 
 def test_a_hub_that_never_answers_is_an_alarm(hub, log, follower):
     hub.answers["/log/proofs"] = b"{}"
-    follower.take(hub.share(sha256(b"x")), at=datetime.now(UTC) - LONG_AGO)
+    follower.take(hub.share(sha256(b"x")))
     follower.check()
+    follower.wait()
     assert follower.status.alarm
     del hub.answers["/log/proofs"]
     log.start = None
@@ -340,12 +446,32 @@ def test_a_hub_that_never_answers_is_an_alarm(hub, log, follower):
     assert follower.status.alarm
 
 
+def test_a_hub_that_shows_no_head_is_an_alarm_if_witnesses_are_required(hub, tmp_path):
+    key = WitnessKey.of(Ed25519PrivateKey.generate(), name="w/1")
+    follower = Follower(hub, tmp_path, witnesses_required=1, witness_keys=(key,))
+    follower.take(hub.share(sha256(b"x")))
+    assert "has not shown a signed head of its log" in follower.check()
+    follower.wait()
+    assert "does not prove 1 entries" in follower.status.alarm
+    follower.store.close()
+
+
+def test_a_hub_without_a_log_is_no_alarm_if_no_witness_is_required(hub, tmp_path):
+    follower = Follower(hub, tmp_path)
+    follower.take(hub.share(sha256(b"x")))
+    assert follower.check() == ""
+    follower.wait()
+    assert follower.status.alarm == ""
+    follower.store.close()
+
+
 def test_a_missing_cosigned_head_is_no_sign_of_an_older_hub(hub, log, tmp_path):
     key = WitnessKey.of(Ed25519PrivateKey.generate(), name="w/1")
     follower = Follower(hub, tmp_path, witnesses_required=1, witness_keys=(key,))
     log.start = None
-    follower.take(hub.share(sha256(b"x")), at=datetime.now(UTC) - LONG_AGO)
+    follower.take(hub.share(sha256(b"x")))
     assert "does not prove its feed" in follower.check()
+    follower.wait()
     assert follower.status.alarm
     follower.store.close()
 
@@ -356,8 +482,9 @@ def test_a_hub_that_no_longer_proves_is_an_alarm(hub, log, follower):
     log.add(said(signal))
     follower.check()
     log.start = None
-    follower.take(hub.share(sha256(b"y")), at=datetime.now(UTC) - LONG_AGO)
+    follower.take(hub.share(sha256(b"y")))
     assert "does not prove its feed" in follower.check()
+    follower.wait()
     assert follower.status.alarm
 
 
@@ -368,6 +495,74 @@ def test_signals_older_than_the_proofs_need_none_and_newer_ones_do(hub, log, fol
     log.older = [old.id, new.id]
     follower.check()
     assert follower.status.waiting == 1
+
+
+def test_a_made_up_signal_with_an_old_time_needs_a_proof_as_well(hub, log, follower):
+    first = hub.share(sha256(b"x"))
+    follower.take(first)
+    log.add(said(first))
+    follower.check()
+    made_up = hub.share(sha256(b"y"), shared_at=datetime.now(UTC) - timedelta(days=3))
+    follower.take(made_up, at=datetime.now(UTC) + 2 * LONG_AGO)
+    log.older = [made_up.id]
+    follower.check()
+    assert follower.status.waiting == 1
+
+
+def test_what_a_later_snapshot_brings_is_proved_and_what_was_there_is_not_asked_again(
+    hub, log, follower
+):
+    signals = [hub.share(sha256(b"%d" % number)) for number in range(4)]
+    follower.load(*signals[:2])
+    log.add(*map(said, signals))
+    follower.check()
+    moved = signals[0].model_copy(update={"position": 99, "confirmed_by": ["paste-corner"]})
+    changed = signals[1].model_copy(update={"labels": ["other"]})
+    follower.load(moved, changed, signals[2])
+    log.asked.clear()
+    assert follower.status.waiting == 2
+    follower.check(times=2)
+    assert {*log.asked[0].signals} == {signals[1].id, signals[2].id}
+    assert follower.is_off(changed)
+    assert not follower.is_off(signals[2])
+
+
+def test_ends_from_before_a_snapshot_need_no_proof(hub, log, follower):
+    signal = hub.share(sha256(b"x"))
+    follower.take(signal)
+    log.add(said(signal))
+    follower.check()
+    follower.take(Tombstone(id=signal.id, position=hub.head + 1, state="withdrawn"))
+    follower.load()
+    follower.check()
+    follower.wait()
+    assert follower.status.waiting == 0
+    assert follower.status.alarm == ""
+
+
+def test_signals_of_a_snapshot_that_are_too_many_are_counted(hub, log, follower, monkeypatch):
+    monkeypatch.setattr(proofs, "MOST_OF_SNAPSHOT", 2)
+    signals = [hub.share(sha256(b"%d" % number)) for number in range(5)]
+    follower.load(*signals)
+    assert follower.status.waiting == 2
+    assert follower.status.record.beyond == 3
+    follower.check()
+    assert {*log.asked[0].signals} == {signals[3].id, signals[4].id}
+
+
+def test_signals_of_a_snapshot_that_are_older_than_the_proofs_are_counted(hub, log, follower):
+    first = hub.share(sha256(b"x"))
+    follower.take(first)
+    log.add(said(first))
+    follower.check()
+    old = hub.share(sha256(b"y"), shared_at=datetime.now(UTC) - timedelta(days=3))
+    follower.load(first, old)
+    with follower.store.write() as tx:
+        tx.execute("UPDATE unproved SET applied_at = applied_at + 7200")
+    log.older = [old.id]
+    follower.check()
+    assert follower.status.waiting == 0
+    assert follower.status.record.unprovable == 1
 
 
 def test_the_start_of_the_proofs_is_believed_once(hub, log, follower):
@@ -413,21 +608,20 @@ def test_witnesses_that_cannot_be_there_are_refused(hub, tmp_path):
         config_of(hub, tmp_path, witnesses_required=1).check()
 
 
-def test_an_agent_queues_what_its_feed_brings_and_a_snapshot_is_not_queued(
-    hub, log, sandbox, tmp_path
-):
+def test_an_agent_queues_what_its_feed_and_a_snapshot_bring(hub, log, sandbox, tmp_path):
     hub.share(sha256(b"in the snapshot"))
     config = config_of(hub, tmp_path)
     with agent_of(config, sandbox) as agent:
         agent.wait(position=hub.head)
-        assert agent.health()["unproved"] == 0
+        assert agent.health()["unproved"] == 1
         signal = hub.share(sha256(b"x"))
         agent.wait(position=hub.head)
-        assert until(lambda: agent.health()["unproved"] == 1)
+        assert until(lambda: agent.health()["unproved"] == 2)
         hub.withdraw(signal)
         agent.wait(position=hub.head)
-        assert agent.health()["unproved"] == 1
+        assert agent.health()["unproved"] == 2
+        assert agent.health()["unprovable"] == 0
         row = agent.http.get("/log").json()["proofs"]
-        assert (row["waiting"], row["state"], row["wrong"]) == (1, "none", [])
+        assert (row["waiting"], row["state"], row["wrong"]) == (2, "none", [])
         assert agent.http.post("/log/settle").json()["proofs"]["alarm"] is None
     assert log.asked == []

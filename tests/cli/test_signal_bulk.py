@@ -314,7 +314,7 @@ def test_without_pyarrow_the_command_says_what_to_install(monkeypatch, capsys):
 
 
 def packed(found, **limits):
-    return list(signal_bulks._packed(iter(found), begin=limits.get("begin", 1)))
+    return list(signal_bulks._packed(iter(found), signal_bulks.ImportOptions(**limits)))
 
 
 def test_rows_are_packed_by_number_by_bytes_and_by_long_values(monkeypatch):

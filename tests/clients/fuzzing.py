@@ -22,6 +22,7 @@ ROLE = "what may be sent depends on the kind of party that sends it"
 TOGETHER = "which fields go together depends on what stands in them"
 CLOCK = "a time or a year must lie before or after now"
 EXCEPTED = {
+    "add_signing_key": "what a key looks like is more than a pattern",
     "adopt_signals": TOGETHER,
     "answer_adoption": ROLE,
     "propose_move": TOGETHER,
@@ -60,6 +61,7 @@ EXCEPTED = {
     "read_referral_progress": "from must not lie after to",
     "read_yearly_report": CLOCK,
     "refer": KNOWN,
+    "revoke_signing_key": KNOWN,
     "report_lead": ROLE,
     "report_runaway": CLOCK,
     "report_outcomes": "first_at must not lie after last_at",

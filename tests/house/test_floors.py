@@ -7,6 +7,7 @@ from django.apps import apps
 FLOORS = [
     {"ledger"},
     {"parties"},
+    {"signing"},
     {"crises"},
     {"exercises"},
     {"approvals"},

@@ -10,6 +10,7 @@ ROOM = HUB / "rooms"
 ROOMS = [
     "ledger",
     "parties",
+    "signing",
     "crises",
     "exercises",
     "approvals",

@@ -57,6 +57,7 @@ from stemtide.cli.commands.signals.propagation import propagation
 from stemtide.cli.commands.signals.runaway import runaway
 from stemtide.cli.commands.signals.signal import feed, signal
 from stemtide.cli.commands.signals.signal_types import signal_types
+from stemtide.cli.commands.signer import signer
 from stemtide.cli.commands.snapshots.snapshot import snapshot
 from stemtide.cli.commands.standing import standing
 from stemtide.cli.commands.statements.statement import statement
@@ -111,6 +112,7 @@ for _noun, _name in (
     (referral, "referral"),
     (hold, "hold"),
     (signal, "signal"),
+    (signer, "signer"),
     (feed, "feed"),
     (snapshot, "snapshot"),
     (party, "party"),

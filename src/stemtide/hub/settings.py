@@ -169,6 +169,7 @@ INSTALLED_APPS = [
     "axes",
     "stemtide.hub.rooms.ledger",
     "stemtide.hub.rooms.parties",
+    "stemtide.hub.rooms.signing",
     "stemtide.hub.rooms.crises",
     "stemtide.hub.rooms.exercises",
     "stemtide.hub.rooms.approvals",

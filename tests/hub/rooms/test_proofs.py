@@ -123,6 +123,20 @@ def test_a_bulk_changed_after_it_was_asked_for_is_not_proved(hub):
     assert ask(hub.big_provider, [bulk[2]]).entries == []
 
 
+def test_many_small_bulks_are_opened_at_once_and_no_more_signals_than_a_limit(hub, monkeypatch):
+    shared = [share_bulk(hub, range(at, at + 2)) for at in range(10, 30, 2)]
+    uids = [uid for bulk in shared for uid in bulk]
+    leaves.follow_ledger(NOON)
+    answer = ask(hub.big_provider, uids)
+    assert set(opened(answer)) == set(map(str, uids))
+    assert answer.waiting == []
+    monkeypatch.setattr(proofs, "MOST_THINGS", 5)
+    answer = ask(hub.big_provider, uids)
+    assert (len(opened(answer)), len(answer.waiting)) == (4, 16)
+    monkeypatch.setattr(proofs, "MOST_THINGS", 1)
+    assert len(opened(ask(hub.big_provider, uids))) == 2  # the first bulk always is
+
+
 def test_what_is_not_in_the_log_yet_waits(hub):
     leaves.follow_ledger(NOON)
     uid, bulk = hub.share(value=hex_value(1)).id, share_bulk(hub, range(10, 12))

@@ -20,6 +20,7 @@ from stemtide.agent.config.tables import ConfigError, read_table
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.enums import Action, PartyKind, Provenance, Reach, Severity, Standing
 from stemtide.protocol.handling import Tlp
+from stemtide.protocol.signing.signatures import SignerKey
 from stemtide.protocol.trust.standing import PartyTrust
 
 
@@ -42,6 +43,7 @@ class Rule:
     sharers, sharer_kinds, sharer_standing: who shared the signal.
     min_parties:       independent parties that stand behind the signal, its sharer included.
     confirmed_by_kinds: another independent party of one of these kinds supports it.
+    signed_with:       its sharer signed it with one of these keys.
     shadow:            the rule does not act; the agent only says what it would have done.
     """
 
@@ -63,6 +65,7 @@ class Rule:
     sharer_standing: frozenset[Standing] = frozenset()
     min_parties: Annotated[int, values.number(1, 100)] | None = None
     confirmed_by_kinds: frozenset[PartyKind] = frozenset()
+    signed_with: Annotated[tuple[SignerKey, ...], values.signer_keys] = ()
     shadow: bool = False
 
     @property

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from stemtide.client.connection import is_loopback
 from stemtide.fingerprints.sandbox.walls import Wall
 from stemtide.protocol.labels import labels
+from stemtide.protocol.signing.signatures import SignerKey
 from stemtide.protocol.sync.agents import AGENT_NAME
 from stemtide.protocol.sync.signatures import PublicKey
 from stemtide.protocol.tlog.cosignatures import WitnessKey
@@ -175,6 +176,29 @@ def witness_keys(value: object) -> tuple[WitnessKey, ...]:
     if not isinstance(names, list):
         raise ValueError(f'must be a key such as "witness.example/w1+…", or a list, not {value!r}')  # noqa: TRY004 - one kind of error
     return tuple(WitnessKey.read(text(name)) for name in names)
+
+
+def signer_keys(value: object) -> tuple[SignerKey, ...]:
+    """Validate keys of signers: a list, or the path of a file with one in each line."""
+    if isinstance(value, str):
+        lines = _lines_of(path(value))
+    elif isinstance(value, list):
+        lines = [text(name) for name in value]
+    else:
+        raise ValueError(f"must be a list of keys, or a file with one in each line, not {value!r}")  # noqa: TRY004 - one kind of error
+    keys = tuple(SignerKey.read(line) for line in lines)
+    if not keys:
+        raise ValueError("has no key, so that nothing would fit: name one, or leave this out")
+    return keys
+
+
+def _lines_of(file: Path) -> list[str]:
+    """Return the lines of a file, without empty ones and comments. raises: ValueError."""
+    try:
+        lines = map(str.strip, file.read_text("utf-8").splitlines())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{file} cannot be read ({error}): check its path and owner") from error
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def bank_name(value: object) -> str:

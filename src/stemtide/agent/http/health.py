@@ -255,7 +255,8 @@ class HealthCollector:
 
 def _proofs(status: ProofStatus) -> dict[str, Any]:
     """Return whether the hub's log proves what the feed brought."""
-    return {"unproved": status.waiting, "log_proofs": status.state}
+    unprovable = status.record.unprovable + status.record.beyond
+    return {"unproved": status.waiting, "unprovable": unprovable, "log_proofs": status.state}
 
 
 def _flood_trouble(lowered: int) -> dict[str, str]:

@@ -38,6 +38,7 @@ from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS, Kind
 from stemtide.matching.found import BY_LOCAL_FEATURES, Occurrence
 from stemtide.protocol.enums import Action, Reach
 from stemtide.protocol.handling import PAP_ALLOWS
+from stemtide.protocol.signing.signatures import is_signed
 from stemtide.protocol.sync.feed import FeedSignal
 from stemtide.protocol.trust.standing import PartyTrust
 
@@ -376,6 +377,7 @@ def _fits_signal(rule: Rule, hit: Hit) -> bool:
         and (not rule.reach or hit.reach in rule.reach)
         and (not rule.provenance or signal.provenance in rule.provenance)
         and (not rule.tlp or signal.tlp in rule.tlp)
+        and (not rule.signed_with or is_signed(signal, rule.signed_with))
     )
 
 

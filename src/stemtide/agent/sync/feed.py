@@ -340,8 +340,13 @@ class Sync:
             return self._undo(tx, changes, library=self._store.library, now=datetime.now(UTC))
 
     def _undo_lost(self, tx: Transaction, library: Library) -> None:
-        """Undo actions because of signals that a snapshot lacks, or that lead to less in it."""
+        """Undo actions because of signals that a snapshot lacks, or that lead to less in it.
+
+        What it brings is queued for proofs.
+        """
         now = datetime.now(UTC)
+        if self._config.witness:
+            proofs.queue_snapshot(tx, now=now)
         changes = undo.changes_of_snapshot(tx, now=now)
         self._undo(tx, changes, library=library, now=now)
 

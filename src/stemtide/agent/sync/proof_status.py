@@ -10,7 +10,7 @@ from stemtide.agent.store.log import proofs
 from stemtide.agent.store.log.proofs import ProofsRecord, WrongProof
 
 LATE_S = 600.0
-"""An entry without proof for so long is an alarm."""
+"""An entry without proof for so long after the first request is an alarm."""
 
 LATE_COSIGNED_S = 1800.0
 """The same if witnesses must have cosigned: a head is offered to them every ten minutes."""
@@ -63,7 +63,7 @@ def proof_status(store: Store, config: Config) -> ProofStatus:
 
 
 def late_before(config: Config) -> float:
-    """Return the Unix time before which entries must have been applied to be late."""
+    """Return the Unix time before which the hub must have been asked for entries that are late."""
     return time.time() - (LATE_COSIGNED_S if config.witnesses_required else LATE_S)
 
 

@@ -8,7 +8,9 @@
   the hub or its witnesses unblocks nothing.
 4 A proof that holds and says something else than the feed did is wrong. If the hub gives it again,
   the signal is switched off, and both versions are kept as evidence.
-5 A log with an alarm of the witness proves nothing until a person has ended that alarm.
+5 Signals that are older than the proofs of the log need none. The agent believes that of what it
+  has from the hour in which it learned of the proofs, and of what a snapshot brings, and counts it.
+6 A log with an alarm of the witness proves nothing until a person has ended that alarm.
 """
 
 import asyncio
@@ -18,7 +20,8 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
@@ -61,6 +64,9 @@ WRONG_TIMES = 2
 _SKEW = timedelta(minutes=5)
 """The clocks of a hub's processes may differ."""
 
+_CATCH_UP_S = 3600.0
+"""Time after the first answer in which the feed may bring signals older than the proofs."""
+
 _VALUES = "SELECT id, value FROM signals WHERE id IN (SELECT value FROM json_each(?))"
 
 
@@ -98,6 +104,7 @@ class Prover:
         self._witness = witness
         self._on_undo = on_undo
         self._every_s = every_s
+        self._is_new_first = False
         self.trouble = ""
 
     async def run(self) -> None:
@@ -113,8 +120,13 @@ class Prover:
         began, self.trouble = datetime.now(UTC), ""
         for _ in range(CALLS):
             asked_at = time.monotonic()
+            self._is_new_first = not self._is_new_first
             batch = await asyncio.to_thread(
-                proofs.next_entries, self._store.read, before=began, limit=MOST_SIGNALS
+                proofs.next_entries,
+                self._store.read,
+                before=began,
+                limit=MOST_SIGNALS,
+                is_new_first=self._is_new_first,
             )
             if not batch or not await self._check_batch(batch, now=began):
                 return
@@ -124,7 +136,7 @@ class Prover:
     async def _check_batch(self, batch: Sequence[UnprovedEntry], *, now: datetime) -> bool:
         """Ask for the proofs of some entries; return whether to go on with the next ones."""
         record = await asyncio.to_thread(read_log, self._store.read)
-        if not record.note:
+        if not record.note and not self._config.witnesses_required:
             return False  # the witness has not checked a head yet
         try:
             await self._prove(batch, record)
@@ -145,6 +157,8 @@ class Prover:
         """
         if record.alarm is not None:
             raise NoProofError("the log has an alarm: see `stemtide agent log show`")
+        if not record.note:
+            raise NoProofError("it has not shown a signed head of its log yet")
         before = await asyncio.to_thread(proofs.read_proofs, self._store.read)
         checked = _checked_heads(record, before)
         body = ProofsIn(
@@ -220,11 +234,12 @@ class Prover:
         start = self._start_of(answer, head, before)
         verdicts = self._judge(batch, things)
         older = _older(batch, answer.older, start=start, signals=self._signals(batch))
+        unprovable = start.unprovable + sum(not entry.ended for entry in older)
         now = datetime.now(UTC)
         with self._store.write() as tx:
             if start != before:
-                place = {"number": start.number, "at": start.at, "position": start.position}
-                proofs.write_start(tx, origin=head.origin, **place)  # type: ignore[arg-type]  # one type each
+                proofs.write_start(tx, start)
+            proofs.write_unprovable(tx, unprovable)
             proofs.remove(tx, [*verdicts.proved, *older])
             proofs.write_proved(tx, note=_newest(answer, head, start), at=_text(now))
             again = {entry.signal: proofs.count_wrong(tx, entry) for entry, _, _ in verdicts.wrong}
@@ -251,11 +266,14 @@ class Prover:
         start = answer.start
         if start.at > datetime.now(UTC) + _SKEW or start.number > head.size:
             raise NoProofError("it says that its log begins to prove signals in the future")
-        return ProofsRecord(
+        return replace(
+            before,
             origin=head.origin,
+            note="",
             number=start.number,
             at=_text(start.at),
             position=start.position,
+            known_at=time.time(),
         )
 
     def _judge(self, batch: Sequence[UnprovedEntry], things: Sequence[OpenedThing]) -> _Verdicts:
@@ -267,7 +285,8 @@ class Prover:
         values = self._values(signals.values())
         for entry in batch:
             signal = signals.get(entry.signal)
-            if not entry.ended and signal is None:
+            is_there = signal is not None and entry.signal in values
+            if not entry.ended and not is_there:
                 verdicts.proved.append(entry)  # it left meanwhile, as at a snapshot
                 continue
             about = [
@@ -334,16 +353,21 @@ def _older(
     start: ProofsRecord,
     signals: Mapping[str, FeedSignal],
 ) -> list[UnprovedEntry]:
-    """Return entries that are older than the proofs of the log, as their own facts show, too."""
+    """Return entries that are older than the proofs of the log, as their own facts show, too.
+
+    A hub can write any time into a signal. So it is believed only of signals that an agent could
+    not have before: those that came soon after the first answer, and those of a snapshot.
+    """
     ids, began = set(map(str, older)), datetime.fromisoformat(start.at) + _SKEW
     rows = []
     for entry in batch:
         signal = signals.get(entry.signal)
-        is_old = (
-            entry.position <= start.position
-            if entry.ended
-            else signal is not None and signal.shared_at < began
-        )
+        is_early = entry.applied_at <= start.known_at + _CATCH_UP_S
+        if entry.ended:
+            is_old = is_early and entry.position <= start.position
+        else:
+            is_late_start = is_early or entry.position <= start.snapshot
+            is_old = is_late_start and signal is not None and signal.shared_at < began
         if entry.signal in ids and is_old:
             rows.append(entry)
     return rows
@@ -355,9 +379,10 @@ def _facts(signal: FeedSignal) -> dict[str, object]:
         name: str(fact) if isinstance(fact, str) else fact
         for name, fact in proofs.facts_of(signal).items()
     }
-    return facts | {
-        "shared_at": signal.shared_at.astimezone(UTC).isoformat(timespec="microseconds")
-    }
+    at = signal.shared_at
+    with suppress(OverflowError):  # the first and last hours of the calendar: no log has them
+        at = at.astimezone(UTC)
+    return facts | {"shared_at": at.isoformat(timespec="microseconds")}
 
 
 def _fits(own: Mapping[str, object], logged: Mapping[str, object]) -> bool:

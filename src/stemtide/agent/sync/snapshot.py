@@ -102,6 +102,7 @@ class _Line(msgspec.Struct, gc=False):
     lowered: bool = False
     cleared: bool = False
     language: str | None = None
+    signature: str | None = None
 
 
 class _KnownLine(_Line, gc=False, forbid_unknown_fields=True):

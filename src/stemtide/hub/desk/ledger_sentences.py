@@ -72,6 +72,8 @@ ENTRY_PHRASES = {
     "key.issued": gettext_lazy("issued a key"),
     "key.replaced": gettext_lazy("replaced a key"),
     "key.revoked": gettext_lazy("revoked a key"),
+    "signing_key.added": gettext_lazy("added a key to sign signals"),
+    "signing_key.revoked": gettext_lazy("revoked a key to sign signals"),
     "agent.appeared": gettext_lazy("connected an agent"),
     "agent.returned": gettext_lazy("reconnected an agent"),
     "agent.updated": gettext_lazy("updated an agent"),

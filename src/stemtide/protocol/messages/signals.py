@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Messages about signals: sharing, withdrawing, opinions."""
 
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
@@ -42,6 +43,9 @@ MAX_URL_CHARS = 4096
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
+SignatureText = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{85}[AQgw]==$")]
+"""A signature of Ed25519 in base64."""
+
 
 class SignalIn(BaseModel):
     """A signal to share.
@@ -60,6 +64,7 @@ class SignalIn(BaseModel):
     via:         ids of the hubs that it came through, first origin first; empty if it originates
                  here. A hub recognises its own signals by them (docs/decide/0074).
     retention:   legal basis, purpose and date, where the default of the party's kind is not right.
+    signature:   of the sharer, with a key that it has registered (docs/decide/0203).
     """
 
     model_config = _STRICT
@@ -85,6 +90,7 @@ class SignalIn(BaseModel):
     exercise: bool = False
     via: tuple[UUID, ...] = Field(default=(), max_length=MAX_VIA, fail_fast=True)
     retention: RetentionIn | None = None
+    signature: SignatureText | None = None
 
     @model_validator(mode="after")
     def _check_fields(self) -> "SignalIn":

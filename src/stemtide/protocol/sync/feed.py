@@ -38,6 +38,7 @@ class FeedSignal(BaseModel):
     lowered: it matched far more uploads than is plausible, so it leads to hold at most. Such a
              signal is also sent as disputed, which is what an older agent understands.
     cleared: an agency decided that its many matches are right: agents do not lower it.
+    signature: of its sharer over these facts (protocol/signing/signatures.py); None without one.
     """
 
     op: Literal["put"] = "put"
@@ -69,6 +70,7 @@ class FeedSignal(BaseModel):
     lowered: bool = False
     cleared: bool = False
     language: str | None = None
+    signature: str | None = None
 
     @field_validator("within_bits")
     @classmethod

@@ -18,7 +18,8 @@ from stemtide.protocol.sync.feed import FeedSignal, Tombstone
 TABLES = {
     "unproved": """CREATE TABLE unproved (
       signal TEXT PRIMARY KEY, position INTEGER NOT NULL, ended TEXT NOT NULL,
-      applied_at REAL NOT NULL, asked_at REAL NOT NULL DEFAULT 0, wrong INTEGER NOT NULL DEFAULT 0
+      applied_at REAL NOT NULL, first_asked_at REAL NOT NULL DEFAULT 0,
+      asked_at REAL NOT NULL DEFAULT 0, wrong INTEGER NOT NULL DEFAULT 0
     ) WITHOUT ROWID""",
     "wrong_proofs": """CREATE TABLE wrong_proofs (
       signal TEXT PRIMARY KEY, entry INTEGER NOT NULL, applied TEXT NOT NULL, logged TEXT NOT NULL,
@@ -34,14 +35,31 @@ FACTS = (
 )
 """Fields of a signal in the feed that the log commits to: no act ever changes them."""
 
-_ROW = "signal, position, ended, applied_at, asked_at, wrong"
-_NEXT = (
-    f"SELECT {_ROW} FROM unproved WHERE asked_at < ?"  # noqa: S608  # constants
-    " ORDER BY asked_at, position LIMIT ?"
-)
-_COUNTS = (
-    "SELECT count(*), count(CASE WHEN asked_at > 0 AND applied_at < ? THEN 1 END) FROM unproved"
-)
+MOST_OF_SNAPSHOT = 20_000
+"""Signals of a snapshot that are proved: forty requests. A hub of a million has no time for all."""
+
+_MOST_POSITION = 2**63 - 1
+"""The highest number that SQLite stores. No honest hub has it."""
+
+_ROW = "signal, position, ended, applied_at, first_asked_at, asked_at, wrong"
+_NEXT = f"SELECT {_ROW} FROM unproved WHERE asked_at < ? ORDER BY {{}} position LIMIT ?"  # noqa: S608
+_LATE = "first_asked_at > 0 AND first_asked_at < ?"
+_COUNTS = f"SELECT count(*), count(CASE WHEN {_LATE} THEN 1 END) FROM unproved"  # noqa: S608  # constants
+# A signal that comes again keeps the time of the first request: else a hub that sends each version
+# anew would never be late.
+_QUEUE = """INSERT INTO unproved (signal, position, ended, applied_at) VALUES (?, ?, ?, ?)
+  ON CONFLICT (signal) DO UPDATE SET position = excluded.position, ended = excluded.ended,
+    applied_at = excluded.applied_at, asked_at = 0, wrong = 0,
+    first_asked_at = CASE WHEN ended = excluded.ended THEN first_asked_at ELSE 0 END"""
+_OF_FACTS = ", ".join(f"'$.{name}'" for name in FACTS)
+# json_extract parses each body: only of rows that changed.
+_IN_SNAPSHOT = f""" FROM signals LEFT JOIN former ON former.id = signals.id
+  WHERE former.id IS NULL OR (former.body != signals.body
+    AND json_extract(former.body, {_OF_FACTS}) != json_extract(signals.body, {_OF_FACTS}))"""
+# The last ones of a snapshot are the newest.
+_NEW_IN_SNAPSHOT = f"""SELECT signals.id, json_extract(signals.body, '$.position'){_IN_SNAPSHOT}
+  ORDER BY signals.seq DESC LIMIT ?"""  # constants
+_COUNT_IN_SNAPSHOT = f"SELECT count(*){_IN_SNAPSHOT}"  # constants
 _STATE = "SELECT name, value FROM state WHERE name LIKE 'proofs!_%' ESCAPE '!'"
 
 Read = Callable[..., list[tuple[Any, ...]]]
@@ -50,13 +68,15 @@ Read = Callable[..., list[tuple[Any, ...]]]
 class UnprovedEntry(NamedTuple):
     """An entry of the feed that is not proved. ended: the state of a tombstone; "" if it is none.
 
-    applied_at, asked_at: Unix time; 0 for never. wrong: how often the log said something else.
+    applied_at, first_asked_at, asked_at: Unix time; 0 for never.
+    wrong: how often the log said something else.
     """
 
     signal: str
     position: int
     ended: str
     applied_at: float
+    first_asked_at: float
     asked_at: float
     wrong: int
 
@@ -83,6 +103,9 @@ class ProofsRecord:
     origin:   the log that they are of; "" before the first answer.
     note:     the signed head of the last proof. proved_at: when, as ISO 8601; "" for never.
     number, at, position: where that log began to prove signals, as the hub said it first.
+    known_at: when it said so, as Unix time.
+    snapshot: the highest position of the last snapshot. beyond: signals of it that are too many.
+    unprovable: signals that the hub says, and the agent accepts, to be older than its proofs.
     is_older: the hub has no such proofs.
     """
 
@@ -92,6 +115,10 @@ class ProofsRecord:
     number: int = 0
     at: str = ""
     position: int = 0
+    known_at: float = 0.0
+    snapshot: int = 0
+    beyond: int = 0
+    unprovable: int = 0
     is_older: bool = False
 
 
@@ -105,16 +132,24 @@ def read_proofs(read: Read) -> ProofsRecord:
         number=int(state.get("number", "0")),
         at=state.get("at", ""),
         position=int(state.get("position", "0")),
+        known_at=float(state.get("known_at", "0")),
+        snapshot=int(state.get("snapshot", "0")),
+        beyond=int(state.get("beyond", "0")),
+        unprovable=int(state.get("unprovable", "0")),
         is_older=state.get("is_older") == "1",
     )
 
 
-def write_start(
-    tx: sqlite3.Connection, *, origin: str, number: int, at: str, position: int
-) -> None:
+def write_start(tx: sqlite3.Connection, start: ProofsRecord) -> None:
     """Store where a log began to prove signals. Proofs of another log no longer count."""
-    places = {"proofs_number": str(number), "proofs_position": str(position)}
-    set_state(tx, proofs_origin=origin, proofs_at=at, proofs_note="", **places)
+    places = {"proofs_number": str(start.number), "proofs_position": str(start.position)}
+    times = {"proofs_at": start.at, "proofs_known_at": str(start.known_at)}
+    set_state(tx, proofs_origin=start.origin, proofs_note="", **places, **times)
+
+
+def write_unprovable(tx: sqlite3.Connection, count: int) -> None:
+    """Store how many signals are older than the proofs of the log."""
+    set_state(tx, proofs_unprovable=str(count))
 
 
 def write_proved(tx: sqlite3.Connection, *, note: str, at: str) -> None:
@@ -141,17 +176,31 @@ def queue(
     """
     rows = []
     for entry in entries:
-        uid = str(entry.id)
+        uid, position = str(entry.id), min(entry.position, _MOST_POSITION)
         before = former.get(uid)
         if isinstance(entry, Tombstone):
             if before is not None:
-                rows.append((uid, entry.position, entry.state.value, now.timestamp()))
+                rows.append((uid, position, entry.state.value, now.timestamp()))
         elif before is None or not _is_same(before, entry):
-            rows.append((uid, entry.position, "", now.timestamp()))
-    tx.executemany(
-        "INSERT OR REPLACE INTO unproved (signal, position, ended, applied_at) VALUES (?, ?, ?, ?)",
-        rows,
-    )
+            rows.append((uid, position, "", now.timestamp()))
+    tx.executemany(_QUEUE, rows)
+
+
+def queue_snapshot(tx: sqlite3.Connection, *, now: datetime) -> None:
+    """Add the signals that a snapshot brings; the table former holds those before it.
+
+    Signals that ended before it wait no longer: the snapshot says that they are not there. If
+    there are too many signals, the oldest ones are not proved, and /health says how many.
+    """
+    tx.execute("DELETE FROM unproved WHERE ended != ''")
+    rows = tx.execute(_NEW_IN_SNAPSHOT, (MOST_OF_SNAPSHOT,)).fetchall()
+    tx.executemany(_QUEUE, [(uid, position, "", now.timestamp()) for uid, position in rows])
+    beyond = 0
+    if len(rows) == MOST_OF_SNAPSHOT:
+        ((count,),) = tx.execute(_COUNT_IN_SNAPSHOT)
+        beyond = count - len(rows)
+    ((highest,),) = tx.execute("SELECT coalesce(max(position), 0) FROM unproved")
+    set_state(tx, proofs_snapshot=str(highest), proofs_beyond=str(beyond))
 
 
 def _is_same(before: FeedSignal, after: FeedSignal) -> bool:
@@ -168,16 +217,25 @@ def facts_of(signal: FeedSignal) -> dict[str, object]:
     return {name: getattr(signal, name) for name in FACTS if name != "value"}
 
 
-def next_entries(read: Read, *, before: datetime, limit: int) -> list[UnprovedEntry]:
-    """Return entries that were not asked for since a time; those never asked for come first."""
-    return [UnprovedEntry(*row) for row in read(_NEXT, (before.timestamp(), limit))]
+def next_entries(
+    read: Read, *, before: datetime, limit: int, is_new_first: bool
+) -> list[UnprovedEntry]:
+    """Return entries that were not asked for since a time.
+
+    is_new_first: begin with those that were never asked for, and else with the others. Who asks in
+                  turns lets neither kind wait for ever.
+    """
+    order = "asked_at," if is_new_first else "asked_at = 0, asked_at,"
+    return [UnprovedEntry(*row) for row in read(_NEXT.format(order), (before.timestamp(), limit))]
 
 
 def note_asked(tx: sqlite3.Connection, entries: Sequence[UnprovedEntry], *, now: datetime) -> None:
     """Store that the hub was asked for entries."""
+    at = now.timestamp()
     tx.executemany(
-        "UPDATE unproved SET asked_at = ? WHERE signal = ?",
-        [(now.timestamp(), entry.signal) for entry in entries],
+        "UPDATE unproved SET asked_at = ?, first_asked_at = CASE WHEN first_asked_at = 0 THEN ?"
+        " ELSE first_asked_at END WHERE signal = ? AND position = ?",
+        [(at, at, entry.signal, entry.position) for entry in entries],
     )
 
 
@@ -190,9 +248,16 @@ def remove(tx: sqlite3.Connection, entries: Iterable[UnprovedEntry]) -> None:
 
 
 def count_wrong(tx: sqlite3.Connection, entry: UnprovedEntry) -> int:
-    """Count that the log says something else than an entry; return how often it did so far."""
-    tx.execute("UPDATE unproved SET wrong = wrong + 1 WHERE signal = ?", (entry.signal,))
-    return entry.wrong + 1
+    """Count that the log says something else than an entry; return how often it did so far.
+
+    returns: 0 if the feed has brought another version meanwhile, of which the log may say the same.
+    """
+    row = tx.execute(
+        "UPDATE unproved SET wrong = wrong + 1 WHERE signal = ? AND position = ? AND ended = ?"
+        " RETURNING wrong",
+        (entry.signal, entry.position, entry.ended),
+    ).fetchone()
+    return int(row[0]) if row else 0
 
 
 def put_wrong(tx: sqlite3.Connection, proof: WrongProof) -> None:
@@ -210,9 +275,9 @@ _MOST_SHOWN = 100
 
 
 def count_unproved(read: Read, *, before: float) -> tuple[int, int]:
-    """Return how many entries are unproved, and how many of them were applied before a time.
+    """Return how many entries are unproved, and for how many the hub was asked before a time.
 
-    The second number is only of entries that the hub was asked for.
+    A long queue of this agent is no fault of the hub.
     """
     ((waiting, late),) = read(_COUNTS, (before,))
     return int(waiting), int(late)
@@ -225,9 +290,9 @@ def keep_newest(tx: sqlite3.Connection, number: int) -> None:
 
 
 def settle(tx: sqlite3.Connection, *, before: float) -> int:
-    """Delete wrong proofs, and entries applied before a time; return how many."""
+    """Delete wrong proofs, and entries first asked for before a time; return how many."""
     wrong = tx.execute("DELETE FROM wrong_proofs").rowcount
-    late = tx.execute("DELETE FROM unproved WHERE asked_at > 0 AND applied_at < ?", (before,))
+    late = tx.execute(f"DELETE FROM unproved WHERE {_LATE}", (before,))  # noqa: S608  # a constant
     return wrong + late.rowcount
 
 

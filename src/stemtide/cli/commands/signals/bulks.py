@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import typer
 
+from stemtide.cli.commands.signer import sign_row
 from stemtide.cli.output import fail, print_note, print_result
 from stemtide.protocol.enums import DryRunOutcome
 from stemtide.protocol.files.columns import BadRow, BulkFileError, LeftOut
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from stemtide.protocol.files.columns import ParsedLine, Row
     from stemtide.protocol.messages.signals import BulkOut
     from stemtide.protocol.problems import FieldProblem
+    from stemtide.protocol.signing.secret_keys import SignerSecret
 
 AT_ONCE = 10_000
 """Rows in one bulk: half of what the hub takes, so that other writers get their turns."""
@@ -43,12 +45,16 @@ _SHOWN = 50
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """Options of an import. begin: first line to share. goes_on: good rows of bad bulks too."""
+    """Options of an import. begin: first line to share. goes_on: good rows of bad bulks too.
+
+    secret: the key that signs the rows.
+    """
 
     begin: int = 1
     goes_on: bool = False
     is_dry: bool = False
     as_json: bool = False
+    secret: "SignerSecret | None" = None
 
 
 @dataclass(slots=True)
@@ -90,7 +96,7 @@ def send_all(client: "Client", source: "Source", options: ImportOptions) -> bool
         length=source.length, label="Checking" if options.is_dry else "Sharing", file=sys.stderr
     ) as bar:
         try:
-            for bulk in _packed(source.rows, begin=options.begin):
+            for bulk in _packed(source.rows, options):
                 _send(client, bulk, counts, options)
                 counts.reached = bulk.last
                 bar.update(min(source.done(), source.length) - bar.pos)
@@ -101,14 +107,14 @@ def send_all(client: "Client", source: "Source", options: ImportOptions) -> bool
     return not counts.refused
 
 
-def _packed(rows: "Iterator[ParsedLine]", *, begin: int) -> Iterator[BulkRequest]:
+def _packed(rows: "Iterator[ParsedLine]", options: ImportOptions) -> Iterator[BulkRequest]:
     """Yield the rows in bulks. raises: BulkFileError; the bulk begun is not sent."""
     bulk = BulkRequest()
     for line, parsed in rows:
-        if line < begin:
+        if line < options.begin:
             continue
         if isinstance(parsed, dict):
-            row, long_bytes = _encoded(parsed)
+            row, long_bytes = _encoded(parsed, secret=options.secret)
             full = len(bulk.rows) == AT_ONCE or bulk.size + len(row) > AT_ONCE_BYTES
             if bulk.rows and (full or bulk.long_bytes + long_bytes > MAX_BULK_VALUE_BYTES):
                 yield bulk
@@ -132,8 +138,10 @@ def _packed(rows: "Iterator[ParsedLine]", *, begin: int) -> Iterator[BulkRequest
         yield bulk
 
 
-def _encoded(row: "Row") -> tuple[bytes, int]:
-    """Return a row as JSON, and the size of its long value in bytes."""
+def _encoded(row: "Row", *, secret: "SignerSecret | None") -> tuple[bytes, int]:
+    """Return a row as JSON, and the size of its long value in bytes. secret: signs it."""
+    if secret is not None:
+        row = sign_row(row, secret=secret)
     value, kind = row.get("value"), row.get("kind")
     long_bytes = len(value) // 2 if isinstance(value, str) and _is_long(kind) else 0
     return msgspec.json.encode(row), long_bytes

@@ -9,6 +9,7 @@ import typer
 
 from stemtide.cli.commands.signals.signal import check_labels, signal
 from stemtide.cli.commands.signals.source import BulkFormat, opened
+from stemtide.cli.commands.signer import SignWith, read_secret
 from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client
 from stemtide.cli.output import AsJson, fail, fail_on
 from stemtide.fingerprints.kinds import Kind
@@ -74,6 +75,7 @@ def import_signals(
     go_on: Annotated[
         bool, typer.Option("--continue", help="Share the good rows of bulks with bad ones.")
     ] = False,
+    sign_with: SignWith = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the file at the hub without sharing.")
     ] = False,
@@ -105,7 +107,13 @@ def import_signals(
     # Of stdin nothing says whose "film 1" it is: without a space such a name is refused.
     space = content_space or ("" if source == "-" else str(Path(source).resolve()))
     columns = _columns(column or [], facts, space=space, takes_disputed=disputed)
-    options = ImportOptions(begin=begin, goes_on=go_on, is_dry=dry_run, as_json=as_json)
+    options = ImportOptions(
+        begin=begin,
+        goes_on=go_on,
+        is_dry=dry_run,
+        as_json=as_json,
+        secret=read_secret(sign_with) if sign_with else None,
+    )
     with (
         fail_on(BulkFileError),
         opened(source, form=form, columns=columns) as rows,

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import typer
 
+from stemtide.cli.commands.signer import SignWith, sign_rows
 from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
 from stemtide.cli.hub_command import Request, hub_command
 from stemtide.cli.output import AsJson, fail, print_note, print_result
@@ -72,6 +73,7 @@ def share(
         ),
     ] = False,
     exercise: Annotated[bool, typer.Option("--exercise", help="Mark as an exercise.")] = False,
+    sign_with: SignWith = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the signals without sharing them.")
     ] = False,
@@ -107,6 +109,7 @@ def share(
     for content in _contents(names, options=options):
         rows += _rows(content, facts, within_bits=within_bits, reach=reach)
         features |= values_of(content) if local else {}
+    rows = sign_rows(rows, sign_with)
     if dry_run:
         for row in rows:
             print_result(row, as_json=True, line="")

@@ -30,7 +30,9 @@ _ROW_COLUMNS = ("uid", "position", "value", "url")
 """Columns that differ from row to row; many rows of a bulk share the values of the others."""
 _VALUES_IN_A_STATEMENT = 30_000
 """Most parameters of a statement in SQLite. source: SQLite, Implementation Limits, section 9."""
-_SHARED_COLUMNS = tuple(name for name in _FIELDS if name not in _ROW_COLUMNS)
+_SIGNATURE = "signature"
+"""The same, where a row of the bulk is signed."""
+_SHARED_COLUMNS = tuple(name for name in _FIELDS if name not in (*_ROW_COLUMNS, _SIGNATURE))
 
 _LIVE_VALUES = (
     "SELECT value FROM signals_signal"
@@ -103,17 +105,20 @@ def insert(
         share_key: tuple(compress(row, has_values)) for share_key, row in shared_columns.items()
     }
     is_native = connection.features.has_native_uuid_field
+    is_signed = any(draft.body.signature for draft in drafts)
     rows = [
         (
             draft.uid if is_native else draft.uid.hex,
             draft.position,
             draft.value,
             draft.url,
+            *([draft.body.signature] if is_signed else ()),
             *shared_columns[share_key],
         )
         for share_key, draft in zip(keys, drafts, strict=True)
     ]
-    _add([*_ROW_COLUMNS, *compress(_SHARED_COLUMNS, has_values)], rows)
+    own_columns = [*_ROW_COLUMNS, *([_SIGNATURE] if is_signed else ())]
+    _add([*own_columns, *compress(_SHARED_COLUMNS, has_values)], rows)
 
 
 def _share_columns(*, by: Party, now: datetime) -> dict[str, object]:

@@ -45,6 +45,7 @@ class Signal(RetainedRow):
     reach:    of a URL that covers a folder or a host; None: one address, or another kind.
     audience: names of the parties that may see it, as "|a|b|"; "" where none are named.
     language: of the content (BCP 47), as its sharer stated it; None where nobody did.
+    signature: of its sharer, in base64; None where it did not sign.
     flood:    "lowered" if it matches too much and leads to hold at most, "cleared" if an agency
               decided that its matches are right.
     confirmations: parties that agree with it, without its sharer.  disputes: parties that dispute
@@ -70,6 +71,7 @@ class Signal(RetainedRow):
     ideology = models.CharField(max_length=30, null=True)
     entity = models.CharField(max_length=120, null=True)
     language = models.CharField(max_length=12, null=True)
+    signature = models.CharField(max_length=88, null=True)
     severity = models.CharField(max_length=10)
     provenance = models.CharField(max_length=15)
     confidence = models.SmallIntegerField()

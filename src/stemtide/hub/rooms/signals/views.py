@@ -41,6 +41,7 @@ _WIRE_NAMES = {
     "expires_at": "expires_at",
     "confirmations": "confirmations",
     "disputes": "disputes",
+    "signature": "signature",
 }
 """Columns of a feed entry with their wire names; only a tombstone includes its state.
 

@@ -48,6 +48,7 @@ OPEN_TO: dict[str, frozenset[PartyKind]] = {
     "setting": frozenset(PartyKind),
     "figures": frozenset(PartyKind),
     "match_epoch": frozenset(PartyKind),
+    "signing_key": frozenset(PartyKind),
     "allow_entry": frozenset(PartyKind),
     "approval": frozenset({PartyKind.AGENCY}),
     "dismissal": frozenset({PartyKind.AGENCY}),
@@ -77,7 +78,7 @@ IN_ITS_ROOM = frozenset(
             "adoption",
             "adoptions",
         ),
-        *("observation", "review_page", "witness", "log", "figures"),
+        *("observation", "review_page", "witness", "log", "figures", "signing_key"),
         *(
             "signal",
             "signals",

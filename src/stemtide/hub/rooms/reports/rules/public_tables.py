@@ -226,8 +226,8 @@ def _link_time(sheet: Sheet, label: str, *, was: Tally, before: ShownBefore | No
         # If nothing ended, nothing with this label did.
         sheet.add_fixed(gone, rest, is_known=not sheet.cells["ended",].number)
     is_hidden = before is not None and before.hides(label)
-    kept = Tally(was.number, Counter({"": max(1, was.number)})) if is_hidden else was
-    sheet.add_fixed(("before", label), kept, is_known=not is_hidden)
+    tally = Tally(was.number, Counter({"": max(1, was.number)})) if is_hidden else was
+    sheet.add_fixed(("before", label), tally, is_known=not is_hidden)
     sheet.link([("before", label), shared], [("live", label), gone])
 
 

@@ -112,6 +112,8 @@ def apply_judgement(row: dict[str, Any], judged: Judgement, *, is_own: bool) -> 
     row["confirmed_by"] = judged.confirmed_by
     row["disputed_by_you"] = is_own
     # Agents, older ones too, undo what they did because of a signal that is disputed.
+    if row["signature"] is None:  # it would make the entries of those who sign nothing longer
+        del row["signature"]
     flood = row.pop("flood")
     row["lowered"], row["cleared"] = flood == LOWERED, flood == CLEARED
     row["disputed"] = row["disputed"] or is_own or row["lowered"]

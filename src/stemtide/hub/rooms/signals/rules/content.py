@@ -17,6 +17,7 @@ EMPTY: Mapping[str, Any] = {
     "ideology": None,
     "entity": None,
     "language": None,
+    "signature": None,
     "provenance": Provenance.UNKNOWN,
     "via": "",
     "title": "",

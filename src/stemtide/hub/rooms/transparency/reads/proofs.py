@@ -46,8 +46,11 @@ from stemtide.protocol.tlog.merkle import leaf_hash
 from stemtide.protocol.tlog.notes import Checkpoint, Note, encode_base64
 from stemtide.protocol.tlog.subsets import SmallTree
 
-MOST_BULKS = 8
-"""Entries about several signals that one request opens: each is read as a whole."""
+MOST_BULKS = 64
+"""Entries about several signals that one request opens: each takes some queries."""
+
+MOST_THINGS = 32_000
+"""Signals of these entries together: each entry is read as a whole. The first one always is."""
 
 _SHARED = "signal.shared"
 _HASH = 32
@@ -58,7 +61,7 @@ class _Search:
     """The entries about signals, by their numbers.
 
     first, after: of the entry, and the position, where the log began to prove signals.
-    size: of the head. bulks: entries about several signals.
+    size: of the head. bulks: entries about several signals. things: how many all of these have.
     """
 
     first: int
@@ -66,21 +69,32 @@ class _Search:
     size: int
     signals_of: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
     bulks: set[int] = field(default_factory=set)
+    things: int = 0
     older: set[str] = field(default_factory=set)
     waiting: set[str] = field(default_factory=set)
 
-    def add(self, number: int, uid: str, *, is_bulk: bool = False) -> None:
-        """Add an entry about a signal, if the head can prove it."""
+    def add(self, number: int, uid: str, *, of: int = 0) -> None:
+        """Add an entry about a signal, if the head can prove it.
+
+        of: how many signals the entry is about; 0 if it is about this one alone.
+        """
         if number < self.first:
             self.older.add(uid)
-        elif number >= self.size or (
-            is_bulk and number not in self.bulks and len(self.bulks) >= MOST_BULKS
-        ):
+        elif number >= self.size or not self._has_room(number, of=of):
             self.waiting.add(uid)
         else:
             self.signals_of[number].add(uid)
-            if is_bulk:
-                self.bulks.add(number)
+
+    def _has_room(self, number: int, *, of: int) -> bool:
+        """Count an entry about several signals; return whether the request may open it."""
+        if not of or number in self.bulks:
+            return True
+        is_too_much = self.things + of > MOST_THINGS or len(self.bulks) >= MOST_BULKS
+        if self.bulks and is_too_much:
+            return False
+        self.bulks.add(number)
+        self.things += of
+        return True
 
 
 def prove(body: ProofsIn, *, viewer: Party, now: datetime) -> ProofsOut:
@@ -153,9 +167,10 @@ def _find_bulks(places: Mapping[str, FeedPlace], search: _Search) -> None:
     for number in rows.values_list("number", flat=True):
         leaf = Leaf.objects.filter(number=number, signals__isnull=False).first()
         packed = leaf.signals if leaf else None
-        members = left.intersection(contents.unpack_ids(packed or b""))
+        ids = contents.unpack_ids(packed or b"")
+        members = left.intersection(ids)
         for uid in sorted(members):
-            search.add(number, uid, is_bulk=True)
+            search.add(number, uid, of=len(ids))
         left -= members
     search.waiting |= left  # their leaf may not be there yet
 
@@ -169,7 +184,7 @@ def _find_mass_ends(places: Mapping[str, FeedPlace], search: _Search) -> None:
             rows = MassEnd.objects.filter(last__gte=position, number__lt=search.size)
             end = rows.order_by("last").first()
         if end is not None and end.first <= position:
-            search.add(end.number, uid, is_bulk=True)
+            search.add(end.number, uid, of=end.last - end.first + 1)
         elif position <= search.after:
             search.older.add(uid)
         else:

@@ -22,8 +22,11 @@ from stemtide.hub.rooms.signals.refused_values import refused_values
 from stemtide.hub.rooms.signals.rules import checks, signals as rules
 from stemtide.hub.rooms.signals.rules.checks import ParsedRows
 from stemtide.hub.rooms.signals.rules.signals import SignalDraft
+from stemtide.hub.rooms.signing import reads as signing
+from stemtide.hub.rooms.signing.rules import check_signature
 from stemtide.protocol.enums import DryRunOutcome, PartyKind
 from stemtide.protocol.messages.signals import BulkCheckOut, CheckedRow, RowError, SignalIn
+from stemtide.protocol.signing.signatures import SignerKey
 from stemtide.protocol.trust.second_look import WaitReason
 
 _HARMLESS_KINDS = frozenset(
@@ -212,6 +215,7 @@ class BulkContext:
         self._now = now
         self._crises: dict[UUID, rules.SignalCrisis | None] = {}
         self._parties: set[str] = set()
+        self._keys: list[SignerKey] | None = None
         self.crises: dict[UUID | None, int | None] = {None: None}
         self.active_crises: set[UUID] = set()
 
@@ -235,6 +239,8 @@ class BulkContext:
         if missing := set(body.audience) - self._parties:
             self._parties.update(parties.existing(missing))
             rules.check_audience(body.audience, existing=self._parties)
+        if body.signature is not None:
+            self._check_signature(body)
         if body.retention is not None:
             kind = PartyKind(self._by.kind)
             rules.check_retention(
@@ -242,6 +248,12 @@ class BulkContext:
             )
             kinds = parties.kinds_of(body.audience)
             rules.check_readers(body.retention, sharer=self._by.name, audience=kinds)
+
+    def _check_signature(self, body: SignalIn) -> None:
+        """Refuse a signature that does not hold with a valid key. raises: InvalidError."""
+        if self._keys is None:
+            self._keys = signing.valid_keys(by=self._by)
+        check_signature(body, party=self._by.name, keys=self._keys)
 
     def check_crisis(self, uid: UUID, *, exercise: bool) -> None:
         """Refuse a crisis that takes no signal of the party now. raises: InvalidError."""
