@@ -29,6 +29,7 @@ PAGES = {
         "complain-code",
         "transparency",
         "figures",
+        "child-abuse",
     ),
     OFFICER: (
         *(

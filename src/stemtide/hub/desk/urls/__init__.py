@@ -5,6 +5,7 @@ from django.urls import path
 
 from stemtide.hub.desk import board, stream, stylesheet
 from stemtide.hub.desk.auth import urls
+from stemtide.hub.desk.child_abuse import views as child_abuse
 from stemtide.hub.desk.crises import (
     activation,
     closing,
@@ -43,6 +44,7 @@ urlpatterns = [
     path("to-do/_blocks", todo.blocks, name="to-do-blocks"),
     path("transparency", transparency.transparency, name="transparency"),
     path("figures", figures.figures, name="figures"),
+    path("child-abuse", child_abuse.child_abuse, name="child-abuse"),
     path("share", sharing.share, name="share"),
     path("share/done", sharing.done, name="share-done"),
     path("share/undo", sharing.undo, name="share-undo"),
