@@ -165,6 +165,7 @@ ACTS = {
         "approval-act",
         "dismissal-act",
         "crisis-act",
+        "crisis-event-enter",
         "crisis-task-move",
         "crisis-activation-save",
         "report-draft-again",

@@ -73,6 +73,7 @@ urlpatterns = [
     path("crises/<uuid:uid>/closing", closing.closing, name="crisis-closing"),
     path("crises/<uuid:uid>/hand-over", hand_over.hand_over, name="crisis-hand-over"),
     path("crises/<uuid:uid>/event", event.event, name="crisis-event"),
+    path("crises/<uuid:uid>/event/<uuid:message>", event.enter, name="crisis-event-enter"),
     path("crises/<uuid:uid>/activation", activation.activation, name="crisis-activation"),
     path("crises/<uuid:uid>/activation/save", activation.save, name="crisis-activation-save"),
     path("crises/<uuid:uid>/content", content_page.content, name="crisis-content"),
