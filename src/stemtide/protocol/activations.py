@@ -41,7 +41,7 @@ class KeyTextError(ValueError):
     """A text is no public key of Standard Webhooks."""
 
 
-class ToldEvent(BaseModel):
+class EventReport(BaseModel):
     """The event of an activation, if the sender tells it. refs: names that mechanisms share."""
 
     model_config = _TOLERANT
@@ -52,7 +52,7 @@ class ToldEvent(BaseModel):
     happened_at: AwareDatetime | None = None
 
 
-class ToldActivation(BaseModel):
+class ActivationReport(BaseModel):
     """An activation as its own mechanism tells it.
 
     id:       the same for all messages about one activation.
@@ -72,7 +72,7 @@ class ToldActivation(BaseModel):
     started_at: AwareDatetime
     ended_at: AwareDatetime | None = None
     exercise: bool = False
-    event: ToldEvent = ToldEvent()
+    event: EventReport = EventReport()
 
 
 class ActivationMessage(BaseModel):
@@ -82,7 +82,7 @@ class ActivationMessage(BaseModel):
 
     type: Literal["activation.changed"]
     timestamp: AwareDatetime
-    data: ToldActivation
+    data: ActivationReport
 
 
 def signing_key(root: str) -> Ed25519PrivateKey:

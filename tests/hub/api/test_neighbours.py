@@ -173,7 +173,7 @@ def test_a_change_is_told_with_a_higher_sequence_and_a_failure_again_later(world
     with receiver(lambda connection: connection.sendall(replies.pop(0))) as ear:
         url = f"http://127.0.0.1:{ear.port}/hook"
         _tell(url, file)
-        assert Telling.objects.get().said
+        assert Telling.objects.get().error
         _tell(url, file)
         assert len(ear.requests) == 1  # not before its time
         _tell(url, file, now=NOW + timedelta(minutes=1))

@@ -166,7 +166,7 @@ def test_an_event_that_is_not_here_waits_until_a_person_enters_it(world, gifct):
     send(gifct, data)
     send(gifct, data | {"sequence": 2, "reference": "CIP-2"})
     (shown,) = open_arrivals(viewer=world.agency, exercise=False)
-    assert shown.told.reference == "CIP-2"
+    assert shown.activation.reference == "CIP-2"
     assert open_arrivals(viewer=world.big_provider, exercise=False) == []
     invite = InviteIn(parties=[world.big_provider.name])
     participants.invite(crisis.id, body=invite, by=world.actor(), now=NOON)

@@ -183,4 +183,5 @@ def _stamp(at: datetime) -> str:
 def _document(root: ET.Element) -> bytes:
     """Return a document in UTF-8, indented."""
     ET.indent(root)
-    return ET.tostring(root, encoding="UTF-8", xml_declaration=True) + b"\n"
+    text: bytes = ET.tostring(root, encoding="UTF-8", xml_declaration=True)
+    return text + b"\n"

@@ -292,20 +292,20 @@ class NeighbourMessage(models.Model):
 class Telling(models.Model):
     """How far a neighbour has heard of a crisis.
 
-    told:    digest of the last activation that it took; "" for none. due: digest to tell.
-    message: id of the message that is due. said: why the last attempt failed.
+    heard:   digest of the last activation that it took; "" for none. due: digest to send.
+    message: id of the message that is due. error: why the last attempt failed.
     """
 
     neighbour = models.CharField(max_length=60)
     crisis = models.ForeignKey(Crisis, models.CASCADE, related_name="tellings")
     sequence = models.BigIntegerField(default=0)
     due = models.CharField(max_length=64)
-    told = models.CharField(max_length=64, blank=True)
+    heard = models.CharField(max_length=64, blank=True)
     message = models.UUIDField()
     attempts = models.PositiveIntegerField(default=0)
     next_at = models.DateTimeField()
-    told_at = models.DateTimeField(null=True)
-    said = models.CharField(max_length=300, blank=True)
+    heard_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=300, blank=True)
 
     class Meta:
         constraints = [

@@ -32,7 +32,7 @@ class NeighbourTeller(JobRunner[DueTelling]):
     def run(self, job: DueTelling) -> None:
         """Send one message, and record whether the neighbour took it."""
         now = self.now()
-        body = encode(ActivationMessage(type=TYPE, timestamp=now, data=job.told))
+        body = encode(ActivationMessage(type=TYPE, timestamp=now, data=job.activation))
         headers = sign(str(job.message), body, key=signing_key(settings.SECRET_KEY), at=now)
         result = post(
             job.url,

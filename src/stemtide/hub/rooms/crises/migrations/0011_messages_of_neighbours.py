@@ -63,12 +63,12 @@ class Migration(migrations.Migration):
                 ),
                 ("sequence", models.BigIntegerField(default=0)),
                 ("due", models.CharField(max_length=64)),
-                ("told", models.CharField(blank=True, max_length=64)),
+                ("heard", models.CharField(blank=True, max_length=64)),
                 ("message", models.UUIDField()),
                 ("attempts", models.PositiveIntegerField(default=0)),
                 ("next_at", models.DateTimeField()),
-                ("told_at", models.DateTimeField(null=True)),
-                ("said", models.CharField(blank=True, max_length=300)),
+                ("heard_at", models.DateTimeField(null=True)),
+                ("error", models.CharField(blank=True, max_length=300)),
             ],
             options={
                 "constraints": [

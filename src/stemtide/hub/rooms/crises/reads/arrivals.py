@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read messages of neighbours, and find what they are about."""
+"""Read messages of neighbours, find what they are about, and describe ours for them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,8 +10,9 @@ from stemtide.hub.rooms.crises.models import Crisis, Neighbour, NeighbourMessage
 from stemtide.hub.rooms.crises.rules import arrivals as rules
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import parties
-from stemtide.protocol.activations import ToldActivation
+from stemtide.protocol.activations import ActivationReport, EventReport
 from stemtide.protocol.enums import ArrivalState, NeighbourStatus, PartyKind
+from stemtide.protocol.law.frameworks import framework
 
 SHOWN = 20
 """Messages that a page shows, the newest first."""
@@ -25,7 +26,7 @@ class Arrival:
     neighbour: str
     received_at: datetime
     reason: str
-    told: ToldActivation | None
+    activation: ActivationReport | None
 
 
 def open_arrivals(*, viewer: Party, exercise: bool) -> list[Arrival]:
@@ -42,11 +43,13 @@ def open_arrivals(*, viewer: Party, exercise: bool) -> list[Arrival]:
             row.neighbour,
             row.received_at,
             row.reason,
-            ToldActivation.model_validate(row.content) if row.content else None,
+            ActivationReport.model_validate(row.content) if row.content else None,
         )
         for row in rows
     ]
-    return [row for row in arrivals if row.told is None or row.told.exercise is exercise]
+    return [
+        row for row in arrivals if row.activation is None or row.activation.exercise is exercise
+    ]
 
 
 @needs_no_viewer("a neighbour's message is compared with what it told before, and shown to nobody")
@@ -64,8 +67,8 @@ def before(row: NeighbourMessage) -> rules.Before | None:
         noted = row.noted
         facts = (noted.framework, noted.version, noted.type, NeighbourStatus(noted.status))
     elif row.content:
-        told = ToldActivation.model_validate(row.content)
-        facts = (told.framework, told.version, told.type, told.status)
+        activation = ActivationReport.model_validate(row.content)
+        facts = (activation.framework, activation.version, activation.type, activation.status)
     else:
         return None
     return rules.Before(row.sequence or 0, *facts)
@@ -79,25 +82,52 @@ def speaker_of(mechanism: str) -> Party | None:
 
 
 @needs_no_viewer("the answer to the sender is the same whether there is a crisis or not")
-def crisis_about(told: ToldActivation) -> Crisis | None:
+def crisis_about(activation: ActivationReport) -> Crisis | None:
     """Return the first crisis of the event that shares a name with a neighbour's event.
 
     None if there is none, or if several events share one: a person then decides.
     """
-    rows = Crisis.objects.filter(exercise=told.exercise, ended_at=None).exclude(event_refs=[])
-    similar = [row for row in rows if rules.shares_reference(row.event_refs, told.event.refs)]
+    rows = Crisis.objects.filter(exercise=activation.exercise, ended_at=None).exclude(event_refs=[])
+    similar = [row for row in rows if rules.shares_reference(row.event_refs, activation.event.refs)]
     if len({row.event for row in similar}) != 1:
         return None
     return min(similar, key=lambda row: (row.warned_at, row.pk))
 
 
-def typed_in(crisis: Crisis, told: ToldActivation) -> Neighbour | None:
+def typed_in(crisis: Crisis, activation: ActivationReport) -> Neighbour | None:
     """Return an activation of the same kind about the event that somebody typed in, if it runs."""
     rows = Neighbour.objects.filter(
         crisis__event=crisis.event,
-        framework=told.framework,
-        version=told.version,
-        type=told.type,
+        framework=activation.framework,
+        version=activation.version,
+        type=activation.type,
         messages=None,
     )
     return rows.exclude(status=NeighbourStatus.ENDED).order_by("at", "pk").first()
+
+
+def activation_of(crisis: Crisis, *, sequence: int) -> ActivationReport | None:
+    """Return what neighbours hear of a crisis, as far as its framework allows; None for nothing."""
+    rules = framework(crisis.framework)
+    if crisis.activated_at is None or crisis.exercise or rules.tells == "nothing":
+        return None
+    name, _, version = crisis.framework.rpartition("-")
+    event = EventReport()
+    if rules.tells == "event":
+        event = EventReport(
+            name=crisis.name,
+            countries=list(crisis.countries),
+            refs=list(crisis.event_refs),
+            happened_at=crisis.happened_at,
+        )
+    return ActivationReport(
+        id=crisis.uid,
+        sequence=sequence,
+        framework=name,
+        version=version,
+        type=crisis.stage,
+        status=NeighbourStatus.ENDED if crisis.closed_at else NeighbourStatus.ACTIVE,
+        started_at=crisis.activated_at,
+        ended_at=crisis.closed_at,
+        event=event,
+    )

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from stemtide.protocol.activations import WINDOW, ToldActivation
+from stemtide.protocol.activations import WINDOW, ActivationReport
 from stemtide.protocol.enums import NeighbourStatus
 
 AN_HOUR = timedelta(hours=1)
@@ -13,7 +13,7 @@ MAX_AN_HOUR = 60
 """Messages of one neighbour that are stored in an hour; more are answered with 429."""
 
 KEPT = 200
-"""Messages of one neighbour that are kept: the oldest refused ones go first."""
+"""Refused and waiting messages of one neighbour that are kept; the oldest go first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,30 +37,30 @@ def clock_error(at: datetime, *, now: datetime) -> str:
     return ""
 
 
-def activation_error(told: ToldActivation, *, speaks_for: str, now: datetime) -> str:
+def activation_error(activation: ActivationReport, *, speaks_for: str, now: datetime) -> str:
     """Return why an activation is not accepted from this neighbour; "" if it is.
 
     speaks_for: its framework, if the neighbour's party speaks for that and is not suspended.
     """
-    if told.framework != speaks_for:
-        return f"framework: the party of this neighbour does not speak for {told.framework}"
-    if told.started_at > now + WINDOW:
+    if activation.framework != speaks_for:
+        return f"framework: the party of this neighbour does not speak for {activation.framework}"
+    if activation.started_at > now + WINDOW:
         return "started_at is in the future"
-    if told.ended_at is not None and told.ended_at < told.started_at:
+    if activation.ended_at is not None and activation.ended_at < activation.started_at:
         return "ended_at is before started_at"
     return ""
 
 
-def contradiction(told: ToldActivation, *, before: Before | None) -> str:
+def contradiction(activation: ActivationReport, *, before: Before | None) -> str:
     """Return how an activation contradicts what its neighbour told before; "" if it does not."""
     if before is None:
         return ""
-    if told.sequence <= before.sequence:
-        return f"sequence {told.sequence} is not above {before.sequence}, which was told before"
+    if activation.sequence <= before.sequence:
+        return f"sequence {activation.sequence} is not above {before.sequence}, sent before"
     same = (before.framework, before.version, before.type)
-    if (told.framework, told.version, told.type) != same:
+    if (activation.framework, activation.version, activation.type) != same:
         return "framework, version or type differ from what was told before"
-    if before.status is NeighbourStatus.ENDED and told.status is not NeighbourStatus.ENDED:
+    if before.status is NeighbourStatus.ENDED and activation.status is not NeighbourStatus.ENDED:
         return "it has ended: a new activation needs a new id"
     return ""
 

@@ -10,7 +10,6 @@ from django.db import transaction
 from pydantic import ValidationError
 
 from stemtide.hub.platform.errors import ConflictError, NotFoundError, RateLimitError
-from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.crises.known_neighbours import KnownNeighbour
 from stemtide.hub.rooms.crises.models import Crisis, Neighbour, NeighbourMessage
 from stemtide.hub.rooms.crises.reads import arrivals as reads, crises, life
@@ -18,7 +17,7 @@ from stemtide.hub.rooms.crises.rules import arrivals as rules, events as events_
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads.parties import Actor
-from stemtide.protocol.activations import ActivationMessage, ToldActivation
+from stemtide.protocol.activations import ActivationMessage, ActivationReport
 from stemtide.protocol.enums import ArrivalState, NeighbourStatus
 from stemtide.protocol.messages.crises import CrisisLife
 
@@ -47,8 +46,8 @@ def receive(message: Verified, *, now: datetime) -> NeighbourMessage:
     ledger.lock_ledger()
     sender = message.neighbour.name
     rows = NeighbourMessage.objects.filter(neighbour=sender)
-    if (known := rows.filter(message=message.name).first()) is not None:
-        return known
+    if (before := rows.filter(message=message.name).first()) is not None:
+        return before
     if rows.filter(received_at__gt=now - rules.AN_HOUR).count() >= rules.MAX_AN_HOUR:
         raise RateLimitError(
             "{count} messages arrived from you within an hour: send one for each change",
@@ -58,13 +57,13 @@ def receive(message: Verified, *, now: datetime) -> NeighbourMessage:
     row = NeighbourMessage(
         neighbour=sender, message=message.name, state=ArrivalState.REFUSED, received_at=now
     )
-    told, row.reason = _read(message, now=now)
-    if told is not None:
-        row.activation, row.sequence = told.id, told.sequence
-        row.reason = row.reason or _apply(row, told, neighbour=message.neighbour, now=now)
+    activation, row.reason = _read(message, now=now)
+    if activation is not None:
+        row.activation, row.sequence = activation.id, activation.sequence
+        row.reason = row.reason or _apply(row, activation, neighbour=message.neighbour, now=now)
     row.reason = row.reason[:300]
     row.save()
-    _forget_oldest(sender)
+    _forget_oldest(row)
     return row
 
 
@@ -82,83 +81,86 @@ def enter(uid: UUID, message: UUID, *, by: Actor, now: datetime) -> CrisisLife:
         raise NotFoundError("there is no message {uid} of a neighbour", uid=message)
     if row.state != ArrivalState.WAITING:
         raise ConflictError("this message does not wait any more: reload the page")
-    told = ToldActivation.model_validate(row.content)
-    speaker = reads.speaker_of(told.framework)
+    activation = ActivationReport.model_validate(row.content)
+    speaker = reads.speaker_of(activation.framework)
     if speaker is None:
         raise ConflictError(
-            "no party speaks for {framework} any more: ask an agency", framework=told.framework
+            "no party speaks for {framework} any more: ask an agency",
+            framework=activation.framework,
         )
-    if told.exercise is not crisis.exercise:
+    if activation.exercise is not crisis.exercise:
         raise ConflictError("one of the two is an exercise and the other is real")
-    row.noted = _note(crisis, told, speaker=speaker, ref=f"neighbour:{row.neighbour}", now=now)
+    row.noted = _note(
+        crisis, activation, speaker=speaker, ref=f"neighbour:{row.neighbour}", now=now
+    )
     row.state, row.content = ArrivalState.ENTERED, None
     row.save()
     _record("neighbour.mirrored", crisis, row.noted, by=by, now=now)
     return life.describe(crisis, viewer=by.party)
 
 
-def _read(message: Verified, *, now: datetime) -> tuple[ToldActivation | None, str]:
+def _read(message: Verified, *, now: datetime) -> tuple[ActivationReport | None, str]:
     """Return the activation of a message, and why it is refused; "" if it is not."""
     if error := rules.clock_error(message.sent_at, now=now):
         return None, error
     try:
-        told = ActivationMessage.model_validate_json(message.body).data
+        activation = ActivationMessage.model_validate_json(message.body).data
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "body"
         return None, f"{where}: {first['msg']}"
-    speaker = reads.speaker_of(told.framework)
+    speaker = reads.speaker_of(activation.framework)
     is_own = speaker is not None and speaker.name == message.neighbour.party
-    speaks_for = told.framework if is_own else ""
-    return told, rules.activation_error(told, speaks_for=speaks_for, now=now)
+    speaks_for = activation.framework if is_own else ""
+    return activation, rules.activation_error(activation, speaks_for=speaks_for, now=now)
 
 
 def _apply(
-    row: NeighbourMessage, told: ToldActivation, *, neighbour: KnownNeighbour, now: datetime
+    row: NeighbourMessage, activation: ActivationReport, *, neighbour: KnownNeighbour, now: datetime
 ) -> str:
     """Enter, change or keep an activation; return why it is refused, or ""."""
-    latest = reads.latest(neighbour.name, activation=told.id)
+    latest = reads.latest(neighbour.name, activation=activation.id)
     if latest is not None:
         before = reads.before(latest)
-        if error := rules.contradiction(told, before=before):
+        if error := rules.contradiction(activation, before=before):
             return error
-    speaker = reads.speaker_of(told.framework)
+    speaker = reads.speaker_of(activation.framework)
     if speaker is None:
         return "no party speaks for this mechanism"
     by = Actor(party=speaker, ref=f"neighbour:{neighbour.name}")
     noted = latest.noted if latest is not None else None
-    if noted is None and (crisis := reads.crisis_about(told)) is not None:
-        noted = _note(crisis, told, speaker=speaker, ref=by.ref, now=now)
+    if noted is None and (crisis := reads.crisis_about(activation)) is not None:
+        noted = _note(crisis, activation, speaker=speaker, ref=by.ref, now=now)
         _record("neighbour.mirrored", crisis, noted, by=by, now=now)
     elif noted is not None:
-        _change(noted, told, speaker=speaker)
+        _change(noted, activation, speaker=speaker)
         _record("neighbour.updated", noted.crisis, noted, by=by, now=now)
     if latest is not None and latest.state == ArrivalState.WAITING:
         latest.delete()  # this message replaces it
     row.noted = noted
     row.state = ArrivalState.ENTERED if noted else ArrivalState.WAITING
-    row.content = None if noted else json.loads(told.model_dump_json())
+    row.content = None if noted else json.loads(activation.model_dump_json())
     return ""
 
 
 def _note(
-    crisis: Crisis, told: ToldActivation, *, speaker: Party, ref: str, now: datetime
+    crisis: Crisis, activation: ActivationReport, *, speaker: Party, ref: str, now: datetime
 ) -> Neighbour:
     """Note an activation in a crisis, or take over what somebody typed in of it before."""
-    typed = reads.typed_in(crisis, told)
+    typed = reads.typed_in(crisis, activation)
     if typed is not None:
-        _change(typed, told, speaker=speaker)
+        _change(typed, activation, speaker=speaker)
         return typed
     return Neighbour.objects.create(
         uid=uuid4(),
         crisis=crisis,
-        framework=told.framework,
-        version=told.version,
-        type=told.type,
-        reference=told.reference,
-        status=told.status,
-        started_at=told.started_at,
-        ended_at=told.ended_at,
+        framework=activation.framework,
+        version=activation.version,
+        type=activation.type,
+        reference=activation.reference,
+        status=activation.status,
+        started_at=activation.started_at,
+        ended_at=activation.ended_at,
         own_by=speaker,
         by=speaker,
         by_ref=ref,
@@ -167,10 +169,13 @@ def _note(
     )
 
 
-def _change(row: Neighbour, told: ToldActivation, *, speaker: Party) -> None:
+def _change(row: Neighbour, activation: ActivationReport, *, speaker: Party) -> None:
     """Set what the mechanism says now."""
-    row.status, row.reference = NeighbourStatus(told.status), told.reference or row.reference
-    row.started_at, row.ended_at, row.own_by = told.started_at, told.ended_at, speaker
+    row.status, row.reference = (
+        NeighbourStatus(activation.status),
+        activation.reference or row.reference,
+    )
+    row.started_at, row.ended_at, row.own_by = activation.started_at, activation.ended_at, speaker
     row.save(update_fields=["status", "reference", "started_at", "ended_at", "own_by"])
 
 
@@ -182,9 +187,17 @@ def _record(kind: str, crisis: Crisis, row: Neighbour, *, by: Actor, now: dateti
     )
 
 
-@needs_no_entry("messages that were refused or entered before say nothing that the ledger lacks")
-def _forget_oldest(neighbour: str) -> None:
-    """Delete refused messages of a neighbour beyond those that are kept."""
-    refused = NeighbourMessage.objects.filter(neighbour=neighbour, state=ArrivalState.REFUSED)
-    kept = list(refused.values_list("pk", flat=True)[: rules.KEPT])
-    refused.exclude(pk__in=kept).delete()
+def _forget_oldest(row: NeighbourMessage) -> None:
+    """Delete messages of a neighbour that nobody needs any more.
+
+    The clock refuses repeats of what is deleted: only its last hour has to be recognised.
+    """
+    rows = NeighbourMessage.objects.filter(neighbour=row.neighbour)
+    pending = rows.exclude(state=ArrivalState.ENTERED)
+    newest = list(pending.values_list("pk", flat=True)[: rules.KEPT])
+    pending.exclude(pk__in=newest).delete()
+    if row.state == ArrivalState.ENTERED:
+        before = row.received_at - rules.AN_HOUR
+        rows.filter(
+            activation=row.activation, state=ArrivalState.ENTERED, received_at__lt=before
+        ).delete()

@@ -17,9 +17,8 @@ from stemtide.hub.rooms.crises.known_neighbours import (
     known_neighbours,
 )
 from stemtide.hub.rooms.crises.models import Crisis, Telling
-from stemtide.protocol.activations import ToldActivation, ToldEvent
-from stemtide.protocol.enums import NeighbourStatus
-from stemtide.protocol.law.frameworks import framework
+from stemtide.hub.rooms.crises.reads.arrivals import activation_of
+from stemtide.protocol.activations import ActivationReport
 
 LEASE = timedelta(minutes=1)
 DELAYS = (5, 60, 300, 1800, 7200, 36_000)
@@ -38,7 +37,7 @@ class DueTelling:
     url: str
     message: UUID
     digest: str
-    told: ToldActivation
+    activation: ActivationReport
 
 
 @needs_no_lock("rows of its own; the row count of an UPDATE decides which scheduler tells")
@@ -66,36 +65,9 @@ def note(job: DueTelling, *, error: str, now: datetime) -> None:
     rows = Telling.objects.filter(pk=job.pk, attempts=job.attempts)
     if error:
         delay = DELAYS[min(job.attempts, len(DELAYS)) - 1]
-        rows.update(said=error[:300], next_at=now + timedelta(seconds=delay))
+        rows.update(error=error[:300], next_at=now + timedelta(seconds=delay))
     else:
-        rows.update(told=job.digest, told_at=now, said="")
-
-
-def told_activation(crisis: Crisis, *, sequence: int) -> ToldActivation | None:
-    """Return what neighbours hear of a crisis, as far as its framework allows; None for nothing."""
-    rules = framework(crisis.framework)
-    if crisis.activated_at is None or crisis.exercise or rules.tells == "nothing":
-        return None
-    name, _, version = crisis.framework.rpartition("-")
-    event = ToldEvent()
-    if rules.tells == "event":
-        event = ToldEvent(
-            name=crisis.name,
-            countries=list(crisis.countries),
-            refs=list(crisis.event_refs),
-            happened_at=crisis.happened_at,
-        )
-    return ToldActivation(
-        id=crisis.uid,
-        sequence=sequence,
-        framework=name,
-        version=version,
-        type=crisis.stage,
-        status=NeighbourStatus.ENDED if crisis.closed_at else NeighbourStatus.ACTIVE,
-        started_at=crisis.activated_at,
-        ended_at=crisis.closed_at,
-        event=event,
-    )
+        rows.update(heard=job.digest, heard_at=now, error="")
 
 
 def _note_changes(neighbour: KnownNeighbour, *, now: datetime) -> None:
@@ -103,10 +75,12 @@ def _note_changes(neighbour: KnownNeighbour, *, now: datetime) -> None:
     crises = Crisis.objects.filter(activated_at__isnull=False, exercise=False)
     rows = {row.crisis_id: row for row in Telling.objects.filter(neighbour=neighbour.name)}
     for crisis in crises.exclude(closed_at__lt=now - _LEFT_OUT):
-        told = told_activation(crisis, sequence=1)
-        digest = hashlib.sha256(told.model_dump_json().encode()).hexdigest() if told else ""
+        activation = activation_of(crisis, sequence=1)
         row = rows.get(crisis.pk)
-        if not digest or (row is not None and row.due == digest):
+        if activation is None:
+            continue
+        digest = hashlib.sha256(activation.model_dump_json().encode()).hexdigest()
+        if row is not None and row.due == digest:
             continue
         change = {"due": digest, "message": uuid4(), "attempts": 0, "next_at": now}
         with transaction.atomic():
@@ -123,10 +97,10 @@ def _claim(neighbour: KnownNeighbour, *, now: datetime, limit: int) -> list[DueT
         neighbour=neighbour.name, next_at__lte=now
     )
     claimed = []
-    for row in rows.exclude(told=F("due")).order_by("next_at", "pk")[: max(limit, 0)]:
-        told = told_activation(row.crisis, sequence=row.sequence)
-        if told is not None and claim(row, until=now + LEASE):
+    for row in rows.exclude(heard=F("due")).order_by("next_at", "pk")[: max(limit, 0)]:
+        activation = activation_of(row.crisis, sequence=row.sequence)
+        if activation is not None and claim(row, until=now + LEASE):
             claimed.append(
-                DueTelling(row.pk, row.attempts, neighbour.tell, row.message, row.due, told)
+                DueTelling(row.pk, row.attempts, neighbour.tell, row.message, row.due, activation)
             )
     return claimed
