@@ -101,8 +101,8 @@ def enter(uid: UUID, message: UUID, *, by: Actor, now: datetime) -> CrisisLife:
 
 def _read(message: Verified, *, now: datetime) -> tuple[ActivationReport | None, str]:
     """Return the activation of a message, and why it is refused; "" if it is not."""
-    if error := rules.clock_error(message.sent_at, now=now):
-        return None, error
+    if reason := rules.clock_error(message.sent_at, now=now):
+        return None, reason
     try:
         activation = ActivationMessage.model_validate_json(message.body).data
     except ValidationError as error:
