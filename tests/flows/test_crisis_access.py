@@ -29,6 +29,7 @@ PAGES = {
         "complain-code",
         "transparency",
         "figures",
+        "child-abuse",
     ),
     OFFICER: (
         *(
@@ -164,6 +165,7 @@ ACTS = {
         "approval-act",
         "dismissal-act",
         "crisis-act",
+        "crisis-event-enter",
         "crisis-task-move",
         "crisis-activation-save",
         "report-draft-again",

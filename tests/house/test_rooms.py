@@ -63,6 +63,8 @@ OTHER_FILES = {
     "stix/parser.py": "reads what is posted before the lock to write it, for its writes alone",
     "media/keys.py": "the file of keys that previews are encrypted with, beside the database",
     "media/thumbnails.py": "the sandbox that makes pictures anew, for its writes alone",
+    "crises/known_neighbours.py": "the operator's file of neighbours with their keys: 0212",
+    "crises/teller.py": "takes our activations to neighbours, outside every transaction: 0212",
     "complaints/encryption.py": "what only the hub opens: links, codes, words",
     "exchanges/connection.py": "tests a connection, outside every transaction: 0127",
     "exchanges/runner.py": "runs what is due, outside every transaction: 0073",

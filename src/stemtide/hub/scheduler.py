@@ -27,6 +27,7 @@ from stemtide.hub.rooms.alerts.sender import AlertSender, home_of_settings, send
 from stemtide.hub.rooms.alerts.writes import alerts, drills
 from stemtide.hub.rooms.approvals import writes as approvals
 from stemtide.hub.rooms.complaints.writes import complaints, redress
+from stemtide.hub.rooms.crises.teller import NeighbourTeller
 from stemtide.hub.rooms.crises.writes import moves
 from stemtide.hub.rooms.exchanges.runner import ExchangeRunner
 from stemtide.hub.rooms.exchanges.writes import withdrawals
@@ -229,6 +230,7 @@ class Scheduler:
             Visitor(way=way_of_settings(), now=now_utc),
             ExchangeRunner(loopback=settings.EXCHANGE_LOOPBACK, now=now_utc, jitter=random.random),
             WitnessAsker(now=now_utc),
+            NeighbourTeller(loopback=settings.WEBHOOK_LOOPBACK, now=now_utc),
         )
 
     def start(self) -> None:

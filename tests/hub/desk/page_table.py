@@ -53,6 +53,8 @@ GET  board                        in  200 200 200 200 200 200 200 200 200 200 20
 GET  board-blocks                 in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  board-stream                 403 200 200 200 200 200 200 200 200 200 200 200 200
 POST board-stream                 403 200 200 200 200 200 200 200 200 200 200 200 200
+GET  child-abuse                 200 200 200 200 200 200 200 200 200 200 200 200 200
+POST child-abuse                 422 422 422 422 422 422 422 422 422 422 422 422 422
 GET  cluster                      in  200 200 200 200 200 200 200 200 200 404 404 200
 POST colleague-act                in  403 403 403 403 302 404 403 403 403 403 403 403
 GET  colleagues                   in  403 403 200 403 200 200 403 403 403 403 403 403
@@ -84,6 +86,7 @@ GET  crisis-event                 in  200 200 200 200 200 200 200 200 200 404 40
 GET  crisis-content               in  200 200 200 200 200 200 200 200 200 404 404 200
 GET  crisis-closing               in  200 200 200 200 200 200 403 403 403 404 404 403
 POST crisis-closing               in  302 403 403 403 403 302 403 403 403 404 404 403
+POST crisis-event-enter           in  404 404 403 403 404 404 403 403 403 404 404 403
 GET  crisis-tasks                 in  200 200 200 200 200 200 403 200 200 404 404 403
 POST crisis-tasks                 in  302 302 403 403 302 302 403 302 403 404 404 403
 POST crisis-task-move             in  302 302 403 403 302 302 404 302 403 404 404 404
@@ -333,6 +336,7 @@ PARTS = {
     "look-still": {"uid": "look", "preview": "preview"},
     "crisis-log-pin": {"uid": "crisis", "message": "message"},
     "crisis-task-move": {"uid": "crisis", "task": "task"},
+    "crisis-event-enter": {"uid": "crisis", "message": "signal"},
     "crisis-line-vote": {"uid": "crisis", "line": "line"},
     "crisis-line-withdraw": {"uid": "crisis", "line": "line"},
     "lead": {"uid": "lead"},

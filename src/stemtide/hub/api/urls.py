@@ -80,6 +80,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("misp/", include("stemtide.hub.api.compat.misp.sharing")),
     path("log/", include("stemtide.hub.api.compat.tlog")),
     path("figures/", include("stemtide.hub.api.compat.figures")),
+    path("neighbours/", include("stemtide.hub.api.compat.neighbours")),
     path("openapi.json", partial(openapi_json, api=api), name="openapi"),
     path("health", health.health, name="health"),
     path("metrics", health.scrape, name="metrics"),

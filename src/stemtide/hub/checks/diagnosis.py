@@ -25,6 +25,7 @@ def diagnose(*, workers: int, now: Callable[[], datetime]) -> Iterator[CheckResu
         ("proxy", lambda: surroundings.proxy(now)),
         ("mail", surroundings.mail),
         ("refused values", surroundings.refused_list),
+        ("neighbours", surroundings.neighbours),
     )
     answer = database.answers()
     yield answer

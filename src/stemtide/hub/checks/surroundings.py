@@ -17,6 +17,7 @@ from django.http.request import validate_host
 
 from stemtide.client.connection import is_loopback
 from stemtide.hub.checks.results import CheckResult, Level
+from stemtide.hub.rooms.crises.known_neighbours import NeighboursFileError, known_neighbours
 from stemtide.hub.rooms.signals.refused_values import RefusedValuesError, read_refused_values
 
 _TIMEOUT_S = 10
@@ -167,6 +168,19 @@ def refused_list() -> Iterator[CheckResult]:
         " STEMTIDE_REFUSED_VALUES_FILE and restart it"
     )
     yield CheckResult("refused values", Level.FAIL, text, remedy)
+
+
+def neighbours() -> Iterator[CheckResult]:
+    """Check that the file of neighbours can be used; show how many it names."""
+    if not settings.NEIGHBOURS_FILE:
+        return
+    try:
+        count = len(known_neighbours())
+    except NeighboursFileError as error:
+        remedy = "correct it: until then no message of a neighbour is taken, and none is told"
+        yield CheckResult("neighbours", Level.FAIL, str(error), remedy)
+    else:
+        yield CheckResult("neighbours", Level.OK, f"{count:,} exchange activations with this hub")
 
 
 def _certificate_end(url: str) -> datetime | None:

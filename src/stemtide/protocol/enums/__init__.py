@@ -258,6 +258,15 @@ class ReviewDecision(StrEnum):
     MOVED = "moved"
 
 
+class ArrivalState(StrEnum):
+    """What became of a neighbour's message about an activation."""
+
+    ENTERED = "entered"
+    WAITING = "waiting"
+    """No crisis here shares a name of its event: a person enters it."""
+    REFUSED = "refused"
+
+
 class NeighbourStatus(StrEnum):
     """Status of another mechanism's activation, as reported to us."""
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide agent report: the transparency report of a provider, from its agent alone."""
+"""stemtide agent report: reports that a provider makes with its agent alone."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stemtide.cli.commands.agent.abuse import cybertip, hotlines
 from stemtide.cli.dsa_files import Half, Out, Year, hand_over, read_form_file
 from stemtide.cli.output import AsJson, fail_on
 
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from stemtide.agent.config.transparency import Transparency
     from stemtide.protocol.law.dsa.figures import ReportForm
 
-report = typer.Typer(no_args_is_help=True, help="Reports from an agent's own counts.")
+report = typer.Typer(no_args_is_help=True, help="Reports that a provider makes.")
+report.command("cybertip")(cybertip)
+report.command("hotlines")(hotlines)
 
 
 @report.command("dsa")

@@ -5,6 +5,7 @@ from django.urls import path
 
 from stemtide.hub.desk import board, stream, stylesheet
 from stemtide.hub.desk.auth import urls
+from stemtide.hub.desk.child_abuse import views as child_abuse
 from stemtide.hub.desk.crises import (
     activation,
     closing,
@@ -43,6 +44,7 @@ urlpatterns = [
     path("to-do/_blocks", todo.blocks, name="to-do-blocks"),
     path("transparency", transparency.transparency, name="transparency"),
     path("figures", figures.figures, name="figures"),
+    path("child-abuse", child_abuse.child_abuse, name="child-abuse"),
     path("share", sharing.share, name="share"),
     path("share/done", sharing.done, name="share-done"),
     path("share/undo", sharing.undo, name="share-undo"),
@@ -71,6 +73,7 @@ urlpatterns = [
     path("crises/<uuid:uid>/closing", closing.closing, name="crisis-closing"),
     path("crises/<uuid:uid>/hand-over", hand_over.hand_over, name="crisis-hand-over"),
     path("crises/<uuid:uid>/event", event.event, name="crisis-event"),
+    path("crises/<uuid:uid>/event/<uuid:message>", event.enter, name="crisis-event-enter"),
     path("crises/<uuid:uid>/activation", activation.activation, name="crisis-activation"),
     path("crises/<uuid:uid>/activation/save", activation.save, name="crisis-activation-save"),
     path("crises/<uuid:uid>/content", content_page.content, name="crisis-content"),

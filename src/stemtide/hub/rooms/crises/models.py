@@ -7,6 +7,7 @@ from django.db import models
 
 from stemtide.hub.rooms.parties.models import Party, Person
 from stemtide.protocol.enums import (
+    ArrivalState,
     CheckAnswer,
     JoinState,
     NeighbourStatus,
@@ -254,6 +255,67 @@ class Neighbour(_Act):
 
     def __str__(self) -> str:
         return f"{self.framework} {self.version} {self.type}"
+
+
+class NeighbourMessage(models.Model):
+    """A signed message of a neighbour, and what became of it.
+
+    neighbour:  its name in the operator's file. message: the id of the message.
+    activation, sequence: as told; None if the body could not be read.
+    reason:     why it was refused. content: the activation, while it waits for a person.
+    noted:      the activation that it entered or changed.
+    """
+
+    uid = models.UUIDField(unique=True, default=uuid4)
+    neighbour = models.CharField(max_length=60)
+    message = models.CharField(max_length=100)
+    activation = models.UUIDField(null=True)
+    sequence = models.BigIntegerField(null=True)
+    state = models.CharField(max_length=10, choices=[(s, s) for s in ArrivalState])
+    reason = models.CharField(max_length=300, blank=True)
+    content = models.JSONField(null=True)
+    noted = models.ForeignKey(Neighbour, models.CASCADE, null=True, related_name="messages")
+    received_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-received_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["neighbour", "message"], name="one_message_a_neighbour_and_id"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.message} of {self.neighbour}: {self.state}"
+
+
+class Telling(models.Model):
+    """How far a neighbour has heard of a crisis.
+
+    heard:   digest of the last activation that it took; "" for none. due: digest to send.
+    message: id of the message that is due. error: why the last attempt failed.
+    """
+
+    neighbour = models.CharField(max_length=60)
+    crisis = models.ForeignKey(Crisis, models.CASCADE, related_name="tellings")
+    sequence = models.BigIntegerField(default=0)
+    due = models.CharField(max_length=64)
+    heard = models.CharField(max_length=64, blank=True)
+    message = models.UUIDField()
+    attempts = models.PositiveIntegerField(default=0)
+    next_at = models.DateTimeField()
+    heard_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["neighbour", "crisis"], name="one_telling_a_neighbour_and_crisis"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.crisis_id} to {self.neighbour}"
 
 
 class EventLink(_Act):

@@ -2,7 +2,7 @@
 """Framework versions as data: the stages, moves and activation checklist of each."""
 
 from functools import cache
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -96,6 +96,8 @@ class Framework(BaseModel):
     needs_measures:  minimum number of national measures recorded as considered.
     proposal_h:      hours after which an unconfirmed proposal expires.
     triage:          the name of its triage matrix: protocol/law/triage.toml.
+    tells:           what neighbours hear of an activation: nothing; the activation with its times;
+                     or the event as well, with its name, countries and references.
     """
 
     model_config = _FROZEN
@@ -112,6 +114,7 @@ class Framework(BaseModel):
     needs_measures: int = Field(ge=0)
     proposal_h: int = Field(ge=1)
     triage: str
+    tells: Literal["nothing", "activation", "event"] = "activation"
     leads: tuple[PartyKind, ...] = Field(min_length=1)
     activation: Activation
     stages: dict[str, Stage]
