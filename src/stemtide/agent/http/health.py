@@ -4,12 +4,14 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from stemtide import __version__
 from stemtide.agent.config.settings import Config
 from stemtide.agent.counters import Counters
 from stemtide.agent.hma.sync import HmaSync
+from stemtide.agent.hub import certificate
 from stemtide.agent.hub.connection import HubConnection
 from stemtide.agent.journal.file import JournalFile
 from stemtide.agent.outbox.engine import Outboxes
@@ -117,6 +119,7 @@ class HealthCollector:
             **_proofs(proofs),
             **self._decoding(),
             **self._other_parts(notice),
+            "operation": self._operation(connection),
             **self._processes(),
             "troubles": {name: text for name, text in troubles.items() if text},
         }
@@ -127,6 +130,20 @@ class HealthCollector:
             "companion": notice.get("companion") or None,
             "journal": self.journal(),
             "review": self._review(),
+        }
+
+    def _operation(self, connection: HubConnection) -> dict[str, Any]:
+        """Return what goes wrong slowly: room, age of queues, clock, certificate, busy decoders."""
+        deliveries, outcomes, _ = self._outboxes
+        path, now = self._config.client_certificate, datetime.now(UTC)
+        return {
+            "disk_free_bytes": self._store.disk.free_bytes,
+            "oldest_delivery_s": deliveries.oldest_waiting_s(),
+            "oldest_outcome_s": outcomes.oldest_waiting_s(),
+            "clock_offset_s": connection.clock_offset_s,
+            "certificate_days": certificate.days_left(path, now=now),
+            "decoding": self._tally.total("decoding"),
+            "decoders": self._config.workers * max(1, len(self._tally.running())),
         }
 
     def _review(self) -> dict[str, int] | None:

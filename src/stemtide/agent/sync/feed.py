@@ -27,6 +27,7 @@ from stemtide.agent.counters import Counters
 from stemtide.agent.hma import rows
 from stemtide.agent.hub.client import SILENT_S, Client
 from stemtide.agent.hub.connection import HubConnection, StallDetector
+from stemtide.agent.memory import give_back
 from stemtide.agent.outbox import actions
 from stemtide.agent.recognise.recent import RecentUploads
 from stemtide.agent.store.database import Store, Transaction
@@ -55,6 +56,8 @@ from stemtide.protocol.sync.allowlists import (
 )
 from stemtide.protocol.sync.feed import FeedSignal, Tombstone
 from stemtide.protocol.sync.segments import SegmentError
+from stemtide.traces import spans
+from stemtide.traces.spans import EndedSpan
 
 logger = logging.getLogger(__name__)
 
@@ -122,6 +125,7 @@ class Sync:
         head = 0 if connection.is_loading else connection.head
         connection.stall = self._lag.check(self._store.position, head, now=time.monotonic())
         connection.disk = self._store.disk.trouble
+        connection.clock_offset_s = self._client.clock_offset_s
 
     async def run(self) -> None:
         """Follow the feed, listen to the stream and report status until cancelled."""
@@ -286,6 +290,7 @@ class Sync:
 
     def _apply(self, page: Page) -> bool:
         """Apply a page and undo what it withdraws; return whether anything was undone."""
+        began = time.perf_counter()
         entries = [entry for raw in page.entries if (entry := self._reader.entry(raw))]
         signals = [entry for entry in entries if isinstance(entry, FeedSignal)]
         puts = [(signal, row) for signal in signals if (row := self._reader.row(signal))]
@@ -325,6 +330,7 @@ class Sync:
             synced_at=None if page.more else now,
             alongside=undo_all,
         )
+        _add_spans(new, took_s=time.perf_counter() - began)
         return undone > 0
 
     async def _weaken_owed(self) -> None:
@@ -393,6 +399,7 @@ class Sync:
             await self._load_snapshot()
         finally:
             self.connection.is_loading = False
+            await asyncio.to_thread(give_back)
         self._on_undo()
         self._needs_local = self._config.local_features
         self._position_changed.set()
@@ -561,6 +568,12 @@ def _parties_after(page: Page, *, before: int) -> int:
     """
     is_answered = bool(page.parties) or (before > 0 and page.parties is not None)
     return page.next if is_answered else before
+
+
+def _add_spans(new: Sequence[FeedSignal], *, took_s: float) -> None:
+    """Add the span in which new signals were applied, but for a large bulk."""
+    for signal in new if len(new) <= spans.MAX_SIGNALS else ():
+        spans.add(EndedSpan(signal.id, "apply", took_s, {"stemtide.position": signal.position}))
 
 
 def _is_end(entry: FeedSignal | Tombstone) -> bool:

@@ -43,6 +43,7 @@ from stemtide.protocol.messages.signals import (
     WithdrawIn,
 )
 from stemtide.protocol.trust.second_look import WaitingAct, WaitReason
+from stemtide.traces import spans
 
 __all__ = [
     "BulkRefusedError",
@@ -171,6 +172,9 @@ def _share(
             approved=approved,
         )
     waiting.count_refused(rules.refused_rows(out.errors), by=by, now=now, through=through)
+    for signal in out.signals:
+        if signal is not None and signal.created and signal.state is SignalState.LIVE:
+            spans.note_shared(signal.id)
     return out
 
 
