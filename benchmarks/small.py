@@ -190,17 +190,17 @@ def upload(agent: httpx.Client, count: int) -> None:
         print(f"  {kind:42} {len(took):4}, median {middle * 1000:6.0f} ms", flush=True)
 
 
-def settled(agent: httpx.Client, *, signals: int, entries: int) -> None:
-    """Wait until the agent has all signals and its journal, has searched it, and has all proofs."""
-    looks = 0
-    while looks < 5:  # between two batches of a search nothing seems to wait
+def settled(agent: httpx.Client, *, signals: int, entries: int, searched: int) -> None:
+    """Wait until the agent has signals and journal, has searched it for so many, and has proofs."""
+    while True:
         health = agent.get("/health").json()
         journal = health["journal"] or {}
         has_all = sum(health["signals"].values()) >= signals and journal["entries"] >= entries
-        is_done = journal["is_loaded"] and not journal["waiting"] and not health["unproved"]
-        looks = looks + 1 if has_all and is_done else 0
+        is_searched = journal["searched"] >= searched and not journal["waiting"]
+        if has_all and is_searched and journal["is_loaded"] and not health["unproved"]:
+            print(f"  journal: {journal}; signals: {health['signals']}", flush=True)
+            return
         time.sleep(0.5)
-    print(f"  journal: {journal}; signals: {health['signals']}", flush=True)
 
 
 def idle(pid: int, seconds: float) -> None:
@@ -245,22 +245,22 @@ def follow(running_agent: processes.Running, address: str, key: str, options) ->
     started = running_agent.start()
     pid, size = started.process.pid, options.signals
     with httpx.Client(base_url=started.address, timeout=600, trust_env=False) as agent:
-        with phase("first start: signals and journal", pid):
-            settled(agent, signals=size, entries=options.journal)
+        with phase("first start: signals, journal, and its search", pid):
+            settled(agent, signals=size, entries=options.journal, searched=size)
         time.sleep(options.settle)
         idle(pid, options.idle)
         with phase(f"{options.uploads} uploads, one after another", pid):
             upload(agent, options.uploads)
         with phase(f"{NEW} new signals, searched in the journal", pid):
             share(address, key, NEW)
-            settled(agent, signals=size + NEW, entries=options.journal)
+            settled(agent, signals=size + NEW, entries=options.journal, searched=size + NEW)
         idle(pid, options.idle)
     running_agent.stop()
     again = running_agent.start()
     pid = again.process.pid
     with httpx.Client(base_url=again.address, timeout=600, trust_env=False) as agent:
         with phase("second start", pid):
-            settled(agent, signals=size + NEW, entries=options.journal)
+            settled(agent, signals=size + NEW, entries=options.journal, searched=0)
         time.sleep(options.settle)
         idle(pid, options.idle)
 

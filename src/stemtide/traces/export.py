@@ -15,6 +15,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.trace import (
     Link,
     NonRecordingSpan,
@@ -172,7 +173,8 @@ class SpanExport:
         """
         ids = ids_of(signal)
         result = self._provider.sampler.should_sample(Context(), ids.trace, "share")
-        flags = TraceFlags.SAMPLED if result.decision.is_sampled() else TraceFlags.DEFAULT
+        is_sampled = result.decision is Decision.RECORD_AND_SAMPLE
+        flags = TraceFlags.SAMPLED if is_sampled else TraceFlags.DEFAULT
         return SpanContext(ids.trace, ids.first, is_remote=True, trace_flags=TraceFlags(flags))
 
     def _caller(self, traceparent: str) -> SpanContext | None:
