@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from stemtide.traces import spans
-from stemtide.traces.spans import EndedSpan, ids_of
+from stemtide.traces.records import EndedSpan, ids_of
 
 HIDE_OTEL = 'import sys\nsys.modules["opentelemetry"] = None\n'
 START = """

@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from stemtide.exercises import cast, processes
 from stemtide.exercises.provider import new_secret
-from stemtide.traces.spans import ids_of
+from stemtide.traces.records import ids_of
 from tests import forks
 from tests.agent.world import sha256
 from tests.flows.conftest import House, row, until

@@ -30,7 +30,7 @@ from stemtide.hub.rooms.signals.views import SharedChange
 from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.handling import may_receive
 from stemtide.traces import spans
-from stemtide.traces.spans import EndedSpan
+from stemtide.traces.records import EndedSpan
 
 log = logging.getLogger(__name__)
 

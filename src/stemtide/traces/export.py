@@ -31,7 +31,7 @@ from opentelemetry.trace import (
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from stemtide import __version__
-from stemtide.traces.spans import EndedSpan, OpenSpan, SpanRole, ids_of
+from stemtide.traces.records import EndedSpan, OpenSpan, SpanRole, ids_of
 
 _KINDS = {
     SpanRole.SERVER: SpanKind.SERVER,

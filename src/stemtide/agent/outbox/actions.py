@@ -40,7 +40,7 @@ from stemtide.protocol import webhook_headers
 from stemtide.protocol.enums import OUTCOME_OF, Action, Outcome
 from stemtide.protocol.retry_after import ASKS_TO_WAIT
 from stemtide.traces import spans
-from stemtide.traces.spans import OpenSpan
+from stemtide.traces.records import OpenSpan
 
 logger = logging.getLogger(__name__)
 

@@ -50,7 +50,7 @@ from stemtide.matching.library import Match
 from stemtide.protocol.enums import OUTCOME_OF, Action
 from stemtide.protocol.sync.feed import FeedSignal
 from stemtide.traces import spans
-from stemtide.traces.spans import EndedSpan, SpanRole
+from stemtide.traces.records import EndedSpan, SpanRole
 
 logger = logging.getLogger(__name__)
 

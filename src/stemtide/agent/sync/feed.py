@@ -57,7 +57,7 @@ from stemtide.protocol.sync.allowlists import (
 from stemtide.protocol.sync.feed import FeedSignal, Tombstone
 from stemtide.protocol.sync.segments import SegmentError
 from stemtide.traces import spans
-from stemtide.traces.spans import EndedSpan
+from stemtide.traces.records import EndedSpan
 
 logger = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ from stemtide.protocol.enums import PartyKind, Scope
 from stemtide.protocol.messages.signals import SharedSignal, SignalIn
 from stemtide.protocol.problems import ProblemType, problem
 from stemtide.traces import spans
-from stemtide.traces.spans import EndedSpan
+from stemtide.traces.records import EndedSpan
 
 SIGNALS = "/api/v1/signals"
 
