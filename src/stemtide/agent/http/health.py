@@ -118,18 +118,18 @@ class HealthCollector:
             "lowered": lowered,
             **_proofs(proofs),
             **self._decoding(),
-            **self._other_parts(notice),
-            "operation": self._operation(connection),
+            **self._other_parts(notice, connection),
             **self._processes(),
             "troubles": {name: text for name, text in troubles.items() if text},
         }
 
-    def _other_parts(self, notice: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the states of the companion, the upload journal and the review page."""
+    def _other_parts(self, notice: Mapping[str, Any], connection: HubConnection) -> dict[str, Any]:
+        """Return the states of companion, journal and review page, and what goes wrong slowly."""
         return {
             "companion": notice.get("companion") or None,
             "journal": self.journal(),
             "review": self._review(),
+            "operation": self._operation(connection),
         }
 
     def _operation(self, connection: HubConnection) -> dict[str, Any]:

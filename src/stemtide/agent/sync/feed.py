@@ -290,16 +290,12 @@ class Sync:
 
     def _apply(self, page: Page) -> bool:
         """Apply a page and undo what it withdraws; return whether anything was undone."""
-        began = time.perf_counter()
         entries = [entry for raw in page.entries if (entry := self._reader.entry(raw))]
         signals = [entry for entry in entries if isinstance(entry, FeedSignal)]
         puts = [(signal, row) for signal in signals if (row := self._reader.row(signal))]
         parties = self._reader.parties(page.parties or ())
         former = self._store.find_ids(str(entry.id) for entry in entries)
-        drops = {
-            uid: former.get(uid)
-            for uid in (str(entry.id) for entry in entries if isinstance(entry, Tombstone))
-        }
+        drops = {uid: former.get(uid) for uid in _withdrawn(entries)}
         applied = [*(signal for signal, _ in puts), *(e for e in entries if _is_end(e))]
         weakened = undo.weakened_parties(self._store.read(ALL), parties)
         now = datetime.now(UTC)
@@ -330,7 +326,7 @@ class Sync:
             synced_at=None if page.more else now,
             alongside=undo_all,
         )
-        _add_spans(new, took_s=time.perf_counter() - began)
+        _add_spans(new, took_s=(datetime.now(UTC) - now).total_seconds())
         return undone > 0
 
     async def _weaken_owed(self) -> None:
@@ -568,6 +564,11 @@ def _parties_after(page: Page, *, before: int) -> int:
     """
     is_answered = bool(page.parties) or (before > 0 and page.parties is not None)
     return page.next if is_answered else before
+
+
+def _withdrawn(entries: Sequence[FeedSignal | Tombstone]) -> list[str]:
+    """Return the ids of the signals that a page withdraws."""
+    return [str(entry.id) for entry in entries if isinstance(entry, Tombstone)]
 
 
 def _add_spans(new: Sequence[FeedSignal], *, took_s: float) -> None:
