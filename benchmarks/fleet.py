@@ -6,11 +6,13 @@
 
 The agents are those of `stemtide stress`, with reports of status. Among them run real ones, in
 exercise mode. Agents of "carried" ask for a stream with entries, those of "pull" read the feed at
-each wake. Prints the hub's CPU seconds, which do not depend on how busy the machine is, and times,
-which do. --bulk: share so many at once, and wait until all agents have read them; the simulated
-ones count them. --kill: kill the hub in the end, start it, and wait until all agents have what is
-shared then. Every way gets a hub of its own. With --postgres it is on a PostgreSQL server of its
-own, and may have several workers. `python -m benchmarks.fleet_sizes` draws a plot of many sizes.
+each wake. A way that ends in "+tls" goes through a Caddy in front of the hub, with
+deploy/caddy/Caddyfile and an authority of its own: `--ways carried,carried+tls`. Prints the hub's
+and Caddy's CPU seconds, which do not depend on how busy the machine is, and times, which do.
+--bulk: share so many at once, and wait until all agents have read them; the simulated ones count
+them. --kill: kill the hub in the end, start it, and wait until all agents have what is shared
+then. Every way gets a hub of its own. With --postgres it is on a PostgreSQL server of its own, and
+may have several workers. `python -m benchmarks.fleet_sizes` draws a plot of many sizes.
 """
 
 import argparse
@@ -39,6 +41,7 @@ AGENTS_OF_KEY = 100
 MOST_RATES = "reading=9999999 writing=9999999 bulk=9999999 stranger=9999999"
 LOOK_S = 0.03
 SETTLED_S = 120.0
+TLS = "+tls"
 
 
 def processes_of(pid: int) -> list[int]:
@@ -70,13 +73,14 @@ def memory_of(pid: int) -> str:
 
 
 class Phase:
-    """Counts what the hub uses within a block, and prints it."""
+    """Counts what the hub uses within a block, and the proxy if there is one, and prints it."""
 
-    def __init__(self, what: str, pid: int, test: Stress) -> None:
-        self.what, self.pid, self.test = what, pid, test
+    def __init__(self, what: str, pid: int, test: Stress, *, proxy: int | None = None) -> None:
+        self.what, self.pid, self.test, self.proxy = what, pid, test, proxy
 
     def __enter__(self) -> Self:
         self.began, self.cpu, self.before = time.perf_counter(), cpu_s(self.pid), self.counts()
+        self.proxy_cpu = cpu_s(self.proxy) if self.proxy else 0.0
         return self
 
     def counts(self) -> Counter[str]:
@@ -87,12 +91,40 @@ class Phase:
     def __exit__(self, *_: object) -> None:
         self.seconds = time.perf_counter() - self.began
         self.used = cpu_s(self.pid) - self.cpu
+        self.used_by_proxy = cpu_s(self.proxy) - self.proxy_cpu if self.proxy else 0.0
+        beside = ""
+        if self.proxy:
+            beside = f"Caddy {self.used_by_proxy:.2f} s of CPU, {memory_of(self.proxy)}; "
         print(
             f"  {self.what}: {self.used:.2f} s of CPU in {self.seconds:.1f} s"
-            f" ({self.used / self.seconds:.0%} of a core); {memory_of(self.pid)};"
+            f" ({self.used / self.seconds:.0%} of a core); {memory_of(self.pid)}; {beside}"
             f" {dict(sorted((self.counts() - self.before).items()))}",
             flush=True,
         )
+
+
+@contextlib.contextmanager
+def front(hub: str, *, is_tls: bool) -> Iterator[tuple[str, int | None]]:
+    """The address at which agents ask, and the process of the proxy there, if there is one."""
+    if not is_tls:
+        yield hub, None
+        return
+    from tests import caddy
+
+    with (
+        tempfile.TemporaryDirectory(prefix="stemtide-bench-") as folder,
+        caddy.running(Path(folder), hub=hub) as (address, authority),
+    ):
+        os.environ["SSL_CERT_FILE"] = str(authority)  # of ours, and of the real agents
+        proxies = [pid for pid in processes_of(os.getpid()) if name_of(pid) == "caddy"]
+        try:
+            yield address, proxies[0]
+        finally:
+            del os.environ["SSL_CERT_FILE"]
+
+
+def name_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text().strip()
 
 
 @contextlib.contextmanager
@@ -193,9 +225,11 @@ async def kill_hub(test: Stress, watches: list[Watch], hub: RunningHub) -> float
     return time.perf_counter() - began
 
 
-async def play(hub: RunningHub, reals: list[str], *, way: str, options) -> dict[str, float]:
+async def play(
+    hub: RunningHub, reals: list[str], *, address: str, proxy: int | None, way: str, options
+) -> dict[str, float]:
     """Run one fleet; the figures that ways are compared by."""
-    accesses, pid = [HubAccess(hub.address, key) for key in hub.keys], hub.pid
+    accesses, pid = [HubAccess(address, key) for key in hub.keys], hub.pid
     parties = [
         json.loads((await KeptConnection(access).ask("GET", "/api/v1/whoami")).body)["party"]
         for access in accesses
@@ -206,25 +240,25 @@ async def play(hub: RunningHub, reals: list[str], *, way: str, options) -> dict[
         options.agents,
         rate=options.rate,
         seconds=options.shares / options.rate,
-        carried=way == "carried",
+        carried=way.removesuffix(TLS) == "carried",
         reports=True,
     )
     test, watches = Stress(plan), [Watch(real) for real in reals]
     figures: dict[str, float] = {}
-    with Phase("open and first reports", pid, test):
+    with Phase("open and first reports", pid, test, proxy=proxy):
         await test.open()
         while not all(agent.is_known for agent in test.agents):  # noqa: ASYNC110  # a poll
             await asyncio.sleep(0.1)
     await asyncio.sleep(options.settle)
-    with Phase("rest", pid, test) as rest:
+    with Phase("rest", pid, test, proxy=proxy) as rest:
         await asyncio.sleep(options.rest)
     watching = [asyncio.create_task(watch.run()) for watch in watches]
-    with Phase("shares", pid, test) as shares:
+    with Phase("shares", pid, test, proxy=proxy) as shares:
         await test.share()
         await test.settle()
         await all_at(watches, test.stored[-1].position)
     if options.bulk:
-        with Phase("bulk", pid, test):
+        with Phase("bulk", pid, test, proxy=proxy):
             figures |= await share_bulk(test, watches, size=options.bulk)
     if options.kill:
         figures["hub listens to all current, s"] = await kill_hub(test, watches, hub)
@@ -238,6 +272,13 @@ async def play(hub: RunningHub, reals: list[str], *, way: str, options) -> dict[
         for share in test.stored
     ]
     at_rest = rest.used / rest.seconds
+    if proxy:
+        proxy_rest = rest.used_by_proxy / rest.seconds
+        more = shares.used_by_proxy - proxy_rest * shares.seconds
+        figures |= {
+            "Caddy's CPU at rest, % of a core": proxy_rest * 100,
+            "Caddy's CPU a share, ms": more / options.shares * 1000,
+        }
     return {
         "CPU at rest, % of a core": at_rest * 100,
         "CPU a share, ms": (shares.used - at_rest * shares.seconds) / options.shares * 1000,
@@ -264,7 +305,7 @@ def database(*, is_postgres: bool) -> Iterator[dict[str, str]]:
 def measure(way: str, options: argparse.Namespace) -> dict[str, float]:
     """Run one fleet at a new hub, and print its figures."""
     print(f"{options.agents} simulated agents and {options.real} real ones, {way}", flush=True)
-    providers = -(-options.agents // AGENTS_OF_KEY)
+    providers, is_tls = -(-options.agents // AGENTS_OF_KEY), way.endswith(TLS)
     with (
         database(is_postgres=options.postgres) as settings,
         running_as(
@@ -272,13 +313,16 @@ def measure(way: str, options: argparse.Namespace) -> dict[str, float]:
             STEMTIDE_RATES=MOST_RATES,
             STEMTIDE_STREAMS="off",
             STEMTIDE_BENCH_WORKERS=options.workers,
+            STEMTIDE_TRUSTED_PROXIES="127.0.0.1" if is_tls else "",
             **settings,
         ) as hub,
-        real_agents(hub.address, hub.keys[1:], count=options.real) as reals,
+        front(hub.address, is_tls=is_tls) as (address, proxy),
+        real_agents(address, hub.keys[1:], count=options.real) as reals,
     ):
-        figures = uvloop.run(play(hub, reals, way=way, options=options))
+        fleet = play(hub, reals, address=address, proxy=proxy, way=way, options=options)
+        figures = uvloop.run(fleet)
     for what, figure in figures.items():
-        print(f"  {what:32} {figure:10,.1f}", flush=True)
+        print(f"  {what:34} {figure:10,.1f}", flush=True)
     return figures
 
 
@@ -304,8 +348,10 @@ def main() -> None:
     figures = {way: measure(way, options) for way in options.ways.split(",")}
     if len(figures) > 1:
         first, last = next(iter(figures)), next(reversed(figures))
-        for what, figure in figures[last].items():
-            print(f"{what:32} {first} is {figures[first][what] / (figure or 1):.1f} x {last}")
+        for what, figure in figures[first].items():
+            beside = figures[last].get(what, 0.0)
+            print(f"{what:32} {first} {figure:,.1f}, {last} {beside:,.1f}", end="")
+            print(f": {first} is {figure / (beside or 1):.2f} x {last}")
 
 
 if __name__ == "__main__":

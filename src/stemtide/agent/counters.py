@@ -30,7 +30,7 @@ _NOTICE_BYTES = 32 * 1024
 _TRIES = 100
 
 COLUMNS = (
-    *("pid", "lead", "position", "closed"),
+    *("pid", "lead", "position", "closed", "decoding"),
     *("items", "undecodable", "repeated", "unrecorded", "skipped", "hashes", "hashes_matched"),
     *("live_chunks", "live_alarms", "allowed", "unjournaled", "retro_matches"),
     "catalogue_matches",
@@ -40,7 +40,10 @@ COLUMNS = (
     *(f"seconds {end}" for end in (*SECONDS, "more")),
     "seconds sum",
 )
-"""Columns of a row. pid: 0 while no process has the row. closed: connections that it closed."""
+"""Columns of a row. pid: 0 while no process has the row. closed: connections that it closed.
+
+decoding: uploads that are being decoded, or wait for it.
+"""
 
 
 class Counters:

@@ -27,7 +27,7 @@ from stemtide.client.lines import EndlessLineError, EventParser, LineSplitter
 from stemtide.client.operations_async import Operations
 
 
-def _nothing() -> None:
+def _nothing(*_: object) -> None:
     """Do nothing."""
 
 
@@ -38,6 +38,7 @@ class AsyncHub(Operations):
     insecure: allow plain http to another machine, where the key is readable on the network.
     key_file, certificate: as of Connection.
     heard:    called whenever any bytes arrive from the hub.
+    answered: called with the headers of each response.
 
     Close generators that you leave early: contextlib.aclosing.
     """
@@ -53,6 +54,7 @@ class AsyncHub(Operations):
         key_file: Path | None = None,
         certificate: Path | None = None,
         heard: Callable[[], object] = _nothing,
+        answered: Callable[[httpx.Headers], object] = _nothing,
     ) -> None:
         self.connection = Connection(
             url,
@@ -64,6 +66,7 @@ class AsyncHub(Operations):
             certificate=certificate,
         )
         self._heard = heard
+        self._answered = answered
         self._http: httpx.AsyncClient
 
     async def __aenter__(self) -> Self:
@@ -182,6 +185,7 @@ class AsyncHub(Operations):
                 request = self._http.build_request(**self.connection.request_arguments(call))
                 response = await self._http.send(request, stream=True)
                 self._heard()
+                self._answered(response.headers)
             except (httpx.RequestError, httpx.InvalidURL) as error:
                 raise self.connection.unreachable("cannot be reached", error) from error
             if response.is_success:

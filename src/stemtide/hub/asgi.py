@@ -119,6 +119,7 @@ _streams = limit_bodies(cast("Application", _django))
 _responses = limit_bodies(cast("Application", _InOneThread()))
 _uploads = admit_uploads(cast("Application", _InMemory()), party_of=sharing_party)
 _precedence, _threads, _places = PagesFirst(), RequestThreads(), Places()
+_places.publish()
 _for_refreshes = one_thread("refreshes")
 
 STREAM = "/stream"

@@ -16,6 +16,7 @@ from typing import Any
 from stemtide.fingerprints.limits import SandboxError
 from stemtide.fingerprints.sandbox.lockdown import available_walls
 from stemtide.fingerprints.sandbox.walls import missing_walls, refusal
+from stemtide.traces import spans
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +69,9 @@ def prepare() -> None:
     """Set up Django and the tables; refuse to start with keys or walls that are not right.
 
     raises: OSError, django.db.Error, OtherKeyError, KeyFileError, SealFileError, SigningKeyError,
-            SandboxError.
+            SandboxError, TracesError.
     """
+    spans.check()
     start()
     migrate()
     _check_keys()
@@ -83,7 +85,7 @@ def serve(host: str, port: int, ready: Callable[[str], None]) -> None:
     port: 0 takes a free one. ready is called with the address once the server listens.
 
     raises: OSError if the address cannot be listened on; OtherKeyError, KeyFileError,
-            SealFileError, SigningKeyError, SandboxError.
+            SealFileError, SigningKeyError, SandboxError, TracesError.
     """
     prepare()
     import uvicorn  # noqa: PLC0415  # only `serve` needs it
@@ -125,6 +127,7 @@ def background_threads() -> Iterator[None]:
     if clock is not None:
         clock.start()
     vitals.start()
+    spans.start("stemtide-hub")
     _warm_up()
     freeze_loaded_code()
     try:
@@ -136,6 +139,7 @@ def background_threads() -> Iterator[None]:
         vitals.stop()
         if clock is not None:
             clock.stop()
+        spans.stop()
 
 
 def _warm_up() -> None:

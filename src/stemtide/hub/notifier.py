@@ -29,6 +29,8 @@ from stemtide.hub.rooms.signals.reads import signals
 from stemtide.hub.rooms.signals.views import SharedChange
 from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.handling import may_receive
+from stemtide.traces import spans
+from stemtide.traces.records import EndedSpan
 
 log = logging.getLogger(__name__)
 
@@ -318,7 +320,7 @@ class ChangeNotifier:
         # lacks it. Before anything is noted: if an observer fails, the changes are read again.
         for observer in self._observers:
             observer()
-        self._published = heads
+        self._published, before = heads, self._after
         self._after = max((change.position for change in changes), default=self._after)
         with self._lock:  # after the read, so that subscribers from before the commit are included
             subscriptions = list(self._subscriptions)
@@ -339,6 +341,17 @@ class ChangeNotifier:
             _deliver(loop, batch)
         if changes:
             wake_seconds.observe(time.monotonic() - began)
+            _add_spans(
+                before, took_s=time.monotonic() - began, streams=sum(map(len, hits.values()))
+            )
+
+
+def _add_spans(after: int, *, took_s: float, streams: int) -> None:
+    """Add the span of a wake to the traces of the signals that changed after a position."""
+    if spans.is_on():
+        for uid, position in signals.first_changed(after, limit=spans.MAX_SIGNALS):
+            facts = {"stemtide.position": position, "stemtide.streams": streams}
+            spans.add(EndedSpan(uid, "wake", took_s, facts))
 
 
 def _max_open_files() -> float:

@@ -89,6 +89,18 @@ def test_a_page_of_the_feed_is_answered_from_memory_as_by_django(hub, party, que
     assert answers_from_memory(hub, "api/v1/feed") == before + 1
 
 
+@pytest.mark.parametrize("host", ["hub.example.eu", "evil.example"])
+def test_a_page_that_is_asked_for_through_a_proxy_is_answered_from_memory(hub, host):
+    added = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https", "Via": "1.1 Caddy"}
+    with hub.client("big-video") as client:
+        client.get(FEED)
+        before = answers_from_memory(hub, "api/v1/feed")
+        answer = both(client, "GET", FEED, headers=added | {"X-Forwarded-Host": host})
+
+    assert answer.status_code == 200
+    assert answers_from_memory(hub, "api/v1/feed") == before + 1
+
+
 @pytest.mark.parametrize(
     ("method", "path", "headers", "expected"),
     [

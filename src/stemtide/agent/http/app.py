@@ -316,7 +316,9 @@ class Agent:
         look_only = _wants_look(request)
         self._check_ready()
         items = await read_items(request, self._config)
-        answers = await self._recogniser.recognise(items, look_only=look_only)
+        answers = await self._recogniser.recognise(
+            items, look_only=look_only, caller=request.headers.get("traceparent", "")
+        )
         metrics.count(self._tally, answers, took_s=time.perf_counter() - began)
         return _json({"items": answers, **self._as_of()})
 

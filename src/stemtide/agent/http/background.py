@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 _RESTART_S = 1.0
 _POLL_S = 0.005
 _LEAD_POLL_S = 0.1
+_ALONE_POLL_S = 1.0
 _SAVE_POLL_S = 1.0
 _SAVE_WITHIN_S = 3600.0
 _CHECK_AFTER_S = 2.0
@@ -144,10 +145,11 @@ class BackgroundTasks:
             await asyncio.sleep(_SAVE_POLL_S)
 
     async def _publish_state(self) -> None:
-        """Publish the state of the hub connection to the other processes."""
+        """Publish the state of the hub connection to the other processes, if there are any."""
+        every_s = _LEAD_POLL_S if self._store.is_shared else _ALONE_POLL_S
         while True:
             self._health.publish_notice()
-            await asyncio.sleep(_LEAD_POLL_S)
+            await asyncio.sleep(every_s)
 
     async def _check_disk(self) -> None:
         """Check every few seconds that the disk accepts writes."""

@@ -4,12 +4,14 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from stemtide import __version__
 from stemtide.agent.config.settings import Config
 from stemtide.agent.counters import Counters
 from stemtide.agent.hma.sync import HmaSync
+from stemtide.agent.hub import certificate
 from stemtide.agent.hub.connection import HubConnection
 from stemtide.agent.journal.file import JournalFile
 from stemtide.agent.outbox.engine import Outboxes
@@ -116,17 +118,32 @@ class HealthCollector:
             "lowered": lowered,
             **_proofs(proofs),
             **self._decoding(),
-            **self._other_parts(notice),
+            **self._other_parts(notice, connection),
             **self._processes(),
             "troubles": {name: text for name, text in troubles.items() if text},
         }
 
-    def _other_parts(self, notice: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the states of the companion, the upload journal and the review page."""
+    def _other_parts(self, notice: Mapping[str, Any], connection: HubConnection) -> dict[str, Any]:
+        """Return the states of companion, journal and review page, and what goes wrong slowly."""
         return {
             "companion": notice.get("companion") or None,
             "journal": self.journal(),
             "review": self._review(),
+            "operation": self._operation(connection),
+        }
+
+    def _operation(self, connection: HubConnection) -> dict[str, Any]:
+        """Return what goes wrong slowly: room, age of queues, clock, certificate, busy decoders."""
+        deliveries, outcomes, _ = self._outboxes
+        path, now = self._config.client_certificate, datetime.now(UTC)
+        return {
+            "disk_free_bytes": self._store.disk.free_bytes,
+            "oldest_delivery_s": deliveries.oldest_waiting_s(),
+            "oldest_outcome_s": outcomes.oldest_waiting_s(),
+            "clock_offset_s": connection.clock_offset_s,
+            "certificate_days": certificate.days_left(path, now=now),
+            "decoding": self._tally.total("decoding"),
+            "decoders": self._config.workers * max(1, len(self._tally.running())),
         }
 
     def _review(self) -> dict[str, int] | None:

@@ -61,6 +61,21 @@ _GAUGES = {
     "live_streams": "Live streams that are open.",
 }
 
+_OPERATION = {
+    "disk_free_bytes": "Free space of data_dir.",
+    "oldest_delivery_s": "How long the oldest delivery has waited; 0 if none waits.",
+    "oldest_outcome_s": "How long the oldest outcome has waited for the hub; 0 if none waits.",
+    "clock_offset_s": "This machine's clock minus the hub's.",
+    "certificate_days": "Days until the client certificate expires.",
+    "decoding": "Uploads that are being decoded, or wait for it.",
+    "decoders": "Uploads that can be decoded at a time.",
+}
+
+_JOURNAL = {
+    "entries": "Uploads of the journal in memory.",
+    "waiting": "Signals still to be compared with the journal.",
+}
+
 _REVIEW = {
     "waiting": "Held content that no person has decided about.",
     "late": "Of this, content that is held for longer than it should be.",
@@ -149,6 +164,8 @@ class _Numbers(Collector):
             yield GaugeMetricFamily(
                 _full(name), description, value=math.nan if value is None else value
             )
+        yield from self._optional("", _OPERATION, self._health["operation"])
+        yield from self._optional("journal_", _JOURNAL, self._health["journal"] or {})
         trouble = GaugeMetricFamily(_full("trouble"), "1 for each trouble.", labels=["part"])
         for part in self._health["troubles"]:
             trouble.add_metric([part], 1)
@@ -165,6 +182,15 @@ class _Numbers(Collector):
         for kind, number in self._health["signals"].items():
             signals.add_metric([kind], number)
         yield signals
+
+    def _optional(
+        self, prefix: str, texts: Mapping[str, str], values: Mapping[str, Any]
+    ) -> Iterator[Metric]:
+        """Yield gauges of the values that there are."""
+        for name, description in texts.items():
+            value = values.get(name)
+            if value is not None:
+                yield GaugeMetricFamily(_full(f"{prefix}{name}"), description, value=value)
 
     def _decisions(self) -> Metric:
         family = CounterMetricFamily(

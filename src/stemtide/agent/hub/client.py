@@ -6,11 +6,13 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import NamedTuple, Self
 from uuid import UUID
 
-from httpx import AsyncClient, HTTPError, Response
+from httpx import AsyncClient, Headers, HTTPError, Response
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from stemtide.agent.config.settings import Config
@@ -42,6 +44,7 @@ SILENT_S = 8.0
 """A hub that is silent for so long counts as unreachable: its stream pings every 3 s."""
 
 _PATIENCE_S = 120.0  # two windows in which a hub counts requests
+_HALF_A_SECOND = 0.5  # what a Date header, which has whole seconds, leaves out on average
 _URL_REMEDY = "Check hub_url: is it a hub?"
 
 
@@ -73,6 +76,7 @@ class Client:
         self._trusted = config.hub_public_key
         self._mirror = config.segments_url
         self._note_heard()
+        self.clock_offset_s: float | None = None
         with _with_remedy():
             self._hub = AsyncHub(
                 config.hub_url,
@@ -80,6 +84,7 @@ class Client:
                 exercise=config.exercise,
                 limits=Limits(patience_s=_PATIENCE_S, silence_s=SILENT_S),
                 heard=self._note_heard,
+                answered=self._note_date,
                 key_file=config.key_path,
                 certificate=config.client_certificate,
                 insecure=True,  # Config has checked it: plain http needs insecure_hub
@@ -99,6 +104,15 @@ class Client:
 
     def _note_heard(self) -> None:
         self._heard_at = time.monotonic()
+
+    def _note_date(self, headers: Headers) -> None:
+        """Compare this machine's clock with the hub's, to about a second."""
+        try:
+            theirs = parsedate_to_datetime(headers.get("Date", ""))
+            offset = datetime.now(UTC) - theirs
+        except (ValueError, TypeError):  # TypeError: a date without a time zone
+            return
+        self.clock_offset_s = offset.total_seconds() - _HALF_A_SECOND
 
     @property
     def silent_s(self) -> float:

@@ -17,6 +17,7 @@ class HubConnection:
     local_trouble: the hub gives no local features of signals.
     silence:  the hub has sent nothing for too long. stall: the position does not move.
     disk:     nothing can be written. is_loading: whether a snapshot is being loaded.
+    clock_offset_s: this machine's clock minus the hub's; None if the hub never said its time.
     """
 
     is_reachable: bool = False
@@ -32,6 +33,7 @@ class HubConnection:
     stall: str = ""
     disk: str = ""
     is_loading: bool = False
+    clock_offset_s: float | None = None
 
     @property
     def is_heard(self) -> bool:

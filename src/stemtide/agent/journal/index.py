@@ -6,7 +6,6 @@ compared again. A signal of another kind is compared with every entry
 that has such kinds: see sync/retro_match.py.
 """
 
-import ctypes
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stemtide.agent.journal.entries import JournalEntry
+from stemtide.agent.memory import give_back
 from stemtide.fingerprints.image.pdq import turn_hash
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS, SIZE_BYTES, Kind
 from stemtide.matching.hamming import HammingIndex
@@ -24,7 +24,6 @@ _SLOTS = 8
 """
 
 _FURTHER = 1 << 62
-_LIBC = ctypes.CDLL(None)
 _WORD_BYTES = 8
 
 
@@ -89,9 +88,7 @@ class JournalIndex:
         """
         for index in self._indexes.values():
             index.settle()
-        trim = getattr(_LIBC, "malloc_trim", None)  # of glibc alone
-        if trim is not None:
-            trim(0)
+        give_back()
 
     def find(self, signals: Iterable[IndexedSignal]) -> dict[int, set[int]]:
         """Return the numbers of the entries near each signal, by the signal's key.

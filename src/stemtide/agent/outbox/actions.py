@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 
@@ -39,6 +39,8 @@ from stemtide.client.connection import is_loopback
 from stemtide.protocol import webhook_headers
 from stemtide.protocol.enums import OUTCOME_OF, Action, Outcome
 from stemtide.protocol.retry_after import ASKS_TO_WAIT
+from stemtide.traces import spans
+from stemtide.traces.records import OpenSpan
 
 logger = logging.getLogger(__name__)
 
@@ -363,6 +365,8 @@ class Deliverer(Outbox):
 SELECT count(*) FILTER (WHERE NOT is_dead), count(*) FILTER (WHERE is_dead), coalesce(
     (SELECT trouble FROM deliveries WHERE trouble != '' ORDER BY seq DESC LIMIT 1), '')
   FROM deliveries"""
+    oldest_sql = """
+SELECT min(strftime('%s', json_extract(body, '$.timestamp'))) FROM deliveries WHERE NOT is_dead"""
     retry_sql = ("UPDATE deliveries SET is_dead = 0, attempts = 0, due_at = 0 WHERE is_dead = 1",)
 
     def __init__(
@@ -438,25 +442,31 @@ SELECT count(*) FILTER (WHERE NOT is_dead), count(*) FILTER (WHERE is_dead), coa
     async def _post(self, row: _Row, webhook: WebhookSettings) -> _Failure | None:
         """Send one webhook and return the failure, or None on success."""
         at = datetime.fromtimestamp(int(self._clock()), UTC)
+        event = json.loads(row.body)
+        span = _open_span(event)
         headers = {
             "Content-Type": "application/json",
             **webhook_headers.sign(row.id, row.body, secrets=webhook.secrets, at=at),
-            **self._event(row),
+            **self._event(row, event),
+            **({"traceparent": span.traceparent} if span else {}),
         }
-        body = row.body.encode()
+        body, status = row.body.encode(), 0
         try:
             async with (
                 asyncio.timeout(webhook.timeout_s),
                 self._http.stream("POST", webhook.url, content=body, headers=headers) as response,
             ):
+                status = response.status_code
                 await _drain(response)
         except (httpx.RequestError, TimeoutError) as error:
             return _Failure(f"{webhook.url} cannot be reached ({error!r})")
+        finally:
+            if span:
+                span.end(status)
         return None if response.is_success else _failure(response, now=at)
 
-    def _event(self, row: _Row) -> dict[str, str]:
+    def _event(self, row: _Row, event: Mapping[str, Any]) -> dict[str, str]:
         """Return the headers that also make the webhook a CloudEvent."""
-        event = json.loads(row.body)
         happened_at = datetime.fromisoformat(event["timestamp"])
         return webhook_headers.event(
             row.id, event["type"], source=self._source, happened_at=happened_at
@@ -493,6 +503,12 @@ SELECT count(*) FILTER (WHERE NOT is_dead), count(*) FILTER (WHERE is_dead), coa
                 return
             with self._store.write() as tx:
                 tx.executemany("DELETE FROM deliveries WHERE seq = ?", [(row.seq,) for row in rows])
+
+
+def _open_span(event: Mapping[str, Any]) -> OpenSpan | None:
+    """Begin the span of a webhook, in the trace of its signal; None if there is none."""
+    signal = event["data"].get("signal")
+    return spans.open_span(UUID(signal), "webhook") if signal else None
 
 
 def _failure(response: httpx.Response, *, now: datetime) -> _Failure:

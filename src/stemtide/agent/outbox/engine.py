@@ -11,6 +11,7 @@
 
 import asyncio
 import logging
+import time
 from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple
 
@@ -91,15 +92,22 @@ class Outbox(Engine):
 
     counts_sql: selects the values of QueueCounts.
     retry_sql:  queues refused rows again; the last statement changes each of them.
+    oldest_sql: selects when the oldest row that waits was queued, as Unix time; NULL for no row.
     """
 
     counts_sql: ClassVar[str]
     retry_sql: ClassVar[tuple[str, ...]]
+    oldest_sql: ClassVar[str] = "SELECT NULL"
 
     def counts(self) -> QueueCounts:
         """Count the queued and the refused rows."""
         (row,) = self._store.read(self.counts_sql)
         return QueueCounts(*row)
+
+    def oldest_waiting_s(self) -> float:
+        """Return how long the oldest row has waited; 0 if none waits."""
+        ((queued_at,),) = self._store.read(self.oldest_sql)
+        return 0.0 if queued_at is None else max(0.0, time.time() - float(queued_at))
 
     def retry_refused(self) -> int:
         """Queue the refused rows again; return how many there are."""

@@ -64,6 +64,7 @@ class Reporter(Outbox):
         "SELECT coalesce(sum(count) FILTER (WHERE refused = ''), 0),"
         " coalesce(sum(count) FILTER (WHERE refused != ''), 0) FROM outcomes"
     )
+    oldest_sql = "SELECT min(strftime('%s', first_at)) FROM outcomes WHERE refused = ''"
     retry_sql = (_REOPEN, "DELETE FROM outcomes WHERE refused != ''")
 
     def __init__(self, *, config: Config, store: Store, client: Client) -> None:

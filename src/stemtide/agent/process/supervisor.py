@@ -30,6 +30,7 @@ from typing import BinaryIO
 from stemtide.agent.config.settings import Config, ConfigError
 from stemtide.agent.counters import Counters
 from stemtide.agent.http.metrics import shadow_columns
+from stemtide.agent.memory import limit_pools
 from stemtide.agent.process.worker import STOP_S, run_alone, run_with_others
 from stemtide.agent.review.sessions import make_link
 from stemtide.agent.store import schema
@@ -54,6 +55,7 @@ def serve(
     raises:   ConfigError for a setting that does not work here.
     """
     close_umask()
+    limit_pools()
     _set_up_logging(config.log_format)
     print_address = partial(_print_json if as_json else _print_plain, config)
     announce_address = announce or print_address

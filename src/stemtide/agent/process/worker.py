@@ -24,14 +24,20 @@ from stemtide.agent.counters import Counters
 from stemtide.agent.http.app import create_app
 from stemtide.agent.store.database import Store
 from stemtide.agent.store.schema import StoreError
+from stemtide.agent.waits import wait_woken
 from stemtide.fingerprints.limits import DecodingLimits, SandboxError
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.fingerprints.sandbox.walls import Wall, missing_walls, refusal
+from stemtide.traces import spans
+from stemtide.traces.spans import TracesError
 
 logger = logging.getLogger(__name__)
 
 STOP_S = 10
 """Seconds that requests under way may take once the agent is stopping."""
+
+_LOOK_S = 1.0
+"""Seconds after which a server looks whether it should stop, if no signal says so."""
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -96,6 +102,7 @@ def _open_parts(config: Config, *, lock: BinaryIO | None = None) -> Iterator[tup
         raise ConfigError("local_features", remedy)
     limits = DecodingLimits(max_input_bytes=config.max_upload_bytes)
     with (
+        _tracing(config),
         Sandbox(workers=config.workers, limits=limits) as sandbox,
         ThreadPoolExecutor(1, "start") as starter,
     ):
@@ -103,6 +110,19 @@ def _open_parts(config: Config, *, lock: BinaryIO | None = None) -> Iterator[tup
         with Store(config.data_dir, lock=lock, has_local=config.local_features) as store:
             _check_walls(warm.result(), config)
             yield store, sandbox
+
+
+@contextmanager
+def _tracing(config: Config) -> Iterator[None]:
+    """Send spans if the environment asks for them. raises: ConfigError."""
+    try:
+        spans.start("stemtide-agent", instance=config.name)
+    except TracesError as error:
+        raise ConfigError("traces", str(error)) from error
+    try:
+        yield
+    finally:
+        spans.stop()
 
 
 def _check_walls(standing: frozenset[Wall], config: Config) -> None:
@@ -133,12 +153,30 @@ class AnnouncingServer(uvicorn.Server):
     def __init__(self, settings: uvicorn.Config, *, on_start: Callable[[], None]) -> None:
         super().__init__(settings)
         self._on_start = on_start
+        self._stopping = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and call on_start."""
         await super().startup(sockets)
         if self.started:
             self._on_start()
+
+    async def main_loop(self) -> None:
+        """Wait until the server should stop.
+
+        uvicorn looks ten times a second, and dates responses meanwhile, which ours are not.
+        """
+        self._loop = asyncio.get_running_loop()
+        await self.on_tick(0)
+        while not self.should_exit:
+            await wait_woken(self._stopping, within_s=_LOOK_S)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop. Called as the handler of a signal."""
+        super().handle_exit(sig, frame)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._stopping.set)
 
 
 class _WorkerServer(AnnouncingServer):

@@ -49,6 +49,8 @@ from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.matching.library import Match
 from stemtide.protocol.enums import OUTCOME_OF, Action
 from stemtide.protocol.sync.feed import FeedSignal
+from stemtide.traces import spans
+from stemtide.traces.records import EndedSpan, SpanRole
 
 logger = logging.getLogger(__name__)
 
@@ -126,6 +128,7 @@ class Recogniser:
         self._wake = wake
         self._pending = uploads.PendingLookups()
         self._decoders = ThreadPoolExecutor(config.workers, "decode")
+        self._tally.set("decoding", 0)  # an earlier process of this row may have died meanwhile
         self._lookup_threads = ThreadPoolExecutor(_LOOKUP_THREADS, "look")
 
     @property
@@ -152,12 +155,14 @@ class Recogniser:
                 self._pending.write(tx)
 
     async def recognise(
-        self, items: Sequence[SubmittedContent], *, look_only: bool = False
+        self, items: Sequence[SubmittedContent], *, look_only: bool = False, caller: str = ""
     ) -> list[Answer]:
         """Recognise content, decide about it and act on the decision.
 
         look_only: decide, but do nothing because of it: no delivery, no count.
+        caller:    the span of the caller, as its header traceparent names it; "" for none.
         """
+        began = time.perf_counter()
         loop = asyncio.get_running_loop()
         prints = await asyncio.gather(*(self.fingerprint(item) for item in items))
         job = partial(self._look_up, items, prints, look_only=look_only)
@@ -165,6 +170,8 @@ class Recogniser:
         if outcome.is_news:
             self._wake()
             self._on_matches(outcome.matched)
+            took_s = time.perf_counter() - began
+            add_match_spans(outcome.decisions, took_s=took_s, caller=caller)
         if not look_only and (files := self._held_files(items, prints, outcome.decisions)):
             await loop.run_in_executor(self._lookup_threads, self._keep_held, files)
         trouble, policies = outcome.trouble, self._config.policies
@@ -183,6 +190,7 @@ class Recogniser:
         if earlier := self._repeats.find(digest):
             self._tally.add("repeated")
             return earlier
+        self._tally.add("decoding")
         try:
             look = partial(self._sandbox.analyse, blob, options=self._options)
             analysis = await asyncio.get_running_loop().run_in_executor(self._decoders, look)
@@ -192,6 +200,8 @@ class Recogniser:
             )
             digests = await asyncio.to_thread(fingerprint_bytes, blob)
             return Fingerprints(digests, size_bytes=len(blob), remarks=(f"{UNDECODABLE}{error}",))
+        finally:
+            self._tally.add("decoding", -1)
         prints = replace(analysis.fingerprints, local=analysis.local)
         self._repeats.keep(digest, prints)
         return prints
@@ -366,6 +376,15 @@ def decide_matches(
     ]
     all_hits = mark_allowed(store, prints, all_hits, parties=parties, now=now, tx=tx)
     return [decide(hits, config.policies, parties) for hits in all_hits]
+
+
+def add_match_spans(decisions: Sequence[Decision], *, took_s: float, caller: str = "") -> None:
+    """Add the span of a match to the trace of each signal that decided about content."""
+    for decision in decisions:
+        if decision.signal is not None and decision.action is not None:
+            facts = {"stemtide.action": decision.action.value}
+            signal = decision.verdicts[0].hit.signal.id
+            spans.add(EndedSpan(signal, "match", took_s, facts, SpanRole.SERVER, caller=caller))
 
 
 def record_decision(

@@ -37,6 +37,14 @@ class Disk:
             return self._failure
         return self._last_check
 
+    @property
+    def free_bytes(self) -> int | None:
+        """Return the free space; None if it cannot be read."""
+        try:
+            return shutil.disk_usage(self._folder).free
+        except OSError:
+            return None
+
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Remember a database write that fails because of the disk."""

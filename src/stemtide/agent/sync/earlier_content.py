@@ -5,6 +5,7 @@ It is an upload of the journal, or content that a scan found in a catalogue. A s
 an implausible share of it is lowered first, by the rules of the flood guard.
 """
 
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from datetime import UTC, datetime
 from stemtide.agent.config.settings import Config
 from stemtide.agent.hma import rows
 from stemtide.agent.outbox import actions, uploads
-from stemtide.agent.recognise.pipeline import decide_matches, record_decision
+from stemtide.agent.recognise.pipeline import add_match_spans, decide_matches, record_decision
 from stemtide.agent.recognise.policy import Decision, is_active
 from stemtide.agent.review.decisions import has_person_decided
 from stemtide.agent.store import allowed
@@ -50,7 +51,7 @@ def act_on(
 
     returns: the decisions, and how many actions are new. raises: sqlite3.Error.
     """
-    prints = [content.prints for content in contents]
+    began, prints = time.perf_counter(), [content.prints for content in contents]
     with store.write() as tx:
         decisions = decide_matches(prints, matches, store=store, config=config, tx=tx, strict=False)
         for content, decision in zip(contents, decisions, strict=True):
@@ -69,6 +70,8 @@ def act_on(
             )
             for content, decision in zip(contents, decisions, strict=True)
         ]
+    acted = [decision for decision, is_new in zip(decisions, news, strict=True) if is_new]
+    add_match_spans(acted, took_s=time.perf_counter() - began)
     return decisions, sum(news)
 
 

@@ -27,6 +27,7 @@ from stemtide.agent.counters import Counters
 from stemtide.agent.hma import rows
 from stemtide.agent.hub.client import SILENT_S, Client
 from stemtide.agent.hub.connection import HubConnection, StallDetector
+from stemtide.agent.memory import give_back
 from stemtide.agent.outbox import actions
 from stemtide.agent.recognise.recent import RecentUploads
 from stemtide.agent.store.database import Store, Transaction
@@ -55,6 +56,8 @@ from stemtide.protocol.sync.allowlists import (
 )
 from stemtide.protocol.sync.feed import FeedSignal, Tombstone
 from stemtide.protocol.sync.segments import SegmentError
+from stemtide.traces import spans
+from stemtide.traces.records import EndedSpan
 
 logger = logging.getLogger(__name__)
 
@@ -122,6 +125,7 @@ class Sync:
         head = 0 if connection.is_loading else connection.head
         connection.stall = self._lag.check(self._store.position, head, now=time.monotonic())
         connection.disk = self._store.disk.trouble
+        connection.clock_offset_s = self._client.clock_offset_s
 
     async def run(self) -> None:
         """Follow the feed, listen to the stream and report status until cancelled."""
@@ -291,10 +295,7 @@ class Sync:
         puts = [(signal, row) for signal in signals if (row := self._reader.row(signal))]
         parties = self._reader.parties(page.parties or ())
         former = self._store.find_ids(str(entry.id) for entry in entries)
-        drops = {
-            uid: former.get(uid)
-            for uid in (str(entry.id) for entry in entries if isinstance(entry, Tombstone))
-        }
+        drops = {uid: former.get(uid) for uid in _withdrawn(entries)}
         applied = [*(signal for signal, _ in puts), *(e for e in entries if _is_end(e))]
         weakened = undo.weakened_parties(self._store.read(ALL), parties)
         now = datetime.now(UTC)
@@ -325,6 +326,7 @@ class Sync:
             synced_at=None if page.more else now,
             alongside=undo_all,
         )
+        _add_spans(new, took_s=(datetime.now(UTC) - now).total_seconds())
         return undone > 0
 
     async def _weaken_owed(self) -> None:
@@ -398,6 +400,7 @@ class Sync:
             await self._load_snapshot()
         finally:
             self.connection.is_loading = False
+            await asyncio.to_thread(give_back)
         self._on_undo()
         self._needs_local = self._config.local_features
         self._position_changed.set()
@@ -571,6 +574,17 @@ def _parties_after(page: Page, *, before: int) -> int:
     """
     is_answered = bool(page.parties) or (before > 0 and page.parties is not None)
     return page.next if is_answered else before
+
+
+def _withdrawn(entries: Sequence[FeedSignal | Tombstone]) -> list[str]:
+    """Return the ids of the signals that a page withdraws."""
+    return [str(entry.id) for entry in entries if isinstance(entry, Tombstone)]
+
+
+def _add_spans(new: Sequence[FeedSignal], *, took_s: float) -> None:
+    """Add the span in which new signals were applied, but for a large bulk."""
+    for signal in new if len(new) <= spans.MAX_SIGNALS else ():
+        spans.add(EndedSpan(signal.id, "apply", took_s, {"stemtide.position": signal.position}))
 
 
 def _is_end(entry: FeedSignal | Tombstone) -> bool:

@@ -26,6 +26,7 @@ from stemtide.agent.counters import Counters
 from stemtide.agent.journal.entries import LONG_KINDS, JournalEntry, with_estimates
 from stemtide.agent.journal.file import JournalFile
 from stemtide.agent.journal.index import JournalIndex
+from stemtide.agent.memory import give_back
 from stemtide.agent.store import own_banks
 from stemtide.agent.store.database import Store
 from stemtide.agent.store.position import set_state
@@ -39,6 +40,11 @@ from stemtide.protocol.trust.runaway import Rate, runaway_limits
 logger = logging.getLogger(__name__)
 
 EVERY_S = 1.0
+"""Seconds between looks for entries that other processes of the agent wrote."""
+
+ALONE_S = 5.0
+"""Seconds between looks if there is no other process. A new signal does not wait for it."""
+
 _SIGNALS = 2000
 """Signals that are searched for at a time: progress is stored after each so many."""
 
@@ -130,11 +136,15 @@ class RetroMatcher:
             return
         self._index, self._last, self._gone = JournalIndex(), 0, 0
         self.progress = RetroProgress()
+        every_s = EVERY_S if self._store.is_shared else ALONE_S
         while True:
             self._woken.clear()
+            has_worked = False
             while await self._step(self._journal):
-                pass
-            await wait_woken(self._woken, within_s=EVERY_S)
+                has_worked = True
+            if has_worked:
+                await asyncio.to_thread(give_back)
+            await wait_woken(self._woken, within_s=every_s)
 
     async def _step(self, journal: JournalFile) -> bool:
         """Load entries or search for signals; return whether there may be more to do."""

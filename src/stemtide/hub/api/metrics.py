@@ -4,6 +4,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -48,6 +49,16 @@ _at_work = Gauge(
 )
 _at_work.labels("waits").set_function(partial(served, has_left=False))
 _at_work.labels("left").set_function(partial(served, has_left=True))
+_pool_in_use = Gauge(
+    "stemtide_pool_in_use",
+    "Places for requests that are in use, each with a thread and a database connection.",
+    ["lane"],
+    registry=process,
+)
+_pool_waiting = Gauge(
+    "stemtide_pool_waiting", "Requests that wait for a place.", ["lane"], registry=process
+)
+_pool_size = Gauge("stemtide_pool_size", "Places that there are.", ["lane"], registry=process)
 from_memory = Counter(
     "stemtide_memory_answers",
     "Answers to agents that needed neither Django nor the database.",
@@ -75,6 +86,24 @@ class OperationFacts:
     certificate_days: Mapping[str, float]
     backup_age_s: float | None
     clock_offset_s: float | None
+
+
+class RequestPool(Protocol):
+    """Places for requests, and requests that wait for one."""
+
+    size: int
+    in_use: int
+
+    @property
+    def waiting(self) -> int:
+        """Return how many wait."""
+
+
+def publish_pool(name: str, pool: RequestPool) -> None:
+    """Publish how full a pool is from now on."""
+    _pool_size.labels(name).set(pool.size)
+    _pool_in_use.labels(name).set_function(lambda: pool.in_use)
+    _pool_waiting.labels(name).set_function(lambda: pool.waiting)
 
 
 def count_request(*, route: str, method: str, status: int, seconds: float) -> None:

@@ -11,6 +11,7 @@ from django.utils.decorators import sync_and_async_middleware
 from stemtide.hub.api import metrics, problems, rate_limits
 from stemtide.hub.api.error_formats import ERROR_FORMATS, ErrorFormat, error_format_for
 from stemtide.logs import request_log
+from stemtide.traces import spans
 
 _PATHS = (
     *("/api/", "/stopncii/", "/log/", "/health", "/metrics", "/openapi.json"),
@@ -36,7 +37,7 @@ def problem_responses(
 
         async def later(request: HttpRequest) -> HttpResponseBase:
             began = time.perf_counter()
-            with request_log() as number:
+            with request_log() as number, spans.request(_caller(request)):
                 answer: HttpResponseBase = await get_response(request)
             if not is_machines(request.path):
                 return answer
@@ -46,13 +47,18 @@ def problem_responses(
 
     def at_once(request: HttpRequest) -> HttpResponseBase:
         began = time.perf_counter()
-        with request_log() as number:
+        with request_log() as number, spans.request(_caller(request)):
             answer = get_response(request)
         if not is_machines(request.path):
             return answer
         return _finish(request, answer, began=began, number=number)
 
     return at_once
+
+
+def _caller(request: HttpRequest) -> str:
+    """Return the span of the caller that a request belongs to; "" if it names none."""
+    return request.headers.get("traceparent", "")
 
 
 def _finish(

@@ -35,7 +35,7 @@ _SINGLE = frozenset(
 _TO_DJANGO = frozenset(
     {
         *(b"cookie", b"transfer-encoding", b"content-encoding", b"range", b"expect"),
-        *(b"x-forwarded-host", b"x-http-method-override", b"x-functions-key"),
+        *(b"x-http-method-override", b"x-functions-key"),
     }
 )
 _BEARER = "Bearer "

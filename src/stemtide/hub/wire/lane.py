@@ -23,9 +23,16 @@ class Lane:
     """
 
     def __init__(self, *, at_work: int, most_waiting: int, most_of_party: int) -> None:
+        self.size = at_work
+        self.in_use = 0
         self._places = asyncio.Semaphore(at_work)
         self._most_waiting, self._most_of_party = most_waiting, most_of_party
         self._waiting: Counter[Hashable] = Counter()
+
+    @property
+    def waiting(self) -> int:
+        """Return how many wait."""
+        return self._waiting.total()
 
     @asynccontextmanager
     async def enter(self, party: Hashable) -> AsyncIterator[None]:
@@ -40,7 +47,9 @@ class Lane:
             self._waiting[party] -= 1
             if not self._waiting[party]:
                 del self._waiting[party]
+        self.in_use += 1
         try:
             yield
         finally:
+            self.in_use -= 1
             self._places.release()

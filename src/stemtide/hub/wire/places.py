@@ -42,6 +42,11 @@ class Places:
         self.machines = Lane(at_work=12, most_waiting=400, most_of_party=100)
         self.bulks = Lane(at_work=3, most_waiting=40, most_of_party=8)
 
+    def publish(self) -> None:
+        """Publish in /metrics how many places are in use, and how many requests wait for one."""
+        for name, lane in vars(self).items():
+            metrics.publish_pool(name, lane)
+
     @asynccontextmanager
     async def take(self, request: HttpRequest) -> AsyncIterator[None]:
         """Wait for a place in the lane of a request, and keep it. raises: LaneFullError."""

@@ -27,6 +27,8 @@ from stemtide.hub.wire.responses import (
 from stemtide.protocol.enums import PartyKind, Scope
 from stemtide.protocol.messages.signals import SharedSignal, SignalIn
 from stemtide.protocol.problems import ProblemType, problem
+from stemtide.traces import spans
+from stemtide.traces.records import EndedSpan
 
 SIGNALS = "/api/v1/signals"
 
@@ -51,8 +53,14 @@ class ShareQueue(GroupQueue[SingleShare, SharedSignal]):
 
 def _store(take: Callable[[], Sequence[SingleShare]]) -> list[SharedSignal | None]:
     """Share a group. Shares have natural keys, so that none is stored twice."""
+    began = time.perf_counter()
     shared = share_group(take, clock=lambda: datetime.now(UTC))
-    metrics.shares_in_a_commit.observe(sum(result is not None for result in shared))
+    number = sum(result is not None for result in shared)
+    metrics.shares_in_a_commit.observe(number)
+    took_s = time.perf_counter() - began
+    for result in shared:
+        if result is not None and result.created:
+            spans.add(EndedSpan(result.id, "store", took_s, {"stemtide.shares": number}))
     return shared
 
 
@@ -88,6 +96,9 @@ async def take_share(
         await django(scope, replaying(messages, receive), send)
         return
     memory.note_write()
+    if shared.created:
+        caller, took_s = admitted.fields.get(b"traceparent", ""), time.perf_counter() - began
+        spans.add(spans.share_span(shared.id, took_s=took_s, caller=caller))
     sent, status = shared.model_dump_json().encode(), _CREATED if shared.created else _OK
     await send_json(sent, scope, send, limits=limits, route=_ROUTE, began=began, status=status)
 

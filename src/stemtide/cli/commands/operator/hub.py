@@ -56,6 +56,7 @@ def start(
     from stemtide.hub.rooms.snapshots.builder import hub_keys
     from stemtide.hub.rooms.snapshots.keys import SigningKeyError
     from stemtide.protocol.law.authorities import AuthorityDataError
+    from stemtide.traces.spans import TracesError
 
     def ready(address: str) -> None:
         note_address(address)
@@ -71,7 +72,7 @@ def start(
         secret = _set_up_secret()
         with fail_on(
             *(SealFileError, SigningKeyError, KeyFileError, SandboxError, AuthorityDataError),
-            RefusedValuesError,
+            *(RefusedValuesError, TracesError),
         ):
             if workers == 1:
                 boot.serve(host, port, ready=ready)

@@ -596,6 +596,17 @@ def changes(after: int) -> list[SharedChange]:
     return sorted(changed, key=attrgetter("position"))
 
 
+@needs_no_viewer("traces name signals by ids that say nothing")
+def first_changed(after: int, *, limit: int) -> list[tuple[UUID, int]]:
+    """Return the ids and positions of the signals that changed after a position.
+
+    None if there are more than a limit.
+    """
+    rows = Signal.objects.filter(position__gt=after).order_by("position")
+    changed = list(rows.values_list("uid", "position")[: limit + 1])
+    return changed if len(changed) <= limit else []
+
+
 def board(
     *, viewer: Party, limit: int = 50, skip: int = 0, exercise: bool | None = None
 ) -> list[BoardRow]:

@@ -43,6 +43,7 @@ from stemtide.protocol.messages.signals import (
     WithdrawIn,
 )
 from stemtide.protocol.trust.second_look import WaitingAct, WaitReason
+from stemtide.traces import spans
 
 __all__ = [
     "BulkRefusedError",
@@ -160,7 +161,7 @@ def _share(
     """
     rules.check_share(kind=PartyKind(by.kind))
     with waiting.counting_refused(by=by, now=now, through=through):
-        return _share_at_once(
+        out = _share_at_once(
             ready,
             by=by,
             now=now,
@@ -170,6 +171,10 @@ def _share(
             turn=turn,
             approved=approved,
         )
+    for signal in out.signals:
+        if signal is not None and signal.created and signal.state is SignalState.LIVE:
+            spans.note_shared(signal.id)
+    return out
 
 
 def _share_at_once(
