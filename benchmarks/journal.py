@@ -105,7 +105,9 @@ def _fill(uploads: int, rng: random.Random, *, hashes: int) -> JournalIndex:
     before, index = _resident(), JournalIndex()
     for first in range(0, uploads, AT_A_TIME):
         numbers = range(first, min(first + AT_A_TIME, uploads))
-        index.put(replace(_entry(number, rng, hashes=hashes), seq=number + 1) for number in numbers)
+        index.put(
+            [replace(_entry(number, rng, hashes=hashes), seq=number + 1) for number in numbers]
+        )
     index.settle()
     _print_memory(before, uploads)
     return index
