@@ -18,6 +18,7 @@ from stemtide.agent.store.database import Store
 from stemtide.fingerprints.kinds import Fingerprint, Fingerprints, Kind
 from stemtide.fingerprints.url.canonical import digest
 from tests.agent.streams import known_film, shared_values
+from tests.agent.test_review_passages import KNOWN, UPLOAD, value_of, words
 from tests.agent.world import (
     SECRET,
     AgentInProcess,
@@ -103,6 +104,14 @@ def test_films_are_found_too_by_frames_and_by_sound(hub, agent, config, sandbox,
     agent.match(known_film(), ref="early")
     agent.match(ROCKET, ref="other")
     hub.share(shared_values(sandbox)[kind], kind=kind)
+    wait_acted(config, "early", "content.block")
+    assert actions_on(config, "other") == []
+
+
+def test_a_text_is_found_too_by_a_passage_of_it(hub, agent, config):
+    agent.match(UPLOAD.encode(), ref="early")
+    agent.match(words("another", 300).encode(), ref="other")
+    hub.share(value_of(KNOWN).hex(), kind="text")
     wait_acted(config, "early", "content.block")
     assert actions_on(config, "other") == []
 

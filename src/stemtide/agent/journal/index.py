@@ -8,13 +8,14 @@ that has such kinds: see sync/retro_match.py.
 """
 
 import ctypes
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from stemtide.agent.journal.entries import JournalEntry
 from stemtide.agent.journal.segment import (
     MAX_SPAN,
+    Columns,
     JournalSegment,
     LooseValues,
     Pairs,
@@ -59,28 +60,23 @@ class JournalIndex:
             self.put(entries[:half])
             self.put(entries[half:])
             return
-        columns = {kind: self._columns(kind, entries) for kind in SIZE_BYTES}
+        columns: dict[Kind, Columns] = {}
+        for kind in SIZE_BYTES:
+            of_each = [(entry.seq, entry.values(kind)) for entry in entries]
+            self.uploads[kind] += sum(bool(values) for _, values in of_each)
+            columns[kind] = _columns(kind, of_each)
+        self.put_columns(columns)
+
+    def put_columns(self, columns: Mapping[Kind, Columns]) -> None:
+        """Add values of entries without an object for each; `uploads` does not count them."""
+        columns = {kind: column for kind, column in columns.items() if len(column[1])}
         if any(
-            loose.count + len(columns[kind][1]) > MAX_ROWS for kind, loose in self._loose.items()
+            self._loose[kind].count + len(seqs) > MAX_ROWS for kind, (_, seqs) in columns.items()
         ):
             self._seal()
-        self._first_loose = self._first_loose or entries[0].seq
         for kind, (values, seqs) in columns.items():
-            if seqs:
-                self._loose[kind].add(as_values(kind, values), np.array(seqs, dtype=np.int64))
-
-    def _columns(
-        self, kind: Kind, entries: Sequence[JournalEntry]
-    ) -> tuple[list[bytes], list[int]]:
-        """Return the values of a kind with the numbers of their entries, and count these."""
-        values: list[bytes] = []
-        seqs: list[int] = []
-        for entry in entries:
-            of_entry = entry.values(kind)
-            self.uploads[kind] += bool(of_entry)
-            values += of_entry
-            seqs += [entry.seq] * len(of_entry)
-        return values, seqs
+            self._loose[kind].add(values, seqs)
+            self._first_loose = min(self._first_loose or int(seqs[0]), int(seqs[0]))
 
     def drop(self, seqs: Sequence[int]) -> None:
         """Remove entries; unknown ones are ignored."""
@@ -170,6 +166,13 @@ def _merged(segments: Sequence[JournalSegment]) -> list[JournalSegment]:
     }
     merged = build_journal_segment({kind: parts for kind, parts in columns.items() if parts})
     return [] if merged is None else [merged]
+
+
+def _columns(kind: Kind, of_each: Sequence[tuple[int, list[bytes]]]) -> Columns:
+    """Return values of a kind with the number of the entry of each."""
+    values = [value for _, of_entry in of_each for value in of_entry]
+    seqs = [seq for seq, of_entry in of_each for _ in of_entry]
+    return as_values(kind, values), np.array(seqs, dtype=np.int64)
 
 
 def _within_bits(signal: IndexedSignal) -> int:

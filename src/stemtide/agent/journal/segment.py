@@ -21,7 +21,7 @@ from stemtide.agent.journal.digests import (
     pack_offsets,
     unpack_offsets,
 )
-from stemtide.fingerprints.kinds import Kind
+from stemtide.fingerprints.kinds import SIZE_BYTES, Kind
 from stemtide.kernels.hamming import as_structs
 from stemtide.matching.hamming import search_each
 from stemtide.matching.packed import MAX_ROWS, PackedRows, loose_struct, pack_rows
@@ -46,7 +46,7 @@ def as_values(kind: Kind, values: Sequence[bytes]) -> Values:
     """Return values of a kind as the index stores them."""
     if kind is not Kind.PDQ:
         return hash_values(values)
-    return np.frombuffer(b"".join(values), dtype="<u8").reshape(len(values), -1)
+    return np.frombuffer(b"".join(values), dtype="<u8").reshape(-1, SIZE_BYTES[kind] // 8)
 
 
 class EntrySet:
