@@ -132,6 +132,20 @@ def test_numbers_that_are_far_apart_are_found(chosen, monkeypatch):
     assert found.find(signals) == {n: {seq} for n, seq in enumerate(seqs)}
 
 
+def test_a_segment_goes_with_its_last_entry_however_far_apart_the_numbers_were(chosen):
+    found = JournalIndex()
+    values = [chosen.bytes(32) for _ in range(20)]
+    found.put([entry(1000 * n + 1, value) for n, value in enumerate(values)])
+    found.settle()
+    found.drop([1000 * n + 2 for n in range(20)])  # none of them is here
+    assert len(found._segments) == 1
+    found.drop([1000 * n + 1 for n in range(11)])
+    assert sum(map(len, found._segments)) == 9
+    found.drop([1000 * n + 1 for n in range(20)])
+    assert found._segments == []
+    assert found.uploads[Kind.PDQ] == 0
+
+
 def test_values_that_begin_alike_do_not_look_equal(chosen):
     values = [b"alike" + bytes([n]) + chosen.bytes(26) for n in range(256)]
     values += [chosen.bytes(7) + b"e" + chosen.bytes(24) for _ in range(256)]

@@ -5,7 +5,7 @@ A picture's hash takes 88 bytes with its tables, another value five. Entries hav
 so segments do not overlap; numbers within a segment are counted from its first, in three bytes.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,24 +50,32 @@ def as_values(kind: Kind, values: Sequence[bytes]) -> Values:
 
 
 class EntrySet:
-    """A set of entries of a range, in a bit each. first, span: the range."""
+    """A set of entries of a range, in a bit each. first, span: the range.
+
+    bits: (ceil(span / 8),) uint8, the first entry in the lowest bit.
+    """
 
     def __init__(self, first: int, span: int) -> None:
         self._first = first
-        self._bits = np.zeros(-(-span // 8), dtype=np.uint8)
+        self.bits = np.zeros(-(-span // 8), dtype=np.uint8)
 
     def add(self, seqs: Seqs) -> None:
         """Add entries."""
         at = seqs - self._first
-        np.bitwise_or.at(self._bits, at >> 3, np.uint8(1) << (at & 7).astype(np.uint8))
+        np.bitwise_or.at(self.bits, at >> 3, np.uint8(1) << (at & 7).astype(np.uint8))
 
     def holds(self, seqs: Seqs) -> npt.NDArray[np.bool_]:
         """Return, for each entry, whether it is in the set."""
         at = seqs - self._first
-        is_in: npt.NDArray[np.bool_] = (
-            self._bits[at >> 3] >> (at & 7).astype(np.uint8) & 1
-        ).astype(np.bool_)
+        is_in: npt.NDArray[np.bool_] = (self.bits[at >> 3] >> (at & 7).astype(np.uint8) & 1).astype(
+            np.bool_
+        )
         return is_in
+
+
+def count_entries(sets: Iterable[EntrySet]) -> int:
+    """Return how many entries are in any of some sets of the same range."""
+    return int(np.bitwise_count(np.bitwise_or.reduce([entries.bits for entries in sets])).sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,13 +107,15 @@ class _Pictures:
 class JournalSegment:
     """Values of the entries `first` to `first + span - 1`, by kind.
 
-    gone: entries that were dropped. lost: their number.
+    entries: number of entries that had a value when it was built.
+    gone:    entries that were dropped. lost: number of those that had a value.
     """
 
     first: int
     span: int
     parts: dict[Kind, _Pictures | PackedDigests]
     owners: dict[Kind, EntrySet]
+    entries: int = 0
     gone: EntrySet = field(init=False)
     lost: int = 0
 
@@ -119,15 +129,16 @@ class JournalSegment:
     @property
     def is_hollow(self) -> bool:
         """Whether most entries were dropped."""
-        return self.lost * 2 > self.span
+        return self.lost * 2 > self.entries
 
     def drop(self, seqs: Seqs) -> dict[Kind, int]:
         """Drop entries; others are ignored. Return how many had values of each kind."""
         inside = seqs[(seqs >= self.first) & (seqs < self.first + self.span)]
         going = np.unique(inside[~self.gone.holds(inside)])
         self.gone.add(going)
-        self.lost += len(going)
-        return {kind: int(owners.holds(going).sum()) for kind, owners in self.owners.items()}
+        had = {kind: owners.holds(going) for kind, owners in self.owners.items()}
+        self.lost += int(np.any(list(had.values()), axis=0).sum())
+        return {kind: int(of_kind.sum()) for kind, of_kind in had.items()}
 
     def columns(self, kind: Kind) -> Columns | None:
         """Return the values of a kind that are still there; None for none."""
@@ -222,6 +233,7 @@ def build_journal_segment(columns: Mapping[Kind, list[Columns]]) -> JournalSegme
             segment.parts[kind] = _Pictures.of(_as_words(values), seqs, first=first)
         else:
             segment.parts[kind] = PackedDigests.of(_as_hashes(values), seqs, first=first)
+    segment.entries = count_entries(segment.owners.values())
     return segment
 
 
