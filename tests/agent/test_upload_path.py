@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The recipes of docs/use/upload-path.md run as they stand, over HTTP, with a real agent.
 
-tusd, MinIO, pict-rs and Mastodon are played as their documentation shows them; nginx is nginx.
+tusd, MinIO, pict-rs, Mastodon, Synapse, WordPress and Discourse are played as their documentation
+shows them; nginx, PHP and Ruby are what they are.
 """
 
+import asyncio
 import json
 import os
 import re
@@ -12,6 +14,7 @@ import socket
 import subprocess
 import sys
 from base64 import b64encode
+from enum import StrEnum
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -25,6 +28,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from stemtide.fingerprints.sandbox.pool import Sandbox
+from tests import interpreters
 from tests.agent.fake_hub import FakeHub, Server
 from tests.agent.world import agent_of, config_of, until
 from tests.nginx import NGINX, nginx_is_installed
@@ -212,6 +216,133 @@ def test_pict_rs_takes_what_may_be_published_alone(uploads, served):
     assert client.post("/validate", content=KNOWN, headers=text).status_code == 403
     go_away(uploads)
     assert client.post("/validate", content=ORDINARY, headers=text).status_code == 403
+
+
+class SynapseFile:
+    """A file that Synapse is about to store, and its facts."""
+
+    def __init__(self, content, *, server_name=None, thumbnail=None):
+        self.content, self.server_name, self.thumbnail = content, server_name, thumbnail
+        self.file_id = "GerZNDnDZVjsOtar"
+
+    async def write_chunks_to(self, callback):
+        for at in range(0, len(self.content), 16):
+            callback(self.content[at : at + 16])
+
+
+class SynapseApi:
+    """What a module of Synapse is given."""
+
+    def register_spam_checker_callbacks(self, *, check_media_file_for_spam):
+        self.check = check_media_file_for_spam
+
+    async def defer_to_thread(self, function, *arguments):
+        return await asyncio.to_thread(function, *arguments)
+
+
+def test_a_module_of_synapse_refuses_what_may_not_be_published(uploads, monkeypatch):
+    for name in ("synapse", "synapse.module_api", "synapse.module_api.errors"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    sys.modules["synapse.module_api"].NOT_SPAM = "NOT_SPAM"
+    sys.modules["synapse.module_api.errors"].Codes = StrEnum("Codes", {"FORBIDDEN": "M_FORBIDDEN"})
+    api = SynapseApi()
+    load("Matrix, with Synapse").CheckedMedia({}, api)
+
+    def answer(content, **facts):
+        file = SynapseFile(content, **facts)
+        return asyncio.run(api.check(file, file))
+
+    assert answer(ORDINARY) == "NOT_SPAM"
+    assert answer(KNOWN) == answer(KNOWN, server_name="other.example") == "M_FORBIDDEN"
+    assert answer(KNOWN, thumbnail=object()) == "NOT_SPAM"
+    go_away(uploads)
+    assert answer(ORDINARY) == "M_FORBIDDEN"
+
+
+WORDPRESS = """
+function add_filter( $name, $function ) { $GLOBALS['filters'][$name][] = $function; }
+function wp_remote_post( $url, $sent ) {
+    $lines = '';
+    foreach ( $sent['headers'] as $name => $value ) { $lines .= "$name: $value\r\n"; }
+    $how = array( 'method' => 'POST', 'header' => $lines, 'content' => $sent['body'],
+                  'timeout' => $sent['timeout'], 'ignore_errors' => true );
+    $body = @file_get_contents( $url, false, stream_context_create( array( 'http' => $how ) ) );
+    if ( $body === false ) { return null; }
+    return array( 'code' => (int) explode( ' ', $http_response_header[0] )[1] );
+}
+function wp_remote_retrieve_response_code( $answer ) { return $answer['code'] ?? ''; }
+require $argv[1];
+$files = array();
+foreach ( $GLOBALS['filters'] as $name => $functions ) {
+    foreach ( array_slice( $argv, 2 ) as $path ) {
+        $file = array( 'tmp_name' => $path, 'error' => 0 );
+        foreach ( $functions as $function ) { $file = $function( $file ); }
+        $files[$name][] = $file['error'];
+    }
+}
+echo json_encode( $files );
+"""
+"""As WordPress runs the filters of plugins on uploaded files."""
+
+DISCOURSE = """
+require "json"
+Upload = Struct.new(:errors)
+Errors = Class.new(Array) { def add(field, text) = push(text) }
+$handlers = []
+def after_initialize = yield
+def on(event, &handler) = $handlers.push(handler)
+load ARGV.shift
+puts ARGV.map { |path|
+  upload = Upload.new(Errors.new)
+  File.open(path) { |file| $handlers.each { |handler| handler.call(file, true, upload, true) } }
+  upload.errors
+}.to_json
+"""
+"""As Discourse runs the handlers of plugins before it creates an upload."""
+
+
+class Plugin:
+    """A plugin of another language, whose harness prints what it says about two files."""
+
+    def __init__(self, interpreter, harness, code, folder):
+        self._command = [interpreter, str(folder / "harness"), str(folder / "plugin")]
+        (folder / "harness").write_text(harness)
+        self._code, self._plugin = code, folder / "plugin"
+        self._files = [folder / "ordinary", folder / "known"]
+        for file, content in zip(self._files, (ORDINARY, KNOWN), strict=True):
+            file.write_bytes(content)
+
+    def answers(self, *, port):
+        """What the plugin says about the ordinary and the known file. port: of /validate."""
+        self._plugin.write_text(self._code.replace("8000", str(port)))
+        done = subprocess.run([*self._command, *self._files], check=True, capture_output=True)
+        return json.loads(done.stdout)
+
+
+REFUSED = "This file cannot be published."
+
+
+@pytest.mark.usefixtures("uploads")
+@pytest.mark.skipif(interpreters.PHP is None, reason="needs php")
+def test_a_plugin_of_wordpress_refuses_what_may_not_be_published(served, tmp_path):
+    code = recipe("WordPress", kind="php")
+    plugin = Plugin(interpreters.PHP, f"<?php {WORDPRESS}", code, tmp_path)
+    port = served(load("Lemmy and pict-rs")).base_url.port
+    for answers, expected in (
+        (plugin.answers(port=port), [0, REFUSED]),
+        (plugin.answers(port=9), [REFUSED, REFUSED]),
+    ):
+        assert answers["wp_handle_upload_prefilter"] == expected
+        assert answers["wp_handle_sideload_prefilter"] == expected
+
+
+@pytest.mark.usefixtures("uploads")
+@pytest.mark.skipif(interpreters.RUBY is None, reason="needs ruby")
+def test_a_plugin_of_discourse_refuses_what_may_not_be_published(served, tmp_path):
+    plugin = Plugin(interpreters.RUBY, DISCOURSE, recipe("Discourse", kind="ruby"), tmp_path)
+    port = served(load("Lemmy and pict-rs")).base_url.port
+    assert plugin.answers(port=port) == [[], [REFUSED]]
+    assert plugin.answers(port=9) == [[REFUSED], [REFUSED]]
 
 
 @pytest.fixture

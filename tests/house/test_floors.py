@@ -16,6 +16,7 @@ FLOORS = [
     {"stix"},
     {"exchanges"},
     {"media"},
+    {"private_matching"},
     {"local_features"},
     {"referrals"},
     {"orders"},

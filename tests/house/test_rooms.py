@@ -21,6 +21,7 @@ ROOMS = [
     "situation",
     "media",
     "local_features",
+    "private_matching",
     "referrals",
     "orders",
     "transparency",

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings, strategies as st
 
 from stemtide.protocol.tlog import merkle, notes, proofs, tiles
-from stemtide.protocol.tlog.merkle import Frontier, ProofError, leaf_hash
+from stemtide.protocol.tlog.merkle import Frontier, ProofError, leaf_hash, root_of
 from stemtide.protocol.tlog.notes import Checkpoint, Note, NoteError, NoteKey
 from stemtide.protocol.tlog.tiles import Tile, TiledTree, TileError
 from tests.rounds import rounds
@@ -66,6 +66,14 @@ def tree_of(leaves):
         ]
 
     return TiledTree(len(leaves), read)
+
+
+def test_the_root_over_all_leaves_is_that_of_a_tree_that_grew():
+    for size in range(70):
+        leaves, grown = [leaf_hash(bytes([at])) for at in range(size)], Frontier()
+        for leaf in leaves:
+            grown.append(leaf)
+        assert root_of(leaves) == grown.root(), size
 
 
 @pytest.mark.parametrize("size", range(9))

@@ -152,6 +152,7 @@ def main() -> None:
         if not error.name or error.name.startswith("stemtide"):
             raise
         extra = "agent" if "agent" in sys.argv[1:2] else "hub"
+        extra = "private" if error.name == "voprf" and "match" in sys.argv[1:2] else extra
         print_note(
             f"stemtide: this command needs {error.name}, which is not installed:"
             f" pip install 'stemtide[{extra}]'"

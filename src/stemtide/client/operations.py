@@ -25,6 +25,7 @@ from stemtide.client.calls import (
     parties,
     preservation,
     previews,
+    private_matching,
     progress,
     rechecks,
     referrals,
@@ -214,6 +215,9 @@ class Operations:
     destroy_preview = response_method(previews.destroy_preview)
     list_previews = response_method(previews.list_previews)
     send_preview = response_method(previews.send_preview)
+    evaluate_blinded = response_method(private_matching.evaluate_blinded)
+    get_private_match = response_method(private_matching.get_private_match)
+    read_buckets = response_method(private_matching.read_buckets)
     download_dsa_report = response_method(progress.download_dsa_report)
     finish_dsa_report = response_method(progress.finish_dsa_report)
     finish_yearly_report = response_method(progress.finish_yearly_report)

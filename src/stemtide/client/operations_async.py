@@ -25,6 +25,7 @@ from stemtide.client.calls import (
     parties,
     preservation,
     previews,
+    private_matching,
     progress,
     rechecks,
     referrals,
@@ -219,6 +220,9 @@ class Operations:
     destroy_preview = async_response_method(previews.destroy_preview)
     list_previews = async_response_method(previews.list_previews)
     send_preview = async_response_method(previews.send_preview)
+    evaluate_blinded = async_response_method(private_matching.evaluate_blinded)
+    get_private_match = async_response_method(private_matching.get_private_match)
+    read_buckets = async_response_method(private_matching.read_buckets)
     download_dsa_report = async_response_method(progress.download_dsa_report)
     finish_dsa_report = async_response_method(progress.finish_dsa_report)
     finish_yearly_report = async_response_method(progress.finish_yearly_report)

@@ -36,6 +36,7 @@ from stemtide.hub.rooms.local_features import writes as local_features
 from stemtide.hub.rooms.media import writes
 from stemtide.hub.rooms.orders.writes import deadlines, entries
 from stemtide.hub.rooms.parties.writes import keys, suspensions
+from stemtide.hub.rooms.private_matching import writes as private_matching
 from stemtide.hub.rooms.propagation import writes as propagation
 from stemtide.hub.rooms.rechecks import writes as rechecks
 from stemtide.hub.rooms.rechecks.visits import Visitor, way_of_settings
@@ -73,7 +74,8 @@ class JobCounts:
     expired: signals. erased: rows, and texts of leads and complaints. destroyed: previews. raised,
     escalated: alerts. ended: drills. crisis_deadlines: passed. holds: on referrals, expired.
     rechecks: begun or ended. stix_objects: created. webhook_events: queued. reweighed: signals
-    whose disputes count otherwise than before. leaves: added to the transparency log.
+    whose disputes count otherwise than before. leaves: added to the transparency log. evaluated:
+    signals read for private matching.
     """
 
     expired: int = 0
@@ -89,6 +91,7 @@ class JobCounts:
     webhook_events: int = 0
     reweighed: int = 0
     leaves: int = 0
+    evaluated: int = 0
 
     def __add__(self, other: Self) -> Self:
         """Return the sums of two runs."""
@@ -137,7 +140,9 @@ def follow_ledger(now: datetime) -> JobCounts:
     """Run the jobs that an entry of the ledger or an act of somebody makes due."""
     vetting.vet_due(now)
     withdrawals.continue_due(now)
+    evaluated = private_matching.follow_feed(now)
     return JobCounts(
+        evaluated=evaluated,
         raised=alerts.raise_from_ledger(now),
         escalated=alerts.escalate_due(now),
         rechecks=rechecks.follow_requests(now),

@@ -179,6 +179,7 @@ INSTALLED_APPS = [
     "stemtide.hub.rooms.situation",
     "stemtide.hub.rooms.media",
     "stemtide.hub.rooms.local_features",
+    "stemtide.hub.rooms.private_matching",
     "stemtide.hub.rooms.referrals",
     "stemtide.hub.rooms.orders",
     "stemtide.hub.rooms.transparency",

@@ -5,26 +5,33 @@ import base64
 import hashlib
 import json
 import logging
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 from stemtide.hub.checks.results import Level
 from stemtide.hub.checks.surroundings import refused_list
 from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.ledger.writes.transactions import part
 from stemtide.hub.rooms.media.models import Preview
 from stemtide.hub.rooms.signals.models import RefusedTally, Signal
 from stemtide.hub.rooms.signals.refused_values import (
     RefusedValuesError,
+    RefusedValuesFile,
     read_refused_values,
     refused_values,
 )
 from stemtide.hub.rooms.signals.rules import checks
-from stemtide.hub.rooms.signals.rules.signals import RefusedTooOftenError
+from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError, RefusedTooOftenError
 from stemtide.hub.rooms.signals.writes import share_groups
 from stemtide.hub.rooms.signals.writes.share_groups import SingleShare
-from stemtide.hub.rooms.signals.writes.signals import share_approved
-from tests.hub.api.conftest import signal
+from stemtide.hub.rooms.signals.writes.signals import share_approved, share_parsed
+from stemtide.hub.rooms.signals.writes.waiting import check_counted, count_refused
+from tests.hub.api.conftest import signal, wait_until
 from tests.hub.api.test_previews import PICTURE, SOON
 from tests.hub.stix.conftest import Shelf, indicator
 from tests.world import NOON, hex_value, signal_in
@@ -140,7 +147,9 @@ def test_a_listed_picture_is_refused_as_a_preview(machine, world, listed, listed
     crisis = str(world.warn().id)
     shared = machine(world.authority)("POST", ONE, signal(hex_value()) | {"crisis": crisis}).json()
     content = base64.b64decode(PICTURE)
-    listed.write_text(f"{listed_as}:{hashlib.new(listed_as, content).hexdigest()}\n")
+    digest_hex = hashlib.new(listed_as, content).hexdigest()
+    listed.write_text(f"{listed_as}:{digest_hex}\n")
+    assert holds_after_reading(listed_as, digest_hex)
     body = {"still": PICTURE, "expires_at": SOON}
     answer = machine(world.authority)("POST", f"{ONE}/{shared['id']}/preview", body)
     assert is_routed(answer.json())
@@ -166,6 +175,40 @@ def test_a_party_that_asks_too_often_shares_nothing_more_that_day(machine, world
     assert others("POST", ONE, innocent).status_code == 201
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("partial", [False, True])
+def test_shares_at_the_same_time_are_counted_together(committed_world, listed, partial):  # noqa: ARG001
+    """Each of them alone is within the limit of 30."""
+    by = committed_world.authority
+    begin = threading.Barrier(8)
+
+    def share(number):
+        rows = [signal_in(value=near(LISTED, bits=number + 1)) for _ in range(10)]
+        ready = checks.read(rows, now=NOON)
+        begin.wait()
+        try:
+            share_parsed(ready, by=by, now=NOON, partial=partial, actor_ref="key:a", turn=part)
+        except RefusedTooOftenError:
+            return False
+        except BulkRefusedError:
+            return True
+        finally:
+            connection.close()
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(share, range(8))) == 3
+    assert RefusedTally.objects.get().count == 80
+
+
+def test_previews_at_the_same_time_are_counted_together(world, listed):  # noqa: ARG001
+    """The others have used up the day while this picture was decoded."""
+    RefusedTally.objects.create(party=world.authority, day=NOON.date(), count=30)
+    before = count_refused(1, by=world.authority, now=NOON, through="key:a")
+    with pytest.raises(RefusedTooOftenError):
+        check_counted(1, before=before, through="key:a", now=NOON)
+
+
 def test_the_count_survives_a_post_to_taxii_that_goes_over_it(shelf, listed):  # noqa: ARG001
     """A party with one question left must not get it back with the transaction."""
     by = shelf.world.authority
@@ -182,18 +225,46 @@ def test_taxii_refuses_a_listed_value_and_takes_the_others(shelf, listed):  # no
     assert (Signal.objects.count(), refusals()) == (1, [(shelf.world.authority.ref, 1)])
 
 
-def test_a_changed_file_is_read_again_and_a_broken_one_is_not_believed(listed, caplog):
-    held = [("md5", MD5)]
-    assert refused_values.current().holds(held) == [True]
-    listed.write_text("md5:00\n")
-    with caplog.at_level(logging.ERROR):
-        assert refused_values.current().holds(held) == [True]
-    assert "line 1" in caplog.text
-    assert MD5 not in caplog.text
-    listed.unlink()
-    assert refused_values.current().holds(held) == [True]
+def holds_after_reading(kind, value):
+    """Whether a value is refused once a changed file was read."""
+    refused_values.current()
+    wait_until(lambda: not refused_values._is_reading())
+    return refused_values.current().holds([(kind, value)]) == [True]
+
+
+def test_a_changed_file_is_read_again(listed):
+    assert holds_after_reading("md5", MD5)
     listed.write_text(f"sha256:{SHA256}\n")
-    assert refused_values.current().holds(held) == [False]
+    assert not holds_after_reading("md5", MD5)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"), [("md5:00\n", "line 1"), ("", "holds no value"), (None, "cannot be read")]
+)
+def test_a_file_that_breaks_leaves_the_values_of_before(listed, caplog, text, why):
+    assert holds_after_reading("md5", MD5)
+    if text is None:
+        listed.unlink()
+    else:
+        listed.write_text(text)
+    with caplog.at_level(logging.ERROR):
+        assert holds_after_reading("md5", MD5)
+    assert why in caplog.text
+    assert MD5 not in caplog.text
+
+
+def test_a_share_does_not_wait_for_a_changed_file(listed, tmp_path):
+    """It asks under the ledger's lock. The file is a pipe here, which nobody writes for a while."""
+    file, held = RefusedValuesFile(), [("md5", MD5)]
+    assert file.current().holds(held) == [True]
+    listed.unlink()
+    os.mkfifo(listed)
+    assert file.current().holds(held) == [True]
+    with listed.open("w"):
+        fresh = tmp_path / "fresh.txt"
+        fresh.write_text(f"sha256:{SHA256}\n")
+        fresh.replace(listed)
+    wait_until(lambda: file.current().holds(held) == [False])
 
 
 @pytest.mark.parametrize("line", ["md5:zz", MD5, f"sha256:{MD5}", f"url:{SHA256}"])
@@ -216,6 +287,9 @@ def test_doctor_shows_how_many_values_there_are_and_none_of_them(listed):
     listed.write_text("md5:zz\n")
     (result,) = refused_list()
     assert (result.level, MD5 in result.text) == (Level.FAIL, False)
+    listed.write_text("")
+    (result,) = refused_list()
+    assert (result.level, "holds no value" in result.text) == (Level.FAIL, True)
 
 
 def test_no_value_reaches_the_database_or_the_log(machine, world, listed, caplog):  # noqa: ARG001

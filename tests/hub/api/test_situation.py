@@ -153,3 +153,13 @@ def test_a_machine_searches_and_finds_leads_with_their_scope_alone(room, world, 
     agent = machine(world.authority, scopes=["feed:read"])
     assert agent("GET", f"/api/v1/search?q={lead}").json()["groups"] == []
     assert agent("GET", "/api/v1/search?q=x").status_code == 422
+
+
+@pytest.mark.parametrize("act", ["", "/adopt", "/unadopt"])
+def test_a_key_that_reads_no_signals_gets_none_by_choosing_which_stay(world, machine, act):
+    crisis = world.warn().id
+    shared = world.share(crisis=crisis)
+    body = {"signals": [str(shared.id)]} if act else {"adopt": "none"}
+    blind = machine(world.authority, scopes=["crises:write"])
+    answer = blind("POST", f"/api/v1/crises/{crisis}/adoption{act}", body)
+    assert (answer.status_code, "feed:read" in answer.json()["detail"]) == (403, True)

@@ -16,6 +16,7 @@ from stemtide.hub.platform.errors import (
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.parties.models import ApiKey
 from stemtide.hub.rooms.parties.reads import independence, parties as reads
+from stemtide.hub.rooms.parties.reads.parties import Caller
 from stemtide.hub.rooms.parties.rules import keys as rules
 from stemtide.hub.rooms.parties.writes import keys as writes, parties
 from stemtide.protocol.enums import PartyKind, Role, Scope
@@ -185,6 +186,36 @@ def test_at_most_two_keys_of_a_name_are_valid(world):
     writes.replace_own_key(second.prefix, now=world.now + 24 * HOUR, **again)
     with pytest.raises(ConflictError, match="already replaced"):
         writes.replace_own_key(second.prefix, now=world.now + 25 * HOUR, **again)
+
+
+def test_a_new_key_gets_no_name_of_two_others(world):
+    """The old key is valid, the lost one is revoked: a third one could be replaced at once."""
+    boss = world.someone(world.person("provider", Role.COORDINATOR))
+    old = key_of(world, "provider")
+    more = {"overlap_hours": 24, "by": boss}
+    lost = writes.replace_own_key(old.prefix, now=world.now, **more).key
+    parties.revoke_key(lost.prefix, actor="operator", now=world.now)
+    new = {"scopes": ["feed:read"], "expires_at": None, "by": boss}
+    with pytest.raises(ConflictError, match="already has a valid key"):
+        writes.create_key(old.name, now=world.now + HOUR, **new)
+    assert writes.create_key(old.name, now=world.now + 24 * HOUR, **new)
+
+
+def test_a_key_whose_replacement_was_lost_is_replaced_again_for_its_full_term(world):
+    boss = world.someone(world.person("provider", Role.COORDINATOR))
+    days = {"expires_at": world.now + timedelta(days=90), "by": boss}
+    old, _ = writes.create_key("agent-1", scopes=["feed:read"], now=world.now, **days)
+    more = {"overlap_hours": 24, "by": boss}
+    lost = writes.replace_own_key(old.prefix, now=world.now, **more)
+    parties.revoke_key(lost.key.prefix, actor="operator", now=world.now)
+    caller = Caller(old.party, old.prefix, frozenset())
+    with pytest.raises(ConflictError, match="already replaced"):
+        writes.replace_calling_key(overlap_hours=24, by=caller, now=world.now + HOUR)
+    again = writes.replace_own_key(old.prefix, now=world.now + HOUR, **more)
+    assert again.key.expires_at == lost.key.expires_at
+    assert again.old_expires_at == world.now + 24 * HOUR
+    with pytest.raises(ConflictError, match="still valid"):
+        writes.replace_own_key(again.key.prefix, now=world.now + HOUR, **more)
 
 
 @pytest.mark.parametrize("hours", [-1, 169])

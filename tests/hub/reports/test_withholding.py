@@ -162,7 +162,7 @@ def test_what_ended_cannot_be_computed_from_two_quarters(chance):
     counts.live[ANY, "older"] = sum((counts.live[label, "older"] for label in labels), Counter())
     counts.by_kind["pdq"] = sum(counts.by_label.values(), Counter())
     counts.ended["mistake"] = sum(gone.values(), Counter())
-    before = ShownBefore(is_total=True, labels=frozenset(labels))
+    before = ShownBefore(hidden=frozenset())
     body = publish(Collected(counts), quarter=QUARTER, head=1, before=before)
     tables = {table.name: table for table in body.tables}
     shared = {row.name: row.count for row in tables[TableName.SHARED_BY_LABEL].rows}

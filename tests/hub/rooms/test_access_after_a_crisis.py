@@ -13,7 +13,8 @@ from stemtide.hub.rooms.media import reads as media, writes as media_writes
 from stemtide.hub.rooms.media.keys import keys_in
 from stemtide.hub.rooms.reports.reads import timeline
 from stemtide.hub.rooms.signals.models import Signal
-from stemtide.hub.rooms.signals.reads import clusters, signals as signal_reads
+from stemtide.hub.rooms.signals.reads import clusters, collection, signals as signal_reads
+from stemtide.hub.rooms.signals.reads.export import ExportFilter, export
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.hub.rooms.situation.reads import search, situation as situation_reads
 from stemtide.hub.rooms.situation.writes import situation
@@ -107,6 +108,48 @@ def test_a_signal_that_ended_with_the_crisis_is_gone_and_an_adopted_signal_stays
     assert signal_reads.signal(made["ends"], viewer=world.agency).value
     assert clusters.clusters(uid, viewer=world.big_provider) == ()
     assert clusters.clusters(uid, viewer=world.agency)
+
+
+def places_that_show(uid, party):
+    """The places where the value of a signal, or its title, can be read."""
+    row = Signal.objects.get(uid=uid)
+    everything = ExportFilter(ended=True)
+    exported = list(export(everything, viewer=party).parts)
+    here = {
+        "search by value": str(search.search(row.value, viewer=party).groups),
+        "search by its beginning": str(search.search(row.value[:12], viewer=party).groups),
+        "search by id": str(search.search(str(uid), viewer=party).groups),
+        "search by title": str(signal_reads.by_title(["roof"], viewer=party, limit=5)),
+        "search by label": str(search.search(row.labels[0], viewer=party).groups),
+        "selection": str(signal_reads.several([uid], viewer=party)),
+        "names": str(signal_reads.names([uid], viewer=party)),
+        "export": str(exported),
+    }
+    return {name for name, text in here.items() if row.value in text or "Roof" in text}
+
+
+def test_an_ended_signal_is_read_nowhere_and_its_end_is_told(world, over):
+    _, made = over
+    Signal.objects.filter(uid=made["ends"]).update(title="Roof")
+    everywhere = places_that_show(made["ends"], world.agency)
+    assert len(everywhere) == 8
+    assert places_that_show(made["ends"], world.big_provider) == everywhere
+    end()
+    assert places_that_show(made["ends"], world.big_provider) == set()
+    assert places_that_show(made["ends"], world.agency) == everywhere
+    (row,) = [
+        row
+        for part in export(ExportFilter(ended=True), viewer=world.big_provider).parts
+        for row in part
+        if row["id"] == made["ends"]
+    ]
+    assert (row["state"], row["value"], row["labels"]) == ("expired", "", [])
+    rows, _ = collection.page(
+        collection.collected(viewer=world.big_provider, crisis=None, exercise=None),
+        viewer=world.big_provider,
+        limit=10,
+    )
+    assert "expired" in {row["state"] for row in rows if row["id"] == made["ends"]}
 
 
 def test_the_skeleton_of_the_timeline_stays(world, over):

@@ -20,6 +20,7 @@ from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.retention.writes import holds
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.writes import entries, signals
+from stemtide.hub.rooms.signals.writes.endings import erasure
 from stemtide.protocol.enums import SignalState
 from stemtide.protocol.law.deadlines import months_after
 from stemtide.protocol.law.retention import RowClass
@@ -438,3 +439,62 @@ def test_a_withdrawn_signal_is_not_asked_about(world, crisis):
     uid = share(world, crisis, 1)
     signals.withdraw(uid, body=WithdrawIn(reason="mistake"), by=world.authority, now=NOON)
     assert close(world, crisis).stage == "closed"
+
+
+# What hangs on an adoption
+
+
+def test_an_adoption_is_deleted_once_its_signal_is_erased(world, crisis):
+    gone, there = share(world, crisis, 1), share(world, crisis, 2)
+    adopt(world, crisis, gone, there)
+    row = Signal.objects.get(uid=gone)
+    erasure.erase([row], now=NOON)
+    writes.limit_due(NOON)
+    assert [adoption.signal.uid for adoption in Adoption.objects.all()] == [there]
+
+
+def test_an_undo_takes_a_basis_back_although_the_sharer_extended_the_signal(world, crisis):
+    uid = share(world, crisis, 1, by=world.agency)
+    before = Signal.objects.get(uid=uid)
+    adopt(world, crisis, uid)
+    until = months_after(NOON, 36) + timedelta(days=1)
+    row = Signal.objects.get(uid=uid)
+    Signal.objects.filter(pk=row.pk).update(
+        expires_at=until, erase_due=months_after(until, 6)
+    )  # as an extension does, once the term allows it
+    unadopt(world, crisis, uid)
+    after = Signal.objects.get(uid=uid)
+    assert (after.legal_basis, after.purpose) == (before.legal_basis, before.purpose)
+    assert (after.retention_rule, after.expires_at) == (before.retention_rule, until)
+
+
+def test_many_adoptions_are_undone_with_few_statements(
+    world, crisis, django_assert_max_num_queries
+):
+    """An undo holds the ledger's lock: others wait for as long as it writes."""
+    bodies = [
+        signal_in(value=hex_value(n), crisis=crisis, expires_at=NOON + timedelta(days=n % 3 + 1))
+        for n in range(60)
+    ]
+    signals.share_many(bodies, by=world.authority, now=NOON)
+    answer(world, crisis, "all")
+    uids = list(Signal.objects.values_list("uid", flat=True))
+    with django_assert_max_num_queries(90):  # with those for each chosen id
+        unadopt(world, crisis, *uids)
+    ends = Signal.objects.order_by("pk").values_list("expires_at", flat=True)
+    assert list(ends) == [body.expires_at for body in bodies]
+    positions = Signal.objects.values_list("position", flat=True)
+    assert len(set(positions)) == 60
+
+
+def test_a_signal_from_before_the_warning_keeps_its_end(world, crisis):
+    own = share(world, crisis, 1)
+    joined = world.share(value=hex_value(2), expires_at=NOON + timedelta(days=40)).id
+    Signal.objects.filter(uid=joined).update(shared_at=NOON - timedelta(days=3))
+    entries.join_crisis(joined, crisis=crisis, by=world.authority, now=NOON, through="key:1")
+    close(world, crisis, adopt="none")
+    writes.limit_due(NOON)
+    until = NOON + timedelta(days=60)
+    entries.extend(joined, until=until, by=world.authority, now=NOON, through="key:1")
+    pass_tail()
+    assert (state_of(own), state_of(joined)) == (SignalState.EXPIRED, SignalState.LIVE)

@@ -264,6 +264,16 @@ def test_only_an_agency_decides_who_speaks_for_a_mechanism_and_one_party_does(wo
     assert world.last_entry().detail["mechanism"] == "gifct"
 
 
+def test_a_party_that_a_bot_plays_speaks_for_no_mechanism(world):
+    world.consortium.exercise = True
+    world.consortium.save()
+    with pytest.raises(ConflictError, match="played by a bot"):
+        speak_for(world, "gifct")
+    world.consortium.exercise = False
+    world.consortium.save()
+    assert speak_for(world, "gifct").mechanism == "gifct"
+
+
 def test_an_activation_noted_in_a_hidden_crisis_is_not_revealed_by_a_refusal(world):
     speaker = speak_for(world, "gifct", party=world.big_provider)
     seen, hidden = world.warn(speaker), world.warn(name="A blast")
@@ -291,6 +301,23 @@ def test_activations_of_one_event_are_shown_beside_each_other(world, gifct):
     assert "DE" in told.countries_apart
     assert (told.is_ended_in_part, told.not_own) == (False, 0)
     assert told.event == activations.event(other.id, viewer=world.agency).event
+
+
+def test_the_database_counts_what_activations_add(world, django_assert_num_queries):
+    """A crisis has up to a million signals; as in sets of their values, if these were few."""
+    crises = [world.warn(name=name) for name in ("One", "Two", "Three")]
+    for other in crises[1:]:
+        link(world, crises[0], other.id)
+    values = [{1, 2, 3}, {2, 3, 4, 5}, set()]
+    for crisis, numbers in zip(crises, values, strict=True):
+        for number in numbers:
+            world.share(value=hex_value(number), crisis=crisis.id)
+    world.share(world.agency, value=hex_value(1), crisis=crises[0].id)
+    ids = [crisis.id for crisis in crises]
+    with django_assert_num_queries(1) as captured:
+        counts = activations._count_values(ids, viewer=world.agency)
+    assert captured[0]["sql"].startswith("SELECT COUNT(")
+    assert [tuple(counts[crisis]) for crisis in ids] == [(3, 1), (4, 2), (0, 0)]
 
 
 def test_times_and_states_that_differ_are_named(world):

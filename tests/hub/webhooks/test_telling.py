@@ -2,6 +2,7 @@
 """What webhooks are told, by whom it is read, and what is held back."""
 
 import json
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -354,6 +355,25 @@ def test_webhooks_of_a_replaced_key_go_on_with_the_new_one(hub):
     assert len(ear.requests) == 1
     assert hub.row(ear).key == done.key
     parties.revoke_key(done.key.prefix, actor="operator", now=hub.now)
+    hub.tick()
+    assert (hub.row(ear).state, hub.row(ear).why) == ("disabled", "key")
+
+
+def test_webhooks_go_back_to_the_old_key_when_its_replacement_was_lost(hub):
+    ear = hub.listen()
+    old, later = ear.by.key, hub.now + timedelta(hours=2)
+    lost = keys.replace_calling_key(overlap_hours=24, by=ear.by, now=hub.now)
+    hub.tick()
+    assert hub.row(ear).key == lost.key
+    parties.revoke_key(lost.key.prefix, actor="operator", now=hub.now)
+    share(hub, 1)
+    hub.tick()
+    assert (len(ear.requests), hub.row(ear).key.prefix) == (1, old)
+    done = keys.replace_key(old, overlap_hours=24, actor="operator", now=later)
+    hub.tick()
+    assert hub.row(ear).key == done.key
+    for prefix in (old, done.key.prefix):
+        parties.revoke_key(prefix, actor="operator", now=hub.now)
     hub.tick()
     assert (hub.row(ear).state, hub.row(ear).why) == ("disabled", "key")
 

@@ -49,6 +49,13 @@ def test_a_changed_report_is_written_with_the_next_batch(present, caller):
     assert (row.position, row.troubles, row.last_seen_at) == (7, ["disk"], later(1))
 
 
+def test_few_agents_report_at_once_and_a_thousand_rest(present, caller):
+    assert present.rest_s() == 0.0
+    for number in range(999):
+        present.learn(caller, f"b-{number}", status(), now=NOON)
+    assert present.rest_s() == 2.0
+
+
 def test_an_unchanged_report_is_written_only_after_a_while(present, caller, monkeypatch):
     present.take(caller, "a", status(), now=later(1))
     present.write_due()

@@ -274,10 +274,10 @@ class Client:
         except ValidationError as error:
             raise self._hub.connection.unreadable(error) from error
 
-    async def put_status(self, name: str, status: AgentStatusIn) -> None:
-        """Report this agent's status to the hub."""
+    async def put_status(self, name: str, status: AgentStatusIn) -> float:
+        """Report this agent's status to the hub; return the seconds of rest that it asks for."""
         with _with_remedy():
-            await self._hub.ask_bytes(agents.report_status(status, name=name))
+            return (await self._hub.ask(agents.report_status(status, name=name))).rest_s
 
 
 @contextmanager

@@ -483,17 +483,21 @@ class Sync:
         while True:
             self._position_changed.clear()
             began = time.monotonic()
-            await self._report_status()
+            asked_s = await self._report_status()
             ended = time.monotonic()
-            rest_s = rest_after_report_s(ended - began, before_s=rest_s, most_s=most_s)
+            rest_s = rest_after_report_s(
+                ended - began, asked_s=asked_s, before_s=rest_s, most_s=most_s
+            )
             await self._report_allowed()
             await wait_woken(self._position_changed, within_s=most_s)
             if self._position_changed.is_set():
                 await asyncio.sleep(max(REPORT_DELAY_S, ended + rest_s - time.monotonic()))
 
-    async def _report_status(self) -> None:
+    async def _report_status(self) -> float:
+        """Report the status; return the seconds of rest that the hub asks for."""
+        asked_s = 0.0
         try:
-            await self._client.put_status(self._config.name, self._status())
+            asked_s = await self._client.put_status(self._config.name, self._status())
         except UnreachableError as error:
             logger.debug("%s", error)  # _follow reports the same failure
         except HubError as error:
@@ -502,6 +506,7 @@ class Sync:
             self.connection.status_trouble = str(error)
         else:
             self.connection.status_trouble = ""
+        return asked_s
 
     async def _report_allowed(self) -> None:
         """Report how often content of the hub's allow-list was met, if that has changed."""

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from stemtide.protocol.keys import KeyReplacedOut, KeyReplaceIn
     from stemtide.protocol.sync.agents import (
-        Accepted,
         AgentStatusIn,
         OutcomeReportIn,
         OutcomeReportOut,
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
         OutlierOut,
         ReviewPageIn,
         ReviewPageOut,
+        StatusTaken,
         Whoami,
     )
     from stemtide.protocol.sync.runaways import RunawayDecisionIn, RunawayOut, RunawayReportIn
@@ -133,14 +133,14 @@ def report_runaway(body: RunawayReportIn, *, name: str, uid: UUID | str) -> Call
     )
 
 
-def report_status(body: AgentStatusIn, *, name: str) -> Call[Accepted]:
+def report_status(body: AgentStatusIn, *, name: str) -> Call[StatusTaken]:
     """Report an agent's status. Without a report every few seconds it counts as disconnected.
 
     Needs a key with the scope feedback:write. raises: HubError. source: PUT /api/v1/agents/{name}
     """
-    from stemtide.protocol.sync.agents import Accepted
+    from stemtide.protocol.sync.agents import StatusTaken
 
-    return Call((Accepted,), "PUT", f"/api/v1/agents/{part(name)}", body=body)
+    return Call((StatusTaken,), "PUT", f"/api/v1/agents/{part(name)}", body=body)
 
 
 def whoami() -> Call[Whoami]:

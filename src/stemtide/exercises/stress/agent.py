@@ -59,6 +59,12 @@ def _read_page(content: bytes, run: str) -> _Page:
 
 
 @lru_cache(maxsize=64)
+def _is_event(content: bytes) -> bool:
+    """Return whether bytes are one whole event; a page is searched once for all its readers."""
+    return content.find(_EVENT_END) == len(content) - len(_EVENT_END)
+
+
+@lru_cache(maxsize=64)
 def _read_event(content: bytes, run: str) -> _Event | None:
     """Return an event; None for a ping. All agents that get the same bytes have them read once."""
     wake = _WAKE.search(content)
@@ -181,8 +187,8 @@ class SimulatedAgent:
 
     def _take_part(self, part: bytes) -> None:
         """Take bytes of the stream, and each event that they complete."""
-        if not self._rest and part.find(_EVENT_END) == len(part) - len(_EVENT_END):
-            self._take_event(part)  # one whole event, as mostly
+        if not self._rest and _is_event(part):  # as mostly
+            self._take_event(part)
             return
         begin = max(0, len(self._rest) - 1)  # an end may have come in two parts
         self._rest += part
@@ -275,7 +281,9 @@ class SimulatedAgent:
             began = time.perf_counter()
             answer = await self._ask(self._status, "PUT", path, body)
             ended = time.perf_counter()
-            rest_s = rest_after_report_s(ended - began, before_s=rest_s, most_s=_BEAT_S)
+            rest_s = rest_after_report_s(
+                ended - began, asked_s=_asked_rest_s(answer), before_s=rest_s, most_s=_BEAT_S
+            )
             self.is_known = self.is_known or (answer is not None and answer.status == OK)
             try:
                 async with asyncio.timeout(_BEAT_S):
@@ -283,6 +291,13 @@ class SimulatedAgent:
                 await asyncio.sleep(max(REPORT_DELAY_S, ended + rest_s - time.perf_counter()))
             except TimeoutError:
                 continue
+
+
+def _asked_rest_s(answer: HubResponse | None) -> float:
+    """Return the seconds of rest that the answer to a report asks for."""
+    if answer is None or answer.status != OK:
+        return 0.0
+    return float(json.loads(answer.body).get("rest_s", 0.0))  # hubs of before have none
 
 
 def reason_of(answer: HubResponse) -> str:

@@ -25,6 +25,7 @@ from stemtide.hub.platform.errors import (
 )
 from stemtide.hub.rooms.allowlists.rules import AllowlistRefusedError
 from stemtide.hub.rooms.orders.rules.lint import FlawedError
+from stemtide.hub.rooms.private_matching.rules import NotEvaluatedError
 from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError, RefusedContentError
 from stemtide.hub.rooms.snapshots.builder import GoneError
 from stemtide.hub.rooms.snapshots.cache import SnapshotBusyError
@@ -64,6 +65,7 @@ TYPES: dict[type[Exception], ProblemType] = {
     InterfaceError: ProblemType.NOT_READY,
     NotifierClosedError: ProblemType.NOT_READY,
     NoStreamLeftError: ProblemType.NOT_READY,
+    NotEvaluatedError: ProblemType.NOT_READY,
 }
 """Problem type of each error. Errors that are missing here are internal and not described."""
 

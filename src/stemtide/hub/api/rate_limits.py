@@ -31,9 +31,12 @@ COUNTED = "stemtide.counted"
 """Where an ASGI scope has the limits of a request that was counted before Django had it."""
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_HEAVY = ("/documents/verify",)
+_HEAVY = ("/documents/verify", "/private-match/evaluations")
 _SEARCH = "/api/v1/search"
-_WHOLE = ("/api/v1/signals/export", "/api/v1/snapshot", "/misp/feed/hashes.csv")
+_WHOLE = (
+    *("/api/v1/signals/export", "/api/v1/snapshot", "/misp/feed/hashes.csv"),
+    "/api/v1/private-match/buckets",
+)
 _MAX_BLOCKED = 10_000
 
 _blocked: dict[tuple[str, str, str], tuple[LimitState, ...]] = {}

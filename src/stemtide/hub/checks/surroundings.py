@@ -157,9 +157,16 @@ def refused_list() -> Iterator[CheckResult]:
     except RefusedValuesError as error:
         remedy = "correct it: until then the values of before are refused"
         yield CheckResult("refused values", Level.FAIL, str(error), remedy)
-    else:
-        level = Level.OK if count else Level.WARN
-        yield CheckResult("refused values", level, f"{count:,} values are refused")
+        return
+    if count:
+        yield CheckResult("refused values", Level.OK, f"{count:,} values are refused")
+        return
+    text = f"{settings.REFUSED_VALUES_FILE} holds no value"
+    remedy = (
+        "write the values: until then a running hub refuses those of before; to refuse none, unset"
+        " STEMTIDE_REFUSED_VALUES_FILE and restart it"
+    )
+    yield CheckResult("refused values", Level.FAIL, text, remedy)
 
 
 def _certificate_end(url: str) -> datetime | None:

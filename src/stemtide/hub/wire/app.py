@@ -43,7 +43,7 @@ from stemtide.hub.wire.shares import SIGNALS, ShareQueue, take_share
 from stemtide.hub.wire.tail import NotInMemoryError, UnknownCrisesError
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.problems import ProblemType, problem
-from stemtide.protocol.sync.agents import AgentStatusIn
+from stemtide.protocol.sync.agents import AgentStatusIn, StatusTaken
 from stemtide.protocol.sync.feed import MAX_PAGE
 
 FEED = "/api/v1/feed"
@@ -59,7 +59,6 @@ _QUERY = {
     "parties_after": re.compile(r"[0-9]{1,18}"),
 }
 _MAX_STATUS_BYTES = 4096
-_ACCEPTED = b"{}"
 _OK, _BUSY = 200, 503
 _FULL = "many agents report for the first time just now: report again in a few seconds"
 
@@ -166,7 +165,8 @@ async def _status(
     if limits is None or outcome is None:
         await django(scope, replaying(messages, receive), send)
     elif outcome == _OK:
-        await send_json(_ACCEPTED, scope, send, limits=limits, route=route, began=began)
+        body = StatusTaken(rest_s=presence.rest_s()).model_dump_json().encode()
+        await send_json(body, scope, send, limits=limits, route=route, began=began)
     else:
         seconds = time.perf_counter() - began
         metrics.count_request(route=route, method=scope["method"], status=outcome, seconds=seconds)

@@ -21,7 +21,7 @@ from django.db import Error, connection
 from stemtide.hub.rooms.parties.reads.parties import Caller
 from stemtide.hub.rooms.parties.rules.parties import SILENT_AFTER
 from stemtide.hub.rooms.parties.writes.statuses import StatusRow, write_statuses
-from stemtide.protocol.sync.agents import AgentStatusIn
+from stemtide.protocol.sync.agents import REPORT_DELAY_S, AgentStatusIn
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,9 @@ SEEN_S = 7.0
 
 MAX_AGENTS = 20_000
 """Agents in memory; reports of further ones are written one by one."""
+
+MAX_REPORTS_S = 500
+"""Reports about changes that a process asks for a second."""
 
 _SILENT_S = SILENT_AFTER.total_seconds()
 
@@ -80,6 +83,11 @@ class Presence:
                 and time.monotonic() - report.heard_at <= _SILENT_S
                 and report.status.version == status.version
             )
+
+    def rest_s(self) -> float:
+        """Return how long each agent may rest after a report: 0.0 if there are few."""
+        rest_s = len(self._reports) / MAX_REPORTS_S
+        return round(rest_s, 1) if rest_s > REPORT_DELAY_S else 0.0
 
     def take(self, caller: Caller, name: str, status: AgentStatusIn, *, now: datetime) -> None:
         """Keep a further report, which the writer writes."""

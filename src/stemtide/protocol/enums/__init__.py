@@ -52,6 +52,7 @@ class Scope(StrEnum):
     PARTIES_WRITE = "parties:write"
     EXERCISES_RUN = "exercises:run"
     RETENTION_MANAGE = "retention:manage"
+    PRIVATE_MATCH = "private:match"
 
 
 class Duty(StrEnum):

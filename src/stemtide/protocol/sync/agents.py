@@ -37,14 +37,16 @@ _REST = 10
 """An agent rests so many times as long as its last report took."""
 
 
-def rest_after_report_s(took_s: float, *, before_s: float, most_s: float) -> float:
+def rest_after_report_s(
+    took_s: float, *, asked_s: float = 0.0, before_s: float, most_s: float
+) -> float:
     """Return how long an agent sends no report about a change, after one that took so long.
 
     A busy hub gets fewer reports, and none of them is needed: the next one says it all. The rest
-    before, before_s, is at most halved, so that one quick answer does not end it. most_s: the
-    interval of reports without a change.
+    before, before_s, is at most halved, so that one quick answer does not end it. asked_s: the
+    rest that the hub asked for. most_s: the interval of reports without a change.
     """
-    return min(most_s, max(_REST * took_s, before_s / 2))
+    return min(most_s, max(_REST * took_s, asked_s, before_s / 2))
 
 
 class Whoami(BaseModel):
@@ -58,6 +60,16 @@ class Whoami(BaseModel):
 
 class Accepted(BaseModel):
     """An empty confirmation: the hub has stored the message."""
+
+
+class StatusTaken(BaseModel):
+    """The confirmation of a report.
+
+    rest_s: seconds in which the hub needs no further report about a change, because it has many
+            agents. Reports without a change are due as before.
+    """
+
+    rest_s: float = Field(default=0.0, ge=0, le=60)
 
 
 class AgentTrouble(StrEnum):

@@ -16,7 +16,7 @@ Who knows both salts of one thing, but not the content salt, can open no other. 
 import hashlib
 from collections.abc import Sequence
 
-from stemtide.protocol.tlog.merkle import Frontier, leaf_hash
+from stemtide.protocol.tlog.merkle import leaf_hash, root_of
 
 SALT_BYTES = 32
 
@@ -49,7 +49,5 @@ def contents_commitment(count: int, root: bytes) -> bytes:
 
 def commit_to_things(commitments: Sequence[bytes]) -> bytes:
     """Return the second half of a leaf over the commitments to all its things."""
-    tree = Frontier()
-    for commitment in commitments:
-        tree.append(leaf_hash(commitment))
-    return contents_commitment(tree.size, tree.root())
+    root = root_of([leaf_hash(commitment) for commitment in commitments])
+    return contents_commitment(len(commitments), root)

@@ -33,6 +33,16 @@ def split(size: int) -> int:
     return 1 << ((size - 1).bit_length() - 1)
 
 
+def root_of(leaves: Sequence[bytes]) -> bytes:
+    """Return the root of the tree over the hashes of leaves."""
+    level = list(leaves)
+    while len(level) > 1:
+        pairs = iter(level)
+        alone = level[-1:] if len(level) & 1 else []
+        level = [*map(node_hash, pairs, pairs), *alone]
+    return level[0] if level else EMPTY_ROOT
+
+
 @dataclass(slots=True)
 class Frontier:
     """The right edge of a growing tree: enough to add leaves and to know the root.

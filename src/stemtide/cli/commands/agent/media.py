@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stemtide.cli.commands.agent.lookup import about, ask_agent, no_match
+from stemtide.cli.commands.agent.private_lookup import ask_privately
+from stemtide.cli.hub_client import Key
 from stemtide.cli.output import AsJson, fail, print_note, print_result
 from stemtide.cli.references import ADDRESSES
 
@@ -78,12 +80,30 @@ def match_files(
         list[str], typer.Argument(metavar="FILE|FOLDER|URL|-…", help="Content to look up.")
     ],
     against: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             help="An agent's address (http://…), a feed saved with 'stemtide feed follow --json', "
             "or a file or folder to compare with. Can be repeated."
         ),
-    ],
+    ] = None,
+    private: Annotated[
+        str,
+        typer.Option(
+            metavar="HUB",
+            help="A hub's address: equal files and URLs are looked up there privately. The hub "
+            "does not learn which. Needs 'stemtide\\[private]' and a key with private:match.",
+            show_default=False,
+        ),
+    ] = "",
+    whole: Annotated[
+        bool,
+        typer.Option(
+            "--whole",
+            help="With --private: read all buckets, so that the hub learns the number of digests "
+            "alone.",
+        ),
+    ] = False,
+    key: Key = "",
     token: Annotated[
         str, typer.Option(envvar="STEMTIDE_AGENT_TOKEN", help="The agent's token, if it has one.")
     ] = "",
@@ -106,6 +126,10 @@ def match_files(
     """
     from stemtide.cli.content import ContentNameError
 
+    against = against or []
+    _check_place(against, private=private, whole=whole)
+    if private and (local or within_bits is not None):
+        fail("--private finds equal files and URLs alone: leave --local and --within-bits", code=2)
     agents = [reference for reference in against if reference.startswith(ADDRESSES)]
     if agents and len(against) > 1:
         fail("name either one agent or files", code=2)
@@ -114,15 +138,24 @@ def match_files(
     if agents and within_bits is not None:
         fail("--within-bits is for files and feeds: an agent uses the limit of each signal", code=2)
     try:
-        rows = (
-            ask_agent(names, agent=agents[0], token=token)
-            if agents
-            else _look_up(names, against=against, within_bits=within_bits, local=local)
-        )
+        if private:
+            rows = ask_privately(names, hub=private, key=key, whole=whole)
+        elif agents:
+            rows = ask_agent(names, agent=agents[0], token=token)
+        else:
+            rows = _look_up(names, against=against, within_bits=within_bits, local=local)
         for row, line in rows:
             print_result(row, as_json=as_json, line=line)
     except ContentNameError as error:
         fail(str(error))
+
+
+def _check_place(against: list[str], *, private: str, whole: bool) -> None:
+    """End the command unless it names one place to look content up at."""
+    if bool(against) == bool(private):
+        fail("name either --against or --private, to look content up there", code=2)
+    if whole and not private:
+        fail("--whole is for --private: leave it out, or name a hub", code=2)
 
 
 def _look_up(

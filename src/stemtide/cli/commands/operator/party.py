@@ -238,7 +238,8 @@ def new_key(
         list[Scope] | None,
         typer.Option(
             help="Scope of the key. Can be repeated. Default: all but metrics, leads,"
-            " webhooks, standings and legally binding ones: orders, answers, complaints."
+            " webhooks, standings, private matching and legally binding ones: orders, answers,"
+            " complaints."
         ),
     ] = None,
     days: Annotated[int, typer.Option(min=0, help="Days until it expires; 0 for never.")] = 0,
@@ -262,7 +263,7 @@ def new_key(
     apart = {
         *(Scope.METRICS_READ, Scope.LEADS_WRITE, Scope.WEBHOOKS_MANAGE),
         *(Scope.ORDERS_WRITE, Scope.ANSWERS_WRITE, Scope.COMPLAINTS_WRITE),
-        *(Scope.PARTIES_WRITE, Scope.EXERCISES_RUN, Scope.RETENTION_MANAGE),
+        *(Scope.PARTIES_WRITE, Scope.EXERCISES_RUN, Scope.RETENTION_MANAGE, Scope.PRIVATE_MATCH),
     }
     scopes = scope or [candidate for candidate in Scope if candidate not in apart]
     refusals = (InvalidError, ConflictError, NotFoundError)

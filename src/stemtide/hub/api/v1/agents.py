@@ -16,12 +16,12 @@ from stemtide.protocol.enums import PartyKind, Scope
 from stemtide.protocol.keys import KeyReplacedOut, KeyReplaceIn
 from stemtide.protocol.sync.agents import (
     AGENT_NAME,
-    Accepted,
     AgentStatusIn,
     OutcomeReportIn,
     OutcomeReportOut,
     ReviewPageIn,
     ReviewPageOut,
+    StatusTaken,
     Whoami,
 )
 
@@ -70,7 +70,7 @@ def replace_key(request: HttpRequest, body: KeyReplaceIn) -> HttpResponse:
 @router.put(
     "/agents/{name}",
     **requires(Scope.FEEDBACK_WRITE),
-    response=Accepted,
+    response=StatusTaken,
     operation_id="report_status",
 )
 def status(
@@ -81,7 +81,7 @@ def status(
     """Report an agent's status. Without a report every few seconds it counts as disconnected."""
     caller = caller_of(request)
     parties.report_status(name, by=caller.party, status=body, now=now(), key=caller.key)
-    return answer(Accepted())
+    return answer(StatusTaken())
 
 
 @router.put(

@@ -66,6 +66,7 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         Scope.PARTIES_WRITE: _("decide on standings and suspensions (parties:write)"),
         Scope.EXERCISES_RUN: _("play exercises (exercises:run)"),
         Scope.RETENTION_MANAGE: _("stop and extend erasures (retention:manage)"),
+        Scope.PRIVATE_MATCH: _("look digests up without showing them (private:match)"),
     },
     "setting-group": {
         SettingGroup.RETENTION: _("Retention"),

@@ -119,11 +119,20 @@ def chosen(row: Crisis, *, body: UnadoptIn, viewer: Party) -> QuerySet[Signal]:
 def unlimited(row: Crisis) -> QuerySet[Signal]:
     """Return the live signals of a closed crisis that nobody adopted and that end later than it.
 
+    Signals that were shared before the warning, and joined the crisis, were not shared for it: they
+    keep their end.
+
     A warning that came to nothing has no tail, and one party may close it: it ends only signals of
     the party that opened it.
     """
     ends_later = Q(expires_at=None) | Q(expires_at__gt=row.tail_ends_at)
-    rows = Signal.objects.filter(ends_later, crisis=row, state=SignalState.LIVE, adoption=None)
+    rows = Signal.objects.filter(
+        ends_later,
+        crisis=row,
+        state=SignalState.LIVE,
+        adoption=None,
+        shared_at__gte=row.warned_at,
+    )
     has_tail = row.closed_at is None or row.tail_ends_at != row.closed_at
     return rows if has_tail else rows.filter(shared_by=row.opened_by)
 

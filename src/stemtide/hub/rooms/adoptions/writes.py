@@ -17,7 +17,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.utils.dateparse import parse_datetime
 
-from stemtide.hub.platform.exemptions import needs_no_entry
+from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
 from stemtide.hub.platform.retention.rules import check_basis
 from stemtide.hub.rooms.adoptions import reads, rules
 from stemtide.hub.rooms.adoptions.models import Adoption
@@ -133,6 +133,7 @@ def limit_due(now: datetime) -> int:
 
     What one run does not finish, the next one goes on with.
     """
+    _forget_erased()
     count = 0
     for row in Crisis.objects.filter(ends_signals=True):
         # Most runs during a tail have nothing to do, and take no lock.
@@ -142,6 +143,15 @@ def limit_due(now: datetime) -> int:
             if not limited:
                 break
     return count
+
+
+@needs_no_entry("the certificate of the purge records that the signals were erased")
+@needs_no_lock("nothing else changes adoptions of erased signals")
+def _forget_erased() -> None:
+    """Delete the adoptions of erased signals: they say on which basis a party had them."""
+    left = Adoption.objects.filter(signal__erased_at__isnull=False)
+    if left.exists():  # most runs have nothing to do, and take no lock
+        left.delete()
 
 
 def _adopt_all(
@@ -236,26 +246,44 @@ def _undo_some(row: Crisis, own: QuerySet[Signal], *, by: Actor, now: datetime) 
     signals = list(own.select_related("adoption").order_by("pk")[:AT_ONCE])
     if not signals:
         return 0
-    for signal in signals:
-        _restore(signal, signal.adoption, now=now)
+    _restore(signals, now=now)
     Adoption.objects.filter(signal__in=[signal.pk for signal in signals]).delete()
     _record("adoptions.reverted", row, by=by, now=now, detail={"count": len(signals)})
     return len(signals)
 
 
-def _restore(row: Signal, adopted: Adoption, *, now: datetime) -> None:
-    """Give a signal the columns from before its adoption. What changed since then stays."""
-    before = {
+def _restore(signals: Sequence[Signal], *, now: datetime) -> None:
+    """Give signals what they had before their adoptions. What changed since then stays."""
+    groups: dict[tuple[tuple[str, Any], ...], list[int]] = {}
+    ends: dict[datetime, list[int]] = {}
+    for signal in signals:
+        adopted, before = signal.adoption, _before(signal.adoption)
+        columns = tuple((name, before[name]) for name in _unchanged(signal, adopted))
+        groups.setdefault(columns, []).append(signal.pk)
+        end = before["expires_at"]
+        if signal.expires_at == adopted.until and end not in {None, adopted.until}:
+            ends.setdefault(end, []).append(signal.pk)
+    for columns, pks in groups.items():
+        for numbers in batches(pks if columns else ()):
+            Signal.objects.filter(pk__in=numbers).update(**dict(columns))
+    first = ledger.take_positions(sum(map(len, ends.values())), now=now) if ends else 0
+    for end, pks in ends.items():
+        bulk_sql.date_signals(pks, expires_at=end, first=first, now=now)
+        first += len(pks)
+
+
+def _before(adopted: Adoption) -> dict[str, Any]:
+    """Return the columns of a signal before its adoption."""
+    return {
         name: parse_datetime(value) if name in _DATES and isinstance(value, str) else value
         for name, value in adopted.before.items()
     }
-    if all(_as_text(getattr(row, name)) == value for name, value in adopted.given.items()):
-        Signal.objects.filter(pk=row.pk).update(
-            **{name: value for name, value in before.items() if name != "expires_at"}
-        )
-    if row.expires_at == adopted.until and before["expires_at"] not in {None, adopted.until}:
-        first = ledger.take_positions(1, now=now)
-        bulk_sql.date_signals([row.pk], expires_at=before["expires_at"], first=first, now=now)
+
+
+def _unchanged(row: Signal, adopted: Adoption) -> list[str]:
+    """Return the names of the columns that have the value that the adoption gave them."""
+    given = adopted.given.items()
+    return [name for name, value in given if _as_text(getattr(row, name)) == value]
 
 
 @part()

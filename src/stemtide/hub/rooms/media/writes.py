@@ -23,7 +23,7 @@ from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import clusters, signals
 from stemtide.hub.rooms.signals.reads.sharing.bulk import check_refused
 from stemtide.hub.rooms.signals.rules.signals import RefusedContentError
-from stemtide.hub.rooms.signals.writes.waiting import count_refused
+from stemtide.hub.rooms.signals.writes.waiting import check_counted, count_refused
 from stemtide.protocol.enums import SignalState
 from stemtide.protocol.law.retention import RowClass
 from stemtide.protocol.messages.previews import PreviewIn, PreviewKind, PreviewOut, Purpose
@@ -56,11 +56,14 @@ def add(
         try:
             kind, (whole, veil) = PreviewKind.STILL, remake(body.blob)
         except RefusedContentError:
-            count_refused(1, by=by.party, now=now, through=by.ref)
+            before = count_refused(1, by=by.party, now=now, through=by.ref)
+            check_counted(1, before=before, through=by.ref, now=now)
             raise
     sealed, sealed_veil = keys.seal(whole), keys.seal(veil) if veil else b""
     with transaction.atomic():  # 3
         ledger.lock_ledger()
+        if body.excerpt is None:
+            check_refused(0, by=by.party, through=by.ref, now=now)
         row = signals.find(uid, viewer=by.party)
         _check_add(row, by=by)
         preview = Preview.objects.create(

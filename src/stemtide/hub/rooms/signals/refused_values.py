@@ -110,17 +110,22 @@ def _index(hashes: list[str]) -> HammingIndex | None:
 
 
 class RefusedValuesFile:
-    """The operator's file, which is read again whenever it has changed."""
+    """The operator's file, which is read again whenever it has changed.
+
+    Shares ask for its values while they hold the ledger's lock, and a long file takes seconds to
+    read. So a thread reads a changed file; until it is done, the values of before are refused.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._reader: threading.Thread | None = None
         self._state: tuple[object, ...] = ()
         self._values = _NONE
 
     def current(self) -> RefusedValues:
         """Return the values of the file; none if no file is named.
 
-        A file that becomes unreadable leaves the values of before, and a line in the log.
+        A file that becomes unreadable or empty leaves the values of before, and a line in the log.
 
         raises: RefusedValuesError if it cannot be read the first time.
         """
@@ -128,20 +133,37 @@ class RefusedValuesFile:
         if path is None:
             return _NONE
         state = _state_of(path)
-        with self._lock:
-            if state != self._state:
-                self._read(path, is_first=self._state[:1] != state[:1])
-                self._state = state
-            return self._values
+        if state != self._state:
+            with self._lock:
+                if self._state[:1] != state[:1]:
+                    self._values, self._state = read_refused_values(path), state
+                elif state != self._state and not self._is_reading():
+                    self._start_reading(path, state)
+        return self._values
 
-    def _read(self, path: Path, *, is_first: bool) -> None:
-        """Read the file. raises: RefusedValuesError the first time."""
+    def _is_reading(self) -> bool:
+        """Whether a thread reads the file now. A change meanwhile is seen by the next share."""
+        return self._reader is not None and self._reader.is_alive()
+
+    def _start_reading(self, path: Path, state: tuple[object, ...]) -> None:
+        """Read the file in a thread."""
+        self._reader = threading.Thread(
+            target=self._read_again, args=(path, state), name="refused-values", daemon=True
+        )
+        self._reader.start()
+
+    def _read_again(self, path: Path, state: tuple[object, ...]) -> None:
+        """Read the file; keep the values of before if it is broken or has become empty."""
         try:
-            self._values = read_refused_values(path)
+            values = read_refused_values(path)
+            if len(self._values) and not len(values):
+                raise RefusedValuesError(f"{path} holds no value any more")  # noqa: TRY301
         except RefusedValuesError as error:
-            if is_first:
-                raise
             log.error("the values of before are refused until this is corrected: %s", error)  # noqa: TRY400  # the text is enough
+        else:
+            self._values = values
+        finally:
+            self._state = state
 
 
 def _state_of(path: Path) -> tuple[object, ...]:

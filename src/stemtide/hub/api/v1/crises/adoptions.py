@@ -8,9 +8,10 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
 from stemtide.hub.api.app import requires
-from stemtide.hub.api.auth import caller_of, now
+from stemtide.hub.api.auth import caller_of, check_scope, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.adoptions import reads, writes
+from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.law.retention.adoptions import (
     AdoptIn,
@@ -23,6 +24,16 @@ router = Router(tags=["adoptions"])
 
 _MOST = 500
 """The most signals of a page."""
+
+
+def _chooser(request: HttpRequest) -> Actor:
+    """Return who chooses. The answer lists signals, so that the key must be able to read them.
+
+    raises: ProblemError if the scope is missing.
+    """
+    caller = caller_of(request)
+    check_scope(caller, Scope.FEED_READ)
+    return caller.actor
 
 
 @router.get(
@@ -62,7 +73,7 @@ def read(
 )
 def choose(request: HttpRequest, uid: UUID, body: AdoptionAnswerIn) -> HttpResponse:
     """Answer which signals stay after a crisis. Closing waits for this answer."""
-    return answer(writes.answer(uid, body=body, by=caller_of(request).actor, now=now()))
+    return answer(writes.answer(uid, body=body, by=_chooser(request), now=now()))
 
 
 @router.post(
@@ -73,7 +84,7 @@ def choose(request: HttpRequest, uid: UUID, body: AdoptionAnswerIn) -> HttpRespo
 )
 def adopt(request: HttpRequest, uid: UUID, body: AdoptIn) -> HttpResponse:
     """Adopt signals of a crisis: they stay after it, on a legal basis of your party."""
-    return answer(writes.adopt(uid, body=body, by=caller_of(request).actor, now=now()))
+    return answer(writes.adopt(uid, body=body, by=_chooser(request), now=now()))
 
 
 @router.post(
@@ -84,4 +95,4 @@ def adopt(request: HttpRequest, uid: UUID, body: AdoptIn) -> HttpResponse:
 )
 def unadopt(request: HttpRequest, uid: UUID, body: UnadoptIn) -> HttpResponse:
     """Undo adoptions of your party, until the crisis is closed."""
-    return answer(writes.unadopt(uid, body=body, by=caller_of(request).actor, now=now()))
+    return answer(writes.unadopt(uid, body=body, by=_chooser(request), now=now()))

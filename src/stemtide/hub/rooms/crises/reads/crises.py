@@ -115,6 +115,24 @@ def is_over_for(uid: UUID, *, party: Party) -> bool:
     return rules.is_over_for(own, party)
 
 
+def over_for(*, viewer: Party) -> frozenset[UUID]:
+    """Return the crises that have ended, and of whose content a party reads no more."""
+    if viewer.kind in COORDINATING:
+        return frozenset()
+    return cached(("over", viewer), lambda: _over_for(viewer))
+
+
+def _over_for(viewer: Party) -> frozenset[UUID]:
+    """Return the crises that are over for a party, from the tables."""
+    around = _around(viewer)
+    ended = Crisis.objects.filter(ended_at__isnull=False).select_related("opened_by")
+    return frozenset(
+        row.uid
+        for row in ended
+        if rules.is_over_for(_own_facts(row, viewer=viewer, around=around), viewer)
+    )
+
+
 def is_active(row: Crisis, *, party: Party) -> bool:
     """Whether a crisis is active, and a party takes part in it."""
     is_now = row.stage == framework(row.framework).active_stage

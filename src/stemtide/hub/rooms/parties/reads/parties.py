@@ -135,7 +135,10 @@ class AgentRow:
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """An API key, without its secret. replaces: the prefix of a key; certificate: as of Caller."""
+    """An API key, without its secret. replaces: the prefix of a key; certificate: as of Caller.
+
+    is_replaceable: no replacement of it is valid; those that got lost were revoked.
+    """
 
     prefix: str
     name: str
@@ -144,6 +147,7 @@ class KeyRow:
     expires_at: datetime | None
     revoked_at: datetime | None
     replaced_at: datetime | None = None
+    is_replaceable: bool = True
     replaces: str = ""
     certificate: str = ""
 
@@ -315,6 +319,7 @@ def state_of(key: ApiKey, *, now: datetime) -> str:
 def keys(*, viewer: Party) -> list[KeyRow]:
     """Return the viewer's own API keys, by name."""
     rows = ApiKey.objects.filter(party=viewer).select_related("replaces")
+    rows = rows.prefetch_related("replacements")
     return [_key_row(key) for key in rows.order_by("name", "created_at")]
 
 
@@ -337,6 +342,7 @@ def _key_row(key: ApiKey) -> KeyRow:
         expires_at=key.expires_at,
         revoked_at=key.revoked_at,
         replaced_at=key.replaced_at,
+        is_replaceable=all(newer.revoked_at for newer in key.replacements.all()),
         replaces=key.replaces.prefix if key.replaces else "",
         certificate=key.certificate_sha256,
     )

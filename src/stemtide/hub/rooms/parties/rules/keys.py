@@ -13,7 +13,7 @@ from stemtide.hub.platform.permissions import check_person_may_manage
 from stemtide.protocol.enums import PartyKind, Role, Scope
 from stemtide.protocol.key_files import MAX_OVERLAP_HOURS
 
-READING = frozenset({Scope.FEED_READ, Scope.REQUESTS_READ, Scope.METRICS_READ})
+READING = frozenset({Scope.FEED_READ, Scope.REQUESTS_READ, Scope.METRICS_READ, Scope.PRIVATE_MATCH})
 """Scopes with which a key changes nothing."""
 
 _FINGERPRINT = re.compile("[0-9a-f]{64}")

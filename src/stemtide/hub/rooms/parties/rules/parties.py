@@ -30,7 +30,7 @@ EXERCISE_PREFIX = "exercise--"
 
 BOT_SCOPES = frozenset(Scope) - {
     *(Scope.METRICS_READ, Scope.COMPLAINTS_WRITE, Scope.WEBHOOKS_MANAGE),
-    *(Scope.PARTIES_WRITE, Scope.EXERCISES_RUN, Scope.RETENTION_MANAGE),
+    *(Scope.PARTIES_WRITE, Scope.EXERCISES_RUN, Scope.RETENTION_MANAGE, Scope.PRIVATE_MATCH),
 }
 """Scopes of the key with which a bot acts for a party of an exercise."""
 

@@ -134,15 +134,27 @@ def check_grant_digests(party: PartyTrust, *, speaks: bool, by: Acting) -> None:
 
 
 def check_set_mechanism(
-    party: PartyTrust, *, mechanism: str, before: str, holder: str | None, by: Acting
+    party: PartyTrust,
+    *,
+    mechanism: str,
+    before: str,
+    holder: str | None,
+    is_bot: bool,
+    by: Acting,
 ) -> None:
     """Refuse a mechanism that the party has already, and one for which another party speaks.
 
     An agency decides: otherwise any party could end another's activation, or make one up.
+
+    is_bot: a bot plays the party in an exercise. It would keep the mechanism from a real party.
     """
     _check_others(party, by=by)
     if mechanism:
         _check_not_suspended(party)
+    if mechanism and is_bot:
+        raise ConflictError(
+            "{party} is played by a bot in an exercise: choose a real party", party=party.name
+        )
     if before == mechanism:
         raise ConflictError(
             "{party} speaks for {mechanism} already",

@@ -2,6 +2,7 @@
 """Create, replace and revoke API keys. Decisions 0130 and 0198.
 
 1 A replacement has the name and scopes of the key that it replaces. Both are valid for an overlap.
+  If the replacement is lost, a person revokes it, and replaces the old key again.
 2 The old key expires by itself. The clock then revokes it, so that the ledger has its end as well.
 """
 
@@ -139,15 +140,18 @@ def _replace(
     """
     overlap = rules.check_overlap(overlap_hours)
     before = _valid(ApiKey.objects.filter(replacements=old), now=now).first()
+    lost = _revoked_replacement(old) if is_renewed else None
     rules.check_replace(
         old.prefix,
         is_valid=_valid(ApiKey.objects.filter(pk=old.pk), now=now).exists(),
-        replaced_at=old.replaced_at,
+        replaced_at=None if lost else old.replaced_at,
         replaces=before.prefix if before else "",
     )
     expires_at = rules.replacement_expires_at(
         created_at=old.created_at, expires_at=old.expires_at, now=now, is_renewed=is_renewed
     )
+    if lost is not None:  # the old key has been cut short: its replacement had the full term
+        expires_at = lost.expires_at
     until = min(filter(None, (old.expires_at, now + overlap)))
     old.replaced_at, old.expires_at = now, until
     old.save(update_fields=["replaced_at", "expires_at"])
@@ -222,6 +226,12 @@ def end_replaced(now: datetime) -> int:
     for prefix in prefixes:
         parties.revoke_key(prefix, actor=CLOCK, now=now)
     return len(prefixes)
+
+
+def _revoked_replacement(key: ApiKey) -> ApiKey | None:
+    """Return the last replacement of a key if all of them were revoked, as one that got lost is."""
+    latest = ApiKey.objects.filter(replaces=key).order_by("-pk").first()
+    return latest if latest is not None and latest.revoked_at is not None else None
 
 
 def _valid(keys: QuerySet[ApiKey], *, now: datetime) -> QuerySet[ApiKey]:

@@ -11,6 +11,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
+from django.db.models import Q
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
 from stemtide.hub.rooms.ledger.writes import ledger
@@ -142,8 +143,10 @@ def new_key(
     if not name.strip() or len(name) > 60:  # noqa: PLR2004  # the column's width
         raise InvalidError("name", "a key needs a name of 1 to 60 characters")
     ledger.lock_ledger()
-    live = ApiKey.objects.filter(party=party, name=name, revoked_at=None, replaced_at=None)
-    if live.exists():
+    live = ApiKey.objects.filter(party=party, name=name, revoked_at=None)
+    if replaces is not None:
+        live = live.filter(replaced_at=None)
+    if live.filter(Q(replaced_at=None) | Q(expires_at__gt=now)).exists():
         raise ConflictError(
             "{party} already has a valid key named {name!r}: revoke it or choose another name",
             party=party.name,

@@ -89,6 +89,7 @@ def set_mechanism(name: str, *, body: MechanismIn, by: Actor, now: datetime) -> 
         mechanism=body.mechanism,
         before=party.mechanism,
         holder=holder.name if holder else None,
+        is_bot=party.exercise,
         by=by,
     )
     party.mechanism = body.mechanism

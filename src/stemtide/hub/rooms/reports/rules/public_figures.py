@@ -5,12 +5,12 @@ Decision 0195.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from stemtide.protocol.enums import SignalState
-from stemtide.protocol.figures.messages import PublicFigures, TableName
+from stemtide.protocol.figures.messages import FigureCell, PublicFigures, TableName
 from stemtide.protocol.figures.quarters import Quarter
 
 AFTER = timedelta(days=10)
@@ -111,19 +111,33 @@ class Collected:
 
 @dataclass(frozen=True, slots=True)
 class ShownBefore:
-    """Which counts of live signals readers know of the quarter before. labels: with a count."""
+    """Which counts of live signals of the quarter before are withheld from readers.
 
-    is_total: bool
-    labels: frozenset[str]
+    hidden: labels, and ANY for the total; None where nothing was published. A label without a row
+            had no signals, and readers know that.
+    """
+
+    hidden: frozenset[str] | None
 
     @classmethod
     def of(cls, body: PublicFigures | None, *, is_first: bool) -> "ShownBefore | None":
         """Return what a published quarter shows; None where all was empty before this quarter."""
         if body is None:
-            return None if is_first else cls(is_total=False, labels=frozenset())
+            return None if is_first else cls(hidden=None)
         (live,) = (table for table in body.tables if table.name is TableName.LIVE)
-        shown = frozenset(row.name for row in live.rows if row.count is not None)
-        return cls(is_total=live.total is not None, labels=shown)
+        hidden = {row.name for row in live.rows if _is_hidden(row.count, row.cells)}
+        if _is_hidden(live.total, live.columns):
+            hidden.add(ANY)
+        return cls(hidden=frozenset(hidden))
+
+    def hides(self, label: str) -> bool:
+        """Whether readers do not know how many signals with a label were live."""
+        return self.hidden is None or label in self.hidden
+
+
+def _is_hidden(count: int | None, cells: Iterable[FigureCell]) -> bool:
+    """Whether readers know neither a count nor all cells that add up to it."""
+    return count is None and any(cell.count is None for cell in cells)
 
 
 def due_quarters(*, first_act: datetime, now: datetime) -> list[Quarter]:

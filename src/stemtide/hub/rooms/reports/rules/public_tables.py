@@ -200,25 +200,35 @@ def _balance(sheet: Sheet, counts: SignalCounts, *, before: ShownBefore | None) 
     earlier: dict[str, Parts] = {}
     for (label, _), parts in counts.live_before.items():
         earlier[label] = earlier.get(label, Counter()) + parts
-    for label in {ANY, *earlier, *counts.by_label, *(label for label, _ in counts.live)}:
-        is_all = label == ANY
-        is_known = before is None or (before.is_total if is_all else label in before.labels)
-        shared: Key = ("label", label)
-        gone: Key = ("ended of", label)
-        if is_all:
-            shared, gone = ("shared",), ("ended",)
-        for key in (shared, ("live", label)):
-            if key not in sheet.cells:
-                sheet.add_fixed(key, Tally(), is_known=True)
-        was = Tally.of(earlier.get(label, {}))
-        sheet.add_fixed(("before", label), was, is_known=is_known)
-        if not is_all:
-            rest = was + sheet.cells[shared] - sheet.cells["live", label]
-            sheet.add_fixed(gone, rest, is_known=False)
-            others: Key = ("ended without", label)
-            sheet.add_fixed(others, sheet.cells["ended",] - rest, is_known=False)
-            sheet.link([("ended",)], [gone, others])
-        sheet.link([("before", label), shared], [("live", label), gone])
+    _link_time(sheet, ANY, was=Tally.of(earlier.get(ANY, {})), before=before)
+    labels = {*earlier, *counts.by_label, *(label for label, _ in counts.live)} - {ANY}
+    for label in sorted(labels):
+        _link_time(sheet, label, was=Tally.of(earlier.get(label, {})), before=before)
+        gone, others = ("ended of", label), ("ended without", label)
+        sheet.add_fixed(others, sheet.cells["ended",] - sheet.cells[gone], is_known=False)
+        sheet.link([("ended",)], [gone, others])
+
+
+def _link_time(sheet: Sheet, label: str, *, was: Tally, before: ShownBefore | None) -> None:
+    """Link the live signals with a label, or with any, with those of the quarter before.
+
+    was: how many were live then. If that was withheld, nothing of this quarter may give it away,
+    whatever it is: further counts of that quarter may follow from it.
+    """
+    is_all = label == ANY
+    shared: Key = ("shared",) if is_all else ("label", label)
+    gone: Key = ("ended",) if is_all else ("ended of", label)
+    for key in (shared, ("live", label)):
+        if key not in sheet.cells:
+            sheet.add_fixed(key, Tally(), is_known=True)
+    if not is_all:
+        rest = was + sheet.cells[shared] - sheet.cells["live", label]
+        # If nothing ended, nothing with this label did.
+        sheet.add_fixed(gone, rest, is_known=not sheet.cells["ended",].number)
+    is_hidden = before is not None and before.hides(label)
+    kept = Tally(was.number, Counter({"": max(1, was.number)})) if is_hidden else was
+    sheet.add_fixed(("before", label), kept, is_known=not is_hidden)
+    sheet.link([("before", label), shared], [("live", label), gone])
 
 
 def _live_table(sheet: Sheet, labels: Sequence[str]) -> FigureTable:
@@ -265,7 +275,7 @@ def _request_tables(
     bands = [
         band for band in (*subject.bands, LATER, UNKNOWN, NEVER) if ("time", band) in sheet.cells
     ]
-    took = [request.took_s for request in requests if request.took_s is not None]
+    timed_requests = [request for request in requests if request.took_s is not None]
     return [
         _table(sheet, by_answer, _EVERYTHING, sorted(answers)),
         _table(
@@ -273,7 +283,7 @@ def _request_tables(
             by_time,
             _EVERYTHING,
             [("time", band) for band in bands],
-            median_s=_middle(took) if (DONE,) not in sheet.withheld else None,
+            median_s=_median_of(timed_requests) if (DONE,) not in sheet.withheld else None,
         ),
         _paired_table(sheet, by_ideology, rows["ideology"], requests, of="ideology"),
         _paired_table(sheet, by_language, rows["language"], requests, of="language"),
@@ -307,10 +317,10 @@ def _paired_table(
     sheet: Sheet, name: TableName, rows: Sequence[str], requests: Sequence[Request], *, of: str
 ) -> FigureTable:
     """Return the table of requests by ideology or language."""
-    took: dict[str, list[float]] = {}
+    timed: dict[str, list[Request]] = {}
     for request in requests:
         if request.took_s is not None:
-            took.setdefault(_attribute(request, of), []).append(request.took_s)
+            timed.setdefault(_attribute(request, of), []).append(request)
     return FigureTable(
         name=name,
         total=sheet.count(_EVERYTHING),
@@ -320,7 +330,9 @@ def _paired_table(
                 name=row,
                 count=sheet.count((of, row)),
                 median_s=(
-                    _middle(took.get(row, [])) if (of, row, DONE) not in sheet.withheld else None
+                    _median_of(timed.get(row, []))
+                    if (of, row, DONE) not in sheet.withheld
+                    else None
                 ),
                 cells=_cells(sheet, (of, row), (DONE, OTHER)),
             )
@@ -345,13 +357,16 @@ def _decided_table(outcomes: Mapping[str, Sequence[Decided]], *, sheet: Sheet) -
 def _crisis_table(crises: Sequence[EndedCrisis], *, sheet: Sheet) -> FigureTable:
     """Return the table of crises that ended. The parties of a crisis are its parts."""
     tallies: dict[str, Tally] = {}
+    timed: dict[str, Tally] = {}
     lasted: dict[str, list[float]] = {}
     for crisis in crises:
         tally = Tally(1, Counter(crisis.parties))
         tallies[crisis.outcome] = tallies.get(crisis.outcome, Tally()) + tally
         if crisis.lasted_s is not None:
+            timed[crisis.outcome] = timed.get(crisis.outcome, Tally()) + tally
             lasted.setdefault(crisis.outcome, []).append(crisis.lasted_s)
-    return _plain(TableName.CRISES, tallies, sheet=sheet, took=lasted)
+    shown = {outcome: times for outcome, times in lasted.items() if timed[outcome].is_safe}
+    return _plain(TableName.CRISES, tallies, sheet=sheet, took=shown)
 
 
 def _plain(
@@ -410,12 +425,16 @@ def _overlap(sheet: Sheet, total: Key, parts: Mapping[_Key, Tally]) -> None:
     """Add parts of a total of which a thing can be in several.
 
     Readers compute what is not in a part. Where each thing is in one part only, the parts add up.
+    Where one part alone has things, it is the total, as each thing is in a part.
     """
     for key, tally in parts.items():
         sheet.add(key, tally)
         rest = ("not", *key)
         sheet.add_fixed(rest, sheet.cells[total] - tally, is_known=False)
         sheet.link([total], [key, rest])
+    filled = [key for key, tally in parts.items() if tally.number]
+    if len(filled) == 1:
+        sheet.link([total], filled)
     together, tally = ("together", *total), total_of(parts.values())
     sheet.add_fixed(together, tally, is_known=tally.is_safe)
     sheet.link([together], parts)
@@ -442,6 +461,13 @@ def _tallies(parts: Mapping[str, Parts]) -> dict[str, Tally]:
 def _attribute(request: Request, of: str) -> str:
     """Return the ideology or the language of a request."""
     return request.ideology if of == "ideology" else request.language
+
+
+def _median_of(timed: Sequence[Request]) -> float | None:
+    """Return the middle duration of requests with a known time, if it discloses no party's."""
+    if not Tally.of(Counter(request.party for request in timed)).is_safe:
+        return None
+    return _middle([request.took_s for request in timed if request.took_s is not None])
 
 
 def _middle(durations: Sequence[float]) -> float | None:

@@ -9,15 +9,16 @@ equations, and all cells that are shown:
   figure, the smallest shown cell of the equation is withheld as well, its total last.
 3 An equation with withheld cells on both sides gives away a difference only.
 4 A part of 0 is withheld beside a withheld total: it would say what few parties did not do.
-5 Several equations together may determine a cell that none of them does alone: they are solved,
+5 The parts of a shown total of 0 are 0: readers know them, whether they are shown or not.
+6 Several equations together may determine a cell that none of them does alone: they are solved,
   and the smallest cell beside a determined one is withheld.
-6 This goes on until nothing is given away: a cell can be in several equations.
+7 This goes on until nothing is given away: a cell can be in several equations.
 
 Decision 0195.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from stemtide.hub.rooms.reports.rules.reports import may_publish_counts
@@ -81,6 +82,7 @@ class Sheet:
     def __init__(self) -> None:
         self.cells: dict[Key, Tally] = {}
         self.withheld: set[Key] = set()
+        self._zeros: set[Key] = set()
         self._fixed: set[Key] = set()
         self._equations: list[Equation] = []
 
@@ -109,6 +111,7 @@ class Sheet:
         is_changed = True
         while is_changed:
             before = len(self.withheld)
+            self._zeros = self._known_zeros()
             for equation in self._equations:
                 self.withheld.update(self._victims(equation))
             if len(self.withheld) == before:
@@ -121,8 +124,8 @@ class Sheet:
 
     def _victims(self, equation: Equation) -> list[Key]:
         """Return the cells to withhold so that an equation gives less away; none if it is safe."""
-        left = [key for key in equation.left if key in self.withheld]
-        right = [key for key in equation.right if key in self.withheld]
+        left = [key for key in equation.left if self._is_unknown(key)]
+        right = [key for key in equation.right if self._is_unknown(key)]
         cells = (*equation.left, *equation.right)
         shown = [key for key in cells if self._is_published(key)]
         if len(left) == len(equation.left) == 1:
@@ -136,8 +139,8 @@ class Sheet:
     def _victims_of_solution(self) -> list[Key]:
         """Return the cell to withhold so that all equations together give less away."""
         rows = [
-            {key: 1 for key in equation.left if key in self.withheld}
-            | {key: _PRIME - 1 for key in equation.right if key in self.withheld}
+            {key: 1 for key in equation.left if self._is_unknown(key)}
+            | {key: _PRIME - 1 for key in equation.right if self._is_unknown(key)}
             for equation in self._equations
         ]
         for key in sorted(_determined(rows)):
@@ -151,6 +154,28 @@ class Sheet:
             if near or (near := self._smallest(filter(self._is_published, self.cells), totals=())):
                 return near
         return []
+
+    def _known_zeros(self) -> set[Key]:
+        """Return the withheld cells that are 0 because a sum of which they are parts is."""
+        sides = [(equation.left, equation.right) for equation in self._equations]
+        sides += [(right, left) for left, right in sides]
+        zeros: set[Key] = set()
+        is_changed = True
+        while is_changed:
+            before = len(zeros)
+            for whole, parts in sides:
+                if all(self._is_zero(key, zeros) for key in whole):
+                    zeros |= self.withheld.intersection(parts)
+            is_changed = len(zeros) > before
+        return zeros
+
+    def _is_zero(self, key: Key, zeros: Collection[Key]) -> bool:
+        """Whether readers know that a cell is 0. zeros: withheld cells of which they know it."""
+        return key in zeros or (key not in self.withheld and not self.cells[key].number)
+
+    def _is_unknown(self, key: Key) -> bool:
+        """Whether readers do not know a cell at once."""
+        return key in self.withheld and key not in self._zeros
 
     def _is_published(self, key: Key) -> bool:
         """Whether a cell is published as it stands."""

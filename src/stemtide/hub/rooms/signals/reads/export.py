@@ -16,6 +16,7 @@ from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.long_values import Row, filled_parts
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads.signals import visible
+from stemtide.hub.rooms.signals.rules.content import EMPTY
 from stemtide.hub.rooms.signals.rules.signals import unpack_audience
 from stemtide.protocol.enums import SignalState
 from stemtide.protocol.files.columns import COLUMNS
@@ -87,26 +88,39 @@ def export(selection: ExportFilter, *, viewer: Party) -> Export:
 
 def _parts(rows: QuerySet[Signal], *, after: int, viewer: Party) -> Iterator[list[Row]]:
     """Yield the rows after a position in chunks, with long values filled in."""
+    over = crises.over_for(viewer=viewer)
     while True:
         chunk = rows.filter(position__gt=after).order_by("position")
         columns = list(chunk.values_list(*_SELECTED)[:_CHUNK])
         if not columns:
             return
         visible_crises = crises.visible_ids(viewer=viewer)
-        named = [_row(values, visible_crises=visible_crises) for values in columns]
+        named = [_row(values, visible_crises, over=over, viewer=viewer) for values in columns]
         yield from filled_parts(named)
         after = named[-1]["position"]
 
 
-def _row(columns: tuple[Any, ...], *, visible_crises: frozenset[UUID] | None) -> dict[str, Any]:
-    """Return a signal's columns by name. visible_crises: those that may be named; None for all."""
+def _row(
+    columns: tuple[Any, ...],
+    visible_crises: frozenset[UUID] | None,
+    *,
+    over: frozenset[UUID],
+    viewer: Party,
+) -> dict[str, Any]:
+    """Return a signal's columns by name; without content if the viewer may not read it any more.
+
+    visible_crises: those that may be named; None for all. over: those that are over for the viewer.
+    """
     row = dict(zip(COLUMNS, columns, strict=True))
+    has_ended = row["state"] != SignalState.LIVE
+    if has_ended and row["crisis"] in over and row["shared_by"] != viewer.name:
+        row |= {name: empty for name, empty in EMPTY.items() if name in row}
     row["audience"] = sorted(unpack_audience(row["audience"]))
     row["via"] = row["via"].split()
     row["url"] = row["url"] or None
     row["withdraw_reason"] = row["withdraw_reason"] or None
     if visible_crises is not None and row["crisis"] not in visible_crises:
         row["crisis"] = None
-    if row["state"] != SignalState.LIVE and is_long(Kind(row["kind"])):
+    if has_ended and is_long(Kind(row["kind"])):
         row["value"] = None  # the row holds only its digest
     return row

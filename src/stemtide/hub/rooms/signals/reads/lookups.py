@@ -16,7 +16,7 @@ from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.signals.address_index import HEAD_CHARS, AddressHead
 from stemtide.hub.rooms.signals.models import ContentItem, Signal
-from stemtide.hub.rooms.signals.reads.signals import visible
+from stemtide.hub.rooms.signals.reads.signals import readable
 from stemtide.protocol.enums import SignalState
 
 _STATES = (SignalState.LIVE, SignalState.WITHDRAWN, SignalState.EXPIRED)
@@ -30,8 +30,8 @@ Narrow = Callable[[QuerySet[Signal]], QuerySet[Signal]]
 
 
 def by_id(uid: UUID, *, viewer: Party, limit: int) -> list[Signal]:
-    """Return the signal of an id, or the signals of a content item, that a party may see."""
-    rows = Signal.objects.filter(visible(viewer))
+    """Return the signal of an id, or the signals of a content item, that a party may read."""
+    rows = Signal.objects.filter(readable(viewer))
     signal = rows.filter(uid=uid).first()
     if signal is not None:
         return [signal]
@@ -69,7 +69,7 @@ def by_prefix(digits: str, *, viewer: Party, limit: int) -> list[Signal]:
     signals = _each_state(narrow, viewer=viewer, limit=limit)
     if _UUID_PREFIX <= len(digits) <= _UUID_DIGITS:
         first, last = (UUID(digits.ljust(_UUID_DIGITS, filler)) for filler in "0f")
-        rows = Signal.objects.filter(visible(viewer), uid__gte=first, uid__lte=last)
+        rows = Signal.objects.filter(readable(viewer), uid__gte=first, uid__lte=last)
         signals += rows.order_by("uid")[: limit - len(signals)]
     return signals
 
@@ -85,7 +85,7 @@ def by_address(spelled: str, *, viewer: Party, limit: int) -> list[Signal]:
         return []
     signals: list[Signal] = []
     for first, end in _address_ranges(spelled):
-        rows = Signal.objects.filter(visible(viewer), kind=Kind.URL).annotate(
+        rows = Signal.objects.filter(readable(viewer), kind=Kind.URL).annotate(
             head=AddressHead("url")
         )
         ordered = rows.filter(head__gte=first, head__lt=end).order_by("head", "pk")
@@ -103,7 +103,7 @@ def _each_state(narrow: Narrow, *, viewer: Party, limit: int) -> list[Signal]:
     """Return the signals of each state in turn, until there are enough."""
     signals: list[Signal] = []
     for state in _STATES:
-        rows = narrow(Signal.objects.filter(visible(viewer), state=state))
+        rows = narrow(Signal.objects.filter(readable(viewer), state=state))
         signals += rows[: limit - len(signals)]
         if len(signals) >= limit:
             break

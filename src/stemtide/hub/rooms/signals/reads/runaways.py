@@ -13,7 +13,7 @@ from stemtide.hub.rooms.parties.rules.parties import COORDINATING
 from stemtide.hub.rooms.signals import bulk_sql
 from stemtide.hub.rooms.signals.long_values import batches
 from stemtide.hub.rooms.signals.models import OpinionRow, RunawayDecision, RunawayReport, Signal
-from stemtide.hub.rooms.signals.reads.signals import visible
+from stemtide.hub.rooms.signals.reads.signals import readable, visible
 from stemtide.hub.rooms.signals.rules import runaways as rules
 from stemtide.hub.rooms.signals.rules.runaways import CLEARED, LOWERED, FloodFacts
 from stemtide.hub.rooms.signals.views import RunawayRow
@@ -52,7 +52,7 @@ def board(*, viewer: Party, limit: int) -> list[RunawayRow]:
 def _rows(viewer: Party, *, is_live: bool = True) -> QuerySet[Signal]:
     """Return the live or the ended signals with reports or decisions that a party may see."""
     of_state = Q(state=SignalState.LIVE) if is_live else ~Q(state=SignalState.LIVE)
-    rows = Signal.objects.filter(visible(viewer), of_state, pk__in=_named())
+    rows = Signal.objects.filter(readable(viewer), of_state, pk__in=_named())
     if viewer.kind in COORDINATING:
         return rows
     own_reports = RunawayReport.objects.filter(party=viewer).values("signal")

@@ -152,7 +152,7 @@ def by_title(words: Iterable[str], *, viewer: Party, limit: int) -> list[Selecte
     The titles are compared here: SQLite does not know that "ü" is a small "Ü".
     """
     folded_words = [word.casefold() for word in words]
-    titled = Signal.objects.filter(visible(viewer)).exclude(title="").order_by("-position")
+    titled = Signal.objects.filter(readable(viewer)).exclude(title="").order_by("-position")
     columns = titled.values_list("uid", "state", "title")[:MAX_TITLED]
     matches = [
         (state != SignalState.LIVE, uid)
@@ -164,11 +164,11 @@ def by_title(words: Iterable[str], *, viewer: Party, limit: int) -> list[Selecte
 
 
 def several(uids: Iterable[UUID], *, viewer: Party) -> list[SelectedSignal]:
-    """Return signals in the order of their ids, without those that the viewer may not see."""
+    """Return signals in the order of their ids, without those that the viewer may not read."""
     by_uid: dict[UUID, SelectedSignal] = {}
     ordered = list(uids)
     for batch in batches(ordered):
-        rows = Signal.objects.filter(visible(viewer), uid__in=batch)
+        rows = Signal.objects.filter(readable(viewer), uid__in=batch)
         by_uid |= {chosen.id: chosen for chosen in _selected(rows, viewer=viewer)}
     return [by_uid[uid] for uid in ordered if uid in by_uid]
 
@@ -332,7 +332,7 @@ def matches_until(row: Signal) -> datetime | None:
 def crisis_ends_at(row: Signal) -> datetime | None:
     """Return when a signal ends because its crisis does; None if it stays, or is not closed."""
     crisis = row.crisis
-    if crisis is None or not crisis.ends_signals:
+    if crisis is None or not crisis.ends_signals or row.shared_at < crisis.warned_at:
         return None
     is_adopted = Signal.objects.filter(pk=row.pk, adoption__isnull=False).exists()
     return None if is_adopted else crisis.tail_ends_at
@@ -465,10 +465,10 @@ def feed_places(uids: Iterable[UUID], *, viewer: Party) -> dict[str, FeedPlace]:
 
 
 def names(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, str]:
-    """Return the titles of signals that a party may see; else their addresses or values."""
+    """Return the titles of signals that a party may read; else their addresses or values."""
     titles = {}
     for batch in batches(uids):
-        rows = Signal.objects.filter(visible(viewer), uid__in=batch)
+        rows = Signal.objects.filter(readable(viewer), uid__in=batch)
         for uid, title, url, value in rows.values_list("uid", "title", "url", "value"):
             titles[uid] = title or url or value[:16]
     return titles
@@ -739,6 +739,20 @@ def visible(viewer: Party, prefix: str = "") -> Q:
         | Q(**{f"{prefix}audience": "", f"{prefix}tlp__in": kinds})
     )
     return received & Q(**{f"{prefix}exercise": True}) if viewer.exercise else received
+
+
+def readable(viewer: Party) -> Q:
+    """Return the SQL filter for signals whose content a party may read, as find() allows it.
+
+    A signal of another party that ended, in a crisis that is over for the viewer, is visible and
+    not readable: feeds still tell that it ended, and pages and files no longer show it (decision
+    0209).
+    """
+    over = crises.over_for(viewer=viewer)
+    if not over:
+        return visible(viewer)
+    is_own_or_live = Q(shared_by=viewer) | Q(state=SignalState.LIVE)
+    return visible(viewer) & (is_own_or_live | Q(crisis=None) | ~Q(crisis__uid__in=over))
 
 
 def feed_rows(viewer: Party, *, exercise: bool) -> QuerySet[Signal]:

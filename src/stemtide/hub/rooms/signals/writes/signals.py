@@ -154,13 +154,13 @@ def _share(
     turn: Turn | None = None,
     approved: Collection[WaitReason] | None = None,
 ) -> BulkOut:
-    """Share parsed rows, and record how many were refused as known abuse material.
+    """Share parsed rows; a share that is rolled back still counts its refused values.
 
-    raises: as _share_at_once.
+    raises: as _share_at_once, and RefusedTooOftenError.
     """
     rules.check_share(kind=PartyKind(by.kind))
     with waiting.counting_refused(by=by, now=now, through=through):
-        out = _share_at_once(
+        return _share_at_once(
             ready,
             by=by,
             now=now,
@@ -170,8 +170,6 @@ def _share(
             turn=turn,
             approved=approved,
         )
-    waiting.count_refused(rules.refused_rows(out.errors), by=by, now=now, through=through)
-    return out
 
 
 def _share_at_once(
@@ -188,8 +186,8 @@ def _share_at_once(
     """Share parsed rows in one transaction, in numbered steps.
 
     1. With a turn, check the rows before it.  2. Wait for the lock, and check them against existing
-    signals.  3. Refuse the whole, unless partial.  4. Place the new ones in the feed and ledger.
-    5. Ask for a second look at those that need it.
+    signals.  3. Refuse the whole, unless partial; count refused values under the lock.  4. Place
+    the new ones in the feed and ledger.  5. Ask for a second look at those that need it.
     """
     plan = None
     if turn is not None:  # 1
@@ -201,6 +199,7 @@ def _share_at_once(
         if plan is None or not plan.still_holds(by=by):
             plan = bulk.plan(ready, by=by, now=now, approved=approved, through=through)
             _check_plan(plan, partial=partial)  # 3
+        waiting.count_refused(plan.refused, by=by, now=now, through=through)
         if approved is None:  # these were counted when they were sent
             long_values.spend_budget([*plan.new, *plan.waiting], by=by, now=now)
             waiting.count(plan.new, by=by, now=now)

@@ -21,9 +21,13 @@ from stemtide.hub.rooms.signals.rules.signals import (
     BulkRefusedError,
     RefusedTooOftenError,
     SignalDraft,
+    check_refused_today,
     refused_rows,
 )
 from stemtide.protocol.trust.second_look import WaitingAct, WaitReason
+
+_EXCHANGE = "exchange:"
+"""How a reference to an exchange begins."""
 
 
 class _Share(NamedTuple):
@@ -77,36 +81,60 @@ def counting_refused(*, by: Party, now: datetime, through: str | None) -> Iterat
     """Count the values that were refused as known abuse material by a share that is rolled back.
 
     Open it outside the transaction of the share, so that the count is not rolled back.
+
+    raises: RefusedTooOftenError instead of a refusal that names rows, if shares that ran beside
+            this one have reached the limit meanwhile.
     """
     try:
         yield
     except Exception as error:
+        if isinstance(error, RefusedTooOftenError):
+            count_refused(error.count, by=by, now=now, through=through)
+            raise
         refused = _refused_by(error) or _refused_by(error.__cause__)
-        count_refused(refused, by=by, now=now, through=through)
+        before = count_refused(refused, by=by, now=now, through=through)
+        check_counted(refused, before=before, through=through, now=now)
         raise
 
 
 def _refused_by(error: BaseException | None) -> int:
     """Return how many values an error refuses as known abuse material."""
-    if isinstance(error, RefusedTooOftenError):
-        return error.count
     return refused_rows(error.errors) if isinstance(error, BulkRefusedError) else 0
 
 
+def check_counted(refused: int, *, before: int, through: str | None, now: datetime) -> None:
+    """Refuse to say which values were refused if they are beyond the limit of the day.
+
+    Each share looks at the limit before it compares. Shares that run beside each other see the same
+    number then, so it is compared again with the number under the ledger's lock.
+
+    before: the count that count_refused returned.
+
+    raises: RefusedTooOftenError.
+    """
+    by_ref = through or ""
+    if refused and not by_ref.startswith(_EXCHANGE):
+        is_person = by_ref.startswith("person:")
+        check_refused_today(refused, before=before, is_person=is_person, now=now)
+
+
 @transaction.atomic
-def count_refused(refused: int, *, by: Party, now: datetime, through: str | None) -> None:
+def count_refused(refused: int, *, by: Party, now: datetime, through: str | None) -> int:
     """Count values that were refused as known abuse material, and record their number only.
 
     Those that came through an exchange are recorded, and do not count against the party's limit.
+    Return how many values the party had before on the same day.
     """
     if not refused:
-        return
+        return 0
     ledger.lock_ledger()
-    if not (through or "").startswith("exchange:"):
+    before = 0
+    if not (through or "").startswith(_EXCHANGE):
         today = now.astimezone(UTC).date()
         tally = RefusedTally.objects.filter(party=by, day=today).first()
-        count = refused + (tally.count if tally else 0)
-        RefusedTally.objects.update_or_create(party=by, defaults={"day": today, "count": count})
+        before = tally.count if tally else 0
+        tallied = {"day": today, "count": before + refused}
+        RefusedTally.objects.update_or_create(party=by, defaults=tallied)
     detail: dict[str, object] = {"count": refused}
     if through:
         detail["through"] = through
@@ -118,6 +146,7 @@ def count_refused(refused: int, *, by: Party, now: datetime, through: str | None
         detail=detail,
         exercise=by.exercise,
     )
+    return before
 
 
 def _share_of(draft: SignalDraft) -> _Share:

@@ -22,7 +22,7 @@ from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import lookups
 from stemtide.hub.rooms.signals.reads.caches.pictures import pictures
-from stemtide.hub.rooms.signals.reads.signals import visible
+from stemtide.hub.rooms.signals.reads.signals import readable
 from stemtide.hub.rooms.situation.reads import leads as leads_reads, situation as reads
 from stemtide.protocol.labels import labels
 from stemtide.protocol.messages.crises import CrisisOut
@@ -208,7 +208,7 @@ def _labelled(names: tuple[str, ...], viewer: Party, limit: int) -> list[Signal]
     named = Q()
     for name in names:
         named |= Q(words__contains=f'"{name}"')
-    rows = Signal.objects.filter(visible(viewer), position__gt=since).order_by("-position")
+    rows = Signal.objects.filter(readable(viewer), position__gt=since).order_by("-position")
     return list(rows.annotate(words=Cast("labels", TextField())).filter(named)[:limit])
 
 

@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import NamedTuple
 from uuid import UUID
 
@@ -47,8 +48,12 @@ see it. The state, the crisis and the title change, by acts that are entries of 
 _NOT_IN_FEED = frozenset({"url", "audience", "via"})
 """Facts of a signal that not all who receive it may see."""
 
-_OPEN = [(name, at) for at, name in enumerate(SIGNAL_COLUMNS) if name not in _NOT_IN_FEED]
+_OPEN = sorted((name, at) for at, name in enumerate(SIGNAL_COLUMNS) if name not in _NOT_IN_FEED)
 _HIDDEN = [(name, at) for at, name in enumerate(SIGNAL_COLUMNS) if name in _NOT_IN_FEED]
+
+# Fields that are sorted already: twice as fast as a mapping, for each signal of a bulk.
+_OpenFacts = msgspec.defstruct("_OpenFacts", [name for name, _at in _OPEN], gc=False)
+_open_values = itemgetter(*[at for _name, at in _OPEN])
 
 ENDED_COLUMNS = ("uid", "state")
 """Facts of the end of a signal: they stay in its row when it is erased."""
@@ -92,8 +97,7 @@ class Thing(NamedTuple):
         """Return the facts that all who receive it may see, as JSON."""
         if self.columns is not SIGNAL_COLUMNS:
             return _json(dict(zip(self.columns, self.values, strict=True)))
-        values = self.values
-        return _json({name: values[at] for name, at in _OPEN})
+        return msgspec.json.encode(_OpenFacts(*_open_values(self.values)))
 
     @property
     def hidden(self) -> bytes:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Create events from the ledger: one for everything that happens together.
 
-1 Webhooks of a replaced key get its replacement. Those whose key has ended are disabled.
+1 Webhooks of a replaced key get its replacement, and go back if that is revoked while the old key
+  is valid. Those whose key has ended are disabled.
 2 Under the lock, unread entries are read, oldest first, and bundled for webhooks.
 3 A bundle is added to the waiting event of its kind if that was never tried, or becomes a new one:
   a webhook therefore has at most one waiting event of a kind, even under a flood of entries.
@@ -55,12 +56,21 @@ def follow_ledger(now: datetime) -> int:
 
 def _disable_without_key(now: datetime) -> None:
     """Run step 1, so that a stolen key gets no events once it is revoked."""
-    for row in Webhook.objects.filter(key__replaced_at__isnull=False):
-        row.key = ApiKey.objects.get(replaces=row.key_id)
-        row.save(update_fields=["key"])
     ended = Q(key__revoked_at__isnull=False) | Q(key__expires_at__lte=now)
+    lost = Webhook.objects.filter(key__revoked_at__isnull=False, key__replaces__revoked_at=None)
+    for row in lost.filter(key__replaces__expires_at__gt=now, state=WebhookState.ACTIVE):
+        _move(row, to=row.key.replaces)
+    for row in Webhook.objects.filter(key__replaced_at__isnull=False):
+        _move(row, to=ApiKey.objects.filter(replaces=row.key_id, revoked_at=None).first())
     for row in Webhook.objects.filter(ended, state=WebhookState.ACTIVE):
         disable(row, why=DisableReason.KEY, now=now)
+
+
+def _move(row: Webhook, *, to: ApiKey | None) -> None:
+    """Let a webhook go on with another key."""
+    if to is not None:
+        row.key = to
+        row.save(update_fields=["key"])
 
 
 def _read_entries(now: datetime) -> int:

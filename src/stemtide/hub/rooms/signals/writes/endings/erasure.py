@@ -7,7 +7,6 @@ learns that the signal ended.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
 from stemtide.hub.rooms.approvals import writes as approvals
@@ -24,29 +23,12 @@ from stemtide.hub.rooms.signals.models import (
     SignalQuestion,
     SignalSpan,
 )
-from stemtide.protocol.enums import Provenance
+from stemtide.hub.rooms.signals.rules.content import EMPTY
 
 _HANGING = (
     *(OpinionRow, SignalQuestion, Sighting, SignalSpan, EarlierUploadSum),
     *(Outlier, RunawayReport, RunawayDecision),
 )
-
-_EMPTY: dict[str, Any] = {
-    "value": "",
-    "url": "",
-    "reach": None,
-    "quality": None,
-    "within_bits": None,
-    "content": None,
-    "labels": [],
-    "ideology": None,
-    "entity": None,
-    "language": None,
-    "provenance": Provenance.UNKNOWN,
-    "via": "",
-    "title": "",
-    "withdraw_note": "",
-}
 
 
 @needs_no_entry("the purge, its caller, records itself")
@@ -56,7 +38,7 @@ def erase(rows: Sequence[Signal], *, now: datetime) -> None:
     pks = [row.pk for row in rows]
     for model in _HANGING:
         model._default_manager.filter(signal__in=pks).delete()  # noqa: SLF001  # Django's documented way
-    Signal.objects.filter(pk__in=pks).update(**_EMPTY, erased_at=now)
+    Signal.objects.filter(pk__in=pks).update(**EMPTY, erased_at=now)
     _erase_long_values({row.value for row in rows if row.value})
     approvals.forget_signals([row.uid for row in rows])
 

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""stemtide match --private against a real hub: what it prints, and how it fails."""
+
+import hashlib
+import json
+
+import pytest
+
+SCOPE = "private:match"
+
+
+@pytest.fixture(scope="module")
+def key(hub):
+    return hub.another_key("big-video", SCOPE)
+
+
+@pytest.fixture(scope="module")
+def listed(hub):
+    """The bytes of a file, and the id of its signal."""
+    content = b"a file that is listed"
+    body = {
+        "kind": "sha256",
+        "value": hashlib.sha256(content).hexdigest(),
+        "pap": "amber",
+        "labels": ["perpetrator-content"],
+        "severity": "high",
+    }
+    with hub.client() as client:
+        answer = client.post("/api/v1/signals", json=body)
+        assert answer.status_code == 201, answer.text
+        return content, answer.json()["id"]
+
+
+@pytest.fixture
+def place(hub, key):
+    return hub.address, key
+
+
+@pytest.fixture
+def files(tmp_path, listed):
+    (tmp_path / "listed.bin").write_bytes(listed[0])
+    (tmp_path / "unlisted.bin").write_bytes(b"a file that is not listed")
+    return tmp_path
+
+
+@pytest.mark.parametrize("whole", [(), ("--whole",)], ids=["buckets", "whole"])
+def test_equal_files_are_found_and_others_are_not(stemtide, place, files, listed, whole):
+    done = stemtide("match", "--json", "--private", place[0], *whole, files, STEMTIDE_KEY=place[1])
+    assert done.code == 0, done.err
+    found, other = done.rows
+    (match,) = found["matches"]
+    assert match == {"signal": listed[1], "kind": "sha256", "part": "", "action": "hold"}
+    assert other["matches"] == []
+    assert "no altered copies" in done.err
+    assert hashlib.sha256(listed[0]).hexdigest() not in json.dumps(done.rows)
+
+
+def test_people_read_what_may_be_done(stemtide, hub, key, files, listed):
+    done = stemtide("match", "--private", hub.address, files, STEMTIDE_KEY=key)
+    assert f"  {listed[1]}  sha256, hold at most" in done.out
+    assert "unlisted.bin\n  no match" in done.out
+
+
+def test_a_url_is_found_under_its_folder(stemtide, hub, key):
+    with hub.client() as client:
+        folder = "https://listed.example/folder/"
+        body = {"kind": "url", "value": folder, "reach": "folder", "severity": "high"}
+        answer = client.post("/api/v1/signals", json=body | {"labels": ["perpetrator-content"]})
+        assert answer.status_code == 201, answer.text
+    words = ("match", "--json", "--private", hub.address, f"{folder}page.html")
+    (row,) = stemtide(*words, STEMTIDE_KEY=key).rows
+    assert [(match["kind"], match["part"]) for match in row["matches"]] == [("url", "folder")]
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        ((), "--against or --private"),
+        (("--against", "x", "--private", "http://127.0.0.1:1"), "--against or --private"),
+        (("--against", "x", "--whole"), "--whole is for --private"),
+        (("--private", "http://127.0.0.1:1", "--local"), "equal files"),
+        (("--private", "http://127.0.0.1:1", "--within-bits", "9"), "equal files"),
+        (("--private", "http://127.0.0.1:1"), "a key is needed"),
+    ],
+    ids=["none", "both", "whole", "local", "distance", "key"],
+)
+def test_misuse_is_named(stemtide, files, words, remedy):
+    done = stemtide("match", files / "listed.bin", *words)
+    assert (done.code, done.out) == (2, "")
+    assert remedy in done.err
+
+
+def test_a_key_without_the_scope_and_a_hub_that_is_away_are_failures(stemtide, hub, files):
+    other = hub.another_key("big-video", "feed:read")
+    done = stemtide("match", files, "--private", hub.address, STEMTIDE_KEY=other)
+    assert done.code == 1
+    assert "lacks the scope private:match" in done.err
+    done = stemtide("match", files, "--private", "http://127.0.0.1:1", STEMTIDE_KEY=other)
+    assert done.code == 1
+    assert "cannot be reached" in done.err
