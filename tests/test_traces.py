@@ -44,7 +44,7 @@ def test_a_span_while_traces_are_off_is_dropped():
     signal = uuid4()
     spans.add(EndedSpan(signal, "apply", 0.1))
     with spans.request(""):
-        spans.note_shared(signal)
+        spans.note_shared([signal])
     assert spans.open_span(signal, "webhook") is None
 
 

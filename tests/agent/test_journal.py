@@ -14,13 +14,11 @@ from stemtide.agent.config.settings import ConfigError, load
 from stemtide.agent.http.app import create_app
 from stemtide.agent.journal.entries import JournalEntry
 from stemtide.agent.journal.file import JournalFile
-from stemtide.agent.journal.index import JournalIndex
 from stemtide.agent.store.database import Store
-from stemtide.fingerprints.image import pdq
 from stemtide.fingerprints.kinds import Fingerprint, Fingerprints, Kind
 from stemtide.fingerprints.url.canonical import digest
-from stemtide.matching.library import IndexedSignal
 from tests.agent.streams import known_film, shared_values
+from tests.agent.test_review_passages import KNOWN, UPLOAD, value_of, words
 from tests.agent.world import (
     SECRET,
     AgentInProcess,
@@ -106,6 +104,14 @@ def test_films_are_found_too_by_frames_and_by_sound(hub, agent, config, sandbox,
     agent.match(known_film(), ref="early")
     agent.match(ROCKET, ref="other")
     hub.share(shared_values(sandbox)[kind], kind=kind)
+    wait_acted(config, "early", "content.block")
+    assert actions_on(config, "other") == []
+
+
+def test_a_text_is_found_too_by_a_passage_of_it(hub, agent, config):
+    agent.match(UPLOAD.encode(), ref="early")
+    agent.match(words("another", 300).encode(), ref="other")
+    hub.share(value_of(KNOWN).hex(), kind="text")
     wait_acted(config, "early", "content.block")
     assert actions_on(config, "other") == []
 
@@ -322,61 +328,3 @@ def test_a_changed_entry_is_erased_and_named(tmp_path, chosen):
     assert [e.ref for e in file.after(0, limit=9)] == ["b"]
     assert "is damaged" in file.trouble
     assert file.size().entries == 1
-
-
-# the index
-
-
-def test_estimated_orientations_are_near_the_true_ones():
-    grids = [
-        pdq.shrink(np.asarray(Image.open(io.BytesIO(picture(name))).convert("L")))
-        for name in ("chelsea.png", "rocket.jpg", "coffee.png", "astronaut.png")
-    ]
-    for grid in grids:
-        true = pdq.dihedral(grid)
-        for estimate, hashed in zip(pdq.turn_hash(true[0]), true, strict=True):
-            bits = (int.from_bytes(estimate, "big") ^ int.from_bytes(hashed, "big")).bit_count()
-            assert bits <= 20
-        assert pdq.turn_hash(true[0])[0] == true[0]
-
-
-def test_the_index_finds_what_comparing_every_value_finds(chosen):
-    index = JournalIndex()
-    values = [chosen.bytes(32) for _ in range(300)]
-    entries = [
-        JournalEntry(
-            f"r{n}", 0, Fingerprints((Fingerprint(Kind.PDQ, value),) * (n % 12 + 1)), seq=n + 1
-        )
-        for n, value in enumerate(values)
-    ]
-    index.put(entries[:200])
-    index.put(entries[200:])
-    index.drop([5, 12, 11, 280, 999])
-    signals = [
-        IndexedSignal(n, Kind.PDQ, flip(values[n], n % 40), within_bits=n % 32 or None)
-        for n in range(300)
-    ]
-    expected = {}
-    for signal in signals:
-        near = {
-            entry.seq
-            for entry in entries
-            if entry.seq not in (5, 12, 11, 280)
-            for turned in pdq.turn_hash(signal.value)
-            if distance(turned, entry.prints.each[0].value)
-            <= (31 if signal.within_bits is None else signal.within_bits)
-        }
-        if near:
-            expected[signal.key] = near
-    assert index.find(signals) == expected
-    assert index.uploads == {Kind.PDQ: 296, Kind.SHA256: 0, Kind.MD5: 0, Kind.URL: 0}
-    assert len(expected) > 100
-
-
-def flip(value, bits):
-    """A value so many bits away."""
-    return (int.from_bytes(value, "big") ^ ((1 << bits) - 1)).to_bytes(32, "big")
-
-
-def distance(one, other):
-    return (int.from_bytes(one, "big") ^ int.from_bytes(other, "big")).bit_count()

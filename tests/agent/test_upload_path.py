@@ -116,9 +116,21 @@ def test_an_agent_that_has_no_signals_yet_is_away(uploads, tmp_path):
 
 
 def test_an_endpoint_of_starlette_refuses_publishes_and_holds(uploads, served):
-    client = served(load("Starlette and FastAPI"))
+    client = served(load("Starlette"))
     known = client.post("/uploads", files={"file": ("n.txt", KNOWN)})
     assert (known.status_code, known.json()) == (422, {"error": "This file cannot be published."})
+    ordinary = client.post("/uploads", files={"file": ("n.txt", ORDINARY)})
+    assert (ordinary.status_code, ordinary.json()["published"]) == (201, True)
+    go_away(uploads)
+    held = client.post("/uploads", files={"file": ("n.txt", ORDINARY)})
+    assert (held.status_code, held.json()["published"]) == (201, False)
+
+
+def test_an_endpoint_of_fastapi_refuses_publishes_and_holds(uploads, served):
+    pytest.importorskip("fastapi")
+    client = served(load("FastAPI"))
+    known = client.post("/uploads", files={"file": ("n.txt", KNOWN)})
+    assert (known.status_code, known.json()) == (422, {"detail": "This file cannot be published."})
     ordinary = client.post("/uploads", files={"file": ("n.txt", ORDINARY)})
     assert (ordinary.status_code, ordinary.json()["published"]) == (201, True)
     go_away(uploads)

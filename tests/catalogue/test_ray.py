@@ -1,18 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scans by a Ray cluster: the same command and results, while nodes die and freeze."""
 
+import io
 import json
 import subprocess
 import time
 
 import pytest
+from PIL import Image
 
 from tests.catalogue.conftest import CAT, ROCKET
 from tests.catalogue.ray_cluster import RayCluster
 from tests.catalogue.test_interrupted import looked_at
 from tests.cli.conftest import COMMAND, run_bare, surroundings
 
-MANY = 400
+MANY = 20_000
+EVERY = 500
+"""One file in so many matches."""
+
+
+def small(blob):
+    """A picture that is quickly read."""
+    made = io.BytesIO()
+    Image.open(io.BytesIO(blob)).convert("RGB").resize((160, 120)).save(made, "JPEG", quality=90)
+    return made.getvalue()
 
 
 def test_a_cluster_without_a_token_is_refused(scan, stored):
@@ -63,9 +74,10 @@ def test_a_cluster_of_which_one_node_is_killed_and_one_frozen_scans_everything(
 ):
     folder = tmp_path / "many"
     folder.mkdir()
+    cat, rocket = small(CAT), small(ROCKET)
     for number in range(MANY):
-        (folder / f"{number:04}.jpg").write_bytes(CAT if number % 10 == 0 else ROCKET)
-    share(CAT)
+        (folder / f"{number:05}.jpg").write_bytes(cat if number % EVERY == 0 else rocket)
+    share(cat)
     words = ["catalogue", "scan", folder, "--config", tmp_path / "agent.toml", "--json"]
     process = subprocess.Popen(
         [COMMAND, *map(str, words), "--ray", cluster.address],
@@ -85,6 +97,6 @@ def test_a_cluster_of_which_one_node_is_killed_and_one_frozen_scans_everything(
     assert rows[-1]["looked"] == MANY
     assert looked_at(records) == MANY
     matched = sorted(row["ref"] for row in rows if row["event"] == "match")
-    assert matched == [str(folder / f"{number:04}.jpg") for number in range(0, MANY, 10)]
+    assert matched == [str(folder / f"{number:05}.jpg") for number in range(0, MANY, EVERY)]
     again = scan(folder)  # by processes, from the same records
     assert (again.code, again.rows[-1]["looked"]) == (0, 0)

@@ -151,6 +151,7 @@ def test_two_people_and_the_budget_that_stops(house, chromium):
     expect(anna.get_by_role("img", name="blurred and grey")).to_be_visible()
     ben.goto(anna.url.replace(anna.url.split("/s/")[1][:24], ben.url.split("/s/")[1][:24]))
     expect(ben.get_by_text("Anna has this open until")).to_be_visible()
+    expect(ben.get_by_text("It is shown only to the person who has it open.")).to_be_visible()
     expect(ben.get_by_role("img")).to_have_count(0)
     assert faults(ben) == []
     stolen = ben.goto(anna.url)

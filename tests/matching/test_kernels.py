@@ -12,7 +12,9 @@ from stemtide.kernels import native
 PROGRAM = """
 import numpy as np
 from stemtide.kernels import native
-from stemtide.matching.hamming import HammingIndex
+from stemtide.kernels.hamming import as_structs
+from stemtide.matching.hamming import HammingIndex, search_all
+from stemtide.matching.packed import pack_rows
 rng = np.random.default_rng(1)
 rows = rng.integers(0, 2**64, (9_000, 4), dtype=np.uint64)
 rows[3_000:6_000] = rows[:3_000] ^ np.uint64(1 << 17)
@@ -22,6 +24,9 @@ index.put(np.arange(8_500), rows[:8_500])
 index.put(np.arange(8_500, 9_000), rows[8_500:])
 asked = np.concatenate([rows[::50], rng.integers(0, 2**64, (99, 4), dtype=np.uint64)])
 hits = [index.search(asked, count=len(asked), within_bits=bits) for bits in (0, 9, 31, 40, 64)]
+packed, _ = pack_rows(rows)
+structs = as_structs([packed.struct])
+hits += [search_all(structs, asked, count=len(asked), within_bits=bits) for bits in (9, 31)]
 print(native.LEVEL, [len(each) for each in hits], hash(b"".join(each.tobytes() for each in hits)))
 """
 

@@ -34,16 +34,17 @@ typedef struct {
     int64_t rows_count;      /* all rows; those from `tabled` on are compared one by one */
     int64_t tabled;
     const uint64_t *rows;    /* rows_count x words */
-    const int64_t *keys;     /* rows_count */
-    const uint8_t *own_bits; /* rows_count, NO_OWN for none */
+    const int64_t *keys;     /* rows_count, or NULL: the key of a row is its number */
+    const uint8_t *own_bits; /* rows_count, NO_OWN for none, or NULL: no row has one */
     const uint64_t *gone;    /* a bit a row, or NULL: none has gone */
     const uint32_t *starts;  /* tables x (BUCKETS + 1) */
-    const uint32_t *order;   /* tables x tabled: row numbers by bucket */
+    const uint32_t *order;   /* tables x tabled: row numbers by bucket, or NULL: they are packed */
     const uint16_t *partner; /* tables x tabled: the partner chunk of each, and 64 bytes to spare */
     int32_t words;
     int32_t tables;          /* the first so many chunks have tables */
     int32_t reach_bits;      /* no tabled row has a distance of its own wider than this */
     int32_t unused;
+    const uint8_t *packed;   /* see packed_row; (tables / 2 - 1) x tabled x 3 */
 } Segment;
 
 typedef struct {
@@ -62,7 +63,8 @@ typedef struct {
     uint32_t first, stop;
     uint16_t partner;
     int16_t within_bits;
-    int32_t table;
+    uint16_t bucket;
+    int16_t table;
 } Range;
 
 typedef struct {
@@ -76,6 +78,7 @@ typedef struct {
     Range ranges[SIMPLE_RANGES];
     uint32_t passer[PASSERS];     /* place in the table, then row number */
     uint8_t passer_table[PASSERS];
+    uint16_t passer_bucket[PASSERS];
     int8_t radius[MAX_CHUNKS];
     int32_t seen_count;
     uint32_t seen[SEEN]; /* row + 1: rows met already, as far as there is room */
@@ -111,26 +114,32 @@ static inline int is_gone(const Segment *s, int64_t row) {
 }
 
 static void keep(Found *out, const Segment *s, int64_t row, uint32_t query, int bits, int asked) {
-    int own = s->own_bits[row];
+    int own = s->own_bits ? s->own_bits[row] : NO_OWN;
     if (bits > (own == NO_OWN ? asked : own) || is_gone(s, row)) return;
     if (out->found < out->capacity)
-        out->hits[out->found] = (Hit){s->keys[row], query, (uint32_t)bits};
+        out->hits[out->found] = (Hit){s->keys ? s->keys[row] : row, query, (uint32_t)bits};
     out->found++;
 }
 
 /* -- building --------------------------------------------------------------------------------- */
 
-/* Sort the rows into the table of one chunk. starts: BUCKETS + 1; order, partner: count. */
-EXPORT void hamming_build(const uint64_t *rows, int64_t count, int32_t words, int32_t chunk,
-                          uint32_t *starts, uint32_t *order, uint16_t *partner) {
+/* Sort the rows into the table of one chunk. starts: BUCKETS + 1; order, partner: count.
+ *
+ * before: rows of one bucket are in this order; NULL: by their number.
+ * partner: NULL: it is not written.
+ */
+EXPORT void hamming_sort(const uint64_t *rows, int64_t count, int32_t words, int32_t chunk,
+                         const uint32_t *before, uint32_t *starts, uint32_t *order,
+                         uint16_t *partner) {
     for (int b = 0; b <= BUCKETS; b++) starts[b] = 0;
     for (int64_t row = 0; row < count; row++) starts[chunk_of(rows + row * words, chunk) + 1]++;
     for (int b = 0; b < BUCKETS; b++) starts[b + 1] += starts[b];
-    for (int64_t row = 0; row < count; row++) {
+    for (int64_t i = 0; i < count; i++) {
+        int64_t row = before ? before[i] : i;
         const uint64_t *bits = rows + row * words;
         uint32_t place = starts[chunk_of(bits, chunk)]++;
         order[place] = (uint32_t)row;
-        partner[place] = chunk_of(bits, chunk ^ 1);
+        if (partner) partner[place] = chunk_of(bits, chunk ^ 1);
     }
     for (int b = BUCKETS; b > 0; b--) starts[b] = starts[b - 1];
     starts[0] = 0;
@@ -219,8 +228,8 @@ static void verify(Found *out, Lookup *l, int asked) {
         const uint64_t *bits = s->rows + (int64_t)row * s->words;
         int apart = measure(bits, l->query, s->words);
         if (apart > l->reach_bits || !is_first(l, bits, l->passer_table[i])) continue;
-        __builtin_prefetch(s->own_bits + row, 0, 3);
-        __builtin_prefetch(s->keys + row, 0, 3);
+        if (s->own_bits) __builtin_prefetch(s->own_bits + row, 0, 3);
+        if (s->keys) __builtin_prefetch(s->keys + row, 0, 3);
         l->passer[near] = row;
         distance[near++] = (uint8_t)apart;
     }
@@ -250,10 +259,68 @@ static inline int was_met(Lookup *l, uint32_t row) {
     return 0;
 }
 
+/* -- packed segments: the row numbers of one table in two, in three bytes each ------------------- */
+
+static inline const uint8_t *packed_number(const Segment *s, int table, uint32_t place) {
+    return s->packed + ((int64_t)(table / 2 - 1) * s->tabled + place) * 3;
+}
+
+/* The first place from `first` on, before `stop`, whose partner is not below a value. */
+static inline uint32_t lower_bound(const uint16_t *partner, uint32_t first, uint32_t stop,
+                                   uint16_t value) {
+    while (first < stop) {
+        uint32_t middle = first + (stop - first) / 2;
+        if (partner[middle] < value)
+            first = middle + 1;
+        else
+            stop = middle;
+    }
+    return first;
+}
+
+/* The row at a place in a table of a packed segment.
+ *
+ * Its tables are sorted by the chunk, then by the partner, then by the row's number. So the rows of
+ * one part are a run in both tables of the part, in the same order: odd tables have no numbers, and
+ * use those of the other table. Rows are numbered as table 0 is sorted, so that has none either.
+ */
+static uint32_t packed_row(const Segment *s, int table, uint32_t place, uint16_t bucket) {
+    if (table & 1) {
+        const uint16_t *partners = s->partner + (int64_t)table * s->tabled;
+        const uint32_t *starts = s->starts + (int64_t)table * (BUCKETS + 1);
+        uint16_t other = partners[place];
+        uint32_t run = lower_bound(partners, starts[bucket], place, other);
+        table ^= 1;
+        partners = s->partner + (int64_t)table * s->tabled;
+        starts = s->starts + (int64_t)table * (BUCKETS + 1);
+        place = place - run + lower_bound(partners, starts[other], starts[other + 1], bucket);
+    }
+    if (!table) return place;
+    const uint8_t *three = packed_number(s, table, place);
+    return three[0] | (uint32_t)three[1] << 8 | (uint32_t)three[2] << 16;
+}
+
+static inline uint32_t row_at(const Lookup *l, int32_t passer) {
+    const Segment *s = l->segment;
+    int table = l->passer_table[passer];
+    uint32_t place = l->passer[passer];
+    if (s->order) return s->order[(int64_t)table * s->tabled + place];
+    return packed_row(s, table, place, l->passer_bucket[passer]);
+}
+
 static void ask_for_numbers(const Lookup *l) {
     const Segment *s = l->segment;
-    for (int32_t i = 0; i < l->passers_count; i++)
-        __builtin_prefetch(s->order + (int64_t)l->passer_table[i] * s->tabled + l->passer[i], 0, 3);
+    for (int32_t i = 0; i < l->passers_count; i++) {
+        int64_t table = l->passer_table[i];
+        uint32_t place = l->passer[i];
+        if (s->order)
+            __builtin_prefetch(s->order + table * s->tabled + place, 0, 3);
+        else if (table & 1)
+            __builtin_prefetch(s->starts + (table ^ 1) * (BUCKETS + 1) +
+                                   s->partner[table * s->tabled + place], 0, 3);
+        else if (table)
+            __builtin_prefetch(packed_number(s, (int)table, place), 0, 3);
+    }
 }
 
 /* Put row numbers in the place of places, leave out rows met before, and ask for the others. */
@@ -261,7 +328,7 @@ static void ask_for_rows(Lookup *l) {
     const Segment *s = l->segment;
     int32_t kept = 0;
     for (int32_t i = 0; i < l->passers_count; i++) {
-        uint32_t row = s->order[(int64_t)l->passer_table[i] * s->tabled + l->passer[i]];
+        uint32_t row = row_at(l, i);
         if (was_met(l, row)) continue;
         l->passer[kept] = row;
         l->passer_table[kept++] = l->passer_table[i];
@@ -278,9 +345,10 @@ static void flush(Found *out, Lookup *l, int asked) {
     verify(out, l, asked);
 }
 
-static inline void pass(Lookup *l, uint32_t place, int32_t table) {
+static inline void pass(Lookup *l, uint32_t place, const Range *r) {
     l->passer[l->passers_count] = place;
-    l->passer_table[l->passers_count++] = (uint8_t)table;
+    l->passer_bucket[l->passers_count] = r->bucket;
+    l->passer_table[l->passers_count++] = (uint8_t)r->table;
 }
 
 /* Note the places in a range whose partner is near; measure those rows when there are many. */
@@ -301,7 +369,7 @@ static inline void sift(Found *out, Lookup *l, const Range *r, int asked) {
             flush(out, l, asked);
             if (is_hopeless(l)) return;
         }
-        for (; near; near &= near - 1) pass(l, at + (uint32_t)__builtin_ctz(near), r->table);
+        for (; near; near &= near - 1) pass(l, at + (uint32_t)__builtin_ctz(near), r);
     }
 #elif defined(__AVX2__)
     const __m256i ones = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1, 2,
@@ -325,7 +393,7 @@ static inline void sift(Found *out, Lookup *l, const Range *r, int asked) {
             flush(out, l, asked);
             if (is_hopeless(l)) return;
         }
-        for (; near; near &= near - 1) pass(l, at + (uint32_t)__builtin_ctz(near) / 2, r->table);
+        for (; near; near &= near - 1) pass(l, at + (uint32_t)__builtin_ctz(near) / 2, r);
     }
 #else
     for (; at < r->stop; at++) {
@@ -334,7 +402,7 @@ static inline void sift(Found *out, Lookup *l, const Range *r, int asked) {
             flush(out, l, asked);
             if (is_hopeless(l)) return;
         }
-        pass(l, at, r->table);
+        pass(l, at, r);
     }
 #endif
 }
@@ -425,7 +493,8 @@ static void look_slowly(Found *out, Lookup *l, int asked) {
             if (m + AHEAD < BUCKETS)
                 __builtin_prefetch(partners + starts[value ^ flip_of[m + AHEAD]], 0, 2);
             int left = within - __builtin_popcount(flip_of[m]);
-            Range r = {starts[bucket], starts[bucket + 1], partner, (int16_t)left, c};
+            Range r = {starts[bucket],  starts[bucket + 1], partner,
+                       (int16_t)left, (uint16_t)bucket,    (int16_t)c};
             sift(out, l, &r, asked);
             if (is_hopeless(l)) {
                 out->found = before;
@@ -459,7 +528,8 @@ static void open_buckets(Lookup *l, const Segment *s, const uint64_t *query, uin
         for (int m = 0; m < ball_size[radius[c]]; m++) {
             uint32_t bucket = value ^ flip_of[m];
             uint32_t first = starts[bucket], stop = starts[bucket + 1];
-            l->ranges[l->ranges_count] = (Range){first, stop, other, (int16_t)(within - (m > 0)), c};
+            l->ranges[l->ranges_count] = (Range){first, stop, other, (int16_t)(within - (m > 0)),
+                                                 (uint16_t)bucket, (int16_t)c};
             l->ranges_count += first < stop;
             rows += stop - first;
             __builtin_prefetch(partner + first, 0, 2);

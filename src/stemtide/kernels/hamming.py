@@ -47,14 +47,15 @@ class SegmentStruct(ctypes.Structure):
         ("tables", ctypes.c_int32),
         ("reach_bits", ctypes.c_int32),
         ("unused", ctypes.c_int32),
+        ("packed", ctypes.c_void_p),
     )
 
 
-_build = native.LIBRARY.hamming_build
+_build = native.LIBRARY.hamming_sort
 _build.restype = None
 _build.argtypes = (
     *(ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32, ctypes.c_int32),
-    *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p),
+    *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p),
 )
 _search = native.LIBRARY.hamming_search
 _search.restype = ctypes.c_int64
@@ -93,7 +94,8 @@ def build_table(
     chunk: int,
     starts: npt.NDArray[np.uint32],
     order: npt.NDArray[np.uint32],
-    partner: npt.NDArray[np.uint16],
+    partner: npt.NDArray[np.uint16] | None = None,
+    before: npt.NDArray[np.uint32] | None = None,
 ) -> None:
     """Sort rows by one of their 16-bit chunks. Releases the GIL.
 
@@ -101,15 +103,17 @@ def build_table(
     starts:  (BUCKETS + 1,), written: where the rows of each value begin.
     order:   (n,), written: row numbers.
     partner: (n + SPARE or more,), written: the other chunk of the pair, for each row in that order.
+    before:  (n,), row numbers: rows of one value are in this order. None: by their number.
     """
     _build(
         native.address(rows),
         len(rows),
         rows.shape[1],
         chunk,
+        None if before is None else native.address(before),
         native.address(starts),
         native.address(order),
-        native.address(partner),
+        None if partner is None else native.address(partner),
     )
 
 

@@ -7,6 +7,7 @@ sees the state before or after such a change, and never waits. docs/understand/m
 how the tables find every row, and at which cost.
 """
 
+import ctypes
 import os
 import threading
 from collections.abc import Iterable
@@ -21,7 +22,7 @@ import numpy.typing as npt
 
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS
 from stemtide.kernels import hamming
-from stemtide.kernels.hamming import NO_OWN, Hits
+from stemtide.kernels.hamming import NO_OWN, Hits, SegmentStruct
 from stemtide.matching.segments import (
     CHUNKS_A_WORD,
     Keys,
@@ -146,48 +147,11 @@ class HammingIndex:
         state = self._state
         threshold = self._within_bits if within_bits is None else within_bits
         if isinstance(threshold, np.ndarray):
-            hits = self._search_each(state, queries, threshold)
-            return hits[np.lexsort((hits["key"], hits["distance_bits"], hits["query"]))]
-        return self._search(state, queries, count=count, within_bits=check_within_bits(threshold))
-
-    def _search(
-        self,
-        state: IndexState,
-        queries: bytes | npt.NDArray[np.unsignedinteger],
-        *,
-        count: int,
-        within_bits: int,
-    ) -> Hits:
-        threads = min(_threads(), count // _QUERIES_A_THREAD)
-        if threads < 2:  # noqa: PLR2004 - this one alone
-            return hamming.search(state.structs, queries, count=count, within_bits=within_bits)
-        rows = np.frombuffer(queries, dtype=np.uint64).reshape(count, self.words)
-        step = _QUERIES_A_THREAD  # small slices: some queries take many times longer than others
-
-        def part(first: int) -> Hits:
-            batch = np.ascontiguousarray(rows[first : first + step])
-            return hamming.search(
-                state.structs, batch, count=len(batch), first=first, within_bits=within_bits
-            )
-
-        return np.concatenate(list(_pool().map(part, range(0, count, step))))
-
-    def _search_each(
-        self,
-        state: IndexState,
-        queries: bytes | npt.NDArray[np.unsignedinteger],
-        thresholds: npt.NDArray[np.integer],
-    ) -> Hits:
-        """Search with a threshold for each query; queries of one threshold run together."""
-        rows = np.frombuffer(queries, dtype=np.uint64).reshape(len(thresholds), self.words)
-        results = [np.empty(0, dtype=hamming.HIT)]
-        for bits in np.unique(thresholds).tolist():
-            which = np.flatnonzero(thresholds == bits)
-            batch = np.ascontiguousarray(rows[which])
-            hits = self._search(state, batch, count=len(batch), within_bits=check_within_bits(bits))
-            hits["query"] = which[hits["query"]]
-            results.append(hits)
-        return np.concatenate(results)
+            rows = np.frombuffer(queries, dtype=np.uint64).reshape(count, self.words)
+            return search_each(state.structs, rows, threshold)
+        return search_all(
+            state.structs, queries, count=count, within_bits=check_within_bits(threshold)
+        )
 
     # -- writing; the caller holds self._writing ------------------------------------------------
 
@@ -351,6 +315,46 @@ class HammingIndex:
             state = with_merged(self._state, chosen, segment)
             if state is not None:
                 self._state = state
+
+
+def search_all(
+    structs: ctypes.Array[SegmentStruct],
+    queries: bytes | npt.NDArray[np.unsignedinteger],
+    *,
+    count: int,
+    within_bits: int,
+) -> Hits:
+    """Search with one threshold, in threads if there are many queries; see HammingIndex.search."""
+    if min(_threads(), count // _QUERIES_A_THREAD) < 2:  # noqa: PLR2004 - this one alone
+        return hamming.search(structs, queries, count=count, within_bits=within_bits)
+    rows = np.frombuffer(queries, dtype=np.uint64).reshape(count, -1)
+    step = _QUERIES_A_THREAD  # small slices: some queries take many times longer than others
+
+    def part(first: int) -> Hits:
+        batch = np.ascontiguousarray(rows[first : first + step])
+        return hamming.search(
+            structs, batch, count=len(batch), first=first, within_bits=within_bits
+        )
+
+    return np.concatenate(list(_pool().map(part, range(0, count, step))))
+
+
+def search_each(
+    structs: ctypes.Array[SegmentStruct],
+    queries: Words,
+    thresholds: npt.NDArray[np.integer],
+) -> Hits:
+    """Search with a threshold for each query; queries of one threshold run together."""
+    results = [np.empty(0, dtype=hamming.HIT)]
+    for bits in np.unique(thresholds).tolist():
+        which = np.flatnonzero(thresholds == bits)
+        batch = np.ascontiguousarray(queries[which])
+        within_bits = check_within_bits(bits)
+        hits = search_all(structs, batch, count=len(batch), within_bits=within_bits)
+        hits["query"] = which[hits["query"]]
+        results.append(hits)
+    hits = np.concatenate(results)
+    return hits[np.lexsort((hits["key"], hits["distance_bits"], hits["query"]))]
 
 
 def check_within_bits(within_bits: int) -> int:

@@ -16,7 +16,7 @@ Protocol Exporter" (names of the variables).
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from uuid import UUID
@@ -109,11 +109,11 @@ def request(caller: str) -> Iterator[None]:
         add(share_span(signal, took_s=took_s, caller=caller))
 
 
-def note_shared(signal: UUID) -> None:
-    """Note that the current request shared a signal."""
+def note_shared(signals: Iterable[UUID]) -> None:
+    """Note that the current request shared signals. Without traces they are not looked at."""
     shared = _shared.get()
     if shared is not None:
-        shared.append(signal)
+        shared.extend(signals)
 
 
 def share_span(signal: UUID, *, took_s: float, caller: str) -> EndedSpan:

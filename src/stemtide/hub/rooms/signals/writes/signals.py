@@ -171,9 +171,9 @@ def _share(
             turn=turn,
             approved=approved,
         )
-    for signal in out.signals:
-        if signal is not None and signal.created and signal.state is SignalState.LIVE:
-            spans.note_shared(signal.id)
+    spans.note_shared(
+        row.id for row in out.signals if row and row.created and row.state is SignalState.LIVE
+    )
     return out
 
 
