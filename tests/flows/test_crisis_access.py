@@ -76,6 +76,7 @@ PAGES = {
         "contact-new",
         "look-counts",
         *("retention", "retention-row"),
+        *("rights-requests", "rights-request", "rights-request-new", "ledger"),
         "search",
         "webhooks",
         "webhook",
@@ -157,6 +158,8 @@ ACTS = {
     *(
         "share-undo",
         "retention-act",
+        "rights-request-act",
+        "ledger-export",
         "signals-selected",
         "signal-withdraw",
         "signal-act",

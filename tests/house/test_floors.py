@@ -24,6 +24,7 @@ FLOORS = [
     {"situation"},
     {"rechecks"},
     {"complaints"},
+    {"rights"},
     {"retention"},
     {"adoptions"},
     {"reports"},

@@ -27,6 +27,7 @@ ROOMS = [
     "tasks",
     "rechecks",
     "complaints",
+    "rights",
     "retention",
     "adoptions",
     "reports",

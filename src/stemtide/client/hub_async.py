@@ -52,6 +52,7 @@ class AsyncHub(Operations):
         limits: Limits | None = None,
         key_file: Path | None = None,
         certificate: Path | None = None,
+        insists: bool = False,
         heard: Callable[[], object] = _nothing,
     ) -> None:
         self.connection = Connection(
@@ -62,6 +63,7 @@ class AsyncHub(Operations):
             limits=limits or Limits(),
             key_file=key_file,
             certificate=certificate,
+            insists=insists,
         )
         self._heard = heard
         self._http: httpx.AsyncClient

@@ -161,7 +161,7 @@ def test_a_hold_that_does_not_fit_says_so_beside_its_field(officer, facts, told)
     ("facts", "told"),
     [
         ({"url": "nonsense"}, "is not a web address"),
-        ({"reason": "Ask piet@example.org"}, "contains personal data"),
+        ({"reason": "Ask piet@example.org"}, "looks like personal data"),
         ({"signals": "not-an-id"}, "This is no id of a signal: not-an-id"),
         ({"labels": []}, "required"),
         ({"language": "klingon"}, "klingon is not one of the available choices"),
