@@ -77,6 +77,7 @@ PAGES = {
         "look-counts",
         *("retention", "retention-row"),
         *("rights-requests", "rights-request", "rights-request-new", "ledger"),
+        "records",
         "search",
         "webhooks",
         "webhook",

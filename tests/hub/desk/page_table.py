@@ -173,6 +173,7 @@ GET  retention                    in  403 403 200 403 200 200 403 403 403 403 40
 GET  retention-row                in  403 403 200 403 200 200 403 403 403 403 403 403
 GET  ledger                       in  403 403 200 403 200 200 403 403 403 403 403 403
 POST ledger-export                in  403 403 200 403 200 200 403 403 403 403 403 403
+GET  records                      in  403 403 200 403 200 200 403 403 403 403 403 403
 GET  rights-request               in  403 403 200 403 200 404 403 403 403 403 403 403
 POST rights-request-act           in  403 403 302 403 302 404 403 403 403 403 403 403
 GET  rights-request-new           in  403 403 200 403 200 200 403 403 403 403 403 403

@@ -52,6 +52,7 @@ PAGES: dict[str, Words] = {
     "retention": _("Retention"),
     "rights-requests": _("Data subjects"),
     "ledger": _("Ledger"),
+    "records": _("Records"),
 }
 """Titles of pages by URL name. Names without a URL are left out of the menu."""
 
@@ -69,7 +70,7 @@ GROUPS: dict[str, tuple[Words, tuple[str, ...]]] = {
         _("Settings"),
         (
             *("you", "preferences", "colleagues", "keys", "webhooks", "hub-settings"),
-            *("look-counts", "retention", "rights-requests", "ledger"),
+            *("look-counts", "retention", "rights-requests", "ledger", "records"),
         ),
     ),
 }
@@ -83,6 +84,7 @@ CHECKS: dict[str, Callable[[Role], None]] = {
     "retention": check_keeper,
     "rights-requests": check_officer,
     "ledger": check_auditor,
+    "records": check_keeper,
     "share": check_person_may_write,
     "webhooks": check_may_manage,
 }

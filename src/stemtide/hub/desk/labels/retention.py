@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _, gettext_noop
 
+from stemtide.protocol.enums.records import DataCategory, SecurityMeasure, SubjectCategory
 from stemtide.protocol.enums.retention import LegalBasis
 from stemtide.protocol.enums.rights import (
     DataLaw,
@@ -85,6 +86,35 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         RightsOutcome.PARTLY: _("granted in part"),
         RightsOutcome.REFUSED: _("refused"),
         RightsOutcome.NO_DATA: _("no data about this person"),
+    },
+    "record-subject": {
+        SubjectCategory.UPLOADER: _("people who uploaded content"),
+        SubjectCategory.DEPICTED: _("people in content"),
+        SubjectCategory.SUSPECT: _("people who may be a danger"),
+        SubjectCategory.ENDANGERED: _("people in danger"),
+        SubjectCategory.OFFICER: _("people who work for a party"),
+        SubjectCategory.REQUESTER: _("people who made a request"),
+    },
+    "record-data": {
+        DataCategory.FINGERPRINT: _("fingerprints of content"),
+        DataCategory.ADDRESS: _("addresses of content and accounts"),
+        DataCategory.MARKS: _("labels, which can show political or religious opinions"),
+        DataCategory.TEXT: _("texts that people wrote"),
+        DataCategory.DECISION: _("decisions and their reasons"),
+        DataCategory.CONTACT: _("contact details"),
+        DataCategory.PICTURE: _("pictures and excerpts of content"),
+        DataCategory.REFERENCE: _("file numbers"),
+    },
+    "record-measure": {
+        SecurityMeasure.ROLES: _("roles with least rights"),
+        SecurityMeasure.SECOND_FACTOR: _("sign-in with a second factor"),
+        SecurityMeasure.TRANSPORT: _("encrypted connections"),
+        SecurityMeasure.LEDGER: _("a ledger that nobody can change unseen"),
+        SecurityMeasure.ERASURE: _("erasure by date, with certificates"),
+        SecurityMeasure.ENCRYPTION: _("encrypted in the database"),
+        SecurityMeasure.HANDLING: _("handling marks limit who reads"),
+        SecurityMeasure.READING: _("each reading is recorded"),
+        SecurityMeasure.WARNING: _("personal data in texts are warned of"),
     },
     "rights-extension": {
         ExtensionReason.COMPLEXITY: _("the request is complex"),

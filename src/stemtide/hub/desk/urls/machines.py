@@ -5,7 +5,7 @@ from django.urls import path
 
 from stemtide.hub.desk.machines import hub_settings, keys, webhook_form, webhooks
 from stemtide.hub.desk.machines.exchanges import acts, form, pages
-from stemtide.hub.desk.officer import ledger, rights
+from stemtide.hub.desk.officer import ledger, records, rights
 from stemtide.hub.desk.retention import views as retention
 
 urlpatterns = [
@@ -17,6 +17,7 @@ urlpatterns = [
     path("retention", retention.overview, name="retention"),
     path("retention/<slug:row_class>/<uuid:uid>", retention.row, name="retention-row"),
     path("retention/<slug:row_class>/<uuid:uid>/<slug:verb>", retention.act, name="retention-act"),
+    path("records", records.records, name="records"),
     path("ledger", ledger.entries, name="ledger"),
     path("ledger/export", ledger.export, name="ledger-export"),
     path("rights-requests", rights.requests, name="rights-requests"),
