@@ -164,8 +164,8 @@ def test_a_search_that_finds_a_lead_is_an_entry_without_its_words(world):
     uid = report_lead(world)
     desk = world.desk("authority", Role.DUTY_OFFICER)
     desk.get(f"/search?q={uid}")
-    entry = Entry.objects.get(kind="search.made")
-    assert entry.detail["found"] == ["leads"]
+    entry = Entry.objects.get(kind="people.searched")
+    assert entry.detail["groups"] == ["leads"]
     assert str(uid) not in repr(entry.detail)
 
 

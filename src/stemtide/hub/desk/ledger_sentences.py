@@ -193,7 +193,7 @@ ENTRY_PHRASES = {
     "lead.reported": gettext_lazy("reported a lead to a threat to life"),
     "lead.read": gettext_lazy("read leads to a threat to life"),
     "complaint.read": gettext_lazy("read complaints"),
-    "search.made": gettext_lazy("searched, and found rows about people"),
+    "people.searched": gettext_lazy("searched, and found rows about people"),
     "signals.exported": gettext_lazy("exported signals"),
     "ledger.exported": gettext_lazy("exported its ledger"),
     "lead.received": gettext_lazy("received a lead to a threat to life"),

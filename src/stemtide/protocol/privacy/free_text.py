@@ -181,8 +181,8 @@ def free_texts(message: BaseModel, *, path: str = "") -> Iterator[tuple[str, str
 
 def find_in_message(message: BaseModel) -> dict[str, tuple[PersonalSpan, ...]]:
     """Return what looks like personal data in the free texts of a message, by place."""
-    found = {place: find_written(text) for place, text in free_texts(message)}
-    return {place: spans for place, spans in found.items() if spans}
+    spans_by_place = {place: find_written(text) for place, text in free_texts(message)}
+    return {place: spans for place, spans in spans_by_place.items() if spans}
 
 
 def find_written(text: str) -> tuple[PersonalSpan, ...]:

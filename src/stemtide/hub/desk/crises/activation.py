@@ -259,8 +259,8 @@ def _save_answers(typed: Mapping[str, str], room: Room, *, problems: list[str]) 
         form = CheckForm(typed, prefix=check.test)
         body = form.message()
         if body is None:
-            said = form.errors.get("evidence") or [_("Choose an answer: %s") % _(check.question)]
-            problems.extend(map(str, said))
+            errors = form.errors.get("evidence") or [_("Choose an answer: %s") % _(check.question)]
+            problems.extend(map(str, errors))
             continue
         writes.answer(room.life.id, test=check.test, body=body, by=room.by, now=room.now)
 

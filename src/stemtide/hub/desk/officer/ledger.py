@@ -24,7 +24,7 @@ from stemtide.hub.rooms.ledger.reads import history, ledger
 from stemtide.hub.rooms.ledger.reads.history import LedgerFilter
 from stemtide.hub.rooms.ledger.reads.ledger import EntryRow
 from stemtide.hub.rooms.ledger.rules.reading import check_auditor
-from stemtide.hub.rooms.ledger.writes.reading import note_read
+from stemtide.hub.rooms.ledger.writes.reading import note_ledger_exported
 from stemtide.hub.rooms.parties.reads import parties, people
 from stemtide.hub.rooms.parties.reads.parties import Actor
 
@@ -84,16 +84,16 @@ class LedgerForm(DeskForm):
     def chosen(self) -> LedgerFilter:
         """Return the filter; an invalid field selects nothing of its own."""
         self.is_valid()
-        given = self.cleaned_data
-        until = given.get("until")
+        fields = self.cleaned_data
+        until = fields.get("until")
         return LedgerFilter(
-            is_own=given.get("whose") != "all",
-            is_read=bool(given.get("reads")),
-            kind=given.get("kind") or "",
-            party=given.get("party") or "",
-            person=given.get("person") or "",
-            subject=given.get("subject") or "",
-            since=_start(given.get("since")),
+            is_own=fields.get("whose") != "all",
+            is_read=bool(fields.get("reads")),
+            kind=fields.get("kind") or "",
+            party=fields.get("party") or "",
+            person=fields.get("person") or "",
+            subject=fields.get("subject") or "",
+            since=_start(fields.get("since")),
             until=_start(until + timedelta(days=1)) if until and until < date.max else None,
         )
 
@@ -136,8 +136,7 @@ def export(request: SignedInRequest) -> HttpResponse:
     check_auditor(by.role)
     chosen = LedgerForm(request.POST, names=_names(by)).chosen()
     as_csv = request.POST.get("as") == "csv"
-    detail: dict[str, object] = {"as": "csv" if as_csv else "jsonl"}
-    note_read("ledger.exported", by=by, subject=by.party.ref, now=now, detail=detail)
+    note_ledger_exported("csv" if as_csv else "jsonl", by=by, now=now)
     head = ledger.heads().entries
     parts = history.stream(chosen, viewer=by.party, until_number=head)
     write = _csv if as_csv else _json_lines

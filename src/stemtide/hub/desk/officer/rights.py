@@ -52,9 +52,9 @@ class RightsRequestForm(MessageForm):
         version = rights()
         laws = [law for law, rule in version.laws.items() if kind in rule.kinds]
         laws.sort(key=lambda law: law != version.defaults[kind])  # type: ignore[index]  # a StrEnum
-        given = {right for law in laws for right in version.laws[law].rights}
+        known_rights = {right for law in laws for right in version.laws[law].rights}
         labels = LABELS["data-right"]
-        self.fields["right"].choices = [(r, labels[r]) for r in labels if r in given]  # type: ignore[attr-defined]  # a ChoiceField
+        self.fields["right"].choices = [(r, labels[r]) for r in labels if r in known_rights]  # type: ignore[attr-defined]  # a ChoiceField
         self.fields["law"].choices = [(law, LABELS["data-law"][law]) for law in laws]  # type: ignore[attr-defined]  # a ChoiceField
         if len(laws) == 1:
             del self.fields["law"]

@@ -22,7 +22,7 @@ from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.complaints.reads import complaints
 from stemtide.hub.rooms.complaints.rules.complaints import check_read as check_read_complaints
 from stemtide.hub.rooms.crises.reads import crises
-from stemtide.hub.rooms.ledger.writes.reading import note_read
+from stemtide.hub.rooms.ledger.writes.reading import note_people_searched
 from stemtide.hub.rooms.orders.reads import orders
 from stemtide.hub.rooms.parties.reads import parties, people
 from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
@@ -121,10 +121,9 @@ def find(
 
 def _note(groups: Sequence[KindGroup], *, by: Actor) -> None:
     """Record that somebody found rows about people. What they searched for is not recorded."""
-    found = sorted({group.kind.value for group in groups if group.results} & _ABOUT_PEOPLE)
-    if found:
-        detail: dict[str, object] = {"found": found}
-        note_read("search.made", by=by, subject=by.ref, now=datetime.now(UTC), detail=detail)
+    names = {group.kind.value for group in groups if group.results} & _ABOUT_PEOPLE
+    if names:
+        note_people_searched(sorted(names), by=by, now=datetime.now(UTC))
 
 
 _ABOUT_PEOPLE = frozenset({HitKind.LEADS.value, HitKind.COMPLAINTS.value, HitKind.PEOPLE.value})

@@ -9,7 +9,7 @@ from ninja import Query, Router
 from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
-from stemtide.hub.rooms.ledger.writes.reading import note_read
+from stemtide.hub.rooms.ledger.writes.reading import note_people_searched
 from stemtide.hub.rooms.situation.reads import search as reads
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.messages.search import MAX_QUERY, MIN_TEXT, ResultKind, SearchOut
@@ -34,6 +34,5 @@ def search(
         q, viewer=caller.party, kind=kind, page=page, leads=Scope.LEADS_WRITE in caller.scopes
     )
     if any(group.kind is ResultKind.LEADS and group.results for group in results.groups):
-        by, found = caller.actor, {"found": ["leads"]}
-        note_read("search.made", by=by, subject=by.ref, now=now(), detail=found)
+        note_people_searched(["leads"], by=caller.actor, now=now())
     return answer(results)

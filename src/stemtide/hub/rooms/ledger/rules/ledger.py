@@ -104,7 +104,7 @@ IN_ITS_ROOM = frozenset(
         *("recheck", "exchange", "standing", "suspension"),
         *("allow_entry", "allow_matches", "approval", "backup", "log"),
         # Who read what concerns nobody's page but the ledger.
-        *("search", "ledger"),
+        *("people", "ledger"),
     }
 )
 """Things that concern only their own crisis, or no crisis at all.

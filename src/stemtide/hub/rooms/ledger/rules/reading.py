@@ -11,7 +11,7 @@ READ_ONCE_IN = timedelta(hours=1)
 """A person or key that reads the same thing again within this time adds no entry."""
 
 READ_KINDS = (
-    *("lead.read", "complaint.read", "search.made", "signals.exported"),
+    *("lead.read", "complaint.read", "people.searched", "signals.exported"),
     *("preview.opened", "preview.revealed"),
     *("timeline.exported", "ledger.exported"),
 )

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write that somebody read or exported something: once an hour for each reader and thing."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
 
+from stemtide.hub.platform.exemptions import needs_no_lock
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.ledger.rules.ledger import PARTY_OF_EXERCISE, ActorLike
 from stemtide.hub.rooms.ledger.rules.reading import READ_ONCE_IN
@@ -44,6 +46,27 @@ def note_read(
             exercise=exercise,
             crisis=crisis,
         )
+
+
+@needs_no_lock("note_read takes it")
+def note_people_searched(groups: Sequence[str], *, by: ActorLike, now: datetime) -> None:
+    """Append that a search found rows about people. groups: of its results; never its words."""
+    detail: dict[str, object] = {"groups": sorted(groups)}
+    note_read("people.searched", by=by, subject=by.ref, now=now, detail=detail)
+
+
+@needs_no_lock("note_read takes it")
+def note_signals_exported(file_format: str, *, by: ActorLike, now: datetime) -> None:
+    """Append that somebody exported signals as a file."""
+    detail: dict[str, object] = {"as": file_format}
+    note_read("signals.exported", by=by, subject=by.ref, now=now, detail=detail)
+
+
+@needs_no_lock("note_read takes it")
+def note_ledger_exported(file_format: str, *, by: ActorLike, now: datetime) -> None:
+    """Append that somebody exported the ledger of their party."""
+    detail: dict[str, object] = {"as": file_format}
+    note_read("ledger.exported", by=by, subject=by.party.ref, now=now, detail=detail)
 
 
 def _is_noted(kind: str, *, by: ActorLike, subject: str, now: datetime) -> bool:

@@ -75,7 +75,7 @@ def _used(row_class: RowClass, *, viewer: Party) -> tuple[set[LegalBasis], int]:
         own = Q(entered_by=viewer) | Q(order__issued_by=viewer) | Q(order__addressee=viewer)
         rows = Preservation.objects.filter(own, destroyed_at=None)
     else:
-        kept = KINDS[row_class]
-        rows = kept.rows.filter(**{kept.party: viewer, kept.gone: None})
+        row_kind = KINDS[row_class]
+        rows = row_kind.rows.filter(**{row_kind.party: viewer, row_kind.gone: None})
     named = rows.order_by().exclude(legal_basis=None).values_list("legal_basis", flat=True)
     return {LegalBasis(basis) for basis in named.distinct()}, rows.count()
