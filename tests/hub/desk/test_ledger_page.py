@@ -8,14 +8,16 @@ import warnings
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.ledger.reads import history
 from stemtide.hub.rooms.ledger.reads.history import LedgerFilter
 from stemtide.hub.rooms.ledger.rules.reading import READ_KINDS
 from stemtide.hub.rooms.ledger.writes.reading import note_read
+from stemtide.hub.rooms.parties.writes import parties
 from stemtide.hub.rooms.situation.writes import leads
-from stemtide.protocol.enums import Role
+from stemtide.protocol.enums import Role, Scope
 from stemtide.protocol.messages.situation import LeadIn
 
 pytestmark = pytest.mark.django_db
@@ -167,6 +169,24 @@ def test_a_search_that_finds_a_lead_is_an_entry_without_its_words(world):
     entry = Entry.objects.get(kind="people.searched")
     assert entry.detail["groups"] == ["leads"]
     assert str(uid) not in repr(entry.detail)
+
+
+def test_a_program_that_reads_leads_and_exports_is_an_entry_too(world):
+    uid = report_lead(world)
+    key = parties.new_key(
+        "reader",
+        party=world.party["authority"],
+        scopes=list(Scope),
+        actor="operator",
+        now=world.now,
+    )[1]
+    client = Client(headers={"Authorization": f"Bearer {key}"})
+    for path in ("leads", f"leads/{uid}", f"search?q={uid}", "signals/export", "complaints"):
+        assert client.get(f"/api/v1/{path}").status_code in {200, 403}, path
+    kinds = Entry.objects.filter(kind__in=READ_KINDS).values_list("kind", flat=True)
+    assert {"lead.read", "people.searched", "signals.exported"} <= set(kinds)
+    subjects = Entry.objects.filter(kind="lead.read").values_list("subject", flat=True)
+    assert set(subjects) == {f"lead:{uid}", f"leads:{world.party['authority'].name}"}
 
 
 def test_the_kinds_of_reading_have_sentences():

@@ -83,6 +83,7 @@ def test_the_page_and_its_files_say_the_same(world, client):
     page = client.get("/records").content.decode()
     assert "Directive (EU) 2016/680 Art. 24(1)" in page
     assert person.email in page
+    assert "police work, by national law" in page
     record = json.loads(client.get("/records?as=json").content)
     rows = list(csv.DictReader(io.StringIO(client.get("/records?as=csv").content.decode())))
     assert len(rows) == len(record["activities"])

@@ -54,7 +54,11 @@ def note(body: RightsRequestIn, *, by: Actor, now: datetime) -> RightsRequestOut
         exercise=body.exercise,
         **basis_columns(RowClass.RIGHTS, kind=by.party.kind),
     )
-    detail = {"right": row.right, "law": row.law, "received_on": row.received_on.isoformat()}
+    detail: dict[str, object] = {
+        "right": row.right,
+        "law": row.law,
+        "received_on": row.received_on.isoformat(),
+    }
     return _record("rights_request.noted", row, by=by, now=now, detail=detail)
 
 
@@ -72,7 +76,7 @@ def extend(uid: UUID, *, body: RightsExtensionIn, by: Actor, now: datetime) -> R
     row.due_at = rules.extended_due(law=law, received_on=row.received_on)
     row.overdue_at = None
     row.save()
-    detail = {"reason": row.extension, "due_at": row.due_at.isoformat()}
+    detail: dict[str, object] = {"reason": row.extension, "due_at": row.due_at.isoformat()}
     return _record("rights_request.extended", row, by=by, now=now, detail=detail)
 
 
@@ -87,7 +91,10 @@ def answer(uid: UUID, *, body: RightsAnswerIn, by: Actor, now: datetime) -> Righ
     rules.check_day("answered_on", body.answered_on, earliest=row.received_on, now=now)
     row.outcome, row.answered_on, row.erase_due = body.outcome, body.answered_on, _erase_due(now)
     row.save()
-    detail = {"outcome": row.outcome, "answered_on": body.answered_on.isoformat()}
+    detail: dict[str, object] = {
+        "outcome": row.outcome,
+        "answered_on": body.answered_on.isoformat(),
+    }
     return _record("rights_request.answered", row, by=by, now=now, detail=detail)
 
 

@@ -33,6 +33,6 @@ def search(
     results = reads.search(
         q, viewer=caller.party, kind=kind, page=page, leads=Scope.LEADS_WRITE in caller.scopes
     )
-    if any(group.kind is ResultKind.LEADS and group.results for group in results.groups):
+    if any(group.kind is ResultKind.LEADS and group.found for group in results.groups):
         note_people_searched(["leads"], by=caller.actor, now=now())
     return answer(results)

@@ -78,4 +78,4 @@ def _used(row_class: RowClass, *, viewer: Party) -> tuple[set[LegalBasis], int]:
         row_kind = KINDS[row_class]
         rows = row_kind.rows.filter(**{row_kind.party: viewer, row_kind.gone: None})
     named = rows.order_by().exclude(legal_basis=None).values_list("legal_basis", flat=True)
-    return {LegalBasis(basis) for basis in named.distinct()}, rows.count()
+    return {LegalBasis(basis) for basis in named.distinct() if basis}, rows.count()
