@@ -51,6 +51,7 @@ from stemtide.hub.rooms.referrals.writes import (
     referrals,
 )
 from stemtide.hub.rooms.reports.writes import reports
+from stemtide.hub.rooms.rights import writes as rights
 from stemtide.hub.rooms.signals.reads import (
     dismissals as reads_dismissals,
     outliers as reads_outliers,
@@ -65,6 +66,7 @@ from stemtide.protocol.enums import Direction, Duty, ExchangeKind, Role, Scope
 from stemtide.protocol.enums.exercises import InstructionKind, RunAct
 from stemtide.protocol.enums.referrals import ReceiptVia
 from stemtide.protocol.exercises import ObservationIn, ProgressIn, RunIn, RunNewsIn
+from stemtide.protocol.law.rights.messages import RightsRequestIn
 from stemtide.protocol.messages.batches import BatchIn, BatchRowIn, RowsIn
 from stemtide.protocol.messages.complaints import (
     ComplaintIn,
@@ -134,6 +136,7 @@ def assemble(world) -> dict[str, str]:
         **_referrals(world),
         **_orders(world),
         **_complaints(world),
+        "rights_request": _rights_request(world),
         **_alerts(world),
         **_people(world),
         **_webhook(world),
@@ -146,6 +149,12 @@ def assemble(world) -> dict[str, str]:
         "exercise": _exercise(world),
         "exercise_file": str(RunFile.objects.get().pk),
     }
+
+
+def _rights_request(world):
+    """A request of a data subject to the authority, which waits for its answer."""
+    body = RightsRequestIn(reference="DP-7", right="access", received_on=world.now.date())
+    return str(rights.note(body, by=world.actor("authority"), now=world.now).id)
 
 
 def _exercise(world):

@@ -50,6 +50,7 @@ EXCEPTED = {
     "mirror_neighbour": CLOCK,
     "open_batch": KNOWN,
     "open_scrutiny": ROLE,
+    "note_rights_request": "a right depends on the law, and a day must be over",
     "ask_scrutiny": ROLE,
     "place_hold": TOGETHER,
     "post_message": KNOWN,

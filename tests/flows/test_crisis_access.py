@@ -77,6 +77,8 @@ PAGES = {
         "contact-new",
         "look-counts",
         *("retention", "retention-row"),
+        *("rights-requests", "rights-request", "rights-request-new", "ledger"),
+        "records",
         "search",
         "webhooks",
         "webhook",
@@ -158,6 +160,8 @@ ACTS = {
     *(
         "share-undo",
         "retention-act",
+        "rights-request-act",
+        "ledger-export",
         "signals-selected",
         "signal-withdraw",
         "signal-act",

@@ -26,6 +26,7 @@ FLOORS = [
     {"situation"},
     {"rechecks"},
     {"complaints"},
+    {"rights"},
     {"retention"},
     {"adoptions"},
     {"reports"},

@@ -29,6 +29,7 @@ ROOMS = [
     "tasks",
     "rechecks",
     "complaints",
+    "rights",
     "retention",
     "adoptions",
     "reports",

@@ -23,6 +23,7 @@ from stemtide.cli.commands.crises.response import role, task
 from stemtide.cli.commands.crises.situation import lead, search, situation
 from stemtide.cli.commands.document import document
 from stemtide.cli.commands.ledger.ledger import ledger
+from stemtide.cli.commands.officer.rights import rights_request
 from stemtide.cli.commands.operator import backup, checks  # noqa: F401  # they add to hub
 from stemtide.cli.commands.operator.demo import demo
 from stemtide.cli.commands.operator.exchange import exchange
@@ -77,6 +78,13 @@ app = typer.Typer(
 @app.callback(invoke_without_command=True)
 def stemtide(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    insist: Annotated[  # noqa: ARG001  # hub_client reads it
+        bool,
+        typer.Option(
+            "--insist",
+            help="Send text that looks like personal data, because it is needed.",
+        ),
+    ] = False,
 ) -> None:
     """Handle options before the noun."""
     if version:
@@ -105,6 +113,7 @@ for _noun, _name in (
     (runaway, "runaway"),
     (dispute, "dispute"),
     (complaint, "complaint"),
+    (rights_request, "rights-request"),
     (report, "report"),
     (progress, "progress"),
     (propagation, "propagation"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from click import get_current_context
 
 from stemtide.cli.output import fail, print_note
 from stemtide.protocol.key_files import empty_key_file
@@ -60,13 +61,24 @@ def open_client(hub: str, key: str, *, patience_s: float = _PATIENT_S) -> "Itera
     try:
         # Whoever types an address of plain http means it.
         with Client(
-            hub, key=read_key(key), insecure=True, limits=limits, certificate=_certificate()
+            hub,
+            key=read_key(key),
+            insecure=True,
+            limits=limits,
+            certificate=_certificate(),
+            insists=_insists(),
         ) as client:
             yield client
     except ValidationError as error:
         fail(_of_message(error))
     except HubError as error:
         fail(_of_hub(error, hub=hub))
+
+
+def _insists() -> bool:
+    """Whether the command began with --insist: stemtide --insist NOUN VERB."""
+    context = get_current_context(silent=True)
+    return bool(context and context.find_root().params.get("insist"))
 
 
 def to_json(answer: "BaseModel | Sequence[BaseModel]") -> Any:  # noqa: ANN401  # JSON of any shape

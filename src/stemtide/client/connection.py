@@ -22,6 +22,7 @@ from stemtide.client.errors import (
     TooManyError,
     UnreachableError,
 )
+from stemtide.protocol.privacy.free_text import INSIST, INSIST_HEADER
 from stemtide.protocol.problems import MEDIA_TYPE, Problem
 from stemtide.protocol.retry_after import parse_retry_after_s
 
@@ -118,6 +119,8 @@ class Connection:
     key_file: a file with the key, which is read again once it changes; while it has no usable key,
               the last one is used.
     certificate: a PEM file with a client certificate and its private key.
+    insists: the personal data in the texts that are sent are needed; without it the hub refuses
+             texts that look like personal data.
     raises:   RefusedError for a key that cannot be a header; UnreachableError for plain http, or
               for an invalid address.
     """
@@ -129,6 +132,7 @@ class Connection:
     limits: Limits = field(default_factory=Limits)
     key_file: Path | None = None
     certificate: Path | None = None
+    insists: bool = False
 
     def __post_init__(self) -> None:
         if not _PRINTABLE.fullmatch(self.key):
@@ -181,7 +185,7 @@ class Connection:
             "method": call.method,
             "url": call.path,
             "params": call.params(exercise=self.exercise),
-            "headers": call.own_headers(),
+            "headers": call.own_headers() | ({INSIST_HEADER: INSIST} if self.insists else {}),
             "content": call.content(),
         }
         if isinstance(call, Events):

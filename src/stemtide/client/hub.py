@@ -45,6 +45,7 @@ class Hub(Operations):
         limits: Limits | None = None,
         key_file: Path | None = None,
         certificate: Path | None = None,
+        insists: bool = False,
     ) -> None:
         self.connection = Connection(
             url,
@@ -54,6 +55,7 @@ class Hub(Operations):
             limits=limits or Limits(),
             key_file=key_file,
             certificate=certificate,
+            insists=insists,
         )
         self._http: httpx.Client
 

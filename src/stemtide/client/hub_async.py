@@ -53,6 +53,7 @@ class AsyncHub(Operations):
         limits: Limits | None = None,
         key_file: Path | None = None,
         certificate: Path | None = None,
+        insists: bool = False,
         heard: Callable[[], object] = _nothing,
         answered: Callable[[httpx.Headers], object] = _nothing,
     ) -> None:
@@ -64,6 +65,7 @@ class AsyncHub(Operations):
             limits=limits or Limits(),
             key_file=key_file,
             certificate=certificate,
+            insists=insists,
         )
         self._heard = heard
         self._answered = answered

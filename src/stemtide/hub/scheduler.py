@@ -45,6 +45,7 @@ from stemtide.hub.rooms.referrals.writes import holds
 from stemtide.hub.rooms.reports.writes import public_figures
 from stemtide.hub.rooms.retention.reads.rows import held_ids
 from stemtide.hub.rooms.retention.writes import filling, purges
+from stemtide.hub.rooms.rights import writes as rights
 from stemtide.hub.rooms.signals.writes import disputes, outcomes, signals, vetting
 from stemtide.hub.rooms.situation.writes import leads
 from stemtide.hub.rooms.snapshots.keys import SigningKeyError
@@ -112,6 +113,7 @@ def run_deadlines(now: datetime) -> JobCounts:
     entries.drop_unused(now)
     complaints.note_overdue(now)
     redress.lapse_due(now)
+    rights.note_overdue(now)
     stix.forget_receipts(now)
     deliveries.forget_old(now)
     outcomes.forget_spans(now)
@@ -158,6 +160,7 @@ def _erase_due(now: datetime) -> int:
     filling.fill_in(now)
     count = leads.erase_due_leads(now, except_for=held_ids(RowClass.LEAD, now=now))
     count += complaints.erase_due_words(now, except_for=held_ids(RowClass.COMPLAINT, now=now))
+    count += rights.erase_due_references(now, except_for=held_ids(RowClass.RIGHTS, now=now))
     try:
         count += purges.purge_due(now)
     except SigningKeyError as error:

@@ -188,6 +188,7 @@ INSTALLED_APPS = [
     "stemtide.hub.rooms.tasks",
     "stemtide.hub.rooms.rechecks",
     "stemtide.hub.rooms.complaints",
+    "stemtide.hub.rooms.rights",
     "stemtide.hub.rooms.retention",
     "stemtide.hub.rooms.adoptions",
     "stemtide.hub.rooms.reports",

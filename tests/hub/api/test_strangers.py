@@ -47,6 +47,7 @@ PART_OF = {
     "dismissals": "dismissal",
     "exercises": "exercise",
     "retention": "lead",
+    "rights-requests": "rights_request",
 }
 """What stands behind the first word of an address."""
 
@@ -173,6 +174,8 @@ BODIES = {
     "note_observation": {"text": "They called by phone."},
     "note_access": {"purpose": "review", "who": "A court"},
     "change_retention": {"reason": "an appeal", "legal_basis": "national"},
+    "answer_rights_request": {"outcome": "granted", "answered_on": "2026-11-24"},
+    "extend_rights_request": {"reason": "number", "informed_on": "2026-11-24"},
     "hold_row": {"reason": "a court asked"},
 }
 """A body that would do, by operation."""

@@ -158,14 +158,11 @@ def test_who_answers_for_a_signal_and_who_accepts(name, role, answer, accept):
     assert said == [answer, accept]
 
 
-def test_a_signal_is_not_kept_without_a_reason_nor_with_a_person_in_it():
+def test_a_signal_is_not_kept_without_a_reason():
     asked = rules_redress.RedressFacts(RedressState.ASKED, party="big-video", author="be")
     me = {"name": "be", "role": None}
     with pytest.raises(InvalidError, match="reason"):
         rules_redress.check_answer(asked, RedressIn(keep=True, reason=" "), **me)
-    said = RedressIn(keep=True, reason="Ask jan@police.example about it.")
-    with pytest.raises(InvalidError, match="personal data"):
-        rules_redress.check_answer(asked, said, **me)
 
 
 @pytest.mark.parametrize(
@@ -205,8 +202,6 @@ def test_an_exercise_rests_on_an_exercise():
         (outcome(finding=None), "signal", "choose content or ground"),
         (outcome(finding="ground", note="It is wrong."), "own", "has no other ground"),
         (outcome(finding="ground"), "signal", "note"),
-        (outcome(reasons="Mail jan@forum.example for more."), "signal", "reasons.*personal data"),
-        (outcome(note="Call +32 2 555 01 99 at once."), "signal", "note.*personal data"),
     ],
 )
 def test_an_outcome_that_contradicts_itself_is_refused(said, basis, words):

@@ -174,6 +174,14 @@ GET  leads-block                  in  200 200 200 200 200 200 200 200 200 200 20
 GET  look                         in  404 404 404 404 404 200 404 404 404 404 404 404
 GET  retention                    in  403 403 200 403 200 200 403 403 403 403 403 403
 GET  retention-row                in  403 403 200 403 200 200 403 403 403 403 403 403
+GET  ledger                       in  403 403 200 403 200 200 403 403 403 403 403 403
+POST ledger-export                in  403 403 200 403 200 200 403 403 403 403 403 403
+GET  records                      in  403 403 200 403 200 200 403 403 403 403 403 403
+GET  rights-request               in  403 403 200 403 200 404 403 403 403 403 403 403
+POST rights-request-act           in  403 403 302 403 302 404 403 403 403 403 403 403
+GET  rights-request-new           in  403 403 200 403 200 200 403 403 403 403 403 403
+POST rights-request-new           in  403 403 302 403 302 302 403 403 403 403 403 403
+GET  rights-requests              in  403 403 200 403 200 200 403 403 403 403 403 403
 POST retention-act                in  403 403 302 403 302 302 403 403 403 403 403 403
 GET  look-counts                  in  403 403 200 403 200 200 403 403 403 403 403 403
 GET  look-new                     in  200 200 403 403 200 200 403 200 403 403 404 403
@@ -318,6 +326,8 @@ TWICE = {"account_login": "sign-in", "mfa_index": "you", "mfa_list_webauthn": "y
 PARTS = {
     "retention-row": {"uid": "signal"},
     "retention-act": {"uid": "signal"},
+    "rights-request": {"uid": "rights_request"},
+    "rights-request-act": {"uid": "rights_request"},
     "exercise": {"uid": "exercise"},
     "exercise-act": {"uid": "exercise"},
     "exercise-blocks": {"uid": "exercise"},
@@ -412,6 +422,7 @@ PARTS = {
 FIXED = {
     "retention-row": {"row_class": "signal"},
     "retention-act": {"row_class": "signal", "verb": "hold"},
+    "rights-request-act": {"verb": "withdraw"},
     "alert-act": {"verb": "acknowledge"},
     "stylesheet": {"digest": "of-another-version"},
     "receipt-answer": {"verb": "execute"},
@@ -492,6 +503,9 @@ ORDER_ANSWER = {
 }
 DATA = {
     "retention-act": {"hold-reason": "A court asked for it."},
+    "rights-request-new": {"reference": "DP-8", "right": "access", "received_on": "2026-01-02"},
+    "rights-request-act": {"withdraw-confirm": "on"},
+    "ledger-export": {"as": "csv"},
     "progress-dsa-finish": {"year": "2025", "half": "0"},
     "progress-yearly-finish": {"year": "2025"},
     "progress-dsa-write": {"year": "2025", "half": "0", "kind": "platform"},

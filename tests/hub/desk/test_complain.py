@@ -120,7 +120,7 @@ def test_what_looks_like_personal_data_is_asked_about_before_it_is_sent(link, up
     assert page.status_code == 422
     assert "a mail address" in said(page)
     assert not Complaint.objects.exists()
-    complain(uploader, path, text=text, is_sure="on")
+    complain(uploader, path, text=text, insists="text")
     assert Complaint.objects.count() == 1
 
 

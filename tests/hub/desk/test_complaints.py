@@ -182,9 +182,9 @@ def test_a_rejection_needs_reasons_and_is_told_in_them(world, reviewer):
     ("facts", "told"),
     [
         ({"uphold-exemption": ""}, "required"),
-        ({"uphold-reasons": "Ask piet@example.org about it."}, "contains personal data"),
+        ({"uphold-reasons": "Ask piet@example.org about it."}, "looks like personal data"),
         ({"uphold-note": ""}, "explain to the requesting party what is wrong"),
-        ({"uphold-note": "Call +32 2 555 01 23"}, "contains personal data"),
+        ({"uphold-note": "Call +32 2 555 01 23"}, "looks like personal data"),
     ],
 )
 def test_a_decision_that_does_not_fit_says_so_beside_its_field(world, reviewer, facts, told):
@@ -209,7 +209,7 @@ def test_an_answer_about_somebody_is_refused_and_a_second_one_too(world, reviewe
     asked = page.replace("/complaints/", "/complaints/asked/")
     named = sharer.post(f"{asked}/do/keep", {"keep-reason": "Ask piet@example.org about it."})
     assert named.status_code == 422
-    assert "contains personal data" in said(named)
+    assert "looks like personal data" in said(named)
     sharer.post(f"{asked}/do/keep", {"keep-reason": "It shows the attack."})
     again = sharer.post(f"{asked}/do/keep", {"keep-reason": "It still does."}, follow=True)
     assert "it is kept and cannot become kept" in said(again)

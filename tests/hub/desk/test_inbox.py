@@ -207,7 +207,7 @@ def test_each_answer_is_given_from_the_page(world, officer, fields, state):
         ({"answer": "needs_context"}, "Enter your question."),
         ({"answer": "removed", "question": "Which?"}, "belongs to another answer"),
         ({"answer": "removed", "measure_at": "2999-01-01T10:00"}, "is in the future"),
-        ({"answer": "removed", "note": "Ask piet@example.org"}, "contains personal data"),
+        ({"answer": "removed", "note": "Ask piet@example.org"}, "looks like personal data"),
         ({"answer": "explode"}, "Select a valid choice"),
     ],
 )

@@ -60,7 +60,7 @@ def test_a_title_with_personal_data_is_refused(world, officer):
     signal = world.share()
     page = name(officer, signal, "by anna@mail.example")
     assert page.status_code == 422
-    assert "holds personal data" in page.content.decode()
+    assert "contains personal data" in page.content.decode()
 
 
 def test_an_empty_title_takes_the_earlier_one_away(world, officer):

@@ -416,16 +416,6 @@ def test_a_measure_was_taken_at_a_time_that_can_be(desk, measure_at):
         desk.answer(sent, "removed", measure_at=at)
 
 
-def test_personal_data_goes_neither_way(desk):
-    sent = desk.refer()
-    with pytest.raises(InvalidError, match="note"):
-        desk.answer(sent, "refused", reason="other", note="Posted by piet@example.org")
-    desk.answer(sent, "needs_context", question="Which scene?")
-    body = ContextIn(context="Call +32 475 12 34 56")
-    with pytest.raises(InvalidError, match="context"):
-        writes.explain(sent.id, body=body, by=desk.actor(), now=NOON)
-
-
 def test_withdrawing_takes_the_senders_own_signals_back_if_it_says_so(desk):
     mine, old = desk.world.share(), desk.world.share(value=hex_value(2))
     theirs = desk.world.share(desk.world.other_authority, value=hex_value(3))

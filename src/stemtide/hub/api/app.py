@@ -16,6 +16,7 @@ from stemtide.hub.api.auth import Key
 from stemtide.hub.api.bodies import take_json
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.messages.signals import BulkIn
+from stemtide.protocol.privacy.free_text import INSIST, INSIST_HEADER
 from stemtide.protocol.problems import MEDIA_TYPE, Problem
 from stemtide.protocol.sync.feed import FeedSignal, SnapshotHead, SnapshotTail, Wake
 from stemtide.protocol.sync.signatures import Signed
@@ -153,7 +154,8 @@ def machine() -> MachineApi:
         title="Stemtide hub",
         version=__version__,
         description="Share signals, follow the feed, report outcomes. See docs/use/api.md."
-        " No text may contain the character U+0000.",
+        " No text may contain the character U+0000. Text that looks like personal data is refused,"
+        f" unless the header {INSIST_HEADER}: {INSIST} says that it is needed.",
         urls_namespace="api",
         docs_url=None,
     )

@@ -25,7 +25,14 @@ from stemtide.protocol.messages.signals import (
     SignalIn,
     is_long,
 )
+from stemtide.protocol.privacy.free_text import (
+    INSIST,
+    INSIST_HEADER,
+    describe_refusal,
+    find_in_message,
+)
 from stemtide.protocol.problems import WHOLE, FieldProblem, ProblemType
+from stemtide.protocol.validation import summary
 
 JSON = "application/json"
 JSON_LINES = "application/x-ndjson"
@@ -73,14 +80,37 @@ class JsonBody(BodyModel):
         JSON is parsed twice: first to limit its size, as pydantic reports every error, however
         many.
 
-        raises: ProblemError for other content types and invalid JSON; ValidationError.
+        raises: ProblemError for other content types, invalid JSON, and texts that look like
+                personal data; ValidationError.
         """
         if not request.body:
             return cls()
         check_content_type(request, JSON)
         read_json(request.body)
-        name = cls.__read_from_single_attr__.encode()
-        return read_message(cls, b'{"%b":%b}' % (name, request.body))
+        name = cls.__read_from_single_attr__
+        body = read_message(cls, b'{"%b":%b}' % (name.encode(), request.body))
+        check_free_texts(getattr(body, name), insists=insists(request))
+        return body
+
+
+def insists(request: HttpRequest) -> bool:
+    """Whether a program says that the personal data in its texts are needed."""
+    return request.headers.get(INSIST_HEADER, "").strip().lower() == INSIST
+
+
+def check_free_texts(message: object, *, insists: bool) -> None:
+    """Refuse texts that look like personal data, unless they are sent on purpose. Decision 0202.
+
+    raises: ProblemError naming the fields, and the remedy.
+    """
+    if insists or not isinstance(message, BaseModel):
+        return
+    fields = [
+        FieldProblem(field=place, message=describe_refusal(spans))
+        for place, spans in find_in_message(message).items()
+    ]
+    if fields:
+        raise ProblemError(ProblemType.INVALID, summary(fields), errors=fields[:MAX_FIELDS])
 
 
 def take_json(router: Router) -> None:

@@ -37,6 +37,7 @@ from stemtide.hub.api.v1.crises import (
     response,
     situation,
 )
+from stemtide.hub.api.v1.officer import records, rights
 from stemtide.hub.api.v1.orders import answers, entries, orders, preservation, retention
 from stemtide.hub.api.v1.referrals import batches, complaints, holds, rechecks, referrals
 from stemtide.hub.api.v1.signals import (
@@ -65,7 +66,7 @@ for _room in (
     *(parties, signing),
     *(documents, progress, yearly, dsa, rechecks, exchanges, exercises),
     *(referrals, batches, holds),
-    *(orders, answers, preservation, entries, retention),
+    *(orders, answers, preservation, entries, retention, rights, records),
     *(complaints, webhooks, allowlists, approvals, log),
 ):
     api.add_router("", _room.router)

@@ -19,6 +19,7 @@ from stemtide.hub.rooms.orders.writes import orders
 from stemtide.hub.rooms.parties.writes import parties, people
 from stemtide.hub.rooms.retention.reads.rows import PURGED, purged
 from stemtide.hub.rooms.retention.writes import purges
+from stemtide.hub.rooms.rights import writes as rights
 from stemtide.hub.rooms.situation.writes import leads
 
 _REPEATS: dict[str, tuple[Callable[[str], Any], Callable[..., bool]]] = {
@@ -29,6 +30,7 @@ _REPEATS: dict[str, tuple[Callable[[str], Any], Callable[..., bool]]] = {
     "order.discarded": (UUID, orders.discard_again),
     "person.erased": (int, people.erase_again),
     "preview.destroyed": (UUID, previews.destroy_again),
+    "rights_request.erased": (UUID, rights.erase_again),
 }
 """How each is repeated: the type of its row's name, and the write."""
 

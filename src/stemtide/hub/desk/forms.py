@@ -2,10 +2,13 @@
 """Forms of the desk: what they have in common, and the one that withdraws a signal."""
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.http import QueryDict
 from django.utils.translation import gettext, gettext_lazy as _
 from pydantic import BaseModel, ValidationError
 
@@ -18,33 +21,77 @@ from stemtide.protocol.enums import WithdrawReason
 from stemtide.protocol.messages.crises import CrisisOut
 from stemtide.protocol.messages.signals import WithdrawIn
 from stemtide.protocol.places import time_zones
+from stemtide.protocol.privacy.free_text import FREE_TEXTS, find_written
 
 NOTE_LENGTH = 500
+
+INSISTS = "insists"
+"""Name of the ticks that say that personal data are needed; their values are names of fields."""
+
 NO_NAMES = _("Write nothing about a person: the note travels to every party that sees the signal.")
 
 NO_NAMES_IN_TITLE = _("A few words that say what it shows. Write nothing about a person.")
 
 
+def personal_kinds(text: object) -> list[str]:
+    """Return what looks like personal data in a text, by kind, in the reader's language."""
+    spans = find_written(text) if isinstance(text, str) else ()
+    return sorted({str(LABELS["personal"][span.kind]) for span in spans})
+
+
+def personal_warning(kinds: list[str]) -> str:
+    """Return the warning of personal data in a text."""
+    return gettext(
+        "This looks like personal data: %(kinds)s. Nothing was sent. Remove it, or tick the box"
+        " below."
+    ) % {"kinds": ", ".join(kinds)}
+
+
+def is_insisted(data: Mapping[str, Any], *, name: str) -> bool:
+    """Whether a person says that the personal data in a field are needed. name: as in the page."""
+    ticked = data.getlist(INSISTS) if isinstance(data, QueryDict) else [data.get(INSISTS)]
+    return name in ticked
+
+
 class DeskForm(forms.Form):
-    """A form that shows what a room refuses. Django marks its fields for assistive technology."""
+    """A form that shows what a room refuses. Django marks its fields for assistive technology.
+
+    personal: the fields with text that looks like personal data, and whether that is intended.
+    """
 
     use_required_attribute = True
     error_prefix = ""
     """What a room puts before the names of this form's fields."""
+    message_type: type[BaseModel] | None = None
+    """The message that it builds; None if the write takes none."""
+    free_texts: frozenset[str] = frozenset()
+    """Fields in which people write, beside those of the message."""
+    personal: Mapping[str, bool] = MappingProxyType({})
 
     def add_refusal(self, error: Exception) -> None:
         """Show an error of a room beside the field that it is about, or above the form."""
         name = getattr(error, "field", "").removeprefix(self.error_prefix)
         self.add_error(name if name in self.fields else None, field_error_text(error))
 
+    def full_clean(self) -> None:
+        """Clean the form, and warn of text that looks like personal data: decision 0202."""
+        super().full_clean()
+        personal = {}
+        for name in filter(self.is_free_text, self.fields) if self.is_bound else ():
+            if kinds := personal_kinds(self.cleaned_data.get(name)):
+                personal[name] = is_insisted(self.data, name=self.add_prefix(name))
+                if not personal[name]:
+                    self.add_error(name, personal_warning(kinds))
+        self.personal = personal
+
+    def is_free_text(self, name: str) -> bool:
+        """Whether people write in a field, so that it is checked for personal data."""
+        message = self.message_type.__name__ if self.message_type else ""
+        return name in self.free_texts or f"{message}.{name}" in FREE_TEXTS
+
 
 class MessageForm(DeskForm):
-    """A form that builds a message of the protocol, and shows that message's validation errors.
-
-    message_type: None if the write takes no message.
-    """
-
-    message_type: type[BaseModel] | None = None
+    """A form that builds a message of the protocol, and shows that message's validation errors."""
 
     def message_fields(self) -> dict[str, object]:
         """Return the fields of the message: those of the form, unless a form says otherwise."""

@@ -13,6 +13,7 @@ from stemtide.hub.platform.errors import NotAllowedError, NotFoundError
 from stemtide.hub.rooms.complaints.reads.complaints import COMPLAINANT
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
+from stemtide.hub.rooms.ledger.rules.reading import READ_KINDS
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.reads.parties import Viewer
 from stemtide.hub.rooms.parties.writes.locks import HUB
@@ -194,6 +195,11 @@ ENTRY_PHRASES = {
     "dsa.written": gettext_lazy("wrote into its transparency report"),
     "dsa.finished": gettext_lazy("finished a version of its transparency report"),
     "lead.reported": gettext_lazy("reported a lead to a threat to life"),
+    "lead.read": gettext_lazy("read leads to a threat to life"),
+    "complaint.read": gettext_lazy("read complaints"),
+    "people.searched": gettext_lazy("searched, and found rows about people"),
+    "signals.exported": gettext_lazy("exported signals"),
+    "ledger.exported": gettext_lazy("exported its ledger"),
     "lead.received": gettext_lazy("received a lead to a threat to life"),
     "lead.forwarded": gettext_lazy("passed on a lead to a threat to life"),
     "lead.closed": gettext_lazy("closed a lead to a threat to life"),
@@ -227,6 +233,12 @@ ENTRY_PHRASES = {
     "complaint.withdrawn": gettext_lazy("withdrew a complaint"),
     "complaint.prompted": gettext_lazy("found a complaint overdue"),
     "complaint.erased": gettext_lazy("erased the words of a complaint"),
+    "rights_request.noted": gettext_lazy("noted a request of a data subject"),
+    "rights_request.extended": gettext_lazy("took more time for a request of a data subject"),
+    "rights_request.answered": gettext_lazy("answered a request of a data subject"),
+    "rights_request.withdrawn": gettext_lazy("noted that a data subject withdrew a request"),
+    "rights_request.missed": gettext_lazy("found a request of a data subject overdue"),
+    "rights_request.erased": gettext_lazy("erased the reference of a request of a data subject"),
     "redress.asked": gettext_lazy("asked for redress after a complaint"),
     "redress.declined": gettext_lazy("kept what a complaint was about"),
     "redress.granted": gettext_lazy("withdrew what a complaint was about"),
@@ -354,8 +366,8 @@ class EntryLine:
     times: int = 1
 
 
-NOISE = ("alerts.raised", "alerts.settled", "delivery.arrived")
-"""Kinds that the scheduler writes after every action: left out of short lists."""
+NOISE = ("alerts.raised", "alerts.settled", "delivery.arrived", *READ_KINDS)
+"""Kinds that short lists leave out: what follows every act, and who read what."""
 
 
 def latest(*, viewer: Viewer) -> list[EntryLine]:

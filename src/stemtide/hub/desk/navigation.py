@@ -11,11 +11,13 @@ from django.utils.translation import gettext_lazy as _
 from stemtide.hub.desk.labels import Words
 from stemtide.hub.platform.permissions import allows, check_person_may_write
 from stemtide.hub.rooms.complaints.rules.complaints import check_read as check_read_complaints
+from stemtide.hub.rooms.ledger.rules.reading import check_auditor
 from stemtide.hub.rooms.media.rules import check_may_see_counts
 from stemtide.hub.rooms.parties.rules.keys import check_manage_keys
 from stemtide.hub.rooms.parties.rules.parties import COORDINATING
 from stemtide.hub.rooms.parties.rules.people import check_see_people
 from stemtide.hub.rooms.retention.rules import check_keeper
+from stemtide.hub.rooms.rights.rules import check_officer
 from stemtide.hub.rooms.webhooks.rules import check_may_manage
 from stemtide.protocol.enums import PartyKind, Role
 
@@ -48,6 +50,9 @@ PAGES: dict[str, Words] = {
     "hub-settings": _("Hub settings"),
     "look-counts": _("Previews opened"),
     "retention": _("Retention"),
+    "rights-requests": _("Data subjects"),
+    "ledger": _("Ledger"),
+    "records": _("Records"),
 }
 """Titles of pages by URL name. Names without a URL are left out of the menu."""
 
@@ -65,7 +70,7 @@ GROUPS: dict[str, tuple[Words, tuple[str, ...]]] = {
         _("Settings"),
         (
             *("you", "preferences", "colleagues", "keys", "webhooks", "hub-settings"),
-            *("look-counts", "retention"),
+            *("look-counts", "retention", "rights-requests", "ledger", "records"),
         ),
     ),
 }
@@ -77,6 +82,9 @@ CHECKS: dict[str, Callable[[Role], None]] = {
     "keys": check_manage_keys,
     "look-counts": check_may_see_counts,
     "retention": check_keeper,
+    "rights-requests": check_officer,
+    "ledger": check_auditor,
+    "records": check_keeper,
     "share": check_person_may_write,
     "webhooks": check_may_manage,
 }

@@ -12,6 +12,8 @@ from django.utils.translation import gettext as _, gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, signed_in
+from stemtide.hub.desk.forms import DeskForm
+from stemtide.hub.desk.officer import personal
 from stemtide.hub.rooms.alerts.reads import deliveries as reads
 from stemtide.hub.rooms.alerts.reads.deliveries import DeliveryRow
 from stemtide.hub.rooms.alerts.rules import alerts as rules
@@ -21,8 +23,10 @@ from stemtide.hub.rooms.parties.reads.parties import party_titles
 from stemtide.protocol.enums import PartyKind, Role
 
 
-class DropDeliveryForm(forms.Form):
+class DropDeliveryForm(DeskForm):
     """Drop a dead delivery, with a reason."""
+
+    free_texts = frozenset({"reason"})
 
     reason = forms.CharField(
         label=gettext_lazy("Reason for discarding it"), max_length=rules.REASON_LENGTH
@@ -65,7 +69,10 @@ def retry(request: SignedInRequest, uid: UUID) -> HttpResponse:
 def drop(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Drop a dead delivery."""
     form = DropDeliveryForm(request.POST)
-    if not form.is_valid():
+    is_valid = form.is_valid()
+    if personal.is_warned(form):
+        return personal.warn(request, form)
+    if not is_valid:
         messages.error(request, _("Enter the reason for discarding it."))
         return redirect("deliveries")
     reason = form.cleaned_data["reason"]

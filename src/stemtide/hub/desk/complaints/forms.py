@@ -77,6 +77,8 @@ class ComplaintLinkForm(MessageForm):
 class FileComplaintForm(ComplaintLinkForm):
     """A decision, and the complaint about it that reached the provider by other means."""
 
+    free_texts = frozenset({"text"})
+
     message_type = ComplaintIn
     text = forms.CharField(
         label=_("The uploader's complaint"),

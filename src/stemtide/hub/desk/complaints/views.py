@@ -52,6 +52,7 @@ from stemtide.hub.rooms.complaints.reads import (
 from stemtide.hub.rooms.complaints.rules import complaints as rules, redress as redress_rules
 from stemtide.hub.rooms.complaints.rules.redress import RedressFacts
 from stemtide.hub.rooms.complaints.writes import complaints as writes, redress as redress_writes
+from stemtide.hub.rooms.complaints.writes.reading import note_complaint_read
 from stemtide.hub.rooms.parties.reads.parties import party_titles
 from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.enums.complaints import ComplaintBasis, ComplaintState, RedressState
@@ -264,6 +265,7 @@ def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) 
         "entries": ledger_sentences.about(row.ref, viewer=by.party),
         **complaint_grounds.ground(complaint_out.basis, complaint_out.ground, by=by, now=now),
     }
+    note_complaint_read(complaint_out, by=by, now=now)
     status = 422 if refused else 200
     return render(request, "desk/complaints/complaint.html", context, status=status)
 

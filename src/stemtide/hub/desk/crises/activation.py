@@ -23,6 +23,8 @@ from stemtide.hub.desk.crises import offers
 from stemtide.hub.desk.crises.forms import CheckForm, MeasureForm, TriageForm
 from stemtide.hub.desk.crises.targets import Room
 from stemtide.hub.desk.error_messages import error_text
+from stemtide.hub.desk.forms import is_insisted, personal_kinds, personal_warning
+from stemtide.hub.desk.officer import personal
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.crises.reads import crises, life as life_reads
@@ -46,6 +48,12 @@ class TestRow:
     form: CheckForm
     basis: str
     newer: bool = False
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether the basis that was typed looks like it has personal data."""
+        self.form.is_valid()  # it looks for personal data
+        return bool(self.form.personal)
 
 
 @require_safe
@@ -73,7 +81,7 @@ def save(request: SignedInRequest, uid: UUID) -> HttpResponse:
         if not request.headers.get("HX-Request"):
             _save_measure(request.POST, room, problems=problems)
         if request.POST.get("do") == "propose" and not problems:
-            _propose(request.POST.get("reason", "").strip(), room)
+            _propose(request, room)
             messages.success(request, _("Proposed. Another person confirms it."))
             return redirect("crisis", uid=uid)
     except (ConflictError, InvalidError) as error:
@@ -88,8 +96,11 @@ def save(request: SignedInRequest, uid: UUID) -> HttpResponse:
     return redirect("crisis-activation", uid=uid)
 
 
-def _propose(reason: str, room: Room) -> None:
+def _propose(request: SignedInRequest, room: Room) -> None:
     """Propose the activation. raises: InvalidError, ConflictError, NotAllowedError."""
+    reason = request.POST.get("reason", "").strip()
+    if kinds := personal.kinds_to_warn_of(request, "reason", text=reason):
+        raise InvalidError("reason", personal_warning(kinds))
     if len(reason) < _SHORTEST:
         raise InvalidError("reason", "say why: write at least {least} letters", least=_SHORTEST)
     body = ProposalIn(act=ProposalAct.ACTIVATE, reason=reason[:_LONGEST])
@@ -152,6 +163,8 @@ def _context(
         "rating": rating,
         "rows": [_row(check, typed=typed, is_fragment=is_fragment) for check in life.checks],
         "reason": (typed or {}).get("reason", ""),
+        "is_reason_personal": bool(personal_kinds((typed or {}).get("reason"))),
+        "is_reason_insisted": is_insisted(typed or {}, name="reason"),
         "is_fragment": is_fragment,
     }
 
@@ -212,9 +225,11 @@ def _save_measure(typed: Mapping[str, str], room: Room, *, problems: list[str]) 
     """Record the national measure that was sent, if activation lacks one."""
     if not any(_typed_measure(typed)) or not _may_record(room):
         return
-    body = _measure_form(room, typed=typed).message()
+    form = _measure_form(room, typed=typed)
+    body = form.message()
     if body is None:
-        problems.append(_("National measure: say which, and why it does not suffice."))
+        warned = [str(error) for name in form.personal for error in form.errors.get(name, [])]
+        problems.extend(warned or [_("National measure: say which, and why it does not suffice.")])
         return
     writes.consider(room.life.id, body=body, by=room.by, now=room.now)
 
@@ -244,7 +259,8 @@ def _save_answers(typed: Mapping[str, str], room: Room, *, problems: list[str]) 
         form = CheckForm(typed, prefix=check.test)
         body = form.message()
         if body is None:
-            problems.append(_("Choose an answer: %s") % _(check.question))
+            errors = form.errors.get("evidence") or [_("Choose an answer: %s") % _(check.question)]
+            problems.extend(map(str, errors))
             continue
         writes.answer(room.life.id, test=check.test, body=body, by=room.by, now=room.now)
 

@@ -16,6 +16,7 @@ from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, 
 from stemtide.hub.desk.exercises.control import control_context, playing_context
 from stemtide.hub.desk.exercises.forms import ObserveForm, RunForm, SayForm, SpeedForm
 from stemtide.hub.desk.forms import uuid_or_none
+from stemtide.hub.desk.officer import personal
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.exercises import reads, rules, writes
@@ -132,6 +133,8 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     if verb not in _ACTS:
         raise Http404
     write, done = _ACTS[verb]
+    if verb == "observe" and personal.is_warned(form := _observe_form(request, uid)):
+        return personal.warn(request, form)
     carry_out(request, lambda: write(request, uid), done=done())
     if not reads.is_visible(uid, viewer=request.user.party):  # an agency ended another's
         return redirect("exercises")
@@ -200,10 +203,17 @@ def _instruct(kind: InstructionKind) -> _Write:
     return write
 
 
+def _observe_form(request: SignedInRequest, uid: UUID) -> ObserveForm:
+    """Return the form of an observation with the data that was sent, checked."""
+    run = reads.run(uid, viewer=request.user.party)
+    form = ObserveForm(request.POST, members=run.members)
+    form.is_valid()
+    return form
+
+
 def _observe(request: SignedInRequest, uid: UUID) -> object:
     """Note an observation. raises: InvalidError."""
-    run = reads.run(uid, viewer=request.user.party)
-    body = ObserveForm(request.POST, members=run.members).message()
+    body = _observe_form(request, uid).message()
     if body is None:
         raise InvalidError("text", "is empty: write what you observed")
     return writes.observe(uid, body=body, by=actor_of(request), now=datetime.now(UTC))

@@ -11,7 +11,9 @@ from django.utils.translation import gettext as _, gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, signed_in
+from stemtide.hub.desk.forms import DeskForm
 from stemtide.hub.desk.labels import LABELS
+from stemtide.hub.desk.officer import personal
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.ledger.reads import hub_settings as reads
 from stemtide.hub.rooms.parties.reads import parties
@@ -22,11 +24,13 @@ from stemtide.hub.rooms.transparency.reads import restarts
 from stemtide.hub.rooms.transparency.writes import restarts as restart_writes
 
 
-class SettingForm(forms.Form):
+class SettingForm(DeskForm):
     """A proposed value, with its reason."""
 
-    value = forms.IntegerField(min_value=0, max_value=10**9)
-    reason = forms.CharField(max_length=500)
+    free_texts = frozenset({"reason"})
+
+    value = forms.IntegerField(label=gettext_lazy("Value"), min_value=0, max_value=10**9)
+    reason = forms.CharField(label=gettext_lazy("Why?"), max_length=500)
 
 
 @require_safe
@@ -80,15 +84,25 @@ def act(request: SignedInRequest, name: str, verb: str) -> HttpResponse:
     elif verb == "reset":
         carry_out(request, lambda: writes.reset_value(name, by=by, now=now), done=done)
     else:
-        _act_with_value(request, name, verb, done=done, now=now)
+        form = SettingForm(request.POST)
+        form.is_valid()
+        if verb == "propose" and personal.is_warned(form):
+            return personal.warn(request, form)
+        _act_with_value(request, name, verb, form=form, done=done, now=now)
     return redirect(f"{request.path.partition(f'/{name}/')[0]}#{name}")
 
 
 def _act_with_value(
-    request: SignedInRequest, name: str, verb: str, *, done: str, now: datetime
+    request: SignedInRequest,
+    name: str,
+    verb: str,
+    *,
+    form: SettingForm,
+    done: str,
+    now: datetime,
 ) -> None:
     """Propose or confirm a value, and say whether it succeeded on the next page."""
-    by, form = actor_of(request), SettingForm(request.POST)
+    by = actor_of(request)
     is_valid = form.is_valid()
     value, reason = form.cleaned_data.get("value"), form.cleaned_data.get("reason", "")
     if value is None or (verb == "propose" and not is_valid):

@@ -46,6 +46,8 @@ class MomentField(forms.DateTimeField):
 class AnnexForm(DeskForm):
     """A form for one annex. No field is required: the lint lists missing ones."""
 
+    free_texts = frozenset({"reasons", "emergency_reasons", "explanation", "errors", "missing"})
+
     error_prefix = "annex."
 
     def __init__(

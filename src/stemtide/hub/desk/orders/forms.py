@@ -332,6 +332,8 @@ class NewDraftForm(_ProviderForm):
 class DraftExtrasForm(MessageForm):
     """Fields of a draft that are not part of Annex I."""
 
+    free_texts = frozenset({"emergency", "despite"})
+
     emergency = forms.CharField(
         label=_("Why it could not wait for twelve hours' notice (a first order only)"),
         required=False,

@@ -27,6 +27,8 @@ from stemtide.protocol.enums import PartyKind
 class PartyForm(DeskForm):
     """A new party."""
 
+    free_texts = frozenset({"reason"})
+
     title = forms.CharField(
         label=gettext_lazy("Name of the organisation"),
         help_text=gettext_lazy("Its full name. All parties see it."),

@@ -59,6 +59,8 @@ from stemtide.protocol.trust.standing import PartyTrust
 class PartyReasonForm(MessageForm):
     """An action with its reason."""
 
+    free_texts = frozenset({"reason"})
+
     message_type: type[BaseModel] = SuspensionReasonIn
     reason = forms.CharField(
         label=_("Why?"),

@@ -98,6 +98,8 @@ class PeriodForm(DeskForm):
 class FinishForm(DeskForm):
     """What a later version says about the one before."""
 
+    free_texts = frozenset({"change"})
+
     change = forms.CharField(
         label=_("What changed since the version before, why, and by which method"),
         required=False,

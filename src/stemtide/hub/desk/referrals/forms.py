@@ -46,6 +46,8 @@ def _area(rows: int) -> forms.Textarea:
 class AssessForm(MessageForm):
     """Assessed content, to be referred or not. searched: the last search before sending."""
 
+    free_texts = frozenset({"despite"})
+
     message_type = AssessIn
     provider = forms.ChoiceField(
         label=_("Provider"), widget=forms.Select(attrs={"autofocus": True})
@@ -181,6 +183,8 @@ class ContextForm(MessageForm):
 class BatchForm(MessageForm):
     """A file of URLs, and default values for columns that it leaves empty."""
 
+    free_texts = frozenset({"name"})
+
     name = forms.CharField(
         label=_("Name of the batch"),
         help_text=_(
@@ -249,6 +253,8 @@ class BatchForm(MessageForm):
 
 class HoldForm(MessageForm):
     """Ask that content is left alone for some time."""
+
+    free_texts = frozenset({"case_reference"})
 
     url = forms.CharField(
         label=_("Web address of the content"),

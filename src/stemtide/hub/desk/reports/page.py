@@ -21,7 +21,9 @@ from stemtide.hub.desk.auth.people import (
     writers_only,
 )
 from stemtide.hub.desk.error_messages import error_text
+from stemtide.hub.desk.forms import is_insisted, personal_kinds, personal_warning
 from stemtide.hub.desk.labels import figure
+from stemtide.hub.desk.officer import personal
 from stemtide.hub.desk.reports.charts import charts_of
 from stemtide.hub.desk.reports.forms import FORM, ActionForm, NoteForm, PublishForm
 from stemtide.hub.platform.errors import ConflictError, InvalidError
@@ -96,6 +98,8 @@ def _sections(
                 "basis": rules.fingerprint(section.text),
                 "is_drafted": bool(section.text) and drafts.get(section.name) == section.text,
                 "newer": section.text if is_newer and text != section.text else "",
+                "is_personal": section.name in typed and bool(personal_kinds(text)),
+                "is_insisted": is_insisted(request.POST, name=_TEXT + section.name),
             }
         )
     return rows
@@ -147,6 +151,7 @@ def _save(request: SignedInRequest, uid: UUID, *, typed: Mapping[str, str]) -> N
         raise InvalidError(
             long[0], "this is too long: a section has at most {most} characters", most=MAX_SECTION
         )
+    _check_personal(request, uid, typed=typed)
     writes.write_sections(
         uid,
         texts={name: SectionIn(text=text) for name, text in typed.items()},
@@ -154,6 +159,16 @@ def _save(request: SignedInRequest, uid: UUID, *, typed: Mapping[str, str]) -> N
         by=actor_of(request),
         now=datetime.now(UTC),
     )
+
+
+def _check_personal(request: SignedInRequest, uid: UUID, *, typed: Mapping[str, str]) -> None:
+    """Warn of personal data in sections that were changed. raises: InvalidError."""
+    report = reads.report(uid, viewer=request.user.party)
+    stored = {section.name: section.text for section in report.sections}
+    for name, text in typed.items():
+        is_changed = text != stored.get(name, "")
+        if is_changed and (kinds := personal.kinds_to_warn_of(request, _TEXT + name, text=text)):
+            raise InvalidError(name, personal_warning(kinds))
 
 
 def _kept_note(request: SignedInRequest) -> NoteForm:

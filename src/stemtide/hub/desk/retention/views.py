@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _, gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, signed_in
-from stemtide.hub.desk.forms import MessageForm
+from stemtide.hub.desk.forms import DeskForm, MessageForm
+from stemtide.hub.desk.officer import personal
 from stemtide.hub.rooms.parties.reads.parties import party_titles
 from stemtide.hub.rooms.retention.reads import shown
 from stemtide.hub.rooms.retention.reads.rows import KINDS
@@ -43,8 +44,10 @@ class LiftForm(MessageForm):
     reason = forms.CharField(label=gettext_lazy("Why?"), max_length=500)
 
 
-class ExtendRetentionForm(forms.Form):
+class ExtendRetentionForm(DeskForm):
     """Keep a row for longer."""
+
+    free_texts = frozenset({"reason"})
 
     until = forms.DateField(
         label=gettext_lazy("Erase after"), widget=forms.DateInput(attrs={"type": "date"})
@@ -112,35 +115,29 @@ def act(request: SignedInRequest, row_class: str, uid: UUID, verb: str) -> HttpR
     """Hold a row, lift the hold, or extend its date."""
     by, now, name = actor_of(request), datetime.now(UTC), _class(row_class)
     check_keeper(role=by.role)
-    if verb == "hold":
-        _carry_out(request, LegalHoldForm, writes.hold, name=name, uid=uid, now=now)
-    elif verb == "lift":
-        _carry_out(request, LiftForm, writes.lift, name=name, uid=uid, now=now)
-    elif verb == "extend":
-        _carry_out(request, ExtendRetentionForm, writes.change, name=name, uid=uid, now=now)
-    else:
+    if verb not in _VERBS:
         raise Http404
+    form_type, write = _VERBS[verb]
+    form = form_type(request.POST, prefix=verb)
+    body = form.message()
+    if personal.is_warned(form):
+        return personal.warn(request, form)
+    if body is None:
+        messages.error(request, _("Enter a reason, and a date if you extend."))
+    else:
+        done = _DONE[verb]
+        carry_out(request, lambda: write(name, uid, body=body, by=by, now=now), done=done)
     return redirect("retention-row", row_class=name.value, uid=uid)
 
 
-def _carry_out(
-    request: SignedInRequest,
-    form_type: type[LegalHoldForm | LiftForm | ExtendRetentionForm],
-    write: Callable[..., KeptRowOut],
-    *,
-    name: RowClass,
-    uid: UUID,
-    now: datetime,
-) -> None:
-    """Call a write with what a form says, and show on the next page whether it succeeded."""
-    by = actor_of(request)
-    prefix = {LegalHoldForm: "hold", LiftForm: "lift", ExtendRetentionForm: "extend"}[form_type]
-    body = form_type(request.POST, prefix=prefix).message()
-    if body is None:
-        messages.error(request, _("Enter a reason, and a date if you extend."))
-        return
-    done = _DONE[prefix]
-    carry_out(request, lambda: write(name, uid, body=body, by=by, now=now), done=done)
+_VERBS: dict[
+    str,
+    tuple[type[LegalHoldForm | LiftForm | ExtendRetentionForm], Callable[..., KeptRowOut]],
+] = {
+    "hold": (LegalHoldForm, writes.hold),
+    "lift": (LiftForm, writes.lift),
+    "extend": (ExtendRetentionForm, writes.change),
+}
 
 
 def _lifted(row: KeptRowOut) -> str:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Find what a query names, kind by kind, by the reads of each room: each takes the viewer."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 from uuid import UUID
@@ -21,6 +22,7 @@ from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.complaints.reads import complaints
 from stemtide.hub.rooms.complaints.rules.complaints import check_read as check_read_complaints
 from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.ledger.writes.reading import note_people_searched
 from stemtide.hub.rooms.orders.reads import orders
 from stemtide.hub.rooms.parties.reads import parties, people
 from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
@@ -108,12 +110,24 @@ def find(
             for name, finder in _FINDERS.items()
             if (results := finder(query))
         ]
+    _note(groups, by=by)
     order = list(HitKind)
     return Findings(
         found=search_out,
         is_reference=bool(query.reference),
         groups=sorted(groups, key=lambda group: order.index(group.kind)),
     )
+
+
+def _note(groups: Sequence[KindGroup], *, by: Actor) -> None:
+    """Record that somebody found rows about people. What they searched for is not recorded."""
+    names = {group.kind.value for group in groups if group.results} & _ABOUT_PEOPLE
+    if names:
+        note_people_searched(sorted(names), by=by, now=datetime.now(UTC))
+
+
+_ABOUT_PEOPLE = frozenset({HitKind.LEADS.value, HitKind.COMPLAINTS.value, HitKind.PEOPLE.value})
+"""Groups of findings that concern people."""
 
 
 def _read(search_out: SearchOut, *, by: Actor) -> SearchQuery:

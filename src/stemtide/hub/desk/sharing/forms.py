@@ -13,7 +13,7 @@ from stemtide.hub.desk.forms import NO_NAMES_IN_TITLE, ContentLanguageField, Des
 from stemtide.hub.desk.labels import LABELS, label_title
 from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.rooms.signals.reads.sharing.shares import EarlierMarks
-from stemtide.hub.rooms.signals.rules.signals import check_title
+from stemtide.hub.rooms.signals.rules.signals import check_impersonal
 from stemtide.protocol.enums import Reach, Severity
 from stemtide.protocol.handling import TLP_ALLOWS, Pap, Tlp
 from stemtide.protocol.labels import labels
@@ -120,7 +120,7 @@ class MarksForm(DeskForm):
         """Refuse personal data."""
         title: str = self.cleaned_data["title"]
         try:
-            check_title(title)
+            check_impersonal(title, field="title")
         except InvalidError as error:
             raise forms.ValidationError(field_error_text(error)) from error
         return title

@@ -55,6 +55,8 @@ from stemtide.protocol.trust.standing import Basis
 class TextForm(MessageForm):
     """A form with one text in the reader's own words."""
 
+    free_texts = frozenset({"text"})
+
     text = forms.CharField(
         max_length=NOTE_LENGTH, help_text=NO_NAMES, widget=forms.Textarea(attrs={"rows": 2})
     )

@@ -82,6 +82,7 @@ class StatementForm(MessageForm):
     """Propose a public statement, in up to four languages at once."""
 
     message_type = PublicStatementIn
+    free_texts = frozenset({"text_0", "text_1", "text_2", "text_3"})
     replaces = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **named: Any) -> None:  # noqa: ANN401  # Django's

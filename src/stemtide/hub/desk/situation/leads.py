@@ -27,6 +27,7 @@ from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
 from stemtide.hub.rooms.situation.reads import leads as reads
 from stemtide.hub.rooms.situation.rules import leads as rules
 from stemtide.hub.rooms.situation.writes import leads as writes
+from stemtide.hub.rooms.situation.writes.reading import note_lead_read, note_leads_read
 from stemtide.protocol.enums import LeadBasis, PartyKind
 from stemtide.protocol.messages.situation import LeadOut
 
@@ -77,7 +78,10 @@ def _all_context(request: SignedInRequest) -> dict[str, object]:
 @signed_in
 def leads(request: SignedInRequest) -> HttpResponse:
     """List all leads; the most urgent that nobody has received first."""
-    return render(request, "desk/leads.html", _all_context(request))
+    context, by = _all_context(request), actor_of(request)
+    if request.method == "GET" and may_read_leads(by):
+        note_leads_read(by=by, now=datetime.now(UTC))
+    return render(request, "desk/leads.html", context)
 
 
 @require_safe
@@ -125,6 +129,8 @@ def lead(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Show one lead, its deadlines, and the forms to move it on."""
     rules.check_read(actor_of(request).role)
     lead_out = reads.lead(uid, viewer=request.user.party)
+    if request.method == "GET":
+        note_lead_read(lead_out, by=actor_of(request), now=datetime.now(UTC))
     others = [
         (party.name, party.title)
         for party in parties.parties()

@@ -29,6 +29,7 @@ class TodoKind(StrEnum):
     LEAD = "lead"
     APPROVAL = "approval"
     COMPLAINT = "complaint"
+    RIGHTS_REQUEST = "rights-request"
     REDRESS = "redress"
     REFERRALS = "referrals"
     TASK = "task"

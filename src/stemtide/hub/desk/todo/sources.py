@@ -2,7 +2,7 @@
 """Sources of the to-do list: what waits in each room that this person may do something about."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 
 from django.urls import reverse
 from django.utils.translation import gettext as _, ngettext
@@ -19,6 +19,8 @@ from stemtide.hub.rooms.orders.reads import home, orders
 from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
 from stemtide.hub.rooms.referrals.reads import inbox
 from stemtide.hub.rooms.reports.reads import reports
+from stemtide.hub.rooms.rights import reads as rights
+from stemtide.hub.rooms.rights.rules import check_officer
 from stemtide.hub.rooms.situation.reads import leads
 from stemtide.hub.rooms.situation.rules import leads as lead_rules
 from stemtide.hub.rooms.tasks import reads as tasks
@@ -27,14 +29,16 @@ from stemtide.protocol.enums import ApprovalState, LeadState, PartyKind, Urgency
 from stemtide.protocol.enums.complaints import RedressState
 from stemtide.protocol.enums.orders import OrderState, Side
 
+RIGHTS_SOON = timedelta(days=7)
+"""How long before its due time a request of a data subject is more than routine."""
+
 _TO_ANSWER = frozenset({OrderState.ISSUED, OrderState.RECEIVED, OrderState.UNDONE})
 
 
 def waiting_items(by: Actor, *, now: datetime) -> list[TodoItem]:
     """Return what waits for a person, in no order."""
-    if not allows(check_person_may_write, by.role):
-        return []
-    return [item for source in SOURCES for item in source(by, now)]
+    writes = allows(check_person_may_write, by.role)
+    return [item for source in (SOURCES if writes else OFFICER) for item in source(by, now)]
 
 
 def _orders(by: Actor, now: datetime) -> Iterator[TodoItem]:  # as all sources
@@ -185,6 +189,25 @@ def _complaints(by: Actor, now: datetime) -> Iterator[TodoItem]:  # noqa: ARG001
         )
 
 
+def _rights(by: Actor, now: datetime) -> Iterator[TodoItem]:
+    """Yield requests of data subjects that the party must answer."""
+    if not allows(check_officer, by.role):
+        return
+    for request in rights.requests(viewer=by.party, now=now, is_open=True).requests:
+        is_soon = request.due_at <= now + RIGHTS_SOON
+        yield TodoItem(
+            TodoKind.RIGHTS_REQUEST,
+            request.reference,
+            reverse("rights-request", args=[request.id]),
+            datetime.combine(request.received_on, time(), tzinfo=UTC),
+            detail=label(request.right, "data-right"),
+            due_at=request.due_at,
+            urgency=Urgency.SOON if is_soon else Urgency.ROUTINE,
+            subject=f"rights_request:{request.id}",
+            exercise=request.exercise,
+        )
+
+
 def _redress(by: Actor, now: datetime) -> Iterator[TodoItem]:  # noqa: ARG001  # as all sources
     """Yield requests of providers to take a measure back."""
     titles = party_titles()
@@ -267,6 +290,9 @@ def _roles(by: Actor, now: datetime) -> Iterator[TodoItem]:  # noqa: ARG001  # a
 
 SOURCES: tuple[Callable[[Actor, datetime], Iterator[TodoItem]], ...] = (
     *(_orders, _orders_to_confirm, _scrutinies, _proposals, _invitations, _leads),
-    *(_approvals, _tasks, _roles, _complaints, _redress, _referrals, _actions),
+    *(_approvals, _tasks, _roles, _complaints, _redress, _referrals, _actions, _rights),
 )
 """Every room in which something can wait for a person."""
+
+OFFICER = (_rights,)
+"""Where something can wait for a data protection officer, who writes nothing else."""

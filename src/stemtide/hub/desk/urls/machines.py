@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""URLs of exchanges with other hubs, of keys and of webhooks."""
+"""URLs of exchanges with other hubs, of keys and webhooks, and of data protection officers."""
 
 from django.urls import path
 
 from stemtide.hub.desk.machines import hub_settings, keys, webhook_form, webhooks
 from stemtide.hub.desk.machines.exchanges import acts, form, pages
+from stemtide.hub.desk.officer import ledger, records, rights
 from stemtide.hub.desk.retention import views as retention
 
 urlpatterns = [
@@ -16,6 +17,13 @@ urlpatterns = [
     path("retention", retention.overview, name="retention"),
     path("retention/<slug:row_class>/<uuid:uid>", retention.row, name="retention-row"),
     path("retention/<slug:row_class>/<uuid:uid>/<slug:verb>", retention.act, name="retention-act"),
+    path("records", records.records, name="records"),
+    path("ledger", ledger.entries, name="ledger"),
+    path("ledger/export", ledger.export, name="ledger-export"),
+    path("rights-requests", rights.requests, name="rights-requests"),
+    path("rights-requests/new", rights.new, name="rights-request-new"),
+    path("rights-requests/<uuid:uid>", rights.request_page, name="rights-request"),
+    path("rights-requests/<uuid:uid>/<slug:verb>", rights.act, name="rights-request-act"),
     path("hub-settings", hub_settings.hub_settings, name="hub-settings"),
     path("hub-settings/restore", hub_settings.confirm_restore, name="restore-confirm"),
     path("hub-settings/<slug:name>/<slug:verb>", hub_settings.act, name="hub-setting-act"),

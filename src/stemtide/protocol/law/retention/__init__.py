@@ -52,6 +52,7 @@ class RowClass(StrEnum):
     LEAD = "lead"
     COMPLAINT = "complaint"
     PREVIEW = "preview"
+    RIGHTS = "rights"
 
 
 class BasisRule(BaseModel):

@@ -12,6 +12,7 @@ from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.situation.reads import leads as reads
 from stemtide.hub.rooms.situation.writes import leads as writes
+from stemtide.hub.rooms.situation.writes.reading import note_lead_read, note_leads_read
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.messages.situation import LeadCloseIn, LeadIn, LeadOut, LeadPassIn
 
@@ -34,7 +35,9 @@ def report(request: HttpRequest, body: LeadIn) -> HttpResponse:
 )
 def read_all(request: HttpRequest, *, open: bool | None = None) -> HttpResponse:  # noqa: A002  # the query's own word
     """List the leads that your party may see: open ones first, by level."""
-    return answer(_Leads(reads.leads(viewer=caller_of(request).party, is_open=open)))
+    by = caller_of(request).actor
+    note_leads_read(by=by, now=now())
+    return answer(_Leads(reads.leads(viewer=by.party, is_open=open)))
 
 
 @router.get(
@@ -42,7 +45,10 @@ def read_all(request: HttpRequest, *, open: bool | None = None) -> HttpResponse:
 )
 def read(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Retrieve a lead."""
-    return answer(reads.lead(uid, viewer=caller_of(request).party))
+    by = caller_of(request).actor
+    lead = reads.lead(uid, viewer=by.party)
+    note_lead_read(lead, by=by, now=now())
+    return answer(lead)
 
 
 @router.post(

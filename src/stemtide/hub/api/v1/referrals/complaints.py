@@ -16,6 +16,7 @@ from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.complaints.reads import complaints as reads, redress
 from stemtide.hub.rooms.complaints.writes import complaints as writes, redress as redress_writes
+from stemtide.hub.rooms.complaints.writes.reading import note_complaint_read, note_complaints_read
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.messages.complaints import (
     ComplaintFiledOut,
@@ -62,13 +63,18 @@ def file(request: HttpRequest, body: ComplaintIn) -> HttpResponse:
 @router.get("/complaints", **_NEEDS, response=list[ComplaintOut], operation_id="list_complaints")
 def read_all(request: HttpRequest, *, open: bool | None = None) -> HttpResponse:  # noqa: A002  # the query's own word
     """List complaints about your decisions, open ones first; at most 200."""
-    return answer(_Complaints(reads.complaints(viewer=caller_of(request).party, is_open=open)))
+    by = caller_of(request).actor
+    note_complaints_read(by=by, now=now())
+    return answer(_Complaints(reads.complaints(viewer=by.party, is_open=open)))
 
 
 @router.get("/complaints/{uid}", **_NEEDS, response=ComplaintOut, operation_id="read_complaint")
 def read(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Retrieve a complaint about your decision."""
-    return answer(reads.complaint(uid, viewer=caller_of(request).party))
+    by = caller_of(request).actor
+    complaint = reads.complaint(uid, viewer=by.party)
+    note_complaint_read(complaint, by=by, now=now())
+    return answer(complaint)
 
 
 @router.post(

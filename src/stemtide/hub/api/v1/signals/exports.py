@@ -12,9 +12,10 @@ from pydantic import AwareDatetime
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.api.app import requires
-from stemtide.hub.api.auth import caller_of
+from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import CSV, JSON_LINES
 from stemtide.hub.api.v1.feed import MAX_POSITION, pull
+from stemtide.hub.rooms.ledger.writes.reading import note_signals_exported
 from stemtide.hub.rooms.signals.long_values import Row
 from stemtide.hub.rooms.signals.reads import export as export_reads
 from stemtide.hub.rooms.signals.reads.export import ExportFilter
@@ -81,7 +82,9 @@ def export(
         exercise=exercise,
         ended=withdrawn,
     )
-    export_data = export_reads.export(selection, viewer=caller_of(request).party)
+    by = caller_of(request).actor
+    export_data = export_reads.export(selection, viewer=by.party)
+    note_signals_exported(form.value, by=by, now=now())
     parts = export_data.parts
     first = next(parts, [])  # now, so that trouble is still a problem document
     head = csv_heading().encode() if form is ExportFormat.CSV else b""

@@ -7,8 +7,9 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
 from stemtide.hub.api.app import requires
-from stemtide.hub.api.auth import caller_of
+from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
+from stemtide.hub.rooms.ledger.writes.reading import note_people_searched
 from stemtide.hub.rooms.situation.reads import search as reads
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.messages.search import MAX_QUERY, MIN_TEXT, ResultKind, SearchOut
@@ -32,4 +33,6 @@ def search(
     results = reads.search(
         q, viewer=caller.party, kind=kind, page=page, leads=Scope.LEADS_WRITE in caller.scopes
     )
+    if any(group.kind is ResultKind.LEADS and group.found for group in results.groups):
+        note_people_searched(["leads"], by=caller.actor, now=now())
     return answer(results)

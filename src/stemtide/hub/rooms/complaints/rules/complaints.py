@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
 from stemtide.hub.platform.permissions import allows, check_person_may_write
-from stemtide.hub.rooms.referrals.rules.referrals import check_impersonal
 from stemtide.protocol.enums import PartyKind, Role
 from stemtide.protocol.enums.complaints import (
     ComplaintBasis,
@@ -191,8 +190,6 @@ def check_decide(
     state_after(
         "complaint", facts.state, "uphold" if outcome.is_upheld else "reject", side="reviewer"
     )
-    check_impersonal(outcome.reasons, field="reasons")
-    check_impersonal(outcome.note, field="note")
     if outcome.is_upheld:
         _check_upheld(facts, outcome)
         return

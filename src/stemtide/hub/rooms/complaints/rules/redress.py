@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from stemtide.hub.platform.errors import InvalidError, NotAllowedError
 from stemtide.hub.platform.permissions import check_person_may_write
 from stemtide.hub.rooms.complaints.rules.complaints import state_after
-from stemtide.hub.rooms.referrals.rules.referrals import check_impersonal
 from stemtide.protocol.enums import Role
 from stemtide.protocol.enums.complaints import RedressState
 from stemtide.protocol.messages.complaints import RedressIn
@@ -29,7 +28,6 @@ def check_answer(facts: RedressFacts, answer: RedressIn, *, name: str, role: Rol
     check_author(facts, is_kept=answer.keep, name=name, role=role)
     if answer.keep and not answer.reason.strip():
         raise InvalidError("reason", "is missing: give the reason for keeping it")
-    check_impersonal(answer.reason, field="reason")
 
 
 def check_author(facts: RedressFacts, *, is_kept: bool, name: str, role: Role | None) -> None:

@@ -286,7 +286,7 @@ def _rows(rows: list[Entry], *, viewer: Viewer, opens: Opens | None) -> list[Ent
     """Return entries as a viewer may read them, with those that a room above opens."""
     closed = {row.subject for row in rows if not _is_open(row, viewer=viewer)}
     opened = set(opens(closed)) if opens and closed else set()
-    return [_row(row, viewer=viewer, is_open=row.subject in opened) for row in rows]
+    return [row_of(row, viewer=viewer, is_open=row.subject in opened) for row in rows]
 
 
 def _is_open(entry: Entry, *, viewer: Viewer) -> bool:
@@ -294,8 +294,8 @@ def _is_open(entry: Entry, *, viewer: Viewer) -> bool:
     return may_read(viewer, kind=entry.kind, actor=entry.actor)
 
 
-def _row(entry: Entry, *, viewer: Viewer, is_open: bool = False) -> EntryRow:
-    """Return an entry as a viewer may read it."""
+def row_of(entry: Entry, *, viewer: Viewer, is_open: bool = False) -> EntryRow:
+    """Return an entry as a viewer may read it. is_open: a room above knows that they may."""
     is_open = is_open or _is_open(entry, viewer=viewer)
     return EntryRow(
         number=entry.number,

@@ -94,7 +94,7 @@ IN_ITS_ROOM = frozenset(
             "action",
             "timeline",
         ),
-        *("complaint", "redress"),
+        *("complaint", "redress", "rights_request"),
         *("yearly", "dsa"),
         # Requests to providers are not shown in a crisis.
         *("competence", "information", "order", "copy", "scrutiny", "preservation"),
@@ -115,6 +115,8 @@ IN_ITS_ROOM = frozenset(
         *("referral", "referrals", "batch", "hold"),
         *("recheck", "exchange", "standing", "suspension"),
         *("allow_entry", "allow_matches", "approval", "backup", "log"),
+        # Who read what concerns nobody's page but the ledger.
+        *("people", "ledger"),
     }
 )
 """Things that concern only their own crisis, or no crisis at all.

@@ -304,6 +304,13 @@ def colleagues(*, viewer: Party) -> list[str]:
     return list(rows.values_list("email", flat=True))
 
 
+def officers(*, viewer: Party) -> list[str]:
+    """Return the mail addresses of a party's active data protection officers, in order."""
+    role = Role.DATA_PROTECTION_OFFICER.value
+    rows = Person.objects.filter(party=viewer, is_active=True, role=role).order_by("email")
+    return list(rows.values_list("email", flat=True))
+
+
 def has_other(party: Party, *, ref: str, is_leader: bool) -> bool:
     """Whether a party has somebody who signs in and may be the second person to this one.
 

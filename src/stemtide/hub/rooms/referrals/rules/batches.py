@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from stemtide.fingerprints.url import canonical
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
 from stemtide.hub.platform.permissions import allows, check_person_may_lead
-from stemtide.hub.rooms.referrals.rules.referrals import REFERRING, check_impersonal, read_url
+from stemtide.hub.rooms.referrals.rules.referrals import REFERRING, read_url
+from stemtide.hub.rooms.signals.rules.signals import check_impersonal
 from stemtide.protocol.enums import PartyKind, Role
 from stemtide.protocol.enums.referrals import RowOutcome
 from stemtide.protocol.messages.batches import MAX_ROWS, ROW_COLUMNS, BatchRowIn

@@ -24,7 +24,6 @@ from stemtide.protocol.enums import PartyKind, Role
 from stemtide.protocol.enums.referrals import Answer, ReferralState, RowOutcome
 from stemtide.protocol.law.machines import WrongMoveError, machine
 from stemtide.protocol.messages.referrals import MAX_URL_CHARS, AssessIn
-from stemtide.protocol.privacy.personal import describe_spans, find_personal
 
 __all__ = [
     "AWAITING",
@@ -40,7 +39,6 @@ __all__ = [
     "check_answer_to_many",
     "check_assess",
     "check_hand",
-    "check_impersonal",
     "check_inbox",
     "check_measure",
     "check_move",
@@ -166,14 +164,6 @@ def read_url(text: str) -> tuple[str, str]:
     if max(len(address), len(spelled)) > MAX_URL_CHARS:
         raise InvalidError("url", "is longer than {most} characters", most=MAX_URL_CHARS)
     return address, spelled
-
-
-def check_impersonal(text: str, *, field: str) -> None:
-    """Refuse text for another party that holds personal data, as far as a program finds it."""
-    if places := find_personal(text):
-        raise InvalidError(
-            field, "contains personal data ({places}): remove it", places=describe_spans(places)
-        )
 
 
 def check_hand(facts: ReferralFacts, move: str, *, by: Acting) -> None:

@@ -34,7 +34,6 @@ def place(body: HoldIn, *, by: Actor, now: datetime) -> HoldOut:
     """
     holds.check_place(kind=by.kind, role=by.role)
     holds.check_until(body.until, now=now)
-    rules.check_impersonal(body.case_reference, field="case_reference")
     digest = canonical.digest(rules.read_url(body.url)[1]).hex() if body.url.strip() else ""
     ledger.lock_ledger()
     row = Hold.objects.create(

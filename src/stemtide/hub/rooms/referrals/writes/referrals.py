@@ -85,7 +85,6 @@ def send(uid: UUID, *, body: SendIn, by: Actor, now: datetime) -> ReferralOut:
     row = reads.find(uid, viewer=by.party)
     facts = reads.facts(row)
     rules.check_hand(facts, "send", by=by)  # 1
-    _check_words(despite=body.despite, override=body.override)
     near = similar.same_content(
         [signal.uid for signal in row.signals.all()], viewer=by.party, exercise=row.exercise
     )
@@ -130,9 +129,8 @@ def take_back(uid: UUID, *, body: TakeBackIn, by: Actor, now: datetime) -> Refer
 
     The provider is notified, and decides again about what it removed.
 
-    raises: NotFoundError, NotAllowedError, ConflictError; InvalidError for personal data.
+    raises: NotFoundError, NotAllowedError, ConflictError.
     """
-    _check_words(note=body.note)
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     row.state = rules.check_move(reads.facts(row), "withdraw", by=by)
@@ -152,9 +150,8 @@ def take_back(uid: UUID, *, body: TakeBackIn, by: Actor, now: datetime) -> Refer
 def explain(uid: UUID, *, body: ContextIn, by: Actor, now: datetime) -> ReferralOut:
     """Give the context that the provider asked for, and send the referral again with it.
 
-    raises: NotFoundError, NotAllowedError, ConflictError; InvalidError for personal data.
+    raises: NotFoundError, NotAllowedError, ConflictError.
     """
-    _check_words(context=body.context)
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     row.state = rules.check_move(reads.facts(row), "explain", by=by)
@@ -168,7 +165,6 @@ def _assess(body: AssessIn, *, by: Actor, now: datetime) -> Referral:
     """Make the row of an assessed referral."""
     rules.check_assess(kind=by.kind, role=by.role)
     url, spelled = rules.read_url(body.url)
-    _check_words(reason=body.reason, terms=body.terms)
     ledger.lock_ledger()
     provider = targets.provider(body.provider, exercise=body.exercise)
     crisis = targets.crisis(body.crisis, exercise=body.exercise, viewer=by.party)
@@ -194,12 +190,6 @@ def _assess(body: AssessIn, *, by: Actor, now: datetime) -> Referral:
     row.signals.set(linked)
     _append("referral.assessed", row, by=by, now=now, detail={})
     return row
-
-
-def _check_words(**words: str) -> None:
-    """Refuse personal data in text for others. raises: InvalidError naming the field."""
-    for field, text in words.items():
-        rules.check_impersonal(text, field=field)
 
 
 def _walk(facts: rules.ReferralFacts, path: list[str]) -> ReferralState:

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
 from stemtide.hub.platform.permissions import allows, check_person_may_write
 from stemtide.hub.rooms.reports.rules.progress import zone_of
+from stemtide.hub.rooms.signals.rules.signals import check_impersonal
 from stemtide.protocol.enums import PartyKind, Role
 from stemtide.protocol.law.yearly import (
     FigureDefinition,
@@ -21,7 +22,6 @@ from stemtide.protocol.law.yearly import (
     YearlyLineIn,
     report_definition,
 )
-from stemtide.protocol.privacy.personal import describe_spans, find_personal
 
 __all__ = [
     "Counted",
@@ -195,9 +195,4 @@ def _check_line(figure: FigureDefinition, line: YearlyLineIn) -> None:
         raise InvalidError(
             figure.name, "is too long: write at most {most} characters", most=f"{MAX_LINE:,}"
         )
-    if places := find_personal(line.text):
-        raise InvalidError(
-            figure.name,
-            "contains personal data ({places}): remove it",
-            places=describe_spans(places),
-        )
+    check_impersonal(line.text, field=figure.name)

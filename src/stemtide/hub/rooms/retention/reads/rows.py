@@ -17,6 +17,7 @@ from stemtide.hub.rooms.orders.models import Appeal, Order, Preservation, Scruti
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.referrals.models import Referral
 from stemtide.hub.rooms.retention.models import LegalHold
+from stemtide.hub.rooms.rights.models import RightsRequest
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.hub.rooms.situation.models import Lead, Message
@@ -24,7 +25,7 @@ from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.enums.orders import AppealOutcome
 from stemtide.protocol.law.retention import RowClass
 
-Row: TypeAlias = Signal | Referral | Order | Message | Lead | Complaint | Preview
+Row: TypeAlias = Signal | Referral | Order | Message | Lead | Complaint | Preview | RightsRequest
 """A row with a date of its own."""
 
 _OPEN_PRESERVATION = Preservation.objects.filter(destroyed_at=None, ended_at=None)
@@ -137,13 +138,14 @@ KINDS: dict[RowClass, RowKind] = {
             gone="destroyed_at",
             exercise="signal__exercise",
         ),
+        RowKind(RowClass.RIGHTS, RightsRequest, party="party", since="noted_at"),
     )
 }
 """Classes with a date of their own. Preservations go with their order."""
 
 PURGED = (RowClass.SIGNAL, RowClass.REFERRAL, RowClass.ORDER, RowClass.MESSAGE)
-"""Classes that this room erases, with a certificate. Leads, complaints and previews are erased by
-their rooms, each with an entry of its own."""
+"""Classes that this room erases, with a certificate. Leads, complaints, previews and requests of
+data subjects are erased by their rooms, each with an entry of its own."""
 
 
 @needs_no_viewer("holds stop the clock, whoever placed them")

@@ -23,7 +23,7 @@ from stemtide.protocol.law.retention import FILLED, RowClass, erase_due, retenti
 AT_ONCE = 2000
 """Rows that one transaction fills in."""
 
-_OWN_DATES = (RowClass.LEAD, RowClass.COMPLAINT, RowClass.PREVIEW)
+_OWN_DATES = (RowClass.LEAD, RowClass.COMPLAINT, RowClass.PREVIEW, RowClass.RIGHTS)
 
 
 @needs_no_entry("it fills in what the rules say; nobody acts")

@@ -52,6 +52,7 @@ __all__ = [
     "check_crisis",
     "check_extend",
     "check_hops",
+    "check_impersonal",
     "check_live",
     "check_opinion",
     "check_refused_today",
@@ -61,7 +62,6 @@ __all__ = [
     "check_share",
     "check_signal",
     "check_spending",
-    "check_title",
     "check_withdraw",
     "check_within_crisis",
     "facts_of",
@@ -524,11 +524,16 @@ def check_within_crisis(until: datetime, *, ends_at: datetime | None) -> None:
         )
 
 
-def check_title(title: str) -> None:
-    """Refuse a title that holds personal data. raises: InvalidError."""
-    if places := find_personal(title):
+def check_impersonal(text: str, *, field: str) -> None:
+    """Refuse personal data without exception: in titles, rows of batches, public reports.
+
+    Other texts are checked where people write them: protocol/privacy/free_text.py.
+
+    raises: InvalidError.
+    """
+    if places := find_personal(text):
         raise InvalidError(
-            "title", "holds personal data: {places}; leave it out", places=describe_spans(places)
+            field, "contains personal data ({places}): remove it", places=describe_spans(places)
         )
 
 

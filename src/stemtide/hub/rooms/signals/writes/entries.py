@@ -82,7 +82,7 @@ def name(
             signal, InvalidError for personal data.
     """
     check_person_may_write(role)
-    rules.check_title(body.title)
+    rules.check_impersonal(body.title, field="title")
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by)
     rules.check_republish(reads.facts(row), name=by.name)
