@@ -3,8 +3,12 @@
 
 import hashlib
 import json
+from functools import partial
 
 import pytest
+
+from tests.cli.conftest import run
+from tests.hub.api.conftest import wait_until
 
 SCOPE = "private:match"
 
@@ -15,8 +19,8 @@ def key(hub):
 
 
 @pytest.fixture(scope="module")
-def listed(hub):
-    """The bytes of a file, and the id of its signal."""
+def listed(hub, key):
+    """The bytes of a file, and the id of its signal, which the hub has evaluated."""
     content = b"a file that is listed"
     body = {
         "kind": "sha256",
@@ -28,7 +32,9 @@ def listed(hub):
     with hub.client() as client:
         answer = client.post("/api/v1/signals", json=body)
         assert answer.status_code == 201, answer.text
-        return content, answer.json()["id"]
+    look_up = partial(run, "match", "--json", "--private", hub.address, STEMTIDE_KEY=key)
+    wait_until(lambda: look_up("-", stdin=content).rows[0]["matches"])
+    return content, answer.json()["id"]
 
 
 @pytest.fixture
@@ -61,15 +67,16 @@ def test_people_read_what_may_be_done(stemtide, hub, key, files, listed):
     assert "unlisted.bin\n  no match" in done.out
 
 
-def test_a_url_is_found_under_its_folder(stemtide, hub, key):
+def test_an_address_is_found_in_another_spelling(stemtide, hub, key):
     with hub.client() as client:
-        folder = "https://listed.example/folder/"
-        body = {"kind": "url", "value": folder, "reach": "folder", "severity": "high"}
+        body = {"kind": "url", "value": "https://listed.example/a?id=7", "severity": "high"}
         answer = client.post("/api/v1/signals", json=body | {"labels": ["perpetrator-content"]})
         assert answer.status_code == 201, answer.text
-    words = ("match", "--json", "--private", hub.address, f"{folder}page.html")
-    (row,) = stemtide(*words, STEMTIDE_KEY=key).rows
-    assert [(match["kind"], match["part"]) for match in row["matches"]] == [("url", "folder")]
+    look_up = partial(stemtide, "match", "--json", "--private", hub.address, STEMTIDE_KEY=key)
+    spelled = "HTTPS://Listed.example:443/a?id=7#x"
+    wait_until(lambda: look_up(spelled).rows[0]["matches"])
+    rows = look_up(spelled, "https://listed.example/other").rows
+    assert [[match["kind"] for match in row["matches"]] for row in rows] == [["url"], []]
 
 
 @pytest.mark.parametrize(

@@ -63,12 +63,12 @@ class PrivateMatcher:
 
         raises: HubError, also if the hub evaluated with another key than it published.
         """
-        wanted = sorted({digest for digest in digests if digest[0] in KINDS})
-        if not wanted:
+        shuffled = sorted({digest for digest in digests if digest[0] in KINDS})
+        if not shuffled:
             return {}
-        random.SystemRandom().shuffle(wanted)
+        random.SystemRandom().shuffle(shuffled)
         head = self._hub.ask(Call((PrivateMatchOut,), "GET", PATH))
-        outputs = self._outputs(wanted, head=head)
+        outputs = self._outputs(shuffled, head=head)
         matches: dict[Digest, list[PrivateMatch]] = {}
         rows = self._rows(list(outputs.values()), head=head)
         for digest, output in outputs.items():

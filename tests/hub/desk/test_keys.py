@@ -91,7 +91,7 @@ def test_a_forged_scope_is_refused_at_the_form(world):
 def test_the_scopes_that_each_may_give():
     provider, agency = PartyKind.PROVIDER, PartyKind.AGENCY
     authority = PartyKind.AUTHORITY
-    reading = {Scope.FEED_READ, Scope.REQUESTS_READ, Scope.METRICS_READ}
+    reading = {Scope.FEED_READ, Scope.REQUESTS_READ, Scope.METRICS_READ, Scope.PRIVATE_MATCH}
     agent = reading | {Scope.FEEDBACK_WRITE}
     table = [
         (Role.ADMINISTRATOR, provider, agent),

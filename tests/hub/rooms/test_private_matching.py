@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from stemtide.fingerprints.kinds import Kind
+from stemtide.fingerprints.url.reach import print_of_url
 from stemtide.hub import scheduler
 from stemtide.hub.platform.errors import ConflictError, InvalidError, RateLimitError
 from stemtide.hub.rooms.private_matching import reads, rules, writes
@@ -189,7 +190,7 @@ def test_a_key_is_replaced_after_a_week_and_the_old_one_goes_an_hour_later(world
     ask(now + timedelta(hours=1))
     assert {row.epoch_id for row in EvaluatedSignal.objects.all()} == {second.epoch}
     kinds = [kind for kind in world.ledger_kinds() if kind.startswith("match_epoch")]
-    assert kinds == ["match_epoch.begun", "match_epoch.begun", "match_epoch.ended"]
+    assert kinds == ["match_epoch.opened", "match_epoch.opened", "match_epoch.ended"]
 
 
 def test_after_a_week_without_questions_the_key_goes_and_no_other_comes(world, ask):
@@ -272,3 +273,17 @@ def test_buckets_split_the_rows_without_remainder(world, ask):
     assert all(tag >> 61 == number for number, tag in tags)
     with pytest.raises(InvalidError, match="there are 8 buckets"):
         reads.buckets(BucketsIn(epoch=head.epoch, buckets=[8]), viewer=viewer, now=NOON)
+
+
+def test_a_folder_is_matched_by_the_digest_of_its_expression(world, ask):
+    address = "https://listed.example/folder/"
+    folder = world.share_looked_at(kind="url", value=address, reach="folder").id
+    ask()
+    (stored,) = Signal.objects.values_list("value", flat=True)
+    digests = print_of_url("https://listed.example/folder/page.html").digests
+    assert bytes.fromhex(stored) in [whole for _, whole in digests]
+    server = reads.server(epoch_of(world.big_provider).epoch)
+    output = server.output_of(input_of(Kind.URL, bytes.fromhex(stored)))
+    ((tag, sealed),) = rows_of(world.big_provider, epoch=epoch_of(world.big_provider).epoch)
+    assert tag == tag_of(output)
+    assert unseal(sealed, output=output) == (folder, Action.BLOCK)

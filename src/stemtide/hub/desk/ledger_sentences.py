@@ -133,7 +133,7 @@ ENTRY_PHRASES = {
     "previews.resealed": gettext_lazy("sealed the previews with a new key"),
     "local_features.sent": gettext_lazy("sent local features of a signal's picture"),
     "local_features.removed": gettext_lazy("removed the local features of a signal"),
-    "match_epoch.begun": gettext_lazy("began an epoch of private matching with a new key"),
+    "match_epoch.opened": gettext_lazy("began an epoch of private matching with a new key"),
     "match_epoch.ended": gettext_lazy("ended an epoch of private matching and dropped its key"),
     "opinion.given": gettext_lazy("gave an opinion on a signal"),
     "question.sent": gettext_lazy("sent the sharer a question about a signal"),

@@ -85,12 +85,12 @@ def follow_feed(now: datetime) -> int:
         return 0
     epochs = reads.open_epochs()
     if not epochs or rules.is_due(epochs[-1].created_at, now=now):
-        epochs.append(_create(now))
+        epochs.append(_open_epoch(now))
     return sum(_evaluate_changes(epoch, now=now) for epoch in epochs)
 
 
 @transaction.atomic
-def _create(now: datetime) -> MatchEpoch:
+def _open_epoch(now: datetime) -> MatchEpoch:
     """Create an epoch with a new key."""
     ledger.lock_ledger()
     newest = MatchEpoch.objects.filter(ended_at=None).last()
@@ -103,7 +103,7 @@ def _create(now: datetime) -> MatchEpoch:
         created_at=now,
     )
     detail: dict[str, object] = {"public_key": epoch.public_key}
-    ledger.append("match_epoch.begun", actor=CLOCK, subject=epoch.ref, now=now, detail=detail)
+    ledger.append("match_epoch.opened", actor=CLOCK, subject=epoch.ref, now=now, detail=detail)
     return epoch
 
 
