@@ -107,10 +107,11 @@ def _is_named(origin: str) -> bool:
 @transaction.atomic
 def _record(head: Checkpoint, *, now: datetime) -> None:
     """Record that the database lacks a signed head, unless a newer one is recorded."""
-    last = lost_head()
-    if last is not None and last.size >= head.size:
+    if _is_recorded(head):
         return
     ledger.lock_ledger()
+    if _is_recorded(head):
+        return
     detail: dict[str, object] = {"last": head.text.split()}
     ledger.append("log.halted", actor=CLOCK, subject=SUBJECT, now=now, detail=detail)
     log.error(
@@ -119,3 +120,9 @@ def _record(head: Checkpoint, *, now: datetime) -> None:
         head.size - 1,
         head.origin,
     )
+
+
+def _is_recorded(head: Checkpoint) -> bool:
+    """Whether the ledger says that a head as new as this one is lost."""
+    last = lost_head()
+    return last is not None and last.size >= head.size
