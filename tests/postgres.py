@@ -25,7 +25,7 @@ def binaries() -> Path | None:
     return Path(on_path).resolve().parent if on_path else None
 
 
-def _run(*words: str, folder: Path) -> None:
+def run(*words: str, folder: Path) -> None:
     """Run a server command; as the user postgres where we are root, for it refuses root."""
     as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     done = subprocess.run(
@@ -62,14 +62,14 @@ def server(*, throw_away: Sequence[str] = THROW_AWAY) -> Iterator[str]:
             shutil.chown(path, "postgres", "postgres")
     rows = str(folder / "rows")
     try:
-        _run(
+        run(
             *(str(where / "initdb"), "-D", rows, "-U", "stemtide", "-A", "scram-sha-256"),
             *("--pwfile", str(folder / "password"), "-E", "UTF8", "--no-sync"),
             folder=folder,
         )
         settings = " ".join(f"-c {setting}" for setting in (*throw_away, *FEW_ROWS))
         options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder} {settings}"
-        _run(
+        run(
             *(str(where / "pg_ctl"), "-D", rows, "-o", options),
             *("-l", str(folder / "log"), "-w", "start"),
             folder=folder,
@@ -77,7 +77,7 @@ def server(*, throw_away: Sequence[str] = THROW_AWAY) -> Iterator[str]:
         try:
             yield f"postgres://stemtide:{password}@127.0.0.1:{port}/postgres"
         finally:
-            _run(str(where / "pg_ctl"), "-D", rows, "-m", "immediate", "stop", folder=folder)
+            run(str(where / "pg_ctl"), "-D", rows, "-m", "immediate", "stop", folder=folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -89,4 +89,4 @@ def restart(address: str) -> None:
     command = str(binaries() / "pg_ctl")
     folder = Path(rows).parent  # without a file for its log it would keep our pipe open
     log = str(folder / "log")
-    _run(command, "-D", rows, "-m", "immediate", "-l", log, "-w", "restart", folder=folder)
+    run(command, "-D", rows, "-m", "immediate", "-l", log, "-w", "restart", folder=folder)

@@ -19,6 +19,7 @@ TESTED = {
     "health.py": "api/test_endpoints.py",
     "migration_lock.py": "running/test_migration_lock.py",
     "notifier.py": "api/test_wake.py",
+    "standbys.py": "running/test_doctor.py",
     "verification.py": "running/test_verification.py",
     "vitals.py": "running/test_vitals.py",
     "workers.py": "running/test_workers.py",

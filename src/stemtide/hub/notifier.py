@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Change notifier: tells subscribers within milliseconds that the hub has something new for them.
 
-One thread per process watches the database; commits of any process are noticed. A wake carries a
-position only: its content is read from the feed, by the rules of the feed.
+1 One thread per process watches the database; commits of any process are noticed. A wake carries a
+  position only: its content is read from the feed, by the rules of the feed.
+2 After an outage the database may be a standby that was promoted, and lack the last acts. Then all
+  streams end: their readers come back, and learn from the feed that its history is another one.
 """
 
 import asyncio
@@ -11,9 +13,9 @@ import math
 import resource
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, closing
-from typing import Protocol
+from typing import Protocol, TypeAlias
 from uuid import UUID
 
 from django.conf import settings
@@ -22,6 +24,7 @@ from django.db import connection
 from stemtide.hub.platform.errors import RateLimitError
 from stemtide.hub.process_metrics import wake_seconds
 from stemtide.hub.rooms.ledger.crisis_versions import crisis_versions
+from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.ledger.reads.ledger import Heads
 from stemtide.hub.rooms.ledger.writes.ledger import CHANNEL
 from stemtide.hub.rooms.parties.reads import suspensions
@@ -162,6 +165,9 @@ class Subscription:
         self._ready.set()
 
 
+_Hits: TypeAlias = dict[asyncio.AbstractEventLoop, list[tuple[Subscription, int | None]]]
+
+
 class ChangeNotifier:
     """Notifies subscribers of every change that they may see. The first subscriber starts it."""
 
@@ -173,7 +179,10 @@ class ChangeNotifier:
         self._watcher: threading.Thread | None = None
         self._observers: list[Callable[[], None]] = []
         self._after = 0
+        self._known = 0, ""  # a position of the feed, and the mark of its act
         self._published: Heads | None = None
+        self._is_unsure = False
+        self.outages = 0
         self.looked_at = 0.0
 
     def observe(self, observer: Callable[[], None]) -> None:
@@ -282,13 +291,14 @@ class ChangeNotifier:
         """Start the watcher if none runs yet. Return the current position."""
         try:
             position = crisis_versions.refresh().positions
+            mark = ledger.history(position) if self._watcher is None else ""
         finally:
             connection.close()
         with self._lock:
             if self._stop.is_set():
                 raise NotifierClosedError
             if self._watcher is None:
-                self._after = position
+                self._after, self._known = position, (position, mark)
                 self._watcher = threading.Thread(target=self._watch, name="wake", daemon=True)
                 self._watcher.start()
         return position
@@ -304,6 +314,9 @@ class ChangeNotifier:
             except Exception:  # if the watcher ends, no stream gets a wake
                 # Nothing is lost: the next query starts at the last published position.
                 log.exception("the wake's watcher failed; it starts again in %s s", RETRY_S)
+                self._is_unsure = True
+                self.outages += 1
+                crisis_versions.forget()
                 self._stop.wait(RETRY_S)
             finally:
                 connection.close()
@@ -315,6 +328,8 @@ class ChangeNotifier:
         """
         began = time.monotonic()
         heads = crisis_versions.refresh()
+        if self._is_unsure:
+            self._compare(heads)
         changes = signals.changes(self._after) if heads != self._published else []
         # After the read: a change that is committed in between would wake readers of a memory that
         # lacks it. Before anything is noted: if an observer fails, the changes are read again.
@@ -322,9 +337,20 @@ class ChangeNotifier:
             observer()
         self._published, before = heads, self._after
         self._after = max((change.position for change in changes), default=self._after)
+        hits = self._hits(changes)
+        for loop, batch in hits.items():
+            _deliver(loop, batch)
+        if changes:
+            took_s = time.monotonic() - began
+            wake_seconds.observe(took_s)
+            _add_spans(before, took_s=took_s, streams=sum(map(len, hits.values())))
+            self._known = self._after, ledger.history(self._after)
+
+    def _hits(self, changes: Sequence[SharedChange]) -> _Hits:
+        """Return the subscriptions that changes concern, with the position; None: it ends."""
         with self._lock:  # after the read, so that subscribers from before the commit are included
             subscriptions = list(self._subscriptions)
-        hits: dict[asyncio.AbstractEventLoop, list[tuple[Subscription, int | None]]] = {}
+        hits: _Hits = {}
         is_of_party = any(change.is_of_party for change in changes)
         suspended = suspensions.suspended_names() if is_of_party else frozenset()
         for subscription in subscriptions:
@@ -337,13 +363,25 @@ class ChangeNotifier:
                 change.position for change in changes if subscription.concerns(change)
             ]:
                 hits.setdefault(subscription.loop, []).append((subscription, max(positions)))
-        for loop, batch in hits.items():
-            _deliver(loop, batch)
-        if changes:
-            wake_seconds.observe(time.monotonic() - began)
-            _add_spans(
-                before, took_s=time.monotonic() - began, streams=sum(map(len, hits.values()))
+        return hits
+
+    def _compare(self, heads: Heads) -> None:
+        """End all streams if the database lacks acts that were published before an outage."""
+        position, mark = self._known
+        if heads.positions < self._after or ledger.history(position) != mark:
+            log.error(
+                "the database lacks acts from before the outage: its feed ended at %d, and has"
+                " another history now. What was acknowledged may be lost; all streams end",
+                self._after,
             )
+            self._known = heads.positions, ledger.history(heads.positions)
+            self._after = heads.positions
+            self._published = None
+            with self._lock:
+                subscriptions = list(self._subscriptions)
+            for subscription in subscriptions:
+                _deliver(subscription.loop, [(subscription, None)])
+        self._is_unsure = False
 
 
 def _add_spans(after: int, *, took_s: float, streams: int) -> None:

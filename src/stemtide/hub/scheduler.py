@@ -2,7 +2,8 @@
 """The scheduler: periodic jobs run once, however many hub processes there are.
 
 1 One process of a machine has the scheduler's turn: a lock on a file, which ends with its process.
-  On several machines each has one; each row is changed by one of them.
+  On several machines each has one; each row is changed by one of them. So no machine is special,
+  and if one is lost, the others take over what it had claimed once its leases end.
 2 Between looks at deadlines, jobs run only if the ledger has grown, or if they had something to do
   the last time: a quiet hub asks one number each second. What falls due in time, as a retry, waits
   for the next deadlines; so does a lease of a scheduler that died.
@@ -52,6 +53,7 @@ from stemtide.hub.rooms.snapshots.keys import SigningKeyError
 from stemtide.hub.rooms.stix.writes import builder, stix
 from stemtide.hub.rooms.transparency.asker import WitnessAsker
 from stemtide.hub.rooms.transparency.writes import leaves, witnesses
+from stemtide.hub.rooms.transparency.writes.kept_head import KeptHead
 from stemtide.hub.rooms.webhooks.sender import sender_from_settings
 from stemtide.hub.rooms.webhooks.writes import deliveries, events
 from stemtide.hub.vitals import vitals
@@ -101,9 +103,12 @@ class JobCounts:
         return type(self)(*(own + others for own, others in counts))
 
 
-def run_once(now: datetime) -> JobCounts:
-    """Run every job that is due. Two schedulers at once are safe: each row is changed by one."""
-    return run_deadlines(now) + follow_ledger(now)
+def run_once(now: datetime, *, kept_head: KeptHead | None = None) -> JobCounts:
+    """Run every job that is due. Two schedulers at once are safe: each row is changed by one.
+
+    kept_head: of this machine, which says whether the transparency log may grow.
+    """
+    return run_deadlines(now) + follow_ledger(now, kept_head=kept_head)
 
 
 def run_deadlines(now: datetime) -> JobCounts:
@@ -139,8 +144,8 @@ def run_deadlines(now: datetime) -> JobCounts:
     )
 
 
-def follow_ledger(now: datetime) -> JobCounts:
-    """Run the jobs that an entry of the ledger or an act of somebody makes due."""
+def follow_ledger(now: datetime, *, kept_head: KeptHead | None = None) -> JobCounts:
+    """Run the jobs that an entry of the ledger or an act of somebody makes due. As run_once()."""
     vetting.vet_due(now)
     withdrawals.continue_due(now)
     evaluated = private_matching.follow_feed(now)
@@ -151,7 +156,7 @@ def follow_ledger(now: datetime) -> JobCounts:
         rechecks=rechecks.follow_requests(now),
         stix_objects=builder.follow_ledger(now),
         webhook_events=events.follow_ledger(now),
-        leaves=_grow_log(now),
+        leaves=_grow_log(now, kept_head),
     )
 
 
@@ -170,14 +175,18 @@ def _erase_due(now: datetime) -> int:
     return count
 
 
-def _grow_log(now: datetime) -> int:
-    """Add leaves to the transparency log, and offer its head to witnesses.
+def _grow_log(now: datetime, kept_head: KeptHead | None) -> int:
+    """Add leaves to the transparency log if it is whole, and offer its head to witnesses.
 
     An error is no reason to send no alerts.
     """
     try:
+        if kept_head is not None and not kept_head.may_grow(now):
+            return 0
         added = leaves.follow_ledger(now)
         witnesses.offer_head(now)
+        if kept_head is not None:
+            kept_head.keep()
     except (DatabaseError, SigningKeyError) as error:
         vitals.record_error(error)
         log.exception("the transparency log could not grow; the next run tries again")
@@ -224,6 +233,7 @@ class Scheduler:
         self._stop = threading.Event()
         self._turn = _Turn(settings.DATA_DIR / "scheduler.lock")
         self._followed: int | None = None
+        self._kept_head = KeptHead(Path(settings.DATA_DIR))
         self._thread = threading.Thread(target=self._run, name="clock", daemon=True)
         self._runners = (
             AlertSender(
@@ -261,6 +271,9 @@ class Scheduler:
                 # Jobs that are due stay due, so the next run does them.
                 log.exception("the clock could not do its work; it tries again")
                 connection.close()
+                if isinstance(error, DatabaseError):
+                    self._followed = None
+                    self._kept_head.note_outage()
             self._stop.wait(self._tick_s)
         connection.close()
 
@@ -271,7 +284,8 @@ class Scheduler:
         if not is_deadline and newest == self._followed and not is_working:
             return
         self._followed = None  # if a job fails, all run again at the next tick
-        done = run_once(now_utc()) if is_deadline else follow_ledger(now_utc())
+        run = run_once if is_deadline else follow_ledger
+        done = run(now_utc(), kept_head=self._kept_head)
         started = sum(runner.start_due(now_utc()) for runner in self._runners)
         is_behind = any(follower.is_behind() for follower in _BATCH_READERS)
         if done == JobCounts() and not started and not is_behind:

@@ -8,11 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
-import dj_database_url
+from dj_database_url import DBConfig
 from django.core.exceptions import ImproperlyConfigured
 
 from stemtide import private_files
 from stemtide.fingerprints.sandbox.walls import Wall
+from stemtide.hub.database_url import read_database_url
 from stemtide.hub.platform import networks, secret_files
 from stemtide.hub.platform.rate_windows import DEFAULT_QUOTAS
 from stemtide.hub.platform.roles import Role
@@ -239,14 +240,15 @@ TEMPLATES = [
 ]
 
 
-def _database() -> "dj_database_url.DBConfig":
+def _database() -> DBConfig:
     """Return SQLite in the data directory, or the database of STEMTIDE_DATABASE_URL."""
     url = _secret("STEMTIDE_DATABASE_URL") or f"sqlite:///{DATA_DIR / 'hub.sqlite3'}"
     try:
-        database = dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True)
+        database = read_database_url(url)
     except ValueError as error:
         raise ImproperlyConfigured(
-            "STEMTIDE_DATABASE_URL is not understood: write it as postgres://user:password@host/name"
+            "STEMTIDE_DATABASE_URL is not understood: write it as postgres://user:password@host/name,"
+            " and several hosts as postgres://user:password@host1,host2/name"
         ) from error
     if database["ENGINE"] == "django.db.backends.sqlite3":
         private_files.close(private_files.of_sqlite(Path(database["NAME"])))
@@ -263,6 +265,7 @@ def _database() -> "dj_database_url.DBConfig":
 
 
 DATABASES = {"default": _database()}
+STANDBYS = _whole_number("STEMTIDE_STANDBYS", 0, lowest=0)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "parties.Person"

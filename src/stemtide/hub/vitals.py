@@ -166,14 +166,18 @@ def _write(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def database_troubles() -> Iterator[Trouble]:
-    """Yield the faults of a query; PostgreSQL, whose disk is elsewhere, writes to its log."""
+def database_troubles(*, waits_for_standby: bool = True) -> Iterator[Trouble]:
+    """Yield the faults of a query; PostgreSQL, whose disk is elsewhere, writes to its log.
+
+    waits_for_standby: whether it waits for a standby where each write does.
+    """
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT positions FROM ledger_numbering")
             cursor.fetchone()
             if connection.vendor == "postgresql":  # written to its log; changes no row
-                cursor.execute("SELECT pg_logical_emit_message(false, 'stemtide', 'health')")
+                statement = "SELECT pg_logical_emit_message(%s, 'stemtide', 'health')"
+                cursor.execute(statement, [waits_for_standby])  # only transactions wait
     except DatabaseError as error:
         yield _trouble_of(error) or Trouble(CheckedPart.DATABASE, "away", f"the database: {error}")
 

@@ -285,3 +285,16 @@ def test_marks_say_how_far_the_ledger_came_for_each_room(world, uid):
     heads = marks.refresh()
     assert marks.of_room(uid, ()) <= heads.entries
     assert marks.of_room(uid, ()) == marks.of_page(uid) > start
+
+
+def test_marks_are_never_those_of_a_database_before(world, uid):
+    marks = CrisisVersions()
+    marks.refresh()
+    world.share(crisis=uid)
+    marks.refresh()
+    seen = {marks.of_room(uid), marks.of_page(uid), marks.of_thing("signal")}
+    marks.forget()
+    marks.refresh()
+    world.share(crisis=uid, value=hex_value(3))
+    marks.refresh()
+    assert min(marks.of_room(uid), marks.of_page(uid), marks.of_thing("signal")) > max(seen)

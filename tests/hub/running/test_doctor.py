@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
 
 from stemtide.fingerprints.sandbox.walls import Wall
@@ -15,7 +15,8 @@ from stemtide.hub.checks import database, diagnosis, machine, surroundings
 from stemtide.hub.checks.results import Level
 from stemtide.hub.platform.documents import seal_files
 from stemtide.hub.rooms.ledger.models import Entry, HubKey
-from stemtide.hub.rooms.ledger.writes import backups
+from stemtide.hub.rooms.ledger.writes import backups, ledger
+from stemtide.protocol.tlog.notes import encode_base64
 from tests.cli.conftest import run
 from tests.hub.alerts.test_mail import server as mail_server
 from tests.hub.conftest import guards_lifted
@@ -157,6 +158,12 @@ def let_the_backup_age(_):
         Entry.objects.filter(kind="backup.created").update(recorded_at=NOW - timedelta(days=9))
 
 
+def lose_signed_entries(_):
+    detail = {"last": ["stemtide/a-hub", "4711", encode_base64(bytes(32))]}
+    with transaction.atomic():
+        ledger.append("log.halted", actor="clock", subject="log", now=NOW, detail=detail)
+
+
 @pytest.mark.parametrize(
     ("break_it", "check", "text", "remedy"),
     [
@@ -172,6 +179,7 @@ def let_the_backup_age(_):
         (come_from_a_newer_version, "migrations", "of a newer version", "install that version"),
         (set_the_clock_back, "clock", "in the future", "NTP"),
         (let_the_seal_expire, "seals", "the hub's seal expired on", "renew the certificate"),
+        (lose_signed_entries, "log", "signed entries, up to 4710", "hub reopen-log --yes"),
         (let_the_backup_age, "backups", "the last backup is of", "stemtide hub backup"),
     ],
 )
@@ -183,6 +191,17 @@ def test_a_broken_set_up_fails_with_its_remedy(hub, break_it, check, text, remed
     assert {one.check for one in failed} == {check}, failed
     assert text in failed[0].text
     assert remedy in failed[0].remedy
+
+
+def test_standbys_that_the_settings_expect_and_nobody_runs_are_missed(hub):
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has no standbys")
+    hub.STANDBYS = 2
+    failed = [one.text for one in results() if one.level is Level.FAIL]
+    assert "names one host" in failed[0]
+    assert failed[1:] == ["0 of 2 standbys follow"]
+    hub.STANDBYS = 0
+    assert "standbys" not in {one.check for one in results()}
 
 
 @pytest.mark.parametrize(

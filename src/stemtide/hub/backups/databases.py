@@ -292,6 +292,7 @@ def _connection_words() -> tuple[str, ...]:
     """Return the option that names the hub's database to a program of PostgreSQL; no password."""
     parameters = connection.get_connection_params()
     names = {"dbname", "user", "host", "port", "sslmode", "sslrootcert", "sslcert", "sslkey"}
+    names.add("target_session_attrs")  # of several hosts, the one that takes writes
     options = {name: value for name, value in parameters.items() if name in names and value}
     return ("--no-password", f"--dbname={make_conninfo(**options, connect_timeout=30)}")
 

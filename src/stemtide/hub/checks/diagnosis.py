@@ -4,7 +4,7 @@
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from stemtide.hub.checks import custody, database, machine, surroundings
+from stemtide.hub.checks import custody, database, machine, standbys, surroundings
 from stemtide.hub.checks.results import CheckResult, Level
 
 Check = Callable[[], Iterator[CheckResult]]
@@ -36,6 +36,8 @@ def diagnose(*, workers: int, now: Callable[[], datetime]) -> Iterator[CheckResu
         ("clock", lambda: database.clock(now())),
         ("connections", lambda: database.connections(workers)),
         ("queries", database.queries),
+        ("standbys", standbys.standbys),
+        ("log", standbys.transparency_log),
         ("keys", lambda: custody.keys(now())),
         ("seals", lambda: custody.seals(now())),
         ("backups", lambda: custody.backups(now())),

@@ -69,6 +69,7 @@ ENTRY_PHRASES = {
     "backup.created": gettext_lazy("backed up the hub"),
     "backup.restored": gettext_lazy("restored the hub from a backup"),
     "log.restarted": gettext_lazy("began a new transparency log after a restore"),
+    "log.halted": gettext_lazy("noticed that the database lacks signed entries"),
     "log.confirmed": gettext_lazy("confirmed a restore of the hub"),
     "key.issued": gettext_lazy("issued a key"),
     "key.replaced": gettext_lazy("replaced a key"),

@@ -141,6 +141,7 @@ class Memory:
         self._heads: ledger.Heads | None = None
         self._looked_at = 0.0
         self._written_at = 0.0
+        self._outages = 0
 
     def note_write(self) -> None:
         """Note that this process may have changed what the memory holds."""
@@ -288,6 +289,8 @@ class Memory:
             if self._context is not None and self._looked_at > since:
                 return
             began = time.monotonic()
+            if self._outages != notifier.outages:  # the same numbers may be other acts
+                self._outages, self._heads = notifier.outages, None
             heads = ledger.heads()
             if self._is_changed_outside(heads, now=began):
                 context = _read_context(began)

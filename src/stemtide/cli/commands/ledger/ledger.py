@@ -288,8 +288,8 @@ def _note_restores(statement: "Statement", *, states: Mapping[str, str]) -> None
         if step.overlap is not None:
             state = states.get(step.origin)
             print_note(
-                f"The hub was restored from a backup at {step.opened_at}: {step.origin} began, and"
-                f" {step.lost} are lost{f' ({state})' if state else ''}."
+                f"The hub was set back. {step.origin} began at {step.opened_at}, and {step.lost}"
+                f" are lost{f' ({state})' if state else ''}."
             )
             if step.renewed:
                 print_note(f"At this restore, {step.renewed}.")

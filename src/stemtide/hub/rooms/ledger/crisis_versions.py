@@ -8,9 +8,15 @@ from uuid import UUID
 from stemtide.hub.rooms.ledger.reads import ledger as reads
 from stemtide.hub.rooms.ledger.rules.ledger import is_of_alerts, stays_in_its_room
 
+_RESET = 1 << 40
+"""What a reset adds to all versions: more than a ledger has entries."""
+
 
 class CrisisVersions:
     """The last ledger entry that concerns each crisis, updated by reading new entries.
+
+    After a reset the versions are higher than all before it: another database may give the numbers
+    of its entries to other acts.
 
     An entry concerns every crisis unless the rules exclude it: an unknown kind costs time, and
     hides nothing.
@@ -19,6 +25,7 @@ class CrisisVersions:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._heads: reads.Heads | None = None
+        self._base = -_RESET
         self._in_room: dict[UUID, dict[str, int]] = {}
         self._of_things: dict[str, int] = {}
         self._start = 0
@@ -34,7 +41,8 @@ class CrisisVersions:
                 # Nothing is known about earlier entries: everything must be rendered again.
                 self._in_room.clear()
                 self._of_things.clear()
-                self._in_every_room = self._in_bar = self._start = heads.entries
+                self._base += _RESET
+                self._in_every_room = self._in_bar = self._start = self._base + heads.entries
             elif heads.entries == before.entries:
                 return heads
             else:
@@ -42,6 +50,11 @@ class CrisisVersions:
                     self._note(entry)
             self._heads = heads
         return heads
+
+    def forget(self) -> None:
+        """Have everything rendered again: the database may be another one now."""
+        with self._lock:
+            self._heads = None
 
     def of_room(self, crisis: UUID, things: Collection[str] | None = None) -> int:
         """Return the last entry that the blocks of a crisis may show.
@@ -65,19 +78,19 @@ class CrisisVersions:
 
     def _note(self, entry: reads.KindRow) -> None:
         """Update the versions that one entry concerns."""
-        thing = entry.kind.partition(".")[0]
-        self._of_things[thing] = entry.number
+        thing, version = entry.kind.partition(".")[0], self._base + entry.number
+        self._of_things[thing] = version
         if entry.crisis is not None:
             entry_by_thing = self._in_room.get(entry.crisis, {})
             self._in_room[entry.crisis] = {
                 **entry_by_thing,
-                thing: entry.number,
-                entry.kind: entry.number,
+                thing: version,
+                entry.kind: version,
             }  # readers take no lock
         if is_of_alerts(entry.kind):
-            self._in_bar = entry.number
+            self._in_bar = version
         elif not stays_in_its_room(entry.kind):
-            self._in_every_room = entry.number
+            self._in_every_room = version
 
 
 crisis_versions = CrisisVersions()

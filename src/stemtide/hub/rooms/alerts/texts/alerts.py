@@ -63,7 +63,7 @@ TITLES: Mapping[str, Words] = {
     "second_look_ended": gettext_lazy("Not approved in a second look: %(count)s"),
     "suspension_waits": gettext_lazy("%(party)s: a proposal waits for a second person"),
     "proposal_waits": gettext_lazy("To confirm: %(act)s"),
-    "restore_waits": gettext_lazy("The hub was restored from a backup"),
+    "restore_waits": gettext_lazy("The hub was set back to an earlier state"),
     "suspended": gettext_lazy("Your party is suspended"),
     "restored": gettext_lazy("Your party is no longer suspended"),
     "unanswered": gettext_lazy("%(party)s does not answer"),
@@ -226,7 +226,7 @@ TEXTS: Mapping[str, Words] = {
         "%(by)s proposes: %(act)s. Another coordinator must confirm or decline within 24 hours."
     ),
     "restore_waits": gettext_lazy(
-        "What was done after the backup is gone, and a new transparency log began. A coordinator of"
+        "What was done after that is gone, and a new transparency log began. A coordinator of"
         " an agency must confirm this on the page of hub settings."
     ),
     "suspended": gettext_lazy(

@@ -15,6 +15,7 @@ from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.snapshots.builder import hub_keys
 from stemtide.hub.rooms.transparency.models import Head, Leaf, Log, Node
+from stemtide.hub.rooms.transparency.reads.restarts import check_whole
 from stemtide.protocol.tlog.merkle import leaf_hash
 from stemtide.protocol.tlog.notes import NoteKey
 from stemtide.protocol.tlog.proofs import LogProof
@@ -44,8 +45,9 @@ class LogFacts:
 def head(*, now: datetime, is_member: bool) -> SignedHead:
     """Return the newest head; for strangers, one as old as the setting demands.
 
-    raises: NotFoundError.
+    raises: NotFoundError, also while the database lacks leaves that were signed.
     """
+    check_whole()
     heads = own_heads()
     if not is_member:
         heads = heads.filter(signed_at__lte=now - timedelta(hours=settings.LOG_LAG_HOURS))

@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.transparency.models import Cosignature, Log, OfferedHead, Witness
+from stemtide.hub.rooms.transparency.reads.restarts import check_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class WitnessRow:
 @needs_no_viewer("every party is asked to cosign it")
 def offered() -> str:
     """Return the signed head that witnesses are asked to cosign. raises: NotFoundError."""
+    check_whole()
     head = _heads().first()
     if head is None:
         raise NotFoundError("no head was offered to witnesses yet: start the hub, and wait")
@@ -47,6 +49,7 @@ def cosigned(*, now: datetime, is_member: bool) -> str:
 
     raises: NotFoundError.
     """
+    check_whole()
     lines = Cosignature.objects.filter(witness__removed_at=None)
     heads = _heads()
     if not is_member:

@@ -130,12 +130,14 @@ def _open(keys: Sequence[Ed25519PrivateKey], *, now: datetime) -> Log:
 
 @transaction.atomic
 def restart(*, last: Checkpoint | None, backup: str, actor: str, now: datetime) -> Statement:
-    """Open a new log after a restore from a backup; return its statement.
+    """Open a new log after a restore from a backup, or a lost head; return its statement.
 
-    The ledger lacks the entries after the backup, so the old log must not go on. The new one has
-    its leaves, another leaf 0 and another name. Call it before anything else is recorded.
+    The ledger lacks entries that were leaves, so the old log must not go on. The new one has the
+    leaves that are there, another leaf 0 and another name. After a restore, call it before anything
+    else is recorded.
 
-    last: the last head that somebody kept; the newest in the backup if it is None.
+    last: the last head that somebody kept; the newest in the database if it is None.
+    backup: the name of the backup; "" if a standby was promoted.
 
     raises: SigningKeyError.
     """
@@ -147,7 +149,8 @@ def restart(*, last: Checkpoint | None, backup: str, actor: str, now: datetime) 
     statement = Statement(
         origin=origin_of(heads.hub, restored_at=now),
         opened_at=time_text(now),
-        filled_in=heads.entries,
+        # What came after a standby was promoted is no part of the log that ended.
+        filled_in=heads.entries if backup or log is None else log.size - 1,
         overlap=log.size if log else 0,
         last=_last_known(last, newest),
         before=before,

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read the address of the hub's database, with one host or several.
+
+Of several PostgreSQL hosts, one takes writes, and the others are standbys. Each new connection goes
+to the first that takes writes, so that processes follow when a standby is promoted.
+"""
+
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+import dj_database_url
+
+_PORT = "5432"
+
+OPTIONS_OF_SEVERAL: dict[str, Any] = {
+    "target_session_attrs": "read-write",
+    "connect_timeout": 3,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""libpq's parameters for several hosts: a host that vanished is given up after about 10 seconds.
+
+The address may set others. source: PostgreSQL's documentation, section 34.1.2.
+"""
+
+
+def read_database_url(url: str) -> "dj_database_url.DBConfig":
+    """Return Django's settings of a database. raises: ValueError."""
+    parts = urlsplit(url)
+    user, at, hosts = parts.netloc.rpartition("@")
+    if "," not in hosts:
+        return _parse(url)
+    places = [urlsplit(f"//{host}") for host in hosts.split(",")]
+    if not all(place.hostname for place in places):
+        raise ValueError("a host has no name")
+    database = _parse(parts._replace(netloc=f"{user}{at}{places[0].netloc}").geturl())
+    database["HOST"] = ",".join(str(place.hostname) for place in places)
+    database["PORT"] = ",".join(_port(place) for place in places)
+    database["OPTIONS"] = OPTIONS_OF_SEVERAL | database.get("OPTIONS", {})
+    return database
+
+
+def _parse(url: str) -> "dj_database_url.DBConfig":
+    """Return the settings of a database on one host. raises: ValueError."""
+    return dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True)
+
+
+def _port(place: SplitResult) -> str:
+    """Return the port of a host. raises: ValueError."""
+    return str(place.port) if place.port else _PORT
