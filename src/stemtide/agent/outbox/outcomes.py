@@ -153,10 +153,10 @@ class Reporter(Outbox):
                 "DELETE FROM outcomes WHERE report = ? AND refused = ''", (str(receipt.report),)
             )
             # The hub reads a report once: numbers that are new in a repeat go with the next one.
-            taken = () if receipt.is_repeat else report.earlier
+            counted = () if receipt.is_repeat else report.earlier
             tx.executemany(
                 "UPDATE earlier_uploads SET reported = ? WHERE signal = ?",
-                [(row.count, str(row.signal)) for row in taken],
+                [(row.count, str(row.signal)) for row in counted],
             )
 
     def _set_aside(self, report: UUID, why: str) -> None:

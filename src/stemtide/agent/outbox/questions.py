@@ -90,7 +90,7 @@ class QuestionSender(Engine):
     async def _settle(
         self, question: SignalQuestionOut | None, signal: str, text: str, at: float
     ) -> None:
-        """Store what the hub has of a question."""
+        """Store the hub's state of a question."""
         if question is None or question.text != text:
             await self._store_state(signal, at, refused=_REPLACED)
         elif question.answered_at is None:

@@ -102,8 +102,8 @@ class SetUpPages:
         file = static_file(request.path_params["name"])
         if file is None:
             return Response(status_code=404, headers=HEADERS)
-        kept = {"Cache-Control": f"private, max-age={_KEEP_S}"}
-        return Response(file[0], media_type=file[1], headers=HEADERS | kept)
+        caching = {"Cache-Control": f"private, max-age={_KEEP_S}"}
+        return Response(file[0], media_type=file[1], headers=HEADERS | caching)
 
     async def form(self, _request: Request) -> Response:
         """GET: the form; once it was sent, its result."""

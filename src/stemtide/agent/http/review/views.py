@@ -30,7 +30,7 @@ from stemtide.agent.review.blind_checks import BlindCheck
 from stemtide.agent.review.decisions import ReviewVerdict
 from stemtide.agent.review.kept_files import KeptFiles
 from stemtide.agent.review.passages import SharedPassages, shared_passages
-from stemtide.agent.review.questions import Question
+from stemtide.agent.review.questions import ReviewQuestion
 from stemtide.agent.review.queue import QueueItem
 from stemtide.agent.review.sessions import ReviewSession
 from stemtide.agent.store.database import Store
@@ -138,7 +138,7 @@ class ReviewViews:
             "agreement": blind_checks.count_agreement(self._store),
         }
 
-    def _questions(self, signals: Iterable[str]) -> dict[str, Question]:
+    def _questions(self, signals: Iterable[str]) -> dict[str, ReviewQuestion]:
         """Return the latest question about each signal."""
         return questions.questions_about(self._store, signals)
 
@@ -229,7 +229,7 @@ class ReviewViews:
         }
 
     def _passages(self, account: ItemAccount) -> dict[str, SharedPassages | None]:
-        """Return what signals of texts share with the agent's copy of the upload, by signal.
+        """Return the passages that signals of texts share with the agent's copy of the upload.
 
         Without a copy that can be read there are none, and the page says so.
         """

@@ -107,7 +107,7 @@ def _check_published(hub: str, quarter: str, *, trust: Sequence[str], as_json: b
 
 
 def _faults_of(name: str, *, files: "Read", log: "LogCopy") -> tuple[list[str], bool]:
-    """Return what does not hold of a quarter's figures, and whether the log has their digest.
+    """Return the faults of a quarter's figures, and whether the log has their digest.
 
     raises: LogReadError, TileError.
     """
