@@ -20,7 +20,7 @@ from stemtide.hub.rooms.alerts.writes import (
     deliveries as writes_deliveries,
     drills as writes_drills,
 )
-from stemtide.hub.rooms.approvals import reads as approvals
+from stemtide.hub.rooms.approvals.reads import approvals
 from stemtide.hub.rooms.complaints.reads import complaints as complaint_reads
 from stemtide.hub.rooms.complaints.writes import complaints
 from stemtide.hub.rooms.exchanges.reads import pushes as reads_pushing

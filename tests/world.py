@@ -9,7 +9,8 @@ from uuid import UUID, uuid4
 from django.db import transaction
 
 from stemtide.hub.rooms.adoptions import writes as adoptions
-from stemtide.hub.rooms.approvals import reads as approvals_reads, writes as approvals
+from stemtide.hub.rooms.approvals.reads import approvals as approvals_reads
+from stemtide.hub.rooms.approvals.writes import approvals
 from stemtide.hub.rooms.crises.reads import crises as reads_crises
 from stemtide.hub.rooms.crises.writes import (
     crises,

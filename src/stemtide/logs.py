@@ -41,7 +41,7 @@ class LogFormat(StrEnum):
 
 @dataclass(slots=True)
 class _RequestLog:
-    """What lines of a request have. party: "" while it is not known."""
+    """Fields of the lines of a request. party: "" while it is not known."""
 
     id: str
     party: str = ""

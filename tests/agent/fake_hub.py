@@ -605,7 +605,6 @@ class FakeHub:
             return _problem(ProblemType.INVALID, "lookups: Extra inputs are not permitted")
         if report.earlier and not self.knows_earlier:
             return _problem(ProblemType.INVALID, "earlier: Extra inputs are not permitted")
-        self.earlier |= {str(row.signal): (row.count, row.first_hour) for row in report.earlier}
         self.lookups |= {one.begins_at.isoformat(): one.count for one in report.lookups}
         is_repeat = report.report in self.reports
         rejected = [
@@ -614,8 +613,9 @@ class FakeHub:
             if str(row.signal) in self.unknown
         ]
         good = [row for row in report.rows if str(row.signal) not in self.unknown]
-        if not is_repeat:
+        if not is_repeat:  # as the hub does: a report is read once
             self.reports.append(report.report)
+            self.earlier |= {str(row.signal): (row.count, row.first_hour) for row in report.earlier}
             for row in good:
                 self.outcomes[str(row.signal), row.outcome.value] += row.count
                 if row.was:

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many uploads came before their signal, and in which hour: counts that the hub gets."""
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from sqlite3 import connect
 
 import pytest
 
@@ -49,6 +51,34 @@ def test_an_older_hub_gets_its_report_without_them(hub, agent):
     agent.wait(outbox=0, outbox_refused=0)
     assert hub.earlier == {}
     assert hub.lookups
+
+
+def test_a_number_that_changed_before_a_lost_answer_came_again_is_not_lost(hub, agent, config):
+    """The hub reads a report once. Its repeat must not make a newer number look reported."""
+    agent.ask({"sha256": FILM, "ref": "a"})
+    hub.faults["lose the answer"] = 1_000
+    signal = hub.share(FILM)
+    until(lambda: hub.earlier, what="the report of earlier uploads")
+    with closing(connect(config.data_dir / "agent.db", timeout=30)) as file, file:
+        file.execute("UPDATE earlier_uploads SET count = 2")
+    asked = hub.asked["/outcomes"]
+    until(lambda: hub.asked["/outcomes"] > asked + 1, what="a repeat with the newer number")
+    hub.faults["lose the answer"] = 0
+    agent.wait(outbox=0)
+    agent.ask({"sha256": FILM, "ref": "later"})
+    until(lambda: hub.earlier[str(signal.id)][0] == 2, what="the newer number")
+
+
+def test_numbers_that_an_older_hub_did_not_take_come_after_its_upgrade(hub, agent):
+    hub.knows_earlier = False
+    agent.ask({"sha256": FILM, "ref": "a"})
+    signal = hub.share(FILM)
+    until(lambda: hub.outcomes[str(signal.id), "blocked"] == 1, what="the report")
+    agent.wait(outbox=0)
+    hub.knows_earlier = True
+    agent.ask({"sha256": FILM, "ref": "later"})
+    until(lambda: hub.earlier, what="the numbers of before")
+    assert hub.earlier[str(signal.id)][0] == 1
 
 
 def test_a_restart_reports_the_same_number_again_and_not_twice(hub, config, sandbox):

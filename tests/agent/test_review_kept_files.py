@@ -166,6 +166,19 @@ def test_the_same_id_sent_again_replaces_the_copy_and_keeps_its_hour(kept):
     assert kept.count().size_bytes == len(b"second one")
 
 
+def test_the_same_id_sent_again_after_its_hours_is_not_kept_anew(kept, config):
+    kept.keep([("a", b"1"), ("b", b"2")])
+    change_rows(config, "UPDATE kept_files SET at = at - 7300 WHERE ref = 'a'")
+    kept.sweep(now=time.time())
+    kept.sweep(now=time.time() + 61)
+    assert (len(files(config)), kept.count().files) == (1, 1)
+    kept.keep([("a", b"1")])
+    assert (kept.read("a"), kept.kept_until("a"), len(files(config))) == (None, None, 1)
+    change_rows(config, "DELETE FROM acted WHERE ref = 'a'")
+    kept.sweep(now=time.time())
+    assert kept._store.read("SELECT ref FROM kept_files") == [("b",)]
+
+
 def test_a_row_without_a_file_and_a_file_that_is_being_written_are_told_apart(kept, config):
     kept.keep([("a", b"1"), ("b", b"2")])
     for name in files(config):

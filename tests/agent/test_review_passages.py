@@ -69,3 +69,18 @@ def test_the_item_shows_the_passage_beside_the_signal_when_a_person_asks_for_it(
         assert "before" not in page.replace("decided before", "").split("Words")[1][:200]
         with Moderator(agent, config, "Ben") as ben:
             assert "knownaz" not in ben.get("/item", ref="post", passages="1").text
+
+
+def test_a_copy_that_cannot_be_read_has_no_passages_and_the_page_says_so(hub, agent, config):
+    hub.share(value_of(KNOWN).hex(), kind="text", labels=["manifesto"], **HELD)
+    agent.wait(position=hub.head)
+    agent.match(UPLOAD.encode(), ref="post")
+    (copy,) = (config.data_dir / "kept").iterdir()
+    copy.write_bytes(b"damaged" * 10)
+    with Moderator(agent, config) as anna:
+        anna.open("post")
+        page = anna.get("/item", ref="post", passages="1")
+        assert (page.status_code, "no copy of this upload that it can read" in page.text) == (
+            200,
+            True,
+        )

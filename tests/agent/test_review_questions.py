@@ -105,6 +105,19 @@ def test_a_question_that_a_colleague_replaced_elsewhere_gets_no_answer_of_that_o
     assert "Yes." not in anna.page.text
 
 
+def test_an_answer_that_cannot_be_read_does_not_end_the_question(hub, agent, anna):
+    signal = held(hub, agent, "a")
+    send(anna, "a")
+    until(lambda: hub.questions, what="the question at the hub")
+    path = "/signals/{uid}/questions"
+    hub.answers[path] = b"<html>a proxy</html>"
+    asked = hub.asked[path]
+    until(lambda: hub.asked[path] > asked + 2, what="more look-ups")
+    del hub.answers[path]
+    hub.answer_question(signal.id, "Only the beginning.")
+    wait_shown(anna, "a", "Only the beginning.")
+
+
 def test_there_is_nobody_to_ask_about_what_could_not_be_read_or_somebody_else_has_open(
     hub, agent, config, anna
 ):

@@ -3,14 +3,18 @@
 
 import re
 import sys
+import threading
+import time
 
 import pytest
 
 from stemtide.fingerprints.external.installed import installed_types
+from stemtide.fingerprints.external.time_limit import TimeLimit
 from stemtide.fingerprints.external.usable import why_unusable
 from stemtide.fingerprints.kinds import Fingerprint, FingerprintError, Fingerprints, Kind
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.fingerprints.values.external import unpack
+from stemtide.matching.external import ExternalFinder
 from stemtide.matching.library import IndexedSignal, Library
 from tests.cli.conftest import run_process
 from tests.signal_types import MISSING, folder, forget, install, queries, value_of
@@ -118,6 +122,50 @@ def test_a_type_that_fails_to_compare_is_named_and_other_kinds_go_on(package, mo
     both = Fingerprints((*queries(value).each, Fingerprint(Kind.MD5, bytes(16))))
     assert [match.key for match in library.match(both)] == [2]
     assert "failed to compare (RuntimeError)" in library.external.troubles[package.name]
+
+
+def test_a_type_that_hangs_is_named_and_other_kinds_go_on(package, monkeypatch):
+    """It is not called again before its first call returns, and compares then."""
+    release, real = threading.Event(), type(package).distances
+    called = []
+
+    def hang(self, value, others):
+        called.append(value)
+        release.wait()
+        return real(self, value, others)
+
+    value = value_of(package, package.vectors[0].text)
+    library = Library()
+    library._finders[Kind.EXTERNAL] = ExternalFinder(TimeLimit(0.2))
+    library.put([IndexedSignal(1, Kind.EXTERNAL, value), IndexedSignal(2, Kind.MD5, bytes(16))])
+    monkeypatch.setattr(type(package), "distances", hang)
+    both = Fingerprints((*queries(value).each, Fingerprint(Kind.MD5, bytes(16))))
+    for why in ("no answer in 0.2 s", "an earlier call has not returned"):
+        assert [match.key for match in library.match(both)] == [2]
+        assert why in library.external.troubles[package.name]
+    assert len(called) == 1
+    release.set()
+    assert [match.key for match in _match_later(library, both)] == [1, 2]
+    assert library.external.troubles == {}
+
+
+def _match_later(library, prints):
+    """Match once the call that hung has returned."""
+    for _ in range(1000):
+        if len(matches := library.match(prints)) > 1:
+            break
+        time.sleep(0.01)
+    return sorted(matches, key=lambda match: match.key)
+
+
+def test_a_type_that_hangs_over_a_value_does_not_compare_it(package, monkeypatch):
+    release = threading.Event()
+    monkeypatch.setattr(type(package), "to_text", lambda *_: release.wait())
+    finder = ExternalFinder(TimeLimit(0.2))
+    finder.put([1], [value_of(package, package.vectors[0].text)])
+    release.set()
+    assert finder.skipped() == {package.name: 1}
+    assert "failed to check values" in finder.troubles[package.name]
 
 
 def test_a_type_that_fails_on_content_leaves_a_remark_and_the_other_fingerprints(folder):

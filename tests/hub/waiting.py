@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Short ways to let shares wait for a second look, and to decide about them."""
 
-from stemtide.hub.rooms.approvals import reads, writes
+from stemtide.hub.rooms.approvals.reads import approvals as reads
+from stemtide.hub.rooms.approvals.writes import approvals as writes
 from stemtide.protocol.approvals import ApproveIn, RefuseIn
 from stemtide.protocol.trust.second_look import SharesADay, second_look
 from tests.world import NOON

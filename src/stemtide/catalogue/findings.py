@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What matches: reported, after the agent has decided about it if it is to act."""
+"""Report matches, after the agent has decided about them if it is to act."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

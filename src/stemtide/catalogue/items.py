@@ -42,7 +42,7 @@ class UnlistedItem:
 
 @dataclass(frozen=True, slots=True)
 class ItemLook:
-    """What a worker returns about an item.
+    """The result of a worker about an item.
 
     prints:  its fingerprints; None if it could not be read at all.
     trouble: why not all of it could be read; "" if it could.

@@ -55,7 +55,7 @@ class ItemState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecordedLook:
-    """What is recorded about an item once it was looked at.
+    """The record of an item that was compared.
 
     why:      "" if all of it was read.
     is_acted: whether the agent decided about the signals that it matches.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a scan reports: matches, content that could not be read, and the numbers at its end."""
+"""The report of a scan: matches, content that could not be read, and the numbers at its end."""
 
 from dataclasses import dataclass, field
 from typing import Protocol

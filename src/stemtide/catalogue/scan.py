@@ -46,7 +46,7 @@ _COMPARED = 500
 
 
 class Workers(Protocol):
-    """What reads and fingerprints content: processes of this machine, or a cluster."""
+    """The workers that read and fingerprint content: processes of this machine, or a cluster."""
 
     def look_all(self, batches: Iterator[Sequence[StoredItem]]) -> Generator[list[ItemLook]]:
         """Yield the results of batches as they come; take a batch only when it is needed.
@@ -222,7 +222,7 @@ class Scan:
         self.summary.bytes += sum(content.size_bytes for content in prints)
 
     def _entry(self, look: ItemLook, matched: Mapping[str, bool]) -> JournalEntry:
-        """Return what is kept of content; of what matched all views, by which it may have."""
+        """Return the entry of content; of a match all views, by which it may have matched."""
         prints = look.prints or Fingerprints(())
         if look.item.ref not in matched:
             views = views_to_keep(prints, orientations=self._orientations)

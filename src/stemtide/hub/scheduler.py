@@ -26,7 +26,7 @@ from django.db import DatabaseError, connection
 from stemtide.hub.rooms.adoptions import writes as adoptions
 from stemtide.hub.rooms.alerts.sender import AlertSender, home_of_settings, send_settings
 from stemtide.hub.rooms.alerts.writes import alerts, drills
-from stemtide.hub.rooms.approvals import writes as approvals
+from stemtide.hub.rooms.approvals.writes import approvals
 from stemtide.hub.rooms.complaints.writes import complaints, redress
 from stemtide.hub.rooms.crises.teller import NeighbourTeller
 from stemtide.hub.rooms.crises.writes import moves

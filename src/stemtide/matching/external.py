@@ -2,13 +2,14 @@
 """Find signals of other packages' types: each type compares its own values, one by one.
 
 Signals whose type is not installed, or does not take their value, are stored and never compared:
-`skipped` counts them.
+`skipped` counts them. A type is called with a time limit: one that hangs stops no other.
 """
 
 import logging
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,11 +17,15 @@ from numpy.typing import NDArray
 
 from stemtide.fingerprints.external.contract import SignalType
 from stemtide.fingerprints.external.installed import installed_types
+from stemtide.fingerprints.external.time_limit import SignalTypeTimeoutError, TimeLimit
 from stemtide.fingerprints.external.usable import why_unusable
 from stemtide.fingerprints.values.external import ExternalValue, unpack
 from stemtide.matching.found import Occurrence
 
 log = logging.getLogger(__name__)
+
+_CHECK_S = 0.001
+"""Time for the check of each further value."""
 
 
 class ExternalFinder:
@@ -32,7 +37,8 @@ class ExternalFinder:
         "values": np.dtype("u1"),
     }
 
-    def __init__(self) -> None:
+    def __init__(self, limit: TimeLimit | None = None) -> None:
+        self._limit = limit or TimeLimit()
         self._writing = threading.Lock()
         self._values: dict[int, bytes] = {}
         self._usable: dict[int, ExternalValue] = {}
@@ -45,7 +51,7 @@ class ExternalFinder:
     def put(self, keys: Sequence[int], values: Sequence[bytes]) -> None:
         """Store signals, all at once; a key that exists is replaced. raises: FingerprintError."""
         fresh = dict(zip(keys, values, strict=True))
-        usable = {key: named for key, value in fresh.items() if (named := _usable(value))}
+        usable = self._usable_of(fresh)
         with self._writing:
             others = {key: named for key, named in self._usable.items() if key not in fresh}
             self._set(self._values | fresh, others | usable)
@@ -58,6 +64,27 @@ class ExternalFinder:
                 {key: value for key, value in self._values.items() if key not in going},
                 {key: named for key, named in self._usable.items() if key not in going},
             )
+
+    def _usable_of(self, values: Mapping[int, bytes]) -> dict[int, ExternalValue]:
+        """Return the values that can be compared here. raises: FingerprintError."""
+        by_type: dict[str, dict[int, bytes]] = {}
+        for key, value in values.items():
+            by_type.setdefault(unpack(value).name, {})[key] = value
+        usable: dict[int, ExternalValue] = {}
+        for name, of_type in by_type.items():
+            if name not in installed_types():
+                continue
+            more_s = _CHECK_S * len(of_type)
+            try:
+                usable |= self._limit.call(name, partial(_usable, of_type), more_s=more_s)
+            except SignalTypeTimeoutError as error:
+                self._report(name, f"it failed to check values ({error})")
+        return usable
+
+    def _report(self, name: str, why: str) -> None:
+        """Name a type among the troubles."""
+        self.troubles[name] = why
+        log.error("the signal type %s: %s", name, why)  # no values in logs
 
     def _set(self, values: dict[int, bytes], usable: dict[int, ExternalValue]) -> None:
         """Replace the signals. usable: those that are compared. Holds self._writing."""
@@ -86,11 +113,13 @@ class ExternalFinder:
         if signal_type is None or not keys:
             return []
         try:
-            near = _near(signal_type, named.value, keys, others)
+            compare = partial(_near, signal_type, named.value, keys, others)
+            near = self._limit.call(named.name, compare)
+        except SignalTypeTimeoutError as error:
+            self._report(named.name, f"it failed to compare ({error})")
+            return []
         except Exception as error:  # noqa: BLE001  # of another package
-            why = f"it failed to compare ({type(error).__name__})"
-            self.troubles[named.name] = why
-            log.error("the signal type %s: %s", named.name, why)  # noqa: TRY400  # no values in logs
+            self._report(named.name, f"it failed to compare ({type(error).__name__})")
             return []
         self.troubles.pop(named.name, None)
         return sorted(near, key=lambda occurrence: -occurrence.score)
@@ -112,15 +141,15 @@ class ExternalFinder:
             key: joined[start:end].tobytes()
             for key, start, end in zip(keys, starts, ends, strict=False)
         }
-        usable = {key: named for key, value in values.items() if (named := _usable(value))}
+        usable = self._usable_of(values)
         with self._writing:
             self._set(values, usable)
         return list(values)
 
 
-def _usable(packed: bytes) -> ExternalValue | None:
-    """Return a value that can be compared here; None for another. raises: FingerprintError."""
-    return None if why_unusable(packed) else unpack(packed)
+def _usable(values: Mapping[int, bytes]) -> dict[int, ExternalValue]:
+    """Return the values that their type takes. raises: FingerprintError."""
+    return {key: unpack(value) for key, value in values.items() if not why_unusable(value)}
 
 
 def _near(

@@ -102,7 +102,7 @@ class InstructionOut(BaseModel):
 
 
 class PlayOut(BaseModel):
-    """What the player of a run needs: its state, and what the director asks for."""
+    """A run for its player: its state, and the director's instructions."""
 
     run: RunOut
     instructions: list[InstructionOut]
@@ -243,7 +243,7 @@ class RunEntriesPage(BaseModel):
 
 
 class ObservationIn(BaseModel):
-    """What somebody observed during an exercise. member: of the cast that it is about."""
+    """An observation during an exercise. member: of the cast that it is about."""
 
     model_config = _STRICT
 

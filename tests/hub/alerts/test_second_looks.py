@@ -7,7 +7,8 @@ from stemtide.hub.rooms.alerts.models import Alert
 from stemtide.hub.rooms.alerts.reads import alerts as reads
 from stemtide.hub.rooms.alerts.rules.alerts import AlertState
 from stemtide.hub.rooms.alerts.writes import alerts
-from stemtide.hub.rooms.approvals import reads as approvals, writes
+from stemtide.hub.rooms.approvals.reads import approvals
+from stemtide.hub.rooms.approvals.writes import approvals as writes
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.approvals import ApproveIn, RefuseIn
 from tests.world import NOON, signal_in

@@ -159,10 +159,14 @@ def signal(value: str, **facts: object) -> dict[str, object]:
     return {**plain, "value": value, **facts}
 
 
-def wait_until(holds: Callable[[], object]) -> None:
+WAIT_S = 120.0
+"""Time after which something that another process brings about is given up, also under load."""
+
+
+def wait_until(holds: Callable[[], object], *, what: str = "what a test waits for") -> None:
     """Wait for something that another thread or process brings about; give up on one that died."""
-    for _ in range(12_000):
-        if holds():
-            return
+    deadline = time.monotonic() + WAIT_S
+    while not (latest := holds()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"{what} never came true: {latest!r} after {WAIT_S:g} s")
         time.sleep(0.01)
-    pytest.fail("it never came true")

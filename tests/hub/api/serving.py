@@ -48,6 +48,16 @@ def obey() -> None:
         print("done", flush=True)
 
 
+def _wait_long_for_locks() -> None:
+    """Let a write wait longer for SQLite's lock than any test holds it."""
+    from django.conf import settings
+    from django.db import connection
+
+    if connection.vendor == "sqlite":
+        settings.DATABASES["default"]["OPTIONS"]["timeout"] = 600
+        connection.close()
+
+
 def obey_or_end() -> None:
     """Obey; end the process at an order that fails, or the test would wait for its answer."""
     has_obeyed = False
@@ -82,6 +92,7 @@ def _another_key(words: str, *, certificate: str = "") -> str:
 
 def main() -> None:
     boot.start()
+    _wait_long_for_locks()
     boot.migrate()
     from stemtide.hub.rooms.stix.writes import builder
     from stemtide.hub.wire import pings

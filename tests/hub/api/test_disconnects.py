@@ -3,6 +3,7 @@
 
 import json
 import re
+import select
 import socket
 import sqlite3
 from contextlib import closing, contextmanager
@@ -33,7 +34,10 @@ WHEN = ("waiting", "working")
 
 @contextmanager
 def asked(hub, method, path, body=b""):
-    """Send a request, wait until a thread works for it, hang up, and wait until that is noticed."""
+    """Send a request, wait until a thread works for it, hang up, and wait until that is noticed.
+
+    A request that is answered meanwhile would never be seen at work: then the test ends at once.
+    """
     before, *_ = figures(hub)
     address = urlsplit(hub.address)
     head = (
@@ -44,9 +48,21 @@ def asked(hub, method, path, body=b""):
     )
     with socket.create_connection((address.hostname, address.port), timeout=60) as line:
         line.sendall(head.encode() + body)
-        wait_until(lambda: figures(hub)[1] == 2)  # it, and the request for these figures
-    wait_until(lambda: figures(hub)[2] == 1)
+
+        def is_at_work():
+            if select.select([line], [], [], 0)[0]:
+                pytest.fail(f"the hub answered what should wait: {line.recv(2000)!r}")
+            return figures(hub)[1] == 2  # it, and the request for these figures
+
+        wait_until(is_at_work, what="a thread at work for the request")
+    wait_until(lambda: figures(hub)[2] == 1, what="a request at work whose caller has left")
     yield before
+
+
+def wait_dropped(hub, before):
+    """Wait until the request was given up."""
+    dropped = (before + 1, 1, 0)
+    wait_until(lambda: figures(hub) == dropped, what=f"abandoned, waiting and left of {dropped}")
 
 
 def test_a_search_that_waits_for_its_turn_is_dropped_when_its_caller_hangs_up(hub):
@@ -57,7 +73,7 @@ def test_a_search_that_waits_for_its_turn_is_dropped_when_its_caller_hangs_up(hu
     finally:
         hub.order("release-searches")
 
-    wait_until(lambda: figures(hub) == (before + 1, 1, 0))
+    wait_dropped(hub, before)
 
 
 def test_a_write_that_waits_for_the_database_is_dropped_when_its_caller_hangs_up(hub):
@@ -65,12 +81,12 @@ def test_a_write_that_waits_for_the_database_is_dropped_when_its_caller_hangs_up
     if not path.exists():
         pytest.skip("on PostgreSQL another session cannot hold all writers up")
     value = hex_value(4711)
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=60)) as other:
         other.execute("BEGIN IMMEDIATE")
         body = json.dumps(signal(value)).encode()
         with asked(hub, "POST", "/api/v1/signals", body) as before:
             other.execute("ROLLBACK")
-        wait_until(lambda: figures(hub) == (before + 1, 1, 0))
+        wait_dropped(hub, before)
 
     with hub.client("fr-referral-unit") as client:
         assert value not in client.get("/api/v1/feed").text

@@ -26,11 +26,15 @@ from stemtide.hub.rooms.signals.refused_values import (
     refused_values,
 )
 from stemtide.hub.rooms.signals.rules import checks
-from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError, RefusedTooOftenError
+from stemtide.hub.rooms.signals.rules.signals import (
+    BulkRefusedError,
+    RefusedTooOftenError,
+    check_counted,
+)
 from stemtide.hub.rooms.signals.writes import share_groups
 from stemtide.hub.rooms.signals.writes.share_groups import SingleShare
 from stemtide.hub.rooms.signals.writes.signals import share_approved, share_parsed
-from stemtide.hub.rooms.signals.writes.waiting import check_counted, count_refused
+from stemtide.hub.rooms.signals.writes.waiting import count_refused
 from tests.hub.api.conftest import signal, wait_until
 from tests.hub.api.test_previews import PICTURE, SOON
 from tests.hub.stix.conftest import Shelf, indicator

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from stemtide.hub.platform.documents import hub_seal
 from stemtide.hub.platform.documents.verification import verify_pdf
 from stemtide.hub.rooms.alerts.writes import alerts
-from stemtide.hub.rooms.approvals import writes as approvals
+from stemtide.hub.rooms.approvals.writes import approvals
 from stemtide.hub.rooms.complaints.writes import complaints
 from stemtide.hub.rooms.orders.models import (
     Copy,

@@ -5,7 +5,7 @@ import pytest
 
 from stemtide.hub import scheduler
 from stemtide.hub.platform.errors import ConflictError, NotAllowedError, RateLimitError
-from stemtide.hub.rooms.approvals import writes as approvals
+from stemtide.hub.rooms.approvals.writes import approvals
 from stemtide.hub.rooms.exchanges.models import Record, Withdrawal
 from stemtide.hub.rooms.exchanges.reads import withdrawals as reads
 from stemtide.hub.rooms.exchanges.writes import exchanges as writes, withdrawals

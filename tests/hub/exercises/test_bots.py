@@ -13,8 +13,8 @@ from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowed
 from stemtide.hub.rooms.alerts.models import Alert
 from stemtide.hub.rooms.alerts.rules.alerts import DRILL_EVERY
 from stemtide.hub.rooms.alerts.writes import alerts, drills
-from stemtide.hub.rooms.approvals import reads as approvals
 from stemtide.hub.rooms.approvals.models import Approval
+from stemtide.hub.rooms.approvals.reads import approvals
 from stemtide.hub.rooms.crises.reads import participants
 from stemtide.hub.rooms.crises.writes import participants as participants_writes
 from stemtide.hub.rooms.ledger.models import Entry

@@ -7,7 +7,7 @@ from stemtide.hub.platform.errors import ConflictError, NotAllowedError, NotFoun
 from stemtide.hub.rooms.alerts.models import Alert
 from stemtide.hub.rooms.alerts.rules.alerts import AlertState
 from stemtide.hub.rooms.alerts.writes import alerts
-from stemtide.hub.rooms.approvals import writes as approvals
+from stemtide.hub.rooms.approvals.writes import approvals
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.orders.models import Order
 from stemtide.hub.rooms.orders.reads import orders as reads

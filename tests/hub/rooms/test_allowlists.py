@@ -10,7 +10,7 @@ from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.allowlists import reads, rules, writes
 from stemtide.hub.rooms.allowlists.models import AllowEntry, AllowMatches
 from stemtide.hub.rooms.allowlists.rules import AllowlistRefusedError
-from stemtide.hub.rooms.approvals import reads as approvals
+from stemtide.hub.rooms.approvals.reads import approvals
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.ledger.rules.ledger import OPEN_TO
 from stemtide.hub.rooms.signals.models import Signal

@@ -7,8 +7,8 @@ import pytest
 from django.db import connection
 
 from stemtide.hub.platform.errors import ConflictError
-from stemtide.hub.rooms.approvals import writes
 from stemtide.hub.rooms.approvals.models import Approval
+from stemtide.hub.rooms.approvals.writes import approvals as writes
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.writes import signals

@@ -9,8 +9,9 @@ from uuid import uuid4
 import pytest
 
 from stemtide.hub.platform.errors import ConflictError, NotAllowedError, NotFoundError, RefusalError
-from stemtide.hub.rooms.approvals import reads as approvals, writes
 from stemtide.hub.rooms.approvals.models import Approval, WaitingSignal
+from stemtide.hub.rooms.approvals.reads import approvals
+from stemtide.hub.rooms.approvals.writes import approvals as writes
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import signals as reads

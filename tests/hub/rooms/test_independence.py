@@ -9,7 +9,8 @@ import pytest
 
 import stemtide.hub.rooms
 from stemtide.hub.platform.errors import ConflictError, NotAllowedError, NotFoundError
-from stemtide.hub.rooms.approvals import reads as approvals, writes as approval_writes
+from stemtide.hub.rooms.approvals.reads import approvals
+from stemtide.hub.rooms.approvals.writes import approvals as approval_writes
 from stemtide.hub.rooms.crises.writes import moves
 from stemtide.hub.rooms.exchanges.writes import proposals
 from stemtide.hub.rooms.exchanges.writes.exchanges import NewExchange

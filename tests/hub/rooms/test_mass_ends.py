@@ -4,7 +4,8 @@
 import pytest
 
 from stemtide.hub.platform.errors import NotAllowedError
-from stemtide.hub.rooms.approvals import reads as approvals, writes
+from stemtide.hub.rooms.approvals.reads import approvals
+from stemtide.hub.rooms.approvals.writes import approvals as writes
 from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.approvals import ApproveIn, RefuseIn

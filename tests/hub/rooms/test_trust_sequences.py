@@ -18,7 +18,8 @@ from benchmarks._common_pictures import login
 from stemtide.hub.platform.errors import RefusalError
 from stemtide.hub.rooms.allowlists import writes as allow_entries
 from stemtide.hub.rooms.allowlists.models import AllowEntry
-from stemtide.hub.rooms.approvals import reads as approvals, writes as approval_writes
+from stemtide.hub.rooms.approvals.reads import approvals
+from stemtide.hub.rooms.approvals.writes import approvals as approval_writes
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import Signal

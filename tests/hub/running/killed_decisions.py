@@ -51,8 +51,8 @@ def ask(world, act: str) -> None:
 
 def decide(world) -> None:
     """Approve what waits."""
-    from stemtide.hub.rooms.approvals import writes
     from stemtide.hub.rooms.approvals.models import Approval
+    from stemtide.hub.rooms.approvals.writes import approvals as writes
     from stemtide.protocol.approvals import ApproveIn
     from tests.world import NOON
 

@@ -106,7 +106,7 @@ DEFAULT_RULES = (
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What decides about content.
+    """The rules that decide about content.
 
     parties, groups: names of parties in shadow, and of groups whose parties are.
     """
@@ -122,7 +122,7 @@ class Policy:
 
 
 class Shadow(StrEnum):
-    """What is in shadow: rules, parties, or a whole policy."""
+    """The parts in shadow: rules, parties, or a whole policy."""
 
     RULES = "rules"
     PARTIES = "parties"

@@ -37,7 +37,7 @@ class Visibility(StrEnum):
     REMOVED = "removed"
 
 
-class Decided(StrEnum):
+class Automation(StrEnum):
     """Whether the policy decides alone, or with a person of the provider."""
 
     FULLY = "fully"
@@ -94,7 +94,7 @@ class Transparency:
     category: Annotated[str, word("category")] = TERRORIST_CATEGORY
     content_type: Annotated[str, word("content_type")] = "CONTENT_TYPE_OTHER"
     source_type: Annotated[str, word("source_type")] = "SOURCE_TYPE_OTHER_NOTIFICATION"
-    automated_decision: Decided = Decided.FULLY
+    automated_decision: Automation = Automation.FULLY
     address: Annotated[str, database_address] = ""
     token: Annotated[str, values.bearer_token] = field(default="", repr=False)
     wait_s: Annotated[float, values.seconds(0, 604_800)] = 3600.0

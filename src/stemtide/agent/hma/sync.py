@@ -143,7 +143,7 @@ class HmaSync(Engine):
             await asyncio.sleep(_POLL_S / 4)
 
     def _version(self) -> str:
-        """Return what changes with each snapshot and each new standing of a party."""
+        """Return a value that changes with each snapshot and each new standing of a party."""
         view = self._store.view
         return f"{view.generation} {view.trust}"
 

@@ -40,8 +40,8 @@ from stemtide.agent.http.openapi.document import document
 from stemtide.agent.http.own_banks import OwnBankRoutes
 from stemtide.agent.http.own_list import AllowRoutes
 from stemtide.agent.http.review.routes import ReviewRoutes
-from stemtide.agent.http.runaways import RunawayRoutes
-from stemtide.agent.http.switched_off import SwitchRoutes
+from stemtide.agent.http.signals.runaways import RunawayRoutes
+from stemtide.agent.http.signals.switched_off import SwitchRoutes
 from stemtide.agent.hub.client import Client
 from stemtide.agent.journal.file import JournalFile
 from stemtide.agent.journal.key import JournalKeyError

@@ -277,7 +277,7 @@ def _proofs(status: ProofStatus) -> dict[str, Any]:
 
 
 def _flood_trouble(lowered: int) -> dict[str, str]:
-    """Return what to do about signals that the flood guard lowered."""
+    """Return the remedy for signals that the flood guard lowered."""
     text = (
         f"{lowered} signals match far more uploads than is plausible and only hold: look at them"
         " with `stemtide agent runaway list`"

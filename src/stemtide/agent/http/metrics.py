@@ -119,7 +119,7 @@ def count_answers(counters: Counters, answers: list[Answer]) -> None:
 
 
 def _count_shadows(counters: Counters, decision: DecisionOut) -> None:
-    """Count what each shadow would have done, beside what was done."""
+    """Count the decisions of each shadow beside those that were made."""
     for shadow in decision.shadow:
         action = shadow.action or "none"
         counters.add(f"shadow {shadow.shadow} {action} {decision.action or 'none'}")

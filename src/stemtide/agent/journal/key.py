@@ -4,6 +4,7 @@
 import os
 import secrets
 from pathlib import Path
+from uuid import uuid4
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -52,18 +53,26 @@ class JournalKey:
 def open_key(path: Path) -> tuple[JournalKey, bool]:
     """Read the key from its file, or create it.
 
+    A new file gets its name once it is whole: processes that start together all read one key.
+
     returns: the key, and whether it is new.
     raises:  JournalKeyError for a file without a key; OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if path.exists():
+        return _read(path), False
+    part = path.with_name(f"{path.name}.{uuid4().hex}")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(_KEY_BYTES) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(part, path)
     except FileExistsError:
         return _read(path), False
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(secrets.token_hex(_KEY_BYTES) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    finally:
+        part.unlink(missing_ok=True)
     return _read(path), True
 
 

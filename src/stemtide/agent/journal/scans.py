@@ -23,7 +23,7 @@ _MOST_BYTES = 64 * 1024
 
 
 class ScanPhase(StrEnum):
-    """What a scan does, or how it ended."""
+    """The present step of a scan, or its end."""
 
     COMPARING = "comparing"
     LISTING = "listing"

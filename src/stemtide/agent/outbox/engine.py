@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Send what is queued in the agent's store, and retry until the receiver took or refused it.
+"""Send rows that are queued in the agent's store, until the receiver took or refused them.
 
 1 A row is queued in the transaction of the decision that causes it, so a crash loses nothing.
 2 A batch is sent, and its rows are deleted or marked after the receiver acknowledged them. What a

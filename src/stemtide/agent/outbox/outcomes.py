@@ -78,7 +78,7 @@ class Reporter(Outbox):
         if report is None:
             return False
         try:
-            receipt = await self._send(report)
+            report, receipt = await self._send(report)
         except DeclinedError as error:
             # Sent again it would be refused again and hold up all others, so it is set aside,
             # where /health shows it and a person can retry it.
@@ -90,10 +90,10 @@ class Reporter(Outbox):
         await asyncio.to_thread(self._settle, receipt, report)
         return True
 
-    async def _send(self, report: OutcomeReportIn) -> OutcomeReportOut:
-        """Send a report; again without what an older hub does not know."""
+    async def _send(self, report: OutcomeReportIn) -> tuple[OutcomeReportIn, OutcomeReportOut]:
+        """Send a report; again without what an older hub does not know. Return what it took."""
         try:
-            return await self._client.send_outcomes(report)
+            return report, await self._client.send_outcomes(report)
         except DeclinedError as error:
             present = {name for name in _NEWER if getattr(report, name)}
             unknown = {name for name in present if name in str(error)}
@@ -153,9 +153,11 @@ class Reporter(Outbox):
             tx.execute(
                 "DELETE FROM outcomes WHERE report = ? AND refused = ''", (str(receipt.report),)
             )
+            # The hub reads a report once: numbers that are new in a repeat go with the next one.
+            counted = () if receipt.is_repeat else report.earlier
             tx.executemany(
                 "UPDATE earlier_uploads SET reported = ? WHERE signal = ?",
-                [(row.count, str(row.signal)) for row in report.earlier],
+                [(row.count, str(row.signal)) for row in counted],
             )
 
     def _set_aside(self, report: UUID, why: str) -> None:

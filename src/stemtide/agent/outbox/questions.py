@@ -77,7 +77,11 @@ class QuestionSender(Engine):
         self._party = self._party or (await self._client.whoami()).party
         try:
             questions = await self._client.questions(UUID(signal))
-        except _REFUSALS as error:
+        except AnswerError as error:  # by a proxy, or of a newer hub: it is looked up again
+            logger.warning("the answer about signal %s cannot be read: %s", signal, error)
+            await self._store_state(signal, at, checked_at=time.time())
+            return
+        except (DeclinedError, NotFoundError) as error:
             await self._store_state(signal, at, refused=str(error))
             return
         own = [question for question in questions if question.party == self._party]
@@ -86,7 +90,7 @@ class QuestionSender(Engine):
     async def _settle(
         self, question: SignalQuestionOut | None, signal: str, text: str, at: float
     ) -> None:
-        """Store what the hub has of a question."""
+        """Store the hub's state of a question."""
         if question is None or question.text != text:
             await self._store_state(signal, at, refused=_REPLACED)
         elif question.answered_at is None:

@@ -80,7 +80,7 @@ class MatchOut:
 
 @dataclass(frozen=True, slots=True)
 class ShadowOut:
-    """What the agent would have decided without a shadow. Nothing was done because of it.
+    """The decision without a shadow. Nothing was done because of it.
 
     shadow: what is in shadow: rules, parties, or a whole policy. The other fields are as in a
             decision.
@@ -195,7 +195,7 @@ def decision_out(decision: Decision, remarks: Sequence[str], *, policies: Polici
 
 
 def shadows_out(decision: Decision) -> list[ShadowOut]:
-    """Return what each shadow would have decided."""
+    """Return the decision of each shadow."""
     return [
         ShadowOut(
             shadow=shadow,

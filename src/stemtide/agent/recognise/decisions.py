@@ -34,7 +34,7 @@ from stemtide.protocol.sync.feed import FeedSignal
 
 @dataclass(frozen=True, slots=True)
 class PastDecision:
-    """What the agent did with a piece of content, and why. ref: the provider's id of it."""
+    """A decision about a piece of content, and its reasons. ref: the provider's id of it."""
 
     ref: str
     at: datetime
@@ -68,7 +68,7 @@ class Difference:
 
 @dataclass(slots=True)
 class Trial:
-    """What a policy would have done.
+    """The decisions of a policy that was tried.
 
     lookups:    all of them, matched or not. gone: decisions that rest on signals that are gone.
     done, would, in_force: numbers of judged decisions by action.

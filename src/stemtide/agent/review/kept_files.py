@@ -3,8 +3,9 @@
 
 1 A row is written before its file, and only if the content waits for a decision. So every file has
   a row, and a file without one is a leftover of a crash.
-2 A copy goes when its content no longer waits, for whatever reason, or when its hours are over: the
-  row first, then the file.
+2 A copy goes when its content no longer waits, for whatever reason: the row first, then the file.
+  When its hours are over, its row stays without a size for as long as the content waits: the same
+  upload, sent again, is not kept anew.
 3 At the start, leftovers go. If nothing is to be kept, so do all copies and their key.
 4 No more than keep_files_mb are kept. Beyond that new files are not, and the others stay, so that
   nobody can push out a copy by uploads of their own.
@@ -42,11 +43,13 @@ _WRITE_WITHIN_S = 60.0
 """A row whose file is missing for so long is a leftover."""
 
 _REFS = f"SELECT ref FROM acted WHERE {IS_WAITING}"  # noqa: S608 - our own names
-_OVER = f"SELECT name FROM kept_files WHERE at <= ? OR ref NOT IN ({_REFS})"  # noqa: S608 - our own names
+_DECIDED = f"SELECT name FROM kept_files WHERE ref NOT IN ({_REFS})"  # noqa: S608 - our own names
+_OVER = "SELECT name FROM kept_files WHERE at <= ? AND size_bytes > 0"
+_THERE = "SELECT name, at FROM kept_files WHERE size_bytes > 0"
 _ADD = (
     "INSERT INTO kept_files SELECT ?, ?, ?, ? WHERE ?"  # noqa: S608 - our own names
     f" IN ({_REFS}) AND (SELECT coalesce(sum(size_bytes), 0) FROM kept_files) + ? <= ?"
-    " ON CONFLICT (name) DO UPDATE SET size_bytes = excluded.size_bytes"
+    " ON CONFLICT (name) DO UPDATE SET size_bytes = excluded.size_bytes WHERE at > ?"
 )
 
 
@@ -104,7 +107,8 @@ class KeptFiles:
             return False
         name = key.tag(ref.encode()).hex()
         path = self._folder / name
-        values = (name, ref, time.time(), len(blob), ref, len(blob), self._limit_bytes)
+        now, size = time.time(), len(blob)
+        values = (name, ref, now, size, ref, size, self._limit_bytes, now - self._term_s)
         with self._store.write() as tx:
             if tx.execute(_ADD, values).rowcount != 1:
                 return False
@@ -133,12 +137,13 @@ class KeptFiles:
 
     def kept_until(self, ref: str) -> float | None:
         """Return the Unix time at which a copy goes; None if there is none."""
-        rows = self._store.read("SELECT at FROM kept_files WHERE ref = ?", (ref,))
+        sql = "SELECT at FROM kept_files WHERE ref = ? AND size_bytes > 0"
+        rows = self._store.read(sql, (ref,))
         return float(rows[0][0]) + self._term_s if rows and self.is_on else None
 
     def count(self) -> KeptCount:
         """Count the copies."""
-        sql = "SELECT count(*), coalesce(sum(size_bytes), 0) FROM kept_files"
+        sql = "SELECT count(*), coalesce(sum(size_bytes), 0) FROM kept_files WHERE size_bytes > 0"
         ((files, size_bytes),) = self._store.read(sql)
         return KeptCount(files, size_bytes)
 
@@ -176,9 +181,10 @@ class KeptFiles:
 
     def sweep(self, *, now: float) -> None:
         """Destroy the copies that are over, and leftovers of crashes."""
-        self._forget(name for (name,) in self._store.read(_OVER, (now - self._term_s,)))
+        self._forget(name for (name,) in self._store.read(_DECIDED))
+        self._empty([name for (name,) in self._store.read(_OVER, (now - self._term_s,))])
         files = {path.name for path in self._folder.iterdir()}  # before their rows: 1 above
-        rows = dict(self._store.read("SELECT name, at FROM kept_files"))
+        rows = dict(self._store.read(_THERE))
         self._forget(
             name for name, at in rows.items() if name not in files and at < now - _WRITE_WITHIN_S
         )
@@ -193,6 +199,15 @@ class KeptFiles:
                 tx.execute("DELETE FROM kept_files")
         shutil.rmtree(self._folder, ignore_errors=True)
         self._key_path.unlink(missing_ok=True)
+
+    def _empty(self, names: list[str]) -> None:
+        """Delete the files of copies whose hours are over; their rows stay without a size."""
+        if names:
+            with self._store.write() as tx:
+                sql = "UPDATE kept_files SET size_bytes = 0 WHERE name = ?"
+                tx.executemany(sql, [(name,) for name in names])
+        for name in names:
+            (self._folder / name).unlink(missing_ok=True)
 
     def _forget(self, names: Iterable[str]) -> None:
         """Delete the rows of copies, then their files."""

@@ -30,7 +30,7 @@ class QuestionState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ReviewQuestion:
     """The latest question about a signal, of this agent's reviewers.
 
     at, answered_at: Unix time. refused: why the hub does not take it; "" if it does.
@@ -64,7 +64,7 @@ _OPEN = "SELECT 1 FROM review_questions WHERE signal = ? AND answered_at IS NULL
 _COLUMNS = "signal, text, person, at, sent_at, refused, answer, answered_at"
 
 
-def questions_about(store: Store, signals: Iterable[str]) -> dict[str, Question]:
+def questions_about(store: Store, signals: Iterable[str]) -> dict[str, ReviewQuestion]:
     """Return the latest question about each of these signals."""
     ids = msgspec.json.encode(list(signals)).decode()
     rows = store.read(
@@ -72,7 +72,7 @@ def questions_about(store: Store, signals: Iterable[str]) -> dict[str, Question]
         " WHERE signal IN (SELECT value FROM json_each(?))",
         (ids,),
     )
-    return {row[0]: Question(*row) for row in rows}
+    return {row[0]: ReviewQuestion(*row) for row in rows}
 
 
 def queue_question(

@@ -99,7 +99,7 @@ class AllowRow(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """Return what a moderator reads: which list, and why."""
+        """Return the sentence for moderators: which list, and why."""
         whose = "the hub's" if self.list == HUB else "this agent's own"
         source = f" (source: {self.source})" if self.source else ""
         return f"on {whose} allow-list: {self.reason}{source}"

@@ -314,7 +314,7 @@ class Store(AbstractContextManager["Store"]):
     def find_allowed(
         self, contents: Sequence[Fingerprints], *, now: datetime, tx: Transaction | None = None
     ) -> list[AllowedParts]:
-        """Return what the allow-lists cover of each piece of content; as tx sees it if given."""
+        """Return the allow-list entries that cover each piece of content; as tx sees it."""
         if tx:
             return self._find_allowed(tx, contents, now=now)
         with self._reading:

@@ -27,7 +27,7 @@ NAMES = "SELECT name, group_name FROM parties"
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """What the agent knows about parties that stand behind some signals.
+    """Parties that support signals, as the agent knows them.
 
     own:      name of the agent's own party; "" before the first snapshot.
     by_name:  those that the hub named.

@@ -338,7 +338,7 @@ def support_for(
 
 
 def support_of(behind: Backing) -> Support:
-    """Return what the flood guard asks about those who stand behind a signal."""
+    """Return the support of a signal, as the flood guard needs it."""
     everyone = [behind.sharer, *behind.others]
     is_vouched = any(
         party.counts and (party.kind in SPEAKING_ALONE or party.standing is Standing.TRUSTED)

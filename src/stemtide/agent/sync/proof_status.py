@@ -31,7 +31,7 @@ class ProofStatus:
 
     @property
     def alarm(self) -> str:
-        """Return what a person must look at; "" if there is nothing."""
+        """Return the alarm that a person must look at; "" if there is none."""
         texts = []
         if self.wrong:
             texts.append(

@@ -76,7 +76,7 @@ class NoProofError(Exception):
 
 @dataclass(slots=True)
 class _Verdicts:
-    """What an answer proves. wrong: entries with what the log says instead."""
+    """The entries that an answer proves. wrong: entries with the log's version of them."""
 
     proved: list[UnprovedEntry] = field(default_factory=list)
     wrong: list[tuple[UnprovedEntry, OpenedThing, str]] = field(default_factory=list)
@@ -230,7 +230,7 @@ class Prover:
         things: Sequence[OpenedThing],
         before: ProofsRecord,
     ) -> bool:
-        """Store what an answer proves; return whether a signal was switched off."""
+        """Store the verdicts of an answer; return whether a signal was switched off."""
         start = self._start_of(answer, head, before)
         verdicts = self._judge(batch, things)
         older = _older(batch, answer.older, start=start, signals=self._signals(batch))

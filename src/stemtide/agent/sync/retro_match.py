@@ -61,7 +61,7 @@ _FORGET_EVERY_S = 3600.0
 
 
 class _Queue(NamedTuple):
-    """What is searched for, in the order of its numbers.
+    """Signals to search for, in the order of their numbers.
 
     rows:  SQL of it. state: name under which the last number that was searched for is stored.
     """

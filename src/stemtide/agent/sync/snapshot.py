@@ -271,7 +271,7 @@ class FeedEnd(NamedTuple):
 async def read_feed(
     client: Client, store: Store, incoming: Incoming, *, reader: FeedReader, begin: FeedEnd
 ) -> FeedEnd:
-    """Add what the feed has after a position to a snapshot being loaded. raises: HubError."""
+    """Add the feed after a position to a snapshot being loaded. raises: HubError."""
     hub, position, history, parties = begin
     while True:
         page = await next_page(client, position, history=history, parties_after=position)

@@ -57,7 +57,7 @@ class SignalChange:
 def changes_of_entries(
     entries: Iterable[FeedSignal | Tombstone], former: Mapping[str, FeedSignal]
 ) -> list[SignalChange]:
-    """Return what a page of the feed weakens. former: the signals before it, by id.
+    """Return the changes that weaken signals in a page of the feed. former: those before it, by id.
 
     An expired signal was right in its time: it stops matching, and nothing is undone.
     """
@@ -79,7 +79,7 @@ def changes_of_entries(
 
 
 def changes_of_snapshot(tx: Transaction, *, now: datetime) -> list[SignalChange]:
-    """Return what a snapshot weakens; the table former holds the signals before it.
+    """Return the changes by which a snapshot weakens signals of the table `former`.
 
     The tombstones in between are not read: what is missing was withdrawn meanwhile, or the hub was
     restored to a time before it was shared. Actions of expired signals stay, also of those that
@@ -190,7 +190,7 @@ class Undoing:
     def _weaken(
         self, reasons: Sequence[MatchReason], change: SignalChange, alike: Sequence[FeedSignal]
     ) -> list[MatchReason]:
-        """Return what is left of the reasons, with all other signals of the same value.
+        """Return the reasons that are left, with all other signals of the same value.
 
         They ask for no more than the changed signal did: an action is only weakened. Of a party
         whose suspension was lifted, this may be more than when the upload was decided.
@@ -250,7 +250,7 @@ class Undoing:
 
 
 def _likeness(signal: FeedSignal) -> object:
-    """Return what signals of the same value share."""
+    """Return the facts that signals of the same value share."""
     return signal.kind, signal.value.lower(), signal.reach, signal.exercise
 
 

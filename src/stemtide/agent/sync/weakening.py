@@ -76,5 +76,5 @@ def _why(signal: FeedSignal, parties: Mapping[str, str]) -> str:
 
 
 def _store(tx: Transaction, *, parties: Mapping[str, str], after: tuple[str, str]) -> None:
-    """Store what is owed. after: the signal and the content that were judged last."""
+    """Store the changes that are owed. after: the signal and the content that were judged last."""
     set_state(tx, weakened=json.dumps({"parties": parties, "after": after}))

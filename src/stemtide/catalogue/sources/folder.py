@@ -30,7 +30,7 @@ def list_folder(folder: Path) -> Iterator[StoredItem | UnlistedItem]:
 
 
 def stamp_of(path: str) -> tuple[str, int]:
-    """Return what changes with a file's content, and its size.
+    """Return a value that changes with a file's content, and its size.
 
     raises: OSError, also for what is no file: a pipe would never end.
     """

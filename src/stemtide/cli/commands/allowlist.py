@@ -37,7 +37,7 @@ def _entry_line(row: dict[str, Any]) -> str:
 
 
 def _added_line(row: dict[str, Any]) -> str:
-    """Describe what was added."""
+    """Describe the entries that were added."""
     return (
         f"{row['created']} added, {row['existing']} on the list before; they cover"
         f" {row['covered']} live signals of others, {row['protected']} of them protected"

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write values and bounds of figures for people."""
 
-from stemtide.exercises.results.stored import FigureRow, ObjectiveRow
+from stemtide.exercises.results.stored import ObjectiveRow, ResultFigure
 from stemtide.scenarios.measures import Unit
 
 _SIGNS = {Unit.MINUTES: " min", Unit.PERCENT: " %", Unit.NUMBER: ""}
 
 
-def value_text(row: FigureRow) -> str:
+def value_text(row: ResultFigure) -> str:
     """Return the value of a figure with its unit; "never" if it has none."""
     return "never" if row.value is None else f"{row.value:g}{_SIGNS[row.unit]}"
 

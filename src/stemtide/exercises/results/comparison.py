@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stemtide.exercises.results.bounds import value_text
-from stemtide.exercises.results.stored import FigureRow, ResultError, ResultFile
+from stemtide.exercises.results.stored import ResultError, ResultFigure, ResultFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def compare(results: Sequence[ResultFile]) -> list[ComparedFigure]:
     return [row for row in rows if len(set(row.values)) > 1]
 
 
-def _compare(figures: Sequence[FigureRow | None]) -> ComparedFigure:
+def _compare(figures: Sequence[ResultFigure | None]) -> ComparedFigure:
     """Return a figure of each result. None: a result does not have it."""
     first = next(figure for figure in figures if figure is not None)
     return ComparedFigure(

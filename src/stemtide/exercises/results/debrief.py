@@ -19,9 +19,9 @@ from stemtide.exercises.results.bounds import bounds_text, value_text
 from stemtide.exercises.results.drawings import TimeLane, draw_copies, draw_lanes
 from stemtide.exercises.results.report import note_of_copies, state_of
 from stemtide.exercises.results.stored import (
-    FigureRow,
     FollowUp,
     ObjectiveRow,
+    ResultFigure,
     ResultFile,
     StoredEntry,
     StoredObservation,
@@ -226,7 +226,7 @@ def _delays(result: ResultFile, view: PartyView) -> Part:
     )
 
 
-def _figures(title: str, rows: Iterable[FigureRow]) -> Part:
+def _figures(title: str, rows: Iterable[ResultFigure]) -> Part:
     return Part(
         title,
         ("Figure", "Value", "Ledger entries"),

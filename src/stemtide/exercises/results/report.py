@@ -7,7 +7,7 @@ from typing import Any
 
 from stemtide.exercises.results.bounds import bounds_text, value_text
 from stemtide.exercises.results.drawings import draw_copies
-from stemtide.exercises.results.stored import FigureRow, FollowUp, ResultFile
+from stemtide.exercises.results.stored import FollowUp, ResultFigure, ResultFile
 from stemtide.hub.platform.documents import typesetting
 
 _TEMPLATE = Path(typesetting.__file__).parent / "sheets" / "exercise.typ"
@@ -156,12 +156,12 @@ def state_of(action: FollowUp, *, today: date) -> str:
     return "Overdue" if action.is_overdue(today) else "Open"
 
 
-def _title(row: FigureRow) -> str:
+def _title(row: ResultFigure) -> str:
     """Return the title of a figure's measure, as a row begins."""
     return row.title[0].upper() + row.title[1:]
 
 
-def _numbers(row: FigureRow) -> str:
+def _numbers(row: ResultFigure) -> str:
     """Return the first entries of a figure, and how many more there are."""
     numbers = row.entries
     shown = ", ".join(map(str, numbers[:_MOST_ENTRIES]))

@@ -53,7 +53,7 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class FigureRow(_Part):
+class ResultFigure(_Part):
     """A measure and its value. party: of which alone; "" for all."""
 
     measure: Named
@@ -68,7 +68,7 @@ class FigureRow(_Part):
         return MEASURES[self.measure].title if self.measure in MEASURES else self.measure
 
 
-class ObjectiveRow(FigureRow):
+class ObjectiveRow(ResultFigure):
     """An objective with its figure and its bounds."""
 
     text: Line
@@ -216,7 +216,7 @@ class ResultFile(_Part):
     played_at: datetime | None = None
     is_common: bool = False
     objectives: Annotated[tuple[ObjectiveRow, ...], Field(max_length=100)]
-    figures: Annotated[tuple[FigureRow, ...], Field(max_length=5000)]
+    figures: Annotated[tuple[ResultFigure, ...], Field(max_length=5000)]
     steps: Annotated[tuple[StoredStep, ...], Field(max_length=1000)]
     copies: Annotated[tuple[StoredCopies, ...], Field(max_length=_ROWS)] = ()
     entries: Annotated[tuple[StoredEntry, ...], Field(max_length=_ROWS)] = ()

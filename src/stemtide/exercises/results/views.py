@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from stemtide.exercises.results.stored import (
     DelayRow,
-    FigureRow,
     ObjectiveRow,
+    ResultFigure,
     ResultFile,
     SpreadRow,
     StoredCopies,
@@ -46,7 +46,7 @@ class PartyView:
 
     party: str
     objectives: tuple[ObjectiveRow, ...]
-    figures: tuple[FigureRow, ...]
+    figures: tuple[ResultFigure, ...]
     delays: tuple[DelayRow, ...]
     steps: tuple[StoredStep, ...]
     copies: tuple[StoredCopies, ...]

@@ -16,7 +16,7 @@ from stemtide.hub.desk.forms import page_number
 from stemtide.hub.desk.sharing.permissions import may_share
 from stemtide.hub.desk.signals import sightings
 from stemtide.hub.platform.permissions import allows
-from stemtide.hub.rooms.approvals import reads as approvals
+from stemtide.hub.rooms.approvals.reads import approvals
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.crises.rules.crises import check_warn
 from stemtide.hub.rooms.ledger.reads import ledger

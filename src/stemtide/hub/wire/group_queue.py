@@ -96,7 +96,7 @@ class GroupQueue(Generic[_Write, _Result]):
             raise QueueFullError
 
     async def _work(self) -> None:
-        """Store what waits, group after group, until nothing waits."""
+        """Store waiting shares, group after group, until none waits."""
         while self._waiting:
             loop = asyncio.get_running_loop()
             for waiting, result in await loop.run_in_executor(self._thread, self._store_some):

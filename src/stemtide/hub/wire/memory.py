@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the wire answers from: keys, parties and the tail of the feed, as of the last commit.
+"""The wire's memory: keys, parties and the tail of the feed, as of the last commit.
 
 1 The notifier calls refresh() after every commit of any process. It reads what is new.
 2 Every ledger entry that is not about signals or agents has keys, parties and crises read again.
@@ -117,7 +117,7 @@ class _Events:
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What changes rarely. keys: by the digest of the key. parties: position and JSON of each.
+    """Rows that change rarely. keys: by the digest of the key. parties: position and JSON of each.
 
     events: the latest events by reader and place. Agents of a party mostly follow at one place.
     """
@@ -175,7 +175,7 @@ class Memory:
             self._refresh(since=needed)
 
     def refresh(self) -> None:
-        """Read what is new, after a commit. raises: django.db.Error."""
+        """Read new rows, after a commit. raises: django.db.Error."""
         self._refresh(since=time.monotonic())
 
     def caller(self, token: str, *, now: datetime | None = None) -> Caller | None:
@@ -284,7 +284,7 @@ class Memory:
         return reader or context.readers.setdefault(key, Reader(party, is_rehearsing))
 
     def _refresh(self, *, since: float) -> None:
-        """Read what is new, unless another thread began to after `since`."""
+        """Read new rows, unless another thread began to after `since`."""
         with self._refreshing:
             if self._context is not None and self._looked_at > since:
                 return

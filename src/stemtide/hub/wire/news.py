@@ -20,7 +20,7 @@ from stemtide.protocol.sync.feed import Wake
 
 
 class News:
-    """What follows for the reader of one stream. place: where its chain begins, if it is known.
+    """The next entries for the reader of one stream. place: where its chain begins, if it is known.
 
     carried: the position up to which the last event carried entries; None if it carried none.
     """

@@ -91,7 +91,7 @@ def _is_urgent(request: HttpRequest) -> bool:
 
 
 def _who(request: HttpRequest) -> str:
-    """Return what the places in a line are counted by: the credentials, or else the network."""
+    """Return the key that places in a line are counted by: the credentials, or else the network."""
     credentials = request.headers.get("Authorization") or request.COOKIES.get(
         settings.SESSION_COOKIE_NAME
     )

@@ -54,7 +54,7 @@ class Positions:
         self._note((PropagationStage.APPLIED, caller.party.pk, agent), position)
 
     def store_waiting(self) -> None:
-        """Store what waits. raises: django.db.Error; it waits then."""
+        """Store waiting positions. raises: django.db.Error; they wait then."""
         with self._lock:
             waiting, self._waiting = self._waiting, []
         now = datetime.now(UTC)
@@ -70,7 +70,7 @@ class Positions:
             waiting = [(of, row) for of, row in waiting if of is not stage]
 
     def stop(self) -> None:
-        """Store what is left."""
+        """Store the positions that are left."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
@@ -100,7 +100,7 @@ class Positions:
                 self._store_safely()
 
     def _store_safely(self) -> None:
-        """Store what waits; without a database it goes on waiting."""
+        """Store waiting positions; without a database they go on waiting."""
         try:
             self.store_waiting()
         except Error as error:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What agents last reported, in memory, written in batches.
+"""The last reports of agents, in memory, written in batches.
 
 1 The first report of an agent, one after a silence, and one of another version go to the database
   at once: Django answers them, and the ledger gets an entry.

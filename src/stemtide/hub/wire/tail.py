@@ -128,7 +128,7 @@ class Tail:
     def page(
         self, reader: Reader, *, after: int, limit: int, most_bytes: int = MAX_BYTES
     ) -> TailPage:
-        """Return what a reader may have after a position, as the feed does.
+        """Return the entries that a reader may have after a position, as the feed does.
 
         most_bytes: of JSON, more only for a single entry.
 

@@ -30,7 +30,7 @@ class PauseReason(StrEnum):
 
 
 class InstructionKind(StrEnum):
-    """What a director asks of the player of a run.
+    """An instruction of the director to the player of a run.
 
     inject: do a step now. skip: never do it. speed: minutes of the exercise for each real minute.
     say: write a message in the name of a party that a bot plays.

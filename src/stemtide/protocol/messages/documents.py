@@ -178,7 +178,7 @@ class Listing(BaseModel):
 
 
 class OrderAuthenticity(BaseModel):
-    """What shows that a removal order is from its issuer, to be checked in one step.
+    """Evidence that a removal order is from its issuer, to be checked in one step.
 
     listing:      whether the issuer is published as competent to issue removal orders.
     competent_since: when it was recorded on this hub as competent; null if it is not.

@@ -58,7 +58,7 @@ class MessageIn(BaseModel):
 
 
 class ReferenceOut(BaseModel):
-    """What a message mentions or links to, as one party reads it.
+    """A mention or link in a message, as one party reads it.
 
     token: represents it in the text, such as "#signal:1". It contains no id and no name of a thing.
     id:    of a thing that the party may see; None for others. Of a cluster: of its first signal.
@@ -275,7 +275,7 @@ class RoleOut(BaseModel):
 
 
 class TaskLink(BaseModel):
-    """What a task is about. id: of a cluster the id of its first signal."""
+    """The subject of a task. id: of a cluster the id of its first signal."""
 
     model_config = _STRICT
 
@@ -308,7 +308,7 @@ class TaskMoveIn(BaseModel):
 
 
 class TaskLinkOut(BaseModel):
-    """What a task is about, for parties that may see it. title: its reference, if it has one."""
+    """The subject of a task, for parties that may see it. title: its reference, if it has one."""
 
     kind: TaskLinkKind
     id: UUID

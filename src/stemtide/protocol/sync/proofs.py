@@ -129,7 +129,7 @@ def check_head(answer: ProofsOut, head: Checkpoint, *, checked: Sequence[Checkpo
 
 
 def open_things(answer: ProofsOut, head: Checkpoint) -> list[OpenedThing]:
-    """Return what the entries of an answer say, checked against a head. raises: ProofError."""
+    """Return the content of the entries of an answer, after a check. raises: ProofError."""
     leaves: dict[int, bytes] = {}
     opened: list[OpenedThing] = []
     for row in answer.entries:

@@ -27,7 +27,7 @@ class RunawayBucket(Lookups):
 
 
 class RunawayReportIn(BaseModel):
-    """What an agent saw of a signal that matches too much. Counts only, nothing about an upload.
+    """An agent's report about a signal that matches too much. Counts only, nothing about an upload.
 
     A later report of the same agent about the signal replaces it, so it may be sent again.
 

@@ -111,7 +111,7 @@ def audit(
 
 
 def statement_of(log: LogCopy) -> Statement:
-    """Return what a log says about itself; without a statement, that no restore opened it.
+    """Return a log's statement about itself; without one, that no restore opened it.
 
     raises: TileError; errors of read.
     """

@@ -86,7 +86,7 @@ def runaway_limits() -> RunawayLimits:
 
 
 class RunawayState(StrEnum):
-    """What an agent does about a runaway signal.
+    """The state of a runaway signal at an agent.
 
     lowered: the signal leads to hold at most. alarmed: it only says so, because two independent
     parties stand behind the signal. lifted: the provider decided that the matches are right.
@@ -153,7 +153,7 @@ def most_of_share(lookups: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What an agent counted of a signal.
+    """An agent's counts of a signal.
 
     hour:        its rate within the last hour.
     since_first: its rates since it first matched within an hour and within a day.
@@ -168,7 +168,7 @@ class Traffic:
 
 
 def assess(traffic: Traffic, *, support: Support) -> tuple[RunawayState, str] | None:
-    """Return what to do about a signal and why; None if its matches are plausible."""
+    """Return the next state of a signal and the reason; None if its matches are plausible."""
     state = RunawayState.LOWERED
     if _is_confirmed(support):
         state = RunawayState.ALARMED

@@ -31,7 +31,7 @@ COUNTING = frozenset({Standing.MEMBER, Standing.TRUSTED})
 
 @dataclass(frozen=True, slots=True)
 class PartyTrust:
-    """What decides how much a party's word counts.
+    """The facts that decide how much a party's word counts.
 
     group: parties of one group count once; "" if it belongs to none.
     speaks_for_digests: the agency lets it speak alone for exact digests.
@@ -83,7 +83,7 @@ def speaks_alone(party: PartyTrust, *, kind: Kind, reach: Reach | None) -> bool:
 def basis_of(
     sharer: PartyTrust, others: Iterable[PartyTrust], *, kind: Kind, reach: Reach | None
 ) -> Basis:
-    """Return what the default policy makes of a signal.
+    """Return the default policy's basis for a signal.
 
     others: parties that confirmed it, or that share the same value themselves.
     """

@@ -119,7 +119,7 @@ class ExchangeApi(TypedDict):
     has_set_authentification: bool
 
 
-class SignalType(TypedDict):
+class HmaSignalType(TypedDict):
     """A signal type."""
 
     name: str
@@ -399,7 +399,7 @@ HMA = (
         parameters=(_BANK,),
         errors=(404,),
     ),
-    _get("/c/signal_type", "list_signal_types", "List the signal types.", list[SignalType]),
+    _get("/c/signal_type", "list_signal_types", "List the signal types.", list[HmaSignalType]),
     _get(
         "/c/signal_type/index",
         "read_signal_index",

@@ -22,8 +22,8 @@ from stemtide.agent.http.own_banks import (
     OwnItemPage,
 )
 from stemtide.agent.http.own_list import OwnEntry, OwnList
-from stemtide.agent.http.runaways import LocalRunawayOut, RunawayList
-from stemtide.agent.http.switched_off import SwitchedOff, SwitchedOffList, SwitchOffIn
+from stemtide.agent.http.signals.runaways import LocalRunawayOut, RunawayList
+from stemtide.agent.http.signals.switched_off import SwitchedOff, SwitchedOffList, SwitchOffIn
 from stemtide.agent.journal.entries import CATALOGUE_NAME
 from stemtide.agent.live.streams import LiveOut
 from stemtide.agent.recognise.answers import Answer, ShadowOut

@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from stemtide.agent.config.settings import Config
 from stemtide.agent.http.review.access import ROOT, SentForm
 from stemtide.agent.http.review.pages import HEADERS, render
+from stemtide.agent.journal.key import JournalKeyError
 from stemtide.agent.review import (
     blind_checks,
     decisions,
@@ -28,12 +30,14 @@ from stemtide.agent.review.blind_checks import BlindCheck
 from stemtide.agent.review.decisions import ReviewVerdict
 from stemtide.agent.review.kept_files import KeptFiles
 from stemtide.agent.review.passages import SharedPassages, shared_passages
-from stemtide.agent.review.questions import Question
+from stemtide.agent.review.questions import ReviewQuestion
 from stemtide.agent.review.queue import QueueItem
 from stemtide.agent.review.sessions import ReviewSession
 from stemtide.agent.store.database import Store
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.enums import Action, Standing
+
+logger = logging.getLogger(__name__)
 
 _SHOWN = 100
 _PREVIEWED = 20
@@ -134,7 +138,7 @@ class ReviewViews:
             "agreement": blind_checks.count_agreement(self._store),
         }
 
-    def _questions(self, signals: Iterable[str]) -> dict[str, Question]:
+    def _questions(self, signals: Iterable[str]) -> dict[str, ReviewQuestion]:
         """Return the latest question about each signal."""
         return questions.questions_about(self._store, signals)
 
@@ -225,8 +229,15 @@ class ReviewViews:
         }
 
     def _passages(self, account: ItemAccount) -> dict[str, SharedPassages | None]:
-        """Return what signals of texts share with the agent's copy of the upload, by signal."""
-        blob = self._kept.read(account.ref)
+        """Return the passages that signals of texts share with the agent's copy of the upload.
+
+        Without a copy that can be read there are none, and the page says so.
+        """
+        try:
+            blob = self._kept.read(account.ref)
+        except (JournalKeyError, OSError) as error:
+            logger.warning("the copy of a held text cannot be read: %s", error)
+            return {}
         ids = [row.reason.signal for row in account.signals if row.reason.kind == Kind.TEXT]
         if blob is None or not ids:
             return {}

@@ -96,7 +96,7 @@ def _line(match: dict[str, Any]) -> str:
 
 
 def _shadow_line(shadow: dict[str, Any]) -> str:
-    """Describe what a shadow of the agent's policy would decide."""
+    """Describe the decision of a shadow of the agent's policy."""
     rule = f" by rule {shadow['rule']!r}" if shadow["rule"] else ""
     return f"  shadow ({shadow['shadow']}): {shadow['action'] or 'no match'}{rule}"
 

@@ -85,7 +85,7 @@ def show(config: _Config = None, as_json: AsJson = False) -> None:
 
 
 def _other_lines(acting: "Policy") -> list[str]:
-    """Describe what of a policy is no rule."""
+    """Describe the settings of a policy that are no rules."""
     lines = [f"undecodable: {acting.unread.undecodable}, limit: {acting.unread.limit}"]
     names = [*sorted(acting.parties), *(f"group {group}" for group in sorted(acting.groups))]
     return lines + ([f"in shadow: {', '.join(names)}"] if names else [])

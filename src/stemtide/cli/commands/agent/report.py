@@ -59,7 +59,7 @@ def dsa(
 
 
 def _with_grounds(form: "ReportForm", settings: "Transparency | None") -> "ReportForm":
-    """Add what the agent's settings say about its blocks, unless the form says it."""
+    """Add the grounds of blocks from the agent's settings, unless the form has them."""
     if settings is None:
         return form
     is_removal = settings.visibility == "removed"

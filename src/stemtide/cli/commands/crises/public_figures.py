@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stemtide.cli.commands.ledger.trust import MOST_SHOWN, Trust, count_faults, trusted_keys
 from stemtide.cli.local_hub import DataDir, open_hub
 from stemtide.cli.output import AsJson, fail, fail_on, print_note, print_result
 
 if TYPE_CHECKING:
     from stemtide.protocol.tlog.audit import LogCopy, Read
-
-_MOST_SHOWN = 50
 
 _LATEST = timedelta(days=14)
 """From the end of a quarter until its figures are published and in the public log."""
@@ -31,14 +30,6 @@ Address = Annotated[
     typer.Option(
         "--hub",
         help="A hub's address. Default: the database of the hub on this machine.",
-        show_default=False,
-    ),
-]
-Trust = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--trust",
-        help="A key of the log, as `stemtide ledger keys` prints it. Can be repeated.",
         show_default=False,
     ),
 ]
@@ -96,7 +87,6 @@ def _recount(quarter: str, *, as_json: bool) -> None:
 def _check_published(hub: str, quarter: str, *, trust: Sequence[str], as_json: bool) -> None:
     """Check figures as a stranger gets them."""
     from stemtide.cli.commands.ledger import logs
-    from stemtide.cli.commands.ledger.ledger import trusted_keys
     from stemtide.protocol.tlog.audit import LogCopy
 
     flaws = 0
@@ -117,7 +107,7 @@ def _check_published(hub: str, quarter: str, *, trust: Sequence[str], as_json: b
 
 
 def _faults_of(name: str, *, files: "Read", log: "LogCopy") -> tuple[list[str], bool]:
-    """Return what does not hold of a quarter's figures, and whether the log has their digest.
+    """Return the faults of a quarter's figures, and whether the log has their digest.
 
     raises: LogReadError, TileError.
     """
@@ -146,7 +136,7 @@ def _faults_of(name: str, *, files: "Read", log: "LogCopy") -> tuple[list[str], 
 
 def _print_faults(name: str, faults: Sequence[str], *, as_json: bool) -> None:
     """Print what does not hold."""
-    for text in faults if as_json else faults[:_MOST_SHOWN]:
+    for text in faults if as_json else faults[:MOST_SHOWN]:
         row: dict[str, object] = {"quarter": name, "holds": False, "text": text}
         print_result(row, as_json=as_json, line=f"{name}: {text}")
 
@@ -154,7 +144,6 @@ def _print_faults(name: str, faults: Sequence[str], *, as_json: bool) -> None:
 def _end(flaws: int, *, count: int) -> None:
     """End with 1 if something does not hold."""
     if flaws:
-        things = "1 thing does" if flaws == 1 else f"{flaws} things do"
-        fail(f"{things} not hold: keep this output and the files")
+        fail(f"{count_faults(flaws)}: keep this output and the files")
     if not count:
         print_note("There are no figures yet.")

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stemtide.cli.commands.ledger.trust import MOST_SHOWN, Trust, count_faults, trusted_keys
 from stemtide.cli.commands.ledger.witnesses import witness
 from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key
 from stemtide.cli.local_hub import DataDir, check_keys, now, open_hub
 from stemtide.cli.output import AsJson, fail, fail_on, print_note, print_result
 
 if TYPE_CHECKING:
-    from stemtide.protocol.tlog.audit import Read
-    from stemtide.protocol.tlog.notes import NoteKey
     from stemtide.protocol.tlog.statements import Statement
 
 ledger = typer.Typer(
@@ -22,8 +21,6 @@ ledger = typer.Typer(
 )
 
 ledger.add_typer(witness, name="witness")
-
-_MOST_SHOWN = 50
 
 Source = Annotated[
     str,
@@ -41,16 +38,6 @@ From = Annotated[
         show_default=False,
     ),
 ]
-Trust = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--trust",
-        help="A key of the log, as `stemtide ledger keys` prints it. Can be repeated.",
-        show_default=False,
-    ),
-]
-
-
 Witnesses = Annotated[
     list[str] | None,
     typer.Option(
@@ -249,13 +236,12 @@ def _print_flaws(
     rows: Sequence[dict[str, object]], *, size: int, statement: "Statement", as_json: bool
 ) -> None:
     """Print the flaws and exit 1, or that all holds."""
-    for flaw in rows if as_json else rows[:_MOST_SHOWN]:
+    for flaw in rows if as_json else rows[:MOST_SHOWN]:
         print_result(flaw, as_json=as_json, line=str(flaw["text"]))
     if rows:
-        rest = len(rows) - _MOST_SHOWN
+        rest = len(rows) - MOST_SHOWN
         more = f" ({rest} more: see --json)" if rest > 0 and not as_json else ""
-        count = "1 thing does" if len(rows) == 1 else f"{len(rows)} things do"
-        fail(f"{count} not hold{more}: keep the files, the heads and this output")
+        fail(f"{count_faults(len(rows))}{more}: keep the files, the heads and this output")
     row: dict[str, object] = {"holds": True, "size": size}
     line = f"All {size} leaves hold."
     if since := statement.opened_at:
@@ -266,19 +252,6 @@ def _print_flaws(
     if statement.overlap is not None:
         row |= {"restored": True, "lost": statement.lost}
     print_result(row, as_json=as_json, line=line)
-
-
-def trusted_keys(read: "Read", trust: Sequence[str]) -> "list[NoteKey]":
-    """Return the keys to verify heads with: those given, or those that the log names itself."""
-    from stemtide.cli.commands.ledger import logs
-    from stemtide.protocol.tlog.notes import NoteKey
-
-    if trust:
-        return [NoteKey.read(text) for text in trust]
-    own = logs.read_keys(read)
-    print_note(f"The log named this key itself: {own[0]}")
-    print_note("Compare it with the operator's by telephone, or give the right one with --trust.")
-    return own
 
 
 def _note_restores(statement: "Statement", *, states: Mapping[str, str]) -> None:

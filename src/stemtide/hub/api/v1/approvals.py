@@ -9,7 +9,8 @@ from ninja import Router
 from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
-from stemtide.hub.rooms.approvals import reads, writes
+from stemtide.hub.rooms.approvals.reads import approvals as reads
+from stemtide.hub.rooms.approvals.writes import approvals as writes
 from stemtide.protocol.approvals import ApprovalOut, ApprovalPage, RefuseIn
 from stemtide.protocol.enums import ApprovalState, Scope
 

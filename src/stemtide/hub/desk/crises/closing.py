@@ -49,7 +49,7 @@ def _bases(kind: PartyKind) -> list[tuple[str, Words]]:
     return [(basis.value, LABELS["legal-basis"][basis]) for basis in usable]
 
 
-class AnswerForm(MessageForm):
+class AdoptionForm(MessageForm):
     """The answer which signals stay."""
 
     message_type = AdoptionAnswerIn
@@ -142,7 +142,7 @@ def closing(request: SignedInRequest, uid: UUID) -> HttpResponse:
         "after": after,
         "may_adopt": allows(rules.check_adopt, facts, by=by, now=now),
         "may_answer": allows(rules.check_answer_choice, facts, by=by),
-        "answer_form": AnswerForm(
+        "answer_form": AdoptionForm(
             kind=by.kind, prefix="answer", initial={"adopt": AdoptionAnswer.SUGGESTED.value}
         ),
     }
@@ -161,7 +161,7 @@ def _act(request: SignedInRequest, uid: UUID, *, filters: dict[str, str]) -> Htt
         "unadopt-matching": (writes.unadopt, UnadoptIn, limits, _("The adoptions are undone.")),
     }
     if act == "answer":
-        form = AnswerForm(request.POST, kind=actor_of(request).kind, prefix="answer")
+        form = AdoptionForm(request.POST, kind=actor_of(request).kind, prefix="answer")
         _carry_out(request, writes.answer, form.message(), uid=uid, done=_("Answered."))
     elif act in acts:
         write, message, chosen, done = acts[act]

@@ -24,8 +24,10 @@ from stemtide.hub.desk.actions import (
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
 from stemtide.hub.desk.forms import MessageForm, uuid_or_none
 from stemtide.hub.platform.permissions import allows
-from stemtide.hub.rooms.approvals import reads, rules, writes
+from stemtide.hub.rooms.approvals import rules
+from stemtide.hub.rooms.approvals.reads import approvals as reads
 from stemtide.hub.rooms.approvals.rules import ApprovalFacts
+from stemtide.hub.rooms.approvals.writes import approvals as writes
 from stemtide.hub.rooms.orders.reads import second_looks
 from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
 from stemtide.protocol.approvals import ApproveIn, RefuseIn

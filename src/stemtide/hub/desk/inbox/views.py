@@ -14,7 +14,7 @@ from stemtide.hub.desk.forms import page_number
 from stemtide.hub.desk.labels.inbox import LABELS
 from stemtide.hub.desk.navigation import address
 from stemtide.hub.platform.permissions import allows, check_person_may_write
-from stemtide.hub.rooms.approvals import reads as approvals
+from stemtide.hub.rooms.approvals.reads import approvals
 from stemtide.hub.rooms.crises.reads import participants
 from stemtide.hub.rooms.orders.reads import orders
 from stemtide.hub.rooms.parties.reads.parties import party_titles

@@ -20,7 +20,7 @@ from stemtide.protocol.law.dsa.template import (
     Indicator,
     Place,
     Shape,
-    Sheet,
+    Worksheet,
     template,
 )
 from stemtide.protocol.law.dsa.versions import DsaReportOut
@@ -242,7 +242,7 @@ class ReportFields(DeskForm):
                 return
 
 
-def _own_rows(form: ReportForm) -> Iterator[tuple[str, tuple[Sheet, Indicator]]]:
+def _own_rows(form: ReportForm) -> Iterator[tuple[str, tuple[Worksheet, Indicator]]]:
     """Yield the rows that have a field of their own, by the address of their cell."""
     for sheet in template().sheets:
         if sheet.shape in (Shape.INDICATORS, Shape.TEXTS):

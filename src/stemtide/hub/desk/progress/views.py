@@ -37,7 +37,7 @@ Figures = ReferralFigures | OrderFigures
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ProgressRow:
     """One row of the table. cells: its counts in the order of the heads; took: durations."""
 
     name: str
@@ -202,13 +202,13 @@ def _extra_count(counts: Mapping[str, int | None], name: str) -> list[int | None
 
 def _row(
     figures: Figures, progress: Progress, *, steps: list[str], titles: Mapping[str, str]
-) -> Row:
+) -> ProgressRow:
     """Return figures as a row of the table."""
     counts = _counts(figures)
     visible = _visible_counts(_counts(progress.total), dict.fromkeys(steps))
     took = figures.to_removal if isinstance(figures, ReferralFigures) else figures.to_execute
     name = _name(figures.name, progress.asked.by, titles=titles)
-    return Row(name=name, cells=[counts[step] for step in visible], took=took)
+    return ProgressRow(name=name, cells=[counts[step] for step in visible], took=took)
 
 
 def _name(name: str, by: ProgressBy | None, *, titles: Mapping[str, str]) -> str:

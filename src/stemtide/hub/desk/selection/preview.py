@@ -10,7 +10,7 @@ from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.desk.forms import MessageForm
 from stemtide.hub.desk.selection.acts import BulkAct
 from stemtide.hub.platform.errors import InvalidError, RefusalError
-from stemtide.hub.rooms.approvals import reads as approvals
+from stemtide.hub.rooms.approvals.reads import approvals
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.signals.reads import opinions
 from stemtide.hub.rooms.signals.reads.signals import SelectedSignal

@@ -184,7 +184,7 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class _EntryFacts:
-    """What the rules need of an entry's page. is_listed: its value is on the list."""
+    """Facts of an entry's page for the rules. is_listed: its value is on the list."""
 
     removed_at: datetime | None
     is_listed: bool

@@ -30,7 +30,7 @@ from stemtide.protocol.enums import MessageKind
 
 @dataclass(frozen=True, slots=True)
 class ActedContent:
-    """What the forms are filled in with. own: those of the signals that the reader's party shared.
+    """Values that forms are filled in with. own: the signals that the reader's party shared.
 
     signals: the live ones. crisis: its id; None for none. language: the one that all signals with
     a stated language have; "" if there is none. sharers: names of the parties that shared
@@ -71,13 +71,13 @@ MAX_SIGNALS = 50
 
 
 def content_acts(content: ActedContent, *, by: Actor) -> list[ContentAct]:
-    """Return what the reader may do about content, with a reason where not."""
+    """Return the reader's acts on content, with a reason where one is not allowed."""
     requests = _requests(content, by=by) if by.kind in REFERRING else []
     return requests + (_in_room(content.crisis, content, by=by) if content.crisis else [])
 
 
 def _requests(content: ActedContent, *, by: Actor) -> list[ContentAct]:
-    """Return what authorities and agencies may request of providers."""
+    """Return the requests that authorities and agencies may send to providers."""
     first = next(iter(content.signals), "")
     return [
         ContentAct(
@@ -102,7 +102,7 @@ def _requests(content: ActedContent, *, by: Actor) -> list[ContentAct]:
 
 
 def _in_room(uid: UUID, content: ActedContent, *, by: Actor) -> list[ContentAct]:
-    """Return what the reader may do in the crisis that the content belongs to."""
+    """Return the reader's acts in the crisis that the content belongs to."""
     facts = crises.facts_of(uid, viewer=by.party)
     if not crisis_rules.is_in_room(facts, by):
         return []

@@ -62,7 +62,7 @@ def signal_name(signal: SelectedSignal) -> str:
 
 
 def _noun(kinds: Collection[str]) -> str:
-    """Return what kind of content the fingerprints are of, with a place for its time."""
+    """Return the noun for the content of the fingerprints, with a place for its time."""
     if {Kind.VIDEO, Kind.GOP} & set(kinds):
         return _("Video of %(when)s")
     if Kind.PDQ in kinds:

@@ -147,7 +147,7 @@ class RemoveLocalForm(MessageForm):
 
 @dataclass(frozen=True, slots=True)
 class PageFacts:
-    """What the rules need of a signal's page.
+    """Facts of a signal's page for the rules.
 
     kinds: of the parties, by name. questions: about the signal that the reader may read.
     local: the facts about its local features; None if it has none.
@@ -233,7 +233,7 @@ def question_rows(page: PageFacts, *, refused: Offer | None) -> list[ListedQuest
 
 
 def own_offers(page: PageFacts, *, refused: Offer | None) -> list[Offer]:
-    """Return what the reader's party may say of the signal itself."""
+    """Return the opinions that the reader's party may give of the signal itself."""
     own = [action for action in ACTIONS.values() if action.block == "own"]
     return available(own, page, refused=refused)
 

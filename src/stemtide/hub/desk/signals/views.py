@@ -24,7 +24,7 @@ from stemtide.hub.platform.permissions import (
     check_person_may_lead,
     check_person_may_write,
 )
-from stemtide.hub.rooms.approvals import reads as approvals
+from stemtide.hub.rooms.approvals.reads import approvals
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.local_features import reads as local_features
 from stemtide.hub.rooms.media import reads as media, rules as media_rules
@@ -207,7 +207,7 @@ def _facts(signal_out: SignalOut) -> rules.SignalFacts:
 
 
 def _content(signal_out: SignalOut, *, request: SignedInRequest) -> ActedContent:
-    """Return what the forms for acts on a signal are filled in with."""
+    """Return the values for the forms of acts on a signal."""
     crisis = _crisis(signal_out, request=request)
     is_live = signal_out.state is SignalState.LIVE
     is_own = is_live and signal_out.shared_by == request.user.party.name

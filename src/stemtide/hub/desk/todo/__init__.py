@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What waits for the signed-in person: one list over all kinds, the most urgent first."""
+"""The to-do list of the signed-in person, over all kinds, the most urgent first."""

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _, ngettext
 from stemtide.hub.desk.labels import label
 from stemtide.hub.desk.todo.items import TodoItem, TodoKind
 from stemtide.hub.platform.permissions import allows, check_person_may_lead, check_person_may_write
-from stemtide.hub.rooms.approvals import reads as approvals
+from stemtide.hub.rooms.approvals.reads import approvals
 from stemtide.hub.rooms.complaints.reads import complaints, redress
 from stemtide.hub.rooms.complaints.rules.complaints import check_read as check_read_complaints
 from stemtide.hub.rooms.crises.reads import participants, proposals, roles
@@ -36,7 +36,7 @@ _TO_ANSWER = frozenset({OrderState.ISSUED, OrderState.RECEIVED, OrderState.UNDON
 
 
 def waiting_items(by: Actor, *, now: datetime) -> list[TodoItem]:
-    """Return what waits for a person, in no order."""
+    """Return the items that wait for a person, in no order."""
     writes = allows(check_person_may_write, by.role)
     return [item for source in (SOURCES if writes else OFFICER) for item in source(by, now)]
 

@@ -17,7 +17,7 @@ from stemtide.hub.rooms.alerts.rules import alerts as rules
 @require_safe
 @signed_in
 def todo(request: SignedInRequest) -> HttpResponse:
-    """Show what waits, the most urgent first."""
+    """Show the to-do list, the most urgent first."""
     return render(request, "desk/todo/todo.html", _context(request))
 
 

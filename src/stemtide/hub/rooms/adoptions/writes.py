@@ -17,7 +17,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.utils.dateparse import parse_datetime
 
-from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
+from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.platform.retention.rules import check_basis
 from stemtide.hub.rooms.adoptions import reads, rules
 from stemtide.hub.rooms.adoptions.models import Adoption
@@ -145,8 +145,6 @@ def limit_due(now: datetime) -> int:
     return count
 
 
-@needs_no_entry("the certificate of the purge records that the signals were erased")
-@needs_no_lock("nothing else changes adoptions of erased signals")
 def _forget_erased() -> None:
     """Delete the adoptions of erased signals: they say on which basis a party had them."""
     left = Adoption.objects.filter(signal__erased_at__isnull=False)
@@ -282,8 +280,8 @@ def _before(adopted: Adoption) -> dict[str, Any]:
 
 def _unchanged(row: Signal, adopted: Adoption) -> list[str]:
     """Return the names of the columns that have the value that the adoption gave them."""
-    given = adopted.given.items()
-    return [name for name, value in given if _as_text(getattr(row, name)) == value]
+    columns = adopted.given.items()
+    return [name for name, value in columns if _as_text(getattr(row, name)) == value]
 
 
 @part()

@@ -55,7 +55,7 @@ _LASTING_FIELDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class EnclosedRequest:
     """The request that an alert carries. name: of its files; draws: renders the document, if any.
 
     author:  of a form of the law: the party whose own seal it gets; "" for letters.
@@ -98,7 +98,7 @@ def attach(outgoing: OutgoingAlert) -> OutgoingAlert:
     return replace(outgoing, request=enclosure.request, files=files, notes=enclosure.notes)
 
 
-def request_of(outgoing: OutgoingAlert) -> Request | None:
+def request_of(outgoing: OutgoingAlert) -> EnclosedRequest | None:
     """Return the request of an alert; None if it has none, or its party may no longer see it."""
     build = _BUILDERS.get(outgoing.subject.partition(":")[0])
     if build is None:
@@ -109,7 +109,7 @@ def request_of(outgoing: OutgoingAlert) -> Request | None:
         return None
 
 
-def _files(request: Request, outgoing: OutgoingAlert) -> tuple[Attachment, ...]:
+def _files(request: EnclosedRequest, outgoing: OutgoingAlert) -> tuple[Attachment, ...]:
     """Return the files of a mail: JSON with its signature, and the sealed document."""
     content = json.dumps(request.request, ensure_ascii=False, indent=2).encode()
     files = list(signed(f"{request.name}.json", content, outgoing=outgoing))
@@ -131,7 +131,7 @@ def signed(
     )
 
 
-def paper(request: Request, *, outgoing: OutgoingAlert) -> Attachment:
+def paper(request: EnclosedRequest, *, outgoing: OutgoingAlert) -> Attachment:
     """Return the sealed document of a request that has one. raises: SealFileError."""
     if request.draws is None:
         raise ValueError("this request has no paper")
@@ -144,7 +144,7 @@ def paper(request: Request, *, outgoing: OutgoingAlert) -> Attachment:
     return Attachment(f"{request.name}.pdf", pdf, _PDF)
 
 
-def _order(outgoing: OutgoingAlert, party: Party) -> Request | None:
+def _order(outgoing: OutgoingAlert, party: Party) -> EnclosedRequest | None:
     """Build the request for a removal order: Annex I, or the answer to it, Annex II or III."""
     order = orders.order(_uid(outgoing), viewer=party, now=outgoing.now)
     language = order.language if order.language[:2] in LANGUAGES else outgoing.language
@@ -168,7 +168,7 @@ def _order(outgoing: OutgoingAlert, party: Party) -> Request | None:
         )
 
     is_addressee = order.addressee == party.name
-    return Request(
+    return EnclosedRequest(
         name,
         _plain(order),
         lambda: make(form_json),
@@ -179,7 +179,7 @@ def _order(outgoing: OutgoingAlert, party: Party) -> Request | None:
     )
 
 
-def _information(outgoing: OutgoingAlert, party: Party) -> Request | None:
+def _information(outgoing: OutgoingAlert, party: Party) -> EnclosedRequest | None:
     """Build the request for the information that a provider gets before its first order."""
     informations = orders.informations(viewer=party)
     information = next(
@@ -187,7 +187,7 @@ def _information(outgoing: OutgoingAlert, party: Party) -> Request | None:
     )
     if information is None:
         return None
-    return Request(
+    return EnclosedRequest(
         "information",
         _plain(information),
         lambda: information.model_dump_json(indent=2).encode(),
@@ -198,13 +198,13 @@ def _information(outgoing: OutgoingAlert, party: Party) -> Request | None:
     )
 
 
-def _referral(outgoing: OutgoingAlert, party: Party) -> Request | None:
+def _referral(outgoing: OutgoingAlert, party: Party) -> EnclosedRequest | None:
     """Build the request for a referral, for its provider alone."""
     referral = referrals.referral(_uid(outgoing), viewer=party)
     if referral.provider != party.name:
         return None
     sender = _sender(referral.sender, party=party, outgoing=outgoing)
-    return Request(
+    return EnclosedRequest(
         referral.reference,
         _plain(referral),
         lambda: referral.model_dump_json(include=_LASTING_FIELDS, indent=2).encode(),
@@ -214,7 +214,7 @@ def _referral(outgoing: OutgoingAlert, party: Party) -> Request | None:
     )
 
 
-def _batch(outgoing: OutgoingAlert, party: Party) -> Request | None:
+def _batch(outgoing: OutgoingAlert, party: Party) -> EnclosedRequest | None:
     """Build the request for the referrals of a batch to one provider, as JSON and CSV only."""
     uid = _uid(outgoing)
     filters = referrals.Filters(batch=uid, provider=party.name)
@@ -228,7 +228,7 @@ def _batch(outgoing: OutgoingAlert, party: Party) -> Request | None:
         return [referral.model_dump(mode="json", include=_LASTING_FIELDS) for referral in whole]
 
     sender = _sender(page.referrals[0].sender, party=party, outgoing=outgoing)
-    return Request(
+    return EnclosedRequest(
         "referrals",
         {"batch": str(uid), **_plain(page)},
         lambda: json.dumps({"batch": str(uid), "referrals": lasting()}, indent=2).encode(),
@@ -281,7 +281,7 @@ _DRAWN = {
 }
 """Alerts whose mail includes the document; for others it is behind the link."""
 
-_BUILDERS: Mapping[str, Callable[[OutgoingAlert, Party], Request | None]] = {
+_BUILDERS: Mapping[str, Callable[[OutgoingAlert, Party], EnclosedRequest | None]] = {
     "order": _order,
     "information": _information,
     "referral": _referral,

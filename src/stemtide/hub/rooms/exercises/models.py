@@ -129,7 +129,7 @@ class RunFile(models.Model):
 
 
 class Observation(models.Model):
-    """What somebody observed during a run. member: of the cast that it is about; "" for all.
+    """An observation during a run. member: of the cast that it is about; "" for all.
 
     at_min: the clock of the exercise, as the player last reported it.
     """

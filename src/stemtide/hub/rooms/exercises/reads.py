@@ -123,7 +123,7 @@ def open_of_others(*, viewer: Party) -> list[RunOut]:
 
 
 def play(row: ExerciseRun, *, viewer: Party) -> PlayOut:
-    """Return what the player of an exercise needs."""
+    """Return the state of an exercise for its player."""
     waiting = row.instructions.filter(done_at=None)
     return PlayOut(
         run=describe(row, viewer=viewer),
@@ -138,7 +138,7 @@ def scenario(uid: UUID, *, viewer: Party) -> ScenarioOut:
 
 
 def progress(uid: UUID, *, viewer: Party) -> ProgressIn:
-    """Return what the player last reported, to the party that directs. raises: NotFoundError."""
+    """Return the last report of the player, to the party that directs. raises: NotFoundError."""
     row = find_directed(uid, viewer=viewer)
     return ProgressIn.model_validate_json(_json(row))
 
@@ -406,7 +406,7 @@ def _is_of_run(entry: EntryRow, row: ExerciseRun, names: dict[str, str]) -> bool
 
 
 def _json(row: ExerciseRun) -> str:
-    """Return what the player reported as JSON."""
+    """Return the report of the player as JSON."""
     fields: dict[str, Any] = {
         "minutes": row.minutes,
         "steps": row.steps,

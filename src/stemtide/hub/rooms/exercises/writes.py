@@ -218,7 +218,7 @@ def instruct(
 @needs_no_entry("a report each second; the acts of bots are in the ledger themselves")
 @transaction.atomic
 def report(uid: UUID, *, body: ProgressIn, by: Actor, now: datetime) -> PlayOut:
-    """Store what the player reports; return the state and what the director asks for.
+    """Store a report of the player; return the state and the director's instructions.
 
     raises: NotFoundError, NotAllowedError.
     """
@@ -263,7 +263,7 @@ def bring_news(uid: UUID, *, body: RunNewsIn, by: Actor, now: datetime) -> None:
 
 @transaction.atomic
 def observe(uid: UUID, *, body: ObservationIn, by: Actor, now: datetime) -> ObservationOut:
-    """Note what somebody observed, at the minute that the player last reported.
+    """Note an observation, at the minute that the player last reported.
 
     raises: NotFoundError, NotAllowedError, InvalidError.
     """

@@ -22,8 +22,8 @@ from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import clusters, signals
 from stemtide.hub.rooms.signals.reads.sharing.bulk import check_refused
-from stemtide.hub.rooms.signals.rules.signals import RefusedContentError
-from stemtide.hub.rooms.signals.writes.waiting import check_counted, count_refused
+from stemtide.hub.rooms.signals.rules.signals import RefusedContentError, check_counted
+from stemtide.hub.rooms.signals.writes.waiting import count_refused
 from stemtide.protocol.enums import SignalState
 from stemtide.protocol.law.retention import RowClass
 from stemtide.protocol.messages.previews import PreviewIn, PreviewKind, PreviewOut, Purpose

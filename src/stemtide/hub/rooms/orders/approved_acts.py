@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What becomes of orders once a second person has decided. Decision 0115."""
+"""Issue or end orders once a second person has decided. Decision 0115."""
 
 from stemtide.hub.rooms.approvals.acts import ApprovedAct, register
 from stemtide.hub.rooms.orders.writes import issue

@@ -60,7 +60,7 @@ class Party(models.Model):
 
     @property
     def trust(self) -> PartyTrust:
-        """Return what decides how much the party's word counts."""
+        """Return the facts that decide how much the party's word counts."""
         return PartyTrust(
             name=self.name,
             kind=PartyKind(self.kind),

@@ -99,7 +99,7 @@ class Lag(NamedTuple):
 
 
 class _Handling(NamedTuple):
-    """What decides who may receive a signal."""
+    """The marks that decide who may receive a signal."""
 
     shared_by: str
     sharer: int
@@ -250,7 +250,7 @@ def _close_together(acts: Iterable[_Act]) -> Iterator[list[_Act]]:
 
 
 def _progress_after(acts: Sequence[_Act], agents: Sequence[Agent]) -> _Progress:
-    """Return what agents reached from the first of some acts on, until the last is settled."""
+    """Return the positions of agents from the first of some acts on, until the last is settled."""
     progress = _Progress((act.position for act in acts), agents)
     batches = PositionBatch.objects.filter(
         at__gte=acts[0].at,
@@ -364,7 +364,7 @@ def _recipient_rows(row: Signal, agents: Sequence[Agent]) -> list[RecipientOut]:
 
 
 def _earlier_fields(row: EarlierUploadSum | None) -> dict[str, Any]:
-    """Return what a recipient reports of uploads that came before the signal."""
+    """Return a recipient's counts of uploads that came before the signal."""
     return {"earlier_uploads": row.count, "earlier_since": row.first_hour} if row else {}
 
 
@@ -493,7 +493,7 @@ def _day(key: _DayOf, buckets: Mapping[str, int], *, late: int) -> PropagationDa
 
 
 def _handling_of(row: Signal) -> _Handling:
-    """Return what decides who may receive a signal."""
+    """Return the marks that decide who may receive a signal."""
     return _Handling(
         row.shared_by.name,
         row.shared_by.pk,

@@ -10,7 +10,7 @@ from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.alerts import enclosures, links
 from stemtide.hub.rooms.alerts.channels.channel import OutgoingAlert
-from stemtide.hub.rooms.alerts.enclosures import Request
+from stemtide.hub.rooms.alerts.enclosures import EnclosedRequest
 from stemtide.hub.rooms.alerts.reads import alerts, deliveries
 from stemtide.hub.rooms.alerts.reads.alerts import AlertRow
 from stemtide.hub.rooms.alerts.reads.deliveries import Home
@@ -53,7 +53,7 @@ class LinkedAlert:
     ends_at: datetime
     is_expired: bool
     outgoing: OutgoingAlert
-    request: Request | None = None
+    request: EnclosedRequest | None = None
     order: OrderOut | None = None
     referrals: tuple[ReferralOut, ...] = ()
     may: tuple[str, ...] = ()

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What becomes of shares, withdrawals and disputes once somebody has given them a second look."""
+"""Carry out shares, withdrawals and disputes that somebody has given a second look."""
 
 from dataclasses import replace
 from datetime import datetime
 
 from stemtide.hub.platform.errors import ConflictError, RefusalError
-from stemtide.hub.rooms.approvals import acts, writes as approvals
+from stemtide.hub.rooms.approvals import acts
 from stemtide.hub.rooms.approvals.models import Approval
+from stemtide.hub.rooms.approvals.writes import approvals
 from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.hub.rooms.signals.rules import checks
 from stemtide.hub.rooms.signals.writes import opinions, signals

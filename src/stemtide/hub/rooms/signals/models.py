@@ -520,7 +520,7 @@ class Outlier(models.Model):
 
 
 class RunawayReport(models.Model):
-    """What one agent of a party saw of a signal that matches too much. A newer report replaces it.
+    """A report of one agent about a signal that matches too much. A newer report replaces it.
 
     curve: [begins_at, matches, look-ups] of spans of five minutes, oldest first.
     counts: it counts towards lowering; not any more once an agency has decided.

@@ -167,7 +167,7 @@ class RefusedValuesFile:
 
 
 def _state_of(path: Path) -> tuple[object, ...]:
-    """Return what changes if the file does."""
+    """Return a value that changes if the file does."""
     try:
         stat = path.stat()
     except OSError as error:

@@ -24,7 +24,7 @@ MAX_VALUE_BYTES = 64 * 1024
 
 
 class Handling(NamedTuple):
-    """What decides which readers get an entry."""
+    """The marks that decide which readers get an entry."""
 
     shared_by: str
     tlp: Tlp

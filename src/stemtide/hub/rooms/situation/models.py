@@ -64,7 +64,7 @@ class Message(RetainedRow):
 
 
 class MessageReference(models.Model):
-    """What a message mentions or links to.
+    """A mention or link in a message.
 
     token: represents it in the text. thing: the id of what is linked to.
     name:  of a role. party, person: who was notified; of a role, its holder then.

@@ -163,7 +163,7 @@ def _build_in_thread(
 def _build(
     files: SegmentFiles, state: SegmentState | None, *, viewer: Party, exercise: bool, now: datetime
 ) -> SegmentState:
-    """Read what changed since a state, or everything, and store the new state."""
+    """Read the changes since a state, or everything, and store the new state."""
     heads = ledger.heads()
     history = ledger.history(heads.positions)
     view = snapshots.digest_of_view(viewer=viewer, exercise=exercise)

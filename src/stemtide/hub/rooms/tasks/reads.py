@@ -137,7 +137,7 @@ def _owner_name(row: Task, person: Person | None, *, viewer: Party) -> str:
 
 
 def _link(row: Task, *, viewer: Party) -> TaskLinkOut | None:
-    """Return what a task is about; None if the viewer may not see it."""
+    """Return the subject of a task; None if the viewer may not see it."""
     if row.link is None:
         return None
     kind = TaskLinkKind(row.link_kind)

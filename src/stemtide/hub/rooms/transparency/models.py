@@ -176,7 +176,7 @@ class Purge(models.Model):
 
 
 class ErasedDigest(models.Model):
-    """What a leaf has of a signal that was erased, while others of the same bulk are there.
+    """A leaf's digest of a signal that was erased, while others of the same bulk are there.
 
     Without it the leaf of the bulk could not be checked for the others. It goes with the last one.
     """

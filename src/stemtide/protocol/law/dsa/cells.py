@@ -3,7 +3,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from stemtide.protocol.law.dsa.template import TOTAL, Category, Place, Sheet, template
+from stemtide.protocol.law.dsa.template import TOTAL, Category, Place, Worksheet, template
 
 Value = int | float | str
 """What a cell holds."""
@@ -22,19 +22,19 @@ class Cells(dict[Place, Value]):
                 added.setdefault((place.sheet, place.row), set()).add(place.other)
         self._added = {row: sorted(names) for row, names in added.items()}
 
-    def scopes(self, sheet: Sheet) -> list[str]:
+    def scopes(self, sheet: Worksheet) -> list[str]:
         """Return TOTAL and the States that have rows, in the template's order."""
         if not sheet.has_states:
             return [TOTAL]
         used = self._states.get(sheet.name, set())
         return [TOTAL, *(state for state in template().member_states if state in used)]
 
-    def others(self, sheet: Sheet, category: Category) -> list[str]:
+    def others(self, sheet: Worksheet, category: Category) -> list[str]:
         """Return the descriptions of a category's rows: "" unless sub-categories were added."""
         return self._added.get((sheet.name, category.label)) or [""]
 
     def parts(
-        self, sheet: Sheet, categories: Iterable[Category], *, column: str, scope: str
+        self, sheet: Worksheet, categories: Iterable[Category], *, column: str, scope: str
     ) -> list[Place]:
         """Return the cells of some categories in one column and scope."""
         return [

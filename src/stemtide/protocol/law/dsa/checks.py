@@ -21,7 +21,7 @@ from stemtide.protocol.law.dsa.template import (
     Period,
     Place,
     Shape,
-    Sheet,
+    Worksheet,
     template,
 )
 from stemtide.protocol.privacy.personal import describe_spans, find_personal
@@ -132,7 +132,7 @@ def _wrong_place(cell: CellIn, form: ReportForm) -> str:
     return "not_described" if needs_words else _wrong_figure(cell, sheet, form)
 
 
-def _wrong_indicator(cell: CellIn, sheet: Sheet, form: ReportForm) -> str:
+def _wrong_indicator(cell: CellIn, sheet: Worksheet, form: ReportForm) -> str:
     """Return why a cell has no place in a sheet by indicator; "" if it has one."""
     row = sheet.indicator(cell.row)
     if row is None:
@@ -148,7 +148,7 @@ def _wrong_indicator(cell: CellIn, sheet: Sheet, form: ReportForm) -> str:
     return next((reason for reason, is_so in reasons.items() if is_so), "")
 
 
-def _wrong_figure(cell: CellIn, sheet: Sheet, form: ReportForm) -> str:
+def _wrong_figure(cell: CellIn, sheet: Worksheet, form: ReportForm) -> str:
     """Return why a cell has no place in a sheet by category; "" if it has one."""
     states = template().member_states if sheet.has_states else ()
     reasons = {
@@ -160,7 +160,7 @@ def _wrong_figure(cell: CellIn, sheet: Sheet, form: ReportForm) -> str:
 
 
 def kind_of(place: Place) -> CellKind:
-    """Return what a cell of the template holds."""
+    """Return the kind of content of a cell of the template."""
     sheet = template().sheet(place.sheet)
     if sheet is None or place.column.startswith(CONTEXT):
         return CellKind.TEXT
@@ -171,7 +171,7 @@ def kind_of(place: Place) -> CellKind:
 
 
 def _wrong_value(cell: CellIn) -> tuple[str, dict[str, Any]] | None:
-    """Return what is wrong with a value, None if nothing is."""
+    """Return the fault of a value, None if it has none."""
     kind, value = kind_of(cell.place), cell.value
     if kind is CellKind.TEXT:
         text = str(value)
@@ -201,7 +201,7 @@ def check_sums(cells: Cells) -> Iterator[Fault]:
                     yield from _check_at_most(cells, sheet, column.name, column.at_most)
 
 
-def _check_column(cells: Cells, sheet: Sheet, column: str, scope: str) -> Iterator[Fault]:
+def _check_column(cells: Cells, sheet: Worksheet, column: str, scope: str) -> Iterator[Fault]:
     """Yield the faults of sums in a column, as far as all parts are known."""
     leaves = template().leaves(sheet)
     tops = list(dict.fromkeys(leaf.top for leaf in leaves))
@@ -218,7 +218,7 @@ def _check_column(cells: Cells, sheet: Sheet, column: str, scope: str) -> Iterat
             yield fault(place, says, value=value, parts=sum(values))
 
 
-def _check_at_most(cells: Cells, sheet: Sheet, column: str, whole: str) -> Iterator[Fault]:
+def _check_at_most(cells: Cells, sheet: Worksheet, column: str, whole: str) -> Iterator[Fault]:
     """Yield cells that are larger than what they are a part of."""
     for place, value in cells.items():
         if place.sheet == sheet.name and place.column == column:
@@ -247,7 +247,7 @@ def _address(place: Place) -> dict[str, str]:
 
 
 def _missing_figures(
-    cells: Cells, sheet: Sheet, counted: Mapping[Place, Value]
+    cells: Cells, sheet: Worksheet, counted: Mapping[Place, Value]
 ) -> Iterator[Missing]:
     """Yield the totals that nobody knows, and medians of what was counted.
 
@@ -270,7 +270,7 @@ def _missing_figures(
                 yield Missing(**_address(median), title=column.title)
 
 
-def _missing_rows(cells: Cells, sheet: Sheet, form: ReportForm) -> Iterator[Missing]:
+def _missing_rows(cells: Cells, sheet: Worksheet, form: ReportForm) -> Iterator[Missing]:
     """Yield the indicators that nobody filled in, but those of something that never happened."""
     group = sheet.groups[0].name if sheet.groups else ""
     for row in sheet.rows:

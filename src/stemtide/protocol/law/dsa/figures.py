@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a DSA transparency report is made of: counted facts, and the form that people fill in."""
+"""The parts of a DSA transparency report: counts, and the form that people fill in."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -128,7 +128,7 @@ class BlockCounts(BaseModel):
 
 
 class ReportCounts(BaseModel):
-    """What the program counted. None: it cannot know, which is not the same as zero."""
+    """Counts of the program. None: it cannot know, which is not the same as zero."""
 
     model_config = _STRICT
 
@@ -169,7 +169,7 @@ class CellIn(BaseModel):
 
 
 class ReportForm(BaseModel):
-    """What people add to a report.
+    """The form that people fill in for a report.
 
     ground, measure: what blocks are based on and what they do, as the hub does not know.
     complete:     groups in which nothing happened beside what is counted or entered.

@@ -30,7 +30,7 @@ from stemtide.protocol.law.dsa.template import (
     Period,
     Place,
     Shape,
-    Sheet,
+    Worksheet,
     template,
 )
 
@@ -95,7 +95,7 @@ def fill(facts: ReportCounts, form: ReportForm, *, period: Period, today: date) 
     )
 
 
-def _complete(cells: Cells, sheet: Sheet, group: Group, form: ReportForm) -> None:
+def _complete(cells: Cells, sheet: Worksheet, group: Group, form: ReportForm) -> None:
     """Fill in what is known because nothing else happened."""
     if sheet.applies not in template().kinds[form.kind]:
         return
@@ -115,7 +115,7 @@ def _complete(cells: Cells, sheet: Sheet, group: Group, form: ReportForm) -> Non
             _add_up(cells, sheet, column, scope)
 
 
-def _complete_leaves(cells: Cells, sheet: Sheet, column: Column, states: list[str]) -> None:
+def _complete_leaves(cells: Cells, sheet: Worksheet, column: Column, states: list[str]) -> None:
     """Fill in the rows that others add up: zeros, and the sum of the States."""
     for leaf in template().leaves(sheet):
         for other in cells.others(sheet, leaf):
@@ -124,7 +124,7 @@ def _complete_leaves(cells: Cells, sheet: Sheet, column: Column, states: list[st
             _combine(cells, whole, parts, column)
 
 
-def _add_up(cells: Cells, sheet: Sheet, column: Column, scope: str) -> None:
+def _add_up(cells: Cells, sheet: Worksheet, column: Column, scope: str) -> None:
     """Fill in the categories of a scope, and its total."""
     leaves = template().leaves(sheet)
     tops = list(dict.fromkeys(leaf.top for leaf in leaves))
@@ -152,7 +152,7 @@ def _combine(cells: Cells, whole: Place, parts: list[Place], column: Column) -> 
         cells.setdefault(whole, cells[busy[0]])
 
 
-def _table(sheet: Sheet, cells: Cells, form: ReportForm, period: Period) -> Table:
+def _table(sheet: Worksheet, cells: Cells, form: ReportForm, period: Period) -> Table:
     """Return a sheet with its rows."""
     rows: Iterable[list[Value | None]]
     if sheet.shape is Shape.IDENTIFICATION:
@@ -166,7 +166,9 @@ def _table(sheet: Sheet, cells: Cells, form: ReportForm, period: Period) -> Tabl
     return Table(name=sheet.name, header=sheet.header, rows=list(rows))
 
 
-def _identification(sheet: Sheet, form: ReportForm, period: Period) -> Iterator[list[Value | None]]:
+def _identification(
+    sheet: Worksheet, form: ReportForm, period: Period
+) -> Iterator[list[Value | None]]:
     values: dict[str, date | str | None] = {
         "provider": form.provider,
         "published": form.published,
@@ -180,7 +182,7 @@ def _identification(sheet: Sheet, form: ReportForm, period: Period) -> Iterator[
         yield [template().applies[row.applies], form.service or None, row.indicator, text]
 
 
-def _name_rows(sheet: Sheet, cells: Cells) -> Iterator[list[Value | None]]:
+def _name_rows(sheet: Worksheet, cells: Cells) -> Iterator[list[Value | None]]:
     """Yield the categories with what the provider says about its reading of them."""
     for row in template().categories:
         label = row.label if row.label == TOTAL else f"Category {row.label}"
@@ -188,7 +190,7 @@ def _name_rows(sheet: Sheet, cells: Cells) -> Iterator[list[Value | None]]:
 
 
 def _category_rows(
-    sheet: Sheet, cells: Cells, form: ReportForm, period: Period
+    sheet: Worksheet, cells: Cells, form: ReportForm, period: Period
 ) -> Iterator[list[Value | None]]:
     """Yield a row for each scope, category and added sub-category."""
     applies = template().applies[sheet.applies]
@@ -209,7 +211,7 @@ def _category_rows(
 
 
 def _indicator_rows(
-    sheet: Sheet, cells: Cells, form: ReportForm, period: Period
+    sheet: Worksheet, cells: Cells, form: ReportForm, period: Period
 ) -> Iterator[list[Value | None]]:
     """Yield a row for each indicator, and for each language or State where it asks for them."""
     for row in sheet.rows:

@@ -42,7 +42,7 @@ class ServiceKind(StrEnum):
 
 
 class CellKind(StrEnum):
-    """What a cell holds."""
+    """The kind of content of a cell."""
 
     COUNT = "count"
     HOURS = "hours"
@@ -131,7 +131,7 @@ class Group(BaseModel):
     columns: tuple[str, ...]
 
 
-class Sheet(BaseModel):
+class Worksheet(BaseModel):
     """A sheet. common: headings before the figures; top: its category beside 1 to 14."""
 
     model_config = _STRICT
@@ -162,7 +162,7 @@ class Sheet(BaseModel):
 
 
 class Sentence(BaseModel):
-    """What is wrong with a cell, with placeholders."""
+    """The fault of a cell, with placeholders."""
 
     model_config = _STRICT
 
@@ -187,13 +187,13 @@ class Template(BaseModel):
     applies: Mapping[str, str]
     kinds: Mapping[ServiceKind, frozenset[str]]
     says: tuple[Sentence, ...]
-    sheets: tuple[Sheet, ...]
+    sheets: tuple[Worksheet, ...]
 
-    def sheet(self, name: str) -> Sheet | None:
+    def sheet(self, name: str) -> Worksheet | None:
         """Return a sheet by its name, None if there is none."""
         return next((sheet for sheet in self.sheets if sheet.name == name), None)
 
-    def named(self, name: str) -> Sheet:
+    def named(self, name: str) -> Worksheet:
         """Return a sheet that is there. raises: KeyError."""
         return {sheet.name: sheet for sheet in self.sheets}[name]
 
@@ -201,16 +201,16 @@ class Template(BaseModel):
         """Return a sentence by its name. raises: KeyError."""
         return {sentence.name: sentence.text for sentence in self.says}[name]
 
-    def of_shape(self, shape: Shape) -> Iterator[Sheet]:
+    def of_shape(self, shape: Shape) -> Iterator[Worksheet]:
         """Yield the sheets that are built in one way, in order."""
         yield from (sheet for sheet in self.sheets if sheet.shape is shape)
 
-    def categories_in(self, sheet: Sheet) -> list[Category]:
+    def categories_in(self, sheet: Worksheet) -> list[Category]:
         """Return the categories of a sheet, the total first."""
         extra = {"15", "16", "17"} - {sheet.top}
         return [category for category in self.categories if category.top not in extra]
 
-    def leaves(self, sheet: Sheet) -> list[Category]:
+    def leaves(self, sheet: Worksheet) -> list[Category]:
         """Return the rows that others add up: sub-categories, and categories without any."""
         rows = self.categories_in(sheet)
         parents = {row.top for row in rows if row.label != row.top}

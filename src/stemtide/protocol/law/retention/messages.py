@@ -16,7 +16,7 @@ Reason = Annotated[str, Field(min_length=3, max_length=500, pattern=r"\S")]
 
 
 class RetentionIn(BaseModel):
-    """What a sharer says about a row itself. What it leaves out is the default of its kind.
+    """A sharer's own terms for a row. A field that is left out has the default of its kind.
 
     until: when the signal ends. It is erased once complaints about it cannot be filed any more,
            six months later.
@@ -149,7 +149,7 @@ class RetentionSum(BaseModel):
 
 
 class RetentionOverview(BaseModel):
-    """What a party keeps, and until when. rows: the next ones, and all that something stops."""
+    """Rows that a party keeps, and until when. rows: the next ones, and all that are stopped."""
 
     sums: list[RetentionSum]
     rows: list[KeptRowOut]

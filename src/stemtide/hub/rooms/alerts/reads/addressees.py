@@ -13,8 +13,8 @@ from stemtide.hub.rooms.alerts.reads import requests
 from stemtide.hub.rooms.alerts.rules import alerts as rules
 from stemtide.hub.rooms.alerts.rules.kinds import EVERY_KIND
 from stemtide.hub.rooms.alerts.rules.rows import Addressees, AlertRule
-from stemtide.hub.rooms.approvals import reads as approvals
 from stemtide.hub.rooms.approvals.models import Approval
+from stemtide.hub.rooms.approvals.reads import approvals
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.crises.reads import crises as crises_reads, participants
 from stemtide.hub.rooms.exercises.models import ExerciseRun

@@ -37,7 +37,7 @@ class EventFacts:
 
 
 def similarity(crisis: EventFacts, other: EventFacts) -> str | None:
-    """Return what two crises have in common that may make them one event; None for too little."""
+    """Return why two crises may be one event; None if they have too little in common."""
     if crisis.exercise is not other.exercise:
         return None
     if same := {ref.casefold() for ref in crisis.refs} & {ref.casefold() for ref in other.refs}:

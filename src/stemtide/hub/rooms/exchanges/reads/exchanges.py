@@ -137,7 +137,7 @@ def describe(row: Exchange) -> ExchangeOut:
 
 
 def entry_detail(row: Exchange) -> dict[str, object]:
-    """Return what the ledger says of a new exchange: never its address."""
+    """Return the ledger's detail of a new exchange: never its address."""
     direction = Direction.BOTH
     if not (row.pulls and row.pushes):
         direction = Direction.PULL if row.pulls else Direction.PUSH

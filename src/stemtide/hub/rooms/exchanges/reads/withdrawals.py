@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read what an exchange brought, and how far the withdrawal of all of it is."""
+"""Read the signals that an exchange brought, and the progress of their withdrawal."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from pydantic import ValidationError
 
 from stemtide.hub.platform.exemptions import needs_no_viewer
-from stemtide.hub.rooms.approvals import reads as approvals
+from stemtide.hub.rooms.approvals.reads import approvals
 from stemtide.hub.rooms.exchanges.models import Exchange, Withdrawal
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 from stemtide.hub.rooms.exchanges.rules.withdrawals import BroughtFacts
@@ -38,7 +38,7 @@ def brought(name: str, *, viewer: Party, now: datetime) -> BroughtOut:
 
 
 def facts_of(row: Exchange, *, viewer: Party | None) -> BroughtFacts:
-    """Return what the rules need of an exchange. viewer: None for the operator."""
+    """Return the facts of an exchange for the rules. viewer: None for the operator."""
     live, last = live_of(row, viewer=viewer).count(), last_of(row)
     if last is None:
         return BroughtFacts(live)
@@ -62,7 +62,7 @@ def live_of(row: Exchange, *, viewer: Party | None) -> QuerySet[Signal]:
 
 
 def withdrawn_by(row: Withdrawal) -> QuerySet[Signal]:
-    """Return what a withdrawal withdrew, the oldest first, also after a second look.
+    """Return the signals that a withdrawal ended, the oldest first, also after a second look.
 
     Signals that others withdrew, or that the source has ended since, are not among them.
     """

@@ -11,7 +11,7 @@ from stemtide.protocol.enums import Role
 
 @dataclass(frozen=True, slots=True)
 class BroughtFacts:
-    """What the rules need of an exchange. live: signals that it brought.
+    """Facts of an exchange for the rules. live: signals that it brought.
 
     is_running: the last withdrawal goes on. withdrawn: signals that it withdrew. is_restored:
     somebody has asked to share these again. is_suspended: the party in whose name they are shared.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from stemtide.hub.rooms.approvals import reads as approvals
+from stemtide.hub.rooms.approvals.reads import approvals
 from stemtide.hub.rooms.exchanges.models import Exchange, Record
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 from stemtide.hub.rooms.exchanges.writes.exchanges import write_records

@@ -8,8 +8,8 @@ from django.db.models import Q
 
 from stemtide.hub.platform.errors import ConflictError, NotFoundError
 from stemtide.hub.platform.permissions import allows
-from stemtide.hub.rooms.approvals import reads as approvals
 from stemtide.hub.rooms.approvals.models import Approval
+from stemtide.hub.rooms.approvals.reads import approvals
 from stemtide.hub.rooms.approvals.rules import check_refuse
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.reads import ledger
@@ -103,7 +103,7 @@ def waiting_for(viewer: Party) -> Q:
 
 
 def moves(row: Order, *, by: Actor, now: datetime) -> list[str]:
-    """Return what a person may decide about the second look at an order."""
+    """Return the decisions that a person may make about the second look at an order."""
     look = row.approval
     if look is None:
         return []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""List what a party may do with an order now: exactly what the writes would allow."""
+"""List the acts of a party on an order now: exactly those that the writes would allow."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from stemtide.hub.platform.errors import ConflictError
 from stemtide.hub.platform.exemptions import needs_no_entry
-from stemtide.hub.rooms.approvals import writes as approvals
+from stemtide.hub.rooms.approvals.writes import approvals
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.orders.models import DecisionCopy, Order, Scrutiny
 from stemtide.hub.rooms.orders.reads import decisions, orders as reads, second_looks

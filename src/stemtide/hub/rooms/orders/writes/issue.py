@@ -12,9 +12,10 @@ from django.db import transaction
 
 from stemtide.hub.platform.errors import ConflictError
 from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
-from stemtide.hub.rooms.approvals import reads as approvals_reads, writes as approvals
 from stemtide.hub.rooms.approvals.models import Approval
-from stemtide.hub.rooms.approvals.writes import Asking
+from stemtide.hub.rooms.approvals.reads import approvals as approvals_reads
+from stemtide.hub.rooms.approvals.writes import approvals
+from stemtide.hub.rooms.approvals.writes.approvals import Asking
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.orders.models import Copy, Order
 from stemtide.hub.rooms.orders.reads import drafts, orders as reads, second_looks

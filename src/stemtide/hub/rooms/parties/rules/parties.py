@@ -131,7 +131,7 @@ def check_new_agent(count: int) -> None:
 
 
 def change_of_agent(before: str | None, version: str) -> str:
-    """Return what a report that needs an entry changes: appeared, updated or returned.
+    """Return the change of a report that needs an entry: appeared, updated or returned.
 
     before: the version in the last report; None if the agent is new.
     """

@@ -147,11 +147,7 @@ def _replace(
         replaced_at=None if lost else old.replaced_at,
         replaces=before.prefix if before else "",
     )
-    expires_at = rules.replacement_expires_at(
-        created_at=old.created_at, expires_at=old.expires_at, now=now, is_renewed=is_renewed
-    )
-    if lost is not None:  # the old key has been cut short: its replacement had the full term
-        expires_at = lost.expires_at
+    expires_at = _replacement_expires_at(old, lost=lost, now=now, is_renewed=is_renewed)
     until = min(filter(None, (old.expires_at, now + overlap)))
     old.replaced_at, old.expires_at = now, until
     old.save(update_fields=["replaced_at", "expires_at"])
@@ -226,6 +222,20 @@ def end_replaced(now: datetime) -> int:
     for prefix in prefixes:
         parties.revoke_key(prefix, actor=CLOCK, now=now)
     return len(prefixes)
+
+
+def _replacement_expires_at(
+    old: ApiKey, *, lost: ApiKey | None, now: datetime, is_renewed: bool
+) -> datetime | None:
+    """Return when the replacement of a key expires; None for never.
+
+    lost: an earlier replacement, which had the full term: that of the old key was cut short.
+    """
+    if lost is not None:
+        return lost.expires_at
+    return rules.replacement_expires_at(
+        created_at=old.created_at, expires_at=old.expires_at, now=now, is_renewed=is_renewed
+    )
 
 
 def _revoked_replacement(key: ApiKey) -> ApiKey | None:

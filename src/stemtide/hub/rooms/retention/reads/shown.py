@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read what a party keeps: until when, on which basis, and what stops its erasure."""
+"""Read the rows that a party keeps: until when, on which basis, and why they are not erased."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -31,7 +31,7 @@ MOST_ROWS = 50
 def overview(
     *, viewer: Party, now: datetime, row_class: RowClass | None = None, is_stopped: bool = False
 ) -> RetentionOverview:
-    """Return what a party keeps. row_class: of the rows that are named; None for all.
+    """Return the rows that a party keeps. row_class: of those that are named; None for all.
 
     is_stopped: name only rows whose erasure something stops.
     """
@@ -88,7 +88,7 @@ def describe(row_class: RowClass, row: Row, *, viewer: Party, now: datetime) -> 
 
 
 def _causes(row: Row, kind: RowKind, *, viewer: Party) -> list[str]:
-    """Return what stops an erasure besides holds: of others' procedures only that there is one."""
+    """Return why a row is not erased, besides holds; of others' procedures that there is one."""
     facts = kind.rows.filter(pk=row.pk)
     names = [name for name, condition in kind.kept.items() if facts.filter(condition).exists()]
     shown_names = [

@@ -131,7 +131,7 @@ def _columns(row: Row, body: RetentionChangeIn, *, kind: RowKind) -> dict[str, o
 
 
 def _detail(body: RetentionChangeIn) -> dict[str, object]:
-    """Return what the ledger says of a change: never its reason."""
+    """Return the ledger's detail of a change: never its reason."""
     facts = {
         "basis": body.legal_basis and body.legal_basis.value,
         "purpose": body.purpose and body.purpose.value,

@@ -169,7 +169,7 @@ def opinions_about(signals: Collection[UUID]) -> list[OpinionRow]:
 
 
 def words(kind: str, *, signal: Signal, actor: str, party: str) -> str:
-    """Return what a party wrote with an act on an opinion; "" for other acts.
+    """Return the words of a party with an act on an opinion; "" for other acts.
 
     kind: of the ledger entry. actor, party: who acted, and whom it concerns, as the ledger names
     them.

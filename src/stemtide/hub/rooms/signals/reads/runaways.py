@@ -88,7 +88,7 @@ def describe(row: Signal, *, viewer: Party) -> RunawayOut:
 
 
 def flood_facts(row: Signal) -> FloodFacts:
-    """Return what decides the flood mark of a signal."""
+    """Return the facts that decide the flood mark of a signal."""
     decision = _decision(row)
     agreeing = row.opinions.filter(opinion=Opinion.AGREE).select_related("party")
     same = Signal.objects.filter(

@@ -16,8 +16,8 @@ from stemtide.hub.platform.errors import ConflictError, NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.platform.retention.columns import describe_retention
 from stemtide.hub.rooms.allowlists import reads as allowlists
-from stemtide.hub.rooms.approvals import reads as approvals
 from stemtide.hub.rooms.approvals.models import WaitingSignal
+from stemtide.hub.rooms.approvals.reads import approvals
 from stemtide.hub.rooms.approvals.rules import waiting_words
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.reads import ledger
@@ -402,7 +402,7 @@ def describe_ended(row: WaitingSignal, *, viewer: Party) -> SignalOut:
 
 
 def _basis(row: Signal, *, confirming: Iterable[Party], viewer: Party) -> Basis | None:
-    """Return what the default policy makes of a signal, as far as the viewer sees who is behind it.
+    """Return the default policy's basis for a signal, as far as the viewer sees who supports it.
 
     None for a signal that has ended. Other sharers of the same value stand behind it as well.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read what a party may see for files: all live signals in one state, or a range of the feed."""
+"""Read signals for files of a party: all live signals in one state, or a range of the feed."""
 
 import hashlib
 from collections.abc import Callable, Iterator

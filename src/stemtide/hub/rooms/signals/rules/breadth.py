@@ -59,7 +59,7 @@ class Breadth:
 
     @property
     def facts(self) -> dict[str, str]:
-        """Return what the texts of the reasons name."""
+        """Return the facts that the texts of the reasons name."""
         return {
             "matches": f"{self.matches_common:,}",
             "pictures": f"{self.pictures:,}",

@@ -28,7 +28,7 @@ LOWERED, CLEARED = "lowered", "cleared"
 
 @dataclass(frozen=True, slots=True)
 class FloodFacts:
-    """What decides the flood mark of a signal.
+    """The facts that decide the flood mark of a signal.
 
     behind:    its sharer, and parties that confirm it or share the same value.
     reporting: parties whose agents report that they lowered it, with reports that count.

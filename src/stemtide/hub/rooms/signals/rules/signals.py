@@ -36,6 +36,7 @@ from stemtide.protocol.privacy.personal import describe_spans, find_personal
 from stemtide.protocol.trust.second_look import WaitReason, second_look
 
 __all__ = [
+    "EXCHANGE",
     "KEEP_SPANS",
     "BulkRefusedError",
     "Facts",
@@ -49,6 +50,7 @@ __all__ = [
     "Wait",
     "allows",
     "check_audience",
+    "check_counted",
     "check_crisis",
     "check_extend",
     "check_hops",
@@ -77,6 +79,9 @@ __all__ = [
 
 
 _DAY_S = 86_400
+
+EXCHANGE = "exchange:"
+"""How the reference to an exchange begins, through which signals come."""
 
 MAX_REFUSED_A_DAY = 40
 """Refused values of known abuse material after which a party shares nothing more that day."""
@@ -355,6 +360,22 @@ def check_refused_today(refused: int, *, before: int, is_person: bool, now: date
             count=refused,
             retry_after_s=_until_midnight_s(now),
         )
+
+
+def check_counted(refused: int, *, before: int, through: str | None, now: datetime) -> None:
+    """Refuse to say which values were refused if they are beyond the limit of the day.
+
+    Each share looks at the limit before it compares. Shares that run beside each other see the same
+    number then, so it is compared again with the number under the ledger's lock.
+
+    before: the count that count_refused returned.
+
+    raises: RefusedTooOftenError.
+    """
+    by_ref = through or ""
+    if refused and not by_ref.startswith(EXCHANGE):
+        is_person = by_ref.startswith("person:")
+        check_refused_today(refused, before=before, is_person=is_person, now=now)
 
 
 def check_hops(via: Iterable[UUID], *, hub: UUID) -> None:

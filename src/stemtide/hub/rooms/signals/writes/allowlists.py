@@ -40,7 +40,7 @@ def add(body: AllowlistIn, *, by: Actor, now: datetime) -> AllowlistAddedOut:
 
 @needs_no_entry("nothing is written")
 def check(body: AllowlistIn, *, by: Actor, now: datetime) -> AllowlistAddedOut:
-    """Return what adding these entries would do. raises: NotAllowedError."""
+    """Return the effect of adding these entries. raises: NotAllowedError."""
     rules.check_change(kind=by.kind, role=by.role)
     drafts, errors = _read(body, by=by, now=now)
     new = _new(drafts, now=now)

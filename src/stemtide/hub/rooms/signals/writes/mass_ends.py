@@ -10,8 +10,9 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from stemtide.hub.platform.exemptions import needs_no_entry
-from stemtide.hub.rooms.approvals import reads as approvals_reads, writes as approvals
-from stemtide.hub.rooms.approvals.writes import AffectedRow, Asking
+from stemtide.hub.rooms.approvals.reads import approvals as approvals_reads
+from stemtide.hub.rooms.approvals.writes import approvals
+from stemtide.hub.rooms.approvals.writes.approvals import AffectedRow, Asking
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import OpinionRow, Signal
 from stemtide.protocol.trust.second_look import WaitingAct, WaitReason, second_look

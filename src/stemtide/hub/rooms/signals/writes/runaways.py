@@ -28,7 +28,7 @@ _MOST_SPANS = 288
 def report(
     uid: UUID, *, agent: str, body: RunawayReportIn, by: Party, now: datetime, through: str = ""
 ) -> RunawayOut:
-    """Store what an agent saw of a signal; lower it everywhere if enough parties say the same.
+    """Store an agent's report about a signal; lower it everywhere if enough parties report it.
 
     The ledger gets an entry when an agent reports another state, and when the signal is lowered.
 
@@ -129,7 +129,7 @@ def _move(row: Signal, *, now: datetime) -> None:
 
 
 def _detail(row: Signal) -> dict[str, object]:
-    """Return what the ledger says about a signal's mark."""
+    """Return the ledger's detail about a signal's mark."""
     reporting = sorted({party.name for party in reads.flood_facts(row).reporting})
     return {"mark": row.flood, "position": row.position, "reported_by": reporting}
 

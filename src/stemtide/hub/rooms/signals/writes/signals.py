@@ -12,7 +12,8 @@ from django.db.models import QuerySet
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.platform.permissions import check_person_may_write
-from stemtide.hub.rooms.approvals import reads as approvals_reads, writes as approvals
+from stemtide.hub.rooms.approvals.reads import approvals as approvals_reads
+from stemtide.hub.rooms.approvals.writes import approvals
 from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.ledger.writes.transactions import part

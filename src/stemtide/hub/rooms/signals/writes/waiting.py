@@ -11,23 +11,21 @@ from uuid import UUID
 from django.db import transaction
 
 from stemtide.hub.platform.exemptions import needs_no_entry
-from stemtide.hub.rooms.approvals import writes as approvals
-from stemtide.hub.rooms.approvals.writes import Asking, WaitingRow
+from stemtide.hub.rooms.approvals.writes import approvals
+from stemtide.hub.rooms.approvals.writes.approvals import Asking, WaitingRow
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import RefusedTally
 from stemtide.hub.rooms.signals.reads.sharing.second_looks import is_counted
 from stemtide.hub.rooms.signals.rules.signals import (
+    EXCHANGE,
     BulkRefusedError,
     RefusedTooOftenError,
     SignalDraft,
-    check_refused_today,
+    check_counted,
     refused_rows,
 )
 from stemtide.protocol.trust.second_look import WaitingAct, WaitReason
-
-_EXCHANGE = "exchange:"
-"""How a reference to an exchange begins."""
 
 
 class _Share(NamedTuple):
@@ -102,22 +100,6 @@ def _refused_by(error: BaseException | None) -> int:
     return refused_rows(error.errors) if isinstance(error, BulkRefusedError) else 0
 
 
-def check_counted(refused: int, *, before: int, through: str | None, now: datetime) -> None:
-    """Refuse to say which values were refused if they are beyond the limit of the day.
-
-    Each share looks at the limit before it compares. Shares that run beside each other see the same
-    number then, so it is compared again with the number under the ledger's lock.
-
-    before: the count that count_refused returned.
-
-    raises: RefusedTooOftenError.
-    """
-    by_ref = through or ""
-    if refused and not by_ref.startswith(_EXCHANGE):
-        is_person = by_ref.startswith("person:")
-        check_refused_today(refused, before=before, is_person=is_person, now=now)
-
-
 @transaction.atomic
 def count_refused(refused: int, *, by: Party, now: datetime, through: str | None) -> int:
     """Count values that were refused as known abuse material, and record their number only.
@@ -129,7 +111,7 @@ def count_refused(refused: int, *, by: Party, now: datetime, through: str | None
         return 0
     ledger.lock_ledger()
     before = 0
-    if not (through or "").startswith(_EXCHANGE):
+    if not (through or "").startswith(EXCHANGE):
         today = now.astimezone(UTC).date()
         tally = RefusedTally.objects.filter(party=by, day=today).first()
         before = tally.count if tally else 0
@@ -150,7 +132,7 @@ def count_refused(refused: int, *, by: Party, now: datetime, through: str | None
 
 
 def _share_of(draft: SignalDraft) -> _Share:
-    """Return what a signal has in common with those that are looked at with it."""
+    """Return the facts that a signal shares with those that are looked at with it."""
     assert draft.wait is not None  # noqa: S101  # the caller checked it
     wait, facts = draft.wait, draft.facts
     return _Share(

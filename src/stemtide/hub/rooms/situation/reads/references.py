@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read what messages mention and link to, as far as a party may see it. Decision 0139."""
+"""Read the mentions and links of messages, as far as a party may see them. Decision 0139."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -96,7 +96,7 @@ def suggestions(uid: UUID, *, words: Iterable[str], viewer: Party, limit: int) -
 
 
 def describe(messages: Iterable[Message], *, viewer: Party) -> dict[int, list[ReferenceOut]]:
-    """Return what messages mention and link to, by the message's key."""
+    """Return the mentions and links of messages, by the message's key."""
     rows = list(
         MessageReference.objects.filter(message__in=[row.pk for row in messages]).select_related(
             "party", "person__party"

@@ -84,6 +84,6 @@ def check_told(body: MessageIn, party: PartyNamed, *, author: str) -> None:
 
 
 def _read(match: re.Match[str]) -> WrittenReference:
-    """Return what a match says."""
+    """Return the reference that a match names."""
     kind = match["who"] or match["thing"]
     return WrittenReference(match[0], ReferenceKind(kind), match["name"] or match["id"])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Store what a message mentions and links to, and notify who is mentioned. Decision 0139."""
+"""Store the mentions and links of a message, and notify the people in it. Decision 0139."""
 
 from collections.abc import Iterable
 from datetime import datetime

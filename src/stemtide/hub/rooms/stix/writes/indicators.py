@@ -19,7 +19,7 @@ from uuid import UUID
 from django.db import transaction
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError, RefusalError
-from stemtide.hub.rooms.approvals import reads as approvals
+from stemtide.hub.rooms.approvals.reads import approvals
 from stemtide.hub.rooms.parties.reads.parties import Caller
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import collection

@@ -223,7 +223,7 @@ def not_erased(uids: Collection[str]) -> list[str]:
 
 
 def _erased(numbers: Iterable[int]) -> dict[tuple[int, str], bytes]:
-    """Return what leaves of bulks have of signals that were erased, by leaf and id."""
+    """Return the digests of erased signals in leaves of bulks, by leaf and id."""
     rows = ErasedDigest.objects.filter(number__in=list(numbers))
     return {(row.number, str(row.signal)): bytes(row.digest) for row in rows}
 

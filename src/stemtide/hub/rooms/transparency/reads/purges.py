@@ -46,7 +46,7 @@ def purge(entry: int, *, now: datetime, is_member: bool) -> str:
 
 
 def fault(row: Purge) -> str:
-    """Return what is wrong with a certificate; "" if it is whole."""
+    """Return the fault of a certificate; "" if it is whole."""
     try:
         note = Note.read(row.note)
         origin = note.text.splitlines()[1]

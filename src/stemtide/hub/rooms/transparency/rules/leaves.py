@@ -166,7 +166,7 @@ def content_commitment(
 def committed_things(
     things: Sequence[Thing | bytes], content_salt: bytes, *, is_first: bool = False
 ) -> list[bytes]:
-    """Return what a leaf has of each thing: its commitment; in the first format its digest."""
+    """Return a leaf's commitment to each thing; in the first format its digest."""
     return [
         thing
         if isinstance(thing, bytes)

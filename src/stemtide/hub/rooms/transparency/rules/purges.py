@@ -14,7 +14,7 @@ FORMAT = "stemtide-purge/1"
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What a certificate says. leaves: number and hash of each leaf whose salt was erased."""
+    """The content of a certificate. leaves: number and hash of each leaf whose salt was erased."""
 
     origin: str
     uid: str

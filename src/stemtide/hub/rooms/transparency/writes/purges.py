@@ -96,7 +96,7 @@ def _forget_bulks(uids: set[str], *, shared_at: set[datetime]) -> list[tuple[int
 def _erased_digest(
     leaf: Leaf, uid: str, thing: Thing, *, index: int, is_first: bool
 ) -> ErasedDigest:
-    """Return what a leaf has of a signal that is erased. index: its place in the bulk."""
+    """Return a leaf's digest of a signal that is erased. index: its place in the bulk."""
     salt = bytes(leaf.content_salt or b"")
     digest = thing.digest if is_first else thing.commitment(salt, index)
     return ErasedDigest(number=leaf.number, signal=UUID(uid), digest=digest)
@@ -104,7 +104,7 @@ def _erased_digest(
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What is erased, of one class and by one rule. ids: of the rows; leaves: without salt now."""
+    """Erased rows of one class and rule. ids: of the rows; leaves: without salt now."""
 
     row_class: RowClass
     rule: str

@@ -8,7 +8,7 @@ from stemtide.hub.rooms.ledger.reads import ledger
 
 
 class FeedMemory(ABC):
-    """What a process keeps of signals, as of a feed position. Its callers hold a lock.
+    """Signals in a process's memory, as of a feed position. Its callers hold a lock.
 
     The mark of that position shows whether what was read was committed: after a rollback, and in a
     hub restored from a backup, it is another one. Then everything is read anew.
@@ -31,7 +31,7 @@ class FeedMemory(ABC):
         self._hub = None
 
     def catch_up(self) -> None:
-        """Read what changed. The head is read before the rows: later rows are read again."""
+        """Read the changes. The head is read before the rows: later rows are read again."""
         heads = ledger.heads()
         is_same = (
             self._hub == heads.hub

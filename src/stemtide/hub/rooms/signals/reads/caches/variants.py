@@ -271,7 +271,7 @@ class Variants(Generic[Group]):
         self._crises: OrderedDict[UUID, CrisisVariants[Group]] = OrderedDict()
 
     def of(self, crisis: UUID) -> CrisisVariants[Group]:
-        """Return what is kept of a crisis."""
+        """Return the cached variants of a crisis."""
         with self._lock:
             if crisis not in self._crises:
                 new = CrisisVariants(crisis, build=self._build, order=self._order)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read what a share needs to know before it is written, and how far it got."""
+"""Read the facts that a share needs before it is written, and its progress."""

@@ -135,7 +135,7 @@ class _Sample:
     hashes: dict[int, bytes] = field(default_factory=dict)
 
     def follow(self, *, limits: StandingLimits) -> None:
-        """Read what changed since, in part if it is much."""
+        """Read the changes since, in parts if there are many."""
         heads = ledger.heads()
         if heads.hub != self.hub or heads.positions < self.position:
             self.hub, self.position = heads.hub, 0

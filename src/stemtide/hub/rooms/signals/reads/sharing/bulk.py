@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
-from stemtide.hub.rooms.approvals import reads as approvals
 from stemtide.hub.rooms.approvals.models import WaitingSignal
+from stemtide.hub.rooms.approvals.reads import approvals
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.crises.rules import crises as crises_rules
 from stemtide.hub.rooms.ledger.reads import ledger
@@ -194,7 +194,7 @@ def check_refused(refused: int, *, by: Party, through: str, now: datetime) -> No
 
     raises: RefusedTooOftenError.
     """
-    if through.startswith("exchange:"):
+    if through.startswith(rules.EXCHANGE):
         return
     today = now.astimezone(UTC).date()
     tally = RefusedTally.objects.filter(party=by, day=today).first()

@@ -8,8 +8,8 @@ from uuid import UUID
 from django.db.models import Q
 
 from stemtide.hub.rooms.allowlists.reads import met
-from stemtide.hub.rooms.approvals import reads as approvals
 from stemtide.hub.rooms.approvals.models import WaitingSignal
+from stemtide.hub.rooms.approvals.reads import approvals
 from stemtide.hub.rooms.approvals.rules import NOTES
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.reads.runaways import lowered_before

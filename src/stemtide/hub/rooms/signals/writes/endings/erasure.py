@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
-from stemtide.hub.rooms.approvals import writes as approvals
+from stemtide.hub.rooms.approvals.writes import approvals
 from stemtide.hub.rooms.signals import long_values
 from stemtide.hub.rooms.signals.models import (
     EarlierUploadSum,

@@ -2,7 +2,6 @@
 """Signals switched off at this agent alone, over HTTP: list, switch off, switch on."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,12 +10,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from typing_extensions import TypedDict
 
-from stemtide.agent.config.settings import Config
-from stemtide.agent.http.match_requests import BadRequestError, read_message
-from stemtide.agent.store.database import Store
+from stemtide.agent.http.match_requests import read_message
+from stemtide.agent.http.signals.routes import SignalRoutes, not_found, signal_of, time_text
 from stemtide.agent.store.switched_off import SwitchRow, read_switch, read_switches
 from stemtide.agent.sync import switches
-from stemtide.protocol.problems import ProblemType
 
 _MAX_JSON = 16 * 1024
 
@@ -44,13 +41,8 @@ class SwitchedOffList(TypedDict):
     signals: list[SwitchedOff]
 
 
-class SwitchRoutes:
-    """Routes of signals that are switched off. wake: called if actions or wanted banks changed."""
-
-    def __init__(self, *, config: Config, store: Store, wake: Callable[[], None]) -> None:
-        self._config = config
-        self._store = store
-        self._wake = wake
+class SwitchRoutes(SignalRoutes):
+    """Routes of signals that are switched off."""
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -67,15 +59,13 @@ class SwitchRoutes:
 
     async def switch_off(self, request: Request) -> Response:
         """PUT /switched-off/{signal}: switch a signal off, and weaken its actions."""
-        signal: str = request.path_params["signal"].lower()
+        signal = signal_of(request)
         sent = await read_message(request, SwitchOffIn, limit=_MAX_JSON, strict=True)
         reason = sent.reason
         changed = await asyncio.to_thread(self._switch_off, signal, reason)
         row = await asyncio.to_thread(read_switch, self._store.read, signal)
         if changed is None or row is None:
-            raise BadRequestError(
-                ProblemType.NOT_FOUND, f"the agent has no signal {signal[:100]!r} of the hub"
-            )
+            raise not_found("the agent has no signal {} of the hub", signal)
         self._wake()
         return JSONResponse(_out(row))
 
@@ -92,18 +82,14 @@ class SwitchRoutes:
 
     async def switch_on(self, request: Request) -> Response:
         """DELETE /switched-off/{signal}: switch a signal on again, for new uploads."""
-        signal: str = request.path_params["signal"].lower()
+        signal = signal_of(request)
         if not await asyncio.to_thread(
             switches.switch_on, self._store, signal, config=self._config
         ):
-            raise BadRequestError(
-                ProblemType.NOT_FOUND,
-                f"the signal {signal[:100]!r} is not switched off: see GET /switched-off",
-            )
+            raise not_found("the signal {} is not switched off: see GET /switched-off", signal)
         self._wake()
         return Response(status_code=204)
 
 
 def _out(row: SwitchRow) -> SwitchedOff:
-    at = datetime.fromtimestamp(row.at, UTC).isoformat()
-    return SwitchedOff(signal=row.signal, reason=row.why, by=row.by, at=at)
+    return SwitchedOff(signal=row.signal, reason=row.why, by=row.by, at=time_text(row.at))

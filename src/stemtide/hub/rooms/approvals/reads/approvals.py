@@ -81,7 +81,7 @@ def approvals(
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What waits that a party may see. first: the acts that expire first."""
+    """Waiting acts that a party may see. first: those that expire first."""
 
     count: int
     first: tuple[ApprovalOut, ...]

@@ -9,8 +9,9 @@ from uuid import UUID, uuid4
 from django.db import connection, transaction
 
 from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
-from stemtide.hub.rooms.approvals import acts, reads, rules
+from stemtide.hub.rooms.approvals import acts, rules
 from stemtide.hub.rooms.approvals.models import ENDED, AffectedSignal, Approval, WaitingSignal
+from stemtide.hub.rooms.approvals.reads import approvals as reads
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger

@@ -2,7 +2,6 @@
 """Signals that match far more than is plausible, over HTTP: list, lift, and watch again."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from starlette.requests import Request
@@ -10,12 +9,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from typing_extensions import TypedDict
 
-from stemtide.agent.config.settings import Config
-from stemtide.agent.http.match_requests import BadRequestError
-from stemtide.agent.store.database import Store
+from stemtide.agent.http.signals.routes import SignalRoutes, not_found, signal_of, time_text
 from stemtide.agent.store.match_rates import Runaway, read_runaways
 from stemtide.agent.sync import flood_guard
-from stemtide.protocol.problems import ProblemType
 
 
 class LocalRunawayOut(TypedDict):
@@ -39,13 +35,8 @@ class RunawayList(TypedDict):
     runaways: list[LocalRunawayOut]
 
 
-class RunawayRoutes:
-    """Routes of the flood guard's marks. wake: called if a mark was lifted."""
-
-    def __init__(self, *, config: Config, store: Store, wake: Callable[[], None]) -> None:
-        self._config = config
-        self._store = store
-        self._wake = wake
+class RunawayRoutes(SignalRoutes):
+    """Routes of the flood guard's marks."""
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -62,25 +53,18 @@ class RunawayRoutes:
 
     async def lift(self, request: Request) -> Response:
         """POST /runaways/{signal}/lift: follow the policy for a signal again, from now on."""
-        signal: str = request.path_params["signal"]
-        now = datetime.now(UTC)
-        runaway = await asyncio.to_thread(self._lift, signal.lower(), now)
+        signal = signal_of(request)
+        runaway = await asyncio.to_thread(self._lift, signal, datetime.now(UTC))
         if runaway is None:
-            raise BadRequestError(
-                ProblemType.NOT_FOUND,
-                f"the agent has no signal {signal[:100]!r}: see GET /runaways",
-            )
+            raise not_found("the agent has no signal {}: see GET /runaways", signal)
         self._wake()
         return JSONResponse(_out(runaway))
 
     async def watch(self, request: Request) -> Response:
         """DELETE /runaways/{signal}/lift: watch a signal again that was lifted."""
-        signal: str = request.path_params["signal"]
-        if not await asyncio.to_thread(flood_guard.watch, self._store, signal.lower()):
-            raise BadRequestError(
-                ProblemType.NOT_FOUND,
-                f"the signal {signal[:100]!r} is not lifted: see GET /runaways",
-            )
+        signal = signal_of(request)
+        if not await asyncio.to_thread(flood_guard.watch, self._store, signal):
+            raise not_found("the signal {} is not lifted: see GET /runaways", signal)
         return Response(status_code=204)
 
     def _lift(self, signal: str, now: datetime) -> Runaway | None:
@@ -92,12 +76,8 @@ def _out(runaway: Runaway) -> LocalRunawayOut:
         signal=runaway.signal,
         state=runaway.state,
         why=runaway.why,
-        since=_time(runaway.since),
-        counted_at=_time(runaway.at),
+        since=time_text(runaway.since),
+        counted_at=time_text(runaway.at),
         matches=runaway.matches,
         lookups=runaway.lookups,
     )
-
-
-def _time(second: int) -> str:
-    return datetime.fromtimestamp(second, UTC).isoformat()

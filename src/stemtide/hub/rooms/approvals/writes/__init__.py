@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ask for a second look at acts, and decide."""
