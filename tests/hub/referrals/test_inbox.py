@@ -85,7 +85,6 @@ def test_nobody_answers_for_another_provider(desk, world, batch):
     ("body", "field"),
     [
         (AnswerIn(answer="needs_context", question="Which scene?"), "answer"),
-        (AnswerIn(answer="removed", note="Ask piet@example.org"), "note"),
         (AnswerIn(answer="removed", measure_at=LATER + timedelta(hours=1)), "measure_at"),
     ],
 )

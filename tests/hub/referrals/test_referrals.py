@@ -330,8 +330,6 @@ def test_an_exercise_and_the_real_thing_never_meet(desk):
         ({"provider": "no-such"}, "provider"),
         ({"provider": "fr-referral-unit"}, "provider"),
         ({"url": "mailto:a@example.org"}, "url"),
-        ({"reason": "Ask jan.peeters@example.org about it."}, "reason"),
-        ({"terms": "see +32 475 12 34 56"}, "terms"),
         ({"crisis": uuid4()}, "crisis"),
         ({"signals": (uuid4(),)}, "signals"),
     ],
