@@ -3,11 +3,12 @@
 
 import hashlib
 import json
+import sys
 from functools import partial
 
 import pytest
 
-from tests.cli.conftest import run
+from tests.cli.conftest import run, run_process
 from tests.hub.api.conftest import wait_until
 
 SCOPE = "private:match"
@@ -105,3 +106,22 @@ def test_a_key_without_the_scope_and_a_hub_that_is_away_are_failures(stemtide, h
     done = stemtide("match", files, "--private", "http://127.0.0.1:1", STEMTIDE_KEY=other)
     assert done.code == 1
     assert "cannot be reached" in done.err
+
+
+WITHOUT_VOPRF = """
+import sys
+
+sys.modules["voprf"] = None
+from stemtide.cli.app import main
+
+main()
+"""
+
+
+def test_without_its_extra_the_command_names_it(tmp_path):
+    (tmp_path / "file.bin").write_bytes(b"a file")
+    words = ("match", "--private", "http://127.0.0.1:1", tmp_path / "file.bin")
+    program = (sys.executable, "-c", WITHOUT_VOPRF)
+    done = run_process(*words, program=program, STEMTIDE_KEY="st_x")
+    assert (done.code, done.out) == (2, "")
+    assert "pip install 'stemtide[private]'" in done.err

@@ -13,7 +13,10 @@ from tests.cli.conftest import run_process
 from tests.release.closures import installed_with
 
 ROOT = Path(__file__).parents[2]
-OF_OTHER_EXTRAS = {("stemtide.fingerprints.image.local", "cv2")}
+OF_OTHER_EXTRAS = {
+    ("stemtide.fingerprints.image.local", "cv2"),
+    ("stemtide.client.private_matching", "voprf"),
+}
 """Modules that only an extra imports, each with what it is for."""
 HIDE_DJANGO = """
 import sys
