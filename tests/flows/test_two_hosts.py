@@ -8,14 +8,12 @@ import shutil
 import threading
 import time
 from contextlib import closing, contextmanager, suppress
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
 
 from stemtide.exercises import processes
-from tests import caddy, forks, postgres, standby
+from tests import forks, postgres, standby
 from tests.cli.conftest import run
 from tests.flows.conftest import digest, row, until
 from tests.standby import STATEMENTS
@@ -27,9 +25,6 @@ pytestmark = [
 
 KEYS = ("secret.key", "signing.key", "media.key", "seal.pem")
 HEADS = "SELECT entries, positions FROM ledger_numbering"
-TAKEN_OVER_S = 75
-"""The lease of a delivery, and what the next look at deliveries and a busy machine take."""
-
 SET_BACK = "SELECT max((detail->'last'->>1)::int) FROM ledger_entry WHERE kind = 'log.halted'"
 
 
@@ -79,14 +74,6 @@ class Machines:
         agent.environment = environment
         self.agents.append(forks.ForkedRunning.of(agent).start())
         return self.agents[-1]
-
-    def subscribe(self, address, *, hub):
-        """Have events of the hub sent to an address."""
-        words = ("key", "new", "--party", "be-police", "--scope", "webhooks:manage", "--json")
-        headers = {"Authorization": f"Bearer {self.command(*words).rows[0]['key']}"}
-        url = f"{hub.address}/api/v1/webhooks"
-        answer = httpx.post(url, json={"url": address}, headers=headers, timeout=60)
-        assert answer.status_code == 201, answer.text
 
     def share(self, value, *, hub, timeout=20, **facts):
         """Share a value; return whether the hub acknowledged it."""
@@ -140,32 +127,6 @@ def machines(folder, *, is_synchronous, settings=None):
         closing(Machines(folder, first=first, second=second, settings=settings)) as story,
     ):
         yield story
-
-
-@contextmanager
-def hook():
-    """A receiver of events; gives its address, the ids that it heard, and when it may answer."""
-    heard, may_answer = [], threading.Event()
-
-    class Receiver(BaseHTTPRequestHandler):
-        def do_POST(self):
-            self.rfile.read(int(self.headers["Content-Length"]))
-            heard.append(self.headers["webhook-id"])
-            may_answer.wait()
-            with suppress(OSError):  # the machine that sent it is gone
-                self.send_response(204)
-                self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/", heard, may_answer
-        may_answer.set()
-        server.shutdown()
-        thread.join()
 
 
 @contextmanager
@@ -289,45 +250,3 @@ def test_writes_wait_while_the_standby_is_gone_and_health_says_so(tmp_path):
         second.start()
         first.carry_out(STATEMENTS.wait)
         until(lambda: story.doctor()["standbys"]["level"] == "ok")
-
-
-@pytest.mark.nightly
-@pytest.mark.skipif(not caddy.is_installed(), reason="Caddy is not installed")
-def test_a_machine_takes_over_what_another_had_begun_and_does_it_once(tmp_path):
-    loopback = {"STEMTIDE_WEBHOOK_LOOPBACK": "1"}
-    behind = {"STEMTIDE_HTTPS": "1", "STEMTIDE_TRUSTED_PROXIES": "127.0.0.1"}
-    with (
-        hook() as (address, heard, may_answer),
-        machines(tmp_path, is_synchronous=True, settings=loopback | behind) as story,
-    ):
-        a, b = story.hubs
-        places = f"{a.address.partition('//')[2]} {b.address.partition('//')[2]}"
-        b.kill()
-        with caddy.running(tmp_path, hub=places) as (public, authority):
-            agent = story.start_agent("behind", public, SSL_CERT_FILE=str(authority))
-            story.subscribe(address, hub=a)
-            soon = (datetime.now(UTC) + timedelta(seconds=20)).isoformat()
-            ends, begun = digest(), digest()
-            assert story.share(ends, hub=a, expires_at=soon)
-            assert story.share(begun, hub=a)
-            until(lambda: story.blocks(agent, [begun]))
-            until(lambda: len(heard) == 1)  # machine a waits for an answer
-            story.hubs[1] = b = story.start_hub("b")
-            a.kill()
-            killed_at = time.monotonic()
-            may_answer.set()
-            until(lambda: len(heard) == 2)
-            assert heard[0] == heard[1], "the same event, with the same id"
-            assert time.monotonic() - killed_at < TAKEN_OVER_S
-
-            new = digest()
-            assert story.share(new, hub=b)
-            until(lambda: story.blocks(agent, [new]))
-            assert agent.is_alive()
-            second = story.servers[0]
-            until(lambda: second.ask("SELECT 1 FROM ledger_entry WHERE kind = 'signals.expired'"))
-            story.hubs[0] = story.start_hub("a")
-            until(lambda: len(heard) == 4)  # of the new signal, and of the one that expired
-            time.sleep(12)  # both schedulers look at deadlines twice
-            assert len(set(heard[1:])) == len(heard[1:]) == 3
-            assert len(second.ask("SELECT 1 FROM ledger_entry WHERE kind = 'signals.expired'")) == 1
