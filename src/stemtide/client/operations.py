@@ -28,12 +28,15 @@ from stemtide.client.calls import (
     private_matching,
     progress,
     rechecks,
+    records,
     referrals,
     reports,
     response,
     retention,
+    rights,
     search,
     signals,
+    signing,
     situation,
     snapshots,
     webhooks,
@@ -230,6 +233,7 @@ class Operations:
     ask_for_visit = response_method(rechecks.ask_for_visit)
     list_rechecks = response_method(rechecks.list_rechecks)
     read_recheck = response_method(rechecks.read_recheck)
+    read_processing_records = response_method(records.read_processing_records)
     acknowledge_referral = response_method(referrals.acknowledge_referral)
     answer_referral = response_method(referrals.answer_referral)
     drop_referral = response_method(referrals.drop_referral)
@@ -264,6 +268,12 @@ class Operations:
     hold_row = response_method(retention.hold_row)
     read_kept_row = response_method(retention.read_kept_row)
     read_retention = response_method(retention.read_retention)
+    answer_rights_request = response_method(rights.answer_rights_request)
+    extend_rights_request = response_method(rights.extend_rights_request)
+    list_rights_requests = response_method(rights.list_rights_requests)
+    note_rights_request = response_method(rights.note_rights_request)
+    read_rights_request = response_method(rights.read_rights_request)
+    withdraw_rights_request = response_method(rights.withdraw_rights_request)
     search = response_method(search.search)
     answer_dismissal = response_method(signals.answer_dismissal)
     answer_question = response_method(signals.answer_question)
@@ -287,6 +297,9 @@ class Operations:
     share_signal = response_method(signals.share_signal)
     share_signals = response_method(signals.share_signals)
     withdraw_signal = response_method(signals.withdraw_signal)
+    add_signing_key = response_method(signing.add_signing_key)
+    list_signing_keys = response_method(signing.list_signing_keys)
+    revoke_signing_key = response_method(signing.revoke_signing_key)
     list_lines = response_method(situation.list_lines)
     pin_message = response_method(situation.pin_message)
     post_message = response_method(situation.post_message)

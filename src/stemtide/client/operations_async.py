@@ -28,12 +28,15 @@ from stemtide.client.calls import (
     private_matching,
     progress,
     rechecks,
+    records,
     referrals,
     reports,
     response,
     retention,
+    rights,
     search,
     signals,
+    signing,
     situation,
     snapshots,
     webhooks,
@@ -235,6 +238,7 @@ class Operations:
     ask_for_visit = async_response_method(rechecks.ask_for_visit)
     list_rechecks = async_response_method(rechecks.list_rechecks)
     read_recheck = async_response_method(rechecks.read_recheck)
+    read_processing_records = async_response_method(records.read_processing_records)
     acknowledge_referral = async_response_method(referrals.acknowledge_referral)
     answer_referral = async_response_method(referrals.answer_referral)
     drop_referral = async_response_method(referrals.drop_referral)
@@ -269,6 +273,12 @@ class Operations:
     hold_row = async_response_method(retention.hold_row)
     read_kept_row = async_response_method(retention.read_kept_row)
     read_retention = async_response_method(retention.read_retention)
+    answer_rights_request = async_response_method(rights.answer_rights_request)
+    extend_rights_request = async_response_method(rights.extend_rights_request)
+    list_rights_requests = async_response_method(rights.list_rights_requests)
+    note_rights_request = async_response_method(rights.note_rights_request)
+    read_rights_request = async_response_method(rights.read_rights_request)
+    withdraw_rights_request = async_response_method(rights.withdraw_rights_request)
     search = async_response_method(search.search)
     answer_dismissal = async_response_method(signals.answer_dismissal)
     answer_question = async_response_method(signals.answer_question)
@@ -292,6 +302,9 @@ class Operations:
     share_signal = async_response_method(signals.share_signal)
     share_signals = async_response_method(signals.share_signals)
     withdraw_signal = async_response_method(signals.withdraw_signal)
+    add_signing_key = async_response_method(signing.add_signing_key)
+    list_signing_keys = async_response_method(signing.list_signing_keys)
+    revoke_signing_key = async_response_method(signing.revoke_signing_key)
     list_lines = async_response_method(situation.list_lines)
     pin_message = async_response_method(situation.pin_message)
     post_message = async_response_method(situation.post_message)

@@ -20,7 +20,7 @@ from stemtide.protocol.law.rights.messages import (
     RightsRequestPage,
 )
 
-router = Router(tags=["rights requests"])
+router = Router(tags=["rights"])
 
 
 @router.get(
