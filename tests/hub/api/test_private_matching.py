@@ -304,7 +304,7 @@ GOOD = blind([b"a"]).elements[0].hex()
         ({"blinded": [GOOD], "epoch": 0}, "epoch"),
         ({"blinded": [GOOD], "value": LISTED.hex()}, "value"),
     ],
-    ids=lambda value: str(value)[:30],
+    ids=range(9),  # the elements differ from process to process
 )
 @pytest.mark.usefixtures("listed")
 def test_hostile_blinded_elements_are_refused_by_name(provider, body, field):
