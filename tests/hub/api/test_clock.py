@@ -47,7 +47,7 @@ def test_two_clocks_do_the_work_once(committed_world):
 def test_the_clock_survives_a_database_that_is_away(monkeypatch, caplog):
     ticks: list[object] = []
 
-    def tick(now: object) -> clock.JobCounts:
+    def tick(now: object, **_: object) -> clock.JobCounts:
         ticks.append(now)
         if len(ticks) == 1:
             raise OperationalError("away")

@@ -232,8 +232,8 @@ def test_a_dry_run_answers_row_by_row_and_shares_nothing(machine, world):
     assert answer.status_code == 200
     assert [one["would_be"] for one in out["rows"]] == ["created", "refused"]
     assert "hotline" in out["rows"][1]["message"]
-    assert rows(machine, world.authority) == []
     assert set(world.ledger_kinds()) == {"key.issued"}
+    assert rows(machine, world.authority) == []
     other = machine(world.observer)("POST", f"{BULK}?dry_run=1", text.encode(), **CSV)
     assert other.status_code == 403
     reader = machine(world.authority, scopes=["feed:read"])
