@@ -309,9 +309,10 @@ def test_the_database_counts_what_activations_add(world, django_assert_num_queri
     for other in crises[1:]:
         link(world, crises[0], other.id)
     values = [{1, 2, 3}, {2, 3, 4, 5}, set()]
-    for crisis, numbers in zip(crises, values, strict=True):
+    sharers = (world.authority, world.agency, world.authority)
+    for crisis, numbers, sharer in zip(crises, values, sharers, strict=True):
         for number in numbers:
-            world.share(value=hex_value(number), crisis=crisis.id)
+            world.share(sharer, value=hex_value(number), crisis=crisis.id)
     world.share(world.agency, value=hex_value(1), crisis=crises[0].id)
     ids = [crisis.id for crisis in crises]
     with django_assert_num_queries(1) as captured:

@@ -21,6 +21,8 @@ from stemtide.hub.rooms.orders.models import Order
 from stemtide.hub.rooms.orders.writes import orders
 from stemtide.hub.rooms.parties.models import ApiKey, Person, PersonSession
 from stemtide.hub.rooms.parties.writes import parties, people, sessions
+from stemtide.hub.rooms.rights import writes as rights
+from stemtide.hub.rooms.rights.models import RightsRequest
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.hub.rooms.situation.models import Lead
 from stemtide.hub.rooms.situation.writes import leads
@@ -28,6 +30,7 @@ from stemtide.hub.rooms.transparency.reads import openings
 from stemtide.hub.rooms.transparency.reads.verification import verify
 from stemtide.hub.rooms.transparency.rules.leaves import entry_commitment
 from stemtide.hub.rooms.transparency.writes import leaves
+from stemtide.protocol.law.rights.messages import RightsAnswerIn, RightsRequestIn
 from stemtide.protocol.messages.complaints import ComplaintIn
 from stemtide.protocol.messages.previews import PreviewIn
 from stemtide.protocol.messages.situation import LeadIn
@@ -86,6 +89,15 @@ def erased(world, tmp_path):
     world.key(world.authority)
     prefix = ApiKey.objects.filter(party=world.authority).latest("pk").prefix
 
+    rights.note(
+        RightsRequestIn(reference="DP-2026-7", right="access", received_on=NOON.date()),
+        by=(officer := world.actor(world.big_provider, role="data_protection_officer")),
+        now=NOON,
+    )
+    request = RightsRequest.objects.get().uid
+    answered = RightsAnswerIn(outcome="granted", answered_on=NOON.date())
+    rights.answer(request, body=answered, by=officer, now=NOON)
+
     cast.name_competent(world)
     cast.inform(world)
     draft = cast.draft(world)
@@ -95,12 +107,13 @@ def erased(world, tmp_path):
     with transaction.atomic():
         leads.erase_due_leads(FAR)
         complaints.erase_due_words(FAR)
+        rights.erase_due_references(NOON + timedelta(days=1200))
         previews.destroy(preview.id, by=world.actor(world.authority), now=NOON, on_hold=())
         local_features.remove(picture, by=world.actor(world.authority), now=NOON)
         parties.revoke_key(prefix, actor="operator", now=NOON)
         people.erase_again(person.pk, erased_at=NOON, actor="operator", now=NOON)
         orders.discard(draft.id, by=world.actor(world.authority), now=NOON, on_hold=())
-        assert erasures.add_to_list(path) == 7
+        assert erasures.add_to_list(path) == 8
         transaction.set_rollback(True)
     assert Lead.objects.get().facts
     return path, person, prefix
@@ -111,7 +124,7 @@ def test_each_kind_of_erasure_is_repeated_once_and_recorded(erased):
     listed = erasure_list.read_list(path, hub=ledger_reads.heads().hub)
 
     assert {one.kind for one in listed} == set(erasures.KINDS)
-    assert erasures.repeat(listed, actor="operator", now=NOON) == 7
+    assert erasures.repeat(listed, actor="operator", now=NOON) == 8
     assert (Order.objects.get().annex, Order.objects.get().state) == ({}, "discarded")
     assert (Lead.objects.get().facts, Complaint.objects.get().text) == ("", "")
     assert bytes(Preview.objects.get().whole) == b""
@@ -149,7 +162,7 @@ def test_the_list_names_no_person_and_keeps_what_the_hub_no_longer_knows(erased)
 
     assert person.email not in before
     assert oct(path.stat().st_mode)[-3:] == "600"
-    assert erasures.add_to_list(path) == 7  # the hub, gone back, has none of them
+    assert erasures.add_to_list(path) == 8  # the hub, gone back, has none of them
     assert path.read_text("utf-8") == before
 
 
@@ -158,7 +171,7 @@ def test_what_does_not_exist_is_passed_over(erased):
     Preview.objects.all().delete()
     listed = erasure_list.read_list(path, hub=ledger_reads.heads().hub)
 
-    assert erasures.repeat(listed, actor="operator", now=NOON) == 6
+    assert erasures.repeat(listed, actor="operator", now=NOON) == 7
 
 
 def test_who_got_the_number_of_an_erased_person_after_a_restore_is_not_erased(erased):
@@ -167,7 +180,7 @@ def test_who_got_the_number_of_an_erased_person_after_a_restore_is_not_erased(er
     for one in listed:
         one.at = NOON - timedelta(days=9)  # before the person was added, and the features sent
 
-    assert erasures.repeat(listed, actor="operator", now=NOON) == 5
+    assert erasures.repeat(listed, actor="operator", now=NOON) == 6
     assert Person.objects.get(pk=person.pk).erased_at is None
     assert LocalFeatures.objects.get().value
 

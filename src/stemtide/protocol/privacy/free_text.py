@@ -70,6 +70,7 @@ FREE_TEXTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 _NAME = "a name of this hub, which is looked up and refused if it is unknown"
 _CONTENT = "the content itself, or where it is"
 _LEAD = "a lead is the place for personal data: who is in danger, or dangerous; a stop costs time"
+_COMPUTED = "a number that a program computed"
 _CONTACT = "how to reach an officer on duty"
 _FILE = "the file number of a court, an authority or a provider"
 _OFFICE = "the law asks which court, body or reviewer acts"
@@ -112,6 +113,13 @@ OTHER_TEXTS: Mapping[str, str] = MappingProxyType(
             _LEAD,
         ),
         **dict.fromkeys(("HoldIn.contact", "OutsideIssuer.contact"), _CONTACT),
+        **dict.fromkeys(
+            (
+                *("BlindedIn.blinded", "SignalIn.signature", "SigningKeyIn.key"),
+                *("SigningKeyIn.replaces", "SigningKeyRevokeIn.key"),
+            ),
+            _COMPUTED,
+        ),
         **dict.fromkeys(
             (
                 *("AccessIn.reference", "AcknowledgeIn.reference", "AnswerIn.reference"),
