@@ -116,9 +116,9 @@ def bodies_of(rows: Sequence[Signal]) -> list[SignalIn | RowError]:
     """Return the messages that share signals again, as their sharer would send them.
 
     A RowError marks a signal that the rules of now do not accept. What is shared again is kept by
-    the defaults of now, as any other share of the source.
+    the defaults of now, as any other share of the source, and unsigned.
     """
-    names = SignalIn.model_fields.keys() - {"retention"}
+    names = SignalIn.model_fields.keys() - {"retention", "signature"}
     bodies: list[SignalIn | RowError] = []
     for number, row in enumerate(rows):
         out = signals.describe(row, viewer=row.shared_by)
