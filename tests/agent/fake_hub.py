@@ -27,6 +27,7 @@ from starlette.routing import Route
 
 from stemtide.protocol.enums import SignalState
 from stemtide.protocol.messages.signals import OpinionIn, QuestionIn, SignalQuestionOut
+from stemtide.protocol.privacy.free_text import INSIST, INSIST_HEADER, find_in_message
 from stemtide.protocol.problems import MEDIA_TYPE, ProblemType, problem
 from stemtide.protocol.sync.agents import (
     AgentStatusIn,
@@ -575,6 +576,8 @@ class FakeHub:
 
     async def _opinion(self, request):
         opinion = OpinionIn.model_validate_json(await request.body())
+        if _is_personal(opinion, request):
+            return _problem(ProblemType.INVALID, "note: looks like personal data")
         self.opinions.append((request.path_params["uid"], opinion.opinion.value, opinion.note))
         return JSONResponse({})
 
@@ -582,6 +585,8 @@ class FakeHub:
         body = QuestionIn.model_validate_json(await request.body())
         if self.question_fault:
             return _problem(self.question_fault, "the signal has ended")
+        if _is_personal(body, request):
+            return _problem(ProblemType.INVALID, "text: looks like personal data")
         question = SignalQuestionOut(party=self.party, text=body.text, sent_at=datetime.now(UTC))
         self.questions[request.path_params["uid"]] = question
         return JSONResponse(question.model_dump(mode="json"))
@@ -634,6 +639,11 @@ class FakeHub:
 
 def _json(message, *, exclude=None):
     return Response(message.model_dump_json(exclude=exclude), media_type="application/json")
+
+
+def _is_personal(message, request):
+    """Whether the hub refuses a text because it looks like personal data."""
+    return bool(find_in_message(message)) and request.headers.get(INSIST_HEADER) != INSIST
 
 
 def _problem(which, detail):

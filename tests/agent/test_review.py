@@ -542,6 +542,13 @@ def test_escalated_content_stays_marked_for_a_colleague(hub, agent, anna, ben):
     assert "not sure" in ben.page.text
 
 
+def test_a_dispute_whose_reason_looks_like_personal_data_reaches_the_hub(hub, agent, anna):
+    held(hub, agent, "v-1")
+    anna.decide("v-1", "dispute", reason="piet@example.org says it is a news picture")
+    (opinion,) = until(lambda: hub.opinions, what="the dispute")
+    assert opinion[2] == "piet@example.org says it is a news picture"
+
+
 def test_a_dispute_lets_pass_and_reaches_the_hub(hub, agent, config, anna):
     signal = held(hub, agent, "v-1", "v-2")
     assert anna.decide("v-1", "dispute").status_code == 400

@@ -64,6 +64,13 @@ def test_a_question_goes_to_the_hub_without_the_upload_and_its_answer_comes_to_t
     assert "Ask the sharer" in anna.open("private-upload").text
 
 
+def test_a_question_that_looks_like_personal_data_is_not_lost(hub, agent, anna):
+    signal = held(hub, agent, "a")
+    send(anna, "a", "Is it the film of piet@example.org?")
+    until(lambda: hub.questions, what="the question at the hub")
+    assert "piet@example.org" in hub.questions[str(signal.id)].text
+
+
 def test_a_question_changes_neither_the_action_nor_the_term(hub, agent, config, anna):
     held(hub, agent, "a")
     sql = "SELECT ref, signal, action, at FROM acted"

@@ -97,6 +97,15 @@ def test_what_no_pinned_key_signed_leaves_nothing(change, status):
 
 
 @pytest.mark.usefixtures("file")
+def test_the_door_is_of_the_machines_interface():
+    wrong = Client().get("/neighbours/gifct/activations")
+    nothing = Client().get("/neighbours/gifct/nothing")
+    for answered, status in ((wrong, 405), (nothing, 404)):
+        assert answered.status_code == status
+        assert answered.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.usefixtures("file")
 def test_a_wrong_clock_is_refused_and_kept_with_its_reason():
     content = body()
     late = post(content, signed(content, at=NOW - timedelta(minutes=7)))
@@ -181,10 +190,10 @@ def test_a_change_is_told_with_a_higher_sequence_and_a_failure_again_later(world
         _tell(url, file, now=NOW + timedelta(minutes=2))
         sent = [json.loads(parts(request)[2])["data"] for request in ear.requests]
         ids = [parts(request)[1]["webhook-id"] for request in ear.requests]
-    assert [(one["sequence"], one["status"]) for one in sent] == [
-        *[(1, "active")] * 2,
-        (2, "ended"),
-    ]
+    assert [one["status"] for one in sent] == ["active", "active", "ended"]
+    first, again, ended = [one["sequence"] for one in sent]
+    assert first == again < ended
+    assert first >= int(NOW.timestamp() * 1_000_000)  # above what a hub sent before its restore
     assert ids[0] == ids[1] != ids[2]
 
 

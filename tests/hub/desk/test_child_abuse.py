@@ -63,6 +63,7 @@ def test_a_report_is_answered_and_leaves_nothing_in_the_hub():
         ({"at": "2999-01-01T00:00"}, "in the future"),
         ({"sha256": "12"}, "64 digits"),
         ({"reference": "a\x01b"}, "control characters"),
+        ({"url": "https://x.example/a\x01b"}, "control characters"),
         ({"at": ""}, "required"),
         ({"url": "javascript:alert(1)"}, "URL"),
     ],

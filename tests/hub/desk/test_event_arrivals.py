@@ -5,11 +5,12 @@ import json
 from uuid import uuid4
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from stemtide.hub.rooms.crises.known_neighbours import KnownNeighbour
 from stemtide.hub.rooms.crises.models import Neighbour
 from stemtide.hub.rooms.crises.writes import arrivals
-from stemtide.protocol.activations import TYPE
+from stemtide.protocol.activations import TYPE, key_text
 from stemtide.protocol.enums import Role
 from tests.world import NOON
 
@@ -32,8 +33,12 @@ def send(world, **change):
 
 
 @pytest.fixture
-def crisis(world):
+def crisis(world, settings, tmp_path):
     """A crisis, and a neighbour whose party speaks for its mechanism."""
+    path = tmp_path / "neighbours.toml"
+    key = key_text(Ed25519PrivateKey.generate().public_key())
+    path.write_text(f'[gifct]\nparty = "{world.party["rival"].name}"\nkeys = ["{key}"]\n')
+    settings.NEIGHBOURS_FILE = str(path)
     world.party["rival"].mechanism = "gifct"
     world.party["rival"].save()
     return world.crisis()

@@ -8,15 +8,17 @@ import warnings
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.ledger.reads import history
 from stemtide.hub.rooms.ledger.reads.history import LedgerFilter
+from stemtide.hub.rooms.ledger.rules.ledger import stays_in_its_room
 from stemtide.hub.rooms.ledger.rules.reading import READ_KINDS
 from stemtide.hub.rooms.ledger.writes.reading import note_read
 from stemtide.hub.rooms.parties.writes import parties
-from stemtide.hub.rooms.situation.writes import leads
+from stemtide.hub.rooms.situation.writes import leads, reading
 from stemtide.protocol.enums import Role, Scope
 from stemtide.protocol.messages.situation import LeadIn
 
@@ -149,6 +151,39 @@ def test_an_export_has_all_entries_in_order_and_is_one_itself(world, officer):
     rows = list(csv.DictReader(io.StringIO(file_of(officer, **{"as": "csv", "kind": "signal"}))))
     assert {row["kind"] for row in rows} == {"signal.shared"}
     assert "position" in json.loads(rows[0]["detail"])
+
+
+def test_an_export_by_another_filter_is_another_entry(world, officer):
+    share(world, 1)
+    for sent in ({"kind": "signal"}, {"kind": "signal"}, {"kind": "lead"}):
+        file_of(officer, **sent)
+    entries = Entry.objects.filter(kind="ledger.exported")
+    assert len({entry.detail["filter"] for entry in entries}) == entries.count() == 2
+
+
+def test_an_export_by_an_invalid_filter_exports_nothing(world, officer):
+    share(world, 1)
+    refused = officer.post("/ledger/export", {"as": "csv", "since": "soon"})
+    assert refused.status_code == 422
+    assert "Enter a valid date" in refused.content.decode()
+    assert not Entry.objects.filter(kind="ledger.exported").exists()
+
+
+def test_a_lead_is_shown_while_its_entry_cannot_be_written(world, monkeypatch):
+    uid = report_lead(world)
+    duty = world.desk("authority", Role.DUTY_OFFICER)
+
+    def read_only(*_args, **_named):
+        raise OperationalError("attempt to write a readonly database")
+
+    monkeypatch.setattr(reading, "note_read", read_only)
+    page = duty.get(f"/leads/{uid}")
+    assert (page.status_code, "on the market" in page.content.decode()) == (200, True)
+
+
+def test_who_reads_something_makes_no_room_render_again():
+    assert all(stays_in_its_room(kind) for kind in READ_KINDS if kind.endswith(".read"))
+    assert not stays_in_its_room("crisis.activated")
 
 
 def test_a_stream_holds_one_part_at_a_time(world, monkeypatch):

@@ -14,9 +14,13 @@ from stemtide.hub.desk.alerts.deliveries import DropDeliveryForm
 from stemtide.hub.desk.forms import DeskForm
 from stemtide.hub.desk.signals.opinions import QuestionForm
 from stemtide.hub.rooms.crises.models import Crisis
+from stemtide.hub.rooms.referrals.models import Referral
+from stemtide.hub.rooms.referrals.writes import referrals
 from stemtide.hub.rooms.retention.models import LegalHold
 from stemtide.hub.rooms.situation.models import Message
+from stemtide.hub.rooms.situation.reads import situation
 from stemtide.protocol.enums import Role
+from stemtide.protocol.messages.referrals import AssessIn, SendIn
 from stemtide.protocol.privacy.free_text import OTHER_TEXTS
 from tests.world import signal_in
 
@@ -40,6 +44,8 @@ UNCHECKED = {
     "ContactForm.languages": ACCOUNT,
     "ContactForm.title": ACCOUNT,
     "ContentForm.value": CONTENT,
+    "CyberTipForm.reference": LOOKED_UP,
+    "CyberTipForm.sha256": LOOKED_UP,
     "EntryForm.issuer_contact": ACCOUNT,
     "EntryForm.issuer_state": LOOKED_UP,
     "EntryForm.issuer_title": OFFICE,
@@ -219,3 +225,60 @@ def test_a_section_of_a_report_is_warned_of(world):
     assert f'id="text-{name}-insists"' in page.content.decode()
     desk.post(f"{address}/sections", sent | {"insists": f"text-{name}"})
     assert PERSONAL in desk.get(address).content.decode()
+
+
+@pytest.mark.django_db
+def test_a_vote_with_personal_data_is_shown_again_and_counts_once_ticked(world):
+    crisis = world.crisis(active=True, joined=("provider", "neighbour"))
+    sent = {"line-language_0": "en", "line-text_0": "We know of it."}
+    world.desk("authority").post(f"/crises/{crisis}/lines/propose", sent)
+    line = situation.lines(crisis, viewer=world.party["authority"])[0]
+    theirs = world.desk("neighbour", Role.DUTY_OFFICER)
+    address, vote = f"/crises/{crisis}/lines/{line.id}/vote", {"vote": "object", "note": PERSONAL}
+    page = theirs.post(address, vote)
+    assert (page.status_code, PERSONAL in page.content.decode()) == (422, True)
+    theirs.post(address, vote | {"insists": "note"})
+    votes = situation.lines(crisis, viewer=world.party["authority"])[0].votes
+    assert [vote.note for vote in votes] == [PERSONAL]
+    wrong = theirs.post(address, {"vote": "perhaps", "note": "Not yet."})
+    assert wrong.status_code == 422
+    assert "Check what you entered" in wrong.content.decode()
+    assert "Not yet." in wrong.content.decode()
+
+
+@pytest.mark.django_db
+def test_the_context_of_a_referral_is_shown_again(world):
+    body = AssessIn(
+        url="https://video.example/watch?v=1",
+        provider="provider",
+        content_type="video",
+        labels=["incitement"],
+        reason="It calls for an attack.",
+    )
+    made = referrals.refer(body, assessment=SendIn(), by=world.actor("authority"), now=world.now)
+    Referral.objects.update(state="needs_context")
+    Referral.objects.get().questions.create(question="Which scene?", asked_at=world.now)
+    desk = world.desk("authority", Role.DUTY_OFFICER)
+    address, sent = f"/referrals/{made.id}/do/explain", {"explain-context": PERSONAL}
+    page = desk.post(address, sent)
+    assert (page.status_code, PERSONAL in page.content.decode()) == (422, True)
+    assert desk.post(address, sent | {"insists": "explain-context"}).status_code == 302
+    assert PERSONAL in desk.get(f"/referrals/{made.id}").content.decode()
+
+
+@pytest.mark.django_db
+def test_what_a_setting_refuses_is_shown_again_with_its_reason(world):
+    chief = world.desk("agency", Role.COORDINATOR)
+    sent = {"value": "999999999", "reason": "A long exercise."}
+    page = chief.post("/hub-settings/media_max_days/propose", sent)
+    assert (page.status_code, "A long exercise." in page.content.decode()) == (422, True)
+
+
+@pytest.mark.django_db
+def test_a_hold_without_its_date_keeps_its_reason(world):
+    from stemtide.hub.rooms.signals.writes import signals
+
+    officer = world.desk("authority", Role.DATA_PROTECTION_OFFICER)
+    uid = signals.share(signal_in(), by=world.party["authority"], now=world.now).id
+    page = officer.post(f"/retention/signal/{uid}/extend", {"extend-reason": "A court case."})
+    assert (page.status_code, "A court case." in page.content.decode()) == (422, True)

@@ -97,7 +97,8 @@ def test_pages_say_when_a_live_signal_stops_matching(officer, uid):
 
 def test_a_form_without_a_reason_changes_nothing(officer, uid):
     told = officer.post(f"/retention/signal/{uid}/hold", {}, follow=True)
-    assert "Enter a reason" in text(told)
+    assert told.status_code == 422
+    assert "This field is required." in text(told)
     assert not LegalHold.objects.exists()
 
 

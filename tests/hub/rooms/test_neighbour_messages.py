@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from stemtide.hub.platform.errors import ConflictError, NotAllowedError, RateLimitError
 from stemtide.hub.rooms.crises.known_neighbours import KnownNeighbour
 from stemtide.hub.rooms.crises.models import Neighbour, NeighbourMessage
-from stemtide.hub.rooms.crises.reads.arrivals import open_arrivals
+from stemtide.hub.rooms.crises.reads.arrivals import SHOWN, open_arrivals
 from stemtide.hub.rooms.crises.rules.arrivals import KEPT, MAX_AN_HOUR
 from stemtide.hub.rooms.crises.writes import arrivals, events, participants
 from stemtide.hub.rooms.parties.models import Party
@@ -21,6 +21,7 @@ from stemtide.protocol.activations import (
     ActivationMessage,
     UnsignedError,
     encode,
+    key_text,
     sign,
     verify,
 )
@@ -32,10 +33,15 @@ REF = "wikidata:Q1"
 
 
 @pytest.fixture
-def gifct(world):
-    """The neighbour, with a party that speaks for its mechanism."""
+def gifct(world, settings, tmp_path):
+    """The neighbour, in the operator's file, with a party that speaks for its mechanism."""
     world.consortium.mechanism = "gifct"
     world.consortium.save()
+    path = tmp_path / "neighbours.toml"
+    path.write_text(
+        f'[gifct]\nparty = "{world.consortium.name}"\nkeys = ["{key_text(KEY.public_key())}"]\n'
+    )
+    settings.NEIGHBOURS_FILE = str(path)
     return KnownNeighbour("gifct", world.consortium.name, (KEY.public_key(),), "")
 
 
@@ -106,6 +112,12 @@ def test_the_same_message_again_changes_nothing(world, gifct):
         ({"sequence": 2, "framework": "nz-dia"}, "does not speak for nz-dia"),
         ({"sequence": 2, "started_at": "2999-01-01T00:00:00Z"}, "future"),
         ({"sequence": 2, "ended_at": "2000-01-01T00:00:00Z"}, "before started_at"),
+        ({"sequence": 2, "started_at": "0001-01-01T00:00:00Z"}, "started_at is before 1970"),
+        ({"sequence": 2, "ended_at": "9999-12-31T23:59:59Z"}, "ended_at is before 1970 or more"),
+        ({"sequence": 2, "ended_at": "9999-12-31T23:59:59-12:00"}, "ended_at is before 1970"),
+        ({"sequence": 2, "event": {"happened_at": "0001-01-01T00:00:00Z"}}, "event.happened_at"),
+        ({"sequence": 2, "event": {"name": "an\0attack"}}, "U+0000"),
+        ({"sequence": 2, "framework": "nz\0dia"}, "U+0000"),
         ({"sequence": "many"}, "data.sequence"),
         ({"sequence": 2, "status": "x" * 5000}, "data.status"),
     ],
@@ -124,6 +136,42 @@ def test_what_contradicts_or_is_wrong_costs_that_message_and_shows_its_reason(
     (shown,) = open_arrivals(viewer=world.agency, exercise=False)
     assert shown.reason == row.reason
     assert send(gifct, data | {"sequence": 3}).state == "entered"
+
+
+def test_a_refused_message_is_checked_again_under_the_same_id(world, gifct):
+    world.warn(event_refs=(REF,))
+    data = told()
+    early = send(gifct, data, name="msg_1", at=NOON - timedelta(hours=1))
+    assert early.state == "refused"
+    again = send(gifct, data, name="msg_1")
+    assert (again.pk, again.state, again.reason) == (early.pk, "entered", "")
+    assert Neighbour.objects.get().status == "active"
+
+
+def test_a_refused_message_does_not_wait_for_the_ledger(gifct, monkeypatch):
+    monkeypatch.setattr(arrivals.ledger, "lock_ledger", lambda: pytest.fail("locked"))
+    assert send(gifct, told(framework="nz-dia")).state == "refused"
+    assert send(gifct, told(), at=NOON - timedelta(hours=1)).state == "refused"
+
+
+def test_what_a_neighbour_sends_hides_nothing_of_another(world, gifct):
+    send(gifct, told())
+    loud = KnownNeighbour("loud", world.big_provider.name, (), "")
+    for minute in range(SHOWN + 1):
+        later = NOON + timedelta(minutes=2 + minute)
+        send(loud, told(), at=later, now=later)
+    shown = open_arrivals(viewer=world.agency, exercise=False)
+    assert [row.neighbour for row in shown] == ["gifct", *["loud"] * SHOWN]
+    assert shown[0].activation is not None
+
+
+def test_nothing_waits_any_more_of_a_neighbour_that_left_the_file(world, gifct, settings):
+    crisis = world.warn(event_refs=("other:1",))
+    row = send(gifct, told())
+    settings.NEIGHBOURS_FILE = ""
+    with pytest.raises(ConflictError, match="gifct no longer speaks for gifct here"):
+        arrivals.enter(crisis.id, row.uid, by=world.actor(world.agency), now=NOON)
+    assert not Neighbour.objects.exists()
 
 
 def test_what_has_ended_does_not_begin_again(world, gifct):

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 from httpx import AsyncClient, Headers, HTTPError, Response
@@ -27,6 +27,7 @@ from stemtide.client import (
 from stemtide.client.call import Call, File
 from stemtide.client.calls import agents, allowlist, feed, log, signals, snapshots
 from stemtide.protocol.messages.signals import OpinionIn, QuestionIn, SignalQuestionOut
+from stemtide.protocol.privacy.free_text import INSIST, INSIST_HEADER
 from stemtide.protocol.sync.agents import AgentStatusIn, OutcomeReportIn, OutcomeReportOut
 from stemtide.protocol.sync.allowlists import AllowlistManifest, AllowMatchesIn
 from stemtide.protocol.sync.local_features import LocalPage
@@ -240,13 +241,15 @@ class Client:
     async def give_opinion(self, signal: UUID, opinion: OpinionIn) -> None:
         """Give our party's opinion of a signal. It replaces an earlier one."""
         with _with_remedy():
-            await self._hub.ask_bytes(signals.give_opinion(opinion, uid=signal))
+            await self._hub.ask_bytes(_insisting(signals.give_opinion(opinion, uid=signal)))
 
     async def send_question(self, signal: UUID, question: QuestionIn) -> None:
         """Send the sharer of a signal a question of our party."""
         path = f"/api/v1/signals/{signal}/question"
         with _with_remedy():
-            await self._hub.ask_bytes(Call((SignalQuestionOut,), "PUT", path, body=question))
+            await self._hub.ask_bytes(
+                _insisting(Call((SignalQuestionOut,), "PUT", path, body=question))
+            )
 
     async def questions(self, signal: UUID) -> list[SignalQuestionOut]:
         """Return the questions about a signal that our party may read."""
@@ -292,6 +295,14 @@ class Client:
         """Report this agent's status to the hub; return the seconds of rest that it asks for."""
         with _with_remedy():
             return (await self._hub.ask(agents.report_status(status, name=name))).rest_s
+
+
+def _insisting(call: Call[Any]) -> Call[Any]:
+    """Return a call whose text the hub takes even if it looks like personal data.
+
+    A reviewer wrote it, on a page that says "No personal data", and is gone when it is sent.
+    """
+    return replace(call, headers={**call.headers, INSIST_HEADER: INSIST})
 
 
 @contextmanager

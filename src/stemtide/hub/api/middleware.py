@@ -14,7 +14,7 @@ from stemtide.logs import request_log
 from stemtide.traces import spans
 
 _PATHS = (
-    *("/api/", "/stopncii/", "/log/", "/health", "/metrics", "/openapi.json"),
+    *("/api/", "/stopncii/", "/log/", "/health", "/metrics", "/openapi.json", "/neighbours/"),
     *ERROR_FORMATS,
 )
 _FIRST_ERROR = 400

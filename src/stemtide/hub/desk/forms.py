@@ -69,9 +69,13 @@ class DeskForm(forms.Form):
     personal: Mapping[str, bool] = MappingProxyType({})
 
     def add_refusal(self, error: Exception) -> None:
-        """Show an error of a room beside the field that it is about, or above the form."""
+        """Show an error of a room beside the field that it is about, or above the form.
+
+        A hidden field shows none.
+        """
         name = getattr(error, "field", "").removeprefix(self.error_prefix)
-        self.add_error(name if name in self.fields else None, field_error_text(error))
+        is_shown = name in self.fields and not self.fields[name].widget.is_hidden
+        self.add_error(name if is_shown else None, field_error_text(error))
 
     def full_clean(self) -> None:
         """Clean the form, and warn of text that looks like personal data: decision 0202."""

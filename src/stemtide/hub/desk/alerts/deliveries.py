@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from django import forms
-from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _, gettext_lazy
@@ -69,18 +68,16 @@ def retry(request: SignedInRequest, uid: UUID) -> HttpResponse:
 def drop(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Drop a dead delivery."""
     form = DropDeliveryForm(request.POST)
-    is_valid = form.is_valid()
-    if personal.is_warned(form):
-        return personal.warn(request, form)
-    if not is_valid:
-        messages.error(request, _("Enter the reason for discarding it."))
-        return redirect("deliveries")
+    if not form.is_valid():
+        return personal.show_again(request, form)
     reason = form.cleaned_data["reason"]
-    carry_out(
+    if not carry_out(
         request,
         lambda: writes.drop(uid, reason=reason, by=actor_of(request), now=datetime.now(UTC)),
         done=_("Delivery discarded. Your reason is in the ledger."),
-    )
+        form=form,
+    ):
+        return personal.show_again(request, form)
     return redirect("deliveries")
 
 

@@ -15,6 +15,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from stemtide.hub.desk.auth.sessions import organisation_of
 from stemtide.hub.desk.error_messages import error_text
+from stemtide.hub.desk.forms import DeskForm
 from stemtide.hub.platform.errors import (
     ConflictError,
     InvalidError,
@@ -48,18 +49,32 @@ def actor_of(request: SignedInRequest) -> Actor:
 
 
 def carry_out(
-    request: SignedInRequest, act: Callable[[], _Out], *, done: str | Callable[[_Out], str]
-) -> None:
+    request: SignedInRequest,
+    act: Callable[[], _Out],
+    *,
+    done: str | Callable[[_Out], str],
+    form: DeskForm | None = None,
+) -> bool:
     """Call a write and show on the next page whether it succeeded.
 
     done: the message, or a function that returns it for what the write returned.
+    form: with text that a person typed; it shows why the write refuses it, so that it can be shown
+          again.
+
+    returns: False if the form shows a refusal.
     """
     try:
         out = act()
-    except (ConflictError, InvalidError) as error:
+    except InvalidError as error:
+        if form is not None:
+            form.add_refusal(error)
+            return False
+        messages.error(request, error_text(error))
+    except ConflictError as error:
         messages.error(request, error_text(error))
     else:
         messages.success(request, done if isinstance(done, str) else done(out))
+    return True
 
 
 def signed_in(

@@ -6,17 +6,24 @@ No account, no cookie, no script. Nothing that is entered is stored.
 
 import io
 import zipfile
+from datetime import UTC, datetime
 from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext, gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 
 from stemtide.hub.desk.child_abuse.forms import CyberTipForm
 from stemtide.hub.desk.labels import Words
 from stemtide.hub.desk.public_pages import languages, public_page
-from stemtide.protocol.files.cybertip import CyberTipFacts, file_details_xml, report_xml
+from stemtide.protocol.files.cybertip import (
+    CyberTipError,
+    CyberTipFacts,
+    check_facts,
+    file_details_xml,
+    report_xml,
+)
 from stemtide.protocol.law.hotlines import NETWORK, hotlines
 
 COUNTRIES: dict[str, Words] = {
@@ -38,7 +45,13 @@ def child_abuse(request: HttpRequest) -> HttpResponse:
     """Show the page; a valid form answers with the files of a report."""
     form = CyberTipForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
-        return _download(form.facts())
+        facts = form.facts()
+        try:
+            check_facts(facts, now=datetime.now(UTC))
+        except CyberTipError:  # the form's own checks leave only this
+            form.add_error("url", gettext("Remove control characters."))
+        else:
+            return _download(facts)
     context = {
         "form": form,
         "network": NETWORK,

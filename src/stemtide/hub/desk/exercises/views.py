@@ -133,8 +133,8 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     if verb not in _ACTS:
         raise Http404
     write, done = _ACTS[verb]
-    if verb == "observe" and personal.is_warned(form := _observe_form(request, uid)):
-        return personal.warn(request, form)
+    if verb == "observe" and (form := _observe_form(request, uid)).errors:
+        return personal.show_again(request, form)
     carry_out(request, lambda: write(request, uid), done=done())
     if not reads.is_visible(uid, viewer=request.user.party):  # an agency ended another's
         return redirect("exercises")
@@ -207,7 +207,7 @@ def _observe_form(request: SignedInRequest, uid: UUID) -> ObserveForm:
     """Return the form of an observation with the data that was sent, checked."""
     run = reads.run(uid, viewer=request.user.party)
     form = ObserveForm(request.POST, members=run.members)
-    form.is_valid()
+    form.message()
     return form
 
 

@@ -85,10 +85,8 @@ def act(request: SignedInRequest, name: str, verb: str) -> HttpResponse:
         carry_out(request, lambda: writes.reset_value(name, by=by, now=now), done=done)
     else:
         form = SettingForm(request.POST)
-        form.is_valid()
-        if verb == "propose" and personal.is_warned(form):
-            return personal.warn(request, form)
-        _act_with_value(request, name, verb, form=form, done=done, now=now)
+        if not _act_with_value(request, name, verb, form=form, done=done, now=now):
+            return personal.show_again(request, form)
     return redirect(f"{request.path.partition(f'/{name}/')[0]}#{name}")
 
 
@@ -100,23 +98,27 @@ def _act_with_value(
     form: SettingForm,
     done: str,
     now: datetime,
-) -> None:
-    """Propose or confirm a value, and say whether it succeeded on the next page."""
+) -> bool:
+    """Propose or confirm a value, and say whether it succeeded on the next page.
+
+    returns: False if the form of a proposal shows what is wrong.
+    """
     by = actor_of(request)
     is_valid = form.is_valid()
     value, reason = form.cleaned_data.get("value"), form.cleaned_data.get("reason", "")
-    if value is None or (verb == "propose" and not is_valid):
-        messages.error(request, _("Enter a whole number and a reason."))
-    elif verb == "confirm":
-        carry_out(
-            request, lambda: writes.confirm_value(name, value=value, by=by, now=now), done=done
-        )
-    else:
-        carry_out(
+    if verb == "propose":
+        return is_valid and carry_out(
             request,
             lambda: writes.propose_value(name, value, reason=reason, by=by, now=now),
             done=done,
+            form=form,
         )
+    if value is None:
+        messages.error(request, _("Enter a whole number and a reason."))
+        return True
+    return carry_out(
+        request, lambda: writes.confirm_value(name, value=value, by=by, now=now), done=done
+    )
 
 
 _DONE = {

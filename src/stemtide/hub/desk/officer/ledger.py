@@ -105,15 +105,23 @@ def entries(request: SignedInRequest) -> HttpResponse:
     by = actor_of(request)
     check_auditor(by.role)
     names = _names(by)
-    form = LedgerForm(request.GET, names=names)
-    before = request.GET.get("before", "")
+    return _page(request, LedgerForm(request.GET, names=names), by=by, names=names)
+
+
+def _page(
+    request: SignedInRequest, form: LedgerForm, *, by: Actor, names: dict[str, str]
+) -> HttpResponse:
+    """Render a page of entries; 422 if the filter of an export is invalid."""
+    sent = cast("QueryDict", form.data)
+    before = sent.get("before", "")
     rows = history.page(
         form.chosen(),
         viewer=by.party,
         before=int(before) if before.isdecimal() and len(before) < 19 else None,  # noqa: PLR2004  # digits of a number
     )
-    query = request.GET.copy()
-    query.pop("before", None)
+    query = sent.copy()
+    for name in ("before", "as", "csrfmiddlewaretoken"):
+        query.pop(name, None)
     context = {
         "form": form,
         "rows": [
@@ -125,7 +133,8 @@ def entries(request: SignedInRequest) -> HttpResponse:
         "filter": list(query.items()),
         "kinds": sorted(ENTRY_PHRASES),
     }
-    return render(request, "desk/officer/ledger.html", context)
+    is_refused = request.method == "POST"
+    return render(request, "desk/officer/ledger.html", context, status=422 if is_refused else 200)
 
 
 @require_POST
@@ -134,9 +143,15 @@ def export(request: SignedInRequest) -> HttpResponse:
     """Download entries as CSV or JSON lines, oldest first. The ledger records it."""
     by, now = actor_of(request), datetime.now(UTC)
     check_auditor(by.role)
-    chosen = LedgerForm(request.POST, names=_names(by)).chosen()
+    names = _names(by)
+    form = LedgerForm(request.POST, names=names)
+    if not form.is_valid():  # less of a filter would export more
+        return _page(request, form, by=by, names=names)
+    chosen = form.chosen()
     as_csv = request.POST.get("as") == "csv"
-    note_ledger_exported("csv" if as_csv else "jsonl", by=by, now=now)
+    note_ledger_exported(
+        "csv" if as_csv else "jsonl", filter_digest=chosen.digest(), by=by, now=now
+    )
     head = ledger.heads().entries
     parts = history.stream(chosen, viewer=by.party, until_number=head)
     write = _csv if as_csv else _json_lines

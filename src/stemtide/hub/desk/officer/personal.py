@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page that shows a text again which looks like personal data, for forms that have no page."""
+"""The page that shows a refused form again, for forms that have no page of their own."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -7,18 +7,14 @@ from django.shortcuts import render
 from stemtide.hub.desk.forms import INSISTS, DeskForm, is_insisted, personal_kinds
 
 
-def is_warned(form: DeskForm) -> bool:
-    """Whether a form was refused because of text that looks like personal data."""
-    return not all(form.personal.values())
-
-
-def warn(request: HttpRequest, form: DeskForm) -> HttpResponse:
-    """Show a form again with its warning, and with everything else that was sent beside it."""
+def show_again(request: HttpRequest, form: DeskForm) -> HttpResponse:
+    """Show a refused form again with its errors, and with all else that was sent beside it."""
     own = {form.add_prefix(name) for name in form.fields} | {INSISTS, "csrfmiddlewaretoken"}
     others = [
         (name, text) for name, texts in request.POST.lists() if name not in own for text in texts
     ]
-    context = {"form": form, "others": others}
+    is_personal = not all(form.personal.values())
+    context = {"form": form, "others": others, "is_personal": is_personal}
     return render(request, "desk/officer/personal.html", context, status=422)
 
 

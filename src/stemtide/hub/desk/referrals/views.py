@@ -28,6 +28,7 @@ from stemtide.hub.desk.actions import (
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
 from stemtide.hub.desk.forms import crisis_choices, initial_crisis, page_number, uuid_or_none
 from stemtide.hub.desk.labels.referrals import LABELS
+from stemtide.hub.desk.officer import personal
 from stemtide.hub.desk.referrals.forms import (
     AssessForm,
     ContextForm,
@@ -169,9 +170,7 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     reads.find(uid, viewer=request.user.party)
     offer = sent_offer(request, _ACTIONS, verb)
     if not perform(request, offer, uid):
-        name, errors = next(iter(offer.form.errors.items()))
-        label = f"{offer.form[name].label}: " if name in offer.form.fields else ""
-        messages.error(request, f"{label}{errors[0]}")
+        return personal.show_again(request, offer.form)
     return redirect("referral", uid=uid)
 
 

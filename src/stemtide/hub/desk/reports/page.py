@@ -238,13 +238,13 @@ def note(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Add a debrief note."""
     form = NoteForm(request.POST, prefix="note")
     body = form.message()
-    if body is None:
-        return page(request, uid, note_form=form, action_form=_kept_action(request), status=422)
-    carry_out(
+    if body is None or not carry_out(
         request,
         lambda: writes.add_note(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),
         done=_("Your note stands in the debrief."),
-    )
+        form=form,
+    ):
+        return page(request, uid, note_form=form, action_form=_kept_action(request), status=422)
     return _next(request, uid, done="note")
 
 
@@ -257,13 +257,13 @@ def action(request: SignedInRequest, uid: UUID) -> HttpResponse:
     owners = sorted(party_titles().items(), key=lambda owner: owner[1])
     form = ActionForm(request.POST, prefix="action", parties=owners)
     body = form.message()
-    if body is None:
-        return page(request, uid, action_form=form, note_form=_kept_note(request), status=422)
-    carry_out(
+    if body is None or not carry_out(
         request,
         lambda: writes.add_action(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),
         done=_("The action has an owner and a day."),
-    )
+        form=form,
+    ):
+        return page(request, uid, action_form=form, note_form=_kept_note(request), status=422)
     return _next(request, uid, done="action")
 
 

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from django import forms
-from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _, gettext_lazy
@@ -120,13 +119,13 @@ def act(request: SignedInRequest, row_class: str, uid: UUID, verb: str) -> HttpR
     form_type, write = _VERBS[verb]
     form = form_type(request.POST, prefix=verb)
     body = form.message()
-    if personal.is_warned(form):
-        return personal.warn(request, form)
-    if body is None:
-        messages.error(request, _("Enter a reason, and a date if you extend."))
-    else:
-        done = _DONE[verb]
-        carry_out(request, lambda: write(name, uid, body=body, by=by, now=now), done=done)
+    if body is None or not carry_out(
+        request,
+        lambda: write(name, uid, body=body, by=by, now=now),
+        done=_DONE[verb],
+        form=form,
+    ):
+        return personal.show_again(request, form)
     return redirect("retention-row", row_class=name.value, uid=uid)
 
 

@@ -65,7 +65,7 @@ def withdraw(request: SignedInRequest, uid: UUID) -> HttpResponse:
     body = form.message()
     if body is None:
         return _page(request, uid, withdraw_form=form)
-    carry_out(
+    is_taken = carry_out(
         request,
         lambda: writes.withdraw(
             uid,
@@ -76,8 +76,9 @@ def withdraw(request: SignedInRequest, uid: UUID) -> HttpResponse:
             role=Role(request.user.role),
         ),
         done=_withdrawn_text,
+        form=form,
     )
-    return redirect("signal", uid=uid)
+    return redirect("signal", uid=uid) if is_taken else _page(request, uid, withdraw_form=form)
 
 
 def _withdrawn_text(signal_out: SignalOut) -> str:

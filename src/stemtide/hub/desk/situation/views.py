@@ -19,9 +19,9 @@ from stemtide.hub.desk.auth.people import (
     signed_in,
     writers_only,
 )
-from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.desk.forms import uuid_or_none
 from stemtide.hub.desk.labels.situation import LABELS
+from stemtide.hub.desk.officer import personal
 from stemtide.hub.desk.situation.forms import LogMessageForm, StatementForm, VoteForm
 from stemtide.hub.platform.errors import ConflictError, InvalidError, RateLimitError
 from stemtide.hub.platform.permissions import allows
@@ -186,9 +186,9 @@ def post(request: SignedInRequest, uid: UUID) -> HttpResponse:
         form.add_refusal(error)
         return _log_page(request, uid, form=form)
     except ConflictError as error:
-        messages.error(request, error_text(error))
-    else:
-        messages.success(request, _("Your message stands in the log."))
+        form.add_refusal(error)
+        return personal.show_again(request, form)
+    messages.success(request, _("Your message stands in the log."))
     return redirect("crisis-log", uid=uid)
 
 
@@ -240,12 +240,13 @@ def propose(request: SignedInRequest, uid: UUID) -> HttpResponse:
     if body is None:
         return _lines_page(request, uid, form=form)
     done = _("Proposed. It may be used once others agree.")
-    carry_out(
+    is_taken = carry_out(
         request,
         lambda: writes.propose_line(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),
         done=done,
+        form=form,
     )
-    return redirect("crisis-lines", uid=uid)
+    return redirect("crisis-lines", uid=uid) if is_taken else _lines_page(request, uid, form=form)
 
 
 @require_POST
@@ -255,12 +256,13 @@ def vote(request: SignedInRequest, uid: UUID, line: UUID) -> HttpResponse:
     """Agree or object to a public statement."""
     form = VoteForm(request.POST)
     body = form.message()
-    if body is not None:
-        carry_out(
-            request,
-            lambda: writes.vote(line, body=body, by=actor_of(request), now=datetime.now(UTC)),
-            done=_("Your party's word is noted."),
-        )
+    if body is None or not carry_out(
+        request,
+        lambda: writes.vote(line, body=body, by=actor_of(request), now=datetime.now(UTC)),
+        done=_("Your party's word is noted."),
+        form=form,
+    ):
+        return personal.show_again(request, form)
     return redirect("crisis-lines", uid=uid)
 
 

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import F, Q, Window
+from django.db.models.functions import RowNumber
+
 from stemtide.hub.platform.exemptions import needs_no_viewer
+from stemtide.hub.rooms.crises.known_neighbours import NeighboursFileError, known_neighbours
 from stemtide.hub.rooms.crises.models import Crisis, Neighbour, NeighbourMessage
 from stemtide.hub.rooms.crises.rules import arrivals as rules
 from stemtide.hub.rooms.parties.models import Party
@@ -15,7 +19,7 @@ from stemtide.protocol.enums import ArrivalState, NeighbourStatus, PartyKind
 from stemtide.protocol.law.frameworks import framework
 
 SHOWN = 20
-"""Messages that a page shows, the newest first."""
+"""Messages of each neighbour that a page shows, of those that wait and of those refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +34,24 @@ class Arrival:
 
 
 def open_arrivals(*, viewer: Party, exercise: bool) -> list[Arrival]:
-    """Return messages that wait or were refused, for authorities and agencies.
+    """Return messages that wait, then those refused, for authorities and agencies.
 
+    The newest of each neighbour: none hides those of another, nor what it refused hides what waits.
     exercise: whether those that wait are of an exercise.
     """
     if PartyKind(viewer.kind) not in {PartyKind.AUTHORITY, PartyKind.AGENCY}:
         return []
-    rows = NeighbourMessage.objects.exclude(state=ArrivalState.ENTERED)[:SHOWN]
+    waits = Q(state=ArrivalState.WAITING, content__exercise=exercise)
+    place = Window(
+        RowNumber(),
+        partition_by=[F("neighbour"), F("state")],
+        order_by=[F("received_at").desc(), F("pk").desc()],
+    )
+    rows = (
+        NeighbourMessage.objects.filter(waits | Q(state=ArrivalState.REFUSED))
+        .annotate(place=place)
+        .filter(place__lte=SHOWN)
+    )
     arrivals = [
         Arrival(
             row.uid,
@@ -47,9 +62,7 @@ def open_arrivals(*, viewer: Party, exercise: bool) -> list[Arrival]:
         )
         for row in rows
     ]
-    return [
-        row for row in arrivals if row.activation is None or row.activation.exercise is exercise
-    ]
+    return sorted(arrivals, key=lambda row: row.activation is None)  # refused ones at the end
 
 
 @needs_no_viewer("a neighbour's message is compared with what it told before, and shown to nobody")
@@ -79,6 +92,16 @@ def speaker_of(mechanism: str) -> Party | None:
     """Return the party that speaks for a mechanism and is not suspended."""
     party = parties.holder_of(mechanism)
     return None if party is None or party.is_suspended else party
+
+
+@needs_no_viewer("the operator's file is compared with what waits, and shown to nobody")
+def party_of(neighbour: str) -> str:
+    """Return the party that stands for a neighbour in the operator's file now, or ""."""
+    try:
+        known = known_neighbours().get(neighbour)
+    except NeighboursFileError:
+        return ""
+    return known.party if known is not None else ""
 
 
 @needs_no_viewer("the answer to the sender is the same whether there is a crisis or not")

@@ -3,7 +3,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from stemtide.protocol.activations import WINDOW, ActivationReport
 from stemtide.protocol.enums import NeighbourStatus
@@ -14,6 +14,13 @@ MAX_AN_HOUR = 60
 
 KEPT = 200
 """Refused and waiting messages of one neighbour that are kept; the oldest go first."""
+
+
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+"""No activation began before it. Times near the ends of the calendar break pages."""
+
+AHEAD = timedelta(days=3652)
+"""How far in the future the end of an activation can be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,16 @@ def clock_error(at: datetime, *, now: datetime) -> str:
     return ""
 
 
+def form_error(activation: ActivationReport, *, now: datetime) -> str:
+    """Return why an activation cannot be stored or shown, whoever sent it; "" if it can."""
+    if "\\u0000" in activation.model_dump_json():
+        return "a text holds the character U+0000: leave it out"
+    for name, at in _times(activation).items():
+        if at is not None and not EARLIEST <= at <= now + AHEAD:
+            return f"{name} is before 1970 or more than ten years in the future"
+    return ""
+
+
 def activation_error(activation: ActivationReport, *, speaks_for: str, now: datetime) -> str:
     """Return why an activation is not accepted from this neighbour; "" if it is.
 
@@ -49,6 +66,15 @@ def activation_error(activation: ActivationReport, *, speaks_for: str, now: date
     if activation.ended_at is not None and activation.ended_at < activation.started_at:
         return "ended_at is before started_at"
     return ""
+
+
+def _times(activation: ActivationReport) -> dict[str, datetime | None]:
+    """Return the times of an activation, by their fields."""
+    return {
+        "started_at": activation.started_at,
+        "ended_at": activation.ended_at,
+        "event.happened_at": activation.event.happened_at,
+    }
 
 
 def contradiction(activation: ActivationReport, *, before: Before | None) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from difflib import SequenceMatcher
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.rooms.crises.rules.arrivals import AHEAD, EARLIEST
 from stemtide.hub.rooms.crises.rules.crises import (
     CLOCK_SKEW,
     Acting,
@@ -158,5 +159,9 @@ def check_span(*, started_at: datetime, ended_at: datetime | None, now: datetime
     """Check that another mechanism's activation has begun, and ends after it began."""
     if started_at > now + CLOCK_SKEW:
         raise InvalidError("started_at", "is in the future: enter when it began")
+    if started_at < EARLIEST:
+        raise InvalidError("started_at", "is before 1970: enter when it began")
+    if ended_at is not None and ended_at > now + AHEAD:
+        raise InvalidError("ended_at", "is more than ten years in the future: enter when it ends")
     if ended_at is not None and ended_at < started_at:
         raise InvalidError("ended_at", "is before the beginning: correct one of the two")

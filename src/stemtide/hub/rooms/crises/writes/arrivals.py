@@ -10,6 +10,7 @@ from django.db import transaction
 from pydantic import ValidationError
 
 from stemtide.hub.platform.errors import ConflictError, NotFoundError, RateLimitError
+from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
 from stemtide.hub.rooms.crises.known_neighbours import KnownNeighbour
 from stemtide.hub.rooms.crises.models import Crisis, Neighbour, NeighbourMessage
 from stemtide.hub.rooms.crises.reads import arrivals as reads, crises, life
@@ -32,39 +33,94 @@ class Verified:
     body: bytes
 
 
-@transaction.atomic
+@needs_no_lock("_take takes it, for a message that changes something")
 def receive(message: Verified, *, now: datetime) -> NeighbourMessage:
     """Store a signed message once, and enter its activation if its event is here.
 
-    1 A message that arrived before changes nothing.
+    1 A message that was entered or waits changes nothing again; one that was refused is checked
+      again.
     2 Whatever is wrong is stored as the reason of this message, and ends nothing else.
     3 An activation that is noted changes; another one is entered if one event here shares a name
       with it; else it waits for a person.
+    4 The ledger is locked only for what changes something: the rest holds up nobody.
 
     raises: RateLimitError if the neighbour sent too many in an hour: nothing is stored.
     """
-    ledger.lock_ledger()
-    sender = message.neighbour.name
-    rows = NeighbourMessage.objects.filter(neighbour=sender)
-    if (before := rows.filter(message=message.name).first()) is not None:
+    if (before := _taken(message)) is not None:
         return before
-    if rows.filter(received_at__gt=now - rules.AN_HOUR).count() >= rules.MAX_AN_HOUR:
+    _check_count(message, now=now)
+    activation, reason = _read(message, now=now)
+    if activation is None or reason:
+        return _refuse(message, activation, reason=reason, now=now)
+    return _take(message, activation, now=now)
+
+
+@needs_no_entry("a message that was refused changes nothing")
+@needs_no_lock("it appends nothing to the ledger")
+@transaction.atomic
+def _refuse(
+    message: Verified, activation: ActivationReport | None, *, reason: str, now: datetime
+) -> NeighbourMessage:
+    """Store why a message is refused, unless it was taken meanwhile."""
+    row = _stored(message, now=now)
+    change: dict[str, object] = {"reason": _without_nul(reason)[:300], "received_at": now}
+    if activation is not None:
+        change |= {"activation": activation.id, "sequence": activation.sequence}
+    same = NeighbourMessage.objects.filter(pk=row.pk, state=ArrivalState.REFUSED)
+    same.update(**change)
+    row.refresh_from_db()
+    _forget_oldest(row)
+    return row
+
+
+@transaction.atomic
+def _take(message: Verified, activation: ActivationReport, *, now: datetime) -> NeighbourMessage:
+    """Enter, change or keep an activation. raises: RateLimitError."""
+    ledger.lock_ledger()
+    if (before := _taken(message)) is not None:
+        return before
+    _check_count(message, now=now)
+    row = _stored(message, now=now)
+    row.activation, row.sequence, row.received_at = activation.id, activation.sequence, now
+    reason = _apply(row, activation, neighbour=message.neighbour, now=now)
+    row.reason = _without_nul(reason)[:300]
+    row.save()
+    _forget_oldest(row)
+    return row
+
+
+def _taken(message: Verified) -> NeighbourMessage | None:
+    """Return a message that arrived before and was not refused."""
+    rows = NeighbourMessage.objects.exclude(state=ArrivalState.REFUSED)
+    return rows.filter(neighbour=message.neighbour.name, message=message.name).first()
+
+
+def _stored(message: Verified, *, now: datetime) -> NeighbourMessage:
+    """Return the row of a message: that of an earlier attempt, or a new one."""
+    row, _is_new = NeighbourMessage.objects.get_or_create(
+        neighbour=message.neighbour.name,
+        message=message.name,
+        defaults={"state": ArrivalState.REFUSED, "received_at": now},
+    )
+    return row
+
+
+def _check_count(message: Verified, *, now: datetime) -> None:
+    """Refuse a message of a neighbour that sent too many in an hour. raises: RateLimitError."""
+    rows = NeighbourMessage.objects.filter(
+        neighbour=message.neighbour.name, received_at__gt=now - rules.AN_HOUR
+    )
+    if rows.exclude(message=message.name).count() >= rules.MAX_AN_HOUR:
         raise RateLimitError(
             "{count} messages arrived from you within an hour: send one for each change",
             count=rules.MAX_AN_HOUR,
             retry_after_s=round(rules.AN_HOUR.total_seconds()),
         )
-    row = NeighbourMessage(
-        neighbour=sender, message=message.name, state=ArrivalState.REFUSED, received_at=now
-    )
-    activation, row.reason = _read(message, now=now)
-    if activation is not None:
-        row.activation, row.sequence = activation.id, activation.sequence
-        row.reason = row.reason or _apply(row, activation, neighbour=message.neighbour, now=now)
-    row.reason = row.reason[:300]
-    row.save()
-    _forget_oldest(row)
-    return row
+
+
+def _without_nul(text: str) -> str:
+    """Return a text without U+0000, which PostgreSQL does not store."""
+    return text.replace("\0", "")
 
 
 @transaction.atomic
@@ -88,6 +144,12 @@ def enter(uid: UUID, message: UUID, *, by: Actor, now: datetime) -> CrisisLife:
             "no party speaks for {framework} any more: ask an agency",
             framework=activation.framework,
         )
+    if reads.party_of(row.neighbour) != speaker.name:
+        raise ConflictError(
+            "{neighbour} no longer speaks for {framework} here: ask the operator",
+            neighbour=row.neighbour,
+            framework=activation.framework,
+        )
     if activation.exercise is not crisis.exercise:
         raise ConflictError("one of the two is an exercise and the other is real")
     row.noted = _note(
@@ -109,24 +171,33 @@ def _read(message: Verified, *, now: datetime) -> tuple[ActivationReport | None,
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "body"
         return None, f"{where}: {first['msg']}"
+    if reason := rules.form_error(activation, now=now):
+        return activation, reason
     speaker = reads.speaker_of(activation.framework)
     is_own = speaker is not None and speaker.name == message.neighbour.party
     speaks_for = activation.framework if is_own else ""
-    return activation, rules.activation_error(activation, speaks_for=speaks_for, now=now)
+    reason = rules.activation_error(activation, speaks_for=speaks_for, now=now)
+    return activation, reason or _contradiction(activation, neighbour=message.neighbour)
+
+
+def _contradiction(activation: ActivationReport, *, neighbour: KnownNeighbour) -> str:
+    """Return how an activation contradicts the latest that was not refused, or ""."""
+    latest = reads.latest(neighbour.name, activation=activation.id)
+    if latest is None:
+        return ""
+    return rules.contradiction(activation, before=reads.before(latest))
 
 
 def _apply(
     row: NeighbourMessage, activation: ActivationReport, *, neighbour: KnownNeighbour, now: datetime
 ) -> str:
     """Enter, change or keep an activation; return why it is refused, or ""."""
-    latest = reads.latest(neighbour.name, activation=activation.id)
-    if latest is not None:
-        before = reads.before(latest)
-        if error := rules.contradiction(activation, before=before):
-            return error
+    if error := _contradiction(activation, neighbour=neighbour):
+        return error
     speaker = reads.speaker_of(activation.framework)
-    if speaker is None:
-        return "no party speaks for this mechanism"
+    if speaker is None or speaker.name != neighbour.party:
+        return "the party of this neighbour does not speak for this mechanism"
+    latest = reads.latest(neighbour.name, activation=activation.id)
     by = Actor(party=speaker, ref=f"neighbour:{neighbour.name}")
     noted = latest.noted if latest is not None else None
     if noted is None and (crisis := reads.crisis_about(activation)) is not None:

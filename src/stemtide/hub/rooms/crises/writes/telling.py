@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Value
+from django.db.models.functions import Greatest
 
 from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
 from stemtide.hub.platform.jobs import claim
@@ -88,7 +89,12 @@ def _note_changes(neighbour: KnownNeighbour, *, now: datetime) -> None:
                 neighbour=neighbour.name, crisis=crisis, defaults=change | {"due": ""}
             )
             own = Telling.objects.filter(neighbour=neighbour.name, crisis=crisis)
-            own.exclude(due=digest).update(sequence=F("sequence") + 1, **change)
+            own.exclude(due=digest).update(sequence=_next_sequence(now), **change)
+
+
+def _next_sequence(now: datetime) -> Greatest:
+    """Return a sequence above all that were sent, also by a hub that was restored since."""
+    return Greatest(F("sequence") + 1, Value(int(now.timestamp() * 1_000_000)))
 
 
 def _claim(neighbour: KnownNeighbour, *, now: datetime, limit: int) -> list[DueTelling]:

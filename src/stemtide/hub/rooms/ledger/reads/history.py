@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read the whole ledger as a party may see it: filtered, in pages, or as a stream."""
 
+import hashlib
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from django.db.models import Q, QuerySet
@@ -43,6 +45,11 @@ class LedgerFilter:
     def asks_for_names(self) -> bool:
         """Whether it selects by what may be withheld."""
         return bool(self.is_own or self.party or self.person or self.subject)
+
+    def digest(self) -> str:
+        """Return a short digest, by which an entry names the filter without its words."""
+        text = json.dumps(asdict(self), sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def page(

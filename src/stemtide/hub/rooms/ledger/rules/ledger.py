@@ -194,7 +194,7 @@ def may_read(viewer: Viewer, *, kind: str, actor: str) -> bool:
 
 def stays_in_its_room(kind: str) -> bool:
     """Whether an entry of a kind does not concern other crises."""
-    return kind.partition(".")[0] in IN_ITS_ROOM
+    return kind.endswith(".read") or kind.partition(".")[0] in IN_ITS_ROOM
 
 
 def is_of_alerts(kind: str) -> bool:

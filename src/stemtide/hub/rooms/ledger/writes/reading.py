@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write that somebody read or exported something: once an hour for each reader and thing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -24,8 +24,11 @@ def note_read(
     detail: dict[str, object] | None = None,
     exercise: bool = False,
     crisis: UUID | None = None,
+    distinct: Sequence[str] = (),
 ) -> None:
     """Append that somebody read something, unless they did so within the last hour.
+
+    distinct: names of details: with another value of them it is another thing.
 
     Parties that exist for an exercise read invented things, also while it stands still.
 
@@ -33,10 +36,11 @@ def note_read(
     """
     if by.party.ref.startswith(PARTY_OF_EXERCISE):
         return
-    if _is_noted(kind, by=by, subject=subject, now=now):
+    same = {name: (detail or {})[name] for name in distinct}
+    if _is_noted(kind, by=by, subject=subject, same=same, now=now):
         return
     ledger.lock_ledger()
-    if not _is_noted(kind, by=by, subject=subject, now=now):
+    if not _is_noted(kind, by=by, subject=subject, same=same, now=now):
         ledger.append_by(
             kind,
             by=by,
@@ -63,13 +67,24 @@ def note_signals_exported(file_format: str, *, by: ActorLike, now: datetime) -> 
 
 
 @needs_no_lock("note_read takes it")
-def note_ledger_exported(file_format: str, *, by: ActorLike, now: datetime) -> None:
-    """Append that somebody exported the ledger of their party."""
-    detail: dict[str, object] = {"as": file_format}
-    note_read("ledger.exported", by=by, subject=by.party.ref, now=now, detail=detail)
+def note_ledger_exported(
+    file_format: str, *, filter_digest: str, by: ActorLike, now: datetime
+) -> None:
+    """Append that somebody exported the ledger of their party. Another filter is another export."""
+    detail: dict[str, object] = {"as": file_format, "filter": filter_digest}
+    note_read(
+        "ledger.exported",
+        by=by,
+        subject=by.party.ref,
+        now=now,
+        detail=detail,
+        distinct=("filter",),
+    )
 
 
-def _is_noted(kind: str, *, by: ActorLike, subject: str, now: datetime) -> bool:
+def _is_noted(
+    kind: str, *, by: ActorLike, subject: str, same: Mapping[str, object], now: datetime
+) -> bool:
     """Whether the last hour has such an entry. It asks by subject, which has an index."""
     return Entry.objects.filter(
         subject=subject,
@@ -77,4 +92,5 @@ def _is_noted(kind: str, *, by: ActorLike, subject: str, now: datetime) -> bool:
         actor=by.party.ref,
         detail__through=by.ref,
         recorded_at__gt=now - READ_ONCE_IN,
+        **{f"detail__{name}": value for name, value in same.items()},
     ).exists()
