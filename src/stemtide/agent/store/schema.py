@@ -335,6 +335,9 @@ def _add_tables(connection: sqlite3.Connection) -> None:
             for statement in statements:
                 connection.execute(statement)
         connection.execute("COMMIT")
+    connection.execute("BEGIN IMMEDIATE")
+    proofs.add_column(connection)
+    connection.execute("COMMIT")
 
 
 def _begin_generation(connection: sqlite3.Connection) -> None:
