@@ -287,6 +287,15 @@ def test_a_file_of_the_first_agents_with_proofs_gets_the_column_it_lacks(tmp_pat
         assert proofs.count_unproved(store.read, before=1.0) == (1, 0)
 
 
+def test_a_file_of_an_agent_without_proofs_and_signatures_takes_a_snapshot(hub, tmp_path):
+    with Store(tmp_path) as store, store.write() as tx:
+        set_state(tx, hub=str(hub.id), party=hub.party, exercise="0")
+        tx.execute("DROP TABLE unproved")
+        tx.execute("DROP TABLE wrong_proofs")
+    with Store(tmp_path) as store:
+        assert store.origin is None or store.origin.party == ""
+
+
 def test_entries_that_wait_and_new_ones_are_asked_for_in_turns(hub, log, follower, monkeypatch):
     monkeypatch.setattr("stemtide.agent.sync.prover.MOST_SIGNALS", 1)
     monkeypatch.setattr("stemtide.agent.sync.prover.CALLS", 2)
