@@ -250,6 +250,52 @@ def test_a_hub_that_sends_a_signal_anew_all_the_time_is_late_as_well(hub, follow
     assert follower.status.alarm == ""  # its end is another entry
 
 
+def test_a_hub_that_takes_back_each_end_is_late_as_well(hub, follower):
+    signal = hub.share(sha256(b"x"))
+    follower.take(signal)
+    follower.check()
+    follower.take(Tombstone(id=signal.id, position=hub.head + 1, state="withdrawn"))
+    follower.check()
+    follower.wait()
+    follower.take(signal.model_copy(update={"position": hub.head + 2}))
+    assert "does not prove 1 entries" in follower.status.alarm
+
+
+@pytest.mark.parametrize("place", [2**63 - 1, 10**19, 2**70])
+def test_no_signal_of_a_snapshot_counts_as_later_than_the_snapshot(hub, log, follower, place):
+    first = hub.share(sha256(b"x"))
+    follower.load(first.model_copy(update={"position": place}))
+    log.add(said(first))
+    follower.check()
+    assert follower.status.waiting == 0
+    assert follower.status.record.snapshot == hub.head
+
+
+def test_signals_of_a_snapshot_that_still_wait_are_of_it_after_the_next_one(hub, follower):
+    first = hub.share(sha256(b"x"))
+    follower.load(first)
+    follower.load(first, position=hub.head + 5)
+    assert follower.status.record.snapshot == first.position
+
+
+def test_a_file_of_the_first_agents_with_proofs_gets_the_column_it_lacks(tmp_path):
+    row = "INSERT INTO unproved (signal, position, ended, applied_at) VALUES ('a', 1, '', 0)"
+    with Store(tmp_path) as store, store.write() as tx:
+        tx.execute("ALTER TABLE unproved DROP COLUMN first_asked_at")
+        tx.execute(row)
+    with Store(tmp_path) as store:
+        assert proofs.count_unproved(store.read, before=1.0) == (1, 0)
+
+
+def test_a_file_of_an_agent_without_proofs_and_signatures_takes_a_snapshot(hub, tmp_path):
+    with Store(tmp_path) as store, store.write() as tx:
+        set_state(tx, hub=str(hub.id), party=hub.party, exercise="0")
+        tx.execute("DROP TABLE unproved")
+        tx.execute("DROP TABLE wrong_proofs")
+    with Store(tmp_path) as store:
+        assert store.origin is None or store.origin.party == ""
+
+
 def test_entries_that_wait_and_new_ones_are_asked_for_in_turns(hub, log, follower, monkeypatch):
     monkeypatch.setattr("stemtide.agent.sync.prover.MOST_SIGNALS", 1)
     monkeypatch.setattr("stemtide.agent.sync.prover.CALLS", 2)

@@ -24,6 +24,7 @@ from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models.expressions import Col
 from django.test import TransactionTestCase
@@ -36,6 +37,7 @@ from stemtide.hub.rooms.ledger.models import Numbering
 from stemtide.hub.rooms.ledger.reads import hub_settings
 from stemtide.hub.rooms.signals.reads import clusters
 from stemtide.hub.rooms.signals.reads.caches.pictures import pictures
+from stemtide.hub.rooms.transparency.writes import kept_head
 from tests import forks
 from tests.hub import statements
 from tests.world import World, make_world
@@ -233,6 +235,13 @@ def _documents_are_verified_in_forks():
             verification, "subprocess", SimpleNamespace(**vars(subprocess) | {"run": run})
         )
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_head_is_kept():
+    """Forget the head that a scheduler kept: the log of the next test does not continue it."""
+    yield
+    (settings.DATA_DIR / kept_head.FILE).unlink(missing_ok=True)
 
 
 @pytest.fixture(autouse=True)

@@ -19,6 +19,8 @@ from stemtide.client.hub import Hub
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.enums import Action
 from stemtide.protocol.private_match.messages import (
+    MAX_BLINDED,
+    MAX_BUCKETS,
     BlindedIn,
     BucketsIn,
     BucketsOut,
@@ -81,8 +83,9 @@ class PrivateMatcher:
     def _outputs(self, digests: Sequence[Digest], *, head: PrivateMatchOut) -> dict[Digest, bytes]:
         """Return the output of each digest."""
         outputs: dict[Digest, bytes] = {}
-        for start in range(0, len(digests), head.max_blinded):
-            part = digests[start : start + head.max_blinded]
+        most = min(head.max_blinded, MAX_BLINDED)
+        for start in range(0, len(digests), most):
+            part = digests[start : start + most]
             batch = blind([input_of(*digest) for digest in part])
             body = BlindedIn(
                 epoch=head.epoch, blinded=[element.hex() for element in batch.elements]
@@ -105,10 +108,9 @@ class PrivateMatcher:
         bits = head.prefix_bits
         numbers = range(2**bits) if self._whole else self._needed(outputs, bits=bits)
         rows: dict[int, list[bytes]] = {}
-        for start in range(0, len(numbers), head.max_buckets):
-            body = BucketsIn(
-                epoch=head.epoch, buckets=list(numbers[start : start + head.max_buckets])
-            )
+        most = min(head.max_buckets, MAX_BUCKETS)
+        for start in range(0, len(numbers), most):
+            body = BucketsIn(epoch=head.epoch, buckets=list(numbers[start : start + most]))
             answer = self._hub.ask(Call((BucketsOut,), "POST", f"{PATH}/buckets", body=body))
             for bucket in answer.buckets:
                 try:

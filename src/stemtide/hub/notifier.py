@@ -30,6 +30,7 @@ from stemtide.hub.rooms.ledger.writes.ledger import CHANNEL
 from stemtide.hub.rooms.parties.reads import suspensions
 from stemtide.hub.rooms.signals.reads import signals
 from stemtide.hub.rooms.signals.views import SharedChange
+from stemtide.hub.vitals import vitals
 from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.handling import may_receive
 from stemtide.traces import spans
@@ -335,19 +336,24 @@ class ChangeNotifier:
         # lacks it. Before anything is noted: if an observer fails, the changes are read again.
         for observer in self._observers:
             observer()
+        after = max((change.position for change in changes), default=self._after)
+        # Before the wakes: if it fails, the changes are read again, and an outage is noticed later.
+        known = (after, ledger.history(after)) if changes else self._known
+        hits = self._hits(changes, after=after)
         self._published, before = heads, self._after
-        self._after = max((change.position for change in changes), default=self._after)
-        hits = self._hits(changes)
+        self._after, self._known = after, known
         for loop, batch in hits.items():
             _deliver(loop, batch)
         if changes:
             took_s = time.monotonic() - began
             wake_seconds.observe(took_s)
             _add_spans(before, took_s=took_s, streams=sum(map(len, hits.values())))
-            self._known = self._after, ledger.history(self._after)
 
-    def _hits(self, changes: Sequence[SharedChange]) -> _Hits:
-        """Return the subscriptions that changes concern, with the position; None: it ends."""
+    def _hits(self, changes: Sequence[SharedChange], *, after: int) -> _Hits:
+        """Return the subscriptions that changes concern, with the position; None: it ends.
+
+        after: the highest position of the feed.
+        """
         with self._lock:  # after the read, so that subscribers from before the commit are included
             subscriptions = list(self._subscriptions)
         hits: _Hits = {}
@@ -358,7 +364,7 @@ class ChangeNotifier:
                 hits.setdefault(subscription.loop, []).append((subscription, None))
             elif subscription.all_changes:
                 if subscription.is_for_it():
-                    hits.setdefault(subscription.loop, []).append((subscription, self._after))
+                    hits.setdefault(subscription.loop, []).append((subscription, after))
             elif positions := [
                 change.position for change in changes if subscription.concerns(change)
             ]:
@@ -385,11 +391,19 @@ class ChangeNotifier:
 
 
 def _add_spans(after: int, *, took_s: float, streams: int) -> None:
-    """Add the span of a wake to the traces of the signals that changed after a position."""
-    if spans.is_on():
+    """Add the span of a wake to the traces of the signals that changed after a position.
+
+    If it fails, the wakes are sent all the same, and the watcher goes on.
+    """
+    if not spans.is_on():
+        return
+    try:
         for uid, position in signals.first_changed(after, limit=spans.MAX_SIGNALS):
             facts = {"stemtide.position": position, "stemtide.streams": streams}
             spans.add(EndedSpan(uid, "wake", took_s, facts))
+    except Exception as error:
+        vitals.record_error(error)
+        log.exception("the spans of a wake could not be read; they are missing in the traces")
 
 
 def _max_open_files() -> float:

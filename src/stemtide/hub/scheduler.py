@@ -14,6 +14,7 @@ import logging
 import os
 import random
 import threading
+from collections.abc import Callable
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from itertools import cycle
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Self
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error as AnyDatabaseError, connection
 
 from stemtide.hub.rooms.adoptions import writes as adoptions
 from stemtide.hub.rooms.alerts.sender import AlertSender, home_of_settings, send_settings
@@ -148,15 +149,14 @@ def follow_ledger(now: datetime, *, kept_head: KeptHead | None = None) -> JobCou
     """Run the jobs that an entry of the ledger or an act of somebody makes due. As run_once()."""
     vetting.vet_due(now)
     withdrawals.continue_due(now)
-    evaluated = private_matching.follow_feed(now)
     return JobCounts(
-        evaluated=evaluated,
         raised=alerts.raise_from_ledger(now),
         escalated=alerts.escalate_due(now),
         rechecks=rechecks.follow_requests(now),
         stix_objects=builder.follow_ledger(now),
         webhook_events=events.follow_ledger(now),
         leaves=_grow_log(now, kept_head),
+        evaluated=_evaluate(now, kept_head),  # last: nobody waits for it who is in danger
     )
 
 
@@ -187,11 +187,33 @@ def _grow_log(now: datetime, kept_head: KeptHead | None) -> int:
         witnesses.offer_head(now)
         if kept_head is not None:
             kept_head.keep()
-    except (DatabaseError, SigningKeyError) as error:
-        vitals.record_error(error)
+    except (AnyDatabaseError, SigningKeyError) as error:
+        _note_failure(error, kept_head)
         log.exception("the transparency log could not grow; the next run tries again")
         return 0
     return added
+
+
+def _evaluate(now: datetime, kept_head: KeptHead | None) -> int:
+    """Evaluate signals for private matching. An error is no reason to stop another job."""
+    try:
+        return private_matching.follow_feed(now)
+    except Exception as error:
+        _note_failure(error, kept_head)
+        log.exception("no signal could be evaluated for private matching; the next run tries again")
+        return 0
+
+
+def _note_failure(error: Exception, kept_head: KeptHead | None) -> None:
+    """Note that a job failed, and that the database may be another one next."""
+    vitals.record_error(error)
+    if kept_head is not None and isinstance(error, AnyDatabaseError):
+        kept_head.note_outage()
+
+
+def _has_standbys() -> bool:
+    """Whether a standby may have become the database while this process did not look."""
+    return settings.STANDBYS > 0 or "," in str(settings.DATABASES["default"].get("HOST", ""))
 
 
 def now_utc() -> datetime:
@@ -202,8 +224,8 @@ def now_utc() -> datetime:
 class _Turn:
     """The scheduler's turn among the processes that use one data folder."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, *, on_taken: Callable[[], None]) -> None:
+        self._path, self._on_taken = path, on_taken
         self._descriptor: int | None = None
 
     def is_ours(self) -> bool:
@@ -216,6 +238,7 @@ class _Turn:
                 os.close(descriptor)
                 return False
             self._descriptor = descriptor
+            self._on_taken()
         return True
 
     def give_back(self) -> None:
@@ -231,7 +254,7 @@ class Scheduler:
     def __init__(self, *, tick_s: float = TICK_S) -> None:
         self._tick_s = tick_s
         self._stop = threading.Event()
-        self._turn = _Turn(settings.DATA_DIR / "scheduler.lock")
+        self._turn = _Turn(settings.DATA_DIR / "scheduler.lock", on_taken=self._begin_turn)
         self._followed: int | None = None
         self._kept_head = KeptHead(Path(settings.DATA_DIR))
         self._thread = threading.Thread(target=self._run, name="clock", daemon=True)
@@ -258,6 +281,11 @@ class Scheduler:
             runner.close()
         self._turn.give_back()
 
+    def _begin_turn(self) -> None:
+        """Let each machine compare its kept head before this one lets the log grow."""
+        if _has_standbys():
+            self._kept_head.note_outage()
+
     def _run(self) -> None:
         """Run the jobs of each tick until stopped."""
         for tick in cycle(range(DUE_EVERY)):
@@ -271,7 +299,7 @@ class Scheduler:
                 # Jobs that are due stay due, so the next run does them.
                 log.exception("the clock could not do its work; it tries again")
                 connection.close()
-                if isinstance(error, DatabaseError):
+                if isinstance(error, AnyDatabaseError):
                     self._followed = None
                     self._kept_head.note_outage()
             self._stop.wait(self._tick_s)

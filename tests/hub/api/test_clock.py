@@ -9,6 +9,7 @@ from stemtide.hub.rooms.alerts.writes.alerts import FOLLOWER
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.hub.rooms.transparency.models import Log
+from stemtide.hub.rooms.transparency.writes.kept_head import KeptHead
 from tests.hub.api.conftest import wait_until
 from tests.world import hex_value
 
@@ -47,7 +48,7 @@ def test_two_clocks_do_the_work_once(committed_world):
 def test_the_clock_survives_a_database_that_is_away(monkeypatch, caplog):
     ticks: list[object] = []
 
-    def tick(now: object, **_: object) -> clock.JobCounts:
+    def tick(now: object, *, kept_head: KeptHead) -> clock.JobCounts:  # noqa: ARG001  # as run_once
         ticks.append(now)
         if len(ticks) == 1:
             raise OperationalError("away")
@@ -56,10 +57,8 @@ def test_the_clock_survives_a_database_that_is_away(monkeypatch, caplog):
     monkeypatch.setattr(clock, "run_once", tick)
     ticking = clock.Scheduler(tick_s=0.001)
     ticking.start()
-    try:
-        wait_until(lambda: len(ticks) > 2)
-    finally:
-        ticking.stop()
+    wait_until(lambda: len(ticks) > 2)
+    ticking.stop()
 
     after = len(ticks)
     assert "it tries again" in caplog.text
@@ -119,3 +118,41 @@ def _refuse(execute, sql, *rest):
     if "webhooks_webhook" in sql:
         raise OperationalError("away")
     return execute(sql, *rest)
+
+
+def refuse(table):
+    """Refuse each statement about a table, as a database does that went away."""
+
+    def refuse(execute, sql, params, many, context):
+        if table in sql:
+            raise OperationalError("away")
+        return execute(sql, params, many, context)
+
+    return connection.execute_wrapper(refuse)
+
+
+def test_private_matching_that_fails_stops_no_other_job(world, caplog):
+    world.share(value=hex_value(1))
+    with refuse("private_matching_"):
+        assert clock.follow_ledger(world.at(minutes=1)).leaves
+    assert "for private matching" in caplog.text
+
+
+@pytest.mark.parametrize("table", ["transparency_", "private_matching_"])
+def test_a_job_that_lacks_the_database_makes_the_log_wait(world, tmp_path, table):
+    machine = KeptHead(tmp_path)
+    with refuse(table):
+        clock.follow_ledger(world.at(minutes=1), kept_head=machine)
+    world.share(value=hex_value(1))
+    assert clock.follow_ledger(world.at(minutes=2), kept_head=machine).leaves == 0
+
+
+@pytest.mark.parametrize("standbys", [0, 1])
+def test_with_standbys_the_log_waits_at_a_start(world, settings, standbys):
+    settings.STANDBYS = standbys
+    scheduler = clock.Scheduler()
+    assert scheduler._turn.is_ours()
+    world.share(value=hex_value(1))
+    scheduler.run_jobs(is_deadline=True)
+    scheduler._turn.give_back()
+    assert Log.objects.exists() is (standbys == 0)

@@ -9,6 +9,7 @@ from collections import Counter
 from uuid import UUID
 
 import pytest
+from pydantic import ValidationError
 
 from stemtide.client import AnswerError, Hub
 from stemtide.client.private_matching import PrivateMatcher
@@ -45,7 +46,10 @@ class RecordedHub(Hub):
         assert answer.status_code == 200, answer.content
         body = self.forge(call.path, answer.json())
         self.sent.append(body)
-        return call.read(json.dumps(body).encode())
+        try:
+            return call.read(json.dumps(body).encode())
+        except ValidationError as error:
+            raise self.connection.unreadable(error) from error
 
     @property
     def blinded(self) -> list[str]:
@@ -234,6 +238,11 @@ def test_a_client_does_not_believe_a_hub_with_another_key(recorded):
         {"proof": ""},
         {"proof": "00" * 64},
         {"rows": "!"},
+        {"prefix_bits": 40},
+        {"prefix_bits": -1},
+        {"epoch": 2**40},
+        {"max_blinded": 0},
+        {"max_buckets": 0},
         {"rows": base64.b64encode(b"short").decode()},
     ],
     ids=str,
@@ -316,7 +325,7 @@ def test_hostile_blinded_elements_are_refused_by_name(provider, body, field):
 
 
 @pytest.mark.parametrize(
-    "buckets", [[], [-1], [8], [2**16], [0] * (MAX_BUCKETS + 1), ["0"]], ids=str
+    "buckets", [[], [-1], [8], [2**16], [1, 1], [0] * (MAX_BUCKETS + 1), ["0"]], ids=str
 )
 @pytest.mark.usefixtures("listed")
 def test_hostile_buckets_are_refused(provider, buckets):

@@ -181,6 +181,31 @@ def test_a_watcher_that_fails_starts_again_and_loses_nothing(
     assert "starts again" in caplog.text
 
 
+def test_what_was_delivered_is_known_also_if_the_database_failed_meanwhile(
+    wakes, committed_world, monkeypatch
+):
+    world = committed_world
+    real, calls = wake.ledger.history, []
+
+    def fails_once(position: int) -> str:
+        calls.append(position)
+        if len(calls) == 2:
+            raise DatabaseError("away")
+        return real(position)
+
+    monkeypatch.setattr(wake, "RETRY_S", 0.01)
+    monkeypatch.setattr(wake.ledger, "history", fails_once)
+
+    async def story() -> None:
+        async with wakes.subscribe(world.big_provider) as mine:
+            shared = await apart(world.share)
+            assert await mine.get() == shared.position
+            assert wakes._known[0] == shared.position
+
+    run(story())
+    assert wakes.outages == 1
+
+
 def test_a_closed_wake_ends_its_subscriptions_and_takes_no_more(wakes, committed_world):
     world = committed_world
 

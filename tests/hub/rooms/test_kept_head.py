@@ -133,6 +133,55 @@ def test_the_new_log_names_what_is_lost_and_grows(world, kept):
     assert follow_ledger(LATER, kept_head=machine).leaves
 
 
+def restore_older(world, tmp_path):
+    """Restore once, keep a head of that log, and restore again from a backup before both."""
+    machine = KeptHead(tmp_path)
+    world.share(value=hex_value(1))
+    follow_ledger(NOON, kept_head=machine)
+    with transaction.atomic():
+        leaves.restart(last=None, backup="newer", actor="operator", now=NOON)
+        world.share(value=hex_value(2))
+        follow_ledger(NOON, kept_head=machine)
+        between = head()
+        transaction.set_rollback(True)
+    leaves.restart(last=None, backup="older", actor="operator", now=LATER)
+    return between
+
+
+def test_a_log_between_two_restores_that_leaf_0_does_not_name_stops_the_hub_once(world, tmp_path):
+    between = restore_older(world, tmp_path)
+    machine = KeptHead(tmp_path)
+    assert not machine.may_grow(LATER)
+    assert lost_head() == between
+    leaves.restart(last=lost_head(), backup="", actor="operator", now=LATER + timedelta(hours=1))
+    assert follow_ledger(LATER, kept_head=machine).leaves
+    assert lost_head() is None
+
+
+def test_a_newer_head_than_leaf_0_names_stops_the_hub_again(world, tmp_path):
+    between = restore_older(world, tmp_path)
+    known = Checkpoint(between.origin, between.size - 1, bytes(32))
+    leaves.restart(last=known, backup="", actor="operator", now=LATER + timedelta(hours=1))
+    assert not KeptHead(tmp_path).may_grow(LATER)
+    assert lost_head() == between
+
+
+def test_a_database_without_any_log_does_not_begin_the_log_of_a_kept_head_anew(world, tmp_path):
+    machine = KeptHead(tmp_path)
+    with transaction.atomic():
+        world.share(value=hex_value(1))
+        follow_ledger(NOON, kept_head=machine)
+        lost = head()
+        transaction.set_rollback(True)
+    assert not Log.objects.exists()
+    assert follow_ledger(LATER, kept_head=machine).leaves == 0
+    assert lost_head() == lost
+    assert not Log.objects.exists()
+    statement = leaves.restart(last=lost, backup="", actor="operator", now=LATER)
+    assert follow_ledger(LATER, kept_head=machine).leaves
+    assert (head().origin, lost_head()) == (statement.origin, None)
+
+
 def test_after_an_outage_heads_are_compared_before_one_is_signed(world, tmp_path):
     machine = KeptHead(tmp_path, settle_s=3600)
     world.share(value=hex_value(1))

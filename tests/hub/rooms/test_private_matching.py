@@ -10,6 +10,7 @@ from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.url.reach import print_of_url
 from stemtide.hub import scheduler
 from stemtide.hub.platform.errors import ConflictError, InvalidError, RateLimitError
+from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.private_matching import reads, rules, writes
 from stemtide.hub.rooms.private_matching.models import (
     EvaluatedSignal,
@@ -248,6 +249,53 @@ def test_a_refused_element_costs_nothing_and_is_named(world, ask):
         )
     assert caught.value.field == "blinded.0"
     assert EvaluationCount.objects.get().count == 0
+
+
+def test_an_epoch_whose_buckets_are_too_full_is_replaced_early(world, ask, monkeypatch):
+    monkeypatch.setattr(rules, "ROWS_OF_BUCKET", 1)
+    share(world)
+    ask()
+    for number in range(2, 9):
+        share(world, number)
+    ask()
+    assert MatchEpoch.objects.count() == 1
+    share(world, 9)
+    ask()
+    ask()
+    first, second = MatchEpoch.objects.all()
+    assert (first.prefix_bits, second.prefix_bits) == (0, 3)
+    assert epoch_of(world.big_provider).epoch == second.pk
+    assert MatchEpoch.objects.count() == 2
+
+
+def test_an_answer_of_too_many_rows_is_refused(world, ask, monkeypatch):
+    share(world)
+    ask()
+    epoch = epoch_of(world.big_provider).epoch
+    monkeypatch.setattr(rules, "MOST_ROWS", 1)
+    assert len(rows_of(world.big_provider, epoch=epoch)) == 1
+    monkeypatch.setattr(rules, "MOST_ROWS", 0)
+    with pytest.raises(rules.NotEvaluatedError, match="ask again"):
+        rows_of(world.big_provider, epoch=epoch)
+
+
+def test_signals_of_a_suspended_party_are_in_no_bucket(world, ask):
+    share(world)
+    ask()
+    epoch = epoch_of(world.big_provider).epoch
+    Party.objects.filter(pk=world.authority.pk).update(standing="suspended")
+    assert rows_of(world.big_provider, epoch=epoch) == []
+
+
+def test_a_clock_that_is_behind_gives_nobody_another_days_count(world, ask, monkeypatch):
+    monkeypatch.setattr(rules, "MAX_A_DAY", 1)
+    ask()
+    epoch = epoch_of(world.big_provider).epoch
+    body = BlindedIn(epoch=epoch, blinded=[blind([b"a"]).elements[0].hex()])
+    writes.evaluate(body, by=world.big_provider, now=NOON)
+    with pytest.raises(RateLimitError):
+        writes.evaluate(body, by=world.big_provider, now=NOON - timedelta(days=1))
+    assert EvaluationCount.objects.get().day == NOON.date()
 
 
 @pytest.mark.parametrize(

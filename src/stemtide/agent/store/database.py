@@ -493,6 +493,7 @@ class Store(AbstractContextManager["Store"]):
                     replace_parties(tx, ())
                 if self.origin is not None and self.origin.hub != origin.hub:
                     allowed.forget_hub_list(tx)
+                set_state(tx, position=str(position))
                 alongside(tx, incoming.library)
                 tx.execute("DROP TABLE former")
                 local_features.follow_snapshot(tx)
@@ -502,7 +503,6 @@ class Store(AbstractContextManager["Store"]):
                     hub=origin.hub,
                     party=origin.party,
                     exercise="1" if origin.exercise else "0",
-                    position=str(position),
                     history=history,
                     parties_after="0" if parties is None else str(position),
                     synced_at=now.isoformat(),

@@ -136,6 +136,8 @@ _RESTRICTIONS_INDEXES = (
     "CREATE INDEX restrictions_by_ref ON restrictions (ref)",
     "CREATE INDEX restrictions_by_state ON restrictions (state, began_at)",
 )
+# The signals go on matching; a store of no known party takes a snapshot once the hub is there.
+_LOAD_SNAPSHOT = "UPDATE state SET value = '' WHERE name = 'party'"
 _ADDED_TABLES = {
     "counted": (_LOCAL_TABLES["counted"],),
     "earlier_uploads": (_LOCAL_TABLES["earlier_uploads"],),
@@ -153,9 +155,8 @@ _ADDED_TABLES = {
           FROM restrictions GROUP BY 1""",
     ),
     "banked": (_LOCAL_TABLES["banks"], _LOCAL_TABLES["banked"], *_BANKED_INDEXES),
-    # An older agent did not store who confirms a signal. Its signals go on matching; a store of
-    # no known party takes a snapshot as soon as the hub is there.
-    "parties": (parties.TABLE, "UPDATE state SET value = '' WHERE name = 'party'"),
+    # An older agent did not store who confirms a signal.
+    "parties": (parties.TABLE, _LOAD_SNAPSHOT),
     "allowed": (*allowed.TABLES.values(), *allowed.INDEXES),
     **{name: (table,) for name, table in match_rates.TABLES.items()},
     "review_events": (*review.TABLES.values(), *review.INDEXES),
@@ -170,7 +171,8 @@ _ADDED_TABLES = {
     "own_banks": (*own_banks.TABLES.values(), *own_banks.INDEXES),
     "own_places": (own_banks.PLACES_TABLE,),
     "signal_places": (_SIGNAL_PLACES,),
-    "unproved": (*proofs.TABLES.values(), *proofs.INDEXES),
+    # An agent without proofs stored no signatures either, which rules may demand.
+    "unproved": (*proofs.TABLES.values(), *proofs.INDEXES, _LOAD_SNAPSHOT),
 }
 """Tables that an older file lacks; an older agent ignores them."""
 _OTHER_STATEMENTS = (
@@ -335,6 +337,9 @@ def _add_tables(connection: sqlite3.Connection) -> None:
             for statement in statements:
                 connection.execute(statement)
         connection.execute("COMMIT")
+    connection.execute("BEGIN IMMEDIATE")
+    proofs.add_column(connection)
+    connection.execute("COMMIT")
 
 
 def _begin_generation(connection: sqlite3.Connection) -> None:

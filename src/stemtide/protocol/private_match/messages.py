@@ -30,14 +30,14 @@ class PrivateMatchOut(BaseModel):
     left_today:  digests that the party may still look up on this day (UTC).
     """
 
-    epoch: int
+    epoch: EpochNumber
     suite: str
     public_key: str
     began_at: AwareDatetime
-    prefix_bits: int
+    prefix_bits: Annotated[int, Field(ge=0, le=MAX_PREFIX_BITS)]
     kinds: list[Kind]
-    max_blinded: int
-    max_buckets: int
+    max_blinded: Annotated[int, Field(ge=1)]
+    max_buckets: Annotated[int, Field(ge=1)]
     left_today: int
 
 

@@ -45,12 +45,13 @@ _ROW = "signal, position, ended, applied_at, first_asked_at, asked_at, wrong"
 _NEXT = f"SELECT {_ROW} FROM unproved WHERE asked_at < ? ORDER BY {{}} position LIMIT ?"  # noqa: S608
 _LATE = "first_asked_at > 0 AND first_asked_at < ?"
 _COUNTS = f"SELECT count(*), count(CASE WHEN {_LATE} THEN 1 END) FROM unproved"  # noqa: S608  # constants
-# A signal that comes again keeps the time of the first request: else a hub that sends each version
-# anew would never be late.
+# A signal that comes again, also after its end, keeps the time of the first request: else a hub
+# that sends each version anew, or takes back each end, would never be late.
 _QUEUE = """INSERT INTO unproved (signal, position, ended, applied_at) VALUES (?, ?, ?, ?)
   ON CONFLICT (signal) DO UPDATE SET position = excluded.position, ended = excluded.ended,
     applied_at = excluded.applied_at, asked_at = 0, wrong = 0,
-    first_asked_at = CASE WHEN ended = excluded.ended THEN first_asked_at ELSE 0 END"""
+    first_asked_at = CASE WHEN excluded.ended = '' OR ended = excluded.ended
+      THEN first_asked_at ELSE 0 END"""
 _OF_FACTS = ", ".join(f"'$.{name}'" for name in FACTS)
 # json_extract parses each body: only of rows that changed.
 _IN_SNAPSHOT = f""" FROM signals LEFT JOIN former ON former.id = signals.id
@@ -60,7 +61,15 @@ _IN_SNAPSHOT = f""" FROM signals LEFT JOIN former ON former.id = signals.id
 _NEW_IN_SNAPSHOT = f"""SELECT signals.id, json_extract(signals.body, '$.position'){_IN_SNAPSHOT}
   ORDER BY signals.seq DESC LIMIT ?"""  # constants
 _COUNT_IN_SNAPSHOT = f"SELECT count(*){_IN_SNAPSHOT}"  # constants
+_PLACES = "SELECT name, value FROM state WHERE name IN ('position', 'proofs_snapshot')"
 _STATE = "SELECT name, value FROM state WHERE name LIKE 'proofs!_%' ESCAPE '!'"
+
+
+def add_column(tx: sqlite3.Connection) -> None:
+    """Add the column that a file of the first agents with proofs lacks."""
+    if "first_asked_at" not in {name for _, name, *_ in tx.execute("PRAGMA table_info(unproved)")}:
+        tx.execute("ALTER TABLE unproved ADD COLUMN first_asked_at REAL NOT NULL DEFAULT 0")
+
 
 Read = Callable[..., list[tuple[Any, ...]]]
 
@@ -104,7 +113,8 @@ class ProofsRecord:
     note:     the signed head of the last proof. proved_at: when, as ISO 8601; "" for never.
     number, at, position: where that log began to prove signals, as the hub said it first.
     known_at: when it said so, as Unix time.
-    snapshot: the highest position of the last snapshot. beyond: signals of it that are too many.
+    snapshot: the highest position of signals that a snapshot brought.
+    beyond: signals of the last snapshot that are too many.
     unprovable: signals that the hub says, and the agent accepts, to be older than its proofs.
     is_older: the hub has no such proofs.
     """
@@ -191,15 +201,22 @@ def queue_snapshot(tx: sqlite3.Connection, *, now: datetime) -> None:
 
     Signals that ended before it wait no longer: the snapshot says that they are not there. If
     there are too many signals, the oldest ones are not proved, and /health says how many.
+
+    No signal counts as later than the snapshot itself, whose position is stored already: else a
+    hub could let later ones pass for signals of this snapshot.
     """
+    state = dict(tx.execute(_PLACES))
+    most = min(int(state.get("position", "0")), _MOST_POSITION)
     tx.execute("DELETE FROM unproved WHERE ended != ''")
     rows = tx.execute(_NEW_IN_SNAPSHOT, (MOST_OF_SNAPSHOT,)).fetchall()
-    tx.executemany(_QUEUE, [(uid, position, "", now.timestamp()) for uid, position in rows])
+    entries = [(uid, min(int(place), most), "", now.timestamp()) for uid, place in rows]
+    tx.executemany(_QUEUE, entries)
     beyond = 0
     if len(rows) == MOST_OF_SNAPSHOT:
         ((count,),) = tx.execute(_COUNT_IN_SNAPSHOT)
         beyond = count - len(rows)
-    ((highest,),) = tx.execute("SELECT coalesce(max(position), 0) FROM unproved")
+    before = min(int(state.get("proofs_snapshot", "0")), most)
+    highest = max([before, *(place for _, place, _, _ in entries)])
     set_state(tx, proofs_snapshot=str(highest), proofs_beyond=str(beyond))
 
 

@@ -20,7 +20,7 @@ from stemtide.hub.rooms.private_matching.models import (
 )
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads.signals import visible
-from stemtide.protocol.enums import Action, SignalState
+from stemtide.protocol.enums import Action, SignalState, Standing
 from stemtide.protocol.handling import Pap
 from stemtide.protocol.private_match.messages import (
     MAX_BLINDED,
@@ -76,7 +76,10 @@ def describe(*, viewer: Party, now: datetime) -> PrivateMatchOut:
 def buckets(body: BucketsIn, *, viewer: Party, now: datetime) -> BucketsOut:
     """Return buckets, with the rows of live signals that a party may see, by tag.
 
-    raises: ConflictError for an epoch that is not in use; InvalidError for other buckets.
+    Signals of suspended parties are left out, as they lead to nothing at agents.
+
+    raises: ConflictError for an epoch that is not in use; InvalidError for other buckets;
+            NotEvaluatedError if they have too many rows.
     """
     bits = _prefix_bits(body.epoch)
     rules.check_buckets(body.buckets, bits=bits)
@@ -84,14 +87,18 @@ def buckets(body: BucketsIn, *, viewer: Party, now: datetime) -> BucketsOut:
     rows = EvaluatedSignal.objects.filter(
         visible(viewer, "signal__"),
         Q(signal__expires_at=None) | Q(signal__expires_at__gt=now),
+        ~Q(signal__shared_by__standing=Standing.SUSPENDED),
         epoch=body.epoch,
         signal__state=SignalState.LIVE,
         signal__exercise=False,
     ).order_by("tag", "pk")
-    parts = []
+    parts, count = [], 0
     for number in body.buckets:
         first = number * width - TAG_OFFSET
-        listed = rows.filter(tag__range=(first, first + width - 1)).values_list("tag", "sealed")
+        there = rows.filter(tag__range=(first, first + width - 1)).values_list("tag", "sealed")
+        listed = list(there[: rules.MOST_ROWS - count + 1])
+        count += len(listed)
+        rules.check_rows(count)
         packed = b"".join(pack_row(tag + TAG_OFFSET, bytes(sealed)) for tag, sealed in listed)
         parts.append(Bucket(bucket=number, rows=base64.b64encode(packed).decode()))
     return BucketsOut(epoch=body.epoch, buckets=parts)
@@ -121,6 +128,18 @@ def is_wanted(now: datetime) -> bool:
     """Whether a party asked lately."""
     since = (now - rules.WANTED_FOR).astimezone(UTC).date()
     return EvaluationCount.objects.filter(day__gte=since).exists()
+
+
+@needs_no_viewer("the scheduler decides whether another epoch begins")
+def is_next_due(now: datetime) -> bool:
+    """Whether there is no epoch, or the newest one is old, or its buckets are too full."""
+    newest = MatchEpoch.objects.filter(ended_at=None).last()
+    if newest is None or rules.is_due(newest.created_at, now=now):
+        return True
+    if newest.began_at is None:
+        return False
+    rows = EvaluatedSignal.objects.filter(epoch=newest).count()
+    return rules.is_crowded(rows, bits=newest.prefix_bits)
 
 
 @needs_no_viewer("the scheduler works on all of them")

@@ -21,12 +21,18 @@ WANTED_FOR = timedelta(days=7)
 ROWS_OF_BUCKET = 1024
 """Least rows of an average bucket, over all parties. A bucket of fewer says more of a digest."""
 
+CROWDED = 8
+"""Times ROWS_OF_BUCKET: an average bucket of more rows ends the epoch early. Its bits are fixed."""
+
+MOST_ROWS = 131_072
+"""Rows of one answer: 16 crowded buckets, some 9 MB."""
+
 MAX_A_DAY = 200_000
 """Digests that a party may look up on one day (UTC): a limit to guessing."""
 
 
 class NotEvaluatedError(RefusalError):
-    """The digests of the first epoch are still evaluated."""
+    """The digests of an epoch are still evaluated."""
 
 
 def prefix_bits(rows: int) -> int:
@@ -37,6 +43,11 @@ def prefix_bits(rows: int) -> int:
 def is_due(created_at: datetime, *, now: datetime) -> bool:
     """Whether an epoch is so old that the next one begins."""
     return now - created_at >= EPOCH_LASTS
+
+
+def is_crowded(rows: int, *, bits: int) -> bool:
+    """Whether the buckets of an epoch are so full that another one begins."""
+    return rows > CROWDED * ROWS_OF_BUCKET * 2**bits and bits < MAX_PREFIX_BITS
 
 
 def is_over(next_began_at: datetime, *, now: datetime) -> bool:
@@ -62,13 +73,24 @@ def check_epoch(number: int, *, usable: dict[int, int]) -> None:
 
 
 def check_buckets(buckets: list[int], *, bits: int) -> None:
-    """Refuse numbers of buckets that the epoch does not have."""
+    """Refuse numbers of buckets that the epoch does not have, and a bucket that is asked twice."""
+    if len(set(buckets)) < len(buckets):
+        raise InvalidError("buckets", "name a bucket twice: send each number once")
     if max(buckets) >= 2**bits:
         raise InvalidError(
             "buckets",
             "there are {most} buckets in this epoch, from 0 on: read prefix_bits of GET"
             " /api/v1/private-match",
             most=2**bits,
+        )
+
+
+def check_rows(count: int) -> None:
+    """Refuse an answer of more rows than one may have. raises: NotEvaluatedError."""
+    if count > MOST_ROWS:
+        raise NotEvaluatedError(
+            "so many signals came that the buckets are too large: ask again in some minutes, when"
+            " the hub has an epoch of smaller ones"
         )
 
 

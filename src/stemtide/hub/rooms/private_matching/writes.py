@@ -39,8 +39,11 @@ _REMOVED_AT_ONCE = 20_000
 def note_request(*, by: Party, now: datetime) -> None:
     """Note that a party asked today, so that the scheduler evaluates."""
     today = now.astimezone(UTC).date()
-    if not EvaluationCount.objects.filter(party=by, day=today).exists():
-        EvaluationCount.objects.update_or_create(party=by, defaults={"day": today, "count": 0})
+    own = EvaluationCount.objects.filter(party=by)
+    # Never back a day: a machine whose clock is behind would give the party a second day's count.
+    if own.filter(day__gte=today).exists() or own.filter(day__lt=today).update(day=today, count=0):
+        return
+    EvaluationCount.objects.get_or_create(party=by, defaults={"day": today, "count": 0})
 
 
 @needs_no_entry("digests are counted, and nothing else is recorded of them")
@@ -77,7 +80,8 @@ def follow_feed(now: datetime) -> int:
     """Evaluate signals that changed, begin and end epochs; return how many signals were read.
 
     1. End epochs that the next one replaced, and drop their keys.  2. Begin the next epoch if it is
-       due.  3. Evaluate for each open epoch.  4. Nothing of 2 and 3 happens if no party asks.
+       due.  3. Evaluate for each open epoch.  4. Begin the next one early if the newest has become
+       too full.  5. Nothing of 2 to 4 happens if no party asks.
     """
     _end_due(now)
     _remove_ended()
@@ -86,7 +90,10 @@ def follow_feed(now: datetime) -> int:
     epochs = reads.open_epochs()
     if not epochs or rules.is_due(epochs[-1].created_at, now=now):
         epochs.append(_open_epoch(now))
-    return sum(_evaluate_changes(epoch, now=now) for epoch in epochs)
+    count = sum(_evaluate_changes(epoch, now=now) for epoch in epochs)
+    if count and reads.is_next_due(now):
+        _open_epoch(now)
+    return count
 
 
 @transaction.atomic
@@ -94,7 +101,7 @@ def _open_epoch(now: datetime) -> MatchEpoch:
     """Create an epoch with a new key."""
     ledger.lock_ledger()
     newest = MatchEpoch.objects.filter(ended_at=None).last()
-    if newest is not None and not rules.is_due(newest.created_at, now=now):
+    if newest is not None and not reads.is_next_due(now):
         return newest  # of another scheduler
     seed = new_seed()
     epoch = MatchEpoch.objects.create(

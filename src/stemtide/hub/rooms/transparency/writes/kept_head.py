@@ -8,7 +8,8 @@ the hub went on signing, its log would have two histories under one name: a fork
 2 Before the log grows, the kept head is compared with the log. If the log does not continue it, the
   ledger gets the entry `log.halted`, and no machine signs or shows a head until the operator
   opens a new log.
-3 After an outage of the database the log waits, so that every machine can compare first.
+3 After an outage of the database the log waits, so that every machine can compare first. With
+  standbys it also waits when a process takes the scheduler's turn: it saw no outage.
 """
 
 import logging
@@ -20,11 +21,13 @@ from pathlib import Path
 from django.db import transaction
 
 from stemtide.hub.platform import secret_files
+from stemtide.hub.rooms.ledger.reads import ledger as ledger_reads
 from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.transparency.models import Leaf, Log
 from stemtide.hub.rooms.transparency.reads import log as reads
 from stemtide.hub.rooms.transparency.reads.restarts import SUBJECT, lost_head
+from stemtide.hub.rooms.transparency.rules.leaves import origin_of
 from stemtide.protocol.tlog.merkle import Frontier, ProofError, check_consistency
 from stemtide.protocol.tlog.notes import Checkpoint, Note, NoteError
 from stemtide.protocol.tlog.statements import Statement
@@ -33,10 +36,11 @@ log = logging.getLogger(__name__)
 
 FILE = "log.head"
 
-SETTLE_S = 10.0
+SETTLE_S = 20.0
 """Seconds after an outage in which heads are compared and none is signed.
 
-Each scheduler compares within a second of its first connection, which takes some seconds.
+Each scheduler compares within a second of its first connection. libpq gives a host that vanished
+up after about 10 seconds, and then tries the next one.
 """
 
 
@@ -56,11 +60,10 @@ class KeptHead:
     def may_grow(self, now: datetime) -> bool:
         """Whether the log may get new leaves: it continues the kept head, and nobody says no."""
         head, row = self._read(), Log.objects.first()
-        if row is not None and head is not None and not _continues(row, head):
+        if head is not None and not _continues(row, head):
             _record(head, now=now)
             return False
-        is_whole = row is None or lost_head() is None
-        return is_whole and time.monotonic() >= self._wait_until
+        return lost_head() is None and time.monotonic() >= self._wait_until
 
     def keep(self) -> None:
         """Keep the newest head of the log, if it is another one than the kept one."""
@@ -80,10 +83,18 @@ class KeptHead:
         return self._head
 
 
-def _continues(row: Log, head: Checkpoint) -> bool:
-    """Whether the log continues a head, or a restore that it names ended that head's log."""
+def _continues(row: Log | None, head: Checkpoint) -> bool:
+    """Whether the log continues a head, or a restore that it names ended that head's log.
+
+    A head of another hub needs no continuation. A hub that has no log yet continues no own head.
+    """
+    origin = row.origin if row else origin_of(ledger_reads.heads().hub)
+    if origin.split("/")[1] != head.origin.split("/")[1]:
+        return True
+    if row is None:
+        return False
     if row.origin != head.origin:
-        return row.origin.split("/")[1] != head.origin.split("/")[1] or _is_named(head.origin)
+        return _is_named(head)
     if row.size < head.size:
         return False
     root = Frontier.unpack(row.size, bytes(row.frontier)).root()
@@ -96,12 +107,20 @@ def _continues(row: Log, head: Checkpoint) -> bool:
     return True
 
 
-def _is_named(origin: str) -> bool:
-    """Whether leaf 0 names an older log."""
+def _is_named(head: Checkpoint) -> bool:
+    """Whether leaf 0 names the log of a head: as an older one, or as the one of a last head.
+
+    A hub that was restored twice, the second time from an older backup, lacks the log between. It
+    names that log by its last head alone.
+    """
     statement: Statement | None = Statement.read(bytes(Leaf.objects.get(number=0).data))
-    while statement is not None and statement.origin != origin:
+    while statement is not None:
+        last = statement.last
+        is_last = last is not None and last.origin == head.origin and last.size >= head.size
+        if statement.origin == head.origin or is_last:
+            return True
         statement = statement.before
-    return statement is not None
+    return False
 
 
 @transaction.atomic
