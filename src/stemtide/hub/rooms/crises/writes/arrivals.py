@@ -10,7 +10,6 @@ from django.db import transaction
 from pydantic import ValidationError
 
 from stemtide.hub.platform.errors import ConflictError, NotFoundError, RateLimitError
-from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
 from stemtide.hub.rooms.crises.known_neighbours import KnownNeighbour
 from stemtide.hub.rooms.crises.models import Crisis, Neighbour, NeighbourMessage
 from stemtide.hub.rooms.crises.reads import arrivals as reads, crises, life
@@ -33,7 +32,6 @@ class Verified:
     body: bytes
 
 
-@needs_no_lock("_take takes it, for a message that changes something")
 def receive(message: Verified, *, now: datetime) -> NeighbourMessage:
     """Store a signed message once, and enter its activation if its event is here.
 
@@ -55,8 +53,6 @@ def receive(message: Verified, *, now: datetime) -> NeighbourMessage:
     return _take(message, activation, now=now)
 
 
-@needs_no_entry("a message that was refused changes nothing")
-@needs_no_lock("it appends nothing to the ledger")
 @transaction.atomic
 def _refuse(
     message: Verified, activation: ActivationReport | None, *, reason: str, now: datetime
