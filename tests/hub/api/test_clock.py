@@ -57,8 +57,10 @@ def test_the_clock_survives_a_database_that_is_away(monkeypatch, caplog):
     monkeypatch.setattr(clock, "run_once", tick)
     ticking = clock.Scheduler(tick_s=0.001)
     ticking.start()
-    wait_until(lambda: len(ticks) > 2)
-    ticking.stop()
+    try:
+        wait_until(lambda: len(ticks) > 2)
+    finally:
+        ticking.stop()
 
     after = len(ticks)
     assert "it tries again" in caplog.text

@@ -107,11 +107,15 @@ def _act_with_value(
     is_valid = form.is_valid()
     value, reason = form.cleaned_data.get("value"), form.cleaned_data.get("reason", "")
     if verb == "propose":
-        return is_valid and carry_out(
-            request,
-            lambda: writes.propose_value(name, value, reason=reason, by=by, now=now),
-            done=done,
-            form=form,
+        return (
+            is_valid
+            and value is not None
+            and carry_out(
+                request,
+                lambda: writes.propose_value(name, value, reason=reason, by=by, now=now),
+                done=done,
+                form=form,
+            )
         )
     if value is None:
         messages.error(request, _("Enter a whole number and a reason."))
