@@ -35,6 +35,14 @@ def test_a_message_is_posted_read_and_found(hub, crisis):
     assert "No result" in say(hub, "search", "unheard of").err
 
 
+def test_text_that_looks_like_personal_data_is_sent_only_with_insist(hub, crisis):
+    words = ("situation", "post", crisis, "Write to anna.muster@example.org.")
+    assert "mail address" in say(hub, *words, code=1).err
+    say(hub, "--insist", *words)
+    assert say(hub, "situation", "log", crisis, "--json").rows[-1]["text"] == words[-1]
+    assert say(hub, *words, code=1).out == ""
+
+
 def test_a_line_is_proposed_and_agreed(hub, crisis):
     made = say(hub, "situation", "propose", crisis, "en=Do not share.", "nl=Deel niet.", "--json")
     line = made.rows[0]["id"]

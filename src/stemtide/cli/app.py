@@ -63,6 +63,7 @@ from stemtide.cli.commands.snapshots.snapshot import snapshot
 from stemtide.cli.commands.standing import standing
 from stemtide.cli.commands.statements.statement import statement
 from stemtide.cli.commands.webhook import webhook
+from stemtide.cli.hub_client import insists
 from stemtide.cli.output import print_note
 from stemtide.cli.references import MatchCommand
 from stemtide.private_files import close_umask
@@ -78,7 +79,7 @@ app = typer.Typer(
 @app.callback(invoke_without_command=True)
 def stemtide(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-    insist: Annotated[  # noqa: ARG001  # hub_client reads it
+    insist: Annotated[
         bool,
         typer.Option(
             "--insist",
@@ -87,6 +88,7 @@ def stemtide(
     ] = False,
 ) -> None:
     """Handle options before the noun."""
+    insists.set(insist)
     if version:
         print(f"stemtide {__version__}")
         raise typer.Exit

@@ -4,11 +4,11 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from click import get_current_context
 
 from stemtide.cli.output import fail, print_note
 from stemtide.protocol.key_files import empty_key_file
@@ -32,6 +32,9 @@ Key = Annotated[
     ),
 ]
 DEFAULT_HUB = "http://127.0.0.1:8100"
+
+insists: ContextVar[bool] = ContextVar("stemtide_insists", default=False)
+"""Whether the command began with --insist: stemtide --insist NOUN VERB."""
 
 _PATIENT_S = 120.0
 _MOST_BYTES = 1024 * 1024 * 1024  # a person waits for it, on a machine of their own
@@ -66,19 +69,13 @@ def open_client(hub: str, key: str, *, patience_s: float = _PATIENT_S) -> "Itera
             insecure=True,
             limits=limits,
             certificate=_certificate(),
-            insists=_insists(),
+            insists=insists.get(),
         ) as client:
             yield client
     except ValidationError as error:
         fail(_of_message(error))
     except HubError as error:
         fail(_of_hub(error, hub=hub))
-
-
-def _insists() -> bool:
-    """Whether the command began with --insist: stemtide --insist NOUN VERB."""
-    context = get_current_context(silent=True)
-    return bool(context and context.find_root().params.get("insist"))
 
 
 def to_json(answer: "BaseModel | Sequence[BaseModel]") -> Any:  # noqa: ANN401  # JSON of any shape

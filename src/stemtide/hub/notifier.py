@@ -30,7 +30,6 @@ from stemtide.hub.rooms.ledger.writes.ledger import CHANNEL
 from stemtide.hub.rooms.parties.reads import suspensions
 from stemtide.hub.rooms.signals.reads import signals
 from stemtide.hub.rooms.signals.views import SharedChange
-from stemtide.hub.vitals import vitals
 from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.handling import may_receive
 from stemtide.traces import spans
@@ -401,8 +400,7 @@ def _add_spans(after: int, *, took_s: float, streams: int) -> None:
         for uid, position in signals.first_changed(after, limit=spans.MAX_SIGNALS):
             facts = {"stemtide.position": position, "stemtide.streams": streams}
             spans.add(EndedSpan(uid, "wake", took_s, facts))
-    except Exception as error:
-        vitals.record_error(error)
+    except Exception:
         log.exception("the spans of a wake could not be read; they are missing in the traces")
 
 
