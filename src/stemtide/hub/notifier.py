@@ -337,10 +337,10 @@ class ChangeNotifier:
             observer()
         after = max((change.position for change in changes), default=self._after)
         # Before the wakes: if it fails, the changes are read again, and an outage is noticed later.
-        known = (after, ledger.history(after)) if changes else self._known
+        newest = (after, ledger.history(after)) if changes else self._known
         hits = self._hits(changes, after=after)
         self._published, before = heads, self._after
-        self._after, self._known = after, known
+        self._after, self._known = after, newest
         for loop, batch in hits.items():
             _deliver(loop, batch)
         if changes:

@@ -17,7 +17,11 @@ from stemtide.protocol.activations import TYPE, key_text, read_key, sign, signin
 from tests.hub.alerts.receivers import answer, parts, receiver
 
 KEY = Ed25519PrivateKey.generate()
-NOW = datetime.now(UTC)
+
+
+def current():
+    """The time of a message: the door takes none that is five minutes old."""
+    return datetime.now(UTC)
 
 
 @pytest.fixture
@@ -40,10 +44,12 @@ def body(**change):
         "version": "2025",
         "type": "perpetrator-content-incident",
         "status": "active",
-        "started_at": NOW.isoformat(),
+        "started_at": current().isoformat(),
         "event": {"refs": ["wikidata:Q1"]},
     }
-    return json.dumps({"type": TYPE, "timestamp": NOW.isoformat(), "data": data | change}).encode()
+    return json.dumps(
+        {"type": TYPE, "timestamp": current().isoformat(), "data": data | change}
+    ).encode()
 
 
 def post(content, headers, name="gifct"):
@@ -55,8 +61,8 @@ def post(content, headers, name="gifct"):
     )
 
 
-def signed(content, key=KEY, name="msg_1", at=NOW):
-    return sign(name, content, key=key, at=at)
+def signed(content, key=KEY, name="msg_1", at=None):
+    return sign(name, content, key=key, at=at or current())
 
 
 @pytest.mark.usefixtures("file")
@@ -108,7 +114,7 @@ def test_the_door_is_of_the_machines_interface():
 @pytest.mark.usefixtures("file")
 def test_a_wrong_clock_is_refused_and_kept_with_its_reason():
     content = body()
-    late = post(content, signed(content, at=NOW - timedelta(minutes=7)))
+    late = post(content, signed(content, at=current() - timedelta(minutes=7)))
     assert (late.status_code, "clock" in late.json()["detail"]) == (422, True)
     assert "old" in NeighbourMessage.objects.get().reason
 
@@ -140,13 +146,14 @@ def test_doctor_names_what_is_wrong_in_the_file(file, text, words):
 def _activated(world, **facts):
     crisis = world.warn(event_refs=("wikidata:Q1",), **facts)
     Crisis.objects.filter(uid=crisis.id).update(
-        activated_at=NOW, stage="active", framework="eu-ocrf-2026"
+        activated_at=current(), stage="active", framework="eu-ocrf-2026"
     )
     return crisis
 
 
-def _tell(url, file, *, now=NOW):
+def _tell(url, file, *, now=None):
     """Run the teller once, as the scheduler does."""
+    now = now or current()
     text = file.read_text()
     if "tell" not in text:
         file.write_text(f'{text}tell = "{url}"\n')
@@ -177,6 +184,7 @@ def test_what_one_hub_tells_another_hub_enters(world, file):
 
 
 def test_a_change_is_told_with_a_higher_sequence_and_a_failure_again_later(world, file):
+    began = current()
     crisis = _activated(world)
     replies = [answer(500), answer(200), answer(200)]
     with receiver(lambda connection: connection.sendall(replies.pop(0))) as ear:
@@ -185,15 +193,15 @@ def test_a_change_is_told_with_a_higher_sequence_and_a_failure_again_later(world
         assert Telling.objects.get().error
         _tell(url, file)
         assert len(ear.requests) == 1  # not before its time
-        _tell(url, file, now=NOW + timedelta(minutes=1))
-        Crisis.objects.filter(uid=crisis.id).update(closed_at=NOW)
-        _tell(url, file, now=NOW + timedelta(minutes=2))
+        _tell(url, file, now=current() + timedelta(minutes=1))
+        Crisis.objects.filter(uid=crisis.id).update(closed_at=current())
+        _tell(url, file, now=current() + timedelta(minutes=2))
         sent = [json.loads(parts(request)[2])["data"] for request in ear.requests]
         ids = [parts(request)[1]["webhook-id"] for request in ear.requests]
     assert [one["status"] for one in sent] == ["active", "active", "ended"]
     first, again, ended = [one["sequence"] for one in sent]
     assert first == again < ended
-    assert first >= int(NOW.timestamp() * 1_000_000)  # above what a hub sent before its restore
+    assert first >= int(began.timestamp() * 1_000_000)  # above what a hub sent before its restore
     assert ids[0] == ids[1] != ids[2]
 
 

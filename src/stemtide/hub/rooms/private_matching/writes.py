@@ -57,8 +57,9 @@ def evaluate(body: BlindedIn, *, by: Party, now: datetime) -> EvaluatedOut:
     try:
         evaluated, proof = server.evaluate([bytes.fromhex(text) for text in body.blinded])
     except ElementError as error:
+        field = f"blinded.{error.row}"
         raise InvalidError(
-            f"blinded.{error.row}",
+            field,
             "is no element of ristretto255, or its identity: send the blinded element of RFC 9497",
         ) from error
     _spend(len(body.blinded), by=by, now=now)

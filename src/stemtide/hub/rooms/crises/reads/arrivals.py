@@ -98,10 +98,10 @@ def speaker_of(mechanism: str) -> Party | None:
 def party_of(neighbour: str) -> str:
     """Return the party that stands for a neighbour in the operator's file now, or ""."""
     try:
-        known = known_neighbours().get(neighbour)
+        entry = known_neighbours().get(neighbour)
     except NeighboursFileError:
         return ""
-    return known.party if known is not None else ""
+    return entry.party if entry is not None else ""
 
 
 @needs_no_viewer("the answer to the sender is the same whether there is a crisis or not")

@@ -44,7 +44,7 @@ def receive(message: Verified, *, now: datetime) -> NeighbourMessage:
 
     raises: RateLimitError if the neighbour sent too many in an hour: nothing is stored.
     """
-    if (before := _taken(message)) is not None:
+    if (before := _accepted_before(message)) is not None:
         return before
     _check_count(message, now=now)
     activation, reason = _read(message, now=now)
@@ -73,7 +73,7 @@ def _refuse(
 def _take(message: Verified, activation: ActivationReport, *, now: datetime) -> NeighbourMessage:
     """Enter, change or keep an activation. raises: RateLimitError."""
     ledger.lock_ledger()
-    if (before := _taken(message)) is not None:
+    if (before := _accepted_before(message)) is not None:
         return before
     _check_count(message, now=now)
     row = _stored(message, now=now)
@@ -85,7 +85,7 @@ def _take(message: Verified, activation: ActivationReport, *, now: datetime) -> 
     return row
 
 
-def _taken(message: Verified) -> NeighbourMessage | None:
+def _accepted_before(message: Verified) -> NeighbourMessage | None:
     """Return a message that arrived before and was not refused."""
     rows = NeighbourMessage.objects.exclude(state=ArrivalState.REFUSED)
     return rows.filter(neighbour=message.neighbour.name, message=message.name).first()
