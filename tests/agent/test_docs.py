@@ -34,7 +34,7 @@ def test_the_plug_in_on_the_page_works(hub, agent):
 
 
 def test_the_settings_on_the_page_are_settings(tmp_path):
-    start, policy, webhook = blocks("toml")
+    start, policy, _signed, webhook = blocks("toml")
     (tmp_path / "hub.key").write_text("st_a_b")
     (tmp_path / "webhook.secret").write_text(SECRET)
     (tmp_path / "agent.toml").write_text(f"{start}\n{policy}\n{webhook}", "utf-8")
