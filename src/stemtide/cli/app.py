@@ -23,7 +23,7 @@ from stemtide.cli.commands.crises.response import role, task
 from stemtide.cli.commands.crises.situation import lead, search, situation
 from stemtide.cli.commands.document import document
 from stemtide.cli.commands.ledger.ledger import ledger
-from stemtide.cli.commands.officer.rights import rights_request
+from stemtide.cli.commands.officer.rights import rights
 from stemtide.cli.commands.operator import backup, checks, reopen_log  # noqa: F401  # they add to hub
 from stemtide.cli.commands.operator.demo import demo
 from stemtide.cli.commands.operator.exchange import exchange
@@ -115,7 +115,7 @@ for _noun, _name in (
     (runaway, "runaway"),
     (dispute, "dispute"),
     (complaint, "complaint"),
-    (rights_request, "rights-request"),
+    (rights, "rights"),
     (report, "report"),
     (progress, "progress"),
     (propagation, "propagation"),

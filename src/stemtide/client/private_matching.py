@@ -13,7 +13,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from stemtide.client.call import Call
 from stemtide.client.errors import AnswerError
 from stemtide.client.hub import Hub
 from stemtide.fingerprints.kinds import Kind
@@ -23,8 +22,6 @@ from stemtide.protocol.private_match.messages import (
     MAX_BUCKETS,
     BlindedIn,
     BucketsIn,
-    BucketsOut,
-    EvaluatedOut,
     PrivateMatchOut,
 )
 from stemtide.protocol.private_match.oprf import ProofError, blind
@@ -36,8 +33,6 @@ from stemtide.protocol.private_match.rows import (
     tag_of,
     unseal,
 )
-
-PATH = "/api/v1/private-match"
 
 Digest = tuple[Kind, bytes]
 """A kind and a value."""
@@ -69,7 +64,7 @@ class PrivateMatcher:
         if not shuffled:
             return {}
         random.SystemRandom().shuffle(shuffled)
-        head = self._hub.ask(Call((PrivateMatchOut,), "GET", PATH))
+        head = self._hub.get_private_match()
         outputs = self._outputs(shuffled, head=head)
         matches: dict[Digest, list[PrivateMatch]] = {}
         rows = self._rows(list(outputs.values()), head=head)
@@ -90,7 +85,7 @@ class PrivateMatcher:
             body = BlindedIn(
                 epoch=head.epoch, blinded=[element.hex() for element in batch.elements]
             )
-            answer = self._hub.ask(Call((EvaluatedOut,), "POST", f"{PATH}/evaluations", body=body))
+            answer = self._hub.evaluate_blinded(body)
             try:
                 evaluated = [bytes.fromhex(element) for element in answer.evaluated]
                 proof, key = bytes.fromhex(answer.proof), bytes.fromhex(head.public_key)
@@ -111,7 +106,7 @@ class PrivateMatcher:
         most = min(head.max_buckets, MAX_BUCKETS)
         for start in range(0, len(numbers), most):
             body = BucketsIn(epoch=head.epoch, buckets=list(numbers[start : start + most]))
-            answer = self._hub.ask(Call((BucketsOut,), "POST", f"{PATH}/buckets", body=body))
+            answer = self._hub.read_buckets(body)
             for bucket in answer.buckets:
                 try:
                     for tag, sealed in split_rows(base64.b64decode(bucket.rows, validate=True)):

@@ -9,7 +9,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -109,7 +108,7 @@ def read_key(text: str) -> Ed25519PublicKey:
 
 def encode(message: ActivationMessage) -> bytes:
     """Return a message as its body."""
-    return json.dumps(message.model_dump(mode="json"), ensure_ascii=False).encode()
+    return message.model_dump_json().encode()
 
 
 def sign(name: str, body: bytes, *, key: Ed25519PrivateKey, at: datetime) -> dict[str, str]:

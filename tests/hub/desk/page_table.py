@@ -569,7 +569,7 @@ DATA = {
         "time_zone": "UTC",
     },
     "first-person": {"name": "Ada", "email": "first@desk.example", "role": "coordinator"},
-    "key-new": {"name": "agent-1", "scopes": ["feed:read"], "days": "90"},
+    "key-new": {"name": "agent-2", "scopes": ["feed:read"], "days": "90"},
     "key-replace": {"overlap_hours": "24"},
     "key-revoke": {"confirm": "yes"},
     "party-new": {"title": "X", "name": "x", "kind": "provider", "reason": "Known."},

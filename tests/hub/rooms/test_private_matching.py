@@ -204,6 +204,17 @@ def test_after_a_week_without_questions_the_key_goes_and_no_other_comes(world, a
     assert not EvaluatedSignal.objects.exists()
 
 
+def test_an_epoch_that_began_after_the_last_question_goes_too(world, ask):
+    """Nothing is evaluated for it any more: it would answer without the signals of that time."""
+    share(world)
+    ask()
+    ask(NOON + timedelta(days=5))
+    writes.follow_feed(NOON + WEEK)
+    assert MatchEpoch.objects.latest("pk").created_at == NOON + WEEK
+    writes.follow_feed(NOON + timedelta(days=13, hours=1))
+    assert not MatchEpoch.objects.filter(ended_at=None).exists()
+
+
 def test_an_epoch_that_ended_answers_nothing(world, ask):
     share(world)
     ask()

@@ -184,8 +184,11 @@ def test_a_process_answers_what_its_roles_are_for(roles, program, page):
 def test_only_one_process_of_a_machine_has_the_turn_of_the_scheduler(tmp_path):
     from stemtide.hub.scheduler import _Turn
 
-    first, second = _Turn(tmp_path / "lock"), _Turn(tmp_path / "lock")
+    taken = []
+    first = _Turn(tmp_path / "lock", on_taken=lambda: taken.append("first"))
+    second = _Turn(tmp_path / "lock", on_taken=lambda: taken.append("second"))
     assert (first.is_ours(), second.is_ours(), first.is_ours()) == (True, False, True)
     first.give_back()
     assert (second.is_ours(), first.is_ours()) == (True, False)
+    assert taken == ["first", "second"]
     second.give_back()

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
-from stemtide.cli.hub_command import Yes
-from stemtide.cli.output import AsJson, fail, print_note, print_result
+from stemtide.cli.hub_command import Request, hub_command
+from stemtide.cli.output import fail, print_note, print_result
 from stemtide.cli.secrets import new_secret_file
 
 if TYPE_CHECKING:
@@ -24,8 +23,6 @@ SignWith = Annotated[
         metavar="FILE", help="Sign the signals with the key in this file.", show_default=False
     ),
 ]
-
-_PATH = "/api/v1/signing-keys"
 
 
 @signer.command("new")
@@ -52,60 +49,46 @@ def show(file: KeyFile) -> None:
     print_result({}, as_json=False, line=str(read_secret(file).public))
 
 
-@signer.command("add")
+def _line(row: dict[str, Any]) -> str:
+    """Describe a key for people."""
+    return f"{row['key']}  {row['end'] or 'valid'}"
+
+
+@hub_command(signer, "add", line=_line)
 def add(
     file: KeyFile,
     replaces: Annotated[
         str, typer.Option(help="The public key of your party that ends with this one.")
     ] = "",
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
-    """Register the public key of a file with the hub, which then takes signals signed with it."""
-    from stemtide.client.call import Call
-    from stemtide.protocol.signing.messages import SigningKeyIn, SigningKeyOut
+) -> Request:
+    """Register the public key of a file with the hub.
 
-    secret = read_secret(file)
-    with open_client(hub, key) as client:
-        body = SigningKeyIn(key=str(secret.public), replaces=replaces or None)
-        row = to_json(client.ask(Call((SigningKeyOut,), "POST", _PATH, body=body)))
-    print_result(row, as_json=as_json, line=_line(row))
+    The hub then takes signals that are signed with it.
+    """
+    from stemtide.protocol.signing.messages import SigningKeyIn
+
+    public = str(read_secret(file).public)
+    return lambda client: client.add_signing_key(
+        SigningKeyIn(key=public, replaces=replaces or None)
+    )
 
 
-@signer.command("list")
-def list_all(hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) -> None:
+@hub_command(signer, "list", line=_line, empty="No party signs signals yet.")
+def list_all() -> Request:
     """List the public keys of all parties, as the hub has them."""
-    from stemtide.client.call import Call
-    from stemtide.protocol.signing.messages import SigningKeyOut
-
-    answers: tuple[type[list[SigningKeyOut]], ...] = (list[SigningKeyOut],)
-    with open_client(hub, key) as client:
-        rows = to_json(client.ask(Call(answers, "GET", _PATH)))
-    for row in rows:
-        print_result(row, as_json=as_json, line=_line(row))
-    if not rows:
-        print_note("No party signs signals yet.")
+    return lambda client: client.list_signing_keys()
 
 
-@signer.command("revoke")
+@hub_command(
+    signer, "revoke", line=_line, confirm="the hub then takes no signal signed with this key"
+)
 def revoke(
     public: Annotated[str, typer.Argument(metavar="KEY", help="A public key of your party.")],
-    yes: Yes = False,
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Revoke a key at the hub. Tell providers, too: agents believe the keys of their policy."""
-    from stemtide.client.call import Call
-    from stemtide.protocol.signing.messages import SigningKeyOut, SigningKeyRevokeIn
+    from stemtide.protocol.signing.messages import SigningKeyRevokeIn
 
-    if not yes:
-        fail("the hub then takes no signal signed with this key; add --yes to confirm", code=2)
-    with open_client(hub, key) as client:
-        body = SigningKeyRevokeIn(key=public)
-        row = to_json(client.ask(Call((SigningKeyOut,), "POST", f"{_PATH}/revoke", body=body)))
-    print_result(row, as_json=as_json, line=_line(row))
+    return lambda client: client.revoke_signing_key(SigningKeyRevokeIn(key=public))
 
 
 def read_secret(file: Path) -> "SignerSecret":
@@ -140,8 +123,3 @@ def sign_row(row: dict[str, Any], *, secret: "SignerSecret") -> dict[str, Any]:
         return row | {"signature": secret.sign(body).signature}
     except (ValidationError, UrlError):
         return row
-
-
-def _line(row: dict[str, Any]) -> str:
-    """Describe a key for people."""
-    return f"{row['key']}  {row['end'] or 'valid'}"

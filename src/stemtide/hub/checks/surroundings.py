@@ -177,7 +177,7 @@ def neighbours() -> Iterator[CheckResult]:
     try:
         count = len(known_neighbours())
     except NeighboursFileError as error:
-        remedy = "correct it: until then no message of a neighbour is taken, and none is told"
+        remedy = "correct it: until then the hub accepts no message of a neighbour, and sends none"
         yield CheckResult("neighbours", Level.FAIL, str(error), remedy)
     else:
         yield CheckResult("neighbours", Level.OK, f"{count:,} exchange activations with this hub")

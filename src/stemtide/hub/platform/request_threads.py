@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 
-from asgiref.sync import ThreadSensitiveContext
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.db import connections
 
 MAX_IDLE = 8
@@ -85,3 +85,19 @@ def is_refresh(path: str) -> bool:
 
 stream_thread = one_thread("streams")
 """The thread of the desk's streams, so that they share one database connection."""
+
+
+async def pull(head: bytes, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield chunks as they are read in the request's own thread, no faster than they are sent.
+
+    Django would read a plain iterator to its end before sending the first byte. Between two chunks
+    nothing but memory is held, so the client may disconnect at any time.
+    """
+
+    def following() -> bytes:
+        return next(chunks, b"")
+
+    if head:
+        yield head
+    while chunk := await sync_to_async(following)():
+        yield chunk

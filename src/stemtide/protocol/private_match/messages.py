@@ -11,7 +11,7 @@ MAX_BLINDED = 500
 """Maximum blinded digests of one request: 80 ms of one core."""
 
 MAX_BUCKETS = 16
-"""Maximum buckets of one request: some 32,000 rows."""
+"""Maximum buckets of one request: some 32,000 rows at first, 131,072 at most."""
 
 MAX_PREFIX_BITS = 16
 

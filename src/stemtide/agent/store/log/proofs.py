@@ -42,7 +42,7 @@ _MOST_POSITION = 2**63 - 1
 """The highest number that SQLite stores. No honest hub has it."""
 
 _ROW = "signal, position, ended, applied_at, first_asked_at, asked_at, wrong"
-_NEXT = f"SELECT {_ROW} FROM unproved WHERE asked_at < ? ORDER BY {{}} position LIMIT ?"  # noqa: S608
+_NEXT = f"SELECT {_ROW} FROM unproved WHERE asked_at < ? ORDER BY {{}} position LIMIT ?"  # noqa: S608  # constants
 _LATE = "first_asked_at > 0 AND first_asked_at < ?"
 _COUNTS = f"SELECT count(*), count(CASE WHEN {_LATE} THEN 1 END) FROM unproved"  # noqa: S608  # constants
 # A signal that comes again, also after its end, keeps the time of the first request: else a hub

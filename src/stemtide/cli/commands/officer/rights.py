@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide rights-request: requests of data subjects that a party received."""
+"""stemtide rights: requests of data subjects that a party received."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -9,11 +9,9 @@ import typer
 from stemtide.cli.hub_command import Request, hub_command
 from stemtide.protocol.enums.rights import DataLaw, DataRight, ExtensionReason, RightsOutcome
 
-rights_request = typer.Typer(no_args_is_help=True, help="Requests of data subjects.")
+rights = typer.Typer(no_args_is_help=True, help="Requests of data subjects.")
 
-RequestId = Annotated[
-    str, typer.Argument(help="The request's id, from: stemtide rights-request list.")
-]
+RequestId = Annotated[str, typer.Argument(help="The request's id, from: stemtide rights list.")]
 Day = Annotated[str, typer.Option(help="Day, such as 2026-11-24. Default: today.")]
 
 
@@ -37,7 +35,7 @@ def _day(day: str) -> str:
     return day or datetime.now(UTC).date().isoformat()
 
 
-@hub_command(rights_request, "list", line=_page_lines)
+@hub_command(rights, "list", line=_page_lines)
 def list_requests(
     waiting: Annotated[bool, typer.Option("--open", help="Only open ones.")] = False,
     after: Annotated[str, typer.Option(help="Id of the last request of the page before.")] = "",
@@ -48,7 +46,7 @@ def list_requests(
     )
 
 
-@hub_command(rights_request, "note", line=_request_line)
+@hub_command(rights, "note", line=_request_line)
 def note(
     reference: Annotated[str, typer.Argument(help="Number of your own file; no name.")],
     right: Annotated[DataRight, typer.Argument(help="Right that the person uses.")],
@@ -71,7 +69,7 @@ def note(
     return lambda client: client.note_rights_request(RightsRequestIn.model_validate(body))
 
 
-@hub_command(rights_request, "extend", line=_request_line)
+@hub_command(rights, "extend", line=_request_line)
 def extend(
     request_id: RequestId,
     reason: Annotated[ExtensionReason, typer.Argument(help="Reason that the person was told.")],
@@ -86,7 +84,7 @@ def extend(
     )
 
 
-@hub_command(rights_request, "answer", line=_request_line)
+@hub_command(rights, "answer", line=_request_line)
 def answer(
     request_id: RequestId,
     outcome: Annotated[RightsOutcome, typer.Argument(help="How it was answered.")],
@@ -101,7 +99,7 @@ def answer(
     )
 
 
-@hub_command(rights_request, "withdraw", line=_request_line)
+@hub_command(rights, "withdraw", line=_request_line)
 def withdraw(request_id: RequestId) -> Request:
     """Note that the person withdrew the request."""
     return lambda client: client.withdraw_rights_request(uid=request_id)

@@ -16,7 +16,7 @@ def reopen_log(
     yes: Annotated[bool, typer.Option("--yes", help="Confirm the action.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Open a new transparency log after the database lost entries that the hub had signed.
+    """Open a new transparency log after a loss of signed entries.
 
     A standby that was promoted without synchronous commit may lack the last ones. Until then, the
     hub works, but signs and shows no head. The new log names the entries that are lost.

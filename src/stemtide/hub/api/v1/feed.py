@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Endpoints of the feed and the snapshot, and the schema entry of the event stream."""
 
-from collections.abc import AsyncIterator, Iterator
 from typing import Annotated
 
-from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Query, Router
 
@@ -12,6 +10,7 @@ from stemtide.hub.api.app import SCHEMAS, requires
 from stemtide.hub.api.auth import caller_of
 from stemtide.hub.api.bodies import JSON_LINES, answer
 from stemtide.hub.api.problems import ProblemError
+from stemtide.hub.platform.request_threads import pull
 from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.problems import ProblemType
@@ -117,18 +116,3 @@ def stream(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  # ninja's
     raise ProblemError(
         ProblemType.NOT_READY, "the stream needs the ASGI server: run the hub with it"
     )
-
-
-async def pull(head: bytes, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield chunks as they are read in the request's own thread, no faster than they are sent.
-
-    Django would read a plain iterator to its end before sending the first byte. Between two chunks
-    nothing but memory is held, so the client may disconnect at any time.
-    """
-
-    def following() -> bytes:
-        return next(chunks, b"")
-
-    yield head
-    while chunk := await sync_to_async(following)():
-        yield chunk

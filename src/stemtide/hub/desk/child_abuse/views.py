@@ -11,11 +11,11 @@ from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.translation import gettext, gettext_lazy as _
+from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_post_parameters
 
+from stemtide.hub.desk.auth.member_states import MEMBER_STATES
 from stemtide.hub.desk.child_abuse.forms import CyberTipForm
-from stemtide.hub.desk.labels import Words
 from stemtide.hub.desk.public_pages import languages, public_page
 from stemtide.protocol.files.cybertip import (
     CyberTipError,
@@ -25,18 +25,6 @@ from stemtide.protocol.files.cybertip import (
     report_xml,
 )
 from stemtide.protocol.law.hotlines import NETWORK, hotlines
-
-COUNTRIES: dict[str, Words] = {
-    "AT": _("Austria"),
-    "BE": _("Belgium"),
-    "DE": _("Germany"),
-    "DK": _("Denmark"),
-    "ES": _("Spain"),
-    "FR": _("France"),
-    "IE": _("Ireland"),
-    "NL": _("Netherlands"),
-}
-"""Names of the countries that have a row in hotlines.toml."""
 
 
 @sensitive_post_parameters()
@@ -55,7 +43,7 @@ def child_abuse(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "network": NETWORK,
-        "hotlines": [(COUNTRIES[code], row) for code, row in sorted(hotlines().items())],
+        "hotlines": [(MEMBER_STATES[code], row) for code, row in sorted(hotlines().items())],
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.is_bound else HTTPStatus.OK
     return render(request, "desk/child_abuse.html", context | languages(), status=status)

@@ -4,11 +4,9 @@
 import csv
 import io
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, cast
 
-from asgiref.sync import sync_to_async
 from django import forms
 from django.conf import settings
 from django.http import HttpResponse, QueryDict, StreamingHttpResponse
@@ -20,6 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.forms import DeskForm
 from stemtide.hub.desk.ledger_sentences import ENTRY_PHRASES, as_sentences
+from stemtide.hub.platform.request_threads import pull
 from stemtide.hub.rooms.ledger.reads import history, ledger
 from stemtide.hub.rooms.ledger.reads.history import LedgerFilter
 from stemtide.hub.rooms.ledger.reads.ledger import EntryRow
@@ -156,7 +155,7 @@ def export(request: SignedInRequest) -> HttpResponse:
     parts = history.stream(chosen, viewer=by.party, until_number=head)
     write = _csv if as_csv else _json_lines
     response = StreamingHttpResponse(
-        _pulled(_csv_line(COLUMNS) if as_csv else b"", (write(part) for part in parts)),
+        pull(_csv_line(COLUMNS) if as_csv else b"", (write(part) for part in parts)),
         content_type="text/csv; charset=utf-8" if as_csv else "application/x-ndjson",
     )
     name = f"ledger-{by.name}.{'csv' if as_csv else 'jsonl'}"
@@ -224,12 +223,3 @@ def _json_lines(rows: list[EntryRow]) -> bytes:
     """Return entries as JSON, one a line."""
     texts = (json.dumps(_facts(row), ensure_ascii=False, default=str) for row in rows)
     return "".join(f"{text}\n" for text in texts).encode()
-
-
-async def _pulled(head: bytes, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield chunks as they are read, no faster than they are sent: memory holds one of them."""
-    following: Callable[[], bytes] = lambda: next(chunks, b"")  # noqa: E731  # for a thread
-    if head:
-        yield head
-    while chunk := await sync_to_async(following)():
-        yield chunk

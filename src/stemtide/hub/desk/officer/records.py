@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.labels import label
 from stemtide.hub.rooms.retention.reads.records import records_of
-from stemtide.hub.rooms.retention.rules import check_keeper
+from stemtide.hub.rooms.rights import rules
 from stemtide.protocol.enums.rights import DataLaw
 from stemtide.protocol.law.records.messages import ActivityOut, RecordsOut
 from stemtide.protocol.law.rights import rights
@@ -24,8 +24,8 @@ from stemtide.protocol.law.rights import rights
 def records(request: SignedInRequest) -> HttpResponse:
     """Show the records of the party; ?law= of another law, ?as=csv or ?as=json as a file."""
     by, now = actor_of(request), datetime.now(UTC)
-    check_keeper(role=by.role)
-    named, laws = request.GET.get("law", ""), _laws(by.kind)
+    rules.check_officer(by.role)
+    named, laws = request.GET.get("law", ""), rights().laws_of(by.kind)
     law = DataLaw(named) if named in laws else None
     record = records_of(viewer=by.party, now=now, law=law)
     file_format = request.GET.get("as", "")
@@ -36,11 +36,6 @@ def records(request: SignedInRequest) -> HttpResponse:
         return _file(_csv(record), name=f"records-{by.name}.csv", media_type="text/csv")
     context = {"record": record, "laws": laws}
     return render(request, "desk/officer/records.html", context)
-
-
-def _laws(kind: str) -> list[str]:
-    """Return the laws that may bind a kind of party."""
-    return [law.value for law, rule in rights().laws.items() if kind in rule.kinds]
 
 
 def _csv(record: RecordsOut) -> str:

@@ -17,7 +17,6 @@ from stemtide.hub.desk.forms import MessageForm, uuid_or_none
 from stemtide.hub.desk.labels import LABELS
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.rooms.rights import reads, rules, writes
-from stemtide.protocol.enums.rights import RightsState
 from stemtide.protocol.law.rights import rights
 from stemtide.protocol.law.rights.messages import (
     RightsAnswerIn,
@@ -50,7 +49,7 @@ class RightsRequestForm(MessageForm):
     def __init__(self, data: object = None, *, kind: str) -> None:
         super().__init__(data)  # type: ignore[arg-type]  # of a request
         version = rights()
-        laws = [law for law, rule in version.laws.items() if kind in rule.kinds]
+        laws = version.laws_of(kind)
         laws.sort(key=lambda law: law != version.defaults[kind])  # type: ignore[index]  # a StrEnum
         known_rights = {right for law in laws for right in version.laws[law].rights}
         labels = LABELS["data-right"]
@@ -187,7 +186,7 @@ def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) 
         "now": now,
         "row": row,
         "rule": rights().laws[row.law],
-        "is_waiting": row.state in {RightsState.OPEN, RightsState.EXTENDED},
+        "is_waiting": row.state in rules.OPEN_STATES,
         "offers": available(_ACTIONS.values(), row, refused=refused),
     }
     status = 422 if refused else 200

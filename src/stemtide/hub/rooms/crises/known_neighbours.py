@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Crisis mechanisms that exchange activations with this hub, from the operator's file.
 
-The file pins the keys of each neighbour, and says where ours is told to it. It is read at each use:
-a key that is removed there ends at once.
+The file lists each neighbour: its keys, and the address to send our activations to. It is read at
+each use: a key that is removed there ends at once.
 """
 
 import re

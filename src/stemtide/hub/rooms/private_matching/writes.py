@@ -116,13 +116,13 @@ def _open_epoch(now: datetime) -> MatchEpoch:
 
 
 def _end_due(now: datetime) -> None:
-    """End epochs that the next one replaced; of a hub that no party asks all that are old."""
+    """End epochs that the next one replaced; of a hub that no party asks, all of them."""
     epochs, is_wanted = reads.open_epochs(), reads.is_wanted(now)
     begun = [epoch.began_at for epoch in epochs if epoch.began_at]
     for epoch in epochs:
         later = [at for at in begun if epoch.began_at and at > epoch.began_at]
         is_replaced = bool(later) and rules.is_over(min(later), now=now)
-        if is_replaced or not (is_wanted or not rules.is_due(epoch.created_at, now=now)):
+        if is_replaced or not is_wanted:
             _end(epoch, now=now)
 
 

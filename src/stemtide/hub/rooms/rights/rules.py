@@ -21,8 +21,8 @@ def check_officer(role: Role | None) -> None:
     """
     if role is not None and Verb.ERASE not in MAY[role]:
         raise NotAllowedError(
-            "your role ({role}) cannot see or answer requests of data subjects: ask the data"
-            " protection officer or the coordinator of your party",
+            "your role ({role}) cannot see requests of data subjects or records of processing: ask"
+            " the data protection officer or the coordinator of your party",
             role=role.replace("_", " "),
         )
 
@@ -32,7 +32,7 @@ def law_of(kind: PartyKind, *, named: DataLaw | None) -> DataLaw:
     if named is None:
         return rights().defaults[kind]
     if kind not in rights().laws[named].kinds:
-        possible = sorted(law for law, rule in rights().laws.items() if kind in rule.kinds)
+        possible = sorted(rights().laws_of(kind))
         raise InvalidError(
             "law",
             "{law} does not bind your kind of party ({kind}): use one of {known}",

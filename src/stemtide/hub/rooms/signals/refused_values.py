@@ -157,7 +157,7 @@ class RefusedValuesFile:
         try:
             values = read_refused_values(path)
             if len(self._values) and not len(values):
-                raise RefusedValuesError(f"{path} holds no value any more")  # noqa: TRY301
+                raise RefusedValuesError(f"{path} holds no value any more")  # noqa: TRY301  # handled as a broken file is
         except RefusedValuesError as error:
             log.error("the values of before are refused until this is corrected: %s", error)  # noqa: TRY400  # the text is enough
         else:

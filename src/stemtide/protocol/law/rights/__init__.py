@@ -59,6 +59,10 @@ class Rights(BaseModel):
                 raise ValueError(f"{law} may not bind {kind}")
         return self
 
+    def laws_of(self, kind: str) -> list[DataLaw]:
+        """Return the laws that may bind a kind of party."""
+        return [law for law, rule in self.laws.items() if kind in rule.kinds]
+
 
 @cache
 def rights() -> Rights:

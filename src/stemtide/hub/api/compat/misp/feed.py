@@ -23,7 +23,7 @@ from stemtide.hub.api.auth import authenticate_key, check_scope, now
 from stemtide.hub.api.compat.taxii import routes
 from stemtide.hub.api.error_formats import MISP
 from stemtide.hub.api.problems import ProblemError
-from stemtide.hub.api.v1.feed import pull
+from stemtide.hub.platform.request_threads import pull
 from stemtide.hub.rooms.parties.reads.parties import Caller
 from stemtide.hub.rooms.signals.reads import misp as misp_reads
 from stemtide.interop.misp import events

@@ -14,7 +14,8 @@ from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import CSV, JSON_LINES
-from stemtide.hub.api.v1.feed import MAX_POSITION, pull
+from stemtide.hub.api.v1.feed import MAX_POSITION
+from stemtide.hub.platform.request_threads import pull
 from stemtide.hub.rooms.ledger.writes.reading import note_signals_exported
 from stemtide.hub.rooms.signals.long_values import Row
 from stemtide.hub.rooms.signals.reads import export as export_reads

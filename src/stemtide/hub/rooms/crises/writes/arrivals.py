@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write messages of neighbours: check each, and enter the activation beside ours."""
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -206,7 +205,7 @@ def _apply(
         latest.delete()  # this message replaces it
     row.noted = noted
     row.state = ArrivalState.ENTERED if noted else ArrivalState.WAITING
-    row.content = None if noted else json.loads(activation.model_dump_json())
+    row.content = None if noted else activation.model_dump(mode="json")
     return ""
 
 

@@ -56,14 +56,16 @@ def note_read(
 def note_people_searched(groups: Sequence[str], *, by: ActorLike, now: datetime) -> None:
     """Append that a search found rows about people. groups: of its results; never its words."""
     detail: dict[str, object] = {"groups": sorted(groups)}
-    note_read("people.searched", by=by, subject=by.ref, now=now, detail=detail)
+    distinct = ("groups",)
+    note_read("people.searched", by=by, subject=by.ref, now=now, detail=detail, distinct=distinct)
 
 
 @needs_no_lock("note_read takes it")
 def note_signals_exported(file_format: str, *, by: ActorLike, now: datetime) -> None:
     """Append that somebody exported signals as a file."""
     detail: dict[str, object] = {"as": file_format}
-    note_read("signals.exported", by=by, subject=by.ref, now=now, detail=detail)
+    distinct = ("as",)
+    note_read("signals.exported", by=by, subject=by.ref, now=now, detail=detail, distinct=distinct)
 
 
 @needs_no_lock("note_read takes it")
