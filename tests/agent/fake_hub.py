@@ -25,7 +25,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from stemtide.protocol.enums import SignalState
+from stemtide.protocol.enums import Outcome, SignalState
 from stemtide.protocol.messages.signals import OpinionIn, QuestionIn, SignalQuestionOut
 from stemtide.protocol.privacy.free_text import INSIST, INSIST_HEADER, find_in_message
 from stemtide.protocol.problems import MEDIA_TYPE, ProblemType, problem
@@ -46,6 +46,7 @@ from stemtide.protocol.sync.feed import (
 )
 from stemtide.protocol.sync.local_features import LocalEntry, LocalPage
 from stemtide.protocol.sync.proofs import ProofsIn
+from stemtide.protocol.sync.propagation import OtherOutcomesOut, OtherOutcomeSum
 from stemtide.protocol.sync.runaways import RunawayReportIn
 from stemtide.protocol.sync.segments import SegmentManifest, seal_segment
 from stemtide.protocol.sync.signatures import PublicKey, sign
@@ -120,6 +121,7 @@ class FakeHub:
     outcomes: Counter = field(default_factory=Counter)
     opinions: list = field(default_factory=list)
     questions: dict[str, SignalQuestionOut] = field(default_factory=dict)
+    other_outcomes: dict[str, dict[str, int]] = field(default_factory=dict)
     question_fault: ProblemType | None = None
     languages: Counter = field(default_factory=Counter)
     lookups: dict[str, int] = field(default_factory=dict)
@@ -295,6 +297,7 @@ class FakeHub:
             ("PUT", "/signals/{uid}/opinion"): self._opinion,
             ("PUT", "/signals/{uid}/question"): self._question,
             ("GET", "/signals/{uid}/questions"): self._questions,
+            ("GET", "/signals/{uid}/outcomes"): self._outcomes_of_others,
             ("POST", "/outcomes"): self._outcomes,
             ("POST", "/log/cosignatures"): self._cosignature,
             ("POST", "/log/proofs"): self._proofs,
@@ -594,6 +597,16 @@ class FakeHub:
     async def _questions(self, request):
         question = self.questions.get(request.path_params["uid"])
         return JSONResponse([question.model_dump(mode="json")] if question else [])
+
+    async def _outcomes_of_others(self, request):
+        uid = request.path_params["uid"]
+        if uid not in self.other_outcomes:
+            return _problem(ProblemType.NOT_FOUND, "there is no such signal")
+        sums = [
+            OtherOutcomeSum(outcome=outcome, parties=self.other_outcomes[uid].get(outcome))
+            for outcome in Outcome
+        ]
+        return JSONResponse(OtherOutcomesOut(signal=uid, sums=sums).model_dump(mode="json"))
 
     def answer_question(self, signal, text):
         answered = {"answer": text, "answered_at": datetime.now(UTC)}

@@ -5,19 +5,25 @@ CONTRIBUTING.md says how to run more.
 """
 
 import json
+from http import HTTPStatus
 
+import httpx
 import pytest
 
 from tests.clients.conftest import throw_away_hub
 from tests.clients.fuzzing import EXCEPTED, OPERATIONS, QUICK, ROOT, fuzz
+from tests.hub.api.conftest import wait_until
 
 pytestmark = pytest.mark.flow
 
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory):
-    """A hub of its own: nobody knows what is asked of it."""
+    """A hub of its own: nobody knows what is asked of it. Private matching is ready there."""
     with throw_away_hub(tmp_path_factory.mktemp("hub")) as variables:
+        signed_in = {"Authorization": f"Bearer {variables['HUB_TOKEN']}"}
+        address = f"{variables['HUB_URL']}/api/v1/private-match"
+        wait_until(lambda: httpx.get(address, headers=signed_in).status_code == HTTPStatus.OK)
         yield variables
 
 

@@ -161,11 +161,6 @@ class CatalogueRecords:
         ((number,),) = self._read("SELECT count(*) FROM items WHERE state = ?", (state,))
         return int(number)
 
-    def count_matched(self) -> int:
-        """Return the number of items that a signal matched when they were looked at."""
-        ((number,),) = self._read("SELECT count(*) FROM items WHERE matched")
-        return int(number)
-
     def unacted(self, *, limit: int) -> list[str]:
         """Return ids of content that matched, and about which the agent has not decided."""
         rows = self._read("SELECT ref FROM items WHERE matched AND NOT acted LIMIT ?", (limit,))

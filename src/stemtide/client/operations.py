@@ -285,6 +285,7 @@ class Operations:
     list_local_features = response_method(signals.list_local_features)
     list_propagation = response_method(signals.list_propagation)
     list_questions = response_method(signals.list_questions)
+    read_other_outcomes = response_method(signals.read_other_outcomes)
     read_signal = response_method(signals.read_signal)
     read_signal_propagation = response_method(signals.read_signal_propagation)
     remove_local_features = response_method(signals.remove_local_features)

@@ -290,6 +290,7 @@ class Operations:
     list_local_features = async_response_method(signals.list_local_features)
     list_propagation = async_response_method(signals.list_propagation)
     list_questions = async_response_method(signals.list_questions)
+    read_other_outcomes = async_response_method(signals.read_other_outcomes)
     read_signal = async_response_method(signals.read_signal)
     read_signal_propagation = async_response_method(signals.read_signal_propagation)
     remove_local_features = async_response_method(signals.remove_local_features)

@@ -181,6 +181,24 @@ def test_a_lead_goes_from_its_sender_to_its_end(world, crisis):
     assert "2026-11-24T09:30:00+05:30" in text(duty.get(f"/leads/{lead.id}"))
 
 
+def test_a_text_that_comes_too_late_is_shown_to_be_copied(world):
+    world.desk("provider").post("/leads/new", LEAD)
+    lead = reads_leads.leads(viewer=world.party["provider"])[0]
+    duty = world.desk("authority", Role.DUTY_OFFICER)
+    duty.post(f"/leads/{lead.id}/receive")
+    words = "The police of Lyon has <b>seen</b> it."
+    facts = {"outcome": "threat_averted", "words": words, "password": "four words of mine"}
+    assert duty.post(f"/leads/{lead.id}/close", facts).status_code == 302
+    answer = duty.post(f"/leads/{lead.id}/close", facts)
+    assert answer.status_code == 409
+    page = text(answer)
+    assert "already closed" in page
+    assert "Your text was not saved." in page
+    assert "The police of Lyon has &lt;b&gt;seen" in page
+    assert "four words of mine" not in page
+    assert "threat_averted" not in page
+
+
 def test_a_wrong_lead_is_shown_again(world):
     desk = world.desk("provider")
     assert desk.post("/leads/new", {}).status_code == 422

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
 from stemtide.hub.rooms.ledger.models import Follower
-from stemtide.hub.rooms.parties.models import Agent
+from stemtide.hub.rooms.parties.models import Agent, Party
 from stemtide.hub.rooms.parties.writes import parties
 from stemtide.hub.rooms.propagation import reads, rules, writes
 from stemtide.hub.rooms.propagation.models import PositionBatch, PropagationDay
@@ -118,6 +118,50 @@ def test_first_match_act_and_release_are_those_that_a_party_reported(world):
         signals.report_outcomes(report_of(row), by=world.big_provider, now=later(30))
     row = recipient_of(reads.signal_propagation(shared.id, viewer=world.agency), world.big_provider)
     assert (row.matched_at, row.acted_at, row.released_at) == (later(5), later(9), later(20))
+
+
+def shown_to(viewer, signal):
+    """What a party sees of the outcomes at others."""
+    sums = reads.other_outcomes(signal.id, viewer=viewer).sums
+    return {row.outcome.value: row.parties for row in sums}
+
+
+def test_outcomes_of_others_are_numbers_of_parties_from_three_on(world):
+    shared = world.share()
+    others = [world.small_provider, world.consortium, world.other_authority]
+    for at, party in enumerate([world.big_provider, *others[:2]]):
+        rows = [outcome(shared.id, "blocked", at=later(at)), outcome(shared.id, "held", at=NOON)]
+        for row in rows:
+            signals.report_outcomes(report_of(row), by=party, now=later(9))
+    two_others = {"blocked": None, "held": None, "logged": None, "reversed": None}
+    assert shown_to(world.big_provider, shared) == two_others
+    assert shown_to(world.authority, shared) == two_others | {"blocked": 3, "held": 3}
+    signals.report_outcomes(
+        report_of(outcome(shared.id, "blocked", at=NOON)), by=others[2], now=later(9)
+    )
+    assert shown_to(world.big_provider, shared) == two_others | {"blocked": 3}
+    assert shown_to(world.authority, shared)["blocked"] == 4
+
+
+def test_outcomes_of_others_count_an_owner_once_and_a_suspended_party_never(world):
+    shared = world.share()
+    reporting = [world.big_provider, world.small_provider, world.consortium, world.other_authority]
+    for party in reporting:
+        row = outcome(shared.id, "blocked", at=NOON)
+        signals.report_outcomes(report_of(row), by=party, now=later(9))
+    assert shown_to(world.authority, shared)["blocked"] == 4
+    Party.objects.filter(pk__in=[party.pk for party in reporting[:2]]).update(group="one-owner")
+    assert shown_to(world.authority, shared)["blocked"] == 3
+    world.big_provider.refresh_from_db()
+    assert shown_to(world.big_provider, shared)["blocked"] is None
+    suspend(world.other_authority, agency=world.agency)
+    assert shown_to(world.authority, shared)["blocked"] is None
+
+
+def test_outcomes_of_a_signal_that_a_party_may_not_see_are_not_shown(world):
+    shared = world.share(tlp="red", audience=(world.big_provider.name,))
+    with pytest.raises(NotFoundError):
+        reads.other_outcomes(shared.id, viewer=world.small_provider)
 
 
 @pytest.mark.parametrize(

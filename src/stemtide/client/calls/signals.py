@@ -31,7 +31,11 @@ if TYPE_CHECKING:
         WithdrawIn,
     )
     from stemtide.protocol.sync.local_features import LocalFeaturesIn, LocalFeaturesOut, LocalPage
-    from stemtide.protocol.sync.propagation import PropagationDayOut, SignalPropagationOut
+    from stemtide.protocol.sync.propagation import (
+        OtherOutcomesOut,
+        PropagationDayOut,
+        SignalPropagationOut,
+    )
     from stemtide.protocol.trust.disputes import (
         DismissalAnswerIn,
         DismissalOut,
@@ -201,6 +205,19 @@ def list_questions(*, uid: UUID | str) -> Call[list[SignalQuestionOut]]:
     from stemtide.protocol.messages.signals import SignalQuestionOut
 
     return Call((list[SignalQuestionOut],), "GET", f"/api/v1/signals/{part(uid)}/questions")
+
+
+def read_other_outcomes(*, uid: UUID | str) -> Call[OtherOutcomesOut]:
+    """Retrieve how many other parties blocked, held, logged and reversed content of a signal.
+
+    Numbers of parties alone, and only from three on. Parties, uploads and users are not named.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET
+    /api/v1/signals/{uid}/outcomes
+    """
+    from stemtide.protocol.sync.propagation import OtherOutcomesOut
+
+    return Call((OtherOutcomesOut,), "GET", f"/api/v1/signals/{part(uid)}/outcomes")
 
 
 def read_signal(*, uid: UUID | str) -> Call[SignalOut]:

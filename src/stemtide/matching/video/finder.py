@@ -40,7 +40,6 @@ _AGAIN = 0.7
 """Number of combinations of view, turn and view of the signal that are aligned, in all and per
 signal; each further one of a signal is worth less by this factor.
 """
-_LEAST_EVIDENCE = 0.5
 _LEAST_NOVELTY = 0.1
 _OVERLAP = 0.5
 _SEEN_INVERTED = (0, 5)

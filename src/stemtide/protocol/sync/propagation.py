@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel
 
+from stemtide.protocol.enums import Outcome
 from stemtide.protocol.enums.propagation import PropagationStage
 
 
@@ -62,6 +63,23 @@ class EarlierSum(BaseModel):
     uploads: int
     agents: int
     since: AwareDatetime | None
+
+
+class OtherOutcomeSum(BaseModel):
+    """How many other parties reported an outcome. parties: null if they are fewer than three."""
+
+    outcome: Outcome
+    parties: int | None
+
+
+class OtherOutcomesOut(BaseModel):
+    """The outcomes at other parties for one signal: counts of parties, never names or uploads.
+
+    A party that reported several outcomes counts at each of them.
+    """
+
+    signal: UUID
+    sums: list[OtherOutcomeSum]
 
 
 class SignalPropagationOut(BaseModel):

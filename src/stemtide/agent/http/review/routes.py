@@ -45,6 +45,7 @@ from stemtide.agent.review.account import present_reasons
 from stemtide.agent.review.blind_checks import BlindCheck
 from stemtide.agent.review.decisions import DecisionCount, ReviewVerdict
 from stemtide.agent.review.kept_files import KeptFiles
+from stemtide.agent.review.other_outcomes import read_other_outcomes
 from stemtide.agent.review.pictures import FRAMES, HeldPictures, PictureError, encode
 from stemtide.agent.review.sessions import ReviewSession
 from stemtide.agent.store.database import Store
@@ -245,8 +246,9 @@ class ReviewRoutes:
 
     async def item(self, request: Request, visit: ReviewVisit) -> Response:
         """GET …/item?ref=: an item of held content, with the decisions that are possible."""
-        ref = request.query_params.get("ref", "")
-        return await asyncio.to_thread(self._views.item, visit, ref, _choice(request))
+        ref, signal = request.query_params.get("ref", ""), request.query_params.get("others", "")
+        others = await read_other_outcomes(self._config, signal) if signal else None
+        return await asyncio.to_thread(self._views.item, visit, ref, _choice(request), others)
 
     async def all(self, request: Request, visit: ReviewVisit) -> Response:
         """GET …/all?ref=: a preview of one decision about all content of the same cluster."""

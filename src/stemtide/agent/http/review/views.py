@@ -29,13 +29,14 @@ from stemtide.agent.review.account import ItemAccount, read_account
 from stemtide.agent.review.blind_checks import BlindCheck
 from stemtide.agent.review.decisions import ReviewVerdict
 from stemtide.agent.review.kept_files import KeptFiles
+from stemtide.agent.review.other_outcomes import OtherOutcomes
 from stemtide.agent.review.passages import SharedPassages, shared_passages
 from stemtide.agent.review.questions import ReviewQuestion
 from stemtide.agent.review.queue import QueueItem
 from stemtide.agent.review.sessions import ReviewSession
 from stemtide.agent.store.database import Store
 from stemtide.fingerprints.kinds import Kind
-from stemtide.protocol.enums import Action, Standing
+from stemtide.protocol.enums import Action, Outcome, Standing
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,12 @@ _ACTS = {
     Action.BLOCK: "is blocked",
     Action.HOLD: "is held for a person",
     Action.LOG: "is only logged",
+}
+_OUTCOMES = {
+    Outcome.BLOCKED: "blocked content",
+    Outcome.HELD: "held content",
+    Outcome.REVERSED: "released content again",
+    Outcome.LOGGED: "only logged matches",
 }
 _STANDINGS = {
     Standing.NEW: "new, so its word alone does not count",
@@ -159,6 +166,7 @@ class ReviewViews:
             "verdicts": _VERDICTS,
             "standings": _STANDINGS,
             "acts": _ACTS,
+            "outcomes": _OUTCOMES,
             "notice": sessions.take_notice(self._store, session),
             "last": last[0] if last else None,
             "last_number": last[1] if last else 0,
@@ -167,8 +175,17 @@ class ReviewViews:
             ),
         }
 
-    def item(self, visit: ReviewVisit, ref: str, choice: PictureChoice) -> Response:
-        """Return the page of content that is held, and lock it for the person."""
+    def item(
+        self,
+        visit: ReviewVisit,
+        ref: str,
+        choice: PictureChoice,
+        others: OtherOutcomes | None,
+    ) -> Response:
+        """Return the page of content that is held, and lock it for the person.
+
+        others: outcomes at other parties; None if the person did not ask for them.
+        """
         account = read_account(self._store, ref, policies=self._config.policies)
         if account is None or not account.is_held:
             return self.not_held(visit)
@@ -178,6 +195,7 @@ class ReviewViews:
         values = self._item(visit, account, here, choice) | {
             "item": item,
             "check": None,
+            "others": others,
             "same": len(queue.same_items(items, item)) if item else 1,
             "history": decisions.decisions_about(self._store, ref),
         }
@@ -192,7 +210,9 @@ class ReviewViews:
             return self.not_held(visit)
         here = partial(visit.address, "check", number=str(check.number))
         values = self._item(visit, account, here, choice)
-        return render("item.html", values | {"item": None, "check": check, "history": []})
+        return render(
+            "item.html", values | {"item": None, "check": check, "history": [], "others": None}
+        )
 
     def _item(
         self,

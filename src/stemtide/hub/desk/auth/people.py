@@ -30,6 +30,9 @@ from stemtide.hub.rooms.parties.rules.people import needs_second_factor
 from stemtide.logs import note_party
 from stemtide.protocol.enums import Role
 
+_TYPED_LETTERS = 15
+"""A text of several words that is shorter is quickly typed again."""
+
 _Params = ParamSpec("_Params")
 _Out = TypeVar("_Out")
 
@@ -62,6 +65,7 @@ def carry_out(
           again.
 
     returns: False if the form shows a refusal.
+    raises: ConflictError if the person typed text, which the error page then shows.
     """
     try:
         out = act()
@@ -71,6 +75,8 @@ def carry_out(
             return False
         messages.error(request, error_text(error))
     except ConflictError as error:
+        if typed_texts(request):
+            raise
         messages.error(request, error_text(error))
     else:
         messages.success(request, done if isinstance(done, str) else done(out))
@@ -132,13 +138,29 @@ def _guarded(
         except NotAllowedError as error:
             raise PermissionDenied(error_text(error)) from error
         except RateLimitError as error:
-            response = render(request, "429.html", {"exception": error_text(error)}, status=429)
+            response = _refusal_page(request, error, status=429)
             response.headers["Retry-After"] = str(error.retry_after_s)
             return response
         except ConflictError as error:
-            return render(request, "409.html", {"exception": error_text(error)}, status=409)
+            return _refusal_page(request, error, status=409)
 
     return guarded
+
+
+def typed_texts(request: HttpRequest) -> list[str]:
+    """Return the texts of a form that a person seems to have typed: those of several words."""
+    return [
+        text
+        for name, texts in request.POST.lists()
+        for text in map(str, texts)
+        if "password" not in name and len(text) >= _TYPED_LETTERS and len(text.split()) > 1
+    ]
+
+
+def _refusal_page(request: HttpRequest, error: Exception, *, status: int) -> HttpResponse:
+    """Return the page that says why an act is refused, with the text that was typed for it."""
+    context = {"exception": error_text(error), "typed_texts": typed_texts(request)}
+    return render(request, f"{status}.html", context, status=status)
 
 
 def writers_only(view: _View[_Params]) -> _View[_Params]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules for the allow-list: who may change it, what an entry may cover, what it covers."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -213,8 +213,3 @@ def expressions_above(url: str) -> Iterator[str]:
 def digests_above(url: str) -> list[str]:
     """Return the digests of `expressions_above`, in hex."""
     return [canonical.digest(expression).hex() for expression in expressions_above(url)]
-
-
-def wide_expressions(drafts: Iterable[AllowDraft]) -> list[str]:
-    """Return the expressions of drafts that cover a folder or a host."""
-    return [draft.url for draft in drafts if draft.reach is not None]

@@ -29,11 +29,13 @@ from stemtide.hub.rooms.propagation.models import PositionBatch, PropagationDay
 from stemtide.hub.rooms.signals.models import EarlierUploadSum, Sighting, Signal
 from stemtide.hub.rooms.signals.reads import signals
 from stemtide.hub.rooms.signals.rules.signals import unpack_audience
-from stemtide.protocol.enums import Outcome, PartyKind, SignalState
+from stemtide.protocol.enums import Outcome, PartyKind, SignalState, Standing
 from stemtide.protocol.enums.propagation import PropagationStage
 from stemtide.protocol.handling import Tlp, may_receive
 from stemtide.protocol.sync.propagation import (
     EarlierSum,
+    OtherOutcomesOut,
+    OtherOutcomeSum,
     PropagationDayOut,
     RecipientOut,
     SignalPropagationOut,
@@ -187,6 +189,31 @@ def signal_propagation(uid: UUID, *, viewer: Party) -> SignalPropagationOut:
         sums=_sums(recipients, row.shared_at, ended_at) if may_see_sums else None,
         earlier=_earlier_sum(recipients, kind=kind) if may_see_sums else None,
         recipients=[out for out in recipients if may_see(recipient=out.party)],
+    )
+
+
+def other_outcomes(uid: UUID, *, viewer: Party) -> OtherOutcomesOut:
+    """Return how many other parties reported each outcome for a signal that a party may see.
+
+    Parties of one group count once, and suspended ones not at all.
+
+    raises: NotFoundError.
+    """
+    row = signals.find(uid, viewer=viewer)
+    sightings = Sighting.objects.filter(signal=row, count__gt=0)
+    sightings = sightings.exclude(party__standing=Standing.SUSPENDED)
+    own = viewer.group or viewer.name
+    others = {
+        (outcome, group or name)
+        for outcome, group, name in sightings.values_list("outcome", "party__group", "party__name")
+    }
+    parties = Counter(outcome for outcome, owner in others if owner != own)
+    return OtherOutcomesOut(
+        signal=row.uid,
+        sums=[
+            OtherOutcomeSum(outcome=outcome, parties=rules.shown_parties(parties[outcome]))
+            for outcome in Outcome
+        ],
     )
 
 

@@ -40,6 +40,11 @@ def may_see_sums(
     return viewer == shared_by and len(recipients - {shared_by}) >= FEWEST_PARTIES
 
 
+def shown_parties(count: int) -> int | None:
+    """Return how many other parties are shown for an outcome; None for too few of them."""
+    return count if count >= FEWEST_PARTIES else None
+
+
 def bucket_of(seconds: float) -> int:
     """Return the bucket of a time: each is 10 % longer than the one before."""
     return max(0, math.ceil(math.log(max(seconds, _SHORTEST_S) / _SHORTEST_S, _GROWTH) - 1e-9))

@@ -14,7 +14,11 @@ from stemtide.hub.api.auth import caller_of
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.propagation import reads
 from stemtide.protocol.enums import Scope
-from stemtide.protocol.sync.propagation import PropagationDayOut, SignalPropagationOut
+from stemtide.protocol.sync.propagation import (
+    OtherOutcomesOut,
+    PropagationDayOut,
+    SignalPropagationOut,
+)
 
 router = Router(tags=["signals"])
 
@@ -37,6 +41,20 @@ def of_signal(request: HttpRequest, uid: UUID) -> HttpResponse:
     agent had a signal is known for two weeks.
     """
     return answer(reads.signal_propagation(uid, viewer=caller_of(request).party))
+
+
+@router.get(
+    "/signals/{uid}/outcomes",
+    **requires(Scope.FEED_READ),
+    response=OtherOutcomesOut,
+    operation_id="read_other_outcomes",
+)
+def outcomes_of_others(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Retrieve how many other parties blocked, held, logged and reversed content of a signal.
+
+    Numbers of parties alone, and only from three on. Parties, uploads and users are not named.
+    """
+    return answer(reads.other_outcomes(uid, viewer=caller_of(request).party))
 
 
 @router.get(

@@ -107,15 +107,6 @@ def has_used_emergency(crisis: Crisis, *, party: Party) -> bool:
     return crisis.proposals.filter(of_group, is_emergency=True).exists()
 
 
-def proposal_facts_of(uid: UUID, proposal: UUID, *, viewer: Party) -> ProposalFacts:
-    """Return the facts of a proposal by ids, for pages before they show a button.
-
-    raises: NotFoundError.
-    """
-    crisis = reads.find(uid, viewer=viewer)
-    return proposal_facts(find_proposal(crisis, proposal))
-
-
 @needs_no_viewer("the scheduler reads for all parties")
 def is_anything_due(now: datetime) -> bool:
     """Whether the clock has something to do: asked every second, so it takes nobody's turn."""

@@ -7,7 +7,7 @@ source: Regulation (EU) 2021/784 Art. 14(1) for what is searched before sending:
         to do the same twice, and to disturb an investigation.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -276,8 +276,3 @@ def check_verdict(outcome: RowOutcome, *, reference: str, despite: str = "") -> 
             "another authority's referral of this address waits for its answer: search to "
             "see whose, and send yours only with a reason, in despite"
         )
-
-
-def first_of(values: Iterable[str]) -> str:
-    """Return the first text that is not empty; "" if all are."""
-    return next((value for value in values if value), "")

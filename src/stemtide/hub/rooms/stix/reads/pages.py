@@ -55,7 +55,6 @@ MAX_PAGE = 1_000
 MAX_PAGE_CHARS = 16 * 1024 * 1024
 """Maximum total characters of a page's objects; long objects make it shorter."""
 
-_READER = "taxii"
 _ENCODER = msgspec.json.Encoder()
 _MICROSECOND = timedelta(microseconds=1)
 _COMMON = [(stix, _ENCODER.encode(stix).decode()) for stix in common_objects()]
