@@ -54,8 +54,8 @@ def _store_opinions(row: Exchange, opinions: Iterable[SourceOpinion], *, now: da
             versions[stored.key, stored.about] = stored.version
             if (stored.key, stored.about) not in by_place:  # it names other records now
                 gone.append(stored.pk)
-    for batch in batches(gone):
-        PartnerOpinion.objects.filter(pk__in=batch).update(opinion=Opinion.SEEN, is_due=True)
+    for pks in batches(gone):
+        PartnerOpinion.objects.filter(pk__in=pks).update(opinion=Opinion.SEEN, is_due=True)
     room = max(0, rules.MAX_STORED - row.partner_opinions.count())
     new = [opinion for place, opinion in by_place.items() if place not in versions]
     changed = [
