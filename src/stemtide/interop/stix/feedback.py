@@ -42,8 +42,8 @@ def read_feedback(sent: Iterable[object]) -> SourceFeedback:
                 sightings[sighting.about] = sighting
         except PostedError as error:
             faults.append(RecordError(str(stix.get("id"))[:_MAX_KEY], str(error)))
-    each = tuple(opinion for group in opinions.values() for opinion in group)
-    return SourceFeedback(each, tuple(sightings.values()), tuple(faults))
+    flat = tuple(opinion for group in opinions.values() for opinion in group)
+    return SourceFeedback(flat, tuple(sightings.values()), tuple(faults))
 
 
 def _opinions(stix: Stix) -> list[SourceOpinion]:
