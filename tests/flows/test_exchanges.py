@@ -22,10 +22,10 @@ LOOPBACK = {"STEMTIDE_EXCHANGE_LOOPBACK": "1"}
 
 
 class Terminal:
-    """A hub's process, and an operator at its machine."""
+    """A hub's process, and an operator at its machine. more: settings of both."""
 
-    def __init__(self, folder):
-        self.running = RunningHub(folder, environment=LOOPBACK)
+    def __init__(self, folder, *, more=None):
+        self.running = RunningHub(folder, environment=LOOPBACK | (more or {}))
         self._data = ["--data-dir", str(folder), "--json"]
         stdin, orders = os.pipe()
         answers, stdout = os.pipe()

@@ -15,7 +15,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from stemtide.fingerprints.kinds import Kind
-from stemtide.protocol.enums import ExchangeKind, Severity, WithdrawReason
+from stemtide.protocol.enums import ExchangeKind, Opinion, Outcome, Severity, WithdrawReason
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.labels import LabelName
 
@@ -77,6 +77,8 @@ class Terms(BaseModel):
     pap:         default if the source gives none, and the loosest mark that is taken.
     confidence:  default if the source gives none, and the upper limit.
     most_a_day:  new signals; a source that brings more has to wait.
+    feedback:    whether opinions and counts of the source are taken, too.
+    sharing_group: number of the group at a MISP to which it may pass on TLP:AMBER.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -92,6 +94,53 @@ class Terms(BaseModel):
     most_a_day: int = Field(default=200_000, ge=1, le=10_000_000)
     crisis: UUID | None = None
     exercise: bool = False
+    feedback: bool = False
+    sharing_group: int | None = Field(default=None, ge=1, le=2_147_483_647)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordError:
+    """A record that cannot be taken. key: its name at the source; words: why."""
+
+    key: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOpinion:
+    """An opinion that a party of the source has of one of its records.
+
+    key, version: of the opinion at the source. about: the key of the record.
+    opinion: SEEN for an opinion that was taken back, or does not count there.
+    """
+
+    key: str
+    version: str
+    about: str
+    opinion: Opinion
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSighting:
+    """How often the source's providers met content that matches one of its records.
+
+    about: the key of the record. outcomes: uploads by outcome.
+    """
+
+    version: str
+    about: str
+    outcomes: Mapping[Outcome, int]
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFeedback:
+    """Opinions and sightings of one page of a source, and those that cannot be read."""
+
+    opinions: tuple[SourceOpinion, ...] = ()
+    sightings: tuple[SourceSighting, ...] = ()
+    faults: tuple[RecordError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,18 +181,11 @@ class SourceRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordError:
-    """A record that cannot be taken. key: its name at the source; words: why."""
-
-    key: str
-    words: str
-
-
-@dataclass(frozen=True, slots=True)
 class Pull:
     """A batch of records of a source, and where to continue. more: whether more are available now.
 
     events: versions of the events that were read completely, by key.
+    feedback: opinions and sightings of records.
     others: number of records that are not signals, such as reports. notes: for the operator.
     """
 
@@ -154,6 +196,7 @@ class Pull:
     events: Mapping[str, str] = field(default_factory=dict)
     others: int = 0
     notes: tuple[str, ...] = ()
+    feedback: SourceFeedback = SourceFeedback()
 
 
 class ExchangeOut(BaseModel):

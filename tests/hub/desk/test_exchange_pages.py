@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
-from stemtide.hub.rooms.exchanges.models import Exchange, Outgoing
+from stemtide.hub.rooms.exchanges.models import Exchange, Outgoing, PartnerSighting, Record
 from stemtide.hub.rooms.exchanges.writes import exchanges as writes
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.interop.exchanges import Terms
@@ -121,3 +121,29 @@ def test_the_board_says_in_words_what_was_done_with_an_exchange(world, coordinat
     page = said(coordinator.get("/"))
     assert "paused an exchange with another hub" in page
     assert "added an exchange with another hub" in page
+
+
+def test_counts_of_another_hub_stand_apart_on_the_page_of_their_signal(world, coordinator):
+    row = exchange(world, "partner")
+    shared = world.share()
+    signal = Signal.objects.get(uid=shared)
+    facts = {"exchange": row, "version": "1"}
+    Record.objects.create(key="theirs", signal=signal, is_own=False, seen_at=world.now, **facts)
+    PartnerSighting.objects.create(
+        about="theirs", outcomes={"blocked": 1234}, last_at=world.now, **facts
+    )
+    page = said(coordinator.get(f"/signals/{shared}"))
+    assert page.index("At other hubs") < page.index("The partner")
+    assert re.search(r"1.234 blocked", page)
+    assert "No match has been reported yet." in page
+
+
+def test_the_page_of_an_exchange_says_that_opinions_and_counts_are_taken_over(world, coordinator):
+    row = exchange(world, "partner")
+    row.terms |= {"feedback": True, "sharing_group": 7}
+    row.counts = {"opinions": 3, "sightings": 5}
+    row.save()
+    page = said(coordinator.get("/exchanges/partner"))
+    assert "Opinions and counts" in page
+    assert "Sharing group in MISP" in page
+    assert "opinions of the other hub, taken over" in page

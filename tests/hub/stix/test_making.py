@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 
 from stemtide.hub.rooms.signals.models import Signal
-from stemtide.hub.rooms.signals.writes import signals
+from stemtide.hub.rooms.signals.writes import disputes as writes_disputes, signals
+from stemtide.interop.stix.context import PASSED_ON, SET_ASIDE
 from stemtide.interop.stix.objects import EXTENSION
-from stemtide.protocol.messages.signals import OpinionIn
+from stemtide.protocol.messages.signals import OpinionIn, SetAsideIn
 from tests.hub.stix.conftest import indicator, said_of
 from tests.world import NOON, hex_value, outcome, report_of
 
@@ -119,3 +120,36 @@ def test_a_hub_that_has_told_everything_makes_nothing(shelf, seconds):
     shelf.world.warn()
     assert shelf.make() > 0
     assert shelf.make(NOON + timedelta(seconds=seconds)) == 0
+
+
+def test_a_dispute_that_an_agency_set_aside_is_told_as_such_until_it_counts_again(shelf):
+    shared, by = shelf.world.share(), shelf.world.big_provider
+    opine(shared.id, "dispute", by=by)
+    agency = shelf.world.actor(shelf.world.agency, role="coordinator")
+    writes_disputes.set_aside(
+        shared.id, by.name, body=SetAsideIn(reason="It is no news."), by=agency, now=NOON
+    )
+    shelf.make()
+    (aside,) = told(shelf, "opinion")
+    assert SET_ASIDE in aside["labels"]
+    writes_disputes.restore(shared.id, by.name, by=agency, now=NOON + timedelta(minutes=1))
+    shelf.make()
+    (counting,) = told(shelf, "opinion")
+    assert SET_ASIDE not in counting["labels"]
+    assert aside["modified"] <= counting["modified"]
+
+
+def test_an_opinion_from_another_hub_is_told_as_passed_on_even_if_set_aside(shelf):
+    shared, by = shelf.world.share(), shelf.world.big_provider
+    body = OpinionIn(opinion="dispute", note="Partner: 1 disputed it there")
+    signals.give_opinion(shared.id, body=body, by=by, now=NOON, actor_ref="exchange:partner")
+    shelf.make()
+    (first,) = told(shelf, "opinion")
+    assert PASSED_ON in first["labels"]
+    agency = shelf.world.actor(shelf.world.agency, role="coordinator")
+    writes_disputes.set_aside(
+        shared.id, by.name, body=SetAsideIn(reason="It is no news."), by=agency, now=NOON
+    )
+    shelf.make()
+    (second,) = told(shelf, "opinion")
+    assert {PASSED_ON, SET_ASIDE} <= set(second["labels"])

@@ -94,6 +94,11 @@ def attribute_uuid(uid: UUID, *, crisis: UUID | None) -> UUID:
     return _xored(as_random(uid), crisis)
 
 
+def object_uuid(attribute: UUID) -> UUID:
+    """Return the id of the object that holds the attribute of a PDQ hash."""
+    return _xored(attribute, _OBJECT)
+
+
 def signal_uids(uuid: UUID, *, crisis: UUID | None) -> tuple[UUID, ...]:
     """Return the ids of signals that an attribute id may stand for.
 
@@ -193,7 +198,7 @@ def _object(row: Mapping[str, Any], *, head: EventHead, now: datetime) -> Json:
     """Return the object of a PDQ hash."""
     inner = attribute(row, head=head, now=now)
     return {
-        "uuid": str(_xored(UUID(inner["uuid"]), _OBJECT)),
+        "uuid": str(object_uuid(UUID(inner["uuid"]))),
         "name": "perceptual-hash",
         "meta-category": "file",
         "description": "A perceptual hash of a picture: PDQ, 256 bits, to be compared by distance",

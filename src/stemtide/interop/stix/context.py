@@ -33,6 +33,13 @@ READ_OPINION = {
 """Our opinion for each of STIX'. source: STIX 2.1 section 10.20."""
 
 
+SET_ASIDE = tag("set-aside", "yes")
+"""Label of a dispute that an agency of the hub set aside: it does not count there."""
+
+PASSED_ON = tag("passed-on", "yes")
+"""Label of an opinion that the hub has from another hub. Other hubs do not take it again."""
+
+
 def _common_properties(stix_id: str, *, created: datetime, modified: datetime, by: str) -> Stix:
     """Return the common properties of our objects."""
     return {
@@ -83,13 +90,14 @@ def opinion(
     created: datetime,
     modified: datetime,
     by: str,
+    marks: Sequence[str] = (),
 ) -> Stix:
-    """Return a party's opinion of a signal."""
+    """Return a party's opinion of a signal. marks: tags that say how far it counts here."""
     stix = {
         **_common_properties(stix_id, created=created, modified=modified, by=by),
         "opinion": OPINION_OF[stance],
         "object_refs": [of],
-        "labels": [tag("opinion", stance.value)],
+        "labels": [tag("opinion", stance.value), *marks],
         "object_marking_refs": [MARKING_OF[tlp]],
     }
     return stix | ({"explanation": note} if note else {})

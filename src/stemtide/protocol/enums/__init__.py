@@ -404,6 +404,7 @@ class ExchangeKind(StrEnum):
     TAXII = "taxii"
     STOPNCII = "stopncii"
     MISP_FEED = "misp-feed"
+    MISP = "misp"
 
 
 class Direction(StrEnum):

@@ -72,6 +72,12 @@ def add(
     exercise: Annotated[
         bool, typer.Option("--exercise", help="Mark all its signals as exercise.")
     ] = False,
+    feedback: Annotated[
+        bool, typer.Option("--feedback", help="Take opinions and counts of a TAXII server, too.")
+    ] = False,
+    sharing_group: Annotated[
+        int | None, typer.Option(help="MISP's sharing group for TLP:AMBER events.")
+    ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -91,9 +97,10 @@ def add(
         "most_a_day": most_a_day,
         "crisis": crisis,
         "exercise": exercise,
+        "feedback": feedback,
+        "sharing_group": sharing_group,
     }
-    terms = _terms(options)
-    secret = _secret(secret_file)
+    terms, secret = _terms(options), _secret(secret_file)
     open_hub(data_dir)
     from stemtide.hub.rooms.exchanges.writes import exchanges as writes
     from stemtide.hub.rooms.parties.reads import parties

@@ -18,6 +18,7 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         ExchangeKind.TAXII: "TAXII",
         ExchangeKind.STOPNCII: "StopNCII",
         ExchangeKind.MISP_FEED: "MISP",
+        ExchangeKind.MISP: "MISP (API)",
     },
     "exchange": {
         ExchangeState.PROPOSED: _("waits for a second person"),
@@ -41,6 +42,8 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         RecordOutcome.OVERRULED: _("withdrawn here before"),
         RecordOutcome.LEFT_OUT: _("skipped by the import rules"),
         RecordOutcome.REFUSED: _("invalid, refused"),
+        "opinions": _("opinions of the other hub, taken over"),
+        "sightings": _("counts of the other hub, taken over"),
         "not_taken_back": _("withdrawn here, still live at the source"),
     },
     "outgoing": {

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from stemtide.hub.rooms.exchanges.reads import feedback
 from stemtide.hub.rooms.parties.reads.parties import Viewer
 from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.hub.rooms.signals.views import SightingRow
@@ -42,6 +43,19 @@ def summary(*, viewer: Viewer, signal: UUID | None = None) -> Summary:
     total = next((_bar(row) for row in rows if row.is_total), None) or _sum(providers)
     largest = max((bar.height for bar in providers), default=0)
     return Summary(providers=providers, total=total, largest=largest or total.height)
+
+
+def partners(*, viewer: Viewer, signal: UUID) -> list[OutcomeBar]:
+    """Return the counts of a signal that other hubs report, by partner."""
+    return [
+        OutcomeBar(
+            title=row.title,
+            counts={str(outcome): row.outcomes.get(outcome, 0) for outcome in Outcome},
+            signals=1,
+            last_at=row.last_at,
+        )
+        for row in feedback.partner_counts(signal, viewer=viewer)
+    ]
 
 
 def _bar(row: SightingRow) -> OutcomeBar:

@@ -147,6 +147,7 @@ def _page(
         "waiting_end": next(iter(approvals.waiting_ends(uid, viewer=viewer)), None),
         "crisis": _crisis(signal_out, request=request),
         "sightings": sightings.summary(viewer=viewer, signal=uid),
+        "partners": sightings.partners(viewer=viewer, signal=uid),
         "propagation": propagation.signal_propagation(uid, viewer=viewer),
         "outliers": outliers.outliers(viewer=viewer, signal=uid),
         "entries": ledger_sentences.about(f"signal:{uid}", viewer=viewer),

@@ -7,7 +7,7 @@ from django.db.models import Q
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.interop.exchanges import OutgoingState
-from stemtide.protocol.enums import ExchangeKind
+from stemtide.protocol.enums import ExchangeKind, Opinion
 
 
 class Exchange(models.Model):
@@ -103,6 +103,57 @@ class Record(models.Model):
         return self.key
 
 
+class PartnerOpinion(models.Model):
+    """An opinion that a party of the other side has of a record.
+
+    key, about: names of the opinion and of the record there. The record may come later.
+    opinion: SEEN if it was taken back there, or does not count there.
+    is_due:  whether it has yet to be counted in the opinion of the exchange's party here.
+    """
+
+    exchange = models.ForeignKey(Exchange, models.CASCADE, related_name="partner_opinions")
+    key = models.CharField(max_length=300)
+    about = models.CharField(max_length=300)
+    version = models.CharField(max_length=80)
+    opinion = models.CharField(max_length=10, choices=[(o, o) for o in Opinion])
+    note = models.CharField(max_length=500, blank=True)
+    is_due = models.BooleanField(default=True)
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("exchange", "key", "about", name="one_partner_opinion_a_record")
+        ]
+        indexes = [
+            models.Index("exchange", "about", name="partner_opinions_by_record"),
+            models.Index("exchange", "id", condition=Q(is_due=True), name="partner_opinions_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.opinion} of {self.about}"
+
+
+class PartnerSighting(models.Model):
+    """How often providers of the other side met content that matches a record.
+
+    outcomes: uploads by outcome. They are never added to the counts of this hub.
+    """
+
+    exchange = models.ForeignKey(Exchange, models.CASCADE, related_name="partner_sightings")
+    about = models.CharField(max_length=300)
+    version = models.CharField(max_length=80)
+    outcomes = models.JSONField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("exchange", "about", name="one_partner_sighting_a_record")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.outcomes} of {self.about}"
+
+
 class Withdrawal(models.Model):
     """The withdrawal of all that an exchange brought. The scheduler does it in parts.
 
@@ -163,6 +214,7 @@ class Outgoing(models.Model):
     next_at: when it is tried; None if nothing is to be done.
     attempts: how often sending was begun, or how often its withdrawal was refused.
     refused_since: since when it is refused in runs in which nothing new is accepted.
+    sighted: uploads that had matched when the other hub last learned of a sighting.
     """
 
     exchange = models.ForeignKey(Exchange, models.CASCADE, related_name="outgoing")
@@ -173,6 +225,7 @@ class Outgoing(models.Model):
     refused_since = models.DateTimeField(null=True)
     next_at = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)
+    sighted = models.PositiveBigIntegerField(default=0, db_default=0)
     last_error = models.CharField(max_length=300, blank=True)
 
     class Meta:

@@ -20,7 +20,14 @@ from stemtide.hub.rooms.exchanges.encryption import LostSecretError
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads, pushes
 from stemtide.hub.rooms.exchanges.reads.exchanges import ClaimedRun
 from stemtide.hub.rooms.exchanges.rules.exchanges import TooManyNewError
-from stemtide.hub.rooms.exchanges.sources import misp, stopncii, stopncii_push, taxii, taxii_push
+from stemtide.hub.rooms.exchanges.sources import (
+    misp,
+    misp_push,
+    stopncii,
+    stopncii_push,
+    taxii,
+    taxii_push,
+)
 from stemtide.hub.rooms.exchanges.sources.source import (
     AllRefusedError,
     Endpoint,
@@ -53,11 +60,13 @@ PULLERS: Mapping[ExchangeKind, Puller] = {
     ExchangeKind.TAXII: taxii.pull,
     ExchangeKind.STOPNCII: stopncii.pull,
     ExchangeKind.MISP_FEED: misp.pull,
+    ExchangeKind.MISP: misp_push.try_version,
 }
 
 PUSHERS: Mapping[ExchangeKind, Pusher] = {
     ExchangeKind.TAXII: taxii_push.push,
     ExchangeKind.STOPNCII: stopncii_push.push,
+    ExchangeKind.MISP: misp_push.push,
 }
 
 BATCH_SIZE = 100
@@ -108,6 +117,8 @@ class ExchangeRunner(JobRunner[ClaimedRun]):
             secret=encryption.decrypt_secret(run.secret),
             hub=reads.own_hub(),
             loopback=self.loopback,
+            feedback=run.feedback,
+            sharing_group=run.sharing_group,
         )
         part_s = RUN_S / 2 if run.pulls and run.pushes else RUN_S
 
@@ -120,7 +131,10 @@ class ExchangeRunner(JobRunner[ClaimedRun]):
         except TooManyNewError as error:
             day_is_full = error  # pushing goes on
         if run.pushes:
-            more = self._push(run, client=client(), counts=counts) or more
+            pushing = client()
+            more = self._push(run, client=pushing, counts=counts) or more
+            if run.kind is ExchangeKind.MISP:
+                self._push_sightings(run, client=pushing, counts=counts)
         if day_is_full is not None:
             raise day_is_full
         return more
@@ -182,6 +196,17 @@ class ExchangeRunner(JobRunner[ClaimedRun]):
             if client.is_over:
                 break
         return True
+
+    def _push_sightings(
+        self, run: ClaimedRun, *, client: SourceClient, counts: Counter[str]
+    ) -> None:
+        """Report signals that were met again since the last run. raises: SourceError."""
+        for sighting in pushes.due_sightings(run, limit=BATCH_SIZE):
+            if client.is_over:
+                break
+            misp_push.push_sighting(sighting.remote, client=client)
+            pushes_writes.note_sighting(run, sighting.pk, total=sighting.total)
+            counts["sightings"] += 1
 
     def _note_all_refused(
         self, run: ClaimedRun, error: AllRefusedError, *, counts: Counter[str]

@@ -46,6 +46,8 @@ class ClaimedRun:
     account: str
     secret: str
     checkpoint: dict[str, Any]
+    feedback: bool = False
+    sharing_group: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,7 @@ def entry_detail(row: Exchange) -> dict[str, object]:
 
 def run_of(row: Exchange) -> ClaimedRun:
     """Return the input of a run."""
+    terms = Terms.model_validate(row.terms)
     return ClaimedRun(
         pk=row.pk,
         name=row.name,
@@ -158,6 +161,8 @@ def run_of(row: Exchange) -> ClaimedRun:
         account=row.account,
         secret=row.secret,
         checkpoint=dict(row.checkpoint),
+        feedback=terms.feedback,
+        sharing_group=terms.sharing_group,
     )
 
 

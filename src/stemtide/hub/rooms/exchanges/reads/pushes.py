@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read signals for pushing: the facts for the rules, and batches to send."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from django.db.models import F, Q
 
 from stemtide.fingerprints.kinds import Kind
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.exchanges.models import Outgoing
 from stemtide.hub.rooms.exchanges.reads.exchanges import ClaimedRun
 from stemtide.hub.rooms.exchanges.rules.pushes import OutgoingFacts
 from stemtide.hub.rooms.exchanges.sources.source import OutgoingSignal
 from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.signals.long_values import batches
 from stemtide.hub.rooms.signals.models import Signal
-from stemtide.hub.rooms.signals.reads import collection
+from stemtide.hub.rooms.signals.reads import collection, sightings
 from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.interop.exchanges import OutgoingState
 from stemtide.protocol.enums import SignalState
@@ -64,6 +67,31 @@ def outgoing_signals(
         for item in outgoing
         if item.signal_id in by_pk
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class DueSighting:
+    """A signal that was met again. pk: of its outgoing row. total: uploads that matched it."""
+
+    pk: int
+    remote: str
+    total: int
+
+
+@needs_no_viewer("the scheduler reads for all parties")
+def due_sightings(run: ClaimedRun, *, limit: int) -> list[DueSighting]:
+    """Return signals at another hub that were met since it learned of a sighting."""
+    totals = sightings.totals()
+    rows = Outgoing.objects.filter(exchange=run.pk, state=OutgoingState.SENT).order_by("pk")
+    due = [
+        DueSighting(pk, remote, totals[signal])
+        for batch in batches(totals)
+        for pk, remote, signal, sighted in rows.filter(signal__in=batch).values_list(
+            "pk", "remote", "signal", "sighted"
+        )
+        if totals[signal] > sighted
+    ]
+    return due[:limit]
 
 
 def _ended_at(row: Signal, *, now: datetime) -> datetime | None:

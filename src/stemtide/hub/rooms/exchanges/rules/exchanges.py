@@ -105,9 +105,14 @@ def check_manage(*, kind: PartyKind) -> None:
 
 
 def check_direction(kind: ExchangeKind, direction: Direction) -> None:
-    """Refuse to push to a MISP feed, which is read-only."""
+    """Refuse to push to a MISP feed, which is read-only, and to pull from a MISP without one."""
     if kind is ExchangeKind.MISP_FEED and direction is not Direction.PULL:
         raise InvalidError("direction", "the hub can pull from a MISP feed, but not push to it")
+    if kind is ExchangeKind.MISP and direction is not Direction.PUSH:
+        raise InvalidError(
+            "direction",
+            "the hub can push to a MISP, and pull from its feed: use misp-feed for that",
+        )
 
 
 def check_secret(secret: str, *, account: str) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.interop.exchanges import Terms
+from stemtide.interop.misp.events import TYPE_OF as MISP_TYPE_OF
 from stemtide.interop.stopncii.records import TYPE_OF
 from stemtide.protocol.enums import ExchangeKind
 from stemtide.protocol.handling import Pap, Tlp
@@ -60,7 +61,7 @@ def may_leave(
     )
     is_known_there = bool(hub) and hub in signal.via
     is_supported = kind is ExchangeKind.TAXII or (
-        signal.kind in TYPE_OF
+        signal.kind in (MISP_TYPE_OF if kind is ExchangeKind.MISP else TYPE_OF)
         and not signal.reach
         and (signal.kind is not Kind.URL or bool(signal.url))
     )

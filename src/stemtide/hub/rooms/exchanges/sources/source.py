@@ -80,6 +80,8 @@ class Endpoint:
     """The address of another hub, and the credentials for it.
 
     hub: our own id. loopback: whether this machine may be reached.
+    feedback: whether opinions and sightings are asked for, too.
+    sharing_group: to which a MISP may pass TLP:AMBER events on; None for no one.
     """
 
     address: str
@@ -88,6 +90,8 @@ class Endpoint:
     secret: str
     hub: str = ""
     loopback: bool = False
+    feedback: bool = False
+    sharing_group: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ from stemtide.hub.rooms.exchanges.sources.source import (
     pages_with,
     read_json,
 )
-from stemtide.interop.exchanges import Pull
+from stemtide.interop.exchanges import Pull, SourceFeedback
+from stemtide.interop.stix.feedback import read_feedback
 from stemtide.interop.stix.pulled import MAX_SIGNALS, TooManySignalsError, moment_of, read_objects
 
 MEDIA_TYPE = "application/taxii+json;version=2.1"
@@ -72,7 +73,10 @@ def pull(checkpoint: dict[str, Any], *, client: SourceClient, versions_of: Versi
         )
         return _shorter(checkpoint, LargeError(words))
     onward, more, notes = _onward(envelope, response, checkpoint=checkpoint, now=client.now)
-    return Pull(source_records, faults, onward, more=more, others=others, notes=notes)
+    feedback = read_feedback(objects) if client.endpoint.feedback else SourceFeedback()
+    return Pull(
+        source_records, faults, onward, more=more, others=others, notes=notes, feedback=feedback
+    )
 
 
 def _shorter(checkpoint: dict[str, Any], error: LargeError) -> Pull:
@@ -86,7 +90,8 @@ def _shorter(checkpoint: dict[str, Any], error: LargeError) -> Pull:
 
 def _question(checkpoint: dict[str, Any], *, client: SourceClient) -> OutboundRequest:
     """Return the request."""
-    query = {"match[type]": "indicator", "limit": str(checkpoint.get("limit", LIMIT))}
+    types = "indicator,opinion,sighting" if client.endpoint.feedback else "indicator"
+    query = {"match[type]": types, "limit": str(checkpoint.get("limit", LIMIT))}
     if after := checkpoint.get("after"):
         query["added_after"] = str(after)
     if token := checkpoint.get("next"):

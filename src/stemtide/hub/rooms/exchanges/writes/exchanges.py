@@ -18,7 +18,7 @@ from stemtide.hub.rooms.exchanges import encryption
 from stemtide.hub.rooms.exchanges.models import Exchange, Line, Record
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 from stemtide.hub.rooms.exchanges.reads.exchanges import ClaimedRun
-from stemtide.hub.rooms.exchanges.rules import exchanges as rules, proposals
+from stemtide.hub.rooms.exchanges.rules import exchanges as rules, feedback, proposals
 from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
@@ -88,6 +88,8 @@ def create(
         )
     others = Exchange.objects.filter(party=party, removed_at=None).count()
     rules.check_sharer(kind=PartyKind(party.kind), exchanges=others)
+    if terms.feedback:
+        feedback.check_feedback(kind=draft.kind, party=PartyKind(party.kind))
     return Exchange.objects.create(
         uid=uuid_at(now),
         name=draft.name,

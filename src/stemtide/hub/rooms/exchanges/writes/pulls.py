@@ -17,6 +17,7 @@ from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 from stemtide.hub.rooms.exchanges.reads.exchanges import ClaimedRun
 from stemtide.hub.rooms.exchanges.rules import turns as turns_rules
 from stemtide.hub.rooms.exchanges.rules.exchanges import TooManyNewError
+from stemtide.hub.rooms.exchanges.writes import feedback
 from stemtide.hub.rooms.exchanges.writes.exchanges import write_line
 from stemtide.hub.rooms.exchanges.writes.records import PageImport
 from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
@@ -28,7 +29,10 @@ MAX_NAMED = 5
 """Records of a page that the log names individually; the others are only counted."""
 
 _CHANGES = (RecordOutcome.SHARED, RecordOutcome.CHANGED, RecordOutcome.ENDED)
-_KNOWN_FATES = (*_CHANGES, RecordOutcome.WAITING, RecordOutcome.CONFIRMED)
+_KNOWN_FATES = (
+    *(*_CHANGES, RecordOutcome.WAITING, RecordOutcome.CONFIRMED),
+    *(feedback.OPINIONS, feedback.SIGHTINGS),
+)
 """Fates after which a record is known when it comes again."""
 
 
@@ -90,6 +94,8 @@ def _import_part(
         return None
     taking = PageImport(row, now=now, is_full=is_full)
     taking.take(pull)
+    if taking.terms.feedback:
+        taking.take_feedback(pull.feedback)
     pending.counts += taking.counts
     pending.named += taking.named
     # If the page is fetched again, unwritten records are counted and logged then.

@@ -12,7 +12,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F, Q
 
-from stemtide.hub.platform.exemptions import needs_no_entry
+from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
 from stemtide.hub.rooms.exchanges.models import Exchange, Outgoing, Record
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads, pushes
 from stemtide.hub.rooms.exchanges.reads.exchanges import ClaimedRun
@@ -228,6 +228,15 @@ def note_sent(
         outgoing.save()
     _tell(row, results=results, not_withdrawn=not_withdrawn, counts=(accepted, refused), now=now)
     return accepted, refused
+
+
+@needs_no_entry("the push of the signal was recorded; a sighting says nothing more of it")
+@needs_no_lock("it appends nothing")
+@transaction.atomic
+def note_sighting(run: ClaimedRun, pk: int, *, total: int) -> None:
+    """Record up to which number of uploads the other hub learned of sightings."""
+    if reads.claimed_exchange(run) is not None:
+        Outgoing.objects.filter(pk=pk, exchange=run.pk).update(sighted=total)
 
 
 def _try_again(outgoing: Outgoing, *, now: datetime) -> None:

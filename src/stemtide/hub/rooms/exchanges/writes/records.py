@@ -12,6 +12,7 @@ from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 from stemtide.hub.rooms.exchanges.reads.exchanges import SameValueSignal
 from stemtide.hub.rooms.exchanges.rules import exchanges as rules
 from stemtide.hub.rooms.exchanges.rules.exchanges import NotTakenError
+from stemtide.hub.rooms.exchanges.writes import feedback
 from stemtide.hub.rooms.exchanges.writes.exchanges import write_records
 from stemtide.hub.rooms.exchanges.writes.states import RecordLinks
 from stemtide.hub.rooms.ledger.reads import ledger
@@ -20,7 +21,13 @@ from stemtide.hub.rooms.signals.reads import collection
 from stemtide.hub.rooms.signals.rules.opinions import OpinionChangedError
 from stemtide.hub.rooms.signals.rules.signals import SignalDraft, read_rows
 from stemtide.hub.rooms.signals.writes import signals
-from stemtide.interop.exchanges import Pull, RecordOutcome, SourceRecord, Terms
+from stemtide.interop.exchanges import (
+    Pull,
+    RecordOutcome,
+    SourceFeedback,
+    SourceRecord,
+    Terms,
+)
 from stemtide.protocol.enums import SignalState, WithdrawReason
 from stemtide.protocol.messages.signals import RowError, SignalIn
 
@@ -114,12 +121,15 @@ class PageImport(RecordLinks):
             {uid for source_record in source_records for uid in source_record.signals}
         )
         makers, hub = reads.own_makers(), ledger.heads().hub
-        fresh = []
+        fresh, echoes = [], []
         for source_record in source_records:
             if rules.is_own(source_record, hub=hub, signals=here, makers=makers):
                 self.counts[RecordOutcome.ECHO] += 1
+                echoes.append(source_record)
             else:
                 fresh.append(source_record)
+        if self.terms.feedback:
+            self._link_echoes(echoes)
         if not self.row.hub and (
             other := next(
                 (source_record.via[-1] for source_record in fresh if source_record.via), ""
@@ -127,6 +137,33 @@ class PageImport(RecordLinks):
         ):
             self.row.hub = other
         return fresh
+
+    def _link_echoes(self, source_records: Iterable[SourceRecord]) -> None:
+        """Let copies of our own signals represent them, so that opinions there reach them."""
+        pairs: list[tuple[SourceRecord, SignalIn]] = []
+        for source_record in source_records:
+            try:
+                body = rules.signal_of(source_record, terms=self.terms, now=self.now)
+            except NotTakenError:
+                continue
+            pairs.append((source_record, body))
+        drafts = list(read_rows([body for _, body in pairs], errors=[], now=self.now))
+        party = self.row.party
+        rivals = reads.same_value_signals({draft.key for draft in drafts}, of=party)
+        for draft in drafts:
+            for rival in rivals.get(draft.key, []):
+                if rival.is_live and rival.is_seen and not rival.is_own:
+                    self._link(pairs[draft.row][0], signal=rival.pk, is_own=False)
+                    break
+
+    def take_feedback(self, pulled: SourceFeedback) -> None:
+        """Take the opinions and sightings of a page, after its records."""
+        ended = {record.key for record in self._records.values() if record.ended}
+        feedback.note_ended(self.row, ended)
+        self.counts += feedback.take(self.row, pulled, now=self.now)
+        for fault in pulled.faults:
+            self.counts[RecordOutcome.REFUSED] += 1
+            self.named.append(f"refused: {fault.key}: {fault.words}")
 
     def _is_known(self, source_record: SourceRecord) -> bool:
         """Whether a record is known in this version."""

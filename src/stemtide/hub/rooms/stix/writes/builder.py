@@ -7,7 +7,7 @@ the changed sums are published.  All of it derives from the ledger, so it adds n
 """
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -28,7 +28,15 @@ from stemtide.hub.rooms.signals.reads import opinions as opinion_reads, sighting
 from stemtide.hub.rooms.signals.reads.sightings import SightingSum
 from stemtide.hub.rooms.stix.models import StixObject, SumPublication, ToldSum
 from stemtide.hub.rooms.stix.reads import stix as reads
-from stemtide.interop.stix.context import grouping, incident, opinion, report, sighting
+from stemtide.interop.stix.context import (
+    PASSED_ON,
+    SET_ASIDE,
+    grouping,
+    incident,
+    opinion,
+    report,
+    sighting,
+)
 from stemtide.interop.stix.objects import Stix, identity, indicator_id, named_id, stix_time
 from stemtide.protocol.enums import Opinion
 from stemtide.protocol.handling import Tlp
@@ -39,6 +47,9 @@ COUNT_EVERY = timedelta(seconds=30)
 """Interval of publishing sums of sightings, which change all the time."""
 
 _SUMS_AT_ONCE = 500
+_DECISIONS = frozenset({"dispute.dismissed", "dispute.restored"})
+"""Ledger kinds of decisions on one dispute, whose opinion gets or loses a label."""
+
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -66,19 +77,24 @@ def _sums_are_due(now: datetime) -> bool:
 
 def _read_entries(now: datetime) -> int:
     """Handle some entries, by steps 1 to 3."""
-    judged: set[tuple[str, str]] = set()
+    judged: dict[tuple[str, str], bool] = {}
+    decided: set[tuple[str, str]] = set()
     moved: set[UUID] = set()
     with FOLLOWER.next_entries() as entries:
         for entry in entries:
             if entry.kind == "opinion.given":
-                judged.add((entry.subject.partition(":")[2], entry.actor.partition(":")[2]))
+                place = (entry.subject.partition(":")[2], entry.actor.partition(":")[2])
+                judged[place] = str(entry.detail.get("through", "")).startswith("exchange:")
+            elif entry.kind in _DECISIONS:
+                party = str(entry.detail["party"]).partition(":")[2]
+                decided.add((entry.subject.partition(":")[2], party))
             elif (crisis := crisis_named(entry.subject)) and entry.kind.startswith("crisis."):
                 moved.add(crisis)
         if any(entry.kind in {"outcomes.reported", "outlier.decided"} for entry in entries):
             SumPublication.objects.update_or_create(pk=1, defaults={"counts_due": True})
         making = _Builder(ledger_reads.heads().hub, now=now)
         making.parties()
-        making.opinions(judged)
+        making.opinions(judged, decided=decided)
         making.crises(moved)
     return making.count
 
@@ -121,23 +137,39 @@ class _Builder:
             }
             self._store(body, **facts)
 
-    def opinions(self, judged: Collection[tuple[str, str]]) -> None:
-        """Generate opinions that parties gave otherwise than by posting them."""
-        uids = {UUID(signal) for signal, _ in judged}
-        for row in opinion_reads.opinions_about(uids) if uids else []:
-            if (str(row.signal.uid), row.party.name) in judged:
-                self._opinion(row)
+    def opinions(
+        self,
+        judged: Mapping[tuple[str, str], bool],
+        *,
+        decided: Collection[tuple[str, str]],
+    ) -> None:
+        """Generate opinions that parties gave otherwise than by posting them.
 
-    def _opinion(self, row: OpinionRow) -> None:
-        """Generate a party's opinion of a signal."""
+        judged: whether it came through an exchange, by signal and party. decided: signals and
+        parties whose dispute an agency set aside, or let count again.
+        """
+        uids = {UUID(signal) for signal, _ in {*judged, *decided}}
+        for row in opinion_reads.opinions_about(uids) if uids else []:
+            place = (str(row.signal.uid), row.party.name)
+            if place in judged or place in decided:
+                self._opinion(row, is_passed_on=judged.get(place), is_decided=place in decided)
+
+    def _opinion(self, row: OpinionRow, *, is_passed_on: bool | None, is_decided: bool) -> None:
+        """Generate a party's opinion of a signal.
+
+        is_passed_on: None if only a decision on it is new.
+        """
         own = StixObject.objects.filter(
             type="opinion", signal=row.signal, shared_by=row.party, is_latest=True
         )
-        if own.filter(made_from="", kept_at=row.given_at).exists():
+        is_posted = own.filter(made_from="", kept_at=row.given_at).exists()
+        if is_posted and not row.is_set_aside:
             return
         for old in own.filter(made_from=""):
             self._revoke(old)
         stix_id = named_id("opinion", self._hub, row.signal.uid, row.party.name)
+        if is_passed_on is None:
+            is_passed_on = own.filter(body__contains=json.dumps(PASSED_ON)).exists()
         body = opinion(
             stix_id,
             of=self._indicator(row.signal),
@@ -145,8 +177,12 @@ class _Builder:
             note=row.note,
             tlp=Tlp(row.signal.tlp),
             created=row.given_at,
-            modified=row.given_at,
+            modified=self._now if is_decided else row.given_at,
             by=reads.party_id(self._hub, row.party.name),
+            marks=[
+                *([SET_ASIDE] if row.is_set_aside else []),
+                *([PASSED_ON] if is_passed_on else []),
+            ],
         )
         facts = {"made_from": f"opinion:{row.pk}", "shared_by": row.party}
         self._store(body, signal=row.signal, **facts)

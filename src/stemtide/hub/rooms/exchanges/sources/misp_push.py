@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Push to a MISP by its REST API: events with attributes and objects, deletions, sightings.
+
+1 Signals of one event are sent in one `events/edit`; MISP adds attributes with a new uuid. An event
+  that it does not know is sent by `events/add`.
+2 MISP answers with the whole event. A signal whose attribute is not in it was not taken.
+3 Attributes and objects are deleted one by one, and stay as deleted, so that others learn of it.
+4 Sending the same again changes nothing.
+
+source: MISP's OpenAPI description; PyMISP's update_event(), delete_attribute(), add_sighting().
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from stemtide.egress.requests import OutboundRequest
+from stemtide.fingerprints.kinds import Kind
+from stemtide.hub.rooms.exchanges.sources.bisect import send_bisecting
+from stemtide.hub.rooms.exchanges.sources.source import (
+    OutgoingSignal,
+    SourceClient,
+    SourceError,
+    SourceRefusedError,
+    VersionsOf,
+    read_json,
+)
+from stemtide.interop.exchanges import Pull
+from stemtide.interop.misp.events import Json, object_uuid
+from stemtide.interop.misp.pushed import (
+    EventKey,
+    attribute_id,
+    attribute_ids,
+    key_of,
+    pushed_event,
+)
+
+_NOT_KEPT = "MISP answers, and the event does not contain it: it may have this value already"
+_NOT_FOUND = 404
+
+
+def try_version(
+    checkpoint: dict[str, Any],
+    *,
+    client: SourceClient,
+    versions_of: VersionsOf,  # noqa: ARG001  # part of the Puller interface
+) -> Pull:
+    """Return an empty page if a MISP answers: nothing is pulled by its API. raises: SourceError."""
+    headers = {"accept": "application/json", **client.signed(bare=True)}
+    address = f"{client.endpoint.push_address}/servers/getVersion"
+    answered = read_json(client.ask(OutboundRequest(address, headers=headers)))
+    if not isinstance(answered, dict) or "version" not in answered:
+        raise SourceError("its answer is not the version of a MISP")
+    return Pull(checkpoint=checkpoint)
+
+
+def push(
+    outgoing_signals: Sequence[OutgoingSignal], *, client: SourceClient
+) -> tuple[dict[int, str], dict[int, str]]:
+    """Send signals, event by event.
+
+    returns: the result of each (words of a refusal, "" if accepted), and its id there.
+
+    raises: SourceError.
+    """
+    groups: list[list[OutgoingSignal]] = []
+    events: dict[EventKey, list[OutgoingSignal]] = {}
+    for outgoing_signal in outgoing_signals:
+        if outgoing_signal.is_back:
+            groups.append([outgoing_signal])
+        else:
+            events.setdefault(key_of(outgoing_signal.row), []).append(outgoing_signal)
+    groups += events.values()
+
+    def send(batch: Sequence[OutgoingSignal]) -> dict[int, str]:
+        return _send(batch, client=client)
+
+    results = send_bisecting(groups, send=send, client=client)
+    return results, {
+        outgoing_signal.pk: _id(outgoing_signal) for outgoing_signal in outgoing_signals
+    }
+
+
+def push_sighting(remote: str, *, client: SourceClient) -> None:
+    """Report that content which matches an attribute was met again. raises: SourceError.
+
+    It says neither where nor how often.
+    """
+    body = {"uuid": remote, "type": "0", "source": "Stemtide hub"}
+    _ask("sightings/add", body, client=client)
+
+
+def _send(outgoing_signals: Sequence[OutgoingSignal], *, client: SourceClient) -> dict[int, str]:
+    """Delete a signal there, or send those of one event; return the results.
+
+    raises: SourceError.
+    """
+    if outgoing_signals[0].is_back:
+        return {outgoing_signals[0].pk: _delete(outgoing_signals[0], client=client)}
+    key = key_of(outgoing_signals[0].row)
+    body = pushed_event(
+        key,
+        [outgoing_signal.row for outgoing_signal in outgoing_signals],
+        hub=client.endpoint.hub,
+        sharing_group=client.endpoint.sharing_group,
+        now=client.now,
+    )
+    uuid = key.uuid(client.endpoint.hub)
+    try:
+        answered = _ask(f"events/edit/{uuid}", body, client=client)
+    except SourceRefusedError as error:
+        if error.status != _NOT_FOUND:
+            raise
+        answered = _ask("events/add", body, client=client)
+    there = attribute_ids(answered)
+    if not isinstance(answered, dict) or "Event" not in answered:
+        raise SourceError("its answer is no event of MISP")
+    return {
+        outgoing_signal.pk: "" if _id(outgoing_signal) in there else _NOT_KEPT
+        for outgoing_signal in outgoing_signals
+    }
+
+
+def _delete(outgoing_signal: OutgoingSignal, *, client: SourceClient) -> str:
+    """Delete an attribute, or the object of a PDQ hash; one that is not there is deleted already.
+
+    raises: SourceError.
+    """
+    uuid = _id(outgoing_signal)
+    path = f"attributes/delete/{uuid}"
+    if outgoing_signal.row["kind"] == Kind.PDQ:
+        path = f"objects/delete/{object_uuid(UUID(uuid))}"
+    try:
+        _ask(path, {}, client=client)
+    except SourceRefusedError as error:
+        if error.status != _NOT_FOUND:
+            raise
+    return ""
+
+
+def _id(outgoing_signal: OutgoingSignal) -> str:
+    """Return the id of a signal's attribute in MISP."""
+    return outgoing_signal.remote or attribute_id(outgoing_signal.row)
+
+
+def _ask(path: str, body: Json, *, client: SourceClient) -> object:
+    """Post JSON and return the JSON of the answer. raises: SourceError."""
+    headers = {
+        "accept": "application/json",
+        "content-type": "application/json",
+        **client.signed(bare=True),
+    }
+    address = f"{client.endpoint.push_address}/{path}"
+    request = OutboundRequest(
+        address, method="POST", headers=headers, body=msgspec.json.encode(body)
+    )
+    answered: object = read_json(client.ask(request))
+    return answered

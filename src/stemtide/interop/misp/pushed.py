@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Build events for a MISP that the hub pushes to.
+
+An event has the signals of one TLP, at most SIGNALS_OF_EVENT, and its id follows from them. So the
+same push again changes nothing, and MISP's distribution keeps the TLP:
+
+clear             all communities
+green             this community
+amber             the sharing group of the exchange, or this organisation only
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from stemtide.interop.misp.events import EventHead, Json, attribute_uuid, event
+from stemtide.interop.stix.objects import named_uuid
+from stemtide.protocol.handling import Tlp
+
+SIGNALS_OF_EVENT = 1_000
+"""Maximum signals of an event: MISP answers a push with the whole event."""
+
+_OWN_ORGANISATION, _COMMUNITY, _ALL, _SHARING_GROUP = "0", "1", "3", "4"
+_INHERIT = "5"
+
+
+@dataclass(frozen=True, slots=True)
+class EventKey:
+    """What the signals of one event have in common. block: their number, in parts."""
+
+    tlp: Tlp
+    block: int
+
+    def uuid(self, hub: str) -> UUID:
+        """Return the id of the event."""
+        return named_uuid(f"{hub}\nmisp push\n{self.tlp}\n{self.block}")
+
+
+def key_of(row: Mapping[str, Any]) -> EventKey:
+    """Return the event that a signal belongs to."""
+    return EventKey(Tlp(row["tlp"]), row["pk"] // SIGNALS_OF_EVENT)
+
+
+def pushed_event(
+    key: EventKey,
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    hub: str,
+    sharing_group: int | None,
+    now: datetime,
+) -> Json:
+    """Return an event with some of its signals, for adding or editing it."""
+    stamp = int(now.timestamp())
+    head = EventHead(UUID(hub), key.block, None, "", key.tlp, stamp, now)
+    signals = [{**row, "stamp_s": stamp} for row in rows]
+    bits = {str(attribute_uuid(row["id"], crisis=None)): row["within_bits"] for row in signals}
+    built: Json = event(head, signals, now=now)["Event"]
+    for thing in built["Object"]:
+        (pdq,) = thing["Attribute"]
+        thing["distribution"] = _INHERIT
+        if bits[pdq["uuid"]] is not None:
+            thing["Attribute"].append(_distance(pdq, bits=bits[pdq["uuid"]]))
+    for attribute in _attributes(built):
+        attribute["distribution"] = _INHERIT
+    # MISP sets its own time, and publishing is left to the people of that MISP.
+    for name in ("timestamp", "publish_timestamp", "published", "extends_uuid"):
+        del built[name]
+    title = f"Stemtide: signals, TLP:{key.tlp.upper()}, part {key.block + 1}"
+    return {
+        "Event": {
+            **built,
+            "uuid": str(key.uuid(hub)),
+            "info": title,
+            **_distribution(key.tlp, sharing_group=sharing_group),
+        }
+    }
+
+
+def attribute_id(row: Mapping[str, Any]) -> str:
+    """Return the id of the attribute with a signal's value."""
+    return str(attribute_uuid(row["id"], crisis=None))
+
+
+def attribute_ids(answered: object) -> set[str]:
+    """Return the ids of the attributes in an event as MISP answers it, without deleted ones."""
+    body = answered.get("Event") if isinstance(answered, dict) else None
+    if not isinstance(body, dict):
+        return set()
+    return {
+        str(attribute.get("uuid"))
+        for attribute in _attributes(body)
+        if attribute.get("deleted") in {None, False, "0"}  # and 0
+    }
+
+
+def _attributes(body: Mapping[str, Any]) -> list[Json]:
+    """Return the attributes of an event, and those of its objects."""
+    things = [thing for thing in body.get("Object") or [] if isinstance(thing, dict)]
+    groups = [body, *things]
+    return [
+        attribute
+        for group in groups
+        for attribute in group.get("Attribute") or []
+        if isinstance(attribute, dict)
+    ]
+
+
+def _distance(pdq: Json, *, bits: int) -> Json:
+    """Return the attribute with the distance of a PDQ hash: in bits, up to which it matches."""
+    return {
+        "uuid": str(named_uuid(f"{pdq['uuid']}\nwithin-bits")),
+        "type": "counter",
+        "category": "Other",
+        "object_relation": "within-bits",
+        "value": str(bits),
+        "to_ids": False,
+        "disable_correlation": True,
+        "timestamp": pdq["timestamp"],
+    }
+
+
+def _distribution(tlp: Tlp, *, sharing_group: int | None) -> Json:
+    """Return to whom MISP may pass an event on: never further than its TLP allows."""
+    if tlp is Tlp.CLEAR:
+        return {"distribution": _ALL}
+    if tlp is Tlp.GREEN:
+        return {"distribution": _COMMUNITY}
+    if sharing_group is None:
+        return {"distribution": _OWN_ORGANISATION}
+    return {"distribution": _SHARING_GROUP, "sharing_group_id": str(sharing_group)}

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A MISP-shaped server on this machine: events, attributes, objects, deletions, sightings.
+
+It keeps MISP's rules that matter to those who push: attributes are merged by uuid, a value is once
+in an event, deleted ones stay as deleted, an unknown event is 404. tests/clients/test_misp_push.py
+drives it by PyMISP, unchanged, so that its shape is that of MISP.
+"""
+
+import itertools
+import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+KEY = "m" * 40
+_IDS = itertools.count(1)
+_USER = {"id": "1", "email": "us@misp.example", "org_id": "1", "role_id": "3"}
+_FIXED = {
+    "servers/getVersion": {"version": "2.5.20", "perm_sync": True},
+    "servers/getPyMISPVersion.json": {"version": "2.5.20"},
+    "users/view/me": {"User": _USER, "Role": {"id": "3", "name": "User"}, "UserSetting": []},
+}
+
+
+class MispServer(ThreadingHTTPServer):
+    """events: by uuid. sightings: (uuid of the attribute, source). asked: paths in order."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), _Door)
+        self.events, self.sightings, self.asked = {}, [], []
+        self.refused_values = set()
+
+    @property
+    def address(self):
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def start(self):
+        self._thread = Thread(target=self.serve_forever, daemon=True)
+        self._thread.start()
+        return self
+
+    def stop(self):
+        self.shutdown()
+        self.server_close()
+        self._thread.join()
+
+    def attributes(self, *, deleted=False):
+        """All attributes, those of objects too, by value."""
+        return {
+            attribute["value"]: attribute
+            for event in self.events.values()
+            for attribute in _all(event)
+            if attribute["deleted"] is deleted
+        }
+
+    def merge(self, event, sent):
+        """Add what is new to an event, by MISP's rules; return it without deleted attributes."""
+        for name in ("info", "distribution", "sharing_group_id", "Tag", "Orgc"):
+            if name in sent:
+                event[name] = sent[name]
+        for attribute in sent.get("Attribute", []):
+            self._put(event, event["Attribute"], attribute)
+        for thing in sent.get("Object", []):
+            have = next((one for one in event["Object"] if one["uuid"] == thing["uuid"]), None)
+            if have is None:
+                have = {**thing, "id": str(next(_IDS)), "Attribute": [], "deleted": False}
+                event["Object"].append(have)
+            for attribute in thing["Attribute"]:
+                self._put(event, have["Attribute"], attribute)
+        return self.shown(event)
+
+    def _put(self, event, group, attribute):
+        same = [one for one in _all(event) if one["uuid"] == attribute["uuid"]]
+        if same:
+            same[0].update({**attribute, "deleted": bool(attribute.get("deleted", False))})
+            return
+        values = {(one["type"], one["value"]) for one in event["Attribute"] if not one["deleted"]}
+        is_twice = (attribute["type"], attribute["value"]) in values
+        if is_twice or attribute["value"] in self.refused_values:
+            return
+        group.append({**attribute, "id": str(next(_IDS)), "deleted": False})
+
+    def shown(self, event):
+        """An event as MISP returns it."""
+        things = [
+            {**thing, "Attribute": [one for one in thing["Attribute"] if not one["deleted"]]}
+            for thing in event["Object"]
+            if not thing["deleted"]
+        ]
+        loose = [one for one in event["Attribute"] if not one["deleted"]]
+        return {"Event": {**event, "Attribute": loose, "Object": things}}
+
+
+def _all(event):
+    inner = [one for thing in event["Object"] for one in thing["Attribute"]]
+    return [*event["Attribute"], *inner]
+
+
+class _Door(BaseHTTPRequestHandler):
+    """The REST API, as far as PyMISP and the hub ask for it."""
+
+    def do_POST(self):
+        length = int(self.headers.get("Content-Length") or 0)
+        text = self.rfile.read(length)
+        sent = json.loads(text) if text else {}
+        path = self.path.split("?")[0].strip("/")
+        self.server.asked.append(path)
+        if self.headers.get("Authorization") != KEY:
+            self._answer(403, {"message": "Authentication failed.", "errors": []})
+            return
+        self._answer(*self._route(path, sent))
+
+    def do_GET(self):
+        self.do_POST()
+
+    def _route(self, path, sent):
+        if path in _FIXED:
+            return 200, _FIXED[path]
+        noun, act, uuid = [*path.split("/"), "", ""][:3]
+        acts = {
+            ("events", "add"): lambda: self._add(sent.get("Event", sent)),
+            ("events", "edit"): lambda: self._edit(uuid, sent.get("Event", sent)),
+            ("events", "view"): lambda: self._view(uuid),
+            ("attributes", "delete"): lambda: self._delete(noun, uuid),
+            ("objects", "delete"): lambda: self._delete(noun, uuid),
+            ("sightings", "add"): lambda: self._sighting(uuid or sent.get("uuid"), sent),
+        }
+        return acts.get((noun, act), self._missing)()
+
+    def _view(self, uuid):
+        event = self.server.events.get(uuid)
+        return (200, self.server.shown(event)) if event else self._missing()
+
+    def _add(self, sent):
+        if sent["uuid"] in self.server.events:
+            return 403, {"errors": {"uuid": ["Event already exists"]}, "saved": False}
+        event = {"id": str(next(_IDS)), "uuid": sent["uuid"], "Attribute": [], "Object": []}
+        plain = {"date": "2026-11-30", "analysis": "0", "threat_level_id": "4"}
+        event |= plain | {name: sent[name] for name in plain if name in sent}
+        self.server.events[sent["uuid"]] = event
+        return 200, self.server.merge(event, sent)
+
+    def _edit(self, uuid, sent):
+        event = self.server.events.get(uuid)
+        return (200, self.server.merge(event, sent)) if event else self._missing()
+
+    def _delete(self, noun, uuid):
+        for event in self.server.events.values():
+            things = _all(event) if noun == "attributes" else event["Object"]
+            for thing in things:
+                if uuid in {thing["uuid"], thing["id"]}:
+                    for one in [thing, *thing.get("Attribute", [])]:
+                        one["deleted"] = True
+                    return 200, {"saved": True, "success": True, "message": "Deleted."}
+        return self._missing()
+
+    def _sighting(self, uuid, sent):
+        for event in self.server.events.values():
+            if any(one["uuid"] == uuid and not one["deleted"] for one in _all(event)):
+                self.server.sightings.append((uuid, sent.get("source", "")))
+                return 200, {"Sighting": {"id": str(next(_IDS)), **sent}}
+        return self._missing()
+
+    def _missing(self):
+        return 404, {"name": "Invalid", "message": "Invalid", "url": self.path}
+
+    def _answer(self, status, body):
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
