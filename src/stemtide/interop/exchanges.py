@@ -145,6 +145,9 @@ class Pull:
 
     events: versions of the events that were read completely, by key.
     others: number of records that are not signals, such as reports. notes: for the operator.
+    full_since: when reading everything anew began, if the batch is of such a reading: its records
+              count as seen.
+    is_whole: whether that reading is complete: records that were not seen since then have ended.
     """
 
     told: list[SourceRecord] = field(default_factory=list)
@@ -154,6 +157,8 @@ class Pull:
     events: Mapping[str, str] = field(default_factory=dict)
     others: int = 0
     notes: tuple[str, ...] = ()
+    full_since: datetime | None = None
+    is_whole: bool = False
 
 
 class ExchangeOut(BaseModel):

@@ -404,6 +404,9 @@ class ExchangeKind(StrEnum):
     TAXII = "taxii"
     STOPNCII = "stopncii"
     MISP_FEED = "misp-feed"
+    THREATEXCHANGE = "threatexchange"
+    TCAP = "tcap"
+    TX_FILE = "tx-file"
 
 
 class Direction(StrEnum):

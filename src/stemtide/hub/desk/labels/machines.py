@@ -18,6 +18,9 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         ExchangeKind.TAXII: "TAXII",
         ExchangeKind.STOPNCII: "StopNCII",
         ExchangeKind.MISP_FEED: "MISP",
+        ExchangeKind.THREATEXCHANGE: "ThreatExchange",
+        ExchangeKind.TCAP: "Tech Against Terrorism",
+        ExchangeKind.TX_FILE: _("file"),
     },
     "exchange": {
         ExchangeState.PROPOSED: _("waits for a second person"),

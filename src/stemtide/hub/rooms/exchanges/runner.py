@@ -19,7 +19,7 @@ from stemtide.hub.rooms.exchanges import encryption
 from stemtide.hub.rooms.exchanges.encryption import LostSecretError
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads, pushes
 from stemtide.hub.rooms.exchanges.reads.exchanges import ClaimedRun
-from stemtide.hub.rooms.exchanges.rules.exchanges import TooManyNewError
+from stemtide.hub.rooms.exchanges.rules.exchanges import OF_THE_PACKAGE, TooManyNewError
 from stemtide.hub.rooms.exchanges.sources import misp, stopncii, stopncii_push, taxii, taxii_push
 from stemtide.hub.rooms.exchanges.sources.source import (
     AllRefusedError,
@@ -29,6 +29,7 @@ from stemtide.hub.rooms.exchanges.sources.source import (
     SourceClient,
     SourceError,
 )
+from stemtide.hub.rooms.exchanges.sources.tx import pull as tx_pull
 from stemtide.hub.rooms.exchanges.writes import (
     exchanges as writes,
     proposals,
@@ -53,6 +54,7 @@ PULLERS: Mapping[ExchangeKind, Puller] = {
     ExchangeKind.TAXII: taxii.pull,
     ExchangeKind.STOPNCII: stopncii.pull,
     ExchangeKind.MISP_FEED: misp.pull,
+    **{kind: tx_pull.puller_of(kind) for kind in OF_THE_PACKAGE},
 }
 
 PUSHERS: Mapping[ExchangeKind, Pusher] = {

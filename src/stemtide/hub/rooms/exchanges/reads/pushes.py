@@ -7,7 +7,8 @@ from uuid import UUID
 from django.db.models import F, Q
 
 from stemtide.fingerprints.kinds import Kind
-from stemtide.hub.rooms.exchanges.models import Outgoing
+from stemtide.hub.platform.exemptions import needs_no_viewer
+from stemtide.hub.rooms.exchanges.models import Exchange, Outgoing
 from stemtide.hub.rooms.exchanges.reads.exchanges import ClaimedRun
 from stemtide.hub.rooms.exchanges.rules.pushes import OutgoingFacts
 from stemtide.hub.rooms.exchanges.sources.source import OutgoingSignal
@@ -20,7 +21,7 @@ from stemtide.protocol.enums import SignalState
 from stemtide.protocol.handling import Pap, Tlp
 
 
-def facts(row: Signal) -> OutgoingFacts:
+def facts(row: Signal, *, is_brought: bool = False) -> OutgoingFacts:
     """Return the facts about a signal that the rules for pushing need."""
     return OutgoingFacts(
         kind=Kind(row.kind),
@@ -32,7 +33,14 @@ def facts(row: Signal) -> OutgoingFacts:
         exercise=row.exercise,
         crisis=UUID(str(row.crisis.uid)) if row.crisis else None,
         via=tuple(row.via.split()),
+        is_brought=is_brought,
     )
+
+
+@needs_no_viewer("names of parties, for the rules for pushing")
+def bringers() -> set[int]:
+    """Return the parties, by primary key, whose signals exchanges bring or brought."""
+    return set(Exchange.objects.filter(pulls=True).values_list("party_id", flat=True))
 
 
 def outgoing_signals(

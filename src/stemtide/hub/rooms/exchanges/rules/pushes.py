@@ -31,7 +31,10 @@ TAKE_BACK_AFTER = (
 
 @dataclass(frozen=True, slots=True)
 class OutgoingFacts:
-    """The facts about a signal that the rules need. via: the hubs that it came through."""
+    """The facts about a signal that the rules need. via: the hubs that it came through.
+
+    is_brought: whether an exchange brought it, so that its mark was given to us and not to others.
+    """
 
     kind: Kind
     tlp: Tlp
@@ -42,6 +45,7 @@ class OutgoingFacts:
     exercise: bool
     crisis: UUID | None
     via: tuple[str, ...]
+    is_brought: bool = False
 
 
 def may_leave(
@@ -50,9 +54,11 @@ def may_leave(
     """Whether a live signal that the partner's party may see is sent to the partner.
 
     inside: whether the partner belongs to the community that TLP:AMBER may reach, as configured.
-    hub: the partner's id, if known. Signals from other hubs leave only if their mark allows anyone.
+    hub: the partner's id, if known. Signals that an exchange brought, or that came through other
+    hubs, leave only if their mark allows anyone.
     """
-    is_tlp_allowed = ONWARD[signal.tlp] or (signal.tlp is Tlp.AMBER and inside and not signal.via)
+    is_from_here = not signal.via and not signal.is_brought
+    is_tlp_allowed = ONWARD[signal.tlp] or (signal.tlp is Tlp.AMBER and inside and is_from_here)
     is_within_terms = (
         signal.exercise is terms.exercise
         and (terms.crisis is None or signal.crisis == terms.crisis)

@@ -4,7 +4,7 @@
 import base64
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -115,7 +115,10 @@ class SourceClient:
 
     until: of time.monotonic(); nothing new is begun after it. now: for Retry-After.
     after_s: how much longer requests take that were begun in time; None for AFTER_S.
+    pages: what a source still yields in this run, if it is read in one go.
     """
+
+    pages: Iterator[Pull] | None = None
 
     def __init__(
         self, endpoint: Endpoint, *, until: float, now: datetime, after_s: float | None = None
@@ -180,8 +183,13 @@ Puller: TypeAlias = Callable[..., Pull]
 
 def read_json(response: Response) -> Any:  # noqa: ANN401  # JSON of any shape
     """Return the JSON of a response. raises: SourceError."""
+    return decode_json(response.body)
+
+
+def decode_json(body: bytes) -> Any:  # noqa: ANN401  # JSON of any shape
+    """Return JSON. raises: SourceError."""
     try:
-        return msgspec.json.decode(response.body)
+        return msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise SourceError("its answer is no JSON") from error
 

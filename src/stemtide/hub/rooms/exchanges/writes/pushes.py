@@ -65,13 +65,14 @@ def _begin(row: Exchange, signals: Iterable[Signal], *, now: datetime) -> None:
     )
     at_partner = Record.objects.filter(exchange=row, signal__in=pks, ended=False)
     partner_pks = set(at_partner.values_list("signal_id", flat=True))
+    bringers = pushes.bringers()
     leaving = {
         signal.pk
         for signal in live
         if signal.pk in visible_pks - partner_pks
         and signal.shared_by_id != row.party_id
         and pushes_rules.may_leave(
-            pushes.facts(signal),
+            pushes.facts(signal, is_brought=signal.shared_by_id in bringers),
             kind=kind,
             terms=terms,
             inside=row.inside,
