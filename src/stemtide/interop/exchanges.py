@@ -110,6 +110,7 @@ class SourceRecord:
               All parts of one version come on one page: a part that is missing there has ended.
               If a record is withdrawn, so are its parts.
     beside:   number of comparisons of the record that are not signals.
+    place:    its name at the source for opinions on it; "" if the source takes none.
     """
 
     key: str
@@ -124,6 +125,7 @@ class SourceRecord:
     reason: WithdrawReason = WithdrawReason.OTHER
     part_of: str = ""
     beside: int = 0
+    place: str = ""
 
     @property
     def whole(self) -> str:

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from stemtide.hub.rooms.exchanges import refused_list
 from stemtide.hub.rooms.exchanges.sources.source import SourceClient
+from stemtide.hub.rooms.exchanges.sources.tx import refused_list
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.refused_values import read_refused_values
 from stemtide.hub.rooms.signals.rules.signals import RefusedContentError

@@ -366,7 +366,7 @@ def test_without_the_package_the_kind_is_refused_with_the_remedy(desk, source, m
     for name in [name for name in sys.modules if name.partition(".")[0] == "threatexchange"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "threatexchange", None)
-    for name in ("graph", "service"):
+    for name in ("graph", "package"):
         monkeypatch.delitem(sys.modules, f"{tx_pull.__package__}.{name}", raising=False)
         monkeypatch.delattr(sys.modules[tx_pull.__package__], name, raising=False)
     with pytest.raises(InvalidError, match=r"pip install 'stemtide\[tx\]'"):

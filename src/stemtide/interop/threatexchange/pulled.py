@@ -30,11 +30,16 @@ class Verdict(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ForeignOpinion:
-    """An opinion at the source. is_ours: given with the credentials of this hub."""
+    """An opinion at the source.
+
+    is_ours: given with the credentials of this hub. place: its name there, to which others react;
+    "" if it has none.
+    """
 
     is_ours: bool
     verdict: Verdict
     tags: frozenset[str] = frozenset()
+    place: str = ""
 
 
 def key_of(type_name: str, value: str) -> str:
@@ -67,13 +72,14 @@ def read_value(
     is_echo = not supporters and len(others) < len(opinions)
     if not supporters and not is_echo:
         return ended(type_name, value)
-    tags = sorted({tag for opinion in (others or opinions) for tag in opinion.tags})
+    tags = sorted({tag for opinion in (opinions if is_echo else others) for tag in opinion.tags})
+    place = next((opinion.place for opinion in supporters if opinion.place), "")
     meaning = parse_tags(translated(tags))
     is_sure = any(opinion.verdict is Verdict.HARMFUL for opinion in supporters)
     confidence = meaning.facts.get("confidence", SURE if is_sure else UNSURE)
     return SourceRecord(
         key_of(type_name, value),
-        _version(others, tags=tags),
+        _version(others, tags=[*tags, place]),
         facts={
             **meaning.facts,
             "kind": kind,
@@ -84,6 +90,7 @@ def read_value(
         is_disputed=meaning.is_disputed or len(supporters) < len(others),
         via=(hub,) if is_echo else tuple(meaning.via),
         signals=tuple(meaning.signals),
+        place=place,
     )
 
 

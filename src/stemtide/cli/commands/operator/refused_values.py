@@ -33,8 +33,8 @@ def refused_values(
 
     from django.conf import settings
 
-    from stemtide.hub.rooms.exchanges import refused_list
     from stemtide.hub.rooms.exchanges.sources.source import SourceClient
+    from stemtide.hub.rooms.exchanges.sources.tx import refused_list
 
     endpoint = refused_list.endpoint_of(
         address, account=account, secret=secret, loopback=settings.EXCHANGE_LOOPBACK

@@ -26,10 +26,11 @@ from stemtide.hub.rooms.exchanges.sources.source import (
     Endpoint,
     Puller,
     Pusher,
+    Reactor,
     SourceClient,
     SourceError,
 )
-from stemtide.hub.rooms.exchanges.sources.tx import pull as tx_pull
+from stemtide.hub.rooms.exchanges.sources.tx import pull as tx_pull, push as tx_push
 from stemtide.hub.rooms.exchanges.writes import (
     exchanges as writes,
     proposals,
@@ -60,7 +61,10 @@ PULLERS: Mapping[ExchangeKind, Puller] = {
 PUSHERS: Mapping[ExchangeKind, Pusher] = {
     ExchangeKind.TAXII: taxii_push.push,
     ExchangeKind.STOPNCII: stopncii_push.push,
+    ExchangeKind.THREATEXCHANGE: tx_push.push,
 }
+
+REACTORS: Mapping[ExchangeKind, Reactor] = {ExchangeKind.THREATEXCHANGE: tx_push.react}
 
 BATCH_SIZE = 100
 """Signals that are sent in one batch."""
@@ -122,7 +126,9 @@ class ExchangeRunner(JobRunner[ClaimedRun]):
         except TooManyNewError as error:
             day_is_full = error  # pushing goes on
         if run.pushes:
-            more = self._push(run, client=client(), counts=counts) or more
+            sender = client()
+            more = self._push(run, client=sender, counts=counts) or more
+            more = self._react(run, client=sender) or more
         if day_is_full is not None:
             raise day_is_full
         return more
@@ -184,6 +190,22 @@ class ExchangeRunner(JobRunner[ClaimedRun]):
             if client.is_over:
                 break
         return True
+
+    def _react(self, run: ClaimedRun, *, client: SourceClient) -> bool:
+        """Send opinions on what the source brought; return whether there is more.
+
+        raises: SourceError.
+        """
+        if run.kind not in REACTORS or client.is_over:
+            return False
+        due = pushes.reactions_due(run, limit=BATCH_SIZE)
+        if not due:
+            return False
+        results = REACTORS[run.kind](due, client=client)
+        pushes_writes.note_reactions(
+            run, {pk: (due[pk][1], words) for pk, words in results.items()}, now=self.now()
+        )
+        return len(due) == BATCH_SIZE
 
     def _note_all_refused(
         self, run: ClaimedRun, error: AllRefusedError, *, counts: Counter[str]

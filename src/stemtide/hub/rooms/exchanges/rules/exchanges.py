@@ -54,7 +54,7 @@ JITTER = 0.1
 OF_THE_PACKAGE = frozenset({ExchangeKind.THREATEXCHANGE, ExchangeKind.TCAP, ExchangeKind.TX_FILE})
 """Kinds that the package threatexchange speaks, which is an extra."""
 
-READ_ONLY = frozenset({ExchangeKind.THREATEXCHANGE, ExchangeKind.TCAP, ExchangeKind.TX_FILE})
+READ_ONLY = frozenset({ExchangeKind.TCAP, ExchangeKind.TX_FILE})
 """Kinds that nothing is pushed to, besides MISP's feed."""
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules for signals that leave to another hub. The strictest rule wins; in doubt a signal stays."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -19,6 +20,12 @@ ONWARD = {
     Tlp.CLEAR: True,
 }
 """Whether each TLP may leave to any partner. source: TLP 2.0, FIRST, August 2022."""
+
+EXPRESSED: Mapping[ExchangeKind, Collection[Kind]] = {
+    ExchangeKind.STOPNCII: TYPE_OF,
+    ExchangeKind.THREATEXCHANGE: (Kind.PDQ, Kind.MD5, Kind.SHA256, Kind.URL),
+}
+"""Kinds of signals that each format expresses, besides TAXII's, which expresses all."""
 
 TAKE_BACK_AFTER = (
     timedelta(minutes=10),
@@ -66,13 +73,25 @@ def may_leave(
     )
     is_known_there = bool(hub) and hub in signal.via
     is_supported = kind is ExchangeKind.TAXII or (
-        signal.kind in TYPE_OF
+        signal.kind in EXPRESSED[kind]
         and not signal.reach
         and (signal.kind is not Kind.URL or bool(signal.url))
     )
     # PAP:RED stays: a partner's machines may act on every signal that they receive.
     is_safe = signal.pap is not Pap.RED and not signal.is_disputed
     return is_tlp_allowed and is_within_terms and is_supported and is_safe and not is_known_there
+
+
+def reaction_to(*, disputes: int, confirmations: int, is_seen: bool) -> str:
+    """Return ThreatExchange's reaction to what a source brought; "" for none.
+
+    disputes: of parties here, without the source's own.
+    """
+    if disputes > 0:
+        return "DISAGREE_WITH_TAGS"
+    if confirmations > 0:
+        return "HELPFUL"
+    return "SAW_THIS_TOO" if is_seen else ""
 
 
 def take_back_at(refusals: int, *, now: datetime) -> datetime | None:

@@ -177,6 +177,10 @@ class SourceClient:
 Pusher: TypeAlias = Callable[..., tuple[dict[int, str], dict[int, str]]]
 """Pushes signals: (outgoing_signals, *, client). Returns words of refusals, and ids there."""
 
+Reactor: TypeAlias = Callable[..., dict[int, str]]
+"""Sends opinions: ({key: (name there, opinion, one to take back)}, *, client). Returns words of
+refusals."""
+
 Puller: TypeAlias = Callable[..., Pull]
 """Pulls one page: (checkpoint, *, client, versions_of). raises: SourceError."""
 

@@ -252,7 +252,9 @@ def write_records(records: Iterable[Record]) -> None:
         batch_size=_RECORDS_AT_ONCE,
         update_conflicts=True,
         unique_fields=["exchange", "key"],
-        update_fields=["version", "signal", "waiting", "is_own", "is_disputed", "ended", "seen_at"],
+        update_fields=[
+            *("version", "signal", "waiting", "is_own", "is_disputed", "ended", "place", "seen_at"),
+        ],
     )
 
 

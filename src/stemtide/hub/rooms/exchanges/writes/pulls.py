@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.exchanges.models import Exchange, Record
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 from stemtide.hub.rooms.exchanges.reads.exchanges import ClaimedRun
@@ -97,7 +96,6 @@ def _of_full_reading(run: ClaimedRun, pull: Pull, *, now: datetime) -> Pull:
     return replace(pull, told=[*pull.told, *gone])
 
 
-@needs_no_entry("the page that it belongs to is recorded")
 @part()
 def _note_seen(run: ClaimedRun, keys: Iterable[str], *, now: datetime) -> None:
     """Note that records came again."""

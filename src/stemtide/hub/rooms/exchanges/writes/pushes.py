@@ -231,6 +231,29 @@ def note_sent(
     return accepted, refused
 
 
+@transaction.atomic
+def note_reactions(
+    run: ClaimedRun, results: Mapping[int, tuple[str, str]], *, now: datetime
+) -> None:
+    """Record which opinions a source has now. results: by record: the reaction, words of a refusal.
+
+    A refused one is not sent again until the opinions here change.
+    """
+    ledger.lock_ledger()
+    row = reads.claimed_exchange(run)
+    if row is None:
+        return
+    for pk, (reaction, _) in results.items():
+        Record.objects.filter(exchange=row, pk=pk).update(reaction=reaction)
+    refusals = [words for _, words in results.values() if words]
+    for words in dict.fromkeys(refusals):
+        write_line(row, f"opinion refused there: {words}", now=now)
+    accepted = len(results) - len(refusals)
+    write_line(row, f"opinions sent: {accepted} taken, {len(refusals)} refused", now=now)
+    detail: dict[str, object] = {"taken": accepted, "refused": len(refusals)}
+    ledger.append("exchange.pushed", actor=CLOCK, subject=row.ref, now=now, detail=detail)
+
+
 def _try_again(outgoing: Outgoing, *, now: datetime) -> None:
     """Delay a refused withdrawal, or give it up."""
     outgoing.attempts += 1

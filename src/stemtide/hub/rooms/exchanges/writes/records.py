@@ -5,6 +5,7 @@ This runs inside the transaction of writes/pulls.py.
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from stemtide.hub.rooms.exchanges.models import Record
@@ -17,11 +18,12 @@ from stemtide.hub.rooms.exchanges.writes.states import RecordLinks
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import collection
+from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.hub.rooms.signals.rules.opinions import OpinionChangedError
 from stemtide.hub.rooms.signals.rules.signals import SignalDraft, read_rows
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.interop.exchanges import Pull, RecordOutcome, SourceRecord, Terms
-from stemtide.protocol.enums import SignalState, WithdrawReason
+from stemtide.protocol.enums import Opinion, SignalState, WithdrawReason
 from stemtide.protocol.messages.signals import RowError, SignalIn
 
 
@@ -118,6 +120,7 @@ class PageImport(RecordLinks):
         for source_record in source_records:
             if rules.is_own(source_record, hub=hub, signals=here, makers=makers):
                 self.counts[RecordOutcome.ECHO] += 1
+                self._hear(source_record)
             else:
                 fresh.append(source_record)
         if not self.row.hub and (
@@ -340,6 +343,21 @@ class PageImport(RecordLinks):
         Record.objects.filter(exchange=self.row, key=source_record.key).update(
             is_disputed=source_record.is_disputed
         )
+
+    def _hear(self, source_record: SourceRecord) -> None:
+        """Record what the source says of a signal that this hub sent there.
+
+        Its party disputes the signal for as long as the source does.
+        """
+        party = self.row.party
+        rows = Signal.objects.filter(
+            visible(party), uid__in=source_record.signals, state=SignalState.LIVE
+        )
+        for row in rows.exclude(shared_by=party):
+            mine = row.opinions.filter(party=party, opinion=Opinion.DISPUTE)
+            if mine.exists() is not source_record.is_disputed:
+                with suppress(OpinionChangedError):  # it goes back and forth
+                    self._opine(row, is_disputed=source_record.is_disputed)
 
     def _note(self, events: Mapping[str, str]) -> None:
         """Record which events were read, in which version."""

@@ -17,13 +17,13 @@ from threatexchange.exchanges.impl.file_api import (
 )
 
 from stemtide.hub.rooms.exchanges.sources.source import SourceClient, SourceError
-from stemtide.hub.rooms.exchanges.sources.tx.service import Service
+from stemtide.hub.rooms.exchanges.sources.tx.package import PackageExchange
 
 MAX_BYTES, MAX_LINES = 32 * 1024 * 1024, 90_000
 """Largest file: one run reads all of it."""
 
 
-def open_service(client: SourceClient) -> Service:
+def open_exchange(client: SourceClient) -> PackageExchange:
     """Return a file as the source of a run. raises: SourceError."""
     parts = urlsplit(client.endpoint.address)
     path = Path(unquote(parts.path))
@@ -31,7 +31,7 @@ def open_service(client: SourceClient) -> Service:
     signal_type = next(iter(parse_qs(parts.query).get("type", ())), None)
     collab = FileCollaborationConfig(filename=str(path), name="", signal_type=signal_type)
     edition = hashlib.sha256(content).hexdigest()
-    return Service(LocalFileSignalExchangeAPI(collab), vocabulary="tx", edition=edition)
+    return PackageExchange(LocalFileSignalExchangeAPI(collab), vocabulary="tx", edition=edition)
 
 
 def _read(path: Path) -> bytes:

@@ -30,7 +30,7 @@ from stemtide.hub.rooms.exchanges.sources.source import (
     SourceError,
     decode_json,
 )
-from stemtide.hub.rooms.exchanges.sources.tx.service import Service
+from stemtide.hub.rooms.exchanges.sources.tx.package import PackageExchange
 from stemtide.hub.rooms.exchanges.sources.tx.session import open_session
 from stemtide.interop.exchanges import RecordError
 from stemtide.interop.threatexchange.pulled import key_of
@@ -78,11 +78,11 @@ class GraphClient(ThreatExchangeAPI):
         paging = answer.get("paging") or {} if isinstance(answer, dict) else {}
         if not isinstance(updates, list) or not isinstance(paging, dict):
             raise SourceError("its answer is no page of updates")
-        kept = [update for update in updates if self._is_readable(update)]
-        for update in kept:
+        readable = [update for update in updates if self._is_readable(update)]
+        for update in readable:
             _mark(update)
         self.has_more = bool(paging.get("next"))
-        return {**answer, "data": kept, "paging": paging}
+        return {**answer, "data": readable, "paging": paging}
 
     def get_threat_updates(self, privacy_group: int, **options: Any) -> Any:  # noqa: ANN401
         """Return the pages of updates, with the fields that say who may have a descriptor."""
@@ -91,7 +91,7 @@ class GraphClient(ThreatExchangeAPI):
         return super().get_threat_updates(privacy_group, fields=fields, **options)
 
     def _is_readable(self, update: Any) -> bool:  # noqa: ANN401  # JSON of any shape
-        """Whether the package can read an update; if not, its error is kept."""
+        """Whether the package can read an update; if not, its error is readable."""
         try:
             read = ThreatUpdateJSON(update)
             int(read.time)
@@ -133,11 +133,11 @@ def open_graph(client: SourceClient, *, address: str) -> tuple[GraphClient, int]
     ), int(group)
 
 
-def open_service(client: SourceClient) -> Service:
+def open_exchange(client: SourceClient) -> PackageExchange:
     """Return ThreatExchange as the source of a run. raises: SourceError."""
     graph, group = open_graph(client, address=client.endpoint.address)
     collab = FBThreatExchangeCollabConfig(name="", privacy_group=group)
-    return Service(
+    return PackageExchange(
         FBThreatExchangeSignalExchangeAPI(graph, collab),
         vocabulary="threatexchange",
         faults=graph.faults,

@@ -20,8 +20,8 @@ from threatexchange.exchanges.clients.ncmec.hash_api import (
 from threatexchange.exchanges.impl.ncmec_api import NCMECCollabConfig, NCMECSignalExchangeAPI
 
 from stemtide.hub.rooms.exchanges.sources.source import SourceClient, SourceError
+from stemtide.hub.rooms.exchanges.sources.tx.package import PackageExchange
 from stemtide.hub.rooms.exchanges.sources.tx.pull import deltas
-from stemtide.hub.rooms.exchanges.sources.tx.service import Service
 from stemtide.hub.rooms.exchanges.sources.tx.session import open_session
 from stemtide.hub.rooms.signals.refused_values import SIZES
 
@@ -81,20 +81,18 @@ def entry_changes(
     endpoint = client.endpoint
     if not endpoint.account or not endpoint.secret:
         raise SourceError("it needs a user name and a password: give both")
-    exchange = HashExchange(
-        HashClient(
-            endpoint.account,
-            endpoint.secret,
-            address=endpoint.address,
-            open_session=lambda: open_session(client, address=endpoint.address),
-        )
+    reader = HashClient(
+        endpoint.account,
+        endpoint.secret,
+        address=endpoint.address,
+        open_session=lambda: open_session(client, address=endpoint.address),
     )
-    service = Service(exchange, vocabulary="ncmec")
-    for delta in deltas(service, service.load(checkpoint)):
+    exchange = PackageExchange(HashExchange(reader), vocabulary="ncmec")
+    for delta in deltas(exchange, exchange.load(checkpoint)):
         others: Counter[str] = Counter()
         lines = {key: _lines(entry, others=others) for key, entry in delta.updates.items()}
         faults = others.pop("", 0)
-        yield EntryChanges(lines, service.dump(delta.checkpoint), others, faults)
+        yield EntryChanges(lines, exchange.dump(delta.checkpoint), others, faults)
 
 
 def _lines(entry: NCMECEntryUpdate, *, others: Counter[str]) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ from stemtide.interop.vocabulary import RefusedTagError
 from stemtide.protocol.enums import ExchangeKind
 
 if TYPE_CHECKING:
-    from stemtide.hub.rooms.exchanges.sources.tx.service import Service
+    from stemtide.hub.rooms.exchanges.sources.tx.package import PackageExchange
 
 PAGE = 1_000
 """Records of one page."""
@@ -42,7 +42,7 @@ _CLOCKS = frozenset({"last_fetch_time"})
 NOT_INSTALLED = "this kind of exchange needs the package threatexchange: pip install 'stemtide[tx]'"
 
 
-def open_service(kind: ExchangeKind, client: SourceClient) -> "Service":
+def open_exchange(kind: ExchangeKind, client: SourceClient) -> "PackageExchange":
     """Return an exchange of the package for one run. raises: SourceError."""
     try:
         from stemtide.hub.rooms.exchanges.sources.tx import (  # noqa: PLC0415  # of an extra
@@ -53,9 +53,9 @@ def open_service(kind: ExchangeKind, client: SourceClient) -> "Service":
     except ImportError as error:
         raise SourceError(NOT_INSTALLED) from error
     openers = {
-        ExchangeKind.THREATEXCHANGE: graph.open_service,
-        ExchangeKind.TCAP: tcap.open_service,
-        ExchangeKind.TX_FILE: file.open_service,
+        ExchangeKind.THREATEXCHANGE: graph.open_exchange,
+        ExchangeKind.TCAP: tcap.open_exchange,
+        ExchangeKind.TX_FILE: file.open_exchange,
     }
     return openers[kind](client)
 
@@ -97,21 +97,22 @@ def _pages(
     checkpoint: Mapping[str, Any], *, client: SourceClient, kind: ExchangeKind
 ) -> Iterator[Pull]:
     """Yield the pages of a run. raises: SourceError."""
-    service = open_service(kind, client)
-    if service.edition and service.edition == checkpoint.get("edition"):
+    exchange = open_exchange(kind, client)
+    if exchange.edition and exchange.edition == checkpoint.get("edition"):
         yield Pull(checkpoint=dict(checkpoint))
         return
     onward = {name: checkpoint[name] for name in ("at", "full_since") if name in checkpoint}
-    position = _load(service, onward.get("at"))
-    if service.edition or (position is not None and position.is_stale()):
+    position = _load(exchange, onward.get("at"))
+    is_lost = position is None and onward.get("at") is not None
+    if exchange.edition or is_lost or (position is not None and position.is_stale()):
         position, onward = None, {"full_since": client.now.isoformat()}
     since = onward.get("full_since")
     full_since = datetime.fromisoformat(since) if since else None
     marks: set[str] = set()
-    for delta in deltas(service, position):
+    for delta in deltas(exchange, position):
         position = _next_position(position, delta.checkpoint, now=client.now)
-        records, faults, others = _read(delta.updates, service=service, hub=client.endpoint.hub)
-        at = None if position is None else service.dump(position)
+        records, faults, others = _read(delta.updates, exchange=exchange, hub=client.endpoint.hub)
+        at = None if position is None else exchange.dump(position)
         _check_progress(records, at=at, marks=marks)
         for start in range(0, max(len(records), 1), PAGE):
             if start + PAGE >= len(records):
@@ -125,24 +126,24 @@ def _pages(
                 notes=() if start else _notes(others),
                 full_since=full_since,
             )
-    onward = {"edition": service.edition} if service.edition else {"at": onward.get("at")}
+    onward = {"edition": exchange.edition} if exchange.edition else {"at": onward.get("at")}
     yield Pull(checkpoint=onward, full_since=full_since, is_whole=full_since is not None)
 
 
-def _load(service: "Service", stored: Mapping[str, Any] | None) -> Any:  # noqa: ANN401  # the package's
+def _load(exchange: "PackageExchange", stored: Mapping[str, Any] | None) -> Any:  # noqa: ANN401  # the package's
     """Return the stored checkpoint; None if a version of the package cannot read it any more."""
     try:
-        return service.load(stored)
+        return exchange.load(stored)
     except Exception:  # noqa: BLE001  # whatever the package raises; then all is read anew
         return None
 
 
-def deltas(service: "Service", position: Any) -> Iterator[Any]:  # noqa: ANN401  # the package's
-    """Yield the changes of a service. raises: SourceError.
+def deltas(exchange: "PackageExchange", position: Any) -> Iterator[Any]:  # noqa: ANN401  # the package's
+    """Yield the changes of a exchange. raises: SourceError.
 
     The package's own errors contain addresses, tokens and values: only their type is shown.
     """
-    changes = service.deltas(position)
+    changes = exchange.deltas(position)
     while True:
         try:
             yield next(changes)
@@ -151,7 +152,7 @@ def deltas(service: "Service", position: Any) -> Iterator[Any]:  # noqa: ANN401 
         except SourceError:
             raise
         except Exception as error:
-            if service.is_over(error):
+            if exchange.is_over(error):
                 return
             name = type(error).__name__
             raise SourceError(f"its answer is not one that can be read ({name})") from error
@@ -171,11 +172,11 @@ def _next_position(before: Any, after: Any, *, now: datetime) -> Any:  # noqa: A
 
 
 def _read(
-    updates: Mapping[tuple[str, str], Any], *, service: "Service", hub: str
+    updates: Mapping[tuple[str, str], Any], *, exchange: "PackageExchange", hub: str
 ) -> tuple[list[SourceRecord], list[RecordError], Counter[str]]:
     """Return the records of a change, its errors, and counts of types that we have no kind for."""
     records: list[SourceRecord] = []
-    faults, service.faults[:] = [*service.faults], []
+    faults, exchange.faults[:] = [*exchange.faults], []
     others: Counter[str] = Counter()
     for (name, value), metadata in updates.items():
         try:
@@ -185,8 +186,8 @@ def _read(
                 else pulled.read_value(
                     name,
                     value,
-                    service.opinions(metadata),
-                    vocabulary=service.vocabulary,
+                    exchange.opinions(metadata),
+                    vocabulary=exchange.vocabulary,
                     hub=hub,
                 )
             )

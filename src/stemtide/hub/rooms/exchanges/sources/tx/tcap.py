@@ -29,7 +29,7 @@ from threatexchange.exchanges.impl.techagainstterrorism_api import (
 )
 
 from stemtide.hub.rooms.exchanges.sources.source import SourceClient, SourceError
-from stemtide.hub.rooms.exchanges.sources.tx.service import Service
+from stemtide.hub.rooms.exchanges.sources.tx.package import PackageExchange
 from stemtide.hub.rooms.exchanges.sources.tx.session import open_session
 from stemtide.interop.exchanges import RecordError
 from stemtide.interop.threatexchange.pulled import key_of
@@ -66,16 +66,16 @@ class HashListClient(TATHashListAPI):
         page = super()._get(full_url, auth_token, **params)
         if not isinstance(page, dict) or not isinstance(page.get("results"), list):
             raise SourceError("its answer is no page of hashes")
-        kept = [entry for entry in map(self._readable, page["results"]) if entry is not None]
-        return {**page, "results": kept}
+        readable = [entry for entry in map(self._readable, page["results"]) if entry is not None]
+        return {**page, "results": readable}
 
     def _readable(self, entry: Any) -> dict[str, Any] | None:  # noqa: ANN401  # JSON of any shape
         """Return the fields of an entry that the package knows; None if one is missing or wrong."""
         sent = entry if isinstance(entry, dict) else {}
-        known = {name: sent[name] for name in _FIELDS & sent.keys()}
-        texts = (known.get("algorithm"), known.get("hash_digest"))
-        if known.keys() == _FIELDS and all(isinstance(text, str) for text in texts):
-            return known
+        values = {name: sent[name] for name in _FIELDS & sent.keys()}
+        texts = (values.get("algorithm"), values.get("hash_digest"))
+        if values.keys() == _FIELDS and all(isinstance(text, str) for text in texts):
+            return values
         name, value = map(str, texts)
         self.faults.append(RecordError(key_of(name, value), "is no hash that can be read"))
         return None
@@ -117,7 +117,7 @@ class HashList(TATSignalExchangeAPI):  # type: ignore[misc]  # the package has n
             yield FetchDelta(updates, checkpoint)
 
 
-def open_service(client: SourceClient) -> Service:
+def open_exchange(client: SourceClient) -> PackageExchange:
     """Return the hash list as the source of a run. raises: SourceError."""
     endpoint = client.endpoint
     if not endpoint.account or not endpoint.secret:
@@ -128,4 +128,4 @@ def open_service(client: SourceClient) -> Service:
         address=endpoint.address,
         open_session=lambda: open_session(client, address=endpoint.address),
     )
-    return Service(HashList(reader), vocabulary="tcap", faults=reader.faults)
+    return PackageExchange(HashList(reader), vocabulary="tcap", faults=reader.faults)

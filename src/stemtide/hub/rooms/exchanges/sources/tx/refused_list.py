@@ -112,11 +112,11 @@ def _entries(path: Path, *, address: str) -> Iterator[sqlite3.Connection]:
     private_files.close([file])
     with contextlib.closing(sqlite3.connect(file)) as database:
         database.executescript(_TABLES)
-        found = database.execute("SELECT address FROM source").fetchone()
-        if found is None:
+        row = database.execute("SELECT address FROM source").fetchone()
+        if row is None:
             with database:
                 database.execute("INSERT INTO source VALUES (?, NULL)", [address])
-        elif found[0] != address:
+        elif row[0] != address:
             raise OtherSourceError(
                 f"{file} has the entries of another source: name another file for this one"
             )

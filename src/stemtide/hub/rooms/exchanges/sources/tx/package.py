@@ -14,7 +14,7 @@ from stemtide.interop.threatexchange.pulled import ForeignOpinion, Verdict
 
 
 @dataclass
-class Service:
+class PackageExchange:
     """An exchange of the package with its client, opened for one run.
 
     vocabulary: names its types of values in words.toml.
@@ -45,9 +45,15 @@ class Service:
 
     def opinions(self, value: FetchedSignalMetadata) -> list[ForeignOpinion]:
         """Return the opinions on a value."""
-        return [
-            ForeignOpinion(
-                bool(opinion.is_mine), Verdict(opinion.category), frozenset(map(str, opinion.tags))
-            )
-            for opinion in value.get_as_opinions()
-        ]
+        return [_opinion(opinion) for opinion in value.get_as_opinions()]
+
+
+def _opinion(opinion: Any) -> ForeignOpinion:  # noqa: ANN401  # of each service
+    """Return an opinion of the package, with its descriptor if it has one."""
+    descriptor = getattr(opinion, "descriptor_id", None)
+    return ForeignOpinion(
+        bool(opinion.is_mine),
+        Verdict(opinion.category),
+        frozenset(map(str, opinion.tags)),
+        str(descriptor) if descriptor is not None and descriptor > 0 else "",
+    )
