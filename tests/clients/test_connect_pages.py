@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import forks, tables
+from tests import exchange_servers, forks, tables
 from tests.clients.conftest import plain_environment, throw_away_hub
 
 USE = Path(__file__).parents[2] / "docs/use"
@@ -79,12 +79,16 @@ def path():
 @pytest.fixture
 def variables(tmp_path, path):
     """What the shell of a page knows of its hub."""
-    with throw_away_hub(tmp_path) as hub:
-        yield hub | {
-            "STEMTIDE_HUB_URL": hub["HUB_URL"],
-            "STEMTIDE_KEY": hub["HUB_TOKEN"],
-            "PATH": path,
-        }
+    with throw_away_hub(tmp_path) as hub, exchange_servers.lists() as lists:
+        yield (
+            hub
+            | lists
+            | {
+                "STEMTIDE_HUB_URL": hub["HUB_URL"],
+                "STEMTIDE_KEY": hub["HUB_TOKEN"],
+                "PATH": path,
+            }
+        )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda one: one.stem)

@@ -24,7 +24,12 @@ from stemtide.cli.commands.crises.situation import lead, search, situation
 from stemtide.cli.commands.document import document
 from stemtide.cli.commands.ledger.ledger import ledger
 from stemtide.cli.commands.officer.rights import rights
-from stemtide.cli.commands.operator import backup, checks, reopen_log  # noqa: F401  # they add to hub
+from stemtide.cli.commands.operator import (  # noqa: F401  # they add to hub
+    backup,
+    checks,
+    refused_values,
+    reopen_log,
+)
 from stemtide.cli.commands.operator.demo import demo
 from stemtide.cli.commands.operator.exchange import exchange
 from stemtide.cli.commands.operator.exercise import exercise

@@ -159,6 +159,7 @@ class SourceRecord:
               All parts of one version come on one page: a part that is missing there has ended.
               If a record is withdrawn, so are its parts.
     beside:   number of comparisons of the record that are not signals.
+    place:    its name at the source for opinions on it; "" if the source takes none.
     """
 
     key: str
@@ -173,6 +174,7 @@ class SourceRecord:
     reason: WithdrawReason = WithdrawReason.OTHER
     part_of: str = ""
     beside: int = 0
+    place: str = ""
 
     @property
     def whole(self) -> str:
@@ -187,6 +189,9 @@ class Pull:
     events: versions of the events that were read completely, by key.
     feedback: opinions and sightings of records.
     others: number of records that are not signals, such as reports. notes: for the operator.
+    full_since: when reading everything anew began, if the batch is of such a reading: its records
+              count as seen.
+    is_whole: whether that reading is complete: records that were not seen since then have ended.
     """
 
     told: list[SourceRecord] = field(default_factory=list)
@@ -197,6 +202,8 @@ class Pull:
     others: int = 0
     notes: tuple[str, ...] = ()
     feedback: SourceFeedback = SourceFeedback()
+    full_since: datetime | None = None
+    is_whole: bool = False
 
 
 class ExchangeOut(BaseModel):

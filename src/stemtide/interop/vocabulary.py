@@ -15,7 +15,7 @@ from uuid import UUID
 
 from stemtide.protocol.enums import Provenance, Severity
 from stemtide.protocol.handling import Pap, Tlp
-from stemtide.protocol.labels import labels, refused_label
+from stemtide.protocol.labels import ideologies, labels, refused_label
 
 LABEL_OF = {
     'rsit:abusive-content="violence"': "graphic-violence",
@@ -149,6 +149,8 @@ def _read_own_tag(name: str, value: str, *, into: TagMeaning, known_labels: list
         known_labels.append(value)
     elif name == "severity" and value in set(Severity):
         facts["severity"] = Severity(value)
+    elif name == "ideology" and value in ideologies():
+        facts["ideology"] = value
     elif name in {"origin", "provenance"} and value in set(Provenance):
         facts["provenance"] = Provenance(value)
     elif name == "confidence" and _is_percent(value):

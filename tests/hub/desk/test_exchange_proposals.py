@@ -81,6 +81,17 @@ def test_an_exchange_runs_once_a_second_coordinator_has_confirmed_it(world, desk
     assert "open-sesame" not in str(list(Entry.objects.values()))
 
 
+def test_a_file_of_the_hubs_machine_is_not_read_because_two_people_say_so(world, desk):
+    page = desk.post("/exchanges/new/exchange", NEW | {"kind": "tx-file", "address": "file:///x"})
+    assert page.status_code == 422
+    draft = writes.NewExchange(name="x", kind=ExchangeKind.TX_FILE, address="file:///etc/hosts")
+    with pytest.raises(InvalidError, match="ask the operator"):
+        proposals.propose(
+            draft, terms=Terms(), party="partner-signals", by=coordinator(world), now=world.now
+        )
+    assert not Exchange.objects.exists()
+
+
 def test_another_coordinator_confirms_at_the_desk(world, desk):
     propose(world)
     assert "This exchange does not run yet" in said(desk.get("/exchanges/partner"))

@@ -15,9 +15,17 @@ from stemtide.hub.rooms.exchanges.writes import exchanges as writes, pulls as wr
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.interop.exchanges import Pull, SourceRecord, Terms
 from stemtide.protocol.enums import Direction, ExchangeKind
+from tests.exchange_servers import GROUP
 from tests.world import NOON, add_member, hex_value
 
-PATHS = {"taxii": "/root/collections/c1/", "stopncii": "/v1", "misp-feed": "/feed"}
+PATHS = {
+    "taxii": "/root/collections/c1/",
+    "stopncii": "/v1",
+    "misp-feed": "/feed",
+    "threatexchange": f"/v26.0/{GROUP}",
+    "tcap": "/",
+    "tx-file": "",
+}
 
 
 class Partner(ThreadingHTTPServer):
@@ -86,7 +94,7 @@ class Desk:
 
     def add(self, kind="taxii", *, address="", party=None, terms=None, **more):
         name = more.pop("name", "partner")
-        address = (address or "https://partner.example") + PATHS[kind]
+        address = (address or "https://partner.example") + more.pop("path", PATHS[kind])
         if "direction" in more:
             more["direction"] = Direction(more["direction"])
         asked = writes.NewExchange(name=name, kind=ExchangeKind(kind), address=address, **more)

@@ -58,6 +58,7 @@ LEAVES = {
 def test_a_mark_says_how_far_a_signal_leaves(mark, leaves):
     tlp = Tlp(mark)
     onward = may(tlp=tlp, inside=True, via=(str(uuid4()),))
+    assert may(tlp=tlp, inside=True, is_brought=True) == onward
     assert (may(tlp=tlp, inside=True), may(tlp=tlp), onward) == leaves
 
 

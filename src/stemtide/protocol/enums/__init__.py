@@ -405,6 +405,9 @@ class ExchangeKind(StrEnum):
     STOPNCII = "stopncii"
     MISP_FEED = "misp-feed"
     MISP = "misp"
+    THREATEXCHANGE = "threatexchange"
+    TCAP = "tcap"
+    TX_FILE = "tx-file"
 
 
 class Direction(StrEnum):

@@ -30,7 +30,7 @@ def add(
     kind: Annotated[ExchangeKind, typer.Option(help="Protocol of the other hub.")],
     address: Annotated[
         str,
-        typer.Option(help="URL of the TAXII collection, StopNCII endpoint or MISP feed."),
+        typer.Option(help="URL of the TAXII collection, StopNCII endpoint, feed, list or file."),
     ],
     party: Annotated[str, typer.Option(help="Party that owns its signals; use a separate one.")],
     account: Annotated[str, typer.Option(help="User name for HTTP Basic. Default: Bearer.")] = "",
@@ -100,7 +100,7 @@ def add(
         "feedback": feedback,
         "sharing_group": sharing_group,
     }
-    terms, secret = _terms(options), _secret(secret_file)
+    terms, secret = _terms(options), read_secret(secret_file)
     open_hub(data_dir)
     from stemtide.hub.rooms.exchanges.writes import exchanges as writes
     from stemtide.hub.rooms.parties.reads import parties
@@ -312,7 +312,7 @@ def _terms(options: dict[str, Any]) -> "Terms":
         return fail(f"{path}: {first['msg'].removeprefix('Value error, ')}", code=2)
 
 
-def _secret(path: Path | None) -> str:
+def read_secret(path: Path | None) -> str:
     """Read a secret from a file or stdin: other users can see a command line."""
     if path is None:
         return ""

@@ -19,6 +19,9 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         ExchangeKind.STOPNCII: "StopNCII",
         ExchangeKind.MISP_FEED: "MISP",
         ExchangeKind.MISP: "MISP (API)",
+        ExchangeKind.THREATEXCHANGE: "ThreatExchange",
+        ExchangeKind.TCAP: "Tech Against Terrorism",
+        ExchangeKind.TX_FILE: _("file"),
     },
     "exchange": {
         ExchangeState.PROPOSED: _("waits for a second person"),

@@ -78,6 +78,8 @@ class Record(models.Model):
                  value.
     is_disputed: as the source last reported. ended: the source withdrew it.
     part_of:     the source's record that it is one comparison of; "" if that has a single one.
+    place:       its name there for opinions on it; "" if the source takes none.
+    reaction:    the opinion of this hub's parties that was sent there last.
     """
 
     exchange = models.ForeignKey(Exchange, models.CASCADE, related_name="records")
@@ -89,6 +91,8 @@ class Record(models.Model):
     is_disputed = models.BooleanField(default=False)
     ended = models.BooleanField(default=False)
     part_of = models.CharField(max_length=300, blank=True, db_default="")
+    place = models.CharField(max_length=40, blank=True, db_default="")
+    reaction = models.CharField(max_length=20, blank=True, db_default="")
     seen_at = models.DateTimeField()
 
     class Meta:
@@ -97,6 +101,7 @@ class Record(models.Model):
         ]
         indexes = [
             models.Index("exchange", "part_of", condition=~Q(part_of=""), name="records_by_whole"),
+            models.Index("exchange", "id", condition=~Q(place=""), name="records_with_a_place"),
         ]
 
     def __str__(self) -> str:

@@ -19,7 +19,7 @@ from stemtide.hub.rooms.exchanges import encryption
 from stemtide.hub.rooms.exchanges.encryption import LostSecretError
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads, pushes
 from stemtide.hub.rooms.exchanges.reads.exchanges import ClaimedRun
-from stemtide.hub.rooms.exchanges.rules.exchanges import TooManyNewError
+from stemtide.hub.rooms.exchanges.rules.exchanges import OF_THE_PACKAGE, TooManyNewError
 from stemtide.hub.rooms.exchanges.sources import (
     misp,
     misp_push,
@@ -33,9 +33,11 @@ from stemtide.hub.rooms.exchanges.sources.source import (
     Endpoint,
     Puller,
     Pusher,
+    Reactor,
     SourceClient,
     SourceError,
 )
+from stemtide.hub.rooms.exchanges.sources.tx import pull as tx_pull, push as tx_push
 from stemtide.hub.rooms.exchanges.writes import (
     exchanges as writes,
     proposals,
@@ -61,13 +63,17 @@ PULLERS: Mapping[ExchangeKind, Puller] = {
     ExchangeKind.STOPNCII: stopncii.pull,
     ExchangeKind.MISP_FEED: misp.pull,
     ExchangeKind.MISP: misp_push.try_version,
+    **{kind: tx_pull.puller_of(kind) for kind in OF_THE_PACKAGE},
 }
 
 PUSHERS: Mapping[ExchangeKind, Pusher] = {
     ExchangeKind.TAXII: taxii_push.push,
     ExchangeKind.STOPNCII: stopncii_push.push,
     ExchangeKind.MISP: misp_push.push,
+    ExchangeKind.THREATEXCHANGE: tx_push.push,
 }
+
+REACTORS: Mapping[ExchangeKind, Reactor] = {ExchangeKind.THREATEXCHANGE: tx_push.react}
 
 BATCH_SIZE = 100
 """Signals that are sent in one batch."""
@@ -131,10 +137,11 @@ class ExchangeRunner(JobRunner[ClaimedRun]):
         except TooManyNewError as error:
             day_is_full = error  # pushing goes on
         if run.pushes:
-            pushing = client()
-            more = self._push(run, client=pushing, counts=counts) or more
+            sender = client()
+            more = self._push(run, client=sender, counts=counts) or more
             if run.kind is ExchangeKind.MISP:
-                self._push_sightings(run, client=pushing, counts=counts)
+                self._push_sightings(run, client=sender, counts=counts)
+            more = self._react(run, client=sender) or more
         if day_is_full is not None:
             raise day_is_full
         return more
@@ -207,6 +214,22 @@ class ExchangeRunner(JobRunner[ClaimedRun]):
             misp_push.push_sighting(sighting.remote, client=client)
             pushes_writes.note_sighting(run, sighting.pk, total=sighting.total)
             counts["sightings"] += 1
+
+    def _react(self, run: ClaimedRun, *, client: SourceClient) -> bool:
+        """Send opinions on what the source brought; return whether there is more.
+
+        raises: SourceError.
+        """
+        if run.kind not in REACTORS or client.is_over:
+            return False
+        due = pushes.reactions_due(run, limit=BATCH_SIZE)
+        if not due:
+            return False
+        results = REACTORS[run.kind](due, client=client)
+        pushes_writes.note_reactions(
+            run, {pk: (due[pk][1], words) for pk, words in results.items()}, now=self.now()
+        )
+        return len(due) == BATCH_SIZE
 
     def _note_all_refused(
         self, run: ClaimedRun, error: AllRefusedError, *, counts: Counter[str]

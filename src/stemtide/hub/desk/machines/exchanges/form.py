@@ -18,6 +18,7 @@ from stemtide.hub.desk.forms import DeskForm
 from stemtide.hub.desk.labels import LABELS
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.rooms.exchanges.reads import proposals as reads
+from stemtide.hub.rooms.exchanges.rules.proposals import OF_THIS_MACHINE
 from stemtide.hub.rooms.exchanges.writes import proposals as writes
 from stemtide.hub.rooms.exchanges.writes.exchanges import NewExchange
 from stemtide.hub.rooms.parties.reads.parties import Actor
@@ -34,7 +35,10 @@ class ExchangeForm(DeskForm):
         max_length=40,
     )
     kind = forms.ChoiceField(
-        label=gettext_lazy("Protocol"), choices=list(LABELS["exchange-kind"].items())
+        label=gettext_lazy("Protocol"),
+        choices=[
+            item for item in LABELS["exchange-kind"].items() if item[0] not in OF_THIS_MACHINE
+        ],
     )
     address = forms.CharField(
         label=gettext_lazy("Address"),

@@ -204,6 +204,13 @@ def parts(exchange: int, wholes: Iterable[str]) -> list[Record]:
 
 
 @needs_no_viewer("the scheduler reads for all parties")
+def unseen(run: ClaimedRun, since: datetime) -> list[str]:
+    """Return the names of a source's live records that did not come since a time."""
+    rows = Record.objects.filter(exchange=run.pk, ended=False, seen_at__lt=since)
+    return list(rows.order_by("pk").values_list("key", flat=True))
+
+
+@needs_no_viewer("the scheduler reads for all parties")
 def known_parts(run: ClaimedRun, wholes: Iterable[str]) -> dict[str, dict[str, str]]:
     """Return the versions of known parts of a source's records, by record and part."""
     versions_by_whole: dict[str, dict[str, str]] = {}

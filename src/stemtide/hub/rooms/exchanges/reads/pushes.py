@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.platform.exemptions import needs_no_viewer
-from stemtide.hub.rooms.exchanges.models import Outgoing
+from stemtide.hub.rooms.exchanges.models import Exchange, Outgoing, Record
 from stemtide.hub.rooms.exchanges.reads.exchanges import ClaimedRun
+from stemtide.hub.rooms.exchanges.rules import pushes as rules
 from stemtide.hub.rooms.exchanges.rules.pushes import OutgoingFacts
 from stemtide.hub.rooms.exchanges.sources.source import OutgoingSignal
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.long_values import batches
-from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.models import Sighting, Signal
 from stemtide.hub.rooms.signals.reads import collection, sightings
 from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.interop.exchanges import OutgoingState
@@ -23,7 +24,7 @@ from stemtide.protocol.enums import SignalState
 from stemtide.protocol.handling import Pap, Tlp
 
 
-def facts(row: Signal) -> OutgoingFacts:
+def facts(row: Signal, *, is_brought: bool = False) -> OutgoingFacts:
     """Return the facts about a signal that the rules for pushing need."""
     return OutgoingFacts(
         kind=Kind(row.kind),
@@ -35,7 +36,41 @@ def facts(row: Signal) -> OutgoingFacts:
         exercise=row.exercise,
         crisis=UUID(str(row.crisis.uid)) if row.crisis else None,
         via=tuple(row.via.split()),
+        is_brought=is_brought,
     )
+
+
+@needs_no_viewer("names of parties, for the rules for pushing")
+def bringers() -> set[int]:
+    """Return the parties, by primary key, whose signals exchanges bring or brought."""
+    return set(Exchange.objects.filter(pulls=True).values_list("party_id", flat=True))
+
+
+@needs_no_viewer("counts of opinions, for the source whose records they are about")
+def reactions_due(run: ClaimedRun, *, limit: int) -> dict[int, tuple[str, str, str]]:
+    """Return opinions of parties here on a source's records that it does not have yet.
+
+    returns: by record: its name there, the reaction, and the one to take back ("" for none).
+    """
+    rows = Record.objects.filter(exchange=run.pk, ended=False, is_own=True)
+    rows = rows.filter(signal__state=SignalState.LIVE, signal__exercise=False).exclude(place="")
+    is_seen = Exists(Sighting.objects.filter(signal=OuterRef("signal")))
+    counts = ("pk", "place", "reaction", "is_disputed")
+    of_signal = ("signal__disputes", "signal__confirmations", "is_seen")
+    due: dict[int, tuple[str, str, str]] = {}
+    judged = Q(signal__disputes__gt=0) | Q(signal__confirmations__gt=0) | Q(is_seen=True)
+    rows = rows.annotate(is_seen=is_seen).filter(judged | ~Q(reaction=""))
+    for pk, place, before, is_disputed, *opinions in rows.order_by("pk").values_list(
+        *counts, *of_signal
+    ):
+        reaction = rules.reaction_to(
+            disputes=opinions[0] - is_disputed, confirmations=opinions[1], is_seen=opinions[2]
+        )
+        if reaction != before:
+            due[pk] = (place, reaction, before)
+        if len(due) == limit:
+            break
+    return due
 
 
 def outgoing_signals(

@@ -23,6 +23,7 @@ __all__ = [
     "allows",
     "check_address",
     "check_direction",
+    "check_installed",
     "check_manage",
     "check_name",
     "check_schedule",
@@ -49,6 +50,12 @@ GO_ON_AFTER = timedelta(seconds=5)
 
 JITTER = 0.1
 """Random share of the interval, so that hubs do not poll in step."""
+
+OF_THE_PACKAGE = frozenset({ExchangeKind.THREATEXCHANGE, ExchangeKind.TCAP, ExchangeKind.TX_FILE})
+"""Kinds that the package threatexchange speaks, which is an extra."""
+
+READ_ONLY = frozenset({ExchangeKind.TCAP, ExchangeKind.TX_FILE})
+"""Kinds that nothing is pushed to, besides MISP's feed."""
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 _FUTURE = timedelta(days=1)
@@ -104,10 +111,25 @@ def check_manage(*, kind: PartyKind) -> None:
         )
 
 
+def check_installed(kind: ExchangeKind, *, is_installed: bool) -> None:
+    """Refuse a kind that needs a package that is not installed."""
+    if kind in OF_THE_PACKAGE and not is_installed:
+        raise InvalidError(
+            "kind",
+            "needs the package threatexchange, which is not installed: pip install 'stemtide[tx]'",
+        )
+
+
 def check_direction(kind: ExchangeKind, direction: Direction) -> None:
-    """Refuse to push to a MISP feed, which is read-only, and to pull from a MISP without one."""
+    """Refuse to push to a source that is read-only, and to pull from a MISP without a feed."""
     if kind is ExchangeKind.MISP_FEED and direction is not Direction.PULL:
         raise InvalidError("direction", "the hub can pull from a MISP feed, but not push to it")
+    if kind in READ_ONLY and direction is not Direction.PULL:
+        raise InvalidError(
+            "direction",
+            "the hub can pull from an exchange of kind {kind}, but not push to it",
+            kind=kind.value,
+        )
     if kind is ExchangeKind.MISP and direction is not Direction.PUSH:
         raise InvalidError(
             "direction",
@@ -161,7 +183,17 @@ def check_address(kind: ExchangeKind, address: str) -> str:
                 "address", "must be the address of a collection: https://host/root/collections/ID/"
             )
         return address
-    return address.rstrip("/").removesuffix("/manifest.json")
+    address = address.rstrip("/").removesuffix("/manifest.json")
+    if kind is ExchangeKind.TX_FILE and not re.match(r"file:///.", address):
+        raise InvalidError(
+            "address", "must be that of a file on the hub's machine: file:///folder/name"
+        )
+    if kind is ExchangeKind.THREATEXCHANGE and not re.search(r"/[0-9]{1,32}$", address):
+        raise InvalidError(
+            "address",
+            "must end with the number of the privacy group: https://graph.facebook.com/v26.0/GROUP",
+        )
+    return address
 
 
 def signal_of(source_record: SourceRecord, *, terms: Terms, now: datetime) -> SignalIn:

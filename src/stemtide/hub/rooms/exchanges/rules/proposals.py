@@ -7,10 +7,22 @@ from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import check_person_may_manage
 from stemtide.hub.rooms.parties.rules.proposals import PROPOSED_FOR, check_another_confirms
 from stemtide.hub.rooms.parties.rules.standing import Acting, check_oversees
-from stemtide.protocol.enums import PartyKind
+from stemtide.protocol.enums import ExchangeKind, PartyKind
 
 KINDS = frozenset({PartyKind.PROVIDER, PartyKind.CONSORTIUM})
 """Kinds of party that an exchange added at the desk may speak as: no authority's word is lent."""
+
+
+OF_THIS_MACHINE = frozenset({ExchangeKind.TX_FILE})
+"""Kinds that read this machine, which only its operator adds."""
+
+
+def check_kind(kind: ExchangeKind) -> None:
+    """Refuse at the desk a kind that reads files of the hub's machine."""
+    if kind in OF_THIS_MACHINE:
+        raise InvalidError(
+            "kind", "reads a file of the hub's machine: ask the operator to add this exchange"
+        )
 
 
 def check_propose(*, by: Acting) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules for signals that leave to another hub. The strictest rule wins; in doubt a signal stays."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -21,6 +22,13 @@ ONWARD = {
 }
 """Whether each TLP may leave to any partner. source: TLP 2.0, FIRST, August 2022."""
 
+EXPRESSED: Mapping[ExchangeKind, Collection[Kind]] = {
+    ExchangeKind.STOPNCII: TYPE_OF,
+    ExchangeKind.MISP: MISP_TYPE_OF,
+    ExchangeKind.THREATEXCHANGE: (Kind.PDQ, Kind.MD5, Kind.SHA256, Kind.URL),
+}
+"""Kinds of signals that each format expresses, besides TAXII's, which expresses all."""
+
 TAKE_BACK_AFTER = (
     timedelta(minutes=10),
     timedelta(hours=1),
@@ -32,7 +40,10 @@ TAKE_BACK_AFTER = (
 
 @dataclass(frozen=True, slots=True)
 class OutgoingFacts:
-    """The facts about a signal that the rules need. via: the hubs that it came through."""
+    """The facts about a signal that the rules need. via: the hubs that it came through.
+
+    is_brought: whether an exchange brought it, so that its mark was given to us and not to others.
+    """
 
     kind: Kind
     tlp: Tlp
@@ -43,6 +54,7 @@ class OutgoingFacts:
     exercise: bool
     crisis: UUID | None
     via: tuple[str, ...]
+    is_brought: bool = False
 
 
 def may_leave(
@@ -51,9 +63,11 @@ def may_leave(
     """Whether a live signal that the partner's party may see is sent to the partner.
 
     inside: whether the partner belongs to the community that TLP:AMBER may reach, as configured.
-    hub: the partner's id, if known. Signals from other hubs leave only if their mark allows anyone.
+    hub: the partner's id, if known. Signals that an exchange brought, or that came through other
+    hubs, leave only if their mark allows anyone.
     """
-    is_tlp_allowed = ONWARD[signal.tlp] or (signal.tlp is Tlp.AMBER and inside and not signal.via)
+    is_from_here = not signal.via and not signal.is_brought
+    is_tlp_allowed = ONWARD[signal.tlp] or (signal.tlp is Tlp.AMBER and inside and is_from_here)
     is_within_terms = (
         signal.exercise is terms.exercise
         and (terms.crisis is None or signal.crisis == terms.crisis)
@@ -61,13 +75,25 @@ def may_leave(
     )
     is_known_there = bool(hub) and hub in signal.via
     is_supported = kind is ExchangeKind.TAXII or (
-        signal.kind in (MISP_TYPE_OF if kind is ExchangeKind.MISP else TYPE_OF)
+        signal.kind in EXPRESSED[kind]
         and not signal.reach
         and (signal.kind is not Kind.URL or bool(signal.url))
     )
     # PAP:RED stays: a partner's machines may act on every signal that they receive.
     is_safe = signal.pap is not Pap.RED and not signal.is_disputed
     return is_tlp_allowed and is_within_terms and is_supported and is_safe and not is_known_there
+
+
+def reaction_to(*, disputes: int, confirmations: int, is_seen: bool) -> str:
+    """Return ThreatExchange's reaction to what a source brought; "" for none.
+
+    disputes: of parties here, without the source's own.
+    """
+    if disputes > 0:
+        return "DISAGREE_WITH_TAGS"
+    if confirmations > 0:
+        return "HELPFUL"
+    return "SAW_THIS_TOO" if is_seen else ""
 
 
 def take_back_at(refusals: int, *, now: datetime) -> datetime | None:

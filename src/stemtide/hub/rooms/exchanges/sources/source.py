@@ -4,7 +4,7 @@
 import base64
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -119,7 +119,10 @@ class SourceClient:
 
     until: of time.monotonic(); nothing new is begun after it. now: for Retry-After.
     after_s: how much longer requests take that were begun in time; None for AFTER_S.
+    pages: what a source still yields in this run, if it is read in one go.
     """
+
+    pages: Iterator[Pull] | None = None
 
     def __init__(
         self, endpoint: Endpoint, *, until: float, now: datetime, after_s: float | None = None
@@ -178,14 +181,23 @@ class SourceClient:
 Pusher: TypeAlias = Callable[..., tuple[dict[int, str], dict[int, str]]]
 """Pushes signals: (outgoing_signals, *, client). Returns words of refusals, and ids there."""
 
+Reactor: TypeAlias = Callable[..., dict[int, str]]
+"""Sends opinions: ({key: (name there, opinion, one to take back)}, *, client). Returns words of
+refusals."""
+
 Puller: TypeAlias = Callable[..., Pull]
 """Pulls one page: (checkpoint, *, client, versions_of). raises: SourceError."""
 
 
 def read_json(response: Response) -> Any:  # noqa: ANN401  # JSON of any shape
     """Return the JSON of a response. raises: SourceError."""
+    return decode_json(response.body)
+
+
+def decode_json(body: bytes) -> Any:  # noqa: ANN401  # JSON of any shape
+    """Return JSON. raises: SourceError."""
     try:
-        return msgspec.json.decode(response.body)
+        return msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise SourceError("its answer is no JSON") from error
 

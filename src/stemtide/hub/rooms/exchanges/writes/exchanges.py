@@ -19,6 +19,7 @@ from stemtide.hub.rooms.exchanges.models import Exchange, Line, Record
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 from stemtide.hub.rooms.exchanges.reads.exchanges import ClaimedRun
 from stemtide.hub.rooms.exchanges.rules import exchanges as rules, feedback, proposals
+from stemtide.hub.rooms.exchanges.sources.tx.pull import is_installed
 from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
@@ -78,6 +79,7 @@ def create(
     rules.check_schedule(draft.every_s)
     rules.check_secret(draft.secret, account=draft.account)
     rules.check_terms(terms)
+    rules.check_installed(draft.kind, is_installed=is_installed())
     rules.check_direction(draft.kind, draft.direction)
     address = rules.check_address(draft.kind, draft.address)
     push_address = rules.check_address(draft.kind, draft.push_address or draft.address)
@@ -252,7 +254,9 @@ def write_records(records: Iterable[Record]) -> None:
         batch_size=_RECORDS_AT_ONCE,
         update_conflicts=True,
         unique_fields=["exchange", "key"],
-        update_fields=["version", "signal", "waiting", "is_own", "is_disputed", "ended", "seen_at"],
+        update_fields=[
+            *("version", "signal", "waiting", "is_own", "is_disputed", "ended", "place", "seen_at"),
+        ],
     )
 
 

@@ -31,6 +31,7 @@ def propose(
     raises: NotAllowedError, NotFoundError, InvalidError, ConflictError.
     """
     rules.check_propose(by=by)
+    rules.check_kind(draft.kind)
     ledger.lock_ledger()
     sharer = parties.party(party)
     _check_lent_name(sharer)

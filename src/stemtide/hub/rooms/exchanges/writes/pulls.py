@@ -9,10 +9,10 @@ large for one.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from stemtide.hub.rooms.exchanges.models import Exchange
+from stemtide.hub.rooms.exchanges.models import Exchange, Record
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 from stemtide.hub.rooms.exchanges.reads.exchanges import ClaimedRun
 from stemtide.hub.rooms.exchanges.rules import turns as turns_rules
@@ -23,7 +23,8 @@ from stemtide.hub.rooms.exchanges.writes.records import PageImport
 from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.ledger.writes.transactions import part
-from stemtide.interop.exchanges import Pull, RecordOutcome
+from stemtide.hub.rooms.signals.long_values import batches
+from stemtide.interop.exchanges import Pull, RecordOutcome, SourceRecord
 
 MAX_NAMED = 5
 """Records of a page that the log names individually; the others are only counted."""
@@ -57,6 +58,7 @@ def import_page(
     if the day's limit is reached: the page was processed up to it, and must be fetched again.
     """
     counts: Counter[str] = Counter()
+    pull = _of_full_reading(run, pull, now=now)
     wholes = {source_record.whole for source_record in pull.told} | {
         fault.key for fault in pull.faults
     }
@@ -82,6 +84,29 @@ def import_page(
         error.counts = dict(counts)
         raise error
     return dict(counts)
+
+
+def _of_full_reading(run: ClaimedRun, pull: Pull, *, now: datetime) -> Pull:
+    """Return a page; at the end of a reading of everything, with records that did not come.
+
+    What comes in a known version is not written again, so it is noted as seen first.
+    """
+    if pull.full_since is None:
+        return pull
+    _note_seen(run, [source_record.key for source_record in pull.told], now=now)
+    if not pull.is_whole:
+        return pull
+    gone = [SourceRecord(key, "ended") for key in reads.unseen(run, pull.full_since)]
+    return replace(pull, told=[*pull.told, *gone])
+
+
+@part()
+def _note_seen(run: ClaimedRun, keys: Iterable[str], *, now: datetime) -> None:
+    """Note that records came again."""
+    row = reads.claimed_exchange(run)
+    if row is not None:
+        for batch in batches(keys):
+            Record.objects.filter(exchange=row, key__in=batch).update(seen_at=now)
 
 
 @part()

@@ -65,13 +65,14 @@ def _begin(row: Exchange, signals: Iterable[Signal], *, now: datetime) -> None:
     )
     at_partner = Record.objects.filter(exchange=row, signal__in=pks, ended=False)
     partner_pks = set(at_partner.values_list("signal_id", flat=True))
+    bringers = pushes.bringers()
     leaving = {
         signal.pk
         for signal in live
         if signal.pk in visible_pks - partner_pks
         and signal.shared_by_id != row.party_id
         and pushes_rules.may_leave(
-            pushes.facts(signal),
+            pushes.facts(signal, is_brought=signal.shared_by_id in bringers),
             kind=kind,
             terms=terms,
             inside=row.inside,
@@ -237,6 +238,29 @@ def note_sighting(run: ClaimedRun, pk: int, *, total: int) -> None:
     """Record up to which number of uploads the other hub learned of sightings."""
     if reads.claimed_exchange(run) is not None:
         Outgoing.objects.filter(pk=pk, exchange=run.pk).update(sighted=total)
+
+
+@transaction.atomic
+def note_reactions(
+    run: ClaimedRun, results: Mapping[int, tuple[str, str]], *, now: datetime
+) -> None:
+    """Record which opinions a source has now. results: by record: the reaction, words of a refusal.
+
+    A refused one is not sent again until the opinions here change.
+    """
+    ledger.lock_ledger()
+    row = reads.claimed_exchange(run)
+    if row is None:
+        return
+    for pk, (reaction, _) in results.items():
+        Record.objects.filter(exchange=row, pk=pk).update(reaction=reaction)
+    refusals = [words for _, words in results.values() if words]
+    for words in dict.fromkeys(refusals):
+        write_line(row, f"opinion refused there: {words}", now=now)
+    accepted = len(results) - len(refusals)
+    write_line(row, f"opinions sent: {accepted} taken, {len(refusals)} refused", now=now)
+    detail: dict[str, object] = {"taken": accepted, "refused": len(refusals)}
+    ledger.append("exchange.pushed", actor=CLOCK, subject=row.ref, now=now, detail=detail)
 
 
 def _try_again(outgoing: Outgoing, *, now: datetime) -> None:

@@ -5,19 +5,21 @@ This runs inside the transaction of writes/pulls.py.
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from stemtide.hub.rooms.exchanges.models import Record
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 from stemtide.hub.rooms.exchanges.reads.exchanges import SameValueSignal
 from stemtide.hub.rooms.exchanges.rules import exchanges as rules
-from stemtide.hub.rooms.exchanges.rules.exchanges import NotTakenError
+from stemtide.hub.rooms.exchanges.rules.exchanges import OF_THE_PACKAGE, NotTakenError
 from stemtide.hub.rooms.exchanges.writes import feedback
 from stemtide.hub.rooms.exchanges.writes.exchanges import write_records
 from stemtide.hub.rooms.exchanges.writes.states import RecordLinks
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import collection
+from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.hub.rooms.signals.rules.opinions import OpinionChangedError
 from stemtide.hub.rooms.signals.rules.signals import SignalDraft, read_rows
 from stemtide.hub.rooms.signals.writes import signals
@@ -28,7 +30,7 @@ from stemtide.interop.exchanges import (
     SourceRecord,
     Terms,
 )
-from stemtide.protocol.enums import SignalState, WithdrawReason
+from stemtide.protocol.enums import Opinion, SignalState, WithdrawReason
 from stemtide.protocol.messages.signals import RowError, SignalIn
 
 
@@ -126,6 +128,8 @@ class PageImport(RecordLinks):
             if rules.is_own(source_record, hub=hub, signals=here, makers=makers):
                 self.counts[RecordOutcome.ECHO] += 1
                 echoes.append(source_record)
+                if self.row.kind in OF_THE_PACKAGE:  # other hubs name whose opinion it is
+                    self._hear(source_record)
             else:
                 fresh.append(source_record)
         if self.terms.feedback:
@@ -377,6 +381,21 @@ class PageImport(RecordLinks):
         Record.objects.filter(exchange=self.row, key=source_record.key).update(
             is_disputed=source_record.is_disputed
         )
+
+    def _hear(self, source_record: SourceRecord) -> None:
+        """Record what the source says of a signal that this hub sent there.
+
+        Its party disputes the signal for as long as the source does.
+        """
+        party = self.row.party
+        rows = Signal.objects.filter(
+            visible(party), uid__in=source_record.signals, state=SignalState.LIVE
+        )
+        for row in rows.exclude(shared_by=party):
+            mine = row.opinions.filter(party=party, opinion=Opinion.DISPUTE)
+            if mine.exists() is not source_record.is_disputed:
+                with suppress(OpinionChangedError):  # it goes back and forth
+                    self._opine(row, is_disputed=source_record.is_disputed)
 
     def _note(self, events: Mapping[str, str]) -> None:
         """Record which events were read, in which version."""

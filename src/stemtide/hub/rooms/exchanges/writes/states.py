@@ -102,6 +102,7 @@ class RecordLinks:
             and previous.signal_id == signal
             and previous.is_disputed,
             part_of=source_record.part_of,
+            place=source_record.place,
             seen_at=self.now,
         )
         if previous is not None and previous_signal not in {None, signal}:

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pushing to Meta's ThreatExchange: our signals, their ends, and opinions both ways."""
+
+import pytest
+
+from stemtide.hub.rooms.exchanges.models import Outgoing, Record
+from stemtide.hub.rooms.signals.models import Sighting, Signal
+from stemtide.hub.rooms.signals.writes import signals
+from stemtide.protocol.enums import Opinion
+from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
+from tests.exchange_servers import APP, GROUP, TOKEN, Graph, descriptor, serving
+from tests.world import NOON, hex_value
+
+NOON_S = int(NOON.timestamp())
+
+
+@pytest.fixture
+def graph():
+    return Graph()
+
+
+@pytest.fixture
+def server(graph):
+    with serving(graph) as server:
+        yield server
+
+
+@pytest.fixture
+def both(desk, server):
+    desk.add("threatexchange", address=server.address, secret=TOKEN, direction="both")
+    return server
+
+
+def give(desk, row, opinion):
+    body = OpinionIn(opinion=opinion, note="it is a news report" if opinion == "dispute" else "")
+    party = desk.world.big_provider
+    signals.give_opinion(row.uid, body=body, by=party, now=desk.now, actor_ref=party.ref)
+
+
+@pytest.mark.usefixtures("both")
+def test_a_signal_becomes_a_descriptor_of_the_group_and_is_deleted_when_it_ends(desk, graph):
+    placed = desk.world.share(kind="pdq", tlp="green", labels=("manifesto",))
+    desk.world.share(kind="url", value="https://evil.example/a", tlp="green")
+    desk.world.share(kind="sha256", tlp="amber")
+    desk.world.share(kind="md5", tlp="green", pap="red")
+    assert desk.run() == {"pushed": 2}
+    by_type = {fields["type"]: fields for fields in graph.posted.values()}
+    assert by_type.keys() == {"HASH_PDQ", "URI"}
+    assert by_type["URI"]["indicator"] == "https://evil.example/a"
+    fields = by_type["HASH_PDQ"]
+    assert fields["indicator"] == Signal.objects.get(uid=placed.id).value
+    assert (fields["status"], fields["share_level"]) == ("MALICIOUS", "GREEN")
+    assert (fields["privacy_type"], fields["privacy_members"]) == (
+        "HAS_PRIVACY_GROUP",
+        str(GROUP),
+    )
+    assert {"manifesto", "tlp:green", f"signal:{placed.id}"} <= set(fields["tags"].split(","))
+    body = WithdrawIn(reason="mistake")
+    sharer = Signal.objects.get(uid=placed.id).shared_by
+    signals.withdraw(placed.id, body=body, by=sharer, now=desk.now, actor_ref=sharer.ref)
+    assert desk.run() == {"pushed": 1}
+    assert [fields["type"] for fields in graph.posted.values()] == ["URI"]
+
+
+@pytest.mark.usefixtures("both")
+def test_a_refused_signal_stops_no_other(desk, graph):
+    first = desk.world.share(kind="pdq", tlp="green", value=hex_value(1))
+    desk.world.share(kind="pdq", tlp="green", value=hex_value(2))
+    graph.refuses = frozenset({hex_value(1)})
+    assert desk.run() == {"pushed": 1, "push_refused": 1}
+    assert Outgoing.objects.get(signal__uid=first.id).state == "refused"
+    assert "refused there: it does not take what we ask (400)" in desk.log()
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ((400, {"error": {"code": 190}}), "it takes nothing of what is sent"),
+        ((500, {}), "it answers 500"),
+        ((200, b"<html>"), "its answer is not one that can be read"),
+        ((200, {"success": True}), "its answer names no descriptor"),
+        ((200, {"success": True, "id": "1; x"}), "its answer names no descriptor"),
+    ],
+)
+def test_a_signal_is_sent_again_after_a_broken_answer(desk, server, graph, answer, words):
+    desk.add("threatexchange", address=server.address, secret=TOKEN, direction="push")
+    desk.world.share(kind="pdq", tlp="green")
+    server.play = lambda _request: answer
+    assert desk.run() == {}
+    assert desk.row.trouble.startswith(words)
+    assert not any(TOKEN in line for line in desk.log())
+    server.play = graph
+    assert desk.run() == {"pushed": 1}
+
+
+@pytest.mark.usefixtures("both")
+def test_our_descriptor_comes_back_as_an_echo_and_its_dispute_reaches_our_signal(desk, graph):
+    placed = desk.world.share(kind="pdq", tlp="green")
+    desk.run()
+    ((number, fields),) = graph.posted.items()
+    ours = {"number": number, "tags": fields["tags"].split(",")}
+    graph.put(fields["indicator"], at=NOON_S, descriptors=[descriptor(APP, **ours)])
+    desk.later(minutes=1)
+    assert desk.run() == {"echo": 1}
+    row = Signal.objects.get(uid=placed.id)
+    assert (row.disputes, row.state) == (0, "live")
+    disliked = descriptor(APP, reactions=[{"key": "DISAGREE_WITH_TAGS", "value": "7"}], **ours)
+    graph.put(fields["indicator"], at=NOON_S + 1, descriptors=[disliked])
+    desk.later(minutes=1)
+    desk.run()
+    row.refresh_from_db()
+    assert row.disputes == 1
+    assert row.opinions.get().party == desk.party
+    graph.put(fields["indicator"], at=NOON_S + 2, descriptors=[descriptor(APP, **ours)])
+    desk.later(minutes=1)
+    desk.run()
+    row.refresh_from_db()
+    assert row.disputes == 0
+
+
+@pytest.mark.usefixtures("both")
+def test_opinions_of_parties_here_go_there_once_and_are_taken_back(desk, graph):
+    graph.put(hex_value(1), at=NOON_S, descriptors=[descriptor(5, number=77)])
+    desk.run()
+    assert graph.reactions == []
+    row = desk.signal()
+    give(desk, row, Opinion.AGREE)
+    desk.run()
+    assert graph.reactions == [("77", "reactions", "HELPFUL")]
+    desk.run()
+    assert len(graph.reactions) == 1
+    give(desk, row, Opinion.DISPUTE)
+    desk.run()
+    assert graph.reactions[1:] == [
+        ("77", "reactions_to_remove", "HELPFUL"),
+        ("77", "reactions", "DISAGREE_WITH_TAGS"),
+    ]
+    give(desk, row, Opinion.SEEN)
+    desk.run()
+    assert graph.reactions[3:] == [("77", "reactions_to_remove", "DISAGREE_WITH_TAGS")]
+    assert "opinions sent: 1 taken, 0 refused" in desk.log()
+
+
+@pytest.mark.usefixtures("both")
+def test_a_match_here_is_told_there(desk, graph):
+    graph.put(hex_value(1), at=NOON_S, descriptors=[descriptor(5, number=77)])
+    desk.run()
+    when = {"first_at": desk.now, "last_at": desk.now}
+    Sighting.objects.create(
+        signal=desk.signal(), party=desk.world.big_provider, outcome="held", count=3, **when
+    )
+    desk.run()
+    assert graph.reactions == [("77", "reactions", "SAW_THIS_TOO")]
+
+
+@pytest.mark.usefixtures("both")
+def test_what_the_source_itself_disputes_is_not_told_back(desk, graph):
+    disputed = [descriptor(5, number=77), descriptor(6, status="NON_MALICIOUS")]
+    graph.put(hex_value(1), at=NOON_S, descriptors=disputed)
+    desk.run()
+    assert desk.signal().disputes == 1
+    desk.run()
+    assert graph.reactions == []
+
+
+def test_no_opinion_leaves_to_a_source_that_is_only_pulled(desk, server, graph):
+    desk.add("threatexchange", address=server.address, secret=TOKEN)
+    graph.put(hex_value(1), at=NOON_S)
+    desk.run()
+    give(desk, desk.signal(), Opinion.AGREE)
+    desk.run()
+    assert graph.reactions == []
+
+
+def test_a_refused_opinion_is_shown_and_not_repeated(desk, both, graph):
+    graph.put(hex_value(1), at=NOON_S)
+    desk.run()
+    give(desk, desk.signal(), Opinion.AGREE)
+    posts = []
+
+    def answer(request):
+        if request.method != "POST":
+            return graph(request)
+        posts.append(request)
+        return 400, {"error": {"code": 100}}
+
+    both.play = answer
+    desk.run()
+    desk.run()
+    assert len(posts) == 1
+    assert "opinions sent: 0 taken, 1 refused" in desk.log()
+    assert Record.objects.get().reaction == "HELPFUL"
