@@ -86,6 +86,7 @@ PAGES = {
         "keys",
         "key-new",
         "key-replace",
+        *("signing-keys", "signing-key-new"),
     ),
     COORDINATOR: (
         *("board", "crisis", "crises", "look-new", "look", "lead-new", "lead", "deliveries"),

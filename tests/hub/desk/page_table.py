@@ -302,6 +302,10 @@ GET  signal-propagation           in  200 200 200 200 200 200 200 200 200 200 40
 POST signal-outlier               in  302 403 403 403 403 302 403 403 403 404 404 403
 POST signal-withdraw              in  302 302 403 403 302 302 403 403 403 403 404 403
 POST signals-selected             in  302 302 403 403 302 302 302 302 403 302 302 302
+GET  signing-key-new               in  403 403 403 403 200 200 403 403 403 403 403 403
+POST signing-key-new               in  403 403 403 403 422 422 403 403 403 403 403 403
+POST signing-key-revoke            in  403 403 403 403 302 302 403 403 403 403 403 403
+GET  signing-keys                  in  403 403 403 403 200 200 403 403 403 403 403 403
 POST sitting-end                  in  302 302 302 302 302 302 302 302 302 302 302 302
 GET  stylesheet                   200 200 200 200 200 200 200 200 200 200 200 200 200
 GET  to-do                        in  200 200 200 200 200 200 200 200 200 200 200 200

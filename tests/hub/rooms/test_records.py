@@ -31,6 +31,7 @@ def test_each_kind_of_party_has_records_by_its_law(world, name):
     law, source = PARTIES[name]
     record = records_of(viewer=getattr(world, name), now=NOON)
     assert (record.law, record.source.partition(",")[0]) == (law, source)
+    assert record.profiling is (None if law == "gdpr" else False)
 
 
 def test_purpose_basis_and_term_are_those_of_the_rules(world):

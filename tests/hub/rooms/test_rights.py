@@ -76,7 +76,7 @@ def test_a_term_ends_with_the_last_day_of_its_months(law, received, due, longest
         ("consortium", "gdpr", "Art. 15"),
         ("observer", "gdpr", "Art. 15"),
         ("authority", "led", "Art. 14"),
-        ("agency", "europol", "Art. 36"),
+        ("agency", "europol", "Art. 36, with Regulation (EU) 2018/1725 Art. 80"),
     ],
 )
 def test_the_kind_of_party_says_which_law_binds_it(world, party, law, article):

@@ -241,7 +241,8 @@ def open_file(path: Path, *, cache_kb: int = 16_000) -> sqlite3.Connection:
     """Open another connection; any thread may use it, but only one at a time."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
     sizes = (f"cache_size = -{cache_kb}", f"journal_size_limit = {_WAL_BYTES}")
-    for pragma in ("journal_mode = WAL", *DURABLE, *sizes):
+    # What ended is overwritten. Debian's SQLite does that by default, others do not.
+    for pragma in ("journal_mode = WAL", "secure_delete = ON", *DURABLE, *sizes):
         connection.execute(f"PRAGMA {pragma}")
     return connection
 

@@ -18,6 +18,7 @@ from stemtide.hub.rooms.parties.rules.parties import COORDINATING
 from stemtide.hub.rooms.parties.rules.people import check_see_people
 from stemtide.hub.rooms.retention.rules import check_keeper
 from stemtide.hub.rooms.rights.rules import check_officer
+from stemtide.hub.rooms.signing.rules import check_manage
 from stemtide.hub.rooms.webhooks.rules import check_may_manage
 from stemtide.protocol.enums import PartyKind, Role
 
@@ -46,6 +47,7 @@ PAGES: dict[str, Words] = {
     "preferences": _("Preferences"),
     "colleagues": _("People"),
     "keys": _("Keys"),
+    "signing-keys": _("Signing keys"),
     "webhooks": _("Webhooks"),
     "hub-settings": _("Hub settings"),
     "look-counts": _("Previews opened"),
@@ -69,8 +71,8 @@ GROUPS: dict[str, tuple[Words, tuple[str, ...]]] = {
     "settings": (
         _("Settings"),
         (
-            *("you", "preferences", "colleagues", "keys", "webhooks", "hub-settings"),
-            *("look-counts", "retention", "rights-requests", "ledger", "records"),
+            *("you", "preferences", "colleagues", "keys", "signing-keys", "webhooks"),
+            *("hub-settings", "look-counts", "retention", "rights-requests", "ledger", "records"),
         ),
     ),
 }
@@ -86,6 +88,7 @@ CHECKS: dict[str, Callable[[Role], None]] = {
     "ledger": check_auditor,
     "records": check_keeper,
     "share": check_person_may_write,
+    "signing-keys": check_manage,
     "webhooks": check_may_manage,
 }
 """Pages that some roles may not open: the same rule guards the page and its link."""
@@ -94,6 +97,7 @@ KINDS_OF_PARTY: dict[str, frozenset[PartyKind]] = {
     "inbox": frozenset({PartyKind.PROVIDER}),
     "exchanges": COORDINATING,
     "share": frozenset(PartyKind) - {PartyKind.OBSERVER},
+    "signing-keys": frozenset(PartyKind) - {PartyKind.OBSERVER},
     "parties": frozenset({PartyKind.AGENCY}),
     "hub-settings": frozenset({PartyKind.AGENCY}),
     "referrals": frozenset(PartyKind) - {PartyKind.PROVIDER},

@@ -47,7 +47,7 @@ def _csv(record: RecordsOut) -> str:
             *(_("Controller"), _("Data protection officers"), _("Law"), _("Activity")),
             *(_("Purpose"), _("Legal basis"), _("Data subjects"), _("Personal data")),
             *(_("Recipients"), _("Months"), _("Months after the end"), _("Source")),
-            *(_("Measures"), _("Records now")),
+            *(_("Measures"), _("Records now"), _("Profiling")),
         ]
     )
     for activity in record.activities:
@@ -75,6 +75,7 @@ def _line(record: RecordsOut, activity: ActivityOut) -> list[object]:
         activity.term_source,
         "; ".join(label(measure, "record-measure") for measure in activity.measures),
         activity.rows,
+        _("none") if record.profiling is False else "",
     ]
 
 

@@ -3,7 +3,7 @@
 
 from django.urls import path
 
-from stemtide.hub.desk.machines import hub_settings, keys, webhook_form, webhooks
+from stemtide.hub.desk.machines import hub_settings, keys, signing_keys, webhook_form, webhooks
 from stemtide.hub.desk.machines.exchanges import acts, form, pages
 from stemtide.hub.desk.officer import ledger, records, rights
 from stemtide.hub.desk.retention import views as retention
@@ -31,6 +31,9 @@ urlpatterns = [
     path("keys/new", keys.new, name="key-new"),
     path("keys/<slug:prefix>/replace", keys.replace, name="key-replace"),
     path("keys/<slug:prefix>/revoke", keys.revoke, name="key-revoke"),
+    path("signing-keys", signing_keys.signing_keys, name="signing-keys"),
+    path("signing-keys/new", signing_keys.new, name="signing-key-new"),
+    path("signing-keys/revoke", signing_keys.revoke, name="signing-key-revoke"),
     path("webhooks", webhooks.webhooks, name="webhooks"),
     path("webhooks/new", webhook_form.new, name="webhook-new"),
     path("webhooks/<uuid:uid>", webhooks.webhook, name="webhook"),

@@ -46,6 +46,8 @@ class Entry(models.Model):
                 condition=models.Q(crisis__isnull=False),
                 name="entries_of_a_crisis",
             ),
+            # A party that seldom acts: without it, a page of its acts reads the whole ledger.
+            models.Index(fields=["actor", "number"], name="entries_by_actor"),
             models.Index(
                 "recorded_at",
                 condition=models.Q(kind="signals.shared"),

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 from stemtide.fingerprints.url.canonical import UrlError
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
-from stemtide.protocol.enums import PartyKind
+from stemtide.hub.platform.permissions import MANAGING_ROLES
+from stemtide.protocol.enums import PartyKind, Role
 from stemtide.protocol.messages.signals import SignalIn
 from stemtide.protocol.signing.signatures import SignerKey, has_signed, text_to_sign
 from stemtide.protocol.tlog.notes import NoteError
@@ -14,14 +15,34 @@ MOST_KEYS = 5
 """Valid keys of a party: more would be a list that nobody compares."""
 
 
-def read_key(text: str, *, party: str, kind: PartyKind) -> SignerKey:
-    """Return a party's own key. raises: InvalidError, NotAllowedError for observers."""
+def check_manage(role: Role | None) -> None:
+    """Refuse signing keys to roles that do not manage their party's keys.
+
+    None: a machine, whose key's scope was checked.
+    """
+    if role is not None and role not in MANAGING_ROLES:
+        raise NotAllowedError(
+            "your role ({role}) cannot manage signing keys: ask an administrator or the"
+            " coordinator of your party",
+            role=role.replace("_", " "),
+        )
+
+
+def check_may_sign(kind: PartyKind) -> None:
+    """Refuse keys to parties that share no signals."""
     if kind is PartyKind.OBSERVER:
         raise NotAllowedError("observers share no signals, so they need no key to sign them")
+
+
+def read_key(text: str, *, party: str, kind: PartyKind) -> SignerKey:
+    """Return a party's own key. raises: InvalidError, NotAllowedError for observers."""
+    check_may_sign(kind)
     try:
         key = SignerKey.read(text)
     except NoteError as error:
-        raise InvalidError("key", str(error)) from error
+        raise InvalidError(
+            "key", "is no key of a signer: copy it whole, as `stemtide signer show` prints it"
+        ) from error
     if key.name != party:
         raise InvalidError(
             "key",

@@ -23,6 +23,7 @@ def add_key(body: SigningKeyIn, *, by: Actor, now: datetime) -> SigningKeyOut:
 
     raises: NotAllowedError, InvalidError, ConflictError, NotFoundError.
     """
+    rules.check_manage(by.role)
     ledger.lock_ledger()
     key = rules.read_key(body.key, party=by.name, kind=by.kind)
     detail: dict[str, object] = {"key": str(key)}
@@ -46,7 +47,8 @@ def add_key(body: SigningKeyIn, *, by: Actor, now: datetime) -> SigningKeyOut:
 
 @transaction.atomic
 def revoke_key(text: str, *, by: Actor, now: datetime) -> SigningKeyOut:
-    """Revoke a key of one's own party. raises: NotFoundError."""
+    """Revoke a key of one's own party. raises: NotAllowedError, NotFoundError."""
+    rules.check_manage(by.role)
     ledger.lock_ledger()
     row = _find(text, by=by)
     _end(row, KeyEnd.REVOKED, now=now)

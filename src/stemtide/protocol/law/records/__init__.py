@@ -21,12 +21,13 @@ class RecordsError(ValueError):
 
 
 class RecordLaw(BaseModel):
-    """The provision that asks for records."""
+    """The provision that asks for records. asks_profiling: also for the use of profiling."""
 
     model_config = _FROZEN
 
     name: DataLaw
     source: str = Field(min_length=10)
+    asks_profiling: bool = False
 
 
 class ActivityRule(BaseModel):

@@ -37,6 +37,7 @@ class RecordsOut(BaseModel):
 
     officers: mail addresses of its data protection officers on this hub.
     rules: the versions of the rules that the records were made from.
+    profiling: false, as the hub makes no profiles of people; None if the law does not ask.
     """
 
     party: str
@@ -46,5 +47,6 @@ class RecordsOut(BaseModel):
     law: DataLaw
     source: str
     rules: list[str]
+    profiling: bool | None = None
     at: AwareDatetime
     activities: list[ActivityOut]

@@ -38,6 +38,7 @@ def records_of(*, viewer: Party, now: datetime, law: DataLaw | None = None) -> R
         law=binding,
         source=version.laws[binding].source,
         rules=[version.name, retention().name, rights().name],
+        profiling=False if version.laws[binding].asks_profiling else None,
         at=now,
         activities=[
             _activity(rule, viewer=viewer, kind=kind)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read the content that entries of the ledger speak of: signals and issued orders."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -192,17 +192,12 @@ def last_key() -> int:
     return row or 0
 
 
-@needs_no_viewer("an operator's check: it returns ids only")
-def signals_without_entry(covered: Collection[str], *, last: int, limit: int) -> list[str]:
-    """Return signals up to a primary key that no entry speaks of. covered: those with one."""
-    uids = Signal.objects.filter(pk__lte=last).order_by("pk").values_list("uid", flat=True)
-    unknown: list[str] = []
-    for uid in uids.iterator(chunk_size=2000):
-        if str(uid) not in covered:
-            unknown.append(str(uid))
-        if len(unknown) >= limit:
-            break
-    return unknown
+@needs_no_viewer("an operator's check: it returns ids and states only")
+def signal_states() -> Iterator[tuple[int, str, str]]:
+    """Yield primary key, id and state of each signal."""
+    rows = Signal.objects.order_by("pk").values_list("pk", "uid", "state")
+    for pk, uid, state in rows.iterator(chunk_size=2000):
+        yield pk, str(uid), state
 
 
 @needs_no_viewer("for their leaves, before their content is erased")

@@ -10,7 +10,7 @@ else kept shows that, too.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -20,6 +20,7 @@ from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.transparency.models import Head, Leaf, Log, Node, Purge
 from stemtide.hub.rooms.transparency.reads import contents, purges
 from stemtide.hub.rooms.transparency.reads.log import log_keys
+from stemtide.hub.rooms.transparency.rules.ends import MOST_NAMED, SignalEnds
 from stemtide.hub.rooms.transparency.rules.flaws import (
     FlawKind,
     LogFlaw,
@@ -40,7 +41,6 @@ from stemtide.protocol.tlog.tiles import HEIGHT
 
 _WINDOW = 1000
 _MOST_WAITING = 20
-_MOST_SIGNALS = 20
 _SHARED = "signal.shared"
 _HASH = 32
 
@@ -99,6 +99,7 @@ class _Check:
     others: list[Checkpoint] = field(default_factory=list)
     statement: Statement = field(init=False)
     older: OlderHeads = field(init=False)
+    ends: SignalEnds = field(default_factory=SignalEnds)
     purged: set[int] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
 
@@ -159,6 +160,7 @@ class _Check:
             leaf.number: contents.unpack_ids(leaf.signals) for leaf in rows.values() if leaf.signals
         }
         ends = {number for number, entry in entries.items() if entry.kind in contents.MASS_ENDS}
+        self._note_ends(entries.values(), signals=bulks)
         self.shared.update(uid for number in bulks.keys() - ends for uid in bulks[number])
         bulks = {number: uids for number, uids in bulks.items() if number in entries}
         content_of = contents.contents_of(
@@ -185,19 +187,63 @@ class _Check:
             for entry in contents.entries_after(self.log.size - 1, limit=_MOST_WAITING):
                 self.entries[entry.number] = entry
             self.flaws[:0] = compare(self.entries, self.leaves, size=self.log.size)
-        for uid in contents.not_erased(self.gone)[:_MOST_SIGNALS]:
+        for uid in contents.not_erased(self.gone)[:MOST_NAMED]:
             text = f"a certificate says that signal {uid} was erased, and it is still there"
             self._note(FlawKind.PURGE_WRONG, text)
-        unknown = contents.signals_without_entry(self.shared, last=last_signal, limit=_MOST_SIGNALS)
-        for uid in unknown:
-            text = f"no entry says that signal {uid} was shared: it was inserted"
-            self._note(FlawKind.SIGNAL_INSERTED, text)
+        self._compare_signals(last_signal)
         for size in sorted(size for size in self.heads if size > self.log.size):
             for name, _ in self.heads[size]:
                 text = (
                     f"{name} has {size} leaves, and the log only {self.log.size}: it was set back"
                 )
                 self._note(FlawKind.SET_BACK, text)
+
+    def _note_ends(
+        self, entries: Iterable[LeafFacts], *, signals: Mapping[int, Sequence[str]]
+    ) -> None:
+        """Note which signals entries ended. signals: of many at once, by the entry's number."""
+        for entry in entries:
+            if entry.kind == contents.WITHDRAWN:
+                uids: Sequence[str] = [entry.subject.partition(":")[2]]
+                count: object = 1
+            elif entry.kind in contents.MASS_ENDS:
+                uids, count = signals.get(entry.number, ()), entry.detail.get("count")
+            else:
+                continue
+            state, count = contents.ENDS[entry.kind].value, count if isinstance(count, int) else 0
+            self.ends.add(uids, state=state, entry=entry.number, count=count)
+
+    def _compare_signals(self, last: int) -> None:
+        """Name signals without an entry, and those with another state than their entries say.
+
+        last: the highest primary key of a signal whose share is a leaf.
+        """
+        inserted: list[str] = []
+        ended: dict[str, str] = {}
+        changed: list[LogFlaw] = []
+        for pk, uid, state in contents.signal_states():
+            if pk <= last and uid not in self.shared:
+                inserted.append(uid)
+            elif flaw := self.ends.flaw_of(uid, state):
+                changed.append(flaw)
+            elif self.ends.is_without_end(uid, state):
+                ended[uid] = state
+        for uid in inserted[:MOST_NAMED]:
+            text = f"no entry says that signal {uid} was shared: it was inserted"
+            self._note(FlawKind.SIGNAL_INSERTED, text)
+        self.flaws += changed[:MOST_NAMED]
+        if ended:
+            self._note_waiting_ends()
+            self.flaws += self.ends.unexplained(ended)
+
+    def _note_waiting_ends(self) -> None:
+        """Note the ends in entries that are no leaves yet: signals were read before them."""
+        after = self.log.size - 1
+        while entries := contents.entries_after(after, limit=_WINDOW):
+            mass = [entry for entry in entries if entry.kind in contents.MASS_ENDS]
+            signals = {entry.number: contents.ended_by(entry).signals for entry in mass}
+            self._note_ends(entries, signals=signals)
+            after = entries[-1].number
 
     def _expect(self, name: str, head: Checkpoint) -> None:
         """Note a root that the tree must have."""

@@ -21,6 +21,7 @@ class FlawKind(StrEnum):
     CONTENT_CHANGED = "content-changed"
     CONTENT_GONE = "content-gone"
     SIGNAL_INSERTED = "signal-inserted"
+    STATE_CHANGED = "state-changed"
     SALT_GONE = "salt-gone"
     LEAF_GONE = "leaf-gone"
     TREE_CHANGED = "tree-changed"
