@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two machines of a hub, on a PostgreSQL with a standby: each of the three is lost once.
+"""Two machines of a hub, on a PostgreSQL with a standby: each of the four is lost once.
 
 A machine is a data folder with processes of its own. docs/run/large.md says what operators do.
 """
 
+import os
 import shutil
 import threading
 import time
-from contextlib import closing, contextmanager, suppress
+from collections import Counter
+from contextlib import ExitStack, closing, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import httpx
 import pytest
 
 from stemtide.exercises import processes
-from tests import forks, postgres, standby
+from tests import caddy, forks, postgres, standby
 from tests.cli.conftest import run
 from tests.flows.conftest import digest, row, until
 from tests.standby import STATEMENTS
@@ -25,6 +30,11 @@ pytestmark = [
 
 KEYS = ("secret.key", "signing.key", "media.key", "seal.pem")
 HEADS = "SELECT entries, positions FROM ledger_numbering"
+EXPIRED = "SELECT number FROM ledger_entry WHERE kind = 'signals.expired'"
+ALERTS = "SELECT 1 FROM alerts_alert WHERE kind = 'signal_disputed'"
+UNDELIVERED = """
+SELECT count(*) FROM webhooks_delivery WHERE state IN ('queued', 'sending', 'failed')
+"""
 SET_BACK = "SELECT max((detail->'last'->>1)::int) FROM ledger_entry WHERE kind = 'log.halted'"
 
 
@@ -62,9 +72,14 @@ class Machines:
         assert self.command("party", "add", name, "--kind", kind).code == 0
         return self.command("key", "new", "--party", name, "--json").rows[0]["key"]
 
-    def start_hub(self, machine):
-        hub = processes.hub(self.folder / machine, environment=self.environment)
+    def start_hub(self, machine, *, port=0):
+        hub = processes.hub(self.folder / machine, port=port, environment=self.environment)
         return forks.ForkedRunning.of(hub).start()
+
+    def start_again(self, number):
+        """Start the hub of a machine that was lost, at its address of before."""
+        port = int(self.hubs[number].address.rpartition(":")[2])
+        self.hubs[number] = self.start_hub("ab"[number], port=port)
 
     def start_agent(self, name, address, **environment):
         """Start an agent of the provider."""
@@ -74,6 +89,27 @@ class Machines:
         agent.environment = environment
         self.agents.append(forks.ForkedRunning.of(agent).start())
         return self.agents[-1]
+
+    def subscribe(self, address):
+        """Have events of the hub sent to an address."""
+        words = ("key", "new", "--party", "be-police", "--name", "hooks", "--json")
+        done = self.command(*words, "--scope", "webhooks:manage", "--scope", "feed:read")
+        assert done.code == 0, done.err
+        headers = {"Authorization": f"Bearer {done.rows[0]['key']}"}
+        url = f"{self.hubs[0].address}/api/v1/webhooks"
+        answer = httpx.post(url, json={"url": address}, headers=headers, timeout=60)
+        assert answer.status_code == 201, answer.text
+
+    def dispute(self, *, hub):
+        """Share a value as the authority, and dispute it as the provider: an alert is due."""
+        headers = {"Authorization": f"Bearer {self.key}"}
+        url = f"{hub.address}/api/v1/signals"
+        shared = httpx.post(url, json=row(digest()), headers=headers, timeout=60).json()
+        headers = {"Authorization": f"Bearer {self.provider_key}"}
+        opinion = {"opinion": "dispute", "note": "news"}
+        url = f"{url}/{shared['id']}/opinion"
+        answer = httpx.put(url, json=opinion, headers=headers, timeout=60)
+        assert answer.status_code == 200, answer.text
 
     def share(self, value, *, hub, timeout=20, **facts):
         """Share a value; return whether the hub acknowledged it."""
@@ -127,6 +163,56 @@ def machines(folder, *, is_synchronous, settings=None):
         closing(Machines(folder, first=first, second=second, settings=settings)) as story,
     ):
         yield story
+
+
+class Receiver(ThreadingHTTPServer):
+    """A receiver of events, which answers none before it may.
+
+    heard: the ids of the events, in their order. may_answer: set it to have it answer.
+    """
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), _Reception)
+        self.heard, self.may_answer, self.first_port = [], threading.Event(), 0
+        self.address = f"http://127.0.0.1:{self.server_port}/"
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever).start()
+        return self
+
+    def __exit__(self, *_):
+        self.may_answer.set()
+        self.shutdown()
+        self.server_close()
+
+
+class _Reception(BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.first_port = self.server.first_port or self.client_address[1]
+        self.server.heard.append(self.headers["webhook-id"])
+        self.server.may_answer.wait()
+        with suppress(OSError):  # the machine that sent it is gone
+            self.send_response(204)
+            self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def has_connection(process, *, port):
+    """Whether a process, or a child of it, connected from a port of this machine."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
+    (node,) = [row[9] for row in rows if row[1] == f"0100007F:{port:04X}"]
+    for files in Path("/proc").glob("[0-9]*/fd"):
+        with suppress(OSError):  # it ended, or is not ours
+            if os.getsid(int(files.parent.name)) == process.process.pid:
+                links = [path.readlink() for path in files.iterdir()]
+                if Path(f"socket:[{node}]") in links:
+                    return True
+    return False
 
 
 @contextmanager
@@ -250,3 +336,60 @@ def test_writes_wait_while_the_standby_is_gone_and_health_says_so(tmp_path):
         second.start()
         first.carry_out(STATEMENTS.wait)
         until(lambda: story.doctor()["standbys"]["level"] == "ok")
+
+
+def lose(number, *, story, then):
+    """Kill the hub of a machine while both are shared at; return what was acknowledged.
+
+    then: what to do once it is gone.
+    """
+    with load(story) as acknowledged:
+        until(lambda: all(len(values) >= 5 for values in acknowledged))
+        story.hubs[number].kill()
+        then()
+        alive = acknowledged[1 - number]
+        before = len(alive)
+        until(lambda: len(alive) >= before + 20)
+    return {value for values in acknowledged for value in values}
+
+
+@pytest.mark.nightly
+@pytest.mark.skipif(not caddy.is_installed(), reason="Caddy is not installed")
+def test_each_machine_takes_over_from_the_other_and_does_once_what_is_due(tmp_path):
+    settings = {"STEMTIDE_WEBHOOK_LOOPBACK": "1", "STEMTIDE_TRUSTED_PROXIES": "127.0.0.1"}
+    with (
+        Receiver() as receiver,
+        machines(tmp_path, is_synchronous=True, settings=settings) as story,
+        ExitStack() as stack,
+    ):
+        places = " ".join(hub.address.removeprefix("http://") for hub in story.hubs)
+        public, authority = stack.enter_context(caddy.running(tmp_path, hub=places))
+        agent = story.start_agent("behind", public, SSL_CERT_FILE=str(authority))
+        stack.callback(agent.stop)  # Caddy waits for the end of its stream
+        ask = story.servers[0].ask
+        story.subscribe(receiver.address)
+        begun, ends = digest(), digest()
+        soon = (datetime.now(UTC) + timedelta(seconds=30)).isoformat()
+        assert story.share(begun, hub=story.hubs[0])
+        assert story.share(ends, hub=story.hubs[1], expires_at=soon)
+        until(lambda: story.blocks(agent, [begun, ends]) >= {begun})
+        until(lambda: receiver.heard)  # a machine waits for the answer
+        sender = [has_connection(hub, port=receiver.first_port) for hub in story.hubs].index(True)
+
+        stored = {begun} | lose(sender, story=story, then=receiver.may_answer.set)
+        until(lambda: story.blocks(agent, [*stored]) == stored)
+        until(lambda: receiver.heard.count(receiver.heard[0]) == 2)
+        until(lambda: ask(EXPIRED))
+        story.start_again(sender)
+        stored |= lose(1 - sender, story=story, then=lambda: story.dispute(hub=story.hubs[sender]))
+        until(lambda: story.blocks(agent, [*stored, ends]) == stored)
+        story.start_again(1 - sender)
+
+        until(lambda: ask(UNDELIVERED) == [(0,)])
+        until(lambda: ask(ALERTS))
+        time.sleep(12)  # both schedulers look at deadlines twice
+        repeated = {event: count for event, count in Counter(receiver.heard).items() if count > 1}
+        assert repeated == {receiver.heard[0]: 2}
+        assert [len(ask(statement)) for statement in (EXPIRED, ALERTS)] == [1, 1]
+        assert agent.is_alive()
+        assert ask(SET_BACK) == [(None,)]
