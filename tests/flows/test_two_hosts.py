@@ -20,7 +20,9 @@ import pytest
 from stemtide.exercises import processes
 from tests import caddy, forks, postgres, standby
 from tests.cli.conftest import run
+from tests.flows import prometheus
 from tests.flows.conftest import digest, row, until
+from tests.flows.test_prometheus import RULES, panels
 from tests.standby import STATEMENTS
 
 pytestmark = [
@@ -90,13 +92,26 @@ class Machines:
         self.agents.append(forks.ForkedRunning.of(agent).start())
         return self.agents[-1]
 
+    def new_key(self, *scopes):
+        """A key of the authority with some scopes."""
+        words = (
+            "key",
+            "new",
+            "--party",
+            "be-police",
+            "--name",
+            scopes[0].replace(":", "-"),
+            "--json",
+        )
+        done = self.command(*words, *(word for scope in scopes for word in ("--scope", scope)))
+        assert done.code == 0, done.err
+        return done.rows[0]["key"]
+
     def subscribe(self, address):
         """Have events of the hub sent to an address."""
-        words = ("key", "new", "--party", "be-police", "--name", "hooks", "--json")
-        done = self.command(*words, "--scope", "webhooks:manage", "--scope", "feed:read")
-        assert done.code == 0, done.err
-        headers = {"Authorization": f"Bearer {done.rows[0]['key']}"}
+        key = self.new_key("webhooks:manage", "feed:read")
         url = f"{self.hubs[0].address}/api/v1/webhooks"
+        headers = {"Authorization": f"Bearer {key}"}
         answer = httpx.post(url, json={"url": address}, headers=headers, timeout=60)
         assert answer.status_code == 201, answer.text
 
@@ -393,3 +408,69 @@ def test_each_machine_takes_over_from_the_other_and_does_once_what_is_due(tmp_pa
         assert [len(ask(statement)) for statement in (EXPIRED, ALERTS)] == [1, 1]
         assert agent.is_alive()
         assert ask(SET_BACK) == [(None,)]
+
+
+def stored_at(server, value):
+    """Whether a server has a signal."""
+    return (value,) in server.ask("SELECT value FROM signals_signal")
+
+
+@pytest.mark.nightly
+def test_a_replaced_primary_that_comes_back_is_left_alone(tmp_path):
+    with machines(tmp_path, is_synchronous=False) as story:
+        first, second = story.servers
+        hub = story.hubs[0]
+        assert story.share(digest(), hub=hub)
+        until(lambda: second.ask(HEADS) == first.ask(HEADS))
+        first.kill()
+        second.carry_out(STATEMENTS.promote)
+        until(lambda: story.share(digest(), hub=hub))
+        until(lambda: (tmp_path / "a/database.timeline").read_text().endswith(" 2\n"))
+        first.start()  # by itself: it takes writes, too, and is named first
+        story.hubs[0].kill()
+        story.start_again(0)  # all its connections are new
+        hub, value = story.hubs[0], digest()
+        until(lambda: story.share(value, hub=hub))
+        assert (stored_at(first, value), stored_at(second, value)) == (False, True)
+        assert story.status(hub, "/health") == 200
+        said = story.doctor()["primaries"]
+        assert (said["level"], "take writes" in said["text"]) == ("fail", True)
+
+        second.kill()  # the replaced one alone is left
+        until(lambda: story.status(hub, "/health") == 503)
+        until(lambda: "a standby was promoted" in story.read(hub, "/health").text)
+        refused = digest()
+        assert not story.share(refused, hub=hub)
+        assert not stored_at(first, refused)
+        assert "a standby was promoted" in story.doctor()["database"]["text"]
+        second.start()
+        until(lambda: story.share(refused, hub=hub))
+        assert stored_at(second, refused)
+
+
+@pytest.mark.nightly
+@pytest.mark.skipif(not caddy.is_installed(), reason="Caddy is not installed")
+@pytest.mark.skipif(not prometheus.is_installed(), reason="Prometheus is not installed")
+def test_prometheus_shows_the_standby_and_the_public_certificate(tmp_path):
+    with ExitStack() as stack:
+        public, authority = stack.enter_context(caddy.running(tmp_path, hub="127.0.0.1:1"))
+        settings = {"STEMTIDE_ADDRESS": public, "SSL_CERT_FILE": str(authority)}
+        story = stack.enter_context(machines(tmp_path, is_synchronous=False, settings=settings))
+        targets = [("stemtide-hub", story.hubs[0].address, story.new_key("metrics:read"))]
+        watch = prometheus.Prometheus(tmp_path / "prometheus", targets, rules=RULES)
+        stack.callback(watch.stop)
+        until(lambda: watch.is_up(1))
+
+        def empty():
+            queries = [target["expr"] for panel in panels() for target in panel["targets"]]
+            names = ("stemtide_tls", "stemtide_standby")
+            shown = [query for query in queries if query.startswith(names)]
+            assert len(shown) == 5
+            return [query for query in shown if not watch.query(query)]
+
+        until(lambda: not empty())
+        assert float(watch.query("stemtide_standbys_following")[0]["value"][1]) == 1
+        assert float(watch.query("stemtide_tls_certificate_days")[0]["value"][1]) < 8
+        story.servers[1].stop()
+        until(lambda: float(watch.query("stemtide_standbys_following")[0]["value"][1]) == 0)
+        until(lambda: {"StemtideStandbyAway", "StemtideTlsExpires"} <= set(watch.alerts()))
