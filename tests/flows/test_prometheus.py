@@ -48,7 +48,7 @@ def test_promtool_takes_the_files():
 def test_each_alert_says_what_to_do():
     text = RULES.read_text("utf-8")
     count = text.count("- alert: ")
-    assert count == 30
+    assert count == 33
     assert text.count("remedy: ") == text.count("summary: ") == text.count("severity: ") == count
 
 
@@ -99,6 +99,10 @@ WATCHED = {
 }
 
 
+ELSEWHERE = ("stemtide_tls", "stemtide_standby")
+"""Metrics of hubs with TLS and standbys, which tests/flows/test_two_hosts.py looks at."""
+
+
 @pytest.mark.nightly
 def test_each_query_of_the_dashboard_has_rows_and_alerts_fire_on_what_is_wrong(watched):
     house, agent, watch = watched
@@ -117,7 +121,11 @@ def test_each_query_of_the_dashboard_has_rows_and_alerts_fire_on_what_is_wrong(w
         return [
             panel["title"]
             for panel in panels()
-            if not all(watch.query(target["expr"]) for target in panel["targets"])
+            if not all(
+                watch.query(target["expr"])
+                for target in panel["targets"]
+                if not target["expr"].startswith(ELSEWHERE)
+            )
         ]
 
     until(lambda: not empty())

@@ -77,6 +77,12 @@ def test_what_goes_wrong_slowly_is_reported_in_time(tmp_path):
         "StemtideSealExpires": {f'stemtide_certificate_days{{{HUB},seal="hub"}}': "29x10"},
         "StemtideBackupOld": {f"stemtide_backup_age_seconds{{{HUB}}}": "180000x10"},
         "StemtideClockOff": {f"stemtide_clock_offset_seconds{{{HUB}}}": "-3x10"},
+        "StemtideTlsExpires": {f"stemtide_tls_certificate_days{{{HUB}}}": "13x10"},
+        "StemtideStandbyBehind": {f"stemtide_standby_lag_bytes{{{HUB}}}": "17000000x10"},
+        "StemtideStandbyAway": {
+            f"stemtide_standbys_expected{{{HUB}}}": "1x10",
+            f"stemtide_standbys_following{{{HUB}}}": "0x10",
+        },
     }.items():
         assert fires(alert, series, tmp_path, minute=9), alert
         kept = {name: "31x10" if "days" in name else "1x10" for name in series}

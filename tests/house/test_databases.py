@@ -12,6 +12,7 @@ KNOWS = re.compile(
     r"|execute_wrapper|ignore_conflicts|update_conflicts|__contains\b|__has_key|KeyTransform"
 )
 TESTED = {
+    "base.py": "running/test_timelines.py",
     "boot.py": "running/test_migration_lock.py",
     "database.py": "running/test_doctor.py",
     "databases.py": "running/test_backups.py",
@@ -19,7 +20,9 @@ TESTED = {
     "health.py": "api/test_endpoints.py",
     "migration_lock.py": "running/test_migration_lock.py",
     "notifier.py": "api/test_wake.py",
+    "replica.py": "running/test_replica.py",
     "standbys.py": "running/test_doctor.py",
+    "timelines.py": "running/test_timelines.py",
     "verification.py": "running/test_verification.py",
     "vitals.py": "running/test_vitals.py",
     "workers.py": "running/test_workers.py",

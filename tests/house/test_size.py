@@ -11,6 +11,8 @@ BANNED = {
     *("utils", "helpers", "common", "base", "manager", "handler", "processor", "data", "info"),
     "service",
 }
+NAMED_BY_DJANGO = ROOT / "src/stemtide/hub/platform/postgresql/base.py"
+"""Django looks for a kind of database in a file of this name."""
 
 
 def test_no_function_is_longer_than_40_lines():
@@ -28,7 +30,8 @@ def test_no_function_is_longer_than_40_lines():
 
 
 def test_a_file_is_named_for_what_it_holds():
-    assert [str(path.relative_to(ROOT)) for path in SOURCES if path.stem in BANNED] == []
+    banned = [path for path in SOURCES if path.stem in BANNED and path != NAMED_BY_DJANGO]
+    assert [str(path.relative_to(ROOT)) for path in banned] == []
 
 
 def test_a_todo_names_an_issue():

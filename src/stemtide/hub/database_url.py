@@ -11,6 +11,8 @@ from urllib.parse import SplitResult, urlsplit
 import dj_database_url
 
 _PORT = "5432"
+_DJANGOS = "django.db.backends.postgresql"
+_OURS = "stemtide.hub.platform.postgresql"
 
 OPTIONS_OF_SEVERAL: dict[str, Any] = {
     "target_session_attrs": "read-write",
@@ -44,7 +46,10 @@ def read_database_url(url: str) -> "dj_database_url.DBConfig":
 
 def _parse(url: str) -> "dj_database_url.DBConfig":
     """Return the settings of a database on one host. raises: ValueError."""
-    return dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True)
+    database = dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True)
+    if database["ENGINE"] == _DJANGOS:
+        database["ENGINE"] = _OURS
+    return database
 
 
 def _port(place: SplitResult) -> str:

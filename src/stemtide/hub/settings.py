@@ -264,7 +264,30 @@ def _database() -> DBConfig:
     return database
 
 
+def _replica(primary: DBConfig) -> dict[str, DBConfig]:
+    """Return the replica of STEMTIDE_REPLICA_URL, if it is set."""
+    url = _secret("STEMTIDE_REPLICA_URL")
+    if not url:
+        return {}
+    try:
+        replica = read_database_url(url)
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            "STEMTIDE_REPLICA_URL is not understood: write it as postgres://user:password@host/name"
+        ) from error
+    if replica["ENGINE"] != primary["ENGINE"] or "sqlite" in primary["ENGINE"]:
+        raise ImproperlyConfigured(
+            "STEMTIDE_REPLICA_URL needs a hub on PostgreSQL, and a standby of its server"
+        )
+    replica["OPTIONS"] = {"connect_timeout": 2, **replica.get("OPTIONS", {})} | {
+        "target_session_attrs": "any",
+        "options": "-c default_transaction_read_only=on",
+    }
+    return {"replica": replica}
+
+
 DATABASES = {"default": _database()}
+DATABASES |= _replica(DATABASES["default"])
 STANDBYS = _whole_number("STEMTIDE_STANDBYS", 0, lowest=0)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

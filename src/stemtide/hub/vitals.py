@@ -5,6 +5,7 @@
   database. The result is kept for /health, /metrics and the board.
 2 A request's write that fails because of the disk counts as well, for ten seconds.
 3 A check that does not return is itself reported as trouble.
+4 The newest timeline of PostgreSQL is kept, so that a replaced primary is noticed.
 """
 
 import errno
@@ -21,6 +22,8 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import DatabaseError, connection
+
+from stemtide.hub.platform.postgresql import timelines
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +106,8 @@ class HealthChecks:
         try:
             before = self._seen
             self._seen = (*disk_troubles(), *database_troubles())
+            if not self._seen:
+                _keep_timeline()
             for trouble in self._seen:
                 if trouble not in before:
                     log.error("the hub is not well: %s", trouble.text)
@@ -182,8 +187,21 @@ def database_troubles(*, waits_for_standby: bool = True) -> Iterator[Trouble]:
         yield _trouble_of(error) or Trouble(CheckedPart.DATABASE, "away", f"the database: {error}")
 
 
+def _keep_timeline() -> None:
+    """Keep PostgreSQL's timeline; without the right to read it, replaced primaries go unnoticed."""
+    if connection.vendor != "postgresql":
+        return
+    try:
+        with connection.cursor() as cursor:
+            timelines.keep(Path(settings.DATA_DIR), timelines.read(cursor))
+    except (DatabaseError, OSError) as error:
+        log.warning("the timeline of the database is not kept: %s", error)
+
+
 def _trouble_of(error: Exception) -> Trouble | None:
     """Return the trouble that a database error means; None if disk and file are not at fault."""
+    if isinstance(error, timelines.OutdatedServerError):
+        return Trouble(CheckedPart.DATABASE, "outdated", str(error))
     cause = error.__cause__
     name = getattr(cause, "sqlite_errorname", "") if isinstance(cause, sqlite3.Error) else ""
     reason = _POSTGRES_REASONS.get(str(getattr(cause, "sqlstate", "")), "")

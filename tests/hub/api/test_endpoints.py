@@ -250,6 +250,8 @@ def test_metrics_name_what_goes_wrong_slowly(machine, world):
     assert value_of(text, 'stemtide_certificate_days{seal="hub"}') > 30
     offset = value_of(text, "stemtide_clock_offset_seconds")
     assert offset is None if connection.vendor == "sqlite" else abs(offset) < 60
+    assert "stemtide_standbys" not in text
+    assert "stemtide_tls_certificate_days" not in text
 
     with transaction.atomic():
         ledger.append(
@@ -282,6 +284,14 @@ def test_metrics_name_what_goes_wrong_slowly(machine, world):
     text = agency("GET", "/metrics").text
     assert value_of(text, "stemtide_backup_age_seconds") // 3600 == 50
     assert value_of(text, 'stemtide_oldest_waiting_seconds{queue="alerts"}') // 60 == 5
+
+
+def test_metrics_count_the_standbys_that_are_expected(machine, world, settings):
+    settings.STANDBYS = 2
+    text = machine(world.agency)("GET", "/metrics").text
+    expected = None if connection.vendor == "sqlite" else 2
+    assert value_of(text, "stemtide_standbys_expected") == expected
+    assert value_of(text, "stemtide_standbys_following") == (expected and 0)
 
 
 def test_metrics_show_a_provider_its_own_agents_only(machine, world):

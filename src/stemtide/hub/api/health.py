@@ -23,6 +23,9 @@ from stemtide.hub.api.bodies import answer
 from stemtide.hub.first_tables import waiting_migrations
 from stemtide.hub.platform.documents import hub_seal
 from stemtide.hub.platform.documents.seal_files import SealFileError
+from stemtide.hub.platform.postgresql.replica import reading
+from stemtide.hub.platform.postgresql.standbys import connected_standbys
+from stemtide.hub.public_certificate import watch
 from stemtide.hub.rooms.alerts.reads import alerts, deliveries
 from stemtide.hub.rooms.exchanges.reads import exchanges
 from stemtide.hub.rooms.ledger.reads import backups, ledger
@@ -119,17 +122,19 @@ def scrape(request: HttpRequest) -> HttpResponse:
     """Return metrics in Prometheus' text format, limited to the rights of the key's party."""
     try:
         caller = authenticate_request(request, Scope.METRICS_READ)
-        text = metrics.text(
-            signals.totals(viewer=caller.party),
-            agents=parties.agents(viewer=caller.party, now=now(), head=last_position()),
-            alerts=alerts.counts(viewer=caller.party),
-            deliveries=deliveries.counts(viewer=caller.party),
-            exchanges=exchanges.states(viewer=caller.party),
-            troubles=vitals.troubles(),
-            log_leaves=_log_leaves(),
-            free_bytes=_free_bytes(),
-            operation=_operation_facts(now()),
-        )
+        troubles, operation = vitals.troubles(), _operation_facts(now())
+        with reading():
+            text = metrics.text(
+                signals.totals(viewer=caller.party),
+                agents=parties.agents(viewer=caller.party, now=now(), head=last_position()),
+                alerts=alerts.counts(viewer=caller.party),
+                deliveries=deliveries.counts(viewer=caller.party),
+                exchanges=exchanges.states(viewer=caller.party),
+                troubles=troubles,
+                log_leaves=_log_leaves(),
+                free_bytes=_free_bytes(),
+                operation=operation,
+            )
     except Exception as error:  # noqa: BLE001  # ninja, which would do this, is not in between
         return answer_to(request, error)
     return HttpResponse(text, content_type=metrics.MEDIA_TYPE)
@@ -160,6 +165,8 @@ def _operation_facts(now: datetime) -> metrics.OperationFacts:
         certificate_days=_certificate_days(now),
         backup_age_s=(now - backup.at).total_seconds() if backup else None,
         clock_offset_s=_clock_offset_s(),
+        tls_days=watch.days_left(settings.HUB_ADDRESS, now=now),
+        standbys=_standby_facts(),
     )
 
 
@@ -190,6 +197,19 @@ def _clock_offset_s() -> float | None:
         after = datetime.now(UTC)
     offset: timedelta = before + (after - before) / 2 - theirs
     return offset.total_seconds()
+
+
+def _standby_facts() -> metrics.StandbyFacts | None:
+    """Return how the standbys are; None if none are expected."""
+    if connection.vendor != "postgresql" or not settings.STANDBYS:
+        return None
+    following = [standby for standby in connected_standbys() if standby.is_following]
+    return metrics.StandbyFacts(
+        expected=settings.STANDBYS,
+        following=len(following),
+        lag_bytes=max((standby.lag_bytes or 0 for standby in following), default=0),
+        lag_s=max((standby.lag_s for standby in following), default=0.0),
+    )
 
 
 @cache  # tables that were up to date once stay so while this code runs

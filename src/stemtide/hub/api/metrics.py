@@ -75,17 +75,30 @@ streams_open = Gauge("stemtide_streams_open", "Event streams open here.", regist
 
 
 @dataclass(frozen=True, slots=True)
+class StandbyFacts:
+    """How many standbys should follow, how many do, and how far the last of them is behind."""
+
+    expected: int
+    following: int
+    lag_bytes: int
+    lag_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class OperationFacts:
     """What goes wrong slowly, in seconds and days. None: there is none, or it cannot be read.
 
     oldest_waiting_s: by queue, how long the oldest delivery is overdue; 0 if none is.
-    certificate_days: by seal, until it expires. clock_offset_s: of the database's clock.
+    certificate_days: by seal, until it expires. tls_days: of the public address.
+    clock_offset_s: of the database's clock. standbys: None if none are expected.
     """
 
     oldest_waiting_s: Mapping[str, float]
     certificate_days: Mapping[str, float]
     backup_age_s: float | None
     clock_offset_s: float | None
+    tls_days: float | None
+    standbys: StandbyFacts | None
 
 
 class RequestPool(Protocol):
@@ -251,6 +264,12 @@ class _Operation(Collector):
         for seal, left in facts.certificate_days.items():
             days.add_metric([seal], left)
         yield days
+        if facts.tls_days is not None:
+            yield GaugeMetricFamily(
+                "stemtide_tls_certificate_days",
+                "Days until the TLS certificate of the public address expires.",
+                facts.tls_days,
+            )
         if facts.backup_age_s is not None:
             yield GaugeMetricFamily(
                 "stemtide_backup_age_seconds", "Age of the newest backup.", facts.backup_age_s
@@ -261,6 +280,19 @@ class _Operation(Collector):
                 "This machine's clock minus that of the database server.",
                 facts.clock_offset_s,
             )
+        if facts.standbys is not None:
+            yield from _standby_metrics(facts.standbys)
+
+
+def _standby_metrics(standbys: StandbyFacts) -> Iterable[GaugeMetricFamily]:
+    """Yield how standbys of the database are."""
+    for name, words, value in (
+        ("standbys_expected", "Standbys that should follow.", standbys.expected),
+        ("standbys_following", "Standbys that follow.", standbys.following),
+        ("standby_lag_bytes", "Changes that the last of them lacks.", standbys.lag_bytes),
+        ("standby_lag_seconds", "How late the last of them took a change in.", standbys.lag_s),
+    ):
+        yield GaugeMetricFamily(f"stemtide_{name}", words, value)
 
 
 class _HubMetrics(Collector):

@@ -36,6 +36,8 @@ def answers() -> CheckResult:
     if connection.vendor == "sqlite" and not path.exists():
         return CheckResult("database", Level.FAIL, f"there is no file {path}", remedy)
     for trouble in vitals.database_troubles(waits_for_standby=False):
+        if trouble.reason == "outdated":
+            remedy = "see Promote the standby in docs/run/large.md"
         return CheckResult("database", Level.FAIL, " ".join(trouble.text.split()), remedy)
     return CheckResult("database", Level.OK, f"{connection.display_name} answers")
 

@@ -37,6 +37,8 @@ def diagnose(*, workers: int, now: Callable[[], datetime]) -> Iterator[CheckResu
         ("connections", lambda: database.connections(workers)),
         ("queries", database.queries),
         ("standbys", standbys.standbys),
+        ("primaries", standbys.primaries),
+        ("replica", standbys.replica),
         ("log", standbys.transparency_log),
         ("keys", lambda: custody.keys(now())),
         ("seals", lambda: custody.seals(now())),

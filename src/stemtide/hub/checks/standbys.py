@@ -2,36 +2,27 @@
 """Check that PostgreSQL's standbys follow, and that the transparency log lacks nothing signed."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from contextlib import closing, suppress
 
+import psycopg
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection, connections
 
 from stemtide.hub.checks.results import CheckResult, Level
+from stemtide.hub.platform.postgresql import timelines
+from stemtide.hub.platform.postgresql.base import hosts
+from stemtide.hub.platform.postgresql.replica import ALIAS
+from stemtide.hub.platform.postgresql.standbys import Standby, connected_standbys
 from stemtide.hub.rooms.transparency.reads.restarts import lost_head
 
 LAG_MB = 16
 """Megabytes of changes that a standby may lack: one file of PostgreSQL's write-ahead log."""
 
-_STREAMING = "streaming"
-_STANDBYS = """
-SELECT application_name, state, sync_state IN ('sync', 'quorum'),
-pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::bigint FROM pg_stat_replication
-"""
 _WAITS = (
     "SELECT current_setting('synchronous_standby_names') <> ''"
     " AND current_setting('synchronous_commit') NOT IN ('off', 'local')"
 )
 _GO_ON = "ALTER SYSTEM SET synchronous_standby_names = ''; SELECT pg_reload_conf()"
-
-
-class _Standby(NamedTuple):
-    """A standby that is connected. lag_bytes: None if the hub's user may not see it."""
-
-    name: str
-    state: str | None
-    is_waited_for: bool | None
-    lag_bytes: int | None
 
 
 def standbys() -> Iterator[CheckResult]:
@@ -51,24 +42,61 @@ def standbys() -> Iterator[CheckResult]:
     yield from _flaws(expected, *_read())
 
 
-def _read() -> tuple[list[_Standby], bool]:
+def primaries() -> Iterator[CheckResult]:
+    """Look for a second host that takes writes: a primary that was replaced and came back."""
+    if connection.vendor != "postgresql":
+        return
+    parameters = connection.get_connection_params() | {"target_session_attrs": "any"}
+    writable: dict[str, int] = {}
+    for host, port in hosts(parameters):
+        with (
+            suppress(psycopg.OperationalError),  # standbys() names one that is away
+            closing(psycopg.connect(**parameters | {"host": host, "port": port})) as db,
+            db.cursor() as cursor,
+        ):
+            if number := timelines.read(cursor).number:
+                writable[f"{host}:{port}"] = number
+    if len(writable) > 1:
+        text = " and ".join(f"{place} (timeline {number})" for place, number in writable.items())
+        remedy = "stop the one on the lower timeline, and make it a standby: docs/run/large.md"
+        yield CheckResult("primaries", Level.FAIL, f"{text} take writes", remedy)
+
+
+def replica() -> Iterator[CheckResult]:
+    """Check that the replica of STEMTIDE_REPLICA_URL answers, and is a standby."""
+    if ALIAS not in connections.settings:
+        return
+    try:
+        with connections[ALIAS].cursor() as cursor:
+            number = timelines.read(cursor).number
+    except DatabaseError as error:
+        reason = " ".join(str(error).split())
+        text = f"the replica cannot be read, so the primary is: {reason}"
+        yield CheckResult("replica", Level.WARN, text, "start it, or unset STEMTIDE_REPLICA_URL")
+        return
+    if number:
+        text = "the server of STEMTIDE_REPLICA_URL is no standby, so it is not read"
+        yield CheckResult("replica", Level.WARN, text, "name a standby of the hub's database")
+    else:
+        yield CheckResult("replica", Level.OK, "the replica answers")
+
+
+def _read() -> tuple[list[Standby], bool]:
     """Return the connected standbys, and whether writes wait for one."""
     with connection.cursor() as cursor:
-        cursor.execute(_STANDBYS)
-        rows = [_Standby(*row) for row in cursor.fetchall()]
         cursor.execute(_WAITS)
         (waits,) = cursor.fetchone()
-    return rows, bool(waits)
+    return connected_standbys(), bool(waits)
 
 
-def _flaws(expected: int, rows: list[_Standby], waits: bool) -> Iterator[CheckResult]:  # noqa: FBT001  # of _read()
+def _flaws(expected: int, rows: list[Standby], waits: bool) -> Iterator[CheckResult]:  # noqa: FBT001  # of _read()
     """Yield what is wrong with standbys; that all is well if nothing is."""
     if any(row.state is None for row in rows):
         user = settings.DATABASES["default"]["USER"]
         text = "the hub's database user may not see how far the standbys are"
         yield CheckResult("standbys", Level.WARN, text, f"GRANT pg_monitor TO {user}")
         return
-    following = [row for row in rows if row.state == _STREAMING]
+    following = [row for row in rows if row.is_following]
     if len(following) < expected:
         text = f"{len(following)} of {expected} standbys follow"
         remedy = "start the standby, and look at its log"

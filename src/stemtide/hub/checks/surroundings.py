@@ -2,10 +2,8 @@
 """Check the connections of the hub: public address, proxy, mail."""
 
 import smtplib
-import socket
-import ssl
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,6 +15,7 @@ from django.http.request import validate_host
 
 from stemtide.client.connection import is_loopback
 from stemtide.hub.checks.results import CheckResult, Level
+from stemtide.hub.public_certificate import certificate_end
 from stemtide.hub.rooms.crises.known_neighbours import NeighboursFileError, known_neighbours
 from stemtide.hub.rooms.signals.refused_values import RefusedValuesError, read_refused_values
 
@@ -65,7 +64,7 @@ def proxy(now: Callable[[], datetime]) -> Iterator[CheckResult]:
     if not settings.HUB_ADDRESS:
         return
     try:
-        expires_at = _certificate_end(settings.HUB_ADDRESS)
+        expires_at = certificate_end(settings.HUB_ADDRESS)
         response = httpx.get(f"{settings.HUB_ADDRESS}/health", timeout=_TIMEOUT_S, trust_env=False)
     except (OSError, httpx.HTTPError, ValueError) as error:
         reason = " ".join(str(error).split())
@@ -181,22 +180,3 @@ def neighbours() -> Iterator[CheckResult]:
         yield CheckResult("neighbours", Level.FAIL, str(error), remedy)
     else:
         yield CheckResult("neighbours", Level.OK, f"{count:,} exchange activations with this hub")
-
-
-def _certificate_end(url: str) -> datetime | None:
-    """Return when the TLS certificate at an address expires; None over plain HTTP.
-
-    raises: OSError, also for a certificate that is not valid.
-    """
-    parts = urlsplit(url)
-    if parts.scheme != "https":
-        return None
-    context = ssl.create_default_context()
-    place = (parts.hostname or "", parts.port or 443)
-    with (
-        socket.create_connection(place, timeout=_TIMEOUT_S) as plain,
-        context.wrap_socket(plain, server_hostname=parts.hostname) as encrypted,
-    ):
-        certificate = encrypted.getpeercert() or {}
-    seconds = ssl.cert_time_to_seconds(str(certificate["notAfter"]))
-    return datetime.fromtimestamp(seconds, UTC)

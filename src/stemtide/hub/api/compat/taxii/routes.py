@@ -32,6 +32,7 @@ from stemtide.hub.api.compat.taxii.responses import (
 from stemtide.hub.api.error_formats import TAXII, TAXII_PREFIX
 from stemtide.hub.api.problems import ProblemError
 from stemtide.hub.platform.errors import UnknownKeyError
+from stemtide.hub.platform.postgresql.replica import reading
 from stemtide.hub.rooms.parties.reads.parties import Caller
 from stemtide.hub.rooms.stix import rules
 from stemtide.hub.rooms.stix.reads import pages, stix as reads
@@ -201,13 +202,14 @@ def _page(
     source = _collection(name, caller=caller)
     rules.check_read(source)
     question = read_collection_query(request.GET, only=only, all_versions=all_versions)
-    result_page = pages.page(
-        source,
-        viewer=caller.party,
-        filters=question.filters,
-        limit=question.limit,
-        after=question.after,
-    )
+    with reading():
+        result_page = pages.page(
+            source,
+            viewer=caller.party,
+            filters=question.filters,
+            limit=question.limit,
+            after=question.after,
+        )
     if only and not result_page.objects and question.after is None and not question.filters.is_none:
         raise ProblemError(
             ProblemType.NOT_FOUND, "this collection has no such object that your party may see"

@@ -15,6 +15,7 @@ from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import CSV, JSON_LINES
 from stemtide.hub.api.v1.feed import MAX_POSITION
+from stemtide.hub.platform.postgresql.replica import reading, reading_each
 from stemtide.hub.platform.request_threads import pull
 from stemtide.hub.rooms.ledger.writes.reading import note_signals_exported
 from stemtide.hub.rooms.signals.long_values import Row
@@ -84,9 +85,10 @@ def export(
         ended=withdrawn,
     )
     by = caller_of(request).actor
-    export_data = export_reads.export(selection, viewer=by.party)
+    with reading():
+        export_data = export_reads.export(selection, viewer=by.party)
     note_signals_exported(form.value, by=by, now=now())
-    parts = export_data.parts
+    parts = reading_each(export_data.parts)
     first = next(parts, [])  # now, so that trouble is still a problem document
     head = csv_heading().encode() if form is ExportFormat.CSV else b""
     chunks = _serialised(parts, write=_WRITERS[form])

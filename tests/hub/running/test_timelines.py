@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A server of PostgreSQL whose history is older than one that was seen is left alone."""
+
+import pytest
+from django.db import connection
+
+from stemtide.hub import vitals
+from stemtide.hub.checks import database
+from stemtide.hub.checks.results import Level
+from stemtide.hub.platform.postgresql import timelines
+from stemtide.hub.platform.postgresql.base import hosts
+from stemtide.hub.platform.postgresql.timelines import FILE, OutdatedServerError, Timeline
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
+
+
+@pytest.fixture
+def seen(settings, tmp_path):
+    """The timeline of the server, in a data folder that keeps none yet."""
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has no standbys")
+    settings.DATA_DIR = tmp_path
+    with connection.cursor() as cursor:
+        yield timelines.read(cursor)
+    (tmp_path / FILE).unlink(missing_ok=True)
+    connection.close()
+
+
+def connect_again():
+    connection.close()
+    connection.ensure_connection()
+
+
+def test_the_health_checks_keep_the_timeline(seen, settings):
+    assert timelines.newest_seen(settings.DATA_DIR) is None
+    assert vitals.HealthChecks().troubles() == ()
+    assert timelines.newest_seen(settings.DATA_DIR) == seen
+    connect_again()
+
+
+def test_a_server_on_an_older_timeline_is_refused_and_named(seen, settings):
+    timelines.keep(settings.DATA_DIR, seen._replace(number=seen.number + 1))
+    with pytest.raises(OutdatedServerError, match="takes writes, but a standby was promoted"):
+        connect_again()
+    (trouble,) = vitals.HealthChecks().troubles()
+    assert (trouble.part, trouble.reason) == ("database", "outdated")
+    assert FILE in trouble.text
+    answer = database.answers()
+    assert (answer.level, "large.md" in answer.remedy) == (Level.FAIL, True)
+
+
+@pytest.mark.parametrize(
+    "kept", ["{other} 9", "{system} {number}", "{system}", "", "no numbers", "{system} 0"]
+)
+def test_other_servers_and_damaged_files_are_no_reason_to_refuse(seen, settings, kept):
+    text = kept.format(other=seen.system + 1, system=seen.system, number=seen.number)
+    (settings.DATA_DIR / FILE).write_text(text)
+    connect_again()
+
+
+def test_a_standby_has_no_timeline_and_is_never_older():
+    newest = Timeline(7, 3)
+    assert newest.continues(Timeline(7, 2))
+    for other in (Timeline(7, 3), Timeline(7, 4), Timeline(7, 0), Timeline(8, 2)):
+        assert not newest.continues(other), other
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "expected"),
+    [
+        ("db1,db2", "5432,5433", [("db1", "5432"), ("db2", "5433")]),
+        ("db1,db2", 5432, [("db1", "5432"), ("db2", "5432")]),
+        ("db1", 5432, [("db1", "5432")]),
+    ],
+)
+def test_each_host_has_a_port(host, port, expected):
+    assert hosts({"host": host, "port": port}) == expected
