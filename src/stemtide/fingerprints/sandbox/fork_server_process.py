@@ -183,7 +183,7 @@ class _Server:
                 os.waitpid(pid, 0)
 
 
-def main(control: int, limits: DecodingLimits, languages: tuple[str, ...]) -> None:
+def main(control: int, limits: DecodingLimits, languages: tuple[str, ...] = ()) -> None:
     """Serve until the other side closes the socket."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
