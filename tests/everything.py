@@ -27,7 +27,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
-from tests import caddy, interpreters, nginx, postgres
+from tests import caddy, interpreters, nginx, postgres, tesseract
 from tests.chromium import installed_chromium
 from tests.flows import prometheus
 from tests.hub.papers import softhsm
@@ -104,6 +104,8 @@ def _missing() -> list[str]:
         missing.append("the recipes for nginx (apt install nginx)")
     if interpreters.PHP is None or interpreters.RUBY is None:
         missing.append("the recipes in PHP and Ruby (apt install php-cli ruby)")
+    if not tesseract.is_installed():
+        missing.append(f"text in pictures ({tesseract.INSTALL})")
     if not caddy.is_installed():
         missing.append("a hub behind TLS (apt install caddy)")
     return missing

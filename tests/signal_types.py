@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The package of the page on signal types, installed in a folder, and values of its type."""
+"""The packages of the pages on signal types, installed in a folder, and values of their types."""
 
 import re
 import sys
@@ -12,18 +12,21 @@ from stemtide.fingerprints.external.installed import installed_types
 from stemtide.fingerprints.kinds import Fingerprint, Fingerprints, Kind
 from stemtide.fingerprints.values.external import ExternalValue
 
-PAGE = Path(__file__).parents[1] / "docs/use/connect/signal-types.md"
+PAGES = Path(__file__).parents[1] / "docs/use/connect"
+PAGE = PAGES / "signal-types.md"
+TMK_PAGE = PAGES / "tmk.md"
 BLOCK = re.compile(r"^`([\w.]+)`:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
 MISSING = ExternalValue("vendor.missing", b"\x01\x02").to_bytes()
 """A value of a type that no package brings."""
 
 
-def install(folder, *, spoil=lambda text: text):
-    """Install the page's package into a folder, as pip does."""
-    files = dict(BLOCK.findall(PAGE.read_text("utf-8")))
+def install(folder, *, page=PAGE, spoil=lambda text: text):
+    """Install a page's package into a folder, as pip does."""
+    files = dict(BLOCK.findall(page.read_text("utf-8")))
     project = tomllib.loads(files["pyproject.toml"])["project"]
-    (folder / "example_mean.py").write_text(spoil(files["example_mean.py"]), "utf-8")
-    facts = folder / "example_mean-1.0.dist-info"
+    module = project["name"].replace("-", "_")
+    (folder / f"{module}.py").write_text(spoil(files[f"{module}.py"]), "utf-8")
+    facts = folder / f"{module}-1.0.dist-info"
     facts.mkdir()
     head = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
     (facts / "METADATA").write_text(head, "utf-8")
@@ -35,7 +38,8 @@ def install(folder, *, spoil=lambda text: text):
 
 
 def forget():
-    sys.modules.pop("example_mean", None)
+    for module in ("example_mean", "example_tmk"):
+        sys.modules.pop(module, None)
     installed_types.cache_clear()
 
 

@@ -105,6 +105,8 @@ WRONG = [
     (GOOD + 'heartbeat_s = "soon"', "heartbeat_s: must be a number of seconds from 0.1 to 3600"),
     (GOOD + "heartbeat_s = nan", "heartbeat_s: must be a number of seconds"),
     (GOOD + "allowed_hosts = 3", "allowed_hosts: must be a list of host names"),
+    (GOOD + 'text_in_pictures = ["../eng"]', "text_in_pictures: must spell languages as `tess"),
+    (GOOD + "text_in_pictures = true", "text_in_pictures: must be a list of at most 8 languages"),
     (GOOD + "name =", "agent.toml: is not TOML"),
     (GOOD + "[webhok]", "webhok: is no setting of the agent; did you mean webhook?"),
     (GOOD + "webhook = 3", "webhook: must be a table"),

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from stemtide.agent.config.review import ReviewSettings
-from stemtide.agent.review.passages import shared_passages
+from stemtide.agent.recognise.passages import shared_passages
 from stemtide.fingerprints.text.fingerprint import sketch
 from tests.agent.test_review import HELD, Moderator
 from tests.agent.world import config_of

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from stemtide.cli.commands.agent.agent import agent as commands
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.fingerprints.sandbox.walls import Wall
+from tests import tesseract
 from tests.agent.fake_hub import KEY, FakeHub, Server
 from tests.agent.test_upload_path import load
 from tests.agent.world import agent_of, config_of, sha256
@@ -56,12 +57,13 @@ def program(running):
 def check(hub, tmp_path):
     """Run the command; return its exit code and the steps that it prints."""
 
-    def run(*words, port=9, hub_url=""):
+    def run(*words, port=9, hub_url="", languages=()):
         file = tmp_path / "agent.toml"
         file.write_text(
             f'name = "uploads"\nhub_url = "{hub_url or hub.url}"\nkey = "{KEY}"\nport = {port}\n'
             f'data_dir = "{tmp_path}/agent"\n'
             f"accept_missing_walls = {json.dumps(list(Wall))}\n"
+            f"text_in_pictures = {json.dumps(languages)}\n"
         )
         done = CliRunner().invoke(commands, ["check", "--json", "--config", str(file), *words])
         rows = [json.loads(row) for row in done.output.splitlines() if row.startswith("{")]
@@ -77,6 +79,15 @@ def port_of(agent):
 
 def test_without_an_option_nothing_is_asked(check):
     assert check(hub_url="http://127.0.0.1:9") == (0, {})
+
+
+@pytest.mark.skipif(not tesseract.is_installed(), reason=tesseract.INSTALL)
+def test_the_command_says_whether_text_in_pictures_can_be_read(check):
+    assert check(languages=["eng", "nld"]) == (0, {"text_in_pictures": (True, "")})
+    code, steps = check(languages=["eng", "xyz"])
+    works, text = steps["text_in_pictures"]
+    assert (code, works) == (1, False)
+    assert "no model for xyz: apt install tesseract-ocr-xyz" in text
 
 
 def test_a_path_that_works_from_the_upload_to_the_hub(check, running, program):

@@ -37,6 +37,7 @@ class AnalysisOptions:
     robust: more hashes to share, of crops, so that they match cropped copies.
     local:  its local features (see stemtide.fingerprints.image.local).
     still:  a small still of a picture, for people (see stemtide.fingerprints.image.thumbnail).
+    text:   the text in a picture, too, if the sandbox has languages to read.
     frames: so many small grey frames of a film, for people, and no fingerprints of it.
     language: for a text: its language, found by a model that is loaded for such requests only.
     carry:  for a chunk of a stream (see stemtide.fingerprints.live_chunk): the carry of the chunk
@@ -48,6 +49,7 @@ class AnalysisOptions:
     robust: bool = False
     local: bool = False
     still: bool = False
+    text: bool = False
     frames: int = 0
     language: bool = False
     carry: str = ""
@@ -175,11 +177,14 @@ MODALITIES: Mapping[str, Registered] = {
     ),
     "archive": Registered("stemtide.fingerprints.archive.modality", frozenset(Kind), is_long=True),
     "writing": Registered("stemtide.fingerprints.text.modality", frozenset({Kind.TEXT})),
+    "reading": Registered("stemtide.fingerprints.image.reading", frozenset({Kind.TEXT})),
     "live": Registered("stemtide.fingerprints.live_chunk", frozenset({Kind.VIDEO, Kind.AUDIO})),
 }
 """Tried in this order to recognise content; the first is loaded when a worker starts. Chunks of
-streams are named as such by the caller.
+streams, and pictures whose text is to be read, are named as such by the caller.
 """
+
+READING = "reading"
 
 LIVE = "live"
 

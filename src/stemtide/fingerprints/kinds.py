@@ -41,6 +41,9 @@ A signal cannot ask for a longer one: at 64 bits a picture matches many that are
 """
 
 
+PICTURE_TEXT = "text in the picture"
+"""Part of the fingerprint of a text that was read from a picture."""
+
 UNDECODABLE = "undecodable: "
 LIMIT = "limit: "
 """Prefixes of remarks about content, or parts of it, that could not be analysed."""
@@ -98,6 +101,7 @@ class Fingerprints:
     media_type: as recognised from the bytes, such as "image/jpeg"; "" if not recognised.
     local:   local features of a picture and of its mirror image, if requested. They are part of no
              answer, and shared only if a sharer says so.
+    text:    text that was read from a picture, if requested. It is stored nowhere.
     """
 
     each: tuple[Fingerprint, ...]
@@ -106,6 +110,7 @@ class Fingerprints:
     remarks: tuple[str, ...] = ()
     views: tuple[QueryView, ...] = ()
     local: tuple[bytes, ...] = ()
+    text: str = ""
 
     @property
     def is_incomplete(self) -> bool:

@@ -98,6 +98,8 @@ class Config:
     witness:   check the hub's transparency log every ten minutes, and cosign its head.
     witnesses_required: how many of the witness_keys must have cosigned a head that proves entries.
     local_features: look for pictures of own banks and signals by places in them, too.
+    text_in_pictures: languages in which the text of pictures is read and matched, as Tesseract
+               spells them; empty: it is not read.
     exercise:  receive exercise signals as well; they never lead to a real action.
     fetch_hosts: hosts that content may be fetched from for callers who send only its URL.
     hma_bank:  a bank of this name has all signals that lead to a hold or a block, for HMA clients.
@@ -134,6 +136,7 @@ class Config:
     witnesses_required: Annotated[int, values.number(0, 100)] = 0
     witness_keys: Annotated[tuple[WitnessKey, ...], values.witness_keys] = ()
     local_features: bool = False
+    text_in_pictures: Annotated[tuple[str, ...], values.reading_languages] = ()
     exercise: bool = False
     accept_missing_walls: Annotated[frozenset[Wall], values.walls] = frozenset()
     workers: Annotated[int, values.number(1, 64)] = 1

@@ -23,6 +23,7 @@ from stemtide.protocol.sync.signatures import PublicKey
 from stemtide.protocol.tlog.cosignatures import WitnessKey
 
 _SECRET_BYTES = 24
+_MAX_LANGUAGES = 8
 
 
 def text(value: object) -> str:
@@ -154,6 +155,23 @@ def host_names(value: object) -> tuple[str, ...]:
     if not isinstance(names, list):
         raise ValueError(f'must be a list of host names such as ["agent.internal"], not {value!r}')  # noqa: TRY004 - one kind of error
     return tuple(text(name).lower() for name in names)
+
+
+def reading_languages(value: object) -> tuple[str, ...]:
+    """Validate languages of Tesseract: a list, or text separated by commas; empty for none."""
+    names = [name for name in value.split(",") if name] if isinstance(value, str) else value
+    if not isinstance(names, list) or len(names) > _MAX_LANGUAGES:
+        raise ValueError(
+            f'must be a list of at most {_MAX_LANGUAGES} languages such as ["eng", "nld"], not'
+            f" {value!r}"
+        )
+    read = tuple(dict.fromkeys(text(name) for name in names))
+    for name in read:
+        if not re.fullmatch(r"[a-z]{3}(_[a-z]{2,8})?", name):
+            raise ValueError(
+                f"must spell languages as `tesseract --list-langs` does, such as eng, not {name!r}"
+            )
+    return read
 
 
 def walls(value: object) -> frozenset[Wall]:

@@ -103,12 +103,15 @@ def _open_parts(config: Config, *, lock: BinaryIO | None = None) -> Iterator[tup
     limits = DecodingLimits(max_input_bytes=config.max_upload_bytes)
     with (
         _tracing(config),
-        Sandbox(workers=config.workers, limits=limits) as sandbox,
+        Sandbox(
+            workers=config.workers, limits=limits, languages=config.text_in_pictures
+        ) as sandbox,
         ThreadPoolExecutor(1, "start") as starter,
     ):
         warm = starter.submit(sandbox.walls)
         with Store(config.data_dir, lock=lock, has_local=config.local_features) as store:
             _check_walls(warm.result(), config)
+            _check_reading(sandbox)
             yield store, sandbox
 
 
@@ -134,6 +137,16 @@ def _check_walls(standing: frozenset[Wall], config: Config) -> None:
         raise ConfigError("accept_missing_walls", reason)
     if missing := missing_walls(standing):
         logger.warning("decoders run without these walls: %s", ", ".join(missing))
+
+
+def _check_reading(sandbox: Sandbox) -> None:
+    """Refuse to start if text in pictures shall be read and cannot be. raises: ConfigError."""
+    if not sandbox.languages:
+        return
+    try:
+        sandbox.check_reading()
+    except SandboxError as error:
+        raise ConfigError("text_in_pictures", str(error)) from error
 
 
 def _once(report: Callable[[str], None], state: str) -> Callable[[], None]:

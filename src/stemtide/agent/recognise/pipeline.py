@@ -27,6 +27,7 @@ from stemtide.agent.journal.file import JournalFile
 from stemtide.agent.outbox import actions, uploads
 from stemtide.agent.recognise.allowlists import mark_allowed
 from stemtide.agent.recognise.answers import MAX_REASONS, Answer, build_answer, match_fields
+from stemtide.agent.recognise.picture_texts import with_passages
 from stemtide.agent.recognise.policy import (
     Decision,
     Hit,
@@ -122,7 +123,9 @@ class Recogniser:
         self._on_matches = on_matches
         self._tally = counters
         self._config = config
-        self._options = AnalysisOptions(views=True, local=config.local_features)
+        self._options = AnalysisOptions(
+            views=True, local=config.local_features, text=bool(config.text_in_pictures)
+        )
         self._store = store
         self._sandbox = sandbox
         self._wake = wake
@@ -214,12 +217,12 @@ class Recogniser:
             self._recent.add(prints)
             self._remember(items, prints)
         try:
-            matches = self._store.match_many(prints)
+            matches = with_passages(self._store, prints, self._store.match_many(prints))
             return self._record_decisions(items, prints, matches, look_only=look_only, strict=True)
         except BehindError:
             # A signal changed since the Library was updated: it may match in its new form.
             self._store.catch_up()
-            matches = self._store.match_many(prints)
+            matches = with_passages(self._store, prints, self._store.match_many(prints))
             return self._record_decisions(items, prints, matches, look_only=look_only, strict=False)
 
     def _remember(self, items: Sequence[SubmittedContent], prints: Sequence[Fingerprints]) -> None:

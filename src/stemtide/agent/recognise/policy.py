@@ -34,7 +34,7 @@ from stemtide.agent.recognise.backing import Backing
 from stemtide.agent.store.own_banks import OwnSignal
 from stemtide.agent.store.parties import Parties
 from stemtide.agent.store.switched_off import SwitchedOffSignal
-from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS, Kind
+from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS, PICTURE_TEXT, Kind
 from stemtide.matching.found import BY_LOCAL_FEATURES, Occurrence
 from stemtide.protocol.enums import Action, Reach
 from stemtide.protocol.handling import PAP_ALLOWS
@@ -425,6 +425,8 @@ def _explain(verdicts: Sequence[SignalVerdict]) -> str:
     if is_by_local:
         places = f" ({hit.found[0].score:g} places agree)" if hit.found else ""
         near += f", by {BY_LOCAL_FEATURES}{places}"
+    if hit.part == PICTURE_TEXT:
+        near += f", {PICTURE_TEXT}"
     if hit.matched_s is not None:
         near += f", {hit.matched_s:.1f} s of it"
     if hit.reach not in (None, Reach.ADDRESS):

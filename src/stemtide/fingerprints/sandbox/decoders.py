@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import cast
 
-from stemtide.fingerprints.analysis import FALLBACK, MODALITIES, TEXT, Modality
+from stemtide.fingerprints.analysis import FALLBACK, MODALITIES, READING, TEXT, Modality
 from stemtide.fingerprints.external.installed import installed_types
 
 
@@ -19,13 +19,14 @@ class DecoderGroup(StrEnum):
     """Decoders that are loaded together, in one server.
 
     LOCAL: all, and OpenCV for local features. TEXTS: of texts alone, with the model of languages,
-    which would make all forks of a larger group slower.
+    which would make all forks of a larger group slower. READING: of pictures, and Tesseract.
     """
 
     PICTURES = "p"
     ALL = "a"
     LOCAL = "l"
     TEXTS = "t"
+    READING = "r"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +45,25 @@ class Decoders:
 
 
 _LOCAL = "stemtide.fingerprints.image.local"
+_READING = "stemtide.fingerprints.image.reading"
 _LANGUAGES = "stemtide.fingerprints.text.languages"
 
 
-def load(group: DecoderGroup) -> Decoders:
+def load(group: DecoderGroup, *, languages: tuple[str, ...] = ()) -> Decoders:
     """Import the modules of a group, and run their decoders once.
 
+    languages: of texts in pictures.
     raises: ImportError if pictures cannot be decoded; other modalities may be missing.
+            TesseractError if text in pictures cannot be read.
     """
     installed_types()
     if group is DecoderGroup.PICTURES:
         _warm_up((FALLBACK,))
         return Decoders((FALLBACK,))
+    if group is DecoderGroup.READING:
+        _load_av()  # which decodes the pictures of some telephones
+        importlib.import_module(_READING).load(languages)
+        return Decoders((READING,))
     if group is DecoderGroup.LOCAL:
         with suppress(ImportError):  # a remark says that OpenCV is missing
             importlib.import_module(_LOCAL).warm_up()

@@ -63,15 +63,17 @@ class ForkServer:
         self._ask_turn = threading.Lock()
 
     @classmethod
-    def start(cls, limits: DecodingLimits) -> Self:
+    def start(cls, limits: DecodingLimits, *, languages: tuple[str, ...] = ()) -> Self:
         """Start the server for pictures.
+
+        languages: of texts in pictures.
 
         raises: SandboxError.
         """
         control, theirs = socket.socketpair()
         with theirs:
             try:
-                process = _start(theirs.fileno(), limits)
+                process = _start(theirs.fileno(), limits, languages)
             except OSError as error:
                 control.close()
                 raise SandboxError(f"no worker can be started: {error}") from error
@@ -203,10 +205,13 @@ def _is_readable(watched: socket.socket) -> bool:
     return bool(poll.poll(0))
 
 
-def _start(control: int, limits: DecodingLimits) -> "subprocess.Popen[bytes]":
+def _start(
+    control: int, limits: DecodingLimits, languages: tuple[str, ...]
+) -> "subprocess.Popen[bytes]":
     module = "stemtide.fingerprints.sandbox.fork_server_process"
+    arguments = [str(control), json.dumps(asdict(limits)), *languages]
     return subprocess.Popen(  # noqa: S603 - our own module, no shell
-        [sys.executable, "-P", "-s", "-m", module, str(control), json.dumps(asdict(limits))],
+        [sys.executable, "-P", "-s", "-m", module, *arguments],
         pass_fds=[control],
         cwd="/",
         env=_environment(),

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A process that has loaded decoders, and forks a locked-down worker whenever it is asked.
 
-fork_server.py runs it as `python -m stemtide.fingerprints.sandbox.fork_server_process FD LIMITS`.
+fork_server.py runs it as `python -m stemtide.fingerprints.sandbox.fork_server_process FD LIMITS
+LANGUAGE …`.
 It never sees content. Over the socket FD it is asked, in one byte each:
 
 - FORK, with two sockets: fork a worker that serves the first. The second, its *tether*, gets the
@@ -48,9 +49,17 @@ _MOST_FILES = 1024
 class _Server:
     """The loop of one server: requests over its socket, and workers that end."""
 
-    def __init__(self, control: socket.socket, limits: DecodingLimits, walls: set[Wall]) -> None:
+    def __init__(
+        self,
+        control: socket.socket,
+        limits: DecodingLimits,
+        walls: set[Wall],
+        *,
+        languages: tuple[str, ...],
+    ) -> None:
         self._control = control
         self._limits = limits
+        self._languages = languages
         self._walls = walls
         self._space_bytes = 0
         self._decoders = Decoders()
@@ -61,7 +70,7 @@ class _Server:
     def start(self, group: DecoderGroup) -> None:
         """Load decoders, isolate this process, report, and serve until the other side closes."""
         try:
-            self._decoders = load(group)
+            self._decoders = load(group, languages=self._languages)
             self._walls |= isolate() if not self._walls else set()
         except Exception as error:  # noqa: BLE001 - told to the parent, who raises it
             report = {"error": f"{type(error).__name__}: {error}"}
@@ -141,7 +150,8 @@ class _Server:
             signal.set_wakeup_fd(-1)
             for old in (self._control, self._woken, self._waker, *self._workers.values()):
                 old.close()
-            _Server(control, self._limits, self._walls).start(group)
+            server = _Server(control, self._limits, self._walls, languages=self._languages)
+            server.start(group)
         finally:
             os._exit(0)
 
@@ -173,7 +183,7 @@ class _Server:
                 os.waitpid(pid, 0)
 
 
-def main(control: int, limits: DecodingLimits) -> None:
+def main(control: int, limits: DecodingLimits, languages: tuple[str, ...] = ()) -> None:
     """Serve until the other side closes the socket."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
@@ -181,8 +191,9 @@ def main(control: int, limits: DecodingLimits) -> None:
     number = os.dup(control)  # below that limit, whatever its number was in the parent
     os.close(control)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
-    _Server(socket.socket(fileno=number), limits, set()).start(DecoderGroup.PICTURES)
+    server = _Server(socket.socket(fileno=number), limits, set(), languages=languages)
+    server.start(DecoderGroup.PICTURES)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), DecodingLimits(**json.loads(sys.argv[2])))
+    main(int(sys.argv[1]), DecodingLimits(**json.loads(sys.argv[2])), tuple(sys.argv[3:]))

@@ -21,6 +21,7 @@ from typing import Self
 
 from stemtide.fingerprints.analysis import (
     FALLBACK,
+    READING,
     TEXT,
     Analysis,
     AnalysisOptions,
@@ -42,6 +43,9 @@ from stemtide.fingerprints.sandbox.worker import NeedsDecodersError, Worker, Wor
 
 Content = bytes | str | os.PathLike[str]
 
+NOT_READ = "its text was not read"
+"""In the remark on a picture whose text could not be read."""
+
 _IN_MEMORY_BYTES = 32 << 20
 """A larger file is passed to the worker opened, and never read into memory here."""
 
@@ -55,19 +59,30 @@ class Sandbox:
     workers: number of pieces of content that are decoded at a time; further callers wait. As many
              more workers are ready for the next ones.
     limits:  limits for one piece of content.
+    languages: of texts in pictures, as Tesseract spells them; empty: no text in pictures is read.
     """
 
-    def __init__(self, *, workers: int = 1, limits: DecodingLimits | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        workers: int = 1,
+        limits: DecodingLimits | None = None,
+        languages: tuple[str, ...] = (),
+    ) -> None:
         if workers < 1:
             raise ValueError(f"a sandbox needs at least one worker, not {workers}")
         self.limits = limits or DecodingLimits()
         self.workers = workers
-        self._reserve = Reserve(self.limits, size=workers)
+        self.languages = languages
+        self._reserve = self._new_reserve()
         self._at_work: set[Worker] = set()
         self._callers = 0
         self._is_closed = False
         self._turn = threading.Condition()
         _sandboxes.add(self)
+
+    def _new_reserve(self) -> Reserve:
+        return Reserve(self.limits, size=self.workers, languages=self.languages)
 
     def __enter__(self) -> Self:
         return self
@@ -94,6 +109,13 @@ class Sandbox:
         raises: SandboxError if none starts.
         """
         return self._reserve.walls()
+
+    def check_reading(self) -> None:
+        """Wait until a worker that reads text in pictures is ready.
+
+        raises: SandboxError with the reason and the remedy.
+        """
+        self._reserve.take(DecoderGroup.READING).end()
 
     @property
     def standing(self) -> frozenset[Wall] | None:
@@ -127,7 +149,11 @@ class Sandbox:
                   the sandbox is closed or its workers do not start.
         """
         with _opened(content, self.limits) as source:
-            result = self._ask(source, options or AnalysisOptions(), modality, progress)
+            options = options or AnalysisOptions()
+            result = self._ask(source, options, modality, progress)
+            if options.text and self.languages and _is_picture(result):
+                read = self._ask(source, options, READING, progress)
+                result = _with_text(result, read.fingerprints)
             digests = source.digests()
         answer = result.fingerprints
         whole = replace(answer, each=(*digests, *answer.each), size_bytes=source.size_bytes)
@@ -204,13 +230,36 @@ class Sandbox:
         for worker in self._at_work:
             worker.disown()
         self._reserve.disown()
-        self._reserve = Reserve(self.limits, size=self.workers)
+        self._reserve = self._new_reserve()
         self._at_work, self._callers = set(), 0
         self._turn = threading.Condition()
 
 
+def _is_picture(analysis: Analysis) -> bool:
+    """Whether content is a picture that could be decoded."""
+    prints = analysis.fingerprints
+    return prints.media_type.startswith("image/") and not prints.is_incomplete
+
+
+def _with_text(analysis: Analysis, read: Fingerprints) -> Analysis:
+    """Add what was read from a picture; a reader that was stopped leaves a remark."""
+    prints = analysis.fingerprints
+    remarks = [
+        remark if NOT_READ in remark else f"{remark} ({NOT_READ})" for remark in read.remarks
+    ]
+    both = replace(
+        prints,
+        each=(*prints.each, *read.each),
+        remarks=(*prints.remarks, *remarks),
+        text=read.text,
+    )
+    return replace(analysis, fingerprints=both)
+
+
 def _groups(options: AnalysisOptions, modality: str) -> tuple[DecoderGroup, ...]:
     """Return the groups of decoders to try, the smallest first."""
+    if modality == READING:
+        return (DecoderGroup.READING,)
     if options.language and modality == TEXT:
         return (DecoderGroup.TEXTS,)
     if modality not in {"", FALLBACK}:

@@ -17,11 +17,15 @@ class Reserve:
     A group's server is started when its first worker is needed. A dead process is replaced.
 
     size:     number of workers of a group that are kept ready.
+    languages: of texts in pictures.
     standing: the walls around the last worker that became ready; None before the first.
     """
 
-    def __init__(self, limits: DecodingLimits, *, size: int) -> None:
+    def __init__(
+        self, limits: DecodingLimits, *, size: int, languages: tuple[str, ...] = ()
+    ) -> None:
         self._limits = limits
+        self._languages = languages
         self._size = size
         self._servers: dict[DecoderGroup, ForkServer] = {}
         self._ready: dict[DecoderGroup, list[Worker]] = {group: [] for group in DecoderGroup}
@@ -119,7 +123,7 @@ class Reserve:
             self._servers.pop(group).end()
         if group not in self._servers:
             self._servers[group] = (
-                ForkServer.start(self._limits)
+                ForkServer.start(self._limits, languages=self._languages)
                 if group is DecoderGroup.PICTURES
                 else self._server(DecoderGroup.PICTURES).grow(group)
             )

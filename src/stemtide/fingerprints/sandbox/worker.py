@@ -53,6 +53,7 @@ _MAX_FRAMES = 24
 _MAX_FRAME_BYTES = 1 << 16
 _MAX_REMARKS = 16
 _MAX_TEXT = 300
+_MAX_PICTURE_TEXT = 20_000
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 
 
@@ -260,6 +261,7 @@ def checked(answer: dict[str, Any], *, kinds: frozenset[Kind]) -> Analysis:
             media_type=str(answer.get("media_type", ""))[:_MAX_TEXT],
             remarks=tuple(remarks[:_MAX_REMARKS]),
             views=tuple(_checked_view(*entry) for entry in _few(answer, "views", _MAX_VIEWS)),
+            text=str(answer.get("text", ""))[:_MAX_PICTURE_TEXT],
         ),
         local=tuple(_checked_local(entry) for entry in _few(answer, "local", _MAX_LOCAL)),
         still=_checked_still(_few(answer, "still", 3)),

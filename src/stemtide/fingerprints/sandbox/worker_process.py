@@ -22,6 +22,7 @@ from stemtide.fingerprints.analysis import (
     DECODER_FAILED,
     FALLBACK,
     MODALITIES,
+    READING,
     TEXT,
     WRITING,
     Analysis,
@@ -109,10 +110,13 @@ def _answer(
             _send(channel, {"modality": name})  # so that the parent waits as long
         module = module_of(name)
         analysis = module.analyse(content, limits=limits, options=options, progress=progress)
-        if not options.still and not options.frames:
+        is_read = name == READING  # by a second worker: the first did the rest
+        if not is_read and not options.still and not options.frames:
             is_picture = name == FALLBACK
             analysis = with_external(analysis, content, is_picture=is_picture, limits=limits)
-        return {"modality": name, **_to_json(_with_reason(_with_missing(analysis, missing)))}
+        if not is_read:
+            analysis = _with_reason(_with_missing(analysis, missing))
+        return {"modality": name, **_to_json(analysis)}
     except MemoryError:
         return _remark_only(
             f"{LIMIT}it needs more than {limits.memory_bytes:,} bytes of memory (memory_bytes)"
@@ -198,6 +202,7 @@ def _to_json(analysis: Analysis) -> dict[str, Any]:
             for fingerprint in prints.each
         ],
         "remarks": list(prints.remarks),
+        "text": prints.text,
         "views": [
             [view.transform, view.value.hex(), view.quality, view.part] for view in analysis.views
         ],

@@ -16,6 +16,7 @@ from stemtide.agent.config.settings import Config
 from stemtide.agent.http.review.access import ROOT, SentForm
 from stemtide.agent.http.review.pages import HEADERS, render
 from stemtide.agent.journal.key import JournalKeyError
+from stemtide.agent.recognise.passages import SharedPassages, shared_passages
 from stemtide.agent.review import (
     blind_checks,
     decisions,
@@ -30,7 +31,6 @@ from stemtide.agent.review.blind_checks import BlindCheck
 from stemtide.agent.review.decisions import ReviewVerdict
 from stemtide.agent.review.kept_files import KeptFiles
 from stemtide.agent.review.other_outcomes import OtherOutcomes
-from stemtide.agent.review.passages import SharedPassages, shared_passages
 from stemtide.agent.review.questions import ReviewQuestion
 from stemtide.agent.review.queue import QueueItem
 from stemtide.agent.review.sessions import ReviewSession

@@ -11,6 +11,7 @@ from stemtide.cli.output import AsJson, fail, fail_on, print_result
 
 if TYPE_CHECKING:
     from stemtide.agent.config.settings import Config
+    from stemtide.fingerprints.sandbox.pool import Sandbox
 
 
 def check(
@@ -39,9 +40,10 @@ def check(
 ) -> None:
     """Check settings, walls of decoders, and the upload path.
 
-    Exits with 1 if the agent would not start: a setting is wrong, or a wall is missing that
-    accept_missing_walls does not name. docs/understand/sandbox.md explains the walls. With --path
-    or --upload it exits with 1 also if a step does not work.
+    Exits with 1 if the agent would not start: a setting is wrong, a wall is missing that
+    accept_missing_walls does not name, or text in pictures cannot be read.
+    docs/understand/sandbox.md explains the walls. With --path or --upload it exits with 1 also if
+    a step does not work.
     """
     headers = dict(_split_header(text) for text in header or ())
     settings = _check_start(config, as_json=as_json)
@@ -65,8 +67,9 @@ def _check_start(config: Path | None, *, as_json: bool) -> "Config":
 
     with fail_on(ConfigError, SandboxError):
         settings = load(config)
-        with Sandbox() as sandbox:
+        with Sandbox(languages=settings.text_in_pictures) as sandbox:
             standing = sandbox.walls()
+            reading = _why_unread(sandbox)
     accepted = settings.accept_missing_walls
     for wall in Wall:
         row: dict[str, object] = {
@@ -78,9 +81,27 @@ def _check_start(config: Path | None, *, as_json: bool) -> "Config":
         without += ", which accept_missing_walls accepts" if wall in accepted else ""
         state = "stands" if wall in standing else without
         print_result(row, as_json=as_json, line=f"{wall:<12}{state}")
+    if languages := settings.text_in_pictures:
+        read = {"step": "text_in_pictures", "works": not reading, "text": reading}
+        state = reading or f"is read in {', '.join(languages)}"
+        print_result(read, as_json=as_json, line=f"text in pictures  {state}")
     if reason := refusal(standing, accepted=accepted):
         fail(f"accept_missing_walls {reason}")
+    if reading:
+        fail(f"text_in_pictures: {reading}")
     return settings
+
+
+def _why_unread(sandbox: "Sandbox") -> str:
+    """Return why text in pictures cannot be read; "" if it can, or shall not be."""
+    from stemtide.fingerprints.limits import SandboxError
+
+    try:
+        if sandbox.languages:
+            sandbox.check_reading()
+    except SandboxError as error:
+        return str(error)
+    return ""
 
 
 def _check_path(
