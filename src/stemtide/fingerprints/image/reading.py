@@ -75,14 +75,14 @@ def analyse(
 ) -> Analysis:
     """Return the sketch of the text in a picture, and the text, both empty if there is none."""
     try:
-        read, sureness = _readers[0].read(_pixels(bytes_of(content), limits))
+        read, sureness = _readers[0].read(pixels_to_read(bytes_of(content), limits))
     except (*BOMBS, LimitError):
         return _remark(f"{LIMIT}its text was not read: it has too many pixels (max_pixels)")
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - decoders raise whatever hostile bytes lead them to
         return _remark(f"{UNDECODABLE}its text was not read ({type(error).__name__})")
-    text = _in_one_line(read)
+    text = in_one_line(read)
     grams = sketch(text)
     if sureness < LEAST_SURE or not len(grams.grams):
         return Analysis(Fingerprints(()))
@@ -90,12 +90,12 @@ def analyse(
     return Analysis(Fingerprints((fingerprint,), text=text))
 
 
-def _in_one_line(text: str) -> str:
+def in_one_line(text: str) -> str:
     """Return a text without line breaks, words that were divided at one joined again."""
     return " ".join(_DIVIDED.sub("", text).split())[:MAX_CHARS]
 
 
-def _pixels(blob: bytes, limits: DecodingLimits) -> npt.NDArray[np.uint8]:
+def pixels_to_read(blob: bytes, limits: DecodingLimits) -> npt.NDArray[np.uint8]:
     """Return a picture, or the first frame of an animation, upright and grey, at a size to read."""
     with pillow_limited(limits), tolerance(), open_image(blob) as image:
         check_pixels(image, limits)
