@@ -162,10 +162,12 @@ def test_no_opinion_is_given_of_a_signal_that_the_party_may_not_see(desk, shelf)
         tlp="red",
         audience=(desk.world.big_provider.name,),
     )
-    hidden = indicator(3)
+    facts = {"extension_type": "property-extension", "via": [exchange_reads.own_hub()]}
+    hidden = indicator(3, extensions={EXTENSION: facts})
     shelf.put(hidden, opinion(hidden))
-    desk.run()
+    assert desk.run() == {"echo": 1}
     assert given() == {}
+    assert not Record.objects.exists()
 
 
 def test_no_opinion_is_given_of_a_signal_that_ended_here(desk, shelf, copy, ours):
