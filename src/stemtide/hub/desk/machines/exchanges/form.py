@@ -43,8 +43,8 @@ class ExchangeForm(DeskForm):
     address = forms.CharField(
         label=gettext_lazy("Address"),
         help_text=gettext_lazy(
-            "A public https address: of the TAXII collection, the StopNCII interface or the MISP"
-            " feed."
+            "A public https address: of the TAXII collection, the StopNCII interface, the MISP"
+            " feed, the privacy group of ThreatExchange or the hash list of Tech Against Terrorism."
         ),
         max_length=300,
         widget=forms.TextInput(attrs={"inputmode": "url", "spellcheck": "false"}),
