@@ -63,6 +63,28 @@ def test_what_old_code_survives(operation, is_expanding):
     assert _is_expanding(operation) is is_expanding
 
 
+CHOICES = """
+from stemtide.hub import boot; boot.start()
+from django.db import connection, models
+from django.db.migrations import AddField, AlterField, Migration
+from django.db.migrations.executor import MigrationExecutor
+from stemtide.hub.migration_plan import _expands
+field = models.CharField(choices=[("signal", "signal")], max_length={length})
+added = AddField("legalhold", "at", models.DateTimeField(null=True))
+migration = Migration("0099_choices", "retention")
+migration.operations = [AlterField("legalhold", "row_class", field), added]
+state = MigrationExecutor(connection).loader.project_state()
+with connection.schema_editor(collect_sql=True, atomic=True) as editor:
+    migration.apply(state, editor, collect_sql=True)
+assert _expands(migration, editor.collected_sql) is {expands}
+"""
+
+
+@pytest.mark.parametrize(("length", "expands"), [(12, True), (30, False)])
+def test_another_list_of_choices_stops_nobody_and_another_length_does(tmp_path, length, expands):
+    python(CHOICES.format(length=length, expands=expands), tmp_path)
+
+
 @pytest.mark.django_db
 def test_a_table_that_is_written_anew_is_named():
     text = {

@@ -23,6 +23,10 @@ from django.db.migrations.operations.base import Operation
 _EXPANDING = (
     *(CreateModel, AddIndex, AddConstraint, RemoveConstraint, RemoveIndex, AlterModelOptions),
 )
+_HEADING = re.compile(r"^--\n-- .*\n--$", re.MULTILINE)
+_EMPTY = "-- (no-op)"
+"""Comments in the statements that Django collects: before an operation, and for one without any."""
+
 _REWRITES = re.compile(
     r'CREATE TABLE "new__(\w+)"|ALTER TABLE "(\w+)" [^;]*(?:TYPE |ADD COLUMN [^;]*IDENTITY)'
 )
@@ -60,10 +64,21 @@ def planned_migrations(connection: BaseDatabaseWrapper) -> Iterator[PlannedMigra
         yield PlannedMigration(
             name=f"{migration.app_label}.{migration.name}",
             changes=tuple(operation.describe() for operation in migration.operations),
-            is_expanding=all(map(_is_expanding, migration.operations)),
+            is_expanding=_expands(migration, editor.collected_sql),
             rewrites=tuple(_rewritten(editor.collected_sql)),
             fills=_fills(migration),
         )
+
+
+def _expands(migration: Migration, statements: Iterable[str]) -> bool:
+    """Whether the code of the version before works after each operation that changes tables.
+
+    An operation that changes no table, such as another list of choices, stops nobody.
+    """
+    parts = _HEADING.split("\n".join(statements))[1:]
+    is_empty = (part.strip() == _EMPTY for part in parts)
+    pairs = zip(migration.operations, is_empty, strict=True)
+    return all(empty or _is_expanding(operation) for operation, empty in pairs)
 
 
 def _is_expanding(operation: Operation) -> bool:
