@@ -77,6 +77,7 @@ UNCHECKED = {
     "RightsRequestForm.reference": LOOKED_UP,
     "SayForm.text": INVENTED,
     "AllowEntryForm.source_url": LOOKED_UP,
+    "SigningKeyForm.key": LOOKED_UP,
     "SetUpForm.name": LOOKED_UP,
     "SetUpForm.person": ACCOUNT,
     "SetUpForm.title": OFFICE,

@@ -122,7 +122,8 @@ class RunningHub:
 
 
 @pytest.fixture
-def hub(committed_world, tmp_path):
+def hub(committed_world, tmp_path, monkeypatch):
+    monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 0)  # the server's threads end
     key = committed_world.key(committed_world.small_provider)
     rewrites.build(committed_world)
     server = Server(Starlette(routes=[Mount("/", get_asgi_application())]))
