@@ -103,8 +103,10 @@ def test_uploads_beyond_the_look_ups_are_listed_counted_and_discarded(hub):
 def test_a_signal_is_confirmed_disputed_and_the_dispute_set_aside(hub):
     facts = {"labels": ["livestream"], "severity": "high", "tlp": "green"}
     with hub.client() as client:
-        body = {"kind": "sha256", "value": "cd" * 32, **facts}
-        uid = client.post("/api/v1/signals", json=body).json()["id"]
+        body = {"kind": "sha256", "value": "c7" * 32, **facts}
+        answer = client.post("/api/v1/signals", json=body)
+        assert answer.is_success, answer.text
+    uid = answer.json()["id"]
     agreed = say(hub, "signal", "agree", uid, party="eu-referral-unit").out
     assert "confirmed by: eu-referral-unit" in agreed
     empty = say(hub, "signal", "dispute", uid, "--reason", " ", party="big-video", code=2)

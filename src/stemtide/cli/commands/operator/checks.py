@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @hub.command("verify")
 def verify(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Check the hub's data, and name what differs; exit 1 if it does.
+    """Check the hub's data, and exit 1 if something differs.
 
     Recounts totals, and checks ledger, feed, transparency log, keys, and encrypted content. It
     reads everything: some minutes for a large hub, in which nobody can share for some seconds.
