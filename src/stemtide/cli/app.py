@@ -27,7 +27,7 @@ from stemtide.cli.commands.officer.rights import rights
 from stemtide.cli.commands.operator import (  # noqa: F401  # they add to hub
     backup,
     checks,
-    refused_values,
+    pull_ncmec,
     reopen_log,
 )
 from stemtide.cli.commands.operator.demo import demo

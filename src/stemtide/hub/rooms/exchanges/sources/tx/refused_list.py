@@ -133,7 +133,7 @@ def _write_list(path: Path, database: sqlite3.Connection) -> None:
     new.touch(mode=0o600)
     private_files.close([new])
     with new.open("w", encoding="ascii") as file:
-        file.write(f"# written by stemtide hub refused-values: do not edit\n{first[0]}\n")
+        file.write(f"# written by stemtide hub pull-ncmec: do not edit\n{first[0]}\n")
         file.writelines(f"{line}\n" for (line,) in rows)
         file.flush()
         os.fsync(file.fileno())

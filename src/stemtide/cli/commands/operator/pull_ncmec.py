@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide hub refused-values: keep the list of known child sexual abuse material up to date."""
+"""stemtide hub pull-ncmec: keep the list of known child sexual abuse material up to date."""
 
 import time
 from pathlib import Path
@@ -13,8 +13,8 @@ from stemtide.cli.local_hub import DataDir, now, open_hub
 from stemtide.cli.output import AsJson, fail, fail_on, print_note, print_result
 
 
-@hub.command("refused-values")
-def refused_values(
+@hub.command("pull-ncmec")
+def pull_ncmec(
     path: Annotated[Path, typer.Argument(help="The file that STEMTIDE_REFUSED_VALUES_FILE names.")],
     address: Annotated[str, typer.Option(help="Address of one of NCMEC's hash lists.")],
     account: Annotated[str, typer.Option(help="Your user name there.")],
@@ -23,7 +23,7 @@ def refused_values(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Bring a file of refused values up to date from a hash list of NCMEC.
+    """Update refused values from a hash list of NCMEC.
 
     The values are refused, and become no signals. Run it again, such as each hour, for changes.
     """
