@@ -56,6 +56,7 @@ def test_a_key_replaces_another_one(world):
         ("nonsense", "is no key of a signer"),
         (new_key("rival"), "is a key of rival, and your party is provider"),
     ],
+    ids=["nonsense", "of another party"],
 )
 def test_what_is_no_key_of_the_party_is_refused_at_its_field(world, text, words):
     desk = world.desk("provider", Role.ADMINISTRATOR)
