@@ -9,7 +9,7 @@ from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.enums import Opinion
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from tests.exchange_servers import APP, GROUP, TOKEN, Graph, descriptor, serving
-from tests.world import NOON, hex_value
+from tests.world import NOON, add_member, hex_value
 
 NOON_S = int(NOON.timestamp())
 
@@ -190,3 +190,29 @@ def test_a_refused_opinion_is_shown_and_not_repeated(desk, both, graph):
     assert len(posts) == 1
     assert "opinions sent: 0 taken, 1 refused" in desk.log()
     assert Record.objects.get().reaction == "HELPFUL"
+
+
+def test_a_member_there_that_names_our_signals_disputes_none_of_them(desk, both, graph):
+    """Only what our own credentials wrote says which signal a value is of."""
+    placed = desk.world.share(kind="pdq", tlp="green")
+    tags = [f"signal:{placed.id}", "disputed:yes"]
+    foe = [descriptor(5, number=77, tags=tags), descriptor(6, status="NON_MALICIOUS")]
+    graph.put(hex_value(9), at=NOON_S, descriptors=foe)
+    assert desk.run() == {"echo": 1, "pushed": 1}
+    assert Signal.objects.get(uid=placed.id).disputes == 0
+
+
+def test_an_agencys_exchange_does_not_stop_a_signal_for_the_group(desk, server, graph):
+    agency = add_member("agency-bridge", title="Agency", kind="agency")
+    desk.add(
+        "threatexchange", address=server.address, secret=TOKEN, direction="both", party=agency
+    )
+    placed = desk.world.share(kind="pdq", tlp="green")
+    desk.run()
+    ((number, fields),) = graph.posted.items()
+    reactions = [{"key": "DISAGREE_WITH_TAGS", "value": "7"}]
+    ours = descriptor(APP, number=number, tags=fields["tags"].split(","), reactions=reactions)
+    graph.put(fields["indicator"], at=NOON_S, descriptors=[ours])
+    desk.later(minutes=1)
+    assert desk.run() == {"echo": 1}
+    assert Signal.objects.get(uid=placed.id).disputes == 0

@@ -91,6 +91,7 @@ def read_value(
         via=(hub,) if is_echo else tuple(meaning.via),
         signals=tuple(meaning.signals),
         place=place,
+        is_from_us=is_echo,
     )
 
 
