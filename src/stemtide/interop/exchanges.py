@@ -160,7 +160,7 @@ class SourceRecord:
               If a record is withdrawn, so are its parts.
     beside:   number of comparisons of the record that are not signals.
     place:    its name at the source for opinions on it; "" if the source takes none.
-    is_from_us: whether this hub's own credentials alone brought it there, so that its tags are ours.
+    is_from_us: whether it was brought there by this hub alone, so that its tags are ours.
     """
 
     key: str
