@@ -192,7 +192,8 @@ def test_a_refused_opinion_is_shown_and_not_repeated(desk, both, graph):
     assert Record.objects.get().reaction == "HELPFUL"
 
 
-def test_a_member_there_that_names_our_signals_disputes_none_of_them(desk, both, graph):
+@pytest.mark.usefixtures("both")
+def test_a_member_there_that_names_our_signals_disputes_none_of_them(desk, graph):
     """Only what our own credentials wrote says which signal a value is of."""
     placed = desk.world.share(kind="pdq", tlp="green")
     tags = [f"signal:{placed.id}", "disputed:yes"]
@@ -204,9 +205,7 @@ def test_a_member_there_that_names_our_signals_disputes_none_of_them(desk, both,
 
 def test_an_agencys_exchange_does_not_stop_a_signal_for_the_group(desk, server, graph):
     agency = add_member("agency-bridge", title="Agency", kind="agency")
-    desk.add(
-        "threatexchange", address=server.address, secret=TOKEN, direction="both", party=agency
-    )
+    desk.add("threatexchange", address=server.address, secret=TOKEN, direction="both", party=agency)
     placed = desk.world.share(kind="pdq", tlp="green")
     desk.run()
     ((number, fields),) = graph.posted.items()
@@ -216,3 +215,11 @@ def test_an_agencys_exchange_does_not_stop_a_signal_for_the_group(desk, server, 
     desk.later(minutes=1)
     assert desk.run() == {"echo": 1}
     assert Signal.objects.get(uid=placed.id).disputes == 0
+
+
+def test_no_exercise_is_pushed_as_it_could_not_be_marked_there(desk, server, graph):
+    terms = {"exercise": True}
+    desk.add("threatexchange", address=server.address, secret=TOKEN, direction="both", terms=terms)
+    desk.world.share(kind="pdq", tlp="green", exercise=True)
+    assert desk.run() == {}
+    assert graph.posted == {}

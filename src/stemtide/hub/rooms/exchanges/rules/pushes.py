@@ -79,6 +79,8 @@ def may_leave(
         and not signal.reach
         and (signal.kind is not Kind.URL or bool(signal.url))
     )
+    # ThreatExchange has no mark for an exercise: its members would block the content.
+    is_supported = is_supported and not (signal.exercise and kind is ExchangeKind.THREATEXCHANGE)
     # PAP:RED stays: a partner's machines may act on every signal that they receive.
     is_safe = signal.pap is not Pap.RED and not signal.is_disputed
     return is_tlp_allowed and is_within_terms and is_supported and is_safe and not is_known_there
