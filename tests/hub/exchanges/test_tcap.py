@@ -7,6 +7,7 @@ from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.rooms.exchanges.models import Record
 from stemtide.hub.rooms.exchanges.sources.tx import file
 from stemtide.hub.rooms.signals.models import Signal
+from stemtide.interop.threatexchange.pulled import key_of
 from tests.exchange_servers import HashList, serving
 from tests.world import NOON, hex_value
 
@@ -186,3 +187,21 @@ def test_only_files_of_this_machine_are_addresses(desk):
 def test_nothing_is_pushed_to_a_list(desk, kind):
     with pytest.raises(InvalidError, match="but not push to it"):
         desk.add(kind, address="file:///a", path="", direction="both")
+
+
+@pytest.mark.parametrize("place", ["soon", "inf,1", "nan,1"])
+def test_a_place_that_is_none_is_trouble_of_the_list_alone(desk, source, hashes, place):
+    hashes.put(hex_value(1), at=NOON_S)
+    signing_in = hashes
+
+    def answer(request):
+        status, body = signing_in(request)
+        return status, body | ({"checkpoint": place} if "results" in body else {})
+
+    source.play = answer
+    assert desk.run() == {}
+    assert desk.row.trouble == "its answer names no place from which to continue"
+
+
+def test_a_name_has_no_characters_that_a_database_does_not_store():
+    assert key_of("A\x00\u200b", "a value").startswith("A??:")

@@ -10,7 +10,7 @@ from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.rooms.exchanges.models import Exchange
 from stemtide.hub.rooms.exchanges.sources.tx import pull as tx_pull
 from stemtide.hub.rooms.signals.models import Signal
-from stemtide.interop.stix.objects import EXTENSION
+from stemtide.interop.stix.objects import TLP_OF
 from stemtide.interop.threatexchange import words
 from stemtide.protocol.labels import ideologies, labels
 from tests.exchange_servers import APP, TOKEN, Graph, descriptor, serving
@@ -184,12 +184,13 @@ def test_a_groups_value_goes_to_no_partner_of_ours(desk, graph, partner):
     partner.answers = lambda *_: (202, {}, {"id": "1", "status": "complete"})
     assert desk.run("inner") == {"pushed": 2}
     sent = json.loads(partner.asked[0][3])["objects"]
-    marks = {stix["extensions"][EXTENSION]["tlp"] for stix in sent}
+    marks = {TLP_OF[ref] for stix in sent for ref in stix["object_marking_refs"]}
     values = Signal.objects.filter(outgoing__exchange__name="inner").values_list("value", flat=True)
     assert sorted(values) == sorted([hex_value(2), Signal.objects.get(uid=ours.id).value])
     assert marks == {"green", "amber"}
 
 
+@pytest.mark.usefixtures("source")
 def test_types_without_a_kind_are_counted_and_named(desk, graph):
     graph.put("203.0.113.7", at=NOON_S, kind="IP_ADDRESS")
     graph.put("aa", at=NOON_S, kind="HASH_TMK")
@@ -399,3 +400,13 @@ def test_every_word_of_the_table_is_one_of_ours():
     for vocabulary, names in table["kinds"].items():
         assert all(words.kind_of(name, vocabulary=vocabulary) for name in names)
     assert words.kind_of("HASH_TMK", vocabulary="threatexchange") is None
+
+
+@pytest.mark.usefixtures("source")
+def test_pages_of_types_that_are_not_compared_are_passed_also_within_one_second(desk, graph):
+    graph.page = 2
+    for number in range(6):
+        graph.put(f"192.0.2.{number}", at=NOON_S, kind="IP_ADDRESS")
+    graph.put(hex_value(1), at=NOON_S)
+    assert desk.run() == {"shared": 1}
+    assert desk.row.trouble == ""

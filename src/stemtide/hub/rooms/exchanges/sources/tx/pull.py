@@ -113,7 +113,9 @@ def _pages(
         position = _next_position(position, delta.checkpoint, now=client.now)
         records, faults, others = _read(delta.updates, exchange=exchange, hub=client.endpoint.hub)
         at = None if position is None else exchange.dump(position)
-        _check_progress(records, at=at, marks=marks)
+        names = [pulled.key_of(*place) for place in delta.updates]
+        names += [fault.key for fault in faults]
+        _check_progress(records, names=names, at=at, marks=marks)
         for start in range(0, max(len(records), 1), PAGE):
             if start + PAGE >= len(records):
                 onward = {**onward, "at": at}
@@ -162,7 +164,10 @@ def _next_position(before: Any, after: Any, *, now: datetime) -> Any:  # noqa: A
     """Return the checkpoint of a change. raises: SourceError if its time goes back or is ahead."""
     if after is None:
         return before
-    time_s = after.get_progress_timestamp()
+    try:
+        time_s = after.get_progress_timestamp()
+    except (ValueError, OverflowError) as error:
+        raise SourceError("its answer names no place from which to continue") from error
     before_s = before.get_progress_timestamp() if before is not None else None
     if time_s is not None and before_s is not None and time_s < before_s:
         raise SourceError("its times go back: a change is before what we asked from")
@@ -202,11 +207,19 @@ def _read(
 
 
 def _check_progress(
-    records: list[SourceRecord], *, at: Mapping[str, Any] | None, marks: set[str]
+    records: list[SourceRecord],
+    *,
+    names: list[str],
+    at: Mapping[str, Any] | None,
+    marks: set[str],
 ) -> None:
-    """Refuse a change that came before in this run. raises: SourceError."""
+    """Refuse a change that came before in this run. raises: SourceError.
+
+    names: of all that it has, also what becomes no record.
+    """
     place = {name: value for name, value in (at or {}).items() if name not in _CLOCKS}
-    lines = [str(place), *sorted(f"{record.key} {record.version}" for record in records)]
+    versions = [f"{record.key} {record.version}" for record in records]
+    lines = [str(place), *sorted([*names, *versions])]
     mark = hashlib.sha256("\n".join(lines).encode("utf-8", "replace")).hexdigest()
     if mark in marks:
         raise SourceError("it says that there is more, and brings nothing new: no way on")
