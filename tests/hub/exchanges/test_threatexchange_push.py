@@ -223,3 +223,28 @@ def test_no_exercise_is_pushed_as_it_could_not_be_marked_there(desk, server, gra
     desk.world.share(kind="pdq", tlp="green", exercise=True)
     assert desk.run() == {}
     assert graph.posted == {}
+
+
+@pytest.mark.usefixtures("both")
+def test_a_dispute_of_one_record_there_is_not_told_of_another_of_the_value(desk, graph):
+    value = hex_value(1, digits=32)
+    graph.put(value, at=NOON_S, kind="HASH_MD5", descriptors=[descriptor(5, number=77)])
+    doubted = [descriptor(5, number=78), descriptor(6, status="NON_MALICIOUS")]
+    graph.put(value, at=NOON_S, kind="HASH_VIDEO_MD5", descriptors=doubted)
+    desk.run()
+    assert Signal.objects.get(shared_by=desk.party).disputes == 1
+    desk.run()
+    assert graph.reactions == []
+
+
+@pytest.mark.usefixtures("both")
+def test_what_another_hub_thinks_is_not_told_as_our_opinion(desk, graph):
+    graph.put(hex_value(1), at=NOON_S, descriptors=[descriptor(5, number=77)])
+    desk.run()
+    bridge = add_member("bridge", title="Bridge", kind="consortium")
+    desk.add(party=bridge, name="bridge", terms={"feedback": True})
+    body = OpinionIn(opinion=Opinion.AGREE, note="Bridge: 1 confirmed it there")
+    signals.give_opinion(desk.signal().uid, body=body, by=bridge, now=desk.now)
+    assert desk.signal().confirmations == 1
+    desk.run()
+    assert graph.reactions == []

@@ -86,14 +86,11 @@ def may_leave(
     return is_tlp_allowed and is_within_terms and is_supported and is_safe and not is_known_there
 
 
-def reaction_to(*, disputes: int, confirmations: int, is_seen: bool) -> str:
-    """Return ThreatExchange's reaction to what a source brought; "" for none.
-
-    disputes: of parties here, without the source's own.
-    """
-    if disputes > 0:
+def reaction_to(*, is_disputed: bool, is_confirmed: bool, is_seen: bool) -> str:
+    """Return ThreatExchange's reaction to what a source brought; "" for none."""
+    if is_disputed:
         return "DISAGREE_WITH_TAGS"
-    if confirmations > 0:
+    if is_confirmed:
         return "HELPFUL"
     return "SAW_THIS_TOO" if is_seen else ""
 
