@@ -177,6 +177,14 @@ def test_a_file_that_cannot_be_read_ends_nothing(desk, lines, monkeypatch):
     assert desk.live() == [hex_value(1)]
 
 
+def test_the_words_of_a_wrong_file_are_not_shown(desk, lines):
+    """The log of an exchange is for people who may not read the hub's files."""
+    lines.write_text("hub-Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6 a key\nPASSWORD=hunter2 more\nphotodna aa\n")
+    assert desk.run() == {}
+    (line,) = [line for line in desk.log() if line.startswith("not taken")]
+    assert line == "not taken: 2 of type ?, 1 of type photodna"
+
+
 def test_only_files_of_this_machine_are_addresses(desk):
     for address in ("https://host.example/list", "file://host/list", "/list"):
         with pytest.raises(InvalidError, match="file on the hub's machine"):

@@ -12,6 +12,7 @@
 """
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -36,6 +37,7 @@ PAGE = 1_000
 """Records of one page."""
 
 _DAY_S = 86_400
+_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,23}")
 _CLOCKS = frozenset({"last_fetch_time"})
 """Parts of the package's checkpoints that say when we asked."""
 
@@ -179,7 +181,10 @@ def _next_position(before: Any, after: Any, *, now: datetime) -> Any:  # noqa: A
 def _read(
     updates: Mapping[tuple[str, str], Any], *, exchange: "PackageExchange", hub: str
 ) -> tuple[list[SourceRecord], list[RecordError], Counter[str]]:
-    """Return the records of a change, its errors, and counts of types that we have no kind for."""
+    """Return the records of a change, its errors, and counts of types that we have no kind for.
+
+    A type without the form of a name is no type: the first words of a wrong file may be secrets.
+    """
     records: list[SourceRecord] = []
     faults, exchange.faults[:] = [*exchange.faults], []
     others: Counter[str] = Counter()
@@ -200,7 +205,7 @@ def _read(
             faults.append(RecordError(pulled.key_of(name, value), str(error)[:300]))
             continue
         if record is None:
-            others[name[:60]] += 1
+            others[name if _TYPE.fullmatch(name) else "?"] += 1
         else:
             records.append(record)
     return records, faults, others
@@ -228,5 +233,5 @@ def _check_progress(
 
 def _notes(others: Counter[str]) -> tuple[str, ...]:
     """Return log lines about values of types that uploads are not compared with."""
-    unknown = ", ".join(f"{count} of type {name or '?'}" for name, count in others.most_common(5))
+    unknown = ", ".join(f"{count} of type {name}" for name, count in others.most_common(5))
     return (f"not taken: {unknown}",) if others else ()
