@@ -41,8 +41,8 @@ class SigningKeyForm(DeskForm):
     @property
     def body(self) -> SigningKeyIn:
         """Return the key as the API takes it. Call it on a valid form."""
-        given = self.cleaned_data
-        return SigningKeyIn(key=given["key"], replaces=given["replaces"] or None)
+        fields = self.cleaned_data
+        return SigningKeyIn(key=fields["key"], replaces=fields["replaces"] or None)
 
 
 @require_safe

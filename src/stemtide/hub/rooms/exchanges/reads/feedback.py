@@ -43,8 +43,8 @@ def due_signals(row: Exchange) -> list[Signal]:
     due = row.partner_opinions.filter(is_due=True)
     due = due.filter(Exists(records.filter(key=OuterRef("about")))).order_by("pk")
     abouts = set(due.values_list("about", flat=True)[: rules.DUE_AT_ONCE])
-    found = records.filter(key__in=abouts).select_related("signal").order_by("pk")
-    return list(dict.fromkeys(record.signal for record in found if record.signal is not None))
+    standing = records.filter(key__in=abouts).select_related("signal").order_by("pk")
+    return list(dict.fromkeys(record.signal for record in standing if record.signal is not None))
 
 
 def opinions_of(row: Exchange, signal: Signal) -> tuple[dict[Opinion, int], str]:

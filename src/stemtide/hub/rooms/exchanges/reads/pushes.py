@@ -58,19 +58,19 @@ def reactions_due(run: ClaimedRun, *, limit: int) -> dict[int, tuple[str, str, s
     rows = Record.objects.filter(exchange=run.pk, ended=False, is_own=True)
     rows = rows.filter(signal__state=SignalState.LIVE, signal__exercise=False).exclude(place="")
     is_seen = Exists(Sighting.objects.filter(signal=OuterRef("signal")))
-    given = OpinionRow.objects.filter(signal=OuterRef("signal")).exclude(party__in=bringers())
+    opinions = OpinionRow.objects.filter(signal=OuterRef("signal")).exclude(party__in=bringers())
     counting = Q(set_aside_by=None) | Q(set_aside_by__standing=Standing.SUSPENDED)
-    disputes = given.filter(counting, opinion=Opinion.DISPUTE)
-    agreeing = given.filter(opinion=Opinion.AGREE)
+    disputes = opinions.filter(counting, opinion=Opinion.DISPUTE)
+    agreeing = opinions.filter(opinion=Opinion.AGREE)
     due: dict[int, tuple[str, str, str]] = {}
     judged = Q(signal__disputes__gt=0) | Q(signal__confirmations__gt=0) | Q(is_seen=True)
     rows = rows.annotate(is_seen=is_seen).filter(judged | ~Q(reaction=""))
     rows = rows.annotate(is_doubted=Exists(disputes), is_confirmed=Exists(agreeing))
     facts_of = ("is_doubted", "is_confirmed", "is_seen")
-    for pk, place, before, *opinions in rows.order_by("pk").values_list(
+    for pk, place, before, *marks in rows.order_by("pk").values_list(
         "pk", "place", "reaction", *facts_of
     ):
-        is_doubted, is_confirmed, is_met = opinions
+        is_doubted, is_confirmed, is_met = marks
         reaction = rules.reaction_to(
             is_disputed=is_doubted, is_confirmed=is_confirmed, is_seen=is_met
         )

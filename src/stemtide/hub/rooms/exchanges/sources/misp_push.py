@@ -94,7 +94,7 @@ def push_sighting(remote: str, *, client: SourceClient) -> bool:
     try:
         _ask("sightings/add", body, client=client)
     except SourceRefusedError:
-        try_version({}, client=client, versions_of=dict.fromkeys)  # raises if our key is refused
+        try_version({}, client=client, versions_of=lambda _keys: {})  # raises for a refused key
         return False
     return True
 
