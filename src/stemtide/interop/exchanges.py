@@ -160,6 +160,7 @@ class SourceRecord:
               If a record is withdrawn, so are its parts.
     beside:   number of comparisons of the record that are not signals.
     place:    its name at the source for opinions on it; "" if the source takes none.
+    is_from_us: whether it was brought there by this hub alone, so that its tags are ours.
     """
 
     key: str
@@ -175,6 +176,7 @@ class SourceRecord:
     part_of: str = ""
     beside: int = 0
     place: str = ""
+    is_from_us: bool = False
 
     @property
     def whole(self) -> str:

@@ -188,6 +188,7 @@ def test_a_text_that_comes_too_late_is_shown_to_be_copied(world):
     duty.post(f"/leads/{lead.id}/receive")
     words = "The police of Lyon has <b>seen</b> it."
     facts = {"outcome": "threat_averted", "words": words, "password": "four words of mine"}
+    facts["client_secret"] = "a secret of five words"
     assert duty.post(f"/leads/{lead.id}/close", facts).status_code == 302
     answer = duty.post(f"/leads/{lead.id}/close", facts)
     assert answer.status_code == 409
@@ -196,6 +197,7 @@ def test_a_text_that_comes_too_late_is_shown_to_be_copied(world):
     assert "Your text was not saved." in page
     assert "The police of Lyon has &lt;b&gt;seen" in page
     assert "four words of mine" not in page
+    assert "a secret of five words" not in page
     assert "threat_averted" not in page
 
 

@@ -228,6 +228,37 @@ def test_a_hostile_source_fills_no_table(desk, shelf, copy, monkeypatch):
     assert (PartnerOpinion.objects.count(), PartnerSighting.objects.count()) == (3, 3)
 
 
+def test_very_many_opinions_of_one_signal_are_counted_at_once(desk, shelf, copy):
+    """A source cannot make each page read all its opinions again."""
+    shelf.put(*(opinion(copy, minutes=number) for number in range(rules.DUE_AT_ONCE + 50)))
+    assert desk.run() == {"echo": 1, "opinions": 1}
+    assert "150 disputed it there" in OpinionRow.objects.get().note
+    assert not PartnerOpinion.objects.filter(is_due=True).exists()
+
+
+def test_a_clock_of_the_source_dates_no_sighting_after_today(desk, shelf, copy, ours):
+    shelf.put(sighting(copy, blocked=1) | {"last_seen": "9999-12-31T23:59:59Z"})
+    assert desk.run() == {"echo": 1, "sightings": 1}
+    (row,) = reads.partner_counts(ours.id, viewer=desk.world.big_provider)
+    assert row.last_at == desk.now
+
+
+def test_a_sum_that_is_taken_back_there_is_shown_no_longer(desk, shelf, copy, ours):
+    sent = sighting(copy, blocked=1)
+    shelf.put(sent)
+    desk.run()
+    shelf.put(newer(sent, minutes=9, revoked=True), at=NOON + timedelta(minutes=2))
+    assert again(desk) == {"sightings": 1}
+    assert reads.partner_counts(ours.id, viewer=desk.world.big_provider) == []
+
+
+def test_labels_there_do_not_reach_the_database(desk, shelf, copy):
+    """PostgreSQL stores no NUL: a page with one could never be written."""
+    shelf.put(opinion(copy, labels=["stemtide:\x00=x"]))
+    assert desk.run() == {"echo": 1, "opinions": 1}
+    assert "\x00" not in PartnerOpinion.objects.get().version
+
+
 def test_bad_feedback_is_named_and_costs_only_itself(desk, shelf, copy):
     bad = opinion(copy, "shouts")
     negative = sighting(copy, blocked=1) | {"count": -1}

@@ -226,3 +226,26 @@ def test_the_server_has_misps_shape_for_pymisp(misp):
     assert [one.type for one in left.attributes] == ["sha256"]
     assert left.objects == []
     assert isinstance(left.attributes[0], MISPAttribute)
+
+
+def test_an_attribute_that_was_deleted_there_holds_up_no_sighting_and_no_signal(desk, pushing):
+    misp = pushing()
+    gone, kept = share(desk), share(desk, "sha256")
+    desk.run()
+    (event,) = misp.events.values()
+    event["Attribute"] = [one for one in event["Attribute"] if one["type"] == "sha256"]
+    reported = [outcome(one.id, count=1) for one in (gone, kept)]
+    outcomes.report_outcomes(report_of(*reported), by=desk.world.big_provider, now=desk.now)
+    assert desk.run() == {"sightings": 1}
+    assert desk.row.trouble == ""
+    assert desk.run() == {}
+
+
+def test_an_exercise_is_marked_as_one_and_detects_nothing(desk, pushing):
+    misp = pushing(terms={"exercise": True})
+    share(desk, exercise=True)
+    share(desk, "sha256")
+    assert desk.run() == {"pushed": 1}
+    (attribute,) = misp.attributes().values()
+    assert 'exercise:generic="comcheck"' in {tag["name"] for tag in attribute["Tag"]}
+    assert attribute["to_ids"] is False

@@ -7,6 +7,7 @@ from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.rooms.exchanges.models import Record
 from stemtide.hub.rooms.exchanges.sources.tx import file
 from stemtide.hub.rooms.signals.models import Signal
+from stemtide.interop.threatexchange.pulled import key_of
 from tests.exchange_servers import HashList, serving
 from tests.world import NOON, hex_value
 
@@ -176,6 +177,14 @@ def test_a_file_that_cannot_be_read_ends_nothing(desk, lines, monkeypatch):
     assert desk.live() == [hex_value(1)]
 
 
+def test_the_words_of_a_wrong_file_are_not_shown(desk, lines):
+    """The log of an exchange is for people who may not read the hub's files."""
+    lines.write_text("hub-Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6 a key\nPASSWORD=hunter2 more\nphotodna aa\n")
+    assert desk.run() == {}
+    (line,) = [line for line in desk.log() if line.startswith("not taken")]
+    assert line == "not taken: 2 of type ?, 1 of type photodna"
+
+
 def test_only_files_of_this_machine_are_addresses(desk):
     for address in ("https://host.example/list", "file://host/list", "/list"):
         with pytest.raises(InvalidError, match="file on the hub's machine"):
@@ -186,3 +195,21 @@ def test_only_files_of_this_machine_are_addresses(desk):
 def test_nothing_is_pushed_to_a_list(desk, kind):
     with pytest.raises(InvalidError, match="but not push to it"):
         desk.add(kind, address="file:///a", path="", direction="both")
+
+
+@pytest.mark.parametrize("place", ["soon", "inf,1", "nan,1"])
+def test_a_place_that_is_none_is_trouble_of_the_list_alone(desk, source, hashes, place):
+    hashes.put(hex_value(1), at=NOON_S)
+    signing_in = hashes
+
+    def answer(request):
+        status, body = signing_in(request)
+        return status, body | ({"checkpoint": place} if "results" in body else {})
+
+    source.play = answer
+    assert desk.run() == {}
+    assert desk.row.trouble == "its answer names no place from which to continue"
+
+
+def test_a_name_has_no_characters_that_a_database_does_not_store():
+    assert key_of("A\x00\u200b", "a value").startswith("A??:")

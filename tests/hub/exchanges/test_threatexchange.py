@@ -271,7 +271,19 @@ def test_pages_without_end_are_an_error(desk, source, graph):
     assert len(source.requests) == 2
     source.play = lambda _request: (200, {"data": [], "paging": {"next": source.address}})
     desk.run()
-    assert desk.row.trouble == "its answer is not one that can be read (AssertionError)"
+    assert desk.row.trouble == "20 pages in a row have no update that can be read"
+    assert len(source.requests) == 22
+
+
+@pytest.mark.usefixtures("source")
+def test_a_page_without_a_readable_update_is_passed_over(desk, graph):
+    graph.page = 1
+    for number in (1, 2, 3):
+        graph.put(hex_value(number), at=NOON_S + number)
+    graph.updates["HASH_PDQ", hex_value(2)]["descriptors"] = "nothing of the kind"
+    assert desk.run() == {"refused": 1, "shared": 2}
+    assert desk.live() == sorted([hex_value(1), hex_value(3)])
+    assert desk.row.trouble == ""
 
 
 def test_a_page_that_leads_to_another_server_does_not_get_our_key(desk, source, graph, partner):
@@ -397,3 +409,13 @@ def test_every_word_of_the_table_is_one_of_ours():
     for vocabulary, names in table["kinds"].items():
         assert all(words.kind_of(name, vocabulary=vocabulary) for name in names)
     assert words.kind_of("HASH_TMK", vocabulary="threatexchange") is None
+
+
+@pytest.mark.usefixtures("source")
+def test_pages_of_types_that_are_not_compared_are_passed_also_within_one_second(desk, graph):
+    graph.page = 2
+    for number in range(6):
+        graph.put(f"192.0.2.{number}", at=NOON_S, kind="IP_ADDRESS")
+    graph.put(hex_value(1), at=NOON_S)
+    assert desk.run() == {"shared": 1}
+    assert desk.row.trouble == ""

@@ -9,7 +9,7 @@ from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.enums import Opinion
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from tests.exchange_servers import APP, GROUP, TOKEN, Graph, descriptor, serving
-from tests.world import NOON, hex_value
+from tests.world import NOON, add_member, hex_value
 
 NOON_S = int(NOON.timestamp())
 
@@ -190,3 +190,61 @@ def test_a_refused_opinion_is_shown_and_not_repeated(desk, both, graph):
     assert len(posts) == 1
     assert "opinions sent: 0 taken, 1 refused" in desk.log()
     assert Record.objects.get().reaction == "HELPFUL"
+
+
+@pytest.mark.usefixtures("both")
+def test_a_member_there_that_names_our_signals_disputes_none_of_them(desk, graph):
+    """Only what our own credentials wrote says which signal a value is of."""
+    placed = desk.world.share(kind="pdq", tlp="green")
+    tags = [f"signal:{placed.id}", "disputed:yes"]
+    foe = [descriptor(5, number=77, tags=tags), descriptor(6, status="NON_MALICIOUS")]
+    graph.put(hex_value(9), at=NOON_S, descriptors=foe)
+    assert desk.run() == {"echo": 1, "pushed": 1}
+    assert Signal.objects.get(uid=placed.id).disputes == 0
+
+
+def test_an_agencys_exchange_does_not_stop_a_signal_for_the_group(desk, server, graph):
+    agency = add_member("agency-bridge", title="Agency", kind="agency")
+    desk.add("threatexchange", address=server.address, secret=TOKEN, direction="both", party=agency)
+    placed = desk.world.share(kind="pdq", tlp="green")
+    desk.run()
+    ((number, fields),) = graph.posted.items()
+    reactions = [{"key": "DISAGREE_WITH_TAGS", "value": "7"}]
+    ours = descriptor(APP, number=number, tags=fields["tags"].split(","), reactions=reactions)
+    graph.put(fields["indicator"], at=NOON_S, descriptors=[ours])
+    desk.later(minutes=1)
+    assert desk.run() == {"echo": 1}
+    assert Signal.objects.get(uid=placed.id).disputes == 0
+
+
+def test_no_exercise_is_pushed_as_it_could_not_be_marked_there(desk, server, graph):
+    terms = {"exercise": True}
+    desk.add("threatexchange", address=server.address, secret=TOKEN, direction="both", terms=terms)
+    desk.world.share(kind="pdq", tlp="green", exercise=True)
+    assert desk.run() == {}
+    assert graph.posted == {}
+
+
+@pytest.mark.usefixtures("both")
+def test_a_dispute_of_one_record_there_is_not_told_of_another_of_the_value(desk, graph):
+    value = hex_value(1, digits=32)
+    graph.put(value, at=NOON_S, kind="HASH_MD5", descriptors=[descriptor(5, number=77)])
+    doubted = [descriptor(5, number=78), descriptor(6, status="NON_MALICIOUS")]
+    graph.put(value, at=NOON_S, kind="HASH_VIDEO_MD5", descriptors=doubted)
+    desk.run()
+    assert Signal.objects.get(shared_by=desk.party).disputes == 1
+    desk.run()
+    assert graph.reactions == []
+
+
+@pytest.mark.usefixtures("both")
+def test_what_another_hub_thinks_is_not_told_as_our_opinion(desk, graph):
+    graph.put(hex_value(1), at=NOON_S, descriptors=[descriptor(5, number=77)])
+    desk.run()
+    bridge = add_member("bridge", title="Bridge", kind="consortium")
+    desk.add(party=bridge, name="bridge", terms={"feedback": True})
+    body = OpinionIn(opinion=Opinion.AGREE, note="Bridge: 1 confirmed it there")
+    signals.give_opinion(desk.signal().uid, body=body, by=bridge, now=desk.now)
+    assert desk.signal().confirmations == 1
+    desk.run()
+    assert graph.reactions == []

@@ -165,6 +165,7 @@ def value_of(row: Mapping[str, Any]) -> str:
 def is_for_detection(row: Mapping[str, Any]) -> bool:
     """Whether MISP may pass a signal to systems that act automatically, as its marks allow."""
     may_act = row["pap"] in {Pap.GREEN, Pap.CLEAR} and not row["disputed"]
+    may_act = may_act and not row.get("exercise")  # feeds have no exercises
     return may_act and row["kind"] != Kind.PDQ and row["state"] == SignalState.LIVE
 
 
@@ -245,6 +246,8 @@ def _tags(row: Mapping[str, Any], *, hub: UUID) -> list[Json]:
     tags += [_tag(tag(name, word)) for name, words in shared.items() for word in words]
     if row["disputed"]:
         tags.append(_tag(tag("disputed", "yes")))
+    if row.get("exercise"):
+        tags += [_tag(tag("exercise", "yes")), _tag('exercise:generic="comcheck"')]
     return [*tags, *(_tag(tag("via", hub_id)) for hub_id in (*row["via"], hub))]
 
 

@@ -14,7 +14,7 @@ from stemtide.interop.exchanges import (
     SourceSighting,
 )
 from stemtide.interop.stix.context import PASSED_ON, SET_ASIDE
-from stemtide.interop.stix.objects import Stix, read_tags, signal_uids
+from stemtide.interop.stix.objects import Stix, signal_uids
 from stemtide.interop.stix.posted import (
     Posted,
     PostedError,
@@ -60,7 +60,7 @@ def _opinions(stix: Stix) -> list[SourceOpinion]:
             version=_version(posted),
             about=about,
             opinion=read.opinion if is_counting else Opinion.SEEN,
-            note="".join(letter for letter in read.note if letter.isprintable()),
+            note="".join(letter for letter in read.note if letter.isprintable()).strip(),
         )
         for about in read.of
         if signal_uids(about)
@@ -73,10 +73,11 @@ def _sighting(stix: Stix) -> SourceSighting | None:
     read = sighting_of(posted)
     if stix.get("summary") is not True or not signal_uids(read.of):
         return None
-    return SourceSighting(_version(posted), read.of, read.outcomes, read.last_at)
+    outcomes = {} if posted.is_revoked else read.outcomes
+    return SourceSighting(_version(posted), read.of, outcomes, read.last_at)
 
 
 def _version(posted: Posted) -> str:
-    """Return the version of an object with what its labels say: both may change."""
-    tags = read_tags(posted.stix.get("labels"))
-    return f"{posted.version} {'-'.join(sorted(tags))}"[:80]
+    """Return the version of an object with whether it counts there: both may change."""
+    is_set_aside = SET_ASIDE in (posted.stix.get("labels") or [])
+    return f"{posted.version} set-aside" if is_set_aside else str(posted.version)

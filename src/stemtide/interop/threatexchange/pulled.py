@@ -43,8 +43,12 @@ class ForeignOpinion:
 
 
 def key_of(type_name: str, value: str) -> str:
-    """Return a value's name for our log, without the value."""
-    return f"{type_name[:_TYPE_CHARS]}:{_digest(value)[:_KEY_DIGITS]}"
+    """Return a value's name for our log, without the value.
+
+    A database cannot store every character of a source's type: others become question marks.
+    """
+    shown = "".join(letter if letter.isprintable() else "?" for letter in type_name[:_TYPE_CHARS])
+    return f"{shown}:{_digest(value)[:_KEY_DIGITS]}"
 
 
 def ended(type_name: str, value: str) -> SourceRecord:
@@ -91,6 +95,7 @@ def read_value(
         via=(hub,) if is_echo else tuple(meaning.via),
         signals=tuple(meaning.signals),
         place=place,
+        is_from_us=is_echo,
     )
 
 

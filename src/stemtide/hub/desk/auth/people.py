@@ -33,6 +33,9 @@ from stemtide.protocol.enums import Role
 _TYPED_LETTERS = 15
 """A text of several words that is shorter is quickly typed again."""
 
+_SECRETS = ("password", "secret")
+"""Parts of the names of fields that are never shown again."""
+
 _Params = ParamSpec("_Params")
 _Out = TypeVar("_Out")
 
@@ -153,7 +156,9 @@ def typed_texts(request: HttpRequest) -> list[str]:
         text
         for name, texts in request.POST.lists()
         for text in map(str, texts)
-        if "password" not in name and len(text) >= _TYPED_LETTERS and len(text.split()) > 1
+        if not any(word in name for word in _SECRETS)
+        and len(text) >= _TYPED_LETTERS
+        and len(text.split()) > 1
     ]
 
 

@@ -211,9 +211,9 @@ class ExchangeRunner(JobRunner[ClaimedRun]):
         for sighting in pushes.due_sightings(run, limit=BATCH_SIZE):
             if client.is_over:
                 break
-            misp_push.push_sighting(sighting.remote, client=client)
+            is_taken = misp_push.push_sighting(sighting.remote, client=client)
             pushes_writes.note_sighting(run, sighting.pk, total=sighting.total)
-            counts["sightings"] += 1
+            counts["sightings"] += is_taken
 
     def _react(self, run: ClaimedRun, *, client: SourceClient) -> bool:
         """Send opinions on what the source brought; return whether there is more.

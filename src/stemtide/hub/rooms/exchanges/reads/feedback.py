@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Count, Exists, OuterRef, QuerySet
 
 from stemtide.hub.rooms.exchanges.models import (
     Exchange,
@@ -34,33 +34,40 @@ class PartnerCounts:
         return sum(self.outcomes.values())
 
 
-def due_signals(row: Exchange) -> dict[Signal, list[int]]:
-    """Return the signals whose opinion is due, with the primary keys of the opinions there.
+def due_signals(row: Exchange) -> list[Signal]:
+    """Return some of the signals whose opinion is due.
 
     Only signals of others: the source's own are disputed as the source weighs them.
     """
     records = Record.objects.filter(exchange=row, is_own=False).exclude(signal=None)
     due = row.partner_opinions.filter(is_due=True)
     due = due.filter(Exists(records.filter(key=OuterRef("about")))).order_by("pk")
-    rows = list(due[: rules.DUE_AT_ONCE])
-    abouts = {opinion.about for opinion in rows}
-    signals = {
-        record.key: record.signal
-        for record in records.filter(key__in=abouts).select_related("signal")
-    }
-    by_signal: dict[Signal, list[int]] = {}
-    for opinion in rows:
-        signal = signals.get(opinion.about)
-        if signal is not None:
-            by_signal.setdefault(signal, []).append(opinion.pk)
-    return by_signal
+    abouts = set(due.values_list("about", flat=True)[: rules.DUE_AT_ONCE])
+    standing = records.filter(key__in=abouts).select_related("signal").order_by("pk")
+    return list(dict.fromkeys(record.signal for record in standing if record.signal is not None))
 
 
-def opinions_of(row: Exchange, signal: Signal) -> list[tuple[Opinion, str]]:
-    """Return the opinions at a source of the records that stand for a signal."""
-    records = Record.objects.filter(exchange=row, signal=signal, is_own=False, ended=False)
-    rows = PartnerOpinion.objects.filter(exchange=row, about__in=records.values("key"))
-    return [(Opinion(stored.opinion), stored.note) for stored in rows.order_by("pk")]
+def opinions_of(row: Exchange, signal: Signal) -> tuple[dict[Opinion, int], str]:
+    """Return how many opinions of each kind a source has of a signal, and a reason of a dispute.
+
+    The database counts them: a source may have very many of one signal.
+    """
+    rows = row.partner_opinions.filter(about__in=_keys(row, signal).filter(ended=False))
+    counts = rows.order_by().values_list("opinion").annotate(Count("pk"))
+    disputes = rows.filter(opinion=Opinion.DISPUTE).exclude(note="").order_by("pk")
+    reason = disputes.values_list("note", flat=True).first() or ""
+    return {Opinion(opinion): count for opinion, count in counts}, reason
+
+
+def due_of(row: Exchange, signal: Signal) -> QuerySet[PartnerOpinion]:
+    """Return the opinions of a signal that have yet to be counted."""
+    return row.partner_opinions.filter(is_due=True, about__in=_keys(row, signal))
+
+
+def _keys(row: Exchange, signal: Signal) -> QuerySet[Record, str]:
+    """Return the names at a source of the records that stand for another party's signal."""
+    records = Record.objects.filter(exchange=row, signal=signal, is_own=False)
+    return records.values_list("key", flat=True)
 
 
 def partner_counts(uid: UUID, *, viewer: Party) -> list[PartnerCounts]:
@@ -72,7 +79,7 @@ def partner_counts(uid: UUID, *, viewer: Party) -> list[PartnerCounts]:
     rows = PartnerSighting.objects.filter(
         Exists(records.filter(exchange=OuterRef("exchange"), key=OuterRef("about"))),
         exchange__removed_at=None,
-    )
+    ).exclude(outcomes={})
     sums: dict[str, PartnerCounts] = {}
     for row in rows.select_related("exchange__party").order_by("exchange__party__title", "pk"):
         title = row.exchange.party.title

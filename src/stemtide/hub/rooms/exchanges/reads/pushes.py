@@ -16,11 +16,11 @@ from stemtide.hub.rooms.exchanges.rules.pushes import OutgoingFacts
 from stemtide.hub.rooms.exchanges.sources.source import OutgoingSignal
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.long_values import batches
-from stemtide.hub.rooms.signals.models import Sighting, Signal
+from stemtide.hub.rooms.signals.models import OpinionRow, Sighting, Signal
 from stemtide.hub.rooms.signals.reads import collection, sightings
 from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.interop.exchanges import OutgoingState
-from stemtide.protocol.enums import SignalState
+from stemtide.protocol.enums import Opinion, SignalState, Standing
 from stemtide.protocol.handling import Pap, Tlp
 
 
@@ -50,21 +50,29 @@ def bringers() -> set[int]:
 def reactions_due(run: ClaimedRun, *, limit: int) -> dict[int, tuple[str, str, str]]:
     """Return opinions of parties here on a source's records that it does not have yet.
 
+    Those of parties that speak for other hubs and lists do not count, nor does a dispute that was
+    set aside.
+
     returns: by record: its name there, the reaction, and the one to take back ("" for none).
     """
     rows = Record.objects.filter(exchange=run.pk, ended=False, is_own=True)
     rows = rows.filter(signal__state=SignalState.LIVE, signal__exercise=False).exclude(place="")
     is_seen = Exists(Sighting.objects.filter(signal=OuterRef("signal")))
-    counts = ("pk", "place", "reaction", "is_disputed")
-    of_signal = ("signal__disputes", "signal__confirmations", "is_seen")
+    opinions = OpinionRow.objects.filter(signal=OuterRef("signal")).exclude(party__in=bringers())
+    counting = Q(set_aside_by=None) | Q(set_aside_by__standing=Standing.SUSPENDED)
+    disputes = opinions.filter(counting, opinion=Opinion.DISPUTE)
+    agreeing = opinions.filter(opinion=Opinion.AGREE)
     due: dict[int, tuple[str, str, str]] = {}
     judged = Q(signal__disputes__gt=0) | Q(signal__confirmations__gt=0) | Q(is_seen=True)
     rows = rows.annotate(is_seen=is_seen).filter(judged | ~Q(reaction=""))
-    for pk, place, before, is_disputed, *opinions in rows.order_by("pk").values_list(
-        *counts, *of_signal
+    rows = rows.annotate(is_doubted=Exists(disputes), is_confirmed=Exists(agreeing))
+    facts_of = ("is_doubted", "is_confirmed", "is_seen")
+    for pk, place, before, *marks in rows.order_by("pk").values_list(
+        "pk", "place", "reaction", *facts_of
     ):
+        is_doubted, is_confirmed, is_met = marks
         reaction = rules.reaction_to(
-            disputes=opinions[0] - is_disputed, confirmations=opinions[1], is_seen=opinions[2]
+            is_disputed=is_doubted, is_confirmed=is_confirmed, is_seen=is_met
         )
         if reaction != before:
             due[pk] = (place, reaction, before)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules for opinions and sightings of another hub: its party has one opinion of a signal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from stemtide.hub.platform.errors import InvalidError
 from stemtide.protocol.enums import ExchangeKind, Opinion, PartyKind
@@ -31,18 +31,15 @@ def check_feedback(*, kind: ExchangeKind, party: PartyKind) -> None:
         )
 
 
-def joint_opinion(opinions: Sequence[tuple[Opinion, str]], *, party: str) -> tuple[Opinion, str]:
+def joint_opinion(counts: Mapping[Opinion, int], *, reason: str, party: str) -> tuple[Opinion, str]:
     """Return the one opinion of a source's party, and the note with it.
 
-    opinions: those of parties of the source, with their notes. A dispute counts more than any
-    number of confirmations.
+    counts: parties of the source by opinion. reason: of one that disputes. A dispute counts more
+    than any number of confirmations.
     """
-    disputes = [note for opinion, note in opinions if opinion is Opinion.DISPUTE]
-    agreeing = sum(opinion is Opinion.AGREE for opinion, _ in opinions)
-    if disputes:
-        reason = next((note for note in disputes if note.strip()), "")[:_MAX_NOTE]
-        note = f"{party}: {len(disputes)} disputed it there"
-        return Opinion.DISPUTE, f"{note}: {reason}" if reason else note
-    if agreeing:
+    if disputes := counts.get(Opinion.DISPUTE, 0):
+        note = f"{party}: {disputes} disputed it there"
+        return Opinion.DISPUTE, f"{note}: {reason[:_MAX_NOTE]}" if reason else note
+    if agreeing := counts.get(Opinion.AGREE, 0):
         return Opinion.AGREE, f"{party}: {agreeing} confirmed it there"
     return Opinion.SEEN, ""

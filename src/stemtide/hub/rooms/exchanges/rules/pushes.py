@@ -79,19 +79,18 @@ def may_leave(
         and not signal.reach
         and (signal.kind is not Kind.URL or bool(signal.url))
     )
+    # ThreatExchange has no mark for an exercise: its members would block the content.
+    is_supported = is_supported and not (signal.exercise and kind is ExchangeKind.THREATEXCHANGE)
     # PAP:RED stays: a partner's machines may act on every signal that they receive.
     is_safe = signal.pap is not Pap.RED and not signal.is_disputed
     return is_tlp_allowed and is_within_terms and is_supported and is_safe and not is_known_there
 
 
-def reaction_to(*, disputes: int, confirmations: int, is_seen: bool) -> str:
-    """Return ThreatExchange's reaction to what a source brought; "" for none.
-
-    disputes: of parties here, without the source's own.
-    """
-    if disputes > 0:
+def reaction_to(*, is_disputed: bool, is_confirmed: bool, is_seen: bool) -> str:
+    """Return ThreatExchange's reaction to what a source brought; "" for none."""
+    if is_disputed:
         return "DISAGREE_WITH_TAGS"
-    if confirmations > 0:
+    if is_confirmed:
         return "HELPFUL"
     return "SAW_THIS_TOO" if is_seen else ""
 

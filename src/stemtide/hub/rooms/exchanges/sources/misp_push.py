@@ -83,13 +83,20 @@ def push(
     }
 
 
-def push_sighting(remote: str, *, client: SourceClient) -> None:
-    """Report that content which matches an attribute was met again. raises: SourceError.
+def push_sighting(remote: str, *, client: SourceClient) -> bool:
+    """Report that content which matches an attribute was met again.
 
     It says neither where nor how often.
+
+    returns: False if MISP has the attribute no longer. raises: SourceError.
     """
     body = {"uuid": remote, "type": "0", "source": "Stemtide hub"}
-    _ask("sightings/add", body, client=client)
+    try:
+        _ask("sightings/add", body, client=client)
+    except SourceRefusedError:
+        try_version({}, client=client, versions_of=lambda _keys: {})  # raises for a refused key
+        return False
+    return True
 
 
 def _send(outgoing_signals: Sequence[OutgoingSignal], *, client: SourceClient) -> dict[int, str]:

@@ -81,6 +81,7 @@ def _record(outgoing_signal: OutgoingSignal, *, hub: str, now_s: int) -> dict[st
         *(f"label:{label}" for label in row["labels"]),
         *(f"{name}:{row[name]}" for name in ("severity", "confidence", "tlp", "pap")),
         *(f"via:{hop}" for hop in row["via"]),
+        *(["exercise:yes"] if row["exercise"] else []),
         f"hub:{hub}",
     ]
     feedback = {"feedbackValue": feedback_of_sharer(Pap(row["pap"])), "tags": tags}

@@ -37,7 +37,7 @@ def take(row: Exchange, feedback: SourceFeedback, *, now: datetime) -> Counter[s
     """Store the feedback of a page, and count what is due; return how many by kind."""
     counts: Counter[str] = Counter()
     _store_opinions(row, feedback.opinions, now=now)
-    counts[SIGHTINGS] += _store_sightings(row, feedback.sightings)
+    counts[SIGHTINGS] += _store_sightings(row, feedback.sightings, now=now)
     counts[OPINIONS] += _give_due(row, now=now)
     return +counts
 
@@ -85,8 +85,11 @@ def _opinion_row(row: Exchange, opinion: SourceOpinion, *, now: datetime) -> Par
     )
 
 
-def _store_sightings(row: Exchange, sightings: Iterable[SourceSighting]) -> int:
-    """Store new and changed sums of sightings, as far as there is room; return how many."""
+def _store_sightings(row: Exchange, sightings: Iterable[SourceSighting], *, now: datetime) -> int:
+    """Store new and changed sums of sightings, as far as there is room; return how many.
+
+    None is in the future, whatever the clock of the source says.
+    """
     by_record = {sighting.about: sighting for sighting in sightings}
     versions: dict[str, str] = {}
     for batch in batches(by_record):
@@ -104,7 +107,7 @@ def _store_sightings(row: Exchange, sightings: Iterable[SourceSighting]) -> int:
                 outcomes={
                     outcome.value: count for outcome, count in by_record[about].outcomes.items()
                 },
-                last_at=by_record[about].last_at,
+                last_at=min(by_record[about].last_at, now),
             )
             for about in [*new, *changed]
         ],
@@ -127,15 +130,14 @@ def note_ended(row: Exchange, keys: Iterable[str]) -> None:
 def _give_due(row: Exchange, *, now: datetime) -> int:
     """Give the opinions of the source's party that are due; return how many changed."""
     count = 0
-    for signal, due in reads.due_signals(row).items():
+    for signal in reads.due_signals(row):
         try:
             count += _give(row, signal, now=now)
         except RateLimitError:
             continue  # it stays due
         except (ConflictError, NotFoundError):
             pass  # the signal has ended, or the party may not see it
-        for batch in batches(due):
-            PartnerOpinion.objects.filter(pk__in=batch).update(is_due=False)
+        reads.due_of(row, signal).update(is_due=False)
     return count
 
 
@@ -144,7 +146,8 @@ def _give(row: Exchange, signal: Signal, *, now: datetime) -> bool:
 
     raises: RateLimitError, ConflictError, NotFoundError.
     """
-    opinion, note = rules.joint_opinion(reads.opinions_of(row, signal), party=row.party.title)
+    counts, reason = reads.opinions_of(row, signal)
+    opinion, note = rules.joint_opinion(counts, reason=reason, party=row.party.title)
     before = OpinionRow.objects.filter(signal=signal, party=row.party).first()
     present = Opinion(before.opinion) if before else Opinion.SEEN
     if present is opinion:

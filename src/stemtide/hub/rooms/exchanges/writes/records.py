@@ -12,7 +12,7 @@ from stemtide.hub.rooms.exchanges.models import Record
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 from stemtide.hub.rooms.exchanges.reads.exchanges import SameValueSignal
 from stemtide.hub.rooms.exchanges.rules import exchanges as rules
-from stemtide.hub.rooms.exchanges.rules.exchanges import OF_THE_PACKAGE, NotTakenError
+from stemtide.hub.rooms.exchanges.rules.exchanges import NotTakenError
 from stemtide.hub.rooms.exchanges.writes import feedback
 from stemtide.hub.rooms.exchanges.writes.exchanges import write_records
 from stemtide.hub.rooms.exchanges.writes.states import RecordLinks
@@ -30,7 +30,7 @@ from stemtide.interop.exchanges import (
     SourceRecord,
     Terms,
 )
-from stemtide.protocol.enums import Opinion, SignalState, WithdrawReason
+from stemtide.protocol.enums import Opinion, PartyKind, SignalState, WithdrawReason
 from stemtide.protocol.messages.signals import RowError, SignalIn
 
 
@@ -128,7 +128,7 @@ class PageImport(RecordLinks):
             if rules.is_own(source_record, hub=hub, signals=here, makers=makers):
                 self.counts[RecordOutcome.ECHO] += 1
                 echoes.append(source_record)
-                if self.row.kind in OF_THE_PACKAGE:  # other hubs name whose opinion it is
+                if source_record.is_from_us:  # what others state may name any signal
                     self._hear(source_record)
             else:
                 fresh.append(source_record)
@@ -385,9 +385,12 @@ class PageImport(RecordLinks):
     def _hear(self, source_record: SourceRecord) -> None:
         """Record what the source says of a signal that this hub sent there.
 
-        Its party disputes the signal for as long as the source does.
+        Its party disputes the signal for as long as the source does; an agency does not, as its
+        dispute would stop the signal everywhere.
         """
         party = self.row.party
+        if party.kind == PartyKind.AGENCY:
+            return
         rows = Signal.objects.filter(
             visible(party), uid__in=source_record.signals, state=SignalState.LIVE
         )

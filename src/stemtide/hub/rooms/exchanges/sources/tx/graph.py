@@ -42,6 +42,9 @@ TLP_OF = {"RED": Tlp.RED, "AMBER": Tlp.AMBER_STRICT, "GREEN": Tlp.GREEN, "WHITE"
 VISIBLE_TO_ALL, NAMED_MEMBERS = "VISIBLE", "HAS_WHITELIST"
 """Types of privacy: of everybody at ThreatExchange, and of named members only."""
 
+MOST_UNREADABLE = 20
+"""Pages in a row without an update that can be read, after which a run ends with this reason."""
+
 NO_UPDATE = "empty update?"
 """What the package asserts if a page has no update."""
 
@@ -69,10 +72,23 @@ class GraphClient(ThreatExchangeAPI):
     ) -> dict[str, Any]:
         """Return the JSON of a page, with its updates as the package can read them.
 
+        Pages without one that it can read are passed over, as the package would stop there.
+
         raises: SourceError.
         """
+        for _ in range(MOST_UNREADABLE):
+            answer = self._page(url, params or {})
+            following = answer["paging"].get("next")
+            if answer["data"] or not following:
+                self.has_more = bool(following)
+                return answer
+            url, params = str(following), {}
+        raise SourceError(f"{MOST_UNREADABLE} pages in a row have no update that can be read")
+
+    def _page(self, url: str, params: dict[str, Any]) -> dict[str, Any]:
+        """Return the JSON of one page, without the updates that the package cannot read."""
         with self._get_session() as session:
-            response = session.get(url, params=params or {})
+            response = session.get(url, params=params)
         answer = decode_json(response.content)
         updates = answer.get("data", []) if isinstance(answer, dict) else None
         paging = answer.get("paging") or {} if isinstance(answer, dict) else {}
@@ -81,7 +97,6 @@ class GraphClient(ThreatExchangeAPI):
         readable = [update for update in updates if self._is_readable(update)]
         for update in readable:
             _mark(update)
-        self.has_more = bool(paging.get("next"))
         return {**answer, "data": readable, "paging": paging}
 
     def get_threat_updates(self, privacy_group: int, **options: Any) -> Any:  # noqa: ANN401

@@ -47,7 +47,7 @@ class HashClient(NCMECHashAPI):
         return session
 
 
-class HashExchange(NCMECSignalExchangeAPI):
+class HashExchange(NCMECSignalExchangeAPI):  # type: ignore[misc, unused-ignore]  # no types
     """The package's exchange with our client."""
 
     def __init__(self, client: HashClient) -> None:

@@ -12,6 +12,7 @@
 """
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -36,6 +37,7 @@ PAGE = 1_000
 """Records of one page."""
 
 _DAY_S = 86_400
+_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,23}")
 _CLOCKS = frozenset({"last_fetch_time"})
 """Parts of the package's checkpoints that say when we asked."""
 
@@ -113,7 +115,9 @@ def _pages(
         position = _next_position(position, delta.checkpoint, now=client.now)
         records, faults, others = _read(delta.updates, exchange=exchange, hub=client.endpoint.hub)
         at = None if position is None else exchange.dump(position)
-        _check_progress(records, at=at, marks=marks)
+        names = [pulled.key_of(*place) for place in delta.updates]
+        names += [fault.key for fault in faults]
+        _check_progress(records, names=names, at=at, marks=marks)
         for start in range(0, max(len(records), 1), PAGE):
             if start + PAGE >= len(records):
                 onward = {**onward, "at": at}
@@ -162,7 +166,10 @@ def _next_position(before: Any, after: Any, *, now: datetime) -> Any:  # noqa: A
     """Return the checkpoint of a change. raises: SourceError if its time goes back or is ahead."""
     if after is None:
         return before
-    time_s = after.get_progress_timestamp()
+    try:
+        time_s = after.get_progress_timestamp()
+    except (ValueError, OverflowError) as error:
+        raise SourceError("its answer names no place from which to continue") from error
     before_s = before.get_progress_timestamp() if before is not None else None
     if time_s is not None and before_s is not None and time_s < before_s:
         raise SourceError("its times go back: a change is before what we asked from")
@@ -174,7 +181,10 @@ def _next_position(before: Any, after: Any, *, now: datetime) -> Any:  # noqa: A
 def _read(
     updates: Mapping[tuple[str, str], Any], *, exchange: "PackageExchange", hub: str
 ) -> tuple[list[SourceRecord], list[RecordError], Counter[str]]:
-    """Return the records of a change, its errors, and counts of types that we have no kind for."""
+    """Return the records of a change, its errors, and counts of types that we have no kind for.
+
+    A type without the form of a name is no type: the first words of a wrong file may be secrets.
+    """
     records: list[SourceRecord] = []
     faults, exchange.faults[:] = [*exchange.faults], []
     others: Counter[str] = Counter()
@@ -195,18 +205,26 @@ def _read(
             faults.append(RecordError(pulled.key_of(name, value), str(error)[:300]))
             continue
         if record is None:
-            others[name[:60]] += 1
+            others[name if _TYPE.fullmatch(name) else "?"] += 1
         else:
             records.append(record)
     return records, faults, others
 
 
 def _check_progress(
-    records: list[SourceRecord], *, at: Mapping[str, Any] | None, marks: set[str]
+    records: list[SourceRecord],
+    *,
+    names: list[str],
+    at: Mapping[str, Any] | None,
+    marks: set[str],
 ) -> None:
-    """Refuse a change that came before in this run. raises: SourceError."""
+    """Refuse a change that came before in this run. raises: SourceError.
+
+    names: of all that it has, also what becomes no record.
+    """
     place = {name: value for name, value in (at or {}).items() if name not in _CLOCKS}
-    lines = [str(place), *sorted(f"{record.key} {record.version}" for record in records)]
+    versions = [f"{record.key} {record.version}" for record in records]
+    lines = [str(place), *sorted([*names, *versions])]
     mark = hashlib.sha256("\n".join(lines).encode("utf-8", "replace")).hexdigest()
     if mark in marks:
         raise SourceError("it says that there is more, and brings nothing new: no way on")
@@ -215,5 +233,5 @@ def _check_progress(
 
 def _notes(others: Counter[str]) -> tuple[str, ...]:
     """Return log lines about values of types that uploads are not compared with."""
-    unknown = ", ".join(f"{count} of type {name or '?'}" for name, count in others.most_common(5))
+    unknown = ", ".join(f"{count} of type {name}" for name, count in others.most_common(5))
     return (f"not taken: {unknown}",) if others else ()

@@ -49,7 +49,7 @@ class HashListClient(TATHashListAPI):
         open_session: Callable[[], requests.Session],
     ) -> None:
         super().__init__(username, password)
-        self.BASE_URL = f"{address}/"  # type: ignore[misc]  # a constant of the package
+        self.BASE_URL = f"{address}/"  # type: ignore[misc, unused-ignore]
         self._open_session = open_session
         self.faults: list[RecordError] = []
 
@@ -82,7 +82,7 @@ class HashListClient(TATHashListAPI):
 
 
 @dataclass
-class HashMetadata(FetchedSignalMetadata):
+class HashMetadata(FetchedSignalMetadata):  # type: ignore[misc, unused-ignore]  # no types
     """What the list states of a hash, which its analysts have verified."""
 
     ideology: str
@@ -93,7 +93,7 @@ class HashMetadata(FetchedSignalMetadata):
         return [SignalOpinion(False, SignalOpinionCategory.POSITIVE_CLASS, tags)]
 
 
-class HashList(TATSignalExchangeAPI):
+class HashList(TATSignalExchangeAPI):  # type: ignore[misc, unused-ignore]  # no types
     """The package's exchange with all digests and their ideologies."""
 
     def __init__(self, client: HashListClient) -> None:
