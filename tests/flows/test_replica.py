@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A hub reads TAXII pages, exports and metrics from a replica, and shows nothing that has ended."""
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import httpx
+import psycopg
 import pytest
 
 from stemtide.exercises import processes
+from stemtide.hub.platform.postgresql.replica import _HAS, _WRITTEN
 from tests import forks, postgres, standby
 from tests.cli.conftest import run
 from tests.flows.conftest import digest, row, until
@@ -94,6 +96,29 @@ def test_a_replica_is_read_as_long_as_it_is_as_new_as_the_primary(tmp_path):
         value, _ = share(client)
         for path in READS:
             assert value in shown(client, path)
+
+
+def compared(primary, replica):
+    """Whether a replica has what its primary has, and whether that can be said at all."""
+    place = f"port={replica.port} user=postgres password={replica.secret}"
+    (written,) = primary.ask(_WRITTEN)
+    with psycopg.connect(f"host=127.0.0.1 dbname={standby.DATABASE} {place}") as session:
+        return session.execute(_HAS, written).fetchone()
+
+
+def test_a_standby_of_a_replaced_primary_is_not_read_though_its_place_is_later():
+    with standby.pair(is_synchronous=False) as (old, new), ExitStack() as stack:
+        replica = standby.Server("db3", secret=old.secret)
+        stack.callback(replica.remove)
+        replica.copy(old)
+        replica.start()
+        until(lambda: compared(old, replica) == (True, True))
+        new.carry_out(standby.STATEMENTS.promote)
+        old.ask("SELECT pg_logical_emit_message(false, 'more', repeat('x', 200000))")
+        old.ask("CREATE TABLE more ()")
+        until(lambda: compared(new, replica)[0])
+        assert compared(new, replica) == (True, False)
+        assert compared(old, replica) == (True, True)
 
 
 def read_there(client, path, value, replica, before):

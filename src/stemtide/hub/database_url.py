@@ -27,6 +27,9 @@ OPTIONS_OF_SEVERAL: dict[str, Any] = {
 The address may set others. source: PostgreSQL's documentation, section 34.1.2.
 """
 
+OPTIONS_OF_REPLICA = OPTIONS_OF_SEVERAL | {"connect_timeout": 2, "tcp_user_timeout": 3_000}
+"""libpq's parameters for the replica: no request waits long for one that vanished."""
+
 
 def read_database_url(url: str) -> "dj_database_url.DBConfig":
     """Return Django's settings of a database. raises: ValueError."""

@@ -52,7 +52,8 @@ class CertificateWatch:
         if time.monotonic() >= self._due_at and urlsplit(url).scheme == "https":
             self._due_at = time.monotonic() + LOOK_EVERY_S
             threading.Thread(target=self._look, args=[url], daemon=True).start()
-        return max(0.0, (self._end - now) / _DAY) if self._end else None
+        end = self._end  # a look may change it meanwhile
+        return max(0.0, (end - now) / _DAY) if end else None
 
     def _look(self, url: str) -> None:
         """Note when the certificate expires."""

@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from stemtide import private_files
 from stemtide.fingerprints.sandbox.walls import Wall
-from stemtide.hub.database_url import read_database_url
+from stemtide.hub.database_url import OPTIONS_OF_REPLICA, read_database_url
 from stemtide.hub.platform import networks, secret_files
 from stemtide.hub.platform.rate_windows import DEFAULT_QUOTAS
 from stemtide.hub.platform.roles import Role
@@ -279,10 +279,15 @@ def _replica(primary: DBConfig) -> dict[str, DBConfig]:
         raise ImproperlyConfigured(
             "STEMTIDE_REPLICA_URL needs a hub on PostgreSQL, and a standby of its server"
         )
-    replica["OPTIONS"] = {"connect_timeout": 2, **replica.get("OPTIONS", {})} | {
-        "target_session_attrs": "any",
-        "options": "-c default_transaction_read_only=on",
-    }
+    given = replica.get("OPTIONS", {})
+    replica["OPTIONS"] = (
+        OPTIONS_OF_REPLICA
+        | given
+        | {
+            "target_session_attrs": "any",
+            "options": f"{given.get('options', '')} -c default_transaction_read_only=on".strip(),
+        }
+    )
     return {"replica": replica}
 
 

@@ -63,6 +63,7 @@ class HealthChecks:
         self._seen: tuple[Trouble, ...] = ()
         self._began_at = self._ended_at = float("-inf")
         self._failure: tuple[float, Trouble] | None = None
+        self._timeline_fault = ""
 
     def start(self) -> None:
         """Check once, and start the thread."""
@@ -107,7 +108,7 @@ class HealthChecks:
             before = self._seen
             self._seen = (*disk_troubles(), *database_troubles())
             if not self._seen:
-                _keep_timeline()
+                self._keep_timeline()
             for trouble in self._seen:
                 if trouble not in before:
                     log.error("the hub is not well: %s", trouble.text)
@@ -116,6 +117,12 @@ class HealthChecks:
             self._looking.release()
             if threading.current_thread() is self._thread:
                 connection.close()
+
+    def _keep_timeline(self) -> None:
+        """Keep PostgreSQL's timeline, or warn once that replaced primaries go unnoticed."""
+        before, self._timeline_fault = self._timeline_fault, _timeline_fault()
+        if self._timeline_fault not in {"", before}:
+            log.warning("the timeline of the database is not kept: %s", self._timeline_fault)
 
 
 vitals = HealthChecks()
@@ -187,15 +194,16 @@ def database_troubles(*, waits_for_standby: bool = True) -> Iterator[Trouble]:
         yield _trouble_of(error) or Trouble(CheckedPart.DATABASE, "away", f"the database: {error}")
 
 
-def _keep_timeline() -> None:
-    """Keep PostgreSQL's timeline; without the right to read it, replaced primaries go unnoticed."""
+def _timeline_fault() -> str:
+    """Keep PostgreSQL's timeline; return why it cannot be read or kept, and "" if it is."""
     if connection.vendor != "postgresql":
-        return
+        return ""
     try:
         with connection.cursor() as cursor:
             timelines.keep(Path(settings.DATA_DIR), timelines.read(cursor))
     except (DatabaseError, OSError) as error:
-        log.warning("the timeline of the database is not kept: %s", error)
+        return " ".join(str(error).split())
+    return ""
 
 
 def _trouble_of(error: Exception) -> Trouble | None:

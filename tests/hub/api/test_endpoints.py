@@ -8,7 +8,8 @@ import pytest
 from django.db import connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
 
-from stemtide.hub.api.health import _check_tables
+from stemtide.hub.api.health import _check_tables, facts_of_standbys
+from stemtide.hub.platform.postgresql.standbys import Standby
 from stemtide.hub.rooms.alerts.models import Alert, Delivery
 from stemtide.hub.rooms.crises.writes import moves
 from stemtide.hub.rooms.ledger.writes import ledger
@@ -292,6 +293,14 @@ def test_metrics_count_the_standbys_that_are_expected(machine, world, settings):
     expected = None if connection.vendor == "sqlite" else 2
     assert value_of(text, "stemtide_standbys_expected") == expected
     assert value_of(text, "stemtide_standbys_following") == (expected and 0)
+
+
+def test_metrics_leave_standbys_out_that_the_hub_may_not_see(settings):
+    """No alert says that a standby is away, only because the role lacks pg_monitor."""
+    settings.STANDBYS = 1
+    assert facts_of_standbys([Standby("", None, None, None, 0.0)]) is None
+    follows = facts_of_standbys([Standby("db2", "streaming", True, 9, 0.1)])
+    assert (follows.expected, follows.following, follows.lag_bytes) == (1, 1, 9)
 
 
 def test_metrics_show_a_provider_its_own_agents_only(machine, world):

@@ -4,6 +4,8 @@
 tests/flows/test_replica.py reads from a real one.
 """
 
+import os
+import signal
 import time
 
 import pytest
@@ -56,7 +58,44 @@ def test_a_replica_that_is_away_is_left_alone_for_a_while():
 def test_a_server_that_is_no_standby_is_not_read():
     assert reads_the_primary()
     (result,) = standbys.replica()
-    assert (result.level, "is no standby" in result.text) == (Level.WARN, True)
+    assert (result.level, "is no standby of the hub's" in result.text) == (Level.WARN, True)
+
+
+@pytest.mark.parametrize("named", [{}], indirect=True)
+@pytest.mark.usefixtures("named")
+def test_a_replica_that_hangs_is_given_up():
+    with connections[replica.ALIAS].cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (hanging,) = cursor.fetchone()
+    begin = time.monotonic()
+    os.kill(hanging, signal.SIGSTOP)
+    try:
+        assert reads_the_primary()
+    finally:
+        os.kill(hanging, signal.SIGCONT)
+    assert time.monotonic() - begin < replica.SILENT_S + 5
+    assert replica._Rest.until > begin
+
+
+@pytest.fixture
+def _no_places():
+    """A primary that does not say how far its log is, as some that others run do not."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE blind; GRANT USAGE ON SCHEMA public TO blind")
+        cursor.execute("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC")
+        cursor.execute("SET ROLE blind")
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("RESET ROLE")
+        cursor.execute("GRANT EXECUTE ON FUNCTION pg_control_system() TO PUBLIC")
+        cursor.execute("DROP OWNED BY blind; DROP ROLE blind")
+
+
+@pytest.mark.parametrize("named", [{}], indirect=True)
+@pytest.mark.usefixtures("named", "_no_places")
+def test_a_primary_that_names_no_place_is_read():
+    assert reads_the_primary()
+    assert replica._Rest.until > time.monotonic()
 
 
 def test_a_hub_on_sqlite_refuses_the_setting(tmp_path):

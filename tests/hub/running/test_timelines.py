@@ -58,6 +58,56 @@ def test_other_servers_and_damaged_files_are_no_reason_to_refuse(seen, settings,
     connect_again()
 
 
+def test_a_place_that_libpq_writes_in_another_way_is_tried_once(seen, settings, monkeypatch):
+    """As it does with the port, if the address has none."""
+    port = connection.settings_dict["PORT"]
+    timelines.keep(settings.DATA_DIR, seen._replace(number=seen.number + 1))
+    connection.close()
+    monkeypatch.setitem(connection.settings_dict, "PORT", f"0{port}")
+    with pytest.raises(OutdatedServerError, match=f":{port} takes writes"):
+        connection.ensure_connection()
+    monkeypatch.undo()
+
+
+@pytest.fixture
+def _plain_user(monkeypatch):
+    """Have the hub connect as a user without the right to read timelines."""
+    with connection.cursor() as cursor:
+        cursor.execute("DROP ROLE IF EXISTS plain")
+        cursor.execute("CREATE ROLE plain LOGIN PASSWORD 'plain'")
+        cursor.execute("GRANT SELECT ON ledger_numbering TO plain")
+        cursor.execute("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC")
+    connection.close()
+    for name in ("USER", "PASSWORD"):
+        monkeypatch.setitem(connection.settings_dict, name, "plain")
+    yield
+    connection.close()
+    monkeypatch.undo()
+    with connection.cursor() as cursor:
+        cursor.execute("GRANT EXECUTE ON FUNCTION pg_control_system() TO PUBLIC")
+        cursor.execute("DROP OWNED BY plain")
+        cursor.execute("DROP ROLE plain")
+
+
+@pytest.mark.usefixtures("seen", "_plain_user")
+def test_a_user_without_the_right_to_read_timelines_may_connect(seen, settings, caplog):
+    timelines.keep(settings.DATA_DIR, seen)
+    checks = vitals.HealthChecks()
+    for _ in range(2):
+        connection.close()
+        checks._look()
+    assert checks.troubles() == ()
+    assert caplog.text.count("is not kept: permission denied") == 1
+
+
+def test_a_process_on_an_older_timeline_does_not_undo_the_newer_one(tmp_path):
+    for timeline in (Timeline(7, 2), Timeline(7, 1)):
+        timelines.keep(tmp_path, timeline)
+        assert timelines.newest_seen(tmp_path) == Timeline(7, 2)
+    timelines.keep(tmp_path, Timeline(8, 1))
+    assert timelines.newest_seen(tmp_path) == Timeline(8, 1)
+
+
 def test_a_standby_has_no_timeline_and_is_never_older():
     newest = Timeline(7, 3)
     assert newest.continues(Timeline(7, 2))
@@ -71,6 +121,7 @@ def test_a_standby_has_no_timeline_and_is_never_older():
         ("db1,db2", "5432,5433", [("db1", "5432"), ("db2", "5433")]),
         ("db1,db2", 5432, [("db1", "5432"), ("db2", "5432")]),
         ("db1", 5432, [("db1", "5432")]),
+        ("db1", "", [("db1", "5432")]),
     ],
 )
 def test_each_host_has_a_port(host, port, expected):

@@ -2,7 +2,7 @@
 """Health check and metrics endpoints for operators."""
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from urllib.parse import urlsplit
@@ -24,7 +24,7 @@ from stemtide.hub.first_tables import waiting_migrations
 from stemtide.hub.platform.documents import hub_seal
 from stemtide.hub.platform.documents.seal_files import SealFileError
 from stemtide.hub.platform.postgresql.replica import reading
-from stemtide.hub.platform.postgresql.standbys import connected_standbys
+from stemtide.hub.platform.postgresql.standbys import Standby, connected_standbys
 from stemtide.hub.public_certificate import watch
 from stemtide.hub.rooms.alerts.reads import alerts, deliveries
 from stemtide.hub.rooms.exchanges.reads import exchanges
@@ -203,7 +203,14 @@ def _standby_facts() -> metrics.StandbyFacts | None:
     """Return how the standbys are; None if none are expected."""
     if connection.vendor != "postgresql" or not settings.STANDBYS:
         return None
-    following = [standby for standby in connected_standbys() if standby.is_following]
+    return facts_of_standbys(connected_standbys())
+
+
+def facts_of_standbys(standbys: Sequence[Standby]) -> metrics.StandbyFacts | None:
+    """Return how standbys are; None if the hub's user may not see it: nobody is paged for that."""
+    if any(standby.state is None for standby in standbys):
+        return None
+    following = [standby for standby in standbys if standby.is_following]
     return metrics.StandbyFacts(
         expected=settings.STANDBYS,
         following=len(following),

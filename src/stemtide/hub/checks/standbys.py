@@ -50,7 +50,7 @@ def primaries() -> Iterator[CheckResult]:
     writable: dict[str, int] = {}
     for host, port in hosts(parameters):
         with (
-            suppress(psycopg.OperationalError),  # standbys() names one that is away
+            suppress(psycopg.Error),  # standbys() names one that is away, the log a missing right
             closing(psycopg.connect(**parameters | {"host": host, "port": port})) as db,
             db.cursor() as cursor,
         ):
@@ -68,14 +68,16 @@ def replica() -> Iterator[CheckResult]:
         return
     try:
         with connections[ALIAS].cursor() as cursor:
-            number = timelines.read(cursor).number
+            system, number = timelines.read(cursor)
+        with connection.cursor() as cursor:
+            primary = timelines.read(cursor)
     except DatabaseError as error:
         reason = " ".join(str(error).split())
         text = f"the replica cannot be read, so the primary is: {reason}"
         yield CheckResult("replica", Level.WARN, text, "start it, or unset STEMTIDE_REPLICA_URL")
         return
-    if number:
-        text = "the server of STEMTIDE_REPLICA_URL is no standby, so it is not read"
+    if number or system != primary.system:
+        text = "the server of STEMTIDE_REPLICA_URL is no standby of the hub's, so it is not read"
         yield CheckResult("replica", Level.WARN, text, "name a standby of the hub's database")
     else:
         yield CheckResult("replica", Level.OK, "the replica answers")

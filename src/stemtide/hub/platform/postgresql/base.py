@@ -10,11 +10,15 @@ from django.conf import settings
 from django.db.backends.postgresql import base
 
 from stemtide.hub.platform.postgresql.timelines import (
+    UNKNOWN,
     OutdatedServerError,
     Timeline,
     newest_seen,
     read,
 )
+
+PORT = "5432"
+"""Of a host whose address names none."""
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -27,13 +31,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """
         session = super().get_new_connection(conn_params)
         newest = newest_seen(settings.DATA_DIR)
-        if newest is None or not newest.continues(_timeline(session)):
+        if newest is None or not newest.continues(self._timeline(session)):
             return session
         place = session.info.host, str(session.info.port)
         session.close()
         error = OutdatedServerError(*place, newest=newest)
-        others = [other for other in hosts(conn_params) if other != place]
-        if not others:
+        named = hosts(conn_params)
+        others = [other for other in named if other != place]
+        if not others or len(others) == len(named):  # a name that libpq reads in its own way
             raise error
         names, ports = zip(*others, strict=True)
         left = conn_params | {"host": ",".join(names), "port": ",".join(ports)}
@@ -42,18 +47,24 @@ class DatabaseWrapper(base.DatabaseWrapper):
         except self.Database.OperationalError as reason:
             raise error from reason
 
+    def _timeline(self, session: Any) -> Timeline:  # noqa: ANN401  # of psycopg
+        """Return the timeline of a new session's server; UNKNOWN without the right to read it.
 
-def _timeline(session: Any) -> Timeline:  # noqa: ANN401  # of psycopg
-    """Return the timeline of a new session's server. raises: psycopg.Error."""
-    with session.cursor() as cursor:
-        timeline = read(cursor)
-    session.rollback()  # Django expects a session without a transaction
-    return timeline
+        raises: psycopg.OperationalError.
+        """
+        try:
+            with session.cursor() as cursor:
+                return read(cursor)
+        except (self.Database.ProgrammingError, self.Database.NotSupportedError):
+            return UNKNOWN  # the health checks warn of it
+        finally:
+            if not session.closed:
+                session.rollback()  # Django expects a session without a transaction
 
 
 def hosts(conn_params: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the hosts that connection parameters name, each with its port."""
-    names = str(conn_params.get("host", "")).split(",")
-    ports = str(conn_params.get("port", "")).split(",")
+    names = str(conn_params.get("host") or "").split(",")
+    ports = str(conn_params.get("port") or PORT).split(",")
     ports = ports * len(names) if len(ports) == 1 else ports
     return list(zip(names, ports, strict=True))

@@ -5,13 +5,18 @@
 2 The primary says up to which place its write-ahead log is on the disk. The replica is used if it
   has replayed it up to there, or does within a moment. So it shows no signal that was withdrawn
   before, and no crisis whose room the caller has left. Decision 0216.
-3 Otherwise, or if the replica does not answer, the primary is read.
+3 Places are compared on one timeline of one server only. A standby that still follows a replaced
+  primary can have a later place, and lack what is new.
+4 Otherwise, or if the replica does not answer, the primary is read.
 """
 
 import logging
+import os
+import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from threading import Timer
 from typing import TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
@@ -23,12 +28,24 @@ ALIAS = "replica"
 WAIT_S = 0.1
 """Seconds that a request waits for the replica to catch up."""
 
+SILENT_S = 2.0
+"""Seconds after which a replica that says nothing to the question is given up."""
+
 REST_S = 10.0
 """Seconds in which a replica that failed is not asked again."""
 
 _POLL_S = 0.005
-_WRITTEN = "SELECT pg_current_wal_flush_lsn()::text"
-_HAS = "SELECT pg_is_in_recovery() AND pg_last_wal_replay_lsn() >= %s::pg_lsn"
+_WRITTEN = """
+SELECT pg_current_wal_flush_lsn()::text, system_identifier,
+('x' || left(pg_walfile_name(pg_current_wal_flush_lsn()), 8))::bit(32)::int
+FROM pg_control_system()
+"""
+_HAS = """
+SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn, pg_is_in_recovery() AND system_identifier = %s
+AND greatest(min_recovery_end_timeline, timeline_id) = %s
+FROM pg_control_system(), pg_control_checkpoint(), pg_control_recovery()
+"""
+"""Whether a replica has a place, and whether its places are those of the primary's timeline."""
 
 _Part = TypeVar("_Part")
 
@@ -76,26 +93,57 @@ def _is_current() -> bool:
         return False
     if connections[DEFAULT_DB_ALIAS].in_atomic_block:
         return False
-    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
-        cursor.execute(_WRITTEN)
-        (written,) = cursor.fetchone()
-    until = time.monotonic() + WAIT_S
     try:
-        with connections[ALIAS].cursor() as cursor:
-            while True:
-                cursor.execute(_HAS, [written])
-                if cursor.fetchone() == (True,):
-                    return True
-                if time.monotonic() > until:
-                    return False
-                time.sleep(_POLL_S)
+        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+            cursor.execute(_WRITTEN)
+            written = cursor.fetchone()
+        with _given_up_after(SILENT_S):
+            return _has(written)
     except DatabaseError as error:
         _rest(error)
         return False
 
 
-def _rest(error: DatabaseError) -> None:
+def _has(written: tuple[str, int, int]) -> bool:
+    """Whether the replica has what the primary has, or has it in a moment.
+
+    written: place, server and timeline of the primary. raises: DatabaseError.
+    """
+    until = time.monotonic() + WAIT_S
+    with connections[ALIAS].cursor() as cursor:
+        while True:
+            cursor.execute(_HAS, written)
+            has, is_comparable = cursor.fetchone()
+            if not is_comparable:
+                _rest("it does not follow the primary on its timeline")
+                return False
+            if has or time.monotonic() > until:
+                return bool(has)
+            time.sleep(_POLL_S)
+
+
+@contextmanager
+def _given_up_after(seconds: float) -> Iterator[None]:
+    """Cut the connection to the replica if the block takes longer: libpq waits without end."""
+    replica = connections[ALIAS]
+    replica.ensure_connection()  # for which connect_timeout holds
+    with socket.socket(fileno=os.dup(replica.connection.fileno())) as copy:
+
+        def cut() -> None:
+            with suppress(OSError):
+                copy.shutdown(socket.SHUT_RDWR)
+
+        timer = Timer(seconds, cut)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
+def _rest(reason: DatabaseError | str) -> None:
     """Leave the replica alone for a while."""
     connections[ALIAS].close()
     _Rest.until = time.monotonic() + REST_S
-    log.warning("the replica failed, and the primary is read for %.0f s: %s", REST_S, error)
+    log.warning("the replica is not read for %.0f s: %s", REST_S, reason)

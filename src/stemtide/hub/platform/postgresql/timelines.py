@@ -37,6 +37,10 @@ class Timeline(NamedTuple):
         return self.system == other.system and 0 < other.number < self.number
 
 
+UNKNOWN = Timeline(0, 0)
+"""Of a server that does not let the hub read it. No timeline continues it."""
+
+
 class OutdatedServerError(OperationalError):
     """A server takes writes although a standby was promoted in its place."""
 
@@ -62,6 +66,8 @@ def newest_seen(folder: Path) -> Timeline | None:
 
 
 def keep(folder: Path, newest: Timeline) -> None:
-    """Keep a timeline, if it is another one than the kept one. raises: OSError."""
-    if newest.number and newest != newest_seen(folder):
+    """Keep a timeline, if it is newer than the kept one, or of another system. raises: OSError."""
+    kept = newest_seen(folder)
+    is_older = kept is not None and kept.continues(newest)  # another process has seen a newer one
+    if newest.number and newest != kept and not is_older:
         secret_files.replace(folder / FILE, f"{newest.system} {newest.number}\n".encode())
