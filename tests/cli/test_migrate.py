@@ -15,7 +15,7 @@ from django.db.migrations import (
     RunPython,
 )
 
-from stemtide.hub.migration_plan import _is_expanding, _rewritten
+from stemtide.hub.migration_plan import _indexed, _is_expanding, _rewritten
 from tests.cli.conftest import surroundings
 
 
@@ -35,6 +35,8 @@ call_command("migrate", "parties", "0017", verbosity=0)
         assert "parties.0018_replaced_keys" in rows
         assert (planned.code, all(row["expand_only"] for row in rows.values())) == (0, True)
         assert "can go on meanwhile" in planned.err
+        replaced = rows["parties.0018_replaced_keys"]
+        assert {*replaced["rewrites"], *replaced["indexes"]} == {"parties_apikey"}
     assert "replaces" in str(rows["parties.0018_replaced_keys"]["changes"])
     assert stemtide("hub", "migrate", *at).code == 0
     assert stemtide("hub", "migrate", "--plan", *at).out == ""
@@ -92,3 +94,14 @@ def test_a_table_that_is_written_anew_is_named():
         "postgresql": 'ALTER TABLE "parties_party" ALTER COLUMN "name" TYPE varchar(90)',
     }[connection.vendor]
     assert _rewritten([text, 'CREATE TABLE "other" ("id" integer)']) == ["parties_party"]
+
+
+def test_a_table_that_gets_an_index_is_named_unless_it_is_new():
+    """As Django writes it for both databases."""
+    statements = [
+        'CREATE TABLE "ledger_thing" ("at" datetime NOT NULL)',
+        'CREATE INDEX "entries_by_kind" ON "ledger_entry" ("kind", "number")',
+        'CREATE INDEX "entries_like" ON "ledger_entry" ("kind" varchar_pattern_ops)',
+        'CREATE INDEX "thing_at" ON "ledger_thing" ("at")',
+    ]
+    assert _indexed(statements) == ["ledger_entry"]

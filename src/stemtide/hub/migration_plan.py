@@ -32,6 +32,9 @@ _REWRITES = re.compile(
 )
 """Statements that write every row of a table anew: of SQLite, and of PostgreSQL."""
 
+_INDEXES = re.compile(r'CREATE (?:UNIQUE )?INDEX [^;]*? ON "(?!new__)(\w+)"')
+_CREATES = re.compile(r'CREATE TABLE "(\w+)"')
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedMigration:
@@ -39,6 +42,7 @@ class PlannedMigration:
 
     name: such as parties.0018_replaced_keys. changes: its operations in words.
     is_expanding: old code goes on with the new tables. rewrites: tables whose rows are all written.
+    indexes: other tables that get an index, which nothing writes to until it is built.
     fills: whether it changes existing rows.
     """
 
@@ -46,6 +50,7 @@ class PlannedMigration:
     changes: tuple[str, ...]
     is_expanding: bool
     rewrites: tuple[str, ...]
+    indexes: tuple[str, ...]
     fills: bool
 
 
@@ -66,6 +71,7 @@ def planned_migrations(connection: BaseDatabaseWrapper) -> Iterator[PlannedMigra
             changes=tuple(operation.describe() for operation in migration.operations),
             is_expanding=_expands(migration, editor.collected_sql),
             rewrites=tuple(_rewritten(editor.collected_sql)),
+            indexes=tuple(_indexed(editor.collected_sql)),
             fills=_fills(migration),
         )
 
@@ -98,3 +104,10 @@ def _rewritten(statements: Iterable[str]) -> list[str]:
     """Return the tables that some statements write anew, each once."""
     matches = (match for text in statements for match in _REWRITES.finditer(text))
     return list(dict.fromkeys(match[1] or match[2] for match in matches))
+
+
+def _indexed(statements: Iterable[str]) -> list[str]:
+    """Return the tables that get an index, each once: neither new ones nor those written anew."""
+    text = "\n".join(statements)
+    others = {*_CREATES.findall(text), *_rewritten([text])}
+    return [name for name in dict.fromkeys(_INDEXES.findall(text)) if name not in others]

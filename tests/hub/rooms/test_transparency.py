@@ -20,6 +20,7 @@ from stemtide.hub.rooms.signals.writes import entries, opinions, signals
 from stemtide.hub.rooms.transparency.models import Head, Leaf, Log, Node
 from stemtide.hub.rooms.transparency.reads import log as reads, openings
 from stemtide.hub.rooms.transparency.reads.verification import verify
+from stemtide.hub.rooms.transparency.rules.ends import SignalEnds
 from stemtide.hub.rooms.transparency.writes import leaves
 from stemtide.protocol.messages.signals import OpinionIn, TitleIn, WithdrawIn
 from stemtide.protocol.tlog.merkle import check_consistency
@@ -270,3 +271,13 @@ def test_a_leaf_shows_nothing_of_its_entry():
     assert len(first) == len(second) == 64
     halves = {first[:32], first[32:], second[:32], second[32:]}
     assert len(halves) == 4
+
+
+def test_signals_of_old_leaves_are_counted_and_none_of_them_is_named():
+    ends = SignalEnds()
+    ends.add([], state="expired", entry=5, count=2)
+    ended = dict.fromkeys(["a-signal", "another", "a-third"], "expired")
+    assert list(ends.unexplained(dict(list(ended.items())[:2]))) == []
+    (flaw,) = ends.unexplained(ended)
+    assert flaw.text.startswith("3 signals ended that no entry lists")
+    assert not any(uid in flaw.text for uid in ended)

@@ -131,10 +131,12 @@ def _print_step(step: "PlannedMigration", *, as_json: bool) -> None:
         "changes": step.changes,
         "expand_only": step.is_expanding,
         "rewrites": step.rewrites,
+        "indexes": step.indexes,
         "fills": step.fills,
     }
     notes = ["expand only" if step.is_expanding else "STOP THE HUB FIRST"]
     notes += [f"rewrites {table}" for table in step.rewrites]
+    notes += [f"builds an index of {table}" for table in step.indexes]
     notes += ["reads or changes rows"] if step.fills else []
     changes = "".join(f"\n    {change}" for change in step.changes)
     print_result(row, as_json=as_json, line=f"{step.name}  ({'; '.join(notes)}){changes}")

@@ -26,7 +26,8 @@ class SigningKeyForm(DeskForm):
     key = forms.CharField(
         label=gettext_lazy("Public key"),
         help_text=gettext_lazy(
-            "The line that `stemtide signer show` prints. It begins with the name of your party."
+            "The line that the command stemtide signer show prints. It begins with the name of your"
+            " party."
         ),
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
         max_length=140,
@@ -82,7 +83,10 @@ def new(request: SignedInRequest) -> HttpResponse:
         else:
             messages.success(
                 request,
-                _("Key registered. Send it to providers on another way, so that they can compare."),
+                _(
+                    "Key registered. Send it to providers by another channel, so that they can"
+                    " compare."
+                ),
             )
             return redirect("signing-keys")
     status = 422 if form.errors else 200

@@ -48,10 +48,18 @@ class SignalEnds:
     def unexplained(self, ended: dict[str, str]) -> Iterator[LogFlaw]:
         """Yield the flaws of signals that ended without an entry. ended: their states by id.
 
-        Leaves from before 0187 do not list whom an expiry ended: so many signals are no flaws.
+        Leaves from before 0187 do not list whom an expiry ended: so many signals are no flaws. If
+        there are more, none is named, as most of them ended by an entry.
         """
         rest = {uid: state for uid, state in ended.items() if uid not in self.states}
         if len(rest) <= self.unlisted:
+            return
+        if self.unlisted:
+            text = (
+                f"{len(rest)} signals ended that no entry lists, and entries of the ledger ended"
+                f" only {self.unlisted} of them"
+            )
+            yield LogFlaw(FlawKind.STATE_CHANGED, text)
             return
         for uid, state in list(rest.items())[:MOST_NAMED]:
             text = f"signal {uid} is {state}, and no entry says that it ended"
