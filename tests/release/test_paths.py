@@ -2,8 +2,9 @@
 """The commands of docs/run/README.md, as they stand, on an empty Debian in a folder (chroot).
 
 There is no systemd in a chroot: Debian's package `systemctl`, which starts units without one, is
-put there first, except on the machine of the database. It makes no StateDirectory= and gives no capabilities, so the test makes the folder
-and lets Caddy check its file. The rest is what the commands themselves install.
+put there first. It makes no StateDirectory= and gives no capabilities, so the test makes the folder
+and lets Caddy check its file. The rest is what the commands themselves install. On the machine of
+the database there is no stand-in: the test starts PostgreSQL by Debian's own command.
 """
 
 import json
