@@ -3,7 +3,8 @@
 
 There is no systemd in a chroot: Debian's package `systemctl`, which starts units without one, is
 put there first. It makes no StateDirectory= and gives no capabilities, so the test makes the folder
-and lets Caddy check its file. The rest is what the commands themselves install.
+and lets Caddy check its file. The rest is what the commands themselves install. On the machine of
+the database there is no stand-in: the test starts PostgreSQL by Debian's own command.
 """
 
 import json
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.hub.running.test_workers import COMMAND
 from tests.release.test_wheel import releases  # noqa: F401 - a fixture
 
 ROOT = Path(__file__).parents[2]
@@ -45,17 +47,21 @@ def unpack():
     return re.search(r"`(tar -xzf [^`]+)`", (ROOT / "docs/run/README.md").read_text("utf-8"))[1]
 
 
-@pytest.fixture(scope="module")
-def debian(tmp_path_factory):
-    """An empty Debian, unpacked."""
-    folder = tmp_path_factory.mktemp("debian") / "root"
-    packages = "--include=ca-certificates,procps,systemctl"
-    words = ["mmdebstrap", "--variant=minbase", packages, "trixie", folder]
+def empty_debian(folder, *, packages):
+    """Unpack an empty Debian with a few packages."""
+    words = ["mmdebstrap", "--variant=minbase", f"--include={packages}", "trixie", folder]
     subprocess.run(words, check=True, umask=UMASK)
     for path in map(Path, NEEDED):
         if path.exists():
             shutil.copy(path, folder / path.relative_to("/"))
     return folder
+
+
+@pytest.fixture(scope="module")
+def debian(tmp_path_factory):
+    """An empty Debian, unpacked."""
+    folder = tmp_path_factory.mktemp("debian") / "root"
+    return empty_debian(folder, packages="ca-certificates,procps,systemctl")
 
 
 @contextmanager
@@ -72,8 +78,11 @@ def mounted(folder):
             subprocess.run(["umount", "--recursive", "--lazy", folder / name], check=True)
 
 
-def inside(folder, script):
-    """Run a script in the chroot, as root, in the folder of the release. Returns its output."""
+def inside(folder, script, *, typed=""):
+    """Run a script in the chroot, as root, in the folder of the release. Returns its output.
+
+    typed: what a person types. It has no terminal, so that programs read it from standard input.
+    """
     kept = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
     environment = kept | {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
@@ -84,6 +93,8 @@ def inside(folder, script):
     done = subprocess.run(
         words,
         env=environment,
+        input=typed,
+        start_new_session=True,
         capture_output=True,
         text=True,
         check=False,
@@ -147,3 +158,38 @@ def test_a_hub_and_an_agent_become_services_of_one_machine(machine):
     )
     assert health["live"] is True
     inside(machine, "systemctl stop stemtide-agent stemtide-hub")
+
+
+@pytest.fixture
+def database(tmp_path):
+    """A machine of its own for the database, empty, with Debian's list of packages."""
+    folder = empty_debian(tmp_path / "database", packages="ca-certificates")
+    (folder / "release").mkdir()
+    with mounted(folder):
+        inside(folder, "apt-get update -q")
+        yield folder
+        inside(folder, "pg_ctlcluster $(pg_lsclusters -h | cut -d' ' -f1,2) stop")
+
+
+def test_a_hub_takes_the_database_that_many_machines_share(database, tmp_path):
+    """The first line installs PostgreSQL, which systemd would start; the others make a database."""
+    install, *others = commands()[3].strip().splitlines()
+    inside(database, install)
+    inside(database, "pg_ctlcluster $(pg_lsclusters -h | cut -d' ' -f1,2) start")
+    inside(database, "\n".join(others), typed="a-password\na-password\n")
+    port = inside(database, "pg_lsclusters -h | tr -s ' ' | cut -d' ' -f3").strip()
+    written = re.search(r"`(postgres://[^`]+)`", (ROOT / "docs/run/README.md").read_text("utf-8"))
+    address = written[1].replace("PASSWORD", "a-password")
+    file = tmp_path / "database.url"
+    file.write_text(address.replace("DATABASE-HOST", f"127.0.0.1:{port}"))
+    here = {
+        "STEMTIDE_DATABASE_URL_FILE": str(file),
+        "STEMTIDE_DATA_DIR": str(tmp_path / "hub"),
+    }
+    ours = ("STEMTIDE_", "DJANGO_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    words = [COMMAND, "party", "add", "small-pictures", "--kind", "provider", "--country", "EE"]
+    subprocess.run(words, env=kept | here, check=True)
+    query = "select distinct tableowner from pg_tables where tableowner <> current_user"
+    owners = inside(database, f"runuser -u postgres -- psql -qtA stemtide -c '{query}'")
+    assert owners.split() == ["stemtide"]
