@@ -43,7 +43,7 @@ class SignerKey(VerifierKey):
     """The public key with which a party signs its signals. name: of the party."""
 
     algorithm = b"\x01"
-    remedy = "is no key of a signer: copy it whole, as `stemtide signer show` prints it"
+    remedy = "is no key of a signer: copy it whole, as “stemtide signer show” prints it"
 
 
 def signed_text(facts: Mapping[str, object]) -> bytes:

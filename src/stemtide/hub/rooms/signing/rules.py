@@ -41,7 +41,7 @@ def read_key(text: str, *, party: str, kind: PartyKind) -> SignerKey:
         key = SignerKey.read(text)
     except NoteError as error:
         raise InvalidError(
-            "key", "is no key of a signer: copy it whole, as `stemtide signer show` prints it"
+            "key", "is no key of a signer: copy it whole, as “stemtide signer show” prints it"
         ) from error
     if key.name != party:
         raise InvalidError(
