@@ -279,15 +279,10 @@ def _replica(primary: DBConfig) -> dict[str, DBConfig]:
         raise ImproperlyConfigured(
             "STEMTIDE_REPLICA_URL needs a hub on PostgreSQL, and a standby of its server"
         )
-    given = replica.get("OPTIONS", {})
-    replica["OPTIONS"] = (
-        OPTIONS_OF_REPLICA
-        | given
-        | {
-            "target_session_attrs": "any",
-            "options": f"{given.get('options', '')} -c default_transaction_read_only=on".strip(),
-        }
-    )
+    options = replica.get("OPTIONS", {})
+    session = f"{options.get('options', '')} -c default_transaction_read_only=on"
+    fixed = {"target_session_attrs": "any", "options": session.strip()}
+    replica["OPTIONS"] = OPTIONS_OF_REPLICA | options | fixed
     return {"replica": replica}
 
 

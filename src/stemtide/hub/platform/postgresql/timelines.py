@@ -67,7 +67,7 @@ def newest_seen(folder: Path) -> Timeline | None:
 
 def keep(folder: Path, newest: Timeline) -> None:
     """Keep a timeline, if it is newer than the kept one, or of another system. raises: OSError."""
-    kept = newest_seen(folder)
-    is_older = kept is not None and kept.continues(newest)  # another process has seen a newer one
-    if newest.number and newest != kept and not is_older:
+    before = newest_seen(folder)
+    is_older = before is not None and before.continues(newest)  # another process has seen more
+    if newest.number and newest != before and not is_older:
         secret_files.replace(folder / FILE, f"{newest.system} {newest.number}\n".encode())
