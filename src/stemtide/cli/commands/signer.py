@@ -45,7 +45,7 @@ def new(
 
 @signer.command("show")
 def show(file: KeyFile) -> None:
-    """Print the public key of a file. Send it to providers on another way than through the hub."""
+    """Print the public key of a file. Send it to providers yourself, not through the hub."""
     print_result({}, as_json=False, line=str(read_secret(file).public))
 
 
