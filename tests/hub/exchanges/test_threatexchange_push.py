@@ -172,6 +172,20 @@ def test_no_opinion_leaves_to_a_source_that_is_only_pulled(desk, server, graph):
     assert graph.reactions == []
 
 
+def test_an_opinion_that_a_refused_key_keeps_back_is_sent_later(desk, both, graph):
+    graph.put(hex_value(1), at=NOON_S)
+    desk.run()
+    give(desk, desk.signal(), Opinion.AGREE)
+    both.play = lambda request: (403, {}) if request.method == "POST" else graph(request)
+    desk.run()
+    assert desk.row.trouble == "it refuses our key (403): give another"
+    assert Record.objects.get().reaction == ""
+    both.play = graph
+    desk.later(minutes=30)
+    desk.run()
+    assert Record.objects.get().reaction == "HELPFUL"
+
+
 def test_a_refused_opinion_is_shown_and_not_repeated(desk, both, graph):
     graph.put(hex_value(1), at=NOON_S)
     desk.run()

@@ -36,7 +36,9 @@ AFTER_S = 120.0
 
 _MARKS, _MARK_DIGITS = 32, 16
 _OK, _MULTIPLE = 200, 300
-_REFUSED = {401, 403}
+KEY_REFUSED = {401, 403}
+"""Statuses of HTTP that say that our key may not do this."""
+
 _GONE, _BUSY = 404, {429, 502, 503, 504}
 
 
@@ -221,7 +223,7 @@ def pages_with(checkpoint: Mapping[str, Any], versions: Iterable[str]) -> list[s
 def _error(response: Response, *, now: datetime) -> SourceError:
     """Return the error for an unsuccessful response."""
     status = response.status
-    if status in _REFUSED:
+    if status in KEY_REFUSED:
         return SourceRefusedError(f"it refuses our key ({status}): give another", status=status)
     if status == _GONE:
         return SourceRefusedError("it has nothing at this address (404): look at it", status=status)

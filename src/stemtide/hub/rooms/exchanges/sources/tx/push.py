@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.rooms.exchanges.sources.bisect import UNPROCESSABLE, send_bisecting
 from stemtide.hub.rooms.exchanges.sources.source import (
+    KEY_REFUSED,
     OutgoingSignal,
     SourceClient,
     SourceError,
@@ -63,10 +64,11 @@ def react(reactions: Mapping[int, tuple[str, str, str]], *, client: SourceClient
 
     returns: words of a refusal, "" if accepted, of those that were sent.
 
-    raises: SourceError if none was sent.
+    raises: SourceError if none was sent, or if our key is refused for each of them.
     """
     graph, _ = _open(client)
     results: dict[int, str] = {}
+    key_refusals: list[SourceRefusedError] = []
     for key, (descriptor, reaction, before) in reactions.items():
         try:
             if before:
@@ -76,12 +78,16 @@ def react(reactions: Mapping[int, tuple[str, str, str]], *, client: SourceClient
             results[key] = ""
         except SourceRefusedError as error:
             results[key] = str(error)
+            if error.status in KEY_REFUSED:
+                key_refusals.append(error)
         except SourceError:
             if not results:
                 raise
-            return results
+            break
         if client.is_over:
-            return results
+            break
+    if key_refusals and len(key_refusals) == len(results):
+        raise key_refusals[0]
     return results
 
 
