@@ -23,7 +23,7 @@ from stemtide.protocol.enums.propagation import PropagationStage
 from stemtide.protocol.files.propagation import days_csv, recipients_csv
 from stemtide.protocol.messages.signals import WithdrawIn
 from stemtide.protocol.sync.agents import AgentStatusIn, EarlierUploads
-from tests.world import NOON, hex_value, outcome, report_of, signal_in, suspend
+from tests.world import NOON, add_member, hex_value, outcome, report_of, signal_in, suspend
 
 DELIVERED, APPLIED = PropagationStage.DELIVERED, PropagationStage.APPLIED
 DAY = NOON.date()
@@ -120,6 +120,12 @@ def test_first_match_act_and_release_are_those_that_a_party_reported(world):
     assert (row.matched_at, row.acted_at, row.released_at) == (later(5), later(9), later(20))
 
 
+def more_providers():
+    """Two providers more."""
+    names = ("third-provider", "fourth-provider")
+    return [add_member(name, title=name, kind="provider") for name in names]
+
+
 def shown_to(viewer, signal):
     """What a party sees of the outcomes at others."""
     sums = reads.other_outcomes(signal.id, viewer=viewer).sums
@@ -128,7 +134,7 @@ def shown_to(viewer, signal):
 
 def test_outcomes_of_others_are_numbers_of_parties_from_three_on(world):
     shared = world.share()
-    others = [world.small_provider, world.consortium, world.other_authority]
+    others = [world.small_provider, *more_providers()]
     for at, party in enumerate([world.big_provider, *others[:2]]):
         rows = [outcome(shared.id, "blocked", at=later(at)), outcome(shared.id, "held", at=NOON)]
         for row in rows:
@@ -145,7 +151,7 @@ def test_outcomes_of_others_are_numbers_of_parties_from_three_on(world):
 
 def test_outcomes_of_others_count_an_owner_once_and_a_suspended_party_never(world):
     shared = world.share()
-    reporting = [world.big_provider, world.small_provider, world.consortium, world.other_authority]
+    reporting = [world.big_provider, world.small_provider, *more_providers()]
     for party in reporting:
         row = outcome(shared.id, "blocked", at=NOON)
         signals.report_outcomes(report_of(row), by=party, now=later(9))
@@ -154,7 +160,7 @@ def test_outcomes_of_others_count_an_owner_once_and_a_suspended_party_never(worl
     assert shown_to(world.authority, shared)["blocked"] == 3
     world.big_provider.refresh_from_db()
     assert shown_to(world.big_provider, shared)["blocked"] is None
-    suspend(world.other_authority, agency=world.agency)
+    suspend(reporting[-1], agency=world.agency)
     assert shown_to(world.authority, shared)["blocked"] is None
 
 
