@@ -206,6 +206,7 @@ ACTS = {
         "webhook-act",
         "webhook-again",
         "key-revoke",
+        "signing-key-revoke",
         "party-act",
         "allow-entry-act",
         "exercise-act",
