@@ -22,7 +22,12 @@ from tests import exchange_servers, forks, tables
 from tests.clients.conftest import plain_environment, throw_away_hub
 
 USE = Path(__file__).parents[2] / "docs/use"
-PAGES = [*sorted((USE / "connect").glob("*.md")), USE / "bulk.md", USE / "snapshots.md"]
+ELSEWHERE = {"tmk.md", "upload-form.md"}
+"""Pages whose programs are files to copy: tests/agent/test_tmk.py and tests/cli/test_upload_form.py
+run them."""
+
+CONNECT = [path for path in sorted((USE / "connect").glob("*.md")) if path.name not in ELSEWHERE]
+PAGES = [*CONNECT, USE / "bulk.md", USE / "snapshots.md"]
 RUNS = {"sh": ["bash", "-euo", "pipefail"], "python": ["python", "-"]}
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
