@@ -18,7 +18,7 @@ from tests.fingerprints.picture_texts import TEXTS, photographed, png, screensho
 from tests.fingerprints.pictures import encoded, photo
 
 from stemtide.fingerprints.image import reading
-from stemtide.fingerprints.image.tesseract import Reader
+from stemtide.fingerprints.image.tesseract import TextReader
 from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.text.fingerprint import sketch
 
@@ -50,7 +50,7 @@ def pictures() -> Iterator[tuple[str, bytes]]:
     yield "photograph, 12 MP", encoded(photo("coffee.png").resize((4000, 3000)), "JPEG", quality=85)
 
 
-def measure(reader: Reader, blob: bytes) -> dict[str, object]:
+def measure(reader: TextReader, blob: bytes) -> dict[str, object]:
     """Read a picture; return what of the text is in it."""
     pixels = reading.pixels_to_read(blob, DecodingLimits())
     began = time.process_time()
@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     Image.MAX_IMAGE_PIXELS = None
-    reader = Reader(tuple(chosen.languages.split(",")))
+    reader = TextReader(tuple(chosen.languages.split(",")))
     for name, blob in pictures():
         row = measure(reader, blob)
         if chosen.json:

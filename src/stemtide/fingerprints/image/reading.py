@@ -25,7 +25,7 @@ from stemtide.fingerprints.image.formats import (
     pillow_limited,
     tolerance,
 )
-from stemtide.fingerprints.image.tesseract import Reader
+from stemtide.fingerprints.image.tesseract import TextReader
 from stemtide.fingerprints.kinds import (
     LIMIT,
     PICTURE_TEXT,
@@ -50,12 +50,12 @@ LEAST_SURE = 50
 """Below this average sureness most letters are patterns of grass or fur. Pages have 85 and more."""
 
 _DIVIDED = re.compile(r"(?<=[^\W\d_])[-\u2010]\n+(?=[^\W\d_])")
-_readers: list[Reader] = []
+_readers: list[TextReader] = []
 
 
 def load(languages: tuple[str, ...]) -> None:
     """Load Tesseract and its models in the server. raises: TesseractError."""
-    reader = Reader(languages)
+    reader = TextReader(languages)
     reader.read(np.full((64, 64), 255, np.uint8))
     sketch("an \u00dcberschrift of five words and more, so that the tables of texts are loaded")
     _readers[:] = [reader]

@@ -31,7 +31,7 @@ class TesseractError(RuntimeError):
     """Tesseract cannot be used here. The message names the remedy."""
 
 
-class Reader:
+class TextReader:
     """Tesseract with the models of some languages loaded. For one thread.
 
     languages: as `tesseract --list-langs` spells them, the most frequent first.

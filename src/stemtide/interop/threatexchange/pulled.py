@@ -20,7 +20,7 @@ SURE, UNSURE = 80, 50
 _KEY_DIGITS, _VERSION_DIGITS, _TYPE_CHARS = 40, 32, 60
 
 
-class Verdict(IntEnum):
+class ForeignVerdict(IntEnum):
     """What an opinion says of a value. source: SignalOpinionCategory in threatexchange 1.2."""
 
     HARMLESS = 0
@@ -37,7 +37,7 @@ class ForeignOpinion:
     """
 
     is_ours: bool
-    verdict: Verdict
+    verdict: ForeignVerdict
     tags: frozenset[str] = frozenset()
     place: str = ""
 
@@ -72,14 +72,14 @@ def read_value(
     if len(opinions) > MAX_OPINIONS:
         raise ValueError(f"has more than {MAX_OPINIONS} opinions")
     others = [opinion for opinion in opinions if not opinion.is_ours]
-    supporters = [opinion for opinion in others if opinion.verdict is not Verdict.HARMLESS]
+    supporters = [opinion for opinion in others if opinion.verdict is not ForeignVerdict.HARMLESS]
     is_echo = not supporters and len(others) < len(opinions)
     if not supporters and not is_echo:
         return ended(type_name, value)
     tags = sorted({tag for opinion in (opinions if is_echo else others) for tag in opinion.tags})
     place = next((opinion.place for opinion in supporters if opinion.place), "")
     meaning = parse_tags(translated(tags))
-    is_sure = any(opinion.verdict is Verdict.HARMFUL for opinion in supporters)
+    is_sure = any(opinion.verdict is ForeignVerdict.HARMFUL for opinion in supporters)
     confidence = meaning.facts.get("confidence", SURE if is_sure else UNSURE)
     return SourceRecord(
         key_of(type_name, value),

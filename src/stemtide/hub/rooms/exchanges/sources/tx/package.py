@@ -10,7 +10,7 @@ from threatexchange.exchanges.signal_exchange_api import AnySignalExchangeAPI
 from threatexchange.utils.dataclass_json import dataclass_dump_dict, dataclass_load_dict
 
 from stemtide.interop.exchanges import RecordError
-from stemtide.interop.threatexchange.pulled import ForeignOpinion, Verdict
+from stemtide.interop.threatexchange.pulled import ForeignOpinion, ForeignVerdict
 
 
 @dataclass
@@ -53,7 +53,7 @@ def _opinion(opinion: Any) -> ForeignOpinion:  # noqa: ANN401  # of each service
     descriptor = getattr(opinion, "descriptor_id", None)
     return ForeignOpinion(
         bool(opinion.is_mine),
-        Verdict(opinion.category),
+        ForeignVerdict(opinion.category),
         frozenset(map(str, opinion.tags)),
         str(descriptor) if descriptor is not None and descriptor > 0 else "",
     )
