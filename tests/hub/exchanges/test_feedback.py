@@ -194,6 +194,19 @@ def test_disputes_beyond_those_of_a_day_wait_and_hold_up_nothing(desk, shelf, mo
     assert again(desk, days=1) == {"opinions": 1}
 
 
+def test_a_dispute_that_waits_holds_up_no_opinion_behind_it(desk, shelf, monkeypatch):
+    few = limits().model_copy(update={"dispute": limits().dispute.model_copy(update={"a_day": 1})})
+    monkeypatch.setattr("stemtide.hub.rooms.signals.rules.disputes.limits", lambda: few)
+    monkeypatch.setattr(rules, "DUE_AT_ONCE", 1)
+    for number in (10, 11, 12):
+        desk.world.share(kind="sha256", value=hex_value(number), tlp="green")
+        sent = indicator(number)
+        shelf.put(sent, opinion(sent, "agree" if number == 12 else "disagree"))
+    runs = [desk.run(), *(again(desk) for _ in range(3))]
+    assert [counts.get("opinions", 0) for counts in runs] == [1, 0, 1, 0]
+    assert again(desk, days=1) == {"opinions": 1}
+
+
 def test_sums_of_sightings_are_shown_and_never_added_to_ours(desk, shelf, copy, ours):
     shelf.put(sighting(copy, blocked=12, held=1))
     assert desk.run() == {"echo": 1, "sightings": 1}

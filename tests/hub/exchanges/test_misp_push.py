@@ -185,6 +185,9 @@ def test_matches_are_reported_as_a_sighting_once_for_each_time_they_grew(desk, p
     assert desk.run() == {}
     meet(2)
     assert desk.run() == {"sightings": 1}
+    wrong = outcome(shared.id, "reversed", count=2)
+    outcomes.report_outcomes(report_of(wrong), by=desk.world.big_provider, now=desk.now)
+    assert desk.run() == {}
     (uuid,) = {uuid for uuid, _ in misp.sightings}
     assert misp.sightings == [(uuid, "Stemtide hub")] * 2
     assert uuid == misp.attributes()[hex_value(digits=32)]["uuid"]

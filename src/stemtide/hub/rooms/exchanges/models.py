@@ -114,6 +114,7 @@ class PartnerOpinion(models.Model):
     key, about: names of the opinion and of the record there. The record may come later.
     opinion: SEEN if it was taken back there, or does not count there.
     is_due:  whether it has yet to be counted in the opinion of the exchange's party here.
+    seen_at: when it came, or was last held up by the limits of that party.
     """
 
     exchange = models.ForeignKey(Exchange, models.CASCADE, related_name="partner_opinions")

@@ -35,13 +35,13 @@ class PartnerCounts:
 
 
 def due_signals(row: Exchange) -> list[Signal]:
-    """Return some of the signals whose opinion is due.
+    """Return some of the signals whose opinion is due, those that wait longest first.
 
     Only signals of others: the source's own are disputed as the source weighs them.
     """
     records = Record.objects.filter(exchange=row, is_own=False).exclude(signal=None)
     due = row.partner_opinions.filter(is_due=True)
-    due = due.filter(Exists(records.filter(key=OuterRef("about")))).order_by("pk")
+    due = due.filter(Exists(records.filter(key=OuterRef("about")))).order_by("seen_at", "pk")
     abouts = set(due.values_list("about", flat=True)[: rules.DUE_AT_ONCE])
     standing = records.filter(key__in=abouts).select_related("signal").order_by("pk")
     return list(dict.fromkeys(record.signal for record in standing if record.signal is not None))

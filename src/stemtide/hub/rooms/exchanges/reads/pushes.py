@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Sum
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.platform.exemptions import needs_no_viewer
@@ -15,12 +15,11 @@ from stemtide.hub.rooms.exchanges.rules import pushes as rules
 from stemtide.hub.rooms.exchanges.rules.pushes import OutgoingFacts
 from stemtide.hub.rooms.exchanges.sources.source import OutgoingSignal
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.signals.long_values import batches
 from stemtide.hub.rooms.signals.models import OpinionRow, Sighting, Signal
-from stemtide.hub.rooms.signals.reads import collection, sightings
+from stemtide.hub.rooms.signals.reads import collection
 from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.interop.exchanges import OutgoingState
-from stemtide.protocol.enums import Opinion, SignalState, Standing
+from stemtide.protocol.enums import Opinion, Outcome, SignalState, Standing
 from stemtide.protocol.handling import Pap, Tlp
 
 
@@ -114,7 +113,7 @@ def outgoing_signals(
 
 @dataclass(frozen=True, slots=True)
 class DueSighting:
-    """A signal that was met again. pk: of its outgoing row. total: uploads that matched it."""
+    """A signal that was met again. pk: of its outgoing row. total: uploads that match it."""
 
     pk: int
     remote: str
@@ -123,18 +122,14 @@ class DueSighting:
 
 @needs_no_viewer("the scheduler reads for all parties")
 def due_sightings(run: ClaimedRun, *, limit: int) -> list[DueSighting]:
-    """Return signals at another hub that were met since it learned of a sighting."""
-    totals = sightings.totals()
-    rows = Outgoing.objects.filter(exchange=run.pk, state=OutgoingState.SENT).order_by("pk")
-    due = [
-        DueSighting(pk, remote, totals[signal])
-        for batch in batches(totals)
-        for pk, remote, signal, sighted in rows.filter(signal__in=batch).values_list(
-            "pk", "remote", "signal", "sighted"
-        )
-        if totals[signal] > sighted
-    ]
-    return due[:limit]
+    """Return signals at another hub that were met since it learned of a sighting.
+
+    Reversed uploads do not count: there the match was wrong.
+    """
+    met = Sum("signal__sightings__count", filter=~Q(signal__sightings__outcome=Outcome.REVERSED))
+    rows = Outgoing.objects.filter(exchange=run.pk, state=OutgoingState.SENT).annotate(total=met)
+    due = rows.filter(total__gt=F("sighted")).order_by("pk")[:limit]
+    return [DueSighting(*columns) for columns in due.values_list("pk", "remote", "total")]
 
 
 def _ended_at(row: Signal, *, now: datetime) -> datetime | None:

@@ -54,8 +54,8 @@ JITTER = 0.1
 OF_THE_PACKAGE = frozenset({ExchangeKind.THREATEXCHANGE, ExchangeKind.TCAP, ExchangeKind.TX_FILE})
 """Kinds that the package threatexchange speaks, which is an extra."""
 
-READ_ONLY = frozenset({ExchangeKind.TCAP, ExchangeKind.TX_FILE})
-"""Kinds that nothing is pushed to, besides MISP's feed."""
+READ_ONLY = frozenset({ExchangeKind.MISP_FEED, ExchangeKind.TCAP, ExchangeKind.TX_FILE})
+"""Kinds that nothing is pushed to."""
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 _FUTURE = timedelta(days=1)
@@ -122,8 +122,6 @@ def check_installed(kind: ExchangeKind, *, is_installed: bool) -> None:
 
 def check_direction(kind: ExchangeKind, direction: Direction) -> None:
     """Refuse to push to a source that is read-only, and to pull from a MISP without a feed."""
-    if kind is ExchangeKind.MISP_FEED and direction is not Direction.PULL:
-        raise InvalidError("direction", "the hub can pull from a MISP feed, but not push to it")
     if kind in READ_ONLY and direction is not Direction.PULL:
         raise InvalidError(
             "direction",

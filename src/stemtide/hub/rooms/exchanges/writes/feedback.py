@@ -134,7 +134,8 @@ def _give_due(row: Exchange, *, now: datetime) -> int:
         try:
             count += _give(row, signal, now=now)
         except RateLimitError:
-            continue  # it stays due
+            reads.due_of(row, signal).update(seen_at=now)  # it stays due, behind the others
+            continue
         except (ConflictError, NotFoundError):
             pass  # the signal has ended, or the party may not see it
         reads.due_of(row, signal).update(is_due=False)
