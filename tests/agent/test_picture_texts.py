@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Uploads whose text is in a picture: screenshots and photographs of pages, read by Tesseract."""
 
+import random
+
 import pytest
 
 from stemtide.fingerprints.analysis import AnalysisOptions
@@ -113,6 +115,19 @@ def test_a_text_that_takes_too_long_leaves_a_remark_and_the_other_fingerprints()
     (remark,) = [remark for remark in prints.remarks if "its text was not read" in remark]
     assert remark.startswith("limit: ")
     assert prints.is_incomplete
+
+
+def test_whatever_is_done_to_a_picture_its_other_fingerprints_are_made(reading):
+    chance = random.Random(221)  # noqa: S311 - repeatable, not secret
+    page = encoded(screenshot(TEXTS["eng"]), "JPEG", quality=70)
+    for turn in range(12):
+        blob = bytearray(page)
+        for _ in range(chance.choice((1, 5, 40))):
+            blob[chance.randrange(len(blob))] = chance.randrange(256)
+        if turn % 2:
+            del blob[chance.randrange(1, len(blob)) :]
+        prints = reading.analyse(bytes(blob), options=AnalysisOptions(text=True)).fingerprints
+        assert {Kind.SHA256, Kind.MD5} <= {printed.kind for printed in prints.each}
 
 
 def test_a_language_without_a_model_is_named_with_the_remedy():
