@@ -25,6 +25,8 @@ from tests.hub.reports.figures_reader import Reader, limits
 from tests.rounds import rounds
 
 QUARTER = Quarter(2026, 1)
+SEEDS = sorted({*range(rounds(8, nightly=400)), 115, 232})
+"""Of worlds. In the last two, a count of the second quarter follows from the first."""
 DAYS = 91
 
 
@@ -145,7 +147,7 @@ def attack(signals):
             assert low < high, (name, low)
 
 
-@pytest.mark.parametrize("seed", range(rounds(8, nightly=400)))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_no_withheld_count_of_signals_follows_from_three_quarters(seed):
     attack(world(random.Random(seed)))  # noqa: S311  # the same worlds each time
 

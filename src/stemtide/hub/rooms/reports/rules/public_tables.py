@@ -434,10 +434,10 @@ def _overlap(sheet: Sheet, total: Key, parts: Mapping[_Key, Tally]) -> None:
         sheet.link([total], [key, rest])
     filled = [key for key, tally in parts.items() if tally.number]
     if len(filled) == 1:
-        sheet.link([total], filled)
+        sheet.link([total], filled, is_certain=False)
     together, tally = ("together", *total), total_of(parts.values())
     sheet.add_fixed(together, tally, is_known=tally.is_safe)
-    sheet.link([together], parts)
+    sheet.link([together], parts, is_certain=False)
 
 
 def _cells(sheet: Sheet, row: Key, columns: Iterable[str]) -> list[FigureCell]:

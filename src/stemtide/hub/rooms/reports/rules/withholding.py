@@ -12,7 +12,9 @@ equations, and all cells that are shown:
 5 The parts of a shown total of 0 are 0: readers know them, whether they are shown or not.
 6 Several equations together may determine a cell that none of them does alone: they are solved,
   and the smallest cell beside a determined one is withheld.
-7 This goes on until nothing is given away: a cell can be in several equations.
+7 A withheld cell that the equations determine, and that discloses nothing, is shown: readers have
+  it anyway, and the figures of the next quarter must count on that.
+8 This goes on until nothing is given away: a cell can be in several equations.
 
 Decision 0195.
 """
@@ -67,10 +69,14 @@ def total_of(tallies: Iterable[Tally]) -> Tally:
 
 @dataclass(frozen=True, slots=True)
 class Equation:
-    """Cells of which those on the left add up to those on the right."""
+    """Cells of which those on the left add up to those on the right.
+
+    is_certain: whether readers know that it holds. Others may assume it.
+    """
 
     left: tuple[Key, ...]
     right: tuple[Key, ...]
+    is_certain: bool = True
 
 
 class Sheet:
@@ -83,6 +89,7 @@ class Sheet:
         self.cells: dict[Key, Tally] = {}
         self.withheld: set[Key] = set()
         self._zeros: set[Key] = set()
+        self._derived: set[Key] = set()
         self._fixed: set[Key] = set()
         self._equations: list[Equation] = []
 
@@ -100,9 +107,9 @@ class Sheet:
         if not is_known:
             self.withheld.add(key)
 
-    def link(self, left: Iterable[Key], right: Iterable[Key]) -> None:
-        """Add an equation between cells."""
-        self._equations.append(Equation(tuple(left), tuple(right)))
+    def link(self, left: Iterable[Key], right: Iterable[Key], *, is_certain: bool = True) -> None:
+        """Add an equation between cells. is_certain: whether readers know that it holds."""
+        self._equations.append(Equation(tuple(left), tuple(right), is_certain))
 
     def withhold(self) -> None:
         """Withhold cells until nothing is given away."""
@@ -112,11 +119,15 @@ class Sheet:
         while is_changed:
             before = len(self.withheld)
             self._zeros = self._known_zeros()
+            self._derived = set()
+            certain = [equation for equation in self._equations if equation.is_certain]
+            self._derived = {key for key in self._solve(certain) if self.cells[key].is_safe}
             for equation in self._equations:
                 self.withheld.update(self._victims(equation))
             if len(self.withheld) == before:
                 self.withheld.update(self._victims_of_solution())
             is_changed = len(self.withheld) > before
+        self.withheld -= self._derived - self._fixed
 
     def count(self, key: Key) -> int | None:
         """Return the count of a cell to publish; None if it is withheld."""
@@ -138,12 +149,7 @@ class Sheet:
 
     def _victims_of_solution(self) -> list[Key]:
         """Return the cell to withhold so that all equations together give less away."""
-        rows = [
-            {key: 1 for key in equation.left if self._is_unknown(key)}
-            | {key: _PRIME - 1 for key in equation.right if self._is_unknown(key)}
-            for equation in self._equations
-        ]
-        for key in sorted(_determined(rows)):
+        for key in sorted(self._solve(self._equations)):
             if self.cells[key].is_safe:
                 continue
             cells: set[Key] = set()
@@ -154,6 +160,14 @@ class Sheet:
             if near or (near := self._smallest(filter(self._is_published, self.cells), totals=())):
                 return near
         return []
+
+    def _solve(self, equations: Iterable[Equation]) -> set[Key]:
+        """Return the unknown cells that equations determine together."""
+        return _determined(
+            {key: 1 for key in equation.left if self._is_unknown(key)}
+            | {key: _PRIME - 1 for key in equation.right if self._is_unknown(key)}
+            for equation in equations
+        )
 
     def _known_zeros(self) -> set[Key]:
         """Return the withheld cells that are 0 because a sum of which they are parts is."""
@@ -175,7 +189,7 @@ class Sheet:
 
     def _is_unknown(self, key: Key) -> bool:
         """Whether readers do not know a cell at once."""
-        return key in self.withheld and key not in self._zeros
+        return key in self.withheld and key not in self._zeros and key not in self._derived
 
     def _is_published(self, key: Key) -> bool:
         """Whether a cell is published as it stands."""
