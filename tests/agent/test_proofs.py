@@ -586,14 +586,23 @@ def test_ends_from_before_a_snapshot_need_no_proof(hub, log, follower):
     assert follower.status.alarm == ""
 
 
-def test_signals_of_a_snapshot_that_are_too_many_are_counted(hub, log, follower, monkeypatch):
+def test_signals_of_a_snapshot_that_are_too_many_are_counted(hub, log, tmp_path, monkeypatch):
     monkeypatch.setattr(proofs, "MOST_OF_SNAPSHOT", 2)
-    signals = [hub.share(sha256(b"%d" % number)) for number in range(5)]
-    follower.load(*signals)
-    assert follower.status.waiting == 2
-    assert follower.status.record.beyond == 3
-    follower.check()
-    assert {*log.asked[0].signals} == {signals[3].id, signals[4].id}
+    monkeypatch.setattr(proofs, "SAMPLE_OF_SNAPSHOT", 4)
+    signals = [hub.share(sha256(b"%d" % number)) for number in range(40)]
+    samples = set()
+    for name in "ab":
+        follower = Follower(hub, tmp_path / name)
+        follower.load(*signals)
+        assert follower.status.waiting == 6
+        assert follower.status.record.beyond == 34
+        log.asked.clear()
+        follower.check()
+        asked = {*log.asked[0].signals}
+        assert asked > {signals[38].id, signals[39].id}
+        samples.add(frozenset(asked))
+        follower.store.close()
+    assert len(samples) == 2, "a hub could foresee which signals are proved"
 
 
 def test_signals_of_a_snapshot_that_are_older_than_the_proofs_are_counted(hub, log, follower):

@@ -36,7 +36,12 @@ FACTS = (
 """Fields of a signal in the feed that the log commits to: no act ever changes them."""
 
 MOST_OF_SNAPSHOT = 20_000
-"""Signals of a snapshot that are proved: forty requests. A hub of a million has no time for all."""
+"""The newest signals of a snapshot that are proved: forty requests. A hub of a million has no time
+for all."""
+
+SAMPLE_OF_SNAPSHOT = 2_000
+"""Older signals of a snapshot that are proved besides. Each agent chooses its own at random, so a
+signal that a hub of a million makes up for a thousand agents is in the sample of two of them."""
 
 _MOST_POSITION = 2**63 - 1
 """The highest number that SQLite stores. No honest hub has it."""
@@ -55,11 +60,13 @@ _QUEUE = """INSERT INTO unproved (signal, position, ended, applied_at) VALUES (?
 _OF_FACTS = ", ".join(f"'$.{name}'" for name in FACTS)
 # json_extract parses each body: only of rows that changed.
 _IN_SNAPSHOT = f""" FROM signals LEFT JOIN former ON former.id = signals.id
-  WHERE former.id IS NULL OR (former.body != signals.body
-    AND json_extract(former.body, {_OF_FACTS}) != json_extract(signals.body, {_OF_FACTS}))"""
+  WHERE (former.id IS NULL OR (former.body != signals.body
+    AND json_extract(former.body, {_OF_FACTS}) != json_extract(signals.body, {_OF_FACTS})))"""
+_OF_SNAPSHOT = f"""SELECT signals.id, json_extract(signals.body, '$.position'), signals.seq
+  {_IN_SNAPSHOT}"""  # constants
 # The last ones of a snapshot are the newest.
-_NEW_IN_SNAPSHOT = f"""SELECT signals.id, json_extract(signals.body, '$.position'){_IN_SNAPSHOT}
-  ORDER BY signals.seq DESC LIMIT ?"""  # constants
+_NEWEST_OF_SNAPSHOT = f"{_OF_SNAPSHOT} ORDER BY signals.seq DESC LIMIT ?"
+_SOME_OF_SNAPSHOT = f"{_OF_SNAPSHOT} AND signals.seq < ? ORDER BY random() LIMIT ?"
 _COUNT_IN_SNAPSHOT = f"SELECT count(*){_IN_SNAPSHOT}"  # constants
 _PLACES = "SELECT name, value FROM state WHERE name IN ('position', 'proofs_snapshot')"
 _STATE = "SELECT name, value FROM state WHERE name LIKE 'proofs!_%' ESCAPE '!'"
@@ -200,7 +207,8 @@ def queue_snapshot(tx: sqlite3.Connection, *, now: datetime) -> None:
     """Add the signals that a snapshot brings; the table former holds those before it.
 
     Signals that ended before it wait no longer: the snapshot says that they are not there. If
-    there are too many signals, the oldest ones are not proved, and /health says how many.
+    there are too many signals, only a sample of the older ones is proved, and /health says how many
+    are not.
 
     No signal counts as later than the snapshot itself, whose position is stored already: else a
     hub could let later ones pass for signals of this snapshot.
@@ -208,13 +216,14 @@ def queue_snapshot(tx: sqlite3.Connection, *, now: datetime) -> None:
     state = dict(tx.execute(_PLACES))
     most = min(int(state.get("position", "0")), _MOST_POSITION)
     tx.execute("DELETE FROM unproved WHERE ended != ''")
-    rows = tx.execute(_NEW_IN_SNAPSHOT, (MOST_OF_SNAPSHOT,)).fetchall()
-    entries = [(uid, min(int(place), most), "", now.timestamp()) for uid, place in rows]
-    tx.executemany(_QUEUE, entries)
+    rows = tx.execute(_NEWEST_OF_SNAPSHOT, (MOST_OF_SNAPSHOT,)).fetchall()
     beyond = 0
     if len(rows) == MOST_OF_SNAPSHOT:
         ((count,),) = tx.execute(_COUNT_IN_SNAPSHOT)
+        rows += tx.execute(_SOME_OF_SNAPSHOT, (rows[-1][2], SAMPLE_OF_SNAPSHOT)).fetchall()
         beyond = count - len(rows)
+    entries = [(uid, min(int(place), most), "", now.timestamp()) for uid, place, _ in rows]
+    tx.executemany(_QUEUE, entries)
     before = min(int(state.get("proofs_snapshot", "0")), most)
     highest = max([before, *(place for _, place, _, _ in entries)])
     set_state(tx, proofs_snapshot=str(highest), proofs_beyond=str(beyond))
