@@ -47,7 +47,8 @@ def serve(providers: int, port: int) -> None:
 
     now, run = datetime.now(UTC), secrets.token_hex(4)
     keys = []
-    kinds = ["authority", *["provider"] * providers] if providers else []
+    more = int(os.environ.get("STEMTIDE_BENCH_AUTHORITIES", "1")) - 1
+    kinds = ["authority", *["provider"] * providers, *["authority"] * more] if providers else []
     for number, kind in enumerate(kinds):
         name = f"{kind}-{number}-{run}"
         party = writes.add_party(name, title=kind, kind=kind, actor="benchmark", now=now)

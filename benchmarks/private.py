@@ -27,6 +27,9 @@ LISTED_SHARE = 100
 ALONE = 50
 """Uploads that are looked up one by one, as a form sends them."""
 
+A_DAY = 100_000
+"""Signals that one party shares: more on one day wait for a second look."""
+
 DAILY = 200_000
 """Digests that a hub evaluates for a party on one day."""
 
@@ -67,8 +70,9 @@ def digests(folder: Path, signals: int, *, uploads: int) -> None:
     from benchmarks.snapshots import parties
     from stemtide.hub.rooms.private_matching import writes
 
-    sharer, reader = parties()
-    share_files(sharer, signals)
+    for first in range(0, signals, A_DAY):
+        sharer, reader = parties()
+        share_files(sharer, range(first, min(first + A_DAY, signals)))
     now = datetime.now(UTC)
     writes.note_request(by=reader, now=now)
     began = time.process_time()
@@ -100,13 +104,13 @@ def value_of(number: int) -> bytes:
     return sha256(f"upload {number}".encode()).digest()
 
 
-def share_files(by: object, count: int) -> None:
+def share_files(by: object, numbers: range) -> None:
     """Share signals of files."""
     from stemtide.hub.rooms.signals.writes import signals as writes
     from stemtide.protocol.messages.signals import SignalIn
 
     at_once = 10_000
-    for first in range(0, count, at_once):
+    for first in numbers[::at_once]:
         rows = [
             SignalIn.model_validate(
                 {
@@ -116,7 +120,7 @@ def share_files(by: object, count: int) -> None:
                     "severity": "high",
                 }
             )
-            for number in range(first, min(first + at_once, count))
+            for number in range(first, min(first + at_once, numbers.stop))
         ]
         writes.share_many(rows, by=by, now=datetime.now(UTC))
 
