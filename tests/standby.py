@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,12 +75,23 @@ class Server:
         self._run("pg_ctl", "-o", options, "-l", log, "-w", "start")
 
     def kill(self) -> None:
-        """Kill all its processes at once (SIGKILL)."""
-        parent = int((Path(self.rows) / "postmaster.pid").read_text().split()[0])
+        """Kill all its processes (SIGKILL), and wait until none of them runs.
+
+        Its lock files go as well: a server does not start while the process in them exists, also
+        if it has ended and only waits to be collected. After a loss of power none does.
+        """
+        lock = Path(self.rows) / "postmaster.pid"
+        parent = int(lock.read_text().split()[0])
+        os.kill(parent, signal.SIGSTOP)  # it begins no others
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        for number in (parent, *map(int, children)):
+        numbers = (parent, *map(int, children))
+        for number in numbers:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)
+        while any(map(_is_running, numbers)):
+            time.sleep(0.01)
+        for path in (lock, *self.folder.glob(".s.PGSQL.*.lock")):
+            path.unlink()
 
     def stop(self) -> None:
         """Stop it in order."""
@@ -108,6 +120,14 @@ class Server:
         """Run one of PostgreSQL's programs on its folder."""
         path = str(postgres.binaries() / program)
         postgres.run(path, "-D", self.rows, *words, folder=self.folder)
+
+
+def _is_running(number: int) -> bool:
+    """Whether a process runs. One that has ended may wait to be collected."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        status = Path(f"/proc/{number}/stat").read_text()
+        return status.rpartition(")")[2].split()[0] not in {"Z", "X"}
+    return False
 
 
 @contextlib.contextmanager
