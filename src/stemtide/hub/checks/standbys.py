@@ -39,7 +39,8 @@ def standbys() -> Iterator[CheckResult]:
     if not has_several:
         text = "STEMTIDE_DATABASE_URL names one host, so the hub does not follow a promoted standby"
         yield CheckResult("standbys", Level.FAIL, text, "name all hosts: host1,host2")
-    yield from _flaws(expected, *_read())
+    rows, waits = _read()
+    yield from _flaws(expected, rows, waits=waits)
 
 
 def primaries() -> Iterator[CheckResult]:
@@ -91,7 +92,7 @@ def _read() -> tuple[list[Standby], bool]:
     return connected_standbys(), bool(waits)
 
 
-def _flaws(expected: int, rows: list[Standby], waits: bool) -> Iterator[CheckResult]:  # noqa: FBT001  # of _read()
+def _flaws(expected: int, rows: list[Standby], *, waits: bool) -> Iterator[CheckResult]:
     """Yield what is wrong with standbys; that all is well if nothing is."""
     if any(row.state is None for row in rows):
         user = settings.DATABASES["default"]["USER"]
