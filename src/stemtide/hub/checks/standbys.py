@@ -48,19 +48,30 @@ def primaries() -> Iterator[CheckResult]:
     if connection.vendor != "postgresql":
         return
     parameters = connection.get_connection_params() | {"target_session_attrs": "any"}
-    writable: dict[str, int] = {}
+    writable: dict[str, timelines.Timeline] = {}
     for host, port in hosts(parameters):
         with (
             suppress(psycopg.Error),  # standbys() names one that is away, the log a missing right
             closing(psycopg.connect(**parameters | {"host": host, "port": port})) as db,
             db.cursor() as cursor,
         ):
-            if number := timelines.read(cursor).number:
-                writable[f"{host}:{port}"] = number
+            timeline = timelines.read(cursor)
+            if timeline.number:
+                writable[f"{host}:{port}"] = timeline
     if len(writable) > 1:
-        text = " and ".join(f"{place} (timeline {number})" for place, number in writable.items())
-        remedy = "stop the one on the lower timeline, and make it a standby: docs/run/large.md"
-        yield CheckResult("primaries", Level.FAIL, f"{text} take writes", remedy)
+        yield _two_primaries(writable)
+
+
+def _two_primaries(writable: dict[str, timelines.Timeline]) -> CheckResult:
+    """Return the result for several servers that take writes, each with its timeline."""
+    places = [f"{place} (timeline {number})" for place, (_, number) in writable.items()]
+    remedy = "stop the one on the lower timeline, and make it a standby: docs/run/large.md"
+    if len({timeline.system for timeline in writable.values()}) > 1:
+        places = [f"{place} (system {system})" for place, (system, _) in writable.items()]
+        remedy = (
+            "stop the one that the hub no longer uses, and make it a standby: docs/run/large.md"
+        )
+    return CheckResult("primaries", Level.FAIL, f"{' and '.join(places)} take writes", remedy)
 
 
 def replica() -> Iterator[CheckResult]:
