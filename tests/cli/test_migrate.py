@@ -15,7 +15,7 @@ from django.db.migrations import (
     RunPython,
 )
 
-from stemtide.hub.migration_plan import _indexed, _is_expanding, _rewritten
+from stemtide.hub.migration_plan import _checked, _indexed, _is_expanding, _rewritten
 from tests.cli.conftest import surroundings
 
 
@@ -36,7 +36,9 @@ call_command("migrate", "parties", "0017", verbosity=0)
         assert (planned.code, all(row["expand_only"] for row in rows.values())) == (0, True)
         assert "can go on meanwhile" in planned.err
         replaced = rows["parties.0018_replaced_keys"]
-        assert {*replaced["rewrites"], *replaced["indexes"]} == {"parties_apikey"}
+        locked = [*replaced["rewrites"], *replaced["indexes"], *replaced["checks"]]
+        assert set(locked) == {"parties_apikey"}
+        assert replaced["rows"] == {"parties_apikey": 0}
     assert "replaces" in str(rows["parties.0018_replaced_keys"]["changes"])
     assert stemtide("hub", "migrate", *at).code == 0
     assert stemtide("hub", "migrate", "--plan", *at).out == ""
@@ -103,5 +105,22 @@ def test_a_table_that_gets_an_index_is_named_unless_it_is_new():
         'CREATE INDEX "entries_by_kind" ON "ledger_entry" ("kind", "number")',
         'CREATE INDEX "entries_like" ON "ledger_entry" ("kind" varchar_pattern_ops)',
         'CREATE INDEX "thing_at" ON "ledger_thing" ("at")',
+        'CREATE INDEX CONCURRENTLY "signals_at" ON "signals_signal" ("at")',
     ]
     assert _indexed(statements) == ["ledger_entry"]
+
+
+def test_a_table_whose_rows_a_new_rule_is_compared_with_is_named():
+    """As Django writes it for PostgreSQL; SQLite writes the whole table anew."""
+    rule = 'ALTER TABLE "{}" ADD CONSTRAINT "{}_not_empty" CHECK (NOT ("actor" = \'\'))'
+    statements = [
+        'CREATE TABLE "ledger_thing" ("at" timestamp NOT NULL)',
+        rule.format("ledger_thing", "thing"),
+        rule.format("ledger_entry", "entry"),
+        rule.format("parties_party", "party") + " NOT VALID",
+        'ALTER TABLE "signals_signal" ADD COLUMN "n" integer NULL CHECK ("n" >= 0)',
+        'ALTER TABLE "orders_order" ADD COLUMN "replaces_id" bigint NULL UNIQUE',
+        'ALTER TABLE "orders_answer" ADD COLUMN "note" text DEFAULT \'\' NOT NULL',
+    ]
+    statements = [f"{statement};" for statement in statements]
+    assert _checked(statements) == ["ledger_entry", "signals_signal", "orders_order"]

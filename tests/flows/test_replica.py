@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A hub reads TAXII pages, exports and metrics from a replica, and shows nothing that has ended."""
 
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
 import httpx
@@ -98,11 +101,51 @@ def test_a_replica_is_read_as_long_as_it_is_as_new_as_the_primary(tmp_path):
             assert value in shown(client, path)
 
 
+WAITS = """
+SELECT pid FROM pg_stat_activity WHERE usename = 'stemtide' AND wait_event_type = 'Lock'
+"""
+
+
+def stop_in_a_read(replica):
+    """Stop the server's process of a read that waits for a lock; return its number."""
+    ((number,),) = until(lambda: replica.ask(WAITS))
+    os.kill(number, signal.SIGSTOP)
+    return number
+
+
+def test_a_replica_that_hangs_in_a_read_costs_one_answer_and_no_thread(tmp_path):
+    with (
+        standby.pair(is_synchronous=False) as (primary, replica),
+        hub(tmp_path, primary=primary, replica=replica) as client,
+        ThreadPoolExecutor() as pool,
+    ):
+        value, _ = share(client)
+        before = reads_of(replica)
+        until(lambda: read_there(client, READS[1], value, replica, before))
+        with psycopg.connect(**place_of(primary)) as session:
+            session.execute("LOCK TABLE signals_signal")  # of its standby, too
+            until(lambda: replica.ask("SELECT 1 FROM pg_locks WHERE mode = 'AccessExclusiveLock'"))
+            waiting = pool.submit(client.get, READS[1], headers={"Accept": TAXII})
+            stopped = stop_in_a_read(replica)
+        try:
+            answer = waiting.result()
+            assert answer.status_code == 503, answer.text
+            assert int(answer.headers["Retry-After"]) > 0
+            assert value in shown(client, READS[1])
+        finally:
+            os.kill(stopped, signal.SIGCONT)
+
+
+def place_of(server):
+    """How to connect to a server, as psycopg's parameters."""
+    place = {"host": "127.0.0.1", "port": server.port, "dbname": standby.DATABASE}
+    return place | {"user": "postgres", "password": server.secret}
+
+
 def compared(primary, replica):
     """Whether a replica has what its primary has, and whether that can be said at all."""
-    place = f"port={replica.port} user=postgres password={replica.secret}"
     (written,) = primary.ask(_WRITTEN)
-    with psycopg.connect(f"host=127.0.0.1 dbname={standby.DATABASE} {place}") as session:
+    with psycopg.connect(**place_of(replica)) as session:
         return session.execute(_HAS, written).fetchone()
 
 

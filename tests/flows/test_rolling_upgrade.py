@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The version before and this one run side by side on one database, while others share.
 
-The version before is the newest tag; as long as there is none, it is a commit.
+The version before is the newest tag of a release; as long as there is none, it is a commit.
 """
 
 import io
@@ -38,8 +38,9 @@ MAIN = "from stemtide.cli.app import main; main()"
 
 
 def version_before():
-    """The newest tag below this commit, or the commit that stands for it; "" if there is none."""
-    for words in (("describe", "--tags", "--abbrev=0"), ("rev-parse", "--verify", BEFORE_TAGS)):
+    """The newest release below this commit, or the commit that stands for it; "" if none is."""
+    release = ("describe", "--match=v*", "--abbrev=0", "HEAD^")  # of annotated tags
+    for words in (release, ("rev-parse", "--verify", BEFORE_TAGS)):
         done = subprocess.run(
             ["git", *words], cwd=ROOT, capture_output=True, text=True, check=False
         )

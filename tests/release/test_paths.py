@@ -14,6 +14,7 @@ import shutil
 import subprocess
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -21,7 +22,8 @@ from tests.hub.running.test_workers import COMMAND
 from tests.release.test_wheel import releases  # noqa: F401 - a fixture
 
 ROOT = Path(__file__).parents[2]
-BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+PAGE = ROOT / "docs/run/README.md"
+BLOCK = re.compile(r"```sh\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 NEEDED = ("/etc/pip.conf", "/etc/resolv.conf", "/etc/ssl/certs/ca-certificates.crt")
 """What says how this machine reaches its package registries."""
 
@@ -38,13 +40,17 @@ UMASK = 0o022
 
 
 def commands():
-    """The blocks of commands: try it, a hub, an agent, the database of many machines."""
-    return BLOCK.findall((ROOT / "docs/run/README.md").read_text("utf-8"))
+    """The blocks of commands: try it, a hub, an agent, and five of many machines.
+
+    Those are the database, a hub's files, its keys, the proxy and the link to set it up. Here the
+    database is tried; tests/flows/test_many_machines.py runs the others.
+    """
+    return [dedent(block) for block in BLOCK.findall(PAGE.read_text("utf-8"))]
 
 
 def unpack():
     """The command that unpacks the files to deploy with."""
-    return re.search(r"`(tar -xzf [^`]+)`", (ROOT / "docs/run/README.md").read_text("utf-8"))[1]
+    return re.search(r"`(tar -xzf [^`]+)`", PAGE.read_text("utf-8"))[1]
 
 
 def empty_debian(folder, *, packages):
@@ -125,7 +131,7 @@ def without_systemd(script, role):
 
 def test_the_blocks_are_short():
     blocks = [block.strip().splitlines() for block in commands()]
-    assert len(blocks) == 4
+    assert len(blocks) == 8
     assert all(len(lines) <= 10 for lines in blocks)
 
 
@@ -136,7 +142,7 @@ def test_a_look_plays_a_crisis(machine):
 
 
 def test_a_hub_and_an_agent_become_services_of_one_machine(machine):
-    _, hub, agent, _ = commands()
+    _, hub, agent, *_ = commands()
     walls = "landlock,seccomp,network,memory,privileges"
     accept = f"echo STEMTIDE_ACCEPT_MISSING_WALLS={walls} >> deploy/systemd/hub.env"
     assert "https://hub.example.eu/set-up/" in inside(
@@ -164,7 +170,7 @@ def test_a_hub_and_an_agent_become_services_of_one_machine(machine):
 def database(tmp_path):
     """A machine of its own for the database, empty, with Debian's list of packages."""
     folder = empty_debian(tmp_path / "database", packages="ca-certificates")
-    (folder / "release").mkdir()
+    shutil.copytree(ROOT / "deploy", folder / "release/deploy")
     with mounted(folder):
         inside(folder, "apt-get update -q")
         yield folder
@@ -175,10 +181,12 @@ def test_a_hub_takes_the_database_that_many_machines_share(database, tmp_path):
     """The first line installs PostgreSQL, which systemd would start; the others make a database."""
     install, *others = commands()[3].strip().splitlines()
     inside(database, install)
-    inside(database, "pg_ctlcluster $(pg_lsclusters -h | cut -d' ' -f1,2) start")
-    inside(database, "\n".join(others), typed="a-password\na-password\n")
+    control = "pg_ctlcluster $(pg_lsclusters -h | cut -d' ' -f1,2)"
+    inside(database, f"{control} start")
+    script = "\n".join(others).replace("systemctl restart postgresql", f"{control} restart")
+    inside(database, script, typed="a-password\na-password\n")
     port = inside(database, "pg_lsclusters -h | tr -s ' ' | cut -d' ' -f3").strip()
-    written = re.search(r"`(postgres://[^`]+)`", (ROOT / "docs/run/README.md").read_text("utf-8"))
+    written = re.search(r"`(postgres://[^`]+)`", PAGE.read_text("utf-8"))
     address = written[1].replace("PASSWORD", "a-password")
     file = tmp_path / "database.url"
     file.write_text(address.replace("DATABASE-HOST", f"127.0.0.1:{port}"))

@@ -30,6 +30,9 @@ The address may set others. source: PostgreSQL's documentation, section 34.1.2.
 OPTIONS_OF_REPLICA = OPTIONS_OF_SEVERAL | {"connect_timeout": 2, "tcp_user_timeout": 3_000}
 """libpq's parameters for the replica: no request waits long for one that vanished."""
 
+READ_OF_REPLICA_S = 15
+"""Seconds after which a page, a part of an export or a count that reads the replica is cut off."""
+
 
 def read_database_url(url: str) -> "dj_database_url.DBConfig":
     """Return Django's settings of a database. raises: ValueError."""

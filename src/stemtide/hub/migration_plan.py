@@ -32,8 +32,20 @@ _REWRITES = re.compile(
 )
 """Statements that write every row of a table anew: of SQLite, and of PostgreSQL."""
 
-_INDEXES = re.compile(r'CREATE (?:UNIQUE )?INDEX [^;]*? ON "(?!new__)(\w+)"')
+_INDEXES = re.compile(r'CREATE (?:UNIQUE )?INDEX (?!CONCURRENTLY)[^;]*? ON "(?!new__)(\w+)"')
 _CREATES = re.compile(r'CREATE TABLE "(\w+)"')
+_CHECKS = re.compile(
+    r'ALTER TABLE "(\w+)" (?:ADD CONSTRAINT |ADD COLUMN [^;]*?\b(?:CHECK|UNIQUE)\b)'
+    r"(?![^;]* NOT VALID)"
+)
+"""Statements of PostgreSQL that look at every row of a table while they lock it."""
+
+_ROWS = {
+    "sqlite": 'SELECT max(rowid) FROM "{}"',
+    "postgresql": "SELECT nullif(reltuples, -1)::bigint FROM pg_class"
+    " WHERE oid = to_regclass('public.\"{}\"')",
+}
+"""How many rows a table has at most, or about, without counting them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +55,8 @@ class PlannedMigration:
     name: such as parties.0018_replaced_keys. changes: its operations in words.
     is_expanding: old code goes on with the new tables. rewrites: tables whose rows are all written.
     indexes: other tables that get an index, which nothing writes to until it is built.
-    fills: whether it changes existing rows.
+    checks: other tables whose rows are all compared with a new rule; nothing uses them meanwhile.
+    fills: whether it changes existing rows. rows: about how many each of these tables has.
     """
 
     name: str
@@ -51,7 +64,9 @@ class PlannedMigration:
     is_expanding: bool
     rewrites: tuple[str, ...]
     indexes: tuple[str, ...]
+    checks: tuple[str, ...]
     fills: bool
+    rows: dict[str, int]
 
 
 def planned_migrations(connection: BaseDatabaseWrapper) -> Iterator[PlannedMigration]:
@@ -66,13 +81,17 @@ def planned_migrations(connection: BaseDatabaseWrapper) -> Iterator[PlannedMigra
     for migration, _ in plan:
         with connection.schema_editor(collect_sql=True, atomic=migration.atomic) as editor:
             state = migration.apply(state, editor, collect_sql=True)
+        statements = editor.collected_sql
+        locked = _rewritten(statements), _indexed(statements), _checked(statements)
         yield PlannedMigration(
-            name=f"{migration.app_label}.{migration.name}",
+            f"{migration.app_label}.{migration.name}",
             changes=tuple(operation.describe() for operation in migration.operations),
-            is_expanding=_expands(migration, editor.collected_sql),
-            rewrites=tuple(_rewritten(editor.collected_sql)),
-            indexes=tuple(_indexed(editor.collected_sql)),
+            is_expanding=_expands(migration, statements),
+            rewrites=tuple(locked[0]),
+            indexes=tuple(locked[1]),
+            checks=tuple(locked[2]),
             fills=_fills(migration),
+            rows=_estimated_rows(connection, {name for names in locked for name in names}),
         )
 
 
@@ -111,3 +130,23 @@ def _indexed(statements: Iterable[str]) -> list[str]:
     text = "\n".join(statements)
     others = {*_CREATES.findall(text), *_rewritten([text])}
     return [name for name in dict.fromkeys(_INDEXES.findall(text)) if name not in others]
+
+
+def _checked(statements: Iterable[str]) -> list[str]:
+    """Return the other tables whose rows a new constraint is compared with, each once."""
+    text = "\n".join(statements)
+    others = {*_CREATES.findall(text), *_rewritten([text])}
+    return [name for name in dict.fromkeys(_CHECKS.findall(text)) if name not in others]
+
+
+def _estimated_rows(connection: BaseDatabaseWrapper, tables: set[str]) -> dict[str, int]:
+    """Return about how many rows tables have; without those that the database cannot estimate."""
+    existing = tables & set(connection.introspection.table_names())
+    rows = {}
+    with connection.cursor() as cursor:
+        for table in sorted(existing):
+            cursor.execute(_ROWS[connection.vendor].format(table))
+            (number,) = cursor.fetchone()
+            if number is not None:
+                rows[table] = int(number)
+    return rows

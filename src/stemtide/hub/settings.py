@@ -13,7 +13,11 @@ from django.core.exceptions import ImproperlyConfigured
 
 from stemtide import private_files
 from stemtide.fingerprints.sandbox.walls import Wall
-from stemtide.hub.database_url import OPTIONS_OF_REPLICA, read_database_url
+from stemtide.hub.database_url import (
+    OPTIONS_OF_REPLICA,
+    READ_OF_REPLICA_S,
+    read_database_url,
+)
 from stemtide.hub.platform import networks, secret_files
 from stemtide.hub.platform.rate_windows import DEFAULT_QUOTAS
 from stemtide.hub.platform.roles import Role
@@ -280,7 +284,8 @@ def _replica(primary: DBConfig) -> dict[str, DBConfig]:
             "STEMTIDE_REPLICA_URL needs a hub on PostgreSQL, and a standby of its server"
         )
     options = replica.get("OPTIONS", {})
-    session = f"{options.get('options', '')} -c default_transaction_read_only=on"
+    limit = f"-c statement_timeout={READ_OF_REPLICA_S}s"  # ends what nobody waits for any more
+    session = f"{options.get('options', '')} {limit} -c default_transaction_read_only=on"
     fixed = {"target_session_attrs": "any", "options": session.strip()}
     replica["OPTIONS"] = OPTIONS_OF_REPLICA | options | fixed
     return {"replica": replica}

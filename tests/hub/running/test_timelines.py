@@ -32,9 +32,9 @@ def connect_again():
 
 
 def test_the_health_checks_keep_the_timeline(seen, settings):
-    assert timelines.newest_seen(settings.DATA_DIR) is None
+    assert timelines.read_history(settings.DATA_DIR) == ()
     assert vitals.HealthChecks().troubles() == ()
-    assert timelines.newest_seen(settings.DATA_DIR) == seen
+    assert timelines.read_history(settings.DATA_DIR) == (seen,)
     connect_again()
 
 
@@ -103,9 +103,53 @@ def test_a_user_without_the_right_to_read_timelines_may_connect(seen, settings, 
 def test_a_process_on_an_older_timeline_does_not_undo_the_newer_one(tmp_path):
     for timeline in (Timeline(7, 2), Timeline(7, 1)):
         timelines.keep(tmp_path, timeline)
-        assert timelines.newest_seen(tmp_path) == Timeline(7, 2)
-    timelines.keep(tmp_path, Timeline(8, 1))
-    assert timelines.newest_seen(tmp_path) == Timeline(8, 1)
+        assert timelines.read_history(tmp_path) == (Timeline(7, 2),)
+
+
+def test_a_system_that_was_left_does_not_become_the_latest_again(tmp_path):
+    for timeline in (Timeline(7, 2), Timeline(8, 1), Timeline(7, 2), Timeline(7, 3)):
+        timelines.keep(tmp_path, timeline)
+    assert timelines.read_history(tmp_path) == (Timeline(8, 1), Timeline(7, 3))
+    for number in range(100, 120):
+        timelines.keep(tmp_path, Timeline(number, 1))
+    assert len(timelines.read_history(tmp_path)) == timelines.MAX_SYSTEMS
+
+
+@pytest.mark.parametrize(
+    ("other", "is_outdated_alone", "is_outdated_of_several"),
+    [
+        (Timeline(8, 2), False, False),
+        (Timeline(8, 1), True, True),
+        (Timeline(7, 5), False, True),
+        (Timeline(7, 4), True, True),
+        (Timeline(9, 1), False, False),
+        (Timeline(7, 0), False, False),
+        (timelines.UNKNOWN, False, False),
+    ],
+)
+def test_which_servers_are_outdated(other, is_outdated_alone, is_outdated_of_several):
+    history = Timeline(8, 2), Timeline(7, 5)
+    alone, of_several = (
+        bool(timelines.flaw_of(other, history=history, is_one_of_several=several))
+        for several in (False, True)
+    )
+    assert (alone, of_several) == (is_outdated_alone, is_outdated_of_several)
+
+
+def test_of_several_hosts_one_that_a_restored_server_replaced_is_refused(
+    seen, settings, monkeypatch
+):
+    timelines.keep(settings.DATA_DIR, seen)
+    timelines.keep(settings.DATA_DIR, Timeline(seen.system + 1, 1))
+    connect_again()  # the only host that is named
+    connection.close()
+    host = connection.settings_dict["HOST"]
+    port = connection.settings_dict["PORT"]
+    monkeypatch.setitem(connection.settings_dict, "HOST", f"{host},{host}")
+    monkeypatch.setitem(connection.settings_dict, "PORT", f"{port},1")
+    with pytest.raises(OutdatedServerError, match="was restored into another server"):
+        connection.ensure_connection()
+    monkeypatch.undo()
 
 
 def test_a_standby_has_no_timeline_and_is_never_older():

@@ -100,6 +100,7 @@ class Store(AbstractContextManager["Store"]):
             self._replace_damaged(error)
         self._open_others()
         if self.is_primary:
+            schema.overwrite_free_space(self._writer)
             with self.write() as tx:
                 own_list.follow_older_agent(tx, now=datetime.now(UTC))
         self.follow_own()

@@ -2,6 +2,7 @@
 """The agent's SQLite file: its tables, upgrades of older files, recovery of damaged ones."""
 
 import fcntl
+import logging
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,8 @@ from stemtide.agent.store import (
 )
 from stemtide.agent.store.log import proofs
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS
+
+logger = logging.getLogger(__name__)
 
 _SIGNAL_PLACES = """CREATE TABLE signal_places (
   number INTEGER PRIMARY KEY, signal TEXT NOT NULL UNIQUE, value BLOB NOT NULL
@@ -58,6 +61,8 @@ SIGNALS_INDEXES = (
 )
 _HAS_URLS = "SELECT 1 FROM sqlite_master WHERE tbl_name = 'signals' AND name LIKE 'signals_urls_%'"
 
+_IS_OVERWRITTEN = "SELECT 1 FROM state WHERE name = 'overwritten'"
+_NOTE_OVERWRITTEN = "INSERT INTO state VALUES ('overwritten', '1')"
 _GONE = "CREATE TABLE gone (number INTEGER PRIMARY KEY AUTOINCREMENT, seq INTEGER NOT NULL)"
 _LOCAL_TABLES = {
     # Data that the hub does not have: recovered from a damaged file as far as it is readable.
@@ -315,6 +320,7 @@ def _create_tables(connection: sqlite3.Connection) -> None:
     for statement in (*SIGNALS_INDEXES, _GONE, *_OTHER_STATEMENTS):
         connection.execute(statement.format(name="first", table="signals"))
     _begin_generation(connection)
+    connection.execute(_NOTE_OVERWRITTEN)
     connection.execute(f"PRAGMA application_id = {APPLICATION}")
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
@@ -341,6 +347,24 @@ def _add_tables(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     proofs.add_column(connection)
     connection.execute("COMMIT")
+
+
+def overwrite_free_space(connection: sqlite3.Connection) -> None:
+    """Rewrite, once, the file of an agent that did not overwrite what it deleted.
+
+    If the disk is full, or another process writes meanwhile, the next start tries again.
+    """
+    if connection.execute(_IS_OVERWRITTEN).fetchone():
+        return
+    try:
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.execute(_NOTE_OVERWRITTEN)
+    except sqlite3.OperationalError as error:
+        logger.warning(
+            "agent.db still has bytes of deleted signals, and the next start overwrites them: %s",
+            error,
+        )
 
 
 def _begin_generation(connection: sqlite3.Connection) -> None:

@@ -39,7 +39,8 @@ def standbys() -> Iterator[CheckResult]:
     if not has_several:
         text = "STEMTIDE_DATABASE_URL names one host, so the hub does not follow a promoted standby"
         yield CheckResult("standbys", Level.FAIL, text, "name all hosts: host1,host2")
-    yield from _flaws(expected, *_read())
+    rows, waits = _read()
+    yield from _flaws(expected, rows, waits=waits)
 
 
 def primaries() -> Iterator[CheckResult]:
@@ -47,19 +48,30 @@ def primaries() -> Iterator[CheckResult]:
     if connection.vendor != "postgresql":
         return
     parameters = connection.get_connection_params() | {"target_session_attrs": "any"}
-    writable: dict[str, int] = {}
+    writable: dict[str, timelines.Timeline] = {}
     for host, port in hosts(parameters):
         with (
             suppress(psycopg.Error),  # standbys() names one that is away, the log a missing right
             closing(psycopg.connect(**parameters | {"host": host, "port": port})) as db,
             db.cursor() as cursor,
         ):
-            if number := timelines.read(cursor).number:
-                writable[f"{host}:{port}"] = number
+            timeline = timelines.read(cursor)
+            if timeline.number:
+                writable[f"{host}:{port}"] = timeline
     if len(writable) > 1:
-        text = " and ".join(f"{place} (timeline {number})" for place, number in writable.items())
-        remedy = "stop the one on the lower timeline, and make it a standby: docs/run/large.md"
-        yield CheckResult("primaries", Level.FAIL, f"{text} take writes", remedy)
+        yield _two_primaries(writable)
+
+
+def _two_primaries(writable: dict[str, timelines.Timeline]) -> CheckResult:
+    """Return the result for several servers that take writes, each with its timeline."""
+    places = [f"{place} (timeline {number})" for place, (_, number) in writable.items()]
+    remedy = "stop the one on the lower timeline, and make it a standby: docs/run/large.md"
+    if len({timeline.system for timeline in writable.values()}) > 1:
+        places = [f"{place} (system {system})" for place, (system, _) in writable.items()]
+        remedy = (
+            "stop the one that the hub no longer uses, and make it a standby: docs/run/large.md"
+        )
+    return CheckResult("primaries", Level.FAIL, f"{' and '.join(places)} take writes", remedy)
 
 
 def replica() -> Iterator[CheckResult]:
@@ -91,7 +103,7 @@ def _read() -> tuple[list[Standby], bool]:
     return connected_standbys(), bool(waits)
 
 
-def _flaws(expected: int, rows: list[Standby], waits: bool) -> Iterator[CheckResult]:  # noqa: FBT001  # of _read()
+def _flaws(expected: int, rows: list[Standby], *, waits: bool) -> Iterator[CheckResult]:
     """Yield what is wrong with standbys; that all is well if nothing is."""
     if any(row.state is None for row in rows):
         user = settings.DATABASES["default"]["USER"]

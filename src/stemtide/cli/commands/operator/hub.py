@@ -132,11 +132,15 @@ def _print_step(step: "PlannedMigration", *, as_json: bool) -> None:
         "expand_only": step.is_expanding,
         "rewrites": step.rewrites,
         "indexes": step.indexes,
+        "checks": step.checks,
         "fills": step.fills,
+        "rows": step.rows,
     }
+    size = {table: f", about {number:,} rows" for table, number in step.rows.items()}
     notes = ["expand only" if step.is_expanding else "STOP THE HUB FIRST"]
-    notes += [f"rewrites {table}" for table in step.rewrites]
-    notes += [f"builds an index of {table}" for table in step.indexes]
+    notes += [f"rewrites {table}{size.get(table, '')}" for table in step.rewrites]
+    notes += [f"builds an index of {table}{size.get(table, '')}" for table in step.indexes]
+    notes += [f"checks each row of {table}{size.get(table, '')}" for table in step.checks]
     notes += ["reads or changes rows"] if step.fills else []
     changes = "".join(f"\n    {change}" for change in step.changes)
     print_result(row, as_json=as_json, line=f"{step.name}  ({'; '.join(notes)}){changes}")

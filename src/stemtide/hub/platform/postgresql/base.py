@@ -13,8 +13,9 @@ from stemtide.hub.platform.postgresql.timelines import (
     UNKNOWN,
     OutdatedServerError,
     Timeline,
-    newest_seen,
+    flaw_of,
     read,
+    read_history,
 )
 
 PORT = "5432"
@@ -30,12 +31,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
         raises: OutdatedServerError if all others fail; psycopg.Error.
         """
         session = super().get_new_connection(conn_params)
-        newest = newest_seen(settings.DATA_DIR)
-        if newest is None or not newest.continues(self._timeline(session)):
+        history = read_history(settings.DATA_DIR)
+        several = len(hosts(self.get_connection_params())) > 1
+        if not history or not (
+            flaw := flaw_of(self._timeline(session), history=history, is_one_of_several=several)
+        ):
             return session
         place = session.info.host, str(session.info.port)
         session.close()
-        error = OutdatedServerError(*place, newest=newest)
+        error = OutdatedServerError(*place, reason=flaw)
         named = hosts(conn_params)
         others = [other for other in named if other != place]
         if not others or len(others) == len(named):  # a name that libpq reads in its own way

@@ -8,6 +8,8 @@
 3 Places are compared on one timeline of one server only. A standby that still follows a replaced
   primary can have a later place, and lack what is new.
 4 Otherwise, or if the replica does not answer, the primary is read.
+5 A read that takes too long is cut off, so that no thread waits for a replica that hangs. Its
+  request is answered 503, and the next ones read the primary.
 """
 
 import logging
@@ -19,7 +21,9 @@ from contextlib import contextmanager, suppress
 from threading import Timer
 from typing import TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, Error, connections
+
+from stemtide.hub.database_url import READ_OF_REPLICA_S
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +64,7 @@ class _Rest:
 def reading() -> Iterator[None]:
     """Let the block read from the replica, if there is one that is as new as the primary.
 
-    The block must not write: the replica refuses it.
+    The block must not write: the replica refuses it. It fails if it takes READ_OF_REPLICA_S.
     """
     if not _is_current():
         yield
@@ -68,8 +72,9 @@ def reading() -> Iterator[None]:
     primary = connections[DEFAULT_DB_ALIAS]
     connections[DEFAULT_DB_ALIAS] = connections[ALIAS]  # of this thread alone
     try:
-        yield
-    except DatabaseError as error:
+        with _given_up_after(READ_OF_REPLICA_S):
+            yield
+    except Error as error:
         _rest(error)
         raise
     finally:
@@ -142,7 +147,7 @@ def _given_up_after(seconds: float) -> Iterator[None]:
             timer.cancel()
 
 
-def _rest(reason: DatabaseError | str) -> None:
+def _rest(reason: Error | str) -> None:
     """Leave the replica alone for a while."""
     connections[ALIAS].close()
     _Rest.until = time.monotonic() + REST_S

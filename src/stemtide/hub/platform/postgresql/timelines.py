@@ -4,11 +4,15 @@
 Each promotion of a standby begins a new timeline. A primary that was lost and comes back by itself
 is still on the old one, and takes writes beside the promoted standby. Decision 0215.
 
-1 Each machine keeps the newest timeline that it has seen in its data folder.
+1 Each machine keeps the newest timeline of each system that it has seen in its data folder, the
+  latest system first.
 2 Each new connection is compared with it (base.py).
 3 Timelines of different systems are not compared: a restored backup begins at 1 on a new server.
+  But if several hosts are named, so that libpq chooses, a system that was seen before the latest
+  is outdated: it is the server that the backup was restored for, and that came back.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -18,6 +22,8 @@ from django.db import OperationalError
 from stemtide.hub.platform import secret_files
 
 FILE = "database.timeline"
+MAX_SYSTEMS = 8
+"""Systems that a machine remembers; the one that was seen first is forgotten."""
 
 _READ = """
 SELECT system_identifier, CASE WHEN pg_is_in_recovery() THEN 0
@@ -42,13 +48,13 @@ UNKNOWN = Timeline(0, 0)
 
 
 class OutdatedServerError(OperationalError):
-    """A server takes writes although a standby was promoted in its place."""
+    """A server takes writes although another was promoted, or restored, in its place."""
 
-    def __init__(self, host: str, port: str, *, newest: Timeline) -> None:
+    def __init__(self, host: str, port: str, *, reason: str) -> None:
         super().__init__(
-            f"{host}:{port} takes writes, but a standby was promoted in its place (timeline"
-            f" {newest.number}): stop it, and make it a standby. If you set the database back on"
-            f" purpose, delete {FILE} in the data folder of each machine of the hub"
+            f"{host}:{port} takes writes, but {reason}: stop it, and make it a standby. If you set"
+            f" the database back on purpose, delete {FILE} in the data folder of each machine of"
+            " the hub"
         )
 
 
@@ -58,16 +64,44 @@ def read(cursor: Any) -> Timeline:  # noqa: ANN401  # of Django or of psycopg
     return Timeline(*cursor.fetchone())
 
 
-def newest_seen(folder: Path) -> Timeline | None:
-    """Return the kept timeline; None if there is none that can be read."""
+def read_history(folder: Path) -> tuple[Timeline, ...]:
+    """Return the kept timelines, that of the latest system first; none if they cannot be read."""
     with suppress(OSError, ValueError, TypeError):
-        return Timeline(*map(int, (folder / FILE).read_text("ascii").split()))
-    return None
+        lines = (folder / FILE).read_text("ascii").splitlines()
+        return tuple(Timeline(*map(int, line.split())) for line in lines)
+    return ()
+
+
+def flaw_of(other: Timeline, *, history: Sequence[Timeline], is_one_of_several: bool) -> str:
+    """Return why a server is outdated; "" if it is not.
+
+    history: as read_history() returns it. is_one_of_several: whether several hosts are named.
+    """
+    newest = next((timeline for timeline in history if timeline.system == other.system), None)
+    if newest is None or not other.number:
+        return ""
+    if newest.continues(other):
+        return f"a standby was promoted in its place (timeline {newest.number})"
+    if is_one_of_several and newest != history[0]:
+        return f"the database was restored into another server (system {history[0].system})"
+    return ""
 
 
 def keep(folder: Path, newest: Timeline) -> None:
-    """Keep a timeline, if it is newer than the kept one, or of another system. raises: OSError."""
-    before = newest_seen(folder)
-    is_older = before is not None and before.continues(newest)  # another process has seen more
-    if newest.number and newest != before and not is_older:
-        secret_files.replace(folder / FILE, f"{newest.system} {newest.number}\n".encode())
+    """Keep a timeline, if it is newer than the kept one of its system. raises: OSError.
+
+    A system that was not seen before becomes the latest. No other does: a process of before may
+    still be connected to it.
+    """
+    if not newest.number:
+        return
+    before = read_history(folder)
+    after = tuple(
+        max(timeline, newest) if timeline.system == newest.system else timeline
+        for timeline in before
+    )
+    if newest.system not in {timeline.system for timeline in before}:
+        after = (newest, *before[: MAX_SYSTEMS - 1])
+    if after != before:
+        lines = "".join(f"{system} {number}\n" for system, number in after)
+        secret_files.replace(folder / FILE, lines.encode())

@@ -3,12 +3,15 @@
 
 from django.db import migrations, models
 
+from stemtide.hub.platform.postgresql.indexes import AddIndexBesideWriters
+
 
 class Migration(migrations.Migration):
+    atomic = False
     dependencies = [("ledger", "0010_hub_settings")]
 
     operations = [
-        migrations.AddIndex(
+        AddIndexBesideWriters(
             model_name="entry",
             index=models.Index(
                 models.F("recorded_at"),

@@ -3,12 +3,15 @@
 
 from django.db import migrations, models
 
+from stemtide.hub.platform.postgresql.indexes import AddIndexBesideWriters
+
 
 class Migration(migrations.Migration):
+    atomic = False
     dependencies = [("ledger", "0011_bulks_by_time")]
 
     operations = [
-        migrations.AddIndex(
+        AddIndexBesideWriters(
             model_name="entry",
             index=models.Index(fields=["actor", "number"], name="entries_by_actor"),
         ),
