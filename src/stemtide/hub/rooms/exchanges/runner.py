@@ -125,6 +125,7 @@ class ExchangeRunner(JobRunner[ClaimedRun]):
             loopback=self.loopback,
             feedback=run.feedback,
             sharing_group=run.sharing_group,
+            tlp_strictest=run.tlp_strictest,
         )
         part_s = RUN_S / 2 if run.pulls and run.pushes else RUN_S
 

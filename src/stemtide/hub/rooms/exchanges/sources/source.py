@@ -23,6 +23,7 @@ from stemtide.egress.requests import (
 )
 from stemtide.hub.rooms.exchanges.rules.exchanges import LONGEST_PAUSE
 from stemtide.interop.exchanges import Pull
+from stemtide.protocol.handling import Tlp
 from stemtide.protocol.retry_after import retry_after
 
 MAX_URL_CHARS = 4000
@@ -84,6 +85,7 @@ class Endpoint:
     hub: our own id. loopback: whether this machine may be reached.
     feedback: whether opinions and sightings are asked for, too.
     sharing_group: to which a MISP may pass TLP:AMBER events on; None for no one.
+    tlp_strictest: the strictest mark of records that are taken.
     """
 
     address: str
@@ -94,6 +96,7 @@ class Endpoint:
     loopback: bool = False
     feedback: bool = False
     sharing_group: int | None = None
+    tlp_strictest: Tlp = Tlp.AMBER
 
 
 @dataclass(frozen=True, slots=True)
