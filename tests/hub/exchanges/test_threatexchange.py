@@ -10,6 +10,7 @@ import pytest
 from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.rooms.exchanges.models import Exchange
 from stemtide.hub.rooms.exchanges.reads import exchanges as exchange_reads
+from stemtide.hub.rooms.exchanges.sources import source as port
 from stemtide.hub.rooms.exchanges.sources.tx import pull as tx_pull
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.interop.threatexchange import words
@@ -332,6 +333,16 @@ def test_pages_without_end_are_an_error(desk, source, graph):
     desk.run()
     assert desk.row.trouble == "20 pages in a row have no update that can be read"
     assert len(source.requests) == 22
+
+
+def test_a_page_of_too_many_bytes_ends_the_run_and_says_so(desk, source, monkeypatch):
+    """The package reads on until it has a page: each answer is small enough, all are not."""
+    monkeypatch.setattr(port, "MAX_RUN_BYTES", 20_000)
+    padding = {"data": [{"type": "x" * 9_000}], "paging": {"next": source.address}}
+    source.play = lambda _request: (200, padding)
+    assert desk.run() == {}
+    assert desk.row.trouble.startswith("it sends more than 20,000 bytes in one run")
+    assert len(source.requests) == 3
 
 
 @pytest.mark.usefixtures("source")

@@ -149,11 +149,18 @@ class SourceClient:
     def ask(self, question: OutboundRequest) -> Response:
         """Send a request; any status other than success or 304 raises an error.
 
+        A source that needs many requests for one page cannot read more than a run may.
+
         raises: SourceError, SourceRefusedError, LargeError.
         """
         started = time.monotonic()
         if started >= self._end:
             raise SourceError("it is too slow for one run: it is asked again later")
+        if self._left <= 0:
+            words = (
+                f"it sends more than {MAX_RUN_BYTES:,} bytes in one run: it is asked again later"
+            )
+            raise SourceError(words)
         until = min(self._end, started + ONE_TIMEOUT_S)
         try:
             response = send_request(
