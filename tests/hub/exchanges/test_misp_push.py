@@ -7,7 +7,6 @@ import re
 import pytest
 from pymisp import MISPAttribute, MISPEvent, MISPObject, PyMISP
 
-from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.rooms.exchanges.models import Outgoing
 from stemtide.hub.rooms.exchanges.writes import exchanges as writes
 from stemtide.hub.rooms.signals.writes import outcomes, signals
@@ -199,12 +198,6 @@ def test_a_wrong_key_is_trouble_of_the_exchange_and_loses_nothing(desk, pushing)
     assert desk.run() == {}
     assert "refuses our key" in desk.row.trouble
     assert Outgoing.objects.get().state == "waiting"
-
-
-def test_nothing_is_pulled_from_a_misp_by_its_api(desk, misp):
-    draft = writes.NewExchange(name="m", kind=ExchangeKind.MISP, address=misp.address)
-    with pytest.raises(InvalidError, match="misp-feed"):
-        writes.add(draft, terms=Terms(), party=desk.party, actor="operator", now=NOON)
 
 
 def test_the_server_has_misps_shape_for_pymisp(misp):

@@ -11,7 +11,6 @@ source: MISP's OpenAPI description; PyMISP's update_event(), delete_attribute(),
 """
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -24,10 +23,8 @@ from stemtide.hub.rooms.exchanges.sources.source import (
     SourceClient,
     SourceError,
     SourceRefusedError,
-    VersionsOf,
     read_json,
 )
-from stemtide.interop.exchanges import Pull
 from stemtide.interop.misp.events import Json, object_uuid
 from stemtide.interop.misp.pushed import (
     EventKey,
@@ -36,24 +33,19 @@ from stemtide.interop.misp.pushed import (
     key_of,
     pushed_event,
 )
+from stemtide.interop.misp.sightings import HUB_SOURCE
 
 _NOT_KEPT = "MISP answers, and the event does not contain it: it may have this value already"
 _NOT_FOUND = 404
 
 
-def try_version(
-    checkpoint: dict[str, Any],
-    *,
-    client: SourceClient,
-    versions_of: VersionsOf,  # noqa: ARG001  # part of the Puller interface
-) -> Pull:
-    """Return an empty page if a MISP answers: nothing is pulled by its API. raises: SourceError."""
+def check_key(client: SourceClient) -> None:
+    """Check that a MISP answers, and takes our key. raises: SourceError."""
     headers = {"accept": "application/json", **client.signed(bare=True)}
     address = f"{client.endpoint.push_address}/servers/getVersion"
     answered = read_json(client.ask(OutboundRequest(address, headers=headers)))
     if not isinstance(answered, dict) or "version" not in answered:
         raise SourceError("its answer is not the version of a MISP")
-    return Pull(checkpoint=checkpoint)
 
 
 def push(
@@ -90,11 +82,11 @@ def push_sighting(remote: str, *, client: SourceClient) -> bool:
 
     returns: False if MISP has the attribute no longer. raises: SourceError.
     """
-    body = {"uuid": remote, "type": "0", "source": "Stemtide hub"}
+    body = {"uuid": remote, "type": "0", "source": HUB_SOURCE}
     try:
         _ask("sightings/add", body, client=client)
     except SourceRefusedError:
-        try_version({}, client=client, versions_of=lambda _keys: {})  # raises for a refused key
+        check_key(client)
         return False
     return True
 

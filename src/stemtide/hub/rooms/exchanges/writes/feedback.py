@@ -103,7 +103,11 @@ def _store_sightings(row: Exchange, sightings: Iterable[SourceSighting], *, now:
         stored = row.partner_sightings.filter(about__in=batch)
         versions |= dict(stored.values_list("about", "version"))
     room = rules.MAX_STORED - row.partner_sightings.count() if by_record else 0
-    new = [about for about in by_record if about not in versions][: max(0, room)]
+    new = [
+        about
+        for about, sighting in by_record.items()
+        if about not in versions and sighting.outcomes
+    ][: max(0, room)]
     changed = [about for about, version in versions.items() if by_record[about].version != version]
     PartnerSighting.objects.bulk_create(
         [
