@@ -8,10 +8,14 @@ import pytest
 from pymisp import MISPAttribute, MISPEvent, MISPObject, PyMISP
 
 from stemtide.hub.rooms.exchanges.models import Outgoing
+from stemtide.hub.rooms.exchanges.reads.exchanges import own_hub
 from stemtide.hub.rooms.exchanges.writes import exchanges as writes
+from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.writes import outcomes, signals
 from stemtide.interop.exchanges import Terms
+from stemtide.interop.misp.pushed import SIGNALS_OF_EVENT, EventKey
 from stemtide.protocol.enums import Direction, ExchangeKind
+from stemtide.protocol.handling import Tlp
 from stemtide.protocol.messages.signals import WithdrawIn
 from tests.hub.exchanges.conftest import NOON
 from tests.misp_server import KEY, MispServer
@@ -198,6 +202,40 @@ def test_a_wrong_key_is_trouble_of_the_exchange_and_loses_nothing(desk, pushing)
     assert desk.run() == {}
     assert "refuses our key" in desk.row.trouble
     assert Outgoing.objects.get().state == "waiting"
+
+
+def block(misp, shared):
+    """Put the event that a signal belongs to on the blocklist."""
+    row = Signal.objects.get(uid=shared.id)
+    key = EventKey(Tlp(row.tlp), row.pk // SIGNALS_OF_EVENT)
+    misp.blocked.add(str(key.uuid(own_hub())))
+
+
+def test_a_blocklisted_event_costs_itself_alone_and_is_shown_with_its_reason(desk, pushing):
+    misp = pushing()
+    for number in (1, 2):
+        block(misp, share(desk, value=hex_value(number, digits=32)))
+    share(desk, value=hex_value(3, digits=32), tlp="clear")
+    assert desk.run() == {"pushed": 1, "push_refused": 2}
+    assert list(misp.attributes()) == [hex_value(3, digits=32)]
+    assert desk.row.trouble == ""
+    words = "MISP does not take this event (403): Event blocked by local blocklist."
+    assert f"refused there: {words}" in desk.log()
+    states = sorted((row.state, row.last_error) for row in Outgoing.objects.all())
+    assert states == [("refused", words), ("refused", words), ("sent", "")]
+    assert len([path for path in misp.asked if path == "events/add"]) == 2  # it is not halved
+
+
+def test_nothing_but_a_blocklisted_event_is_trouble_first_and_loses_nothing(desk, pushing):
+    """As with any refusal of everything: the server itself may be at fault for some hours."""
+    misp = pushing()
+    block(misp, share(desk))
+    assert desk.run() == {}
+    assert "Event blocked by local blocklist." in desk.row.trouble
+    assert Outgoing.objects.get().state == "waiting"
+    share(desk, "sha256", tlp="clear")
+    desk.later(hours=1)
+    assert desk.run() == {"pushed": 1, "push_refused": 1}
 
 
 def test_the_server_has_misps_shape_for_pymisp(misp):

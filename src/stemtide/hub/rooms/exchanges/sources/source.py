@@ -52,11 +52,19 @@ class SourceError(Exception):
 
 
 class SourceRefusedError(SourceError):
-    """The other hub rejects our request (4xx). status: of HTTP."""
+    """The other hub rejects our request (4xx).
 
-    def __init__(self, words: str, *, status: int) -> None:
+    status: of HTTP. body: of the answer. is_of_all: whether all signals of a message are refused,
+    so that a part of it would be, too.
+    """
+
+    def __init__(
+        self, words: str, *, status: int, body: bytes = b"", is_of_all: bool = False
+    ) -> None:
         super().__init__(words)
         self.status = status
+        self.body = body
+        self.is_of_all = is_of_all
 
 
 class AllRefusedError(SourceError):
@@ -234,7 +242,8 @@ def _error(response: Response, *, now: datetime) -> SourceError:
     """Return the error for an unsuccessful response."""
     status = response.status
     if status in KEY_REFUSED:
-        return SourceRefusedError(f"it refuses our key ({status}): give another", status=status)
+        words = f"it refuses our key ({status}): give another"
+        return SourceRefusedError(words, status=status, body=response.body)
     if status == _GONE:
         return SourceRefusedError("it has nothing at this address (404): look at it", status=status)
     retry_header = response.headers.get("retry-after", "")
