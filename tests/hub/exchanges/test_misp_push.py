@@ -19,7 +19,7 @@ from stemtide.protocol.handling import Tlp
 from stemtide.protocol.messages.signals import WithdrawIn
 from tests.hub.exchanges.conftest import NOON
 from tests.misp_server import KEY, MispServer
-from tests.world import hex_value, outcome, report_of
+from tests.world import add_member, hex_value, outcome, report_of
 
 _PDQ = "f8f8f0cee0f4a84f06370a22038f63f0b36e2ed596621e1d33e6b39c4e9c9b22"
 
@@ -138,6 +138,28 @@ def test_misp_may_pass_an_event_on_no_further_than_its_tlp(desk, pushing, tlp, s
     assert attribute["distribution"] == "5"
 
 
+def test_each_sharing_group_has_events_of_its_own(desk, pushing):
+    """A second exchange with the same MISP passes nothing on to its group that the first sent."""
+    misp = pushing(inside=True, terms={"sharing_group": 7, "kinds": ["md5"]})
+    first = share(desk, tlp="amber")
+    desk.run()
+    party = add_member("other-group", title="Other group", kind="consortium")
+    terms = {"sharing_group": 8, "kinds": ["sha256"]}
+    more = {"secret": KEY, "direction": "push", "inside": True, "terms": terms}
+    desk.add("misp", name="other", address=misp.address, party=party, **more)
+    share(desk, "sha256", tlp="amber")
+    assert desk.run("other") == {"pushed": 1}
+    groups = {
+        one["type"]: event["sharing_group_id"]
+        for event in misp.events.values()
+        for one in event["Attribute"]
+    }
+    assert groups == {"md5": "7", "sha256": "8"}
+    withdraw(desk, first)
+    assert desk.run() == {"pushed": 1}
+    assert [one["type"] for one in misp.attributes().values()] == ["sha256"]
+
+
 @pytest.mark.parametrize(
     "facts",
     [
@@ -146,8 +168,9 @@ def test_misp_may_pass_an_event_on_no_further_than_its_tlp(desk, pushing, tlp, s
         {"pap": "red"},
         {"exercise": True},
         {"tlp": "red", "audience": ("partner-hub",)},
+        {"tlp": "green", "audience": ("partner-hub",)},
     ],
-    ids=["amber", "strict", "pap", "exercise", "red"],
+    ids=["amber", "strict", "pap", "exercise", "red", "named"],
 )
 def test_what_is_restricted_does_not_leave(desk, pushing, facts):
     misp = pushing()

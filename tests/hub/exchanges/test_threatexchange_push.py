@@ -43,6 +43,7 @@ def test_a_signal_becomes_a_descriptor_of_the_group_and_is_deleted_when_it_ends(
     desk.world.share(kind="url", value="https://evil.example/a", tlp="green")
     desk.world.share(kind="sha256", tlp="amber")
     desk.world.share(kind="md5", tlp="green", pap="red")
+    desk.world.share(kind="sha256", value=hex_value(9), tlp="green", audience=("partner-hub",))
     assert desk.run() == {"pushed": 2}
     by_type = {fields["type"]: fields for fields in graph.posted.values()}
     assert by_type.keys() == {"HASH_PDQ", "URI"}

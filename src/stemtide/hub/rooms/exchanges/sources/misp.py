@@ -80,8 +80,8 @@ def pull_by_api(
     """
     if checkpoint.get("pending"):
         return _event(checkpoint, client=client, is_api=True)
-    wanted = {"minimal": 1, "published": 1}
-    listed = read_json(client.ask(_question("events/index", client=client, body=wanted)))
+    filters = {"minimal": 1, "published": 1}
+    listed = read_json(client.ask(_question("events/index", client=client, body=filters)))
     if not isinstance(listed, list) or len(listed) > MAX_EVENTS:
         raise SourceError(f"its answer is no index, or one of more than {MAX_EVENTS:,} events")
     fields = ("timestamp", "sighting_timestamp") if client.endpoint.feedback else ("timestamp",)

@@ -67,7 +67,8 @@ def push(
         if outgoing_signal.is_back:
             groups.append([outgoing_signal])
         else:
-            events.setdefault(key_of(outgoing_signal.row), []).append(outgoing_signal)
+            key = key_of(outgoing_signal.row, sharing_group=client.endpoint.sharing_group)
+            events.setdefault(key, []).append(outgoing_signal)
     groups += events.values()
 
     def send(batch: Sequence[OutgoingSignal]) -> dict[int, str]:
@@ -102,12 +103,11 @@ def _send(outgoing_signals: Sequence[OutgoingSignal], *, client: SourceClient) -
     """
     if outgoing_signals[0].is_back:
         return {outgoing_signals[0].pk: _delete(outgoing_signals[0], client=client)}
-    key = key_of(outgoing_signals[0].row)
+    key = key_of(outgoing_signals[0].row, sharing_group=client.endpoint.sharing_group)
     body = pushed_event(
         key,
         [outgoing_signal.row for outgoing_signal in outgoing_signals],
         hub=client.endpoint.hub,
-        sharing_group=client.endpoint.sharing_group,
         now=client.now,
     )
     uuid = key.uuid(client.endpoint.hub)
