@@ -124,6 +124,16 @@ class Graph:
         self.put(indicator, at=at, kind=kind, should_delete=True)
         self.updates[kind, indicator].pop("descriptors")
 
+    def show_posted(self, *, at, **more):
+        """Show descriptors that were posted among the updates, as members of the group see them.
+
+        more: fields of each, such as the reactions of others.
+        """
+        for number, fields in self.posted.items():
+            tags = fields["tags"].split(",")
+            ours = descriptor(APP, number=int(number), tags=tags, **more)
+            self.put(fields["indicator"], at=at, kind=fields["type"], descriptors=[ours])
+
     def __call__(self, request):
         """Return the answer to a request."""
         if request.query.get("access_token") != TOKEN:

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A MISP-shaped server on this machine: events, attributes, objects, deletions, sightings.
+"""A MISP-shaped server on this machine: events, their index, objects, deletions, sightings.
 
 It keeps MISP's rules that matter to those who push: attributes are merged by uuid, a value is once
-in an event, deleted ones stay as deleted, an unknown event is 404. tests/clients/test_misp_push.py
-drives it by PyMISP, unchanged, so that its shape is that of MISP.
+in an event, deleted ones stay as deleted, an unknown event is 404, one on the blocklist 403. A
+change of an event raises its timestamp and takes its publication back; a sighting raises only the
+time of its sightings. tests/hub/exchanges/test_misp_push.py and test_misp_api.py drive it by
+PyMISP, unchanged, so that its shape is that of MISP.
 """
 
 import itertools
 import json
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -22,14 +25,19 @@ _FIXED = {
 
 
 class MispServer(ThreadingHTTPServer):
-    """events: by uuid. sightings: (uuid of the attribute, source). asked: paths in order."""
+    """events: by uuid. sightings: (uuid of the attribute, source). asked: paths in order.
+
+    clock: its time in seconds. org: whose sightings it takes. index: a wrong answer of a test.
+    """
 
     daemon_threads = True
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _Door)
         self.events, self.sightings, self.asked = {}, [], []
-        self.refused_values = set()
+        self.refused_values, self.blocked = set(), set()
+        self.index = None
+        self.clock, self.org = time.time, "55f6ea5e-2c60-40e5-964f-47a8950d210f"
 
     @property
     def address(self):
@@ -59,6 +67,7 @@ class MispServer(ThreadingHTTPServer):
         for name in ("info", "distribution", "sharing_group_id", "Tag", "Orgc"):
             if name in sent:
                 event[name] = sent[name]
+        self.touch(event)
         for attribute in sent.get("Attribute", []):
             self._put(event, event["Attribute"], attribute)
         for thing in sent.get("Object", []):
@@ -81,15 +90,20 @@ class MispServer(ThreadingHTTPServer):
             return
         group.append({**attribute, "id": str(next(_IDS)), "deleted": False})
 
-    def shown(self, event):
-        """An event as MISP returns it."""
+    def touch(self, event):
+        """Note a change of an event."""
+        event["timestamp"], event["published"] = str(int(self.clock())), False
+
+    def shown(self, event, *, deleted=(0,)):
+        """An event as MISP returns it. deleted: of 0 and 1, which attributes and objects."""
+
+        def kept(rows):
+            return [one for one in rows if int(one["deleted"]) in deleted]
+
         things = [
-            {**thing, "Attribute": [one for one in thing["Attribute"] if not one["deleted"]]}
-            for thing in event["Object"]
-            if not thing["deleted"]
+            {**thing, "Attribute": kept(thing["Attribute"])} for thing in kept(event["Object"])
         ]
-        loose = [one for one in event["Attribute"] if not one["deleted"]]
-        return {"Event": {**event, "Attribute": loose, "Object": things}}
+        return {"Event": {**event, "Attribute": kept(event["Attribute"]), "Object": things}}
 
 
 def _all(event):
@@ -121,21 +135,57 @@ class _Door(BaseHTTPRequestHandler):
         acts = {
             ("events", "add"): lambda: self._add(sent.get("Event", sent)),
             ("events", "edit"): lambda: self._edit(uuid, sent.get("Event", sent)),
-            ("events", "view"): lambda: self._view(uuid),
+            ("events", "view"): lambda: self._view(uuid, sent),
+            ("events", "index"): lambda: self._index(sent),
+            ("events", "publish"): lambda: self._publish(uuid),
             ("attributes", "delete"): lambda: self._delete(noun, uuid),
             ("objects", "delete"): lambda: self._delete(noun, uuid),
             ("sightings", "add"): lambda: self._sighting(uuid or sent.get("uuid"), sent),
         }
         return acts.get((noun, act), self._missing)()
 
-    def _view(self, uuid):
+    def _view(self, uuid, sent):
         event = self.server.events.get(uuid)
-        return (200, self.server.shown(event)) if event else self._missing()
+        if event is None:
+            return self._missing()
+        return 200, self.server.shown(event, deleted=sent.get("deleted") or (0,))
+
+    def _index(self, sent):
+        """The index with `minimal`: heads without tags."""
+        assert sent.pop("minimal")
+        published = sent.pop("published", None)
+        assert not sent, "no other filter is known here"
+        rows = [
+            {
+                "id": event["id"],
+                "uuid": event["uuid"],
+                "timestamp": event["timestamp"],
+                "sighting_timestamp": event["sighting_timestamp"],
+                "published": event["published"],
+                "orgc_uuid": event.get("Orgc", {}).get("uuid", ""),
+            }
+            for event in self.server.events.values()
+            if published is None or event["published"] is bool(published)
+        ]
+        return 200, rows if self.server.index is None else self.server.index
+
+    def _publish(self, uuid):
+        event = next(
+            (one for one in self.server.events.values() if uuid in {one["uuid"], one["id"]}), None
+        )
+        if event is None:
+            return self._missing()
+        event["published"] = True
+        return 200, {"saved": True, "success": True, "name": "Job queued", "message": "Job queued"}
 
     def _add(self, sent):
+        if sent["uuid"] in self.server.blocked:
+            words = "Event blocked by local blocklist."
+            return 403, {"name": words, "message": words, "url": "/events/add"}
         if sent["uuid"] in self.server.events:
             return 403, {"errors": {"uuid": ["Event already exists"]}, "saved": False}
         event = {"id": str(next(_IDS)), "uuid": sent["uuid"], "Attribute": [], "Object": []}
+        event["sighting_timestamp"] = "0"
         plain = {"date": "2026-11-30", "analysis": "0", "threat_level_id": "4"}
         event |= plain | {name: sent[name] for name in plain if name in sent}
         self.server.events[sent["uuid"]] = event
@@ -152,14 +202,30 @@ class _Door(BaseHTTPRequestHandler):
                 if uuid in {thing["uuid"], thing["id"]}:
                     for one in [thing, *thing.get("Attribute", [])]:
                         one["deleted"] = True
+                        one["timestamp"] = str(int(self.server.clock()))
+                    self.server.touch(event)
                     return 200, {"saved": True, "success": True, "message": "Deleted."}
         return self._missing()
 
     def _sighting(self, uuid, sent):
         for event in self.server.events.values():
-            if any(one["uuid"] == uuid and not one["deleted"] for one in _all(event)):
+            for attribute in _all(event):
+                if attribute["deleted"] or attribute["uuid"] != uuid:
+                    continue
                 self.server.sightings.append((uuid, sent.get("source", "")))
-                return 200, {"Sighting": {"id": str(next(_IDS)), **sent}}
+                now_s = str(int(self.server.clock()))
+                event["sighting_timestamp"] = now_s
+                row = {
+                    "id": str(next(_IDS)),
+                    "attribute_id": attribute["id"],
+                    "event_id": event["id"],
+                    "date_sighting": now_s,
+                    "source": sent.get("source", ""),
+                    "type": str(sent.get("type", "0")),
+                    "Organisation": {"uuid": self.server.org, "name": "An organisation"},
+                }
+                attribute.setdefault("Sighting", []).append(row)
+                return 200, {"Sighting": row}
         return self._missing()
 
     def _missing(self):

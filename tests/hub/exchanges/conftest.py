@@ -22,6 +22,7 @@ PATHS = {
     "taxii": "/root/collections/c1/",
     "stopncii": "/v1",
     "misp-feed": "/feed",
+    "misp": "",
     "threatexchange": f"/v26.0/{GROUP}",
     "tcap": "/",
     "tx-file": "",

@@ -111,8 +111,8 @@ def test_an_opinion_before_its_record_waits_for_it(desk, shelf):
 
 @pytest.mark.parametrize(
     "change",
-    [{"revoked": True}, {"labels": [SET_ASIDE]}, {"opinion": "neutral"}],
-    ids=["taken back", "set aside", "neutral"],
+    [{"revoked": True}, {"labels": [SET_ASIDE]}, {"labels": [PASSED_ON]}, {"opinion": "neutral"}],
+    ids=["taken back", "set aside", "passed on", "neutral"],
 )
 def test_a_dispute_that_ends_there_ends_here(desk, shelf, copy, change):
     sent = opinion(copy)
@@ -145,6 +145,17 @@ def test_an_opinion_that_the_other_hub_passes_on_is_not_taken(desk, shelf, copy)
     shelf.put(opinion(copy, labels=[PASSED_ON]))
     assert desk.run() == {"echo": 1}
     assert given() == {}
+    assert not PartnerOpinion.objects.exists()
+
+
+def test_an_opinion_is_passed_on_from_the_same_version_on(desk, shelf, copy):
+    """Its label may change without its time."""
+    sent = opinion(copy)
+    shelf.put(sent)
+    desk.run()
+    shelf.put(sent | {"labels": [PASSED_ON]}, at=NOON + timedelta(minutes=2))
+    assert again(desk) == {"opinions": 1}
+    assert given() == {"partner-bridge": "seen"}
 
 
 def test_a_signal_of_the_source_is_disputed_as_the_source_weighs_it(desk, shelf):

@@ -185,7 +185,7 @@ def test_a_manifest_with_odd_names_and_times_is_read_for_the_rest(desk, source):
     feed.put(attribute(2), uuid="../../secret")
     feed.put(attribute(3), at=86_400 * 400)
     assert desk.run() == {"shared": 1}
-    assert any("2 events of the manifest" in line for line in desk.log())
+    assert any("2 events of the list" in line for line in desk.log())
     assert len(feed.read) == 1
 
 

@@ -7,16 +7,19 @@ import re
 import pytest
 from pymisp import MISPAttribute, MISPEvent, MISPObject, PyMISP
 
-from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.rooms.exchanges.models import Outgoing
+from stemtide.hub.rooms.exchanges.reads.exchanges import own_hub
 from stemtide.hub.rooms.exchanges.writes import exchanges as writes
+from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.writes import outcomes, signals
 from stemtide.interop.exchanges import Terms
+from stemtide.interop.misp.pushed import SIGNALS_OF_EVENT, EventKey
 from stemtide.protocol.enums import Direction, ExchangeKind
+from stemtide.protocol.handling import Tlp
 from stemtide.protocol.messages.signals import WithdrawIn
 from tests.hub.exchanges.conftest import NOON
 from tests.misp_server import KEY, MispServer
-from tests.world import hex_value, outcome, report_of
+from tests.world import add_member, hex_value, outcome, report_of
 
 _PDQ = "f8f8f0cee0f4a84f06370a22038f63f0b36e2ed596621e1d33e6b39c4e9c9b22"
 
@@ -135,6 +138,28 @@ def test_misp_may_pass_an_event_on_no_further_than_its_tlp(desk, pushing, tlp, s
     assert attribute["distribution"] == "5"
 
 
+def test_each_sharing_group_has_events_of_its_own(desk, pushing):
+    """A second exchange with the same MISP passes nothing on to its group that the first sent."""
+    misp = pushing(inside=True, terms={"sharing_group": 7, "kinds": ["md5"]})
+    first = share(desk, tlp="amber")
+    desk.run()
+    party = add_member("other-group", title="Other group", kind="consortium")
+    terms = {"sharing_group": 8, "kinds": ["sha256"]}
+    more = {"secret": KEY, "direction": "push", "inside": True, "terms": terms}
+    desk.add("misp", name="other", address=misp.address, party=party, **more)
+    share(desk, "sha256", tlp="amber")
+    assert desk.run("other") == {"pushed": 1}
+    groups = {
+        one["type"]: event["sharing_group_id"]
+        for event in misp.events.values()
+        for one in event["Attribute"]
+    }
+    assert groups == {"md5": "7", "sha256": "8"}
+    withdraw(desk, first)
+    assert desk.run() == {"pushed": 1}
+    assert [one["type"] for one in misp.attributes().values()] == ["sha256"]
+
+
 @pytest.mark.parametrize(
     "facts",
     [
@@ -143,8 +168,9 @@ def test_misp_may_pass_an_event_on_no_further_than_its_tlp(desk, pushing, tlp, s
         {"pap": "red"},
         {"exercise": True},
         {"tlp": "red", "audience": ("partner-hub",)},
+        {"tlp": "green", "audience": ("partner-hub",)},
     ],
-    ids=["amber", "strict", "pap", "exercise", "red"],
+    ids=["amber", "strict", "pap", "exercise", "red", "named"],
 )
 def test_what_is_restricted_does_not_leave(desk, pushing, facts):
     misp = pushing()
@@ -201,10 +227,38 @@ def test_a_wrong_key_is_trouble_of_the_exchange_and_loses_nothing(desk, pushing)
     assert Outgoing.objects.get().state == "waiting"
 
 
-def test_nothing_is_pulled_from_a_misp_by_its_api(desk, misp):
-    draft = writes.NewExchange(name="m", kind=ExchangeKind.MISP, address=misp.address)
-    with pytest.raises(InvalidError, match="misp-feed"):
-        writes.add(draft, terms=Terms(), party=desk.party, actor="operator", now=NOON)
+def block(misp, shared):
+    """Put the event that a signal belongs to on the blocklist."""
+    row = Signal.objects.get(uid=shared.id)
+    key = EventKey(Tlp(row.tlp), row.pk // SIGNALS_OF_EVENT)
+    misp.blocked.add(str(key.uuid(own_hub())))
+
+
+def test_a_blocklisted_event_costs_itself_alone_and_is_shown_with_its_reason(desk, pushing):
+    misp = pushing()
+    for number in (1, 2):
+        block(misp, share(desk, value=hex_value(number, digits=32)))
+    share(desk, value=hex_value(3, digits=32), tlp="clear")
+    assert desk.run() == {"pushed": 1, "push_refused": 2}
+    assert list(misp.attributes()) == [hex_value(3, digits=32)]
+    assert desk.row.trouble == ""
+    words = "MISP does not take this event (403): Event blocked by local blocklist."
+    assert f"refused there: {words}" in desk.log()
+    states = sorted((row.state, row.last_error) for row in Outgoing.objects.all())
+    assert states == [("refused", words), ("refused", words), ("sent", "")]
+    assert len([path for path in misp.asked if path == "events/add"]) == 2  # it is not halved
+
+
+def test_nothing_but_a_blocklisted_event_is_trouble_first_and_loses_nothing(desk, pushing):
+    """As with any refusal of everything: the server itself may be at fault for some hours."""
+    misp = pushing()
+    block(misp, share(desk))
+    assert desk.run() == {}
+    assert "Event blocked by local blocklist." in desk.row.trouble
+    assert Outgoing.objects.get().state == "waiting"
+    share(desk, "sha256", tlp="clear")
+    desk.later(hours=1)
+    assert desk.run() == {"pushed": 1, "push_refused": 1}
 
 
 def test_the_server_has_misps_shape_for_pymisp(misp):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pulling the hash list of Tech Against Terrorism, and files, by the package's own clients."""
 
+import os
+
 import pytest
 
 from stemtide.hub.platform.errors import InvalidError
@@ -175,6 +177,29 @@ def test_a_file_that_cannot_be_read_ends_nothing(desk, lines, monkeypatch):
     desk.run()
     assert desk.row.trouble == "the file has more than 2 bytes: split it"
     assert desk.live() == [hex_value(1)]
+
+
+@pytest.mark.parametrize("is_folder", [False, True], ids=["file", "folder"])
+def test_no_symbolic_link_is_followed_to_a_file(desk, tmp_path, is_folder):
+    """Who may write to the folder could have the hub read any file of its own."""
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "list").write_text(f"pdq {hex_value(1)}\n")
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "other" / ("" if is_folder else "list"))
+    desk.add("tx-file", address=f"file://{link / 'list' if is_folder else link}", path="")
+    assert desk.run() == {}
+    assert desk.row.trouble == "the address has a symbolic link: give the path of the file itself"
+
+
+def test_only_a_regular_file_is_read(desk, lines):
+    lines.unlink()
+    os.mkfifo(lines)
+    assert desk.run() == {}
+    assert desk.row.trouble == "this is no regular file: look at the address"
+    lines.unlink()
+    lines.mkdir()
+    desk.run()
+    assert desk.row.trouble == "this is no regular file: look at the address"
 
 
 def test_the_words_of_a_wrong_file_are_not_shown(desk, lines):

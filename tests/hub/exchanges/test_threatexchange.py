@@ -3,11 +3,14 @@
 
 import json
 import sys
+from uuid import uuid4
 
 import pytest
 
 from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.rooms.exchanges.models import Exchange
+from stemtide.hub.rooms.exchanges.reads import exchanges as exchange_reads
+from stemtide.hub.rooms.exchanges.sources import source as port
 from stemtide.hub.rooms.exchanges.sources.tx import pull as tx_pull
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.interop.threatexchange import words
@@ -122,6 +125,17 @@ def test_a_value_that_becomes_harmless_there_ends(desk, graph):
     assert desk.run() == {"ended": 1}
 
 
+@pytest.mark.parametrize("reaction", ["HELPFUL", "DISAGREE_WITH_TAGS"])
+@pytest.mark.usefixtures("source")
+def test_a_value_that_we_only_react_to_ends_when_nobody_else_supports_it(desk, graph, reaction):
+    graph.put(hex_value(1), at=NOON_S)
+    desk.run()
+    ours = {"reactions": [{"key": reaction, "value": str(APP)}]}
+    changed = [descriptor(1, status="NON_MALICIOUS", **ours)]
+    graph.put(hex_value(1), at=NOON_S + 1, descriptors=changed)
+    assert desk.run() == {"ended": 1}
+
+
 @pytest.mark.usefixtures("source")
 def test_what_only_we_call_harmful_there_is_an_echo(desk, graph):
     graph.put(hex_value(1), at=NOON_S, descriptors=[descriptor(APP)])
@@ -148,7 +162,9 @@ def test_who_may_have_it_there_decides_who_may_have_it_here(
     desk, graph, share_level, privacy_type, tlp
 ):
     more = {"share_level": share_level, "privacy_type": privacy_type}
-    opinions = [descriptor(1), descriptor(2, number=2, **more)]
+    opinions = [descriptor(2, number=2, **more)]
+    if tlp:  # of several that are taken the strictest counts
+        opinions.append(descriptor(1))
     graph.put(hex_value(1), at=NOON_S, descriptors=opinions)
     counts = desk.run()
     if tlp is None:
@@ -157,6 +173,50 @@ def test_who_may_have_it_there_decides_who_may_have_it_here(
     else:
         assert counts == {"shared": 1}
         assert desk.signal().tlp == tlp
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"share_level": "RED"},
+        {"share_level": "AMBER"},
+        {"privacy_type": "HAS_WHITELIST"},
+        {"tags": ["tlp:red"]},
+        {"tags": ["exercise:yes"]},
+        {"tags": ["via:HUB"]},
+        {"tags": ["hub:HUB"]},
+        {"tags": ["signal:SIGNAL"]},
+        {"tags": [f"tag-{number}" for number in range(201)]},
+        {"status": "NON_MALICIOUS", "tags": ["exercise:yes", "tlp:red"]},
+    ],
+    ids=["red", "amber", "named", "tag red", "exercise", "via", "hub", "signal", "many", "against"],
+)
+@pytest.mark.usefixtures("source")
+def test_one_member_there_cannot_hide_what_another_supports(desk, graph, more):
+    hub, signal = exchange_reads.own_hub(), str(desk.world.share().id)
+    tags = [tag.replace("HUB", hub).replace("SIGNAL", signal) for tag in more.get("tags", [])]
+    foe = descriptor(6, number=6, **(more | {"tags": tags}))
+    graph.put(hex_value(8), at=NOON_S, descriptors=[foe, descriptor(5, tags=["manifesto"])])
+    assert desk.run() == {"shared": 1}
+    row = desk.signal(8)
+    assert row.tlp == "green"
+    assert "manifesto" in row.labels
+
+
+@pytest.mark.usefixtures("source")
+def test_a_tag_of_child_abuse_by_one_member_refuses_the_value(desk, graph):
+    """It may be such content, whatever others call it: it is refused, and shown."""
+    foe = descriptor(6, status="NON_MALICIOUS", tags=["csam"])
+    graph.put(hex_value(1), at=NOON_S, descriptors=[foe, descriptor(5)])
+    assert desk.run() == {"refused": 1}
+
+
+@pytest.mark.usefixtures("source")
+def test_tags_of_members_there_say_nothing_of_which_hub_it_is(desk, graph):
+    """Otherwise a member could keep signals that came through a hub from the group."""
+    graph.put(hex_value(1), at=NOON_S, descriptors=[descriptor(5, tags=[f"hub:{uuid4()}"])])
+    desk.run()
+    assert desk.row.hub == ""
 
 
 @pytest.mark.usefixtures("source")
@@ -273,6 +333,16 @@ def test_pages_without_end_are_an_error(desk, source, graph):
     desk.run()
     assert desk.row.trouble == "20 pages in a row have no update that can be read"
     assert len(source.requests) == 22
+
+
+def test_a_page_of_too_many_bytes_ends_the_run_and_says_so(desk, source, monkeypatch):
+    """The package reads on until it has a page: each answer is small enough, all are not."""
+    monkeypatch.setattr(port, "MAX_RUN_BYTES", 20_000)
+    padding = {"data": [{"type": "x" * 9_000}], "paging": {"next": source.address}}
+    source.play = lambda _request: (200, padding)
+    assert desk.run() == {}
+    assert desk.row.trouble.startswith("it sends more than 20,000 bytes in one run")
+    assert len(source.requests) == 3
 
 
 @pytest.mark.usefixtures("source")

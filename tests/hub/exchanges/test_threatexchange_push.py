@@ -43,6 +43,7 @@ def test_a_signal_becomes_a_descriptor_of_the_group_and_is_deleted_when_it_ends(
     desk.world.share(kind="url", value="https://evil.example/a", tlp="green")
     desk.world.share(kind="sha256", tlp="amber")
     desk.world.share(kind="md5", tlp="green", pap="red")
+    desk.world.share(kind="sha256", value=hex_value(9), tlp="green", audience=("partner-hub",))
     assert desk.run() == {"pushed": 2}
     by_type = {fields["type"]: fields for fields in graph.posted.values()}
     assert by_type.keys() == {"HASH_PDQ", "URI"}
@@ -213,8 +214,25 @@ def test_a_member_there_that_names_our_signals_disputes_none_of_them(desk, graph
     tags = [f"signal:{placed.id}", "disputed:yes"]
     foe = [descriptor(5, number=77, tags=tags), descriptor(6, status="NON_MALICIOUS")]
     graph.put(hex_value(9), at=NOON_S, descriptors=foe)
-    assert desk.run() == {"echo": 1, "pushed": 1}
+    assert desk.run() == {"shared": 1, "pushed": 1}
     assert Signal.objects.get(uid=placed.id).disputes == 0
+
+
+@pytest.mark.usefixtures("both")
+def test_who_disputes_our_descriptor_there_disputes_no_other_signal_of_ours(desk, graph):
+    placed = desk.world.share(kind="pdq", tlp="green")
+    other = desk.world.share(kind="md5", tlp="green")
+    desk.run()
+    ((number, fields),) = (
+        (number, fields) for number, fields in graph.posted.items() if fields["type"] == "HASH_PDQ"
+    )
+    ours = descriptor(APP, number=number, tags=fields["tags"].split(","))
+    foe = descriptor(6, status="NON_MALICIOUS", tags=[f"signal:{other.id}"])
+    graph.put(fields["indicator"], at=NOON_S, descriptors=[ours, foe])
+    desk.later(minutes=1)
+    assert desk.run() == {"echo": 1}
+    disputes = {row.uid: row.disputes for row in Signal.objects.all()}
+    assert (disputes[placed.id], disputes[other.id]) == (1, 0)
 
 
 def test_an_agencys_exchange_does_not_stop_a_signal_for_the_group(desk, server, graph):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Convert MISP feed events to source records: file hashes, URLs, PDQ hashes of objects.
+"""Convert MISP events to source records: file hashes, URLs, PDQ hashes of objects.
 
 source: MISP core format (draft-dulaunoy-misp-core-format).
 """
@@ -16,7 +16,7 @@ from stemtide.fingerprints.kinds import Kind
 from stemtide.interop.exchanges import RecordError, SourceRecord
 from stemtide.interop.misp.events import signal_uids
 from stemtide.interop.vocabulary import RefusedTagError, TagMeaning, parse_tags, strictest_marks
-from stemtide.protocol.handling import Pap
+from stemtide.protocol.handling import Pap, Tlp
 
 MAX_ATTRIBUTES = 20_000
 """Maximum attributes of an event; a larger one is refused."""
@@ -25,6 +25,13 @@ MAX_TAGS = 200
 """Maximum tags of an event. Each attribute's version includes them, which multiplies their cost."""
 
 _KIND_OF = {"md5": Kind.MD5, "sha256": Kind.SHA256, "url": Kind.URL}
+_TLP_OF = {"0": Tlp.AMBER_STRICT, "4": Tlp.AMBER, "1": Tlp.GREEN, "2": Tlp.GREEN}
+"""Loosest TLP of each distribution, the narrowest first: an organisation, a sharing group, a
+community, and those connected to it."""
+
+_ONLY_WITHIN = frozenset({"0", "4"})
+"""Distributions that restrict an attribute without a TLP of its own, too."""
+
 _LAST_S = 253_402_300_799
 _MAX_DIGITS = 15
 
@@ -35,46 +42,54 @@ class EventError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class _Event:
-    """Properties of an event that apply to all its attributes. refused: why none is taken."""
+    """Properties of an event that apply to all its attributes.
+
+    refused: why none is taken. distribution: how far MISP may pass it on; None if it is a feed's,
+    which anyone with the feed has.
+    """
 
     words: TagMeaning
     refused: str
     tags: tuple[str, ...]
     maker: str
     stamp: int | None
+    distribution: str | None = None
 
 
-def read_event(sent: object) -> tuple[list[SourceRecord], list[RecordError], int]:
+def read_event(
+    sent: object, *, is_api: bool = False
+) -> tuple[list[SourceRecord], list[RecordError], int]:
     """Return an event's records, its errors, and the number of attributes that are not signals.
+
+    is_api: whether it came by MISP's API, so that its distribution restricts it.
 
     raises: EventError.
     """
     body = sent.get("Event") if isinstance(sent, dict) else None
     if not isinstance(body, dict):
         raise EventError("it is no event")
-    attributes = list(_attributes(body))
+    attributes = list(attributes_of(body))
     if len(attributes) > MAX_ATTRIBUTES:
         raise EventError(f"it has more than {MAX_ATTRIBUTES:,} attributes")
-    event = _event(
-        body
-    )  # once per event: its tags would otherwise be read for each of 20,000 attributes
+    # Once per event: its tags would otherwise be read for each of 20,000 attributes.
+    event = _event(body, is_api=is_api)
     records: list[SourceRecord] = []
     faults: list[RecordError] = []
     others = 0
     for attribute in attributes:
-        kind_and_value = _kind_and_value(attribute)
-        if kind_and_value is None:
+        read = kind_and_value(attribute)
+        if read is None:
             others += 1
             continue
         key = str(attribute.get("uuid"))[:80]
         try:
-            records.append(_read(attribute, kind_and_value=kind_and_value, event=event, key=key))
+            records.append(_read(attribute, kind=read[0], value=read[1], event=event, key=key))
         except (EventError, RefusedTagError) as error:
             faults.append(RecordError(key, str(error)[:300]))
     return records, faults, others
 
 
-def _event(body: dict[str, Any]) -> _Event:
+def _event(body: dict[str, Any], *, is_api: bool) -> _Event:
     """Return the properties that apply to all attributes of an event. raises: EventError."""
     tags = tuple(sorted(_names(body)))
     if len(tags) > MAX_TAGS:
@@ -86,20 +101,22 @@ def _event(body: dict[str, Any]) -> _Event:
         words = parse_tags(tags)
     except RefusedTagError as error:
         refused = str(error)
-    return _Event(words, refused, tags, str(uuid), _stamp(body))
+    distribution = str(body.get("distribution")) if is_api else None
+    return _Event(words, refused, tags, str(uuid), stamp_of(body.get("timestamp")), distribution)
 
 
-def _attributes(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def attributes_of(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield all attributes of an event; those of objects with the object's name and deletion."""
-    for attribute in _dicts(body.get("Attribute")):
+    for attribute in objects_in(body.get("Attribute")):
         yield attribute
-    for thing in _dicts(body.get("Object")):
-        for attribute in _dicts(thing.get("Attribute")):
+    for thing in objects_in(body.get("Object")):
+        for attribute in objects_in(thing.get("Attribute")):
             ended = _is_set(attribute.get("deleted")) or _is_set(thing.get("deleted"))
-            yield {**attribute, "deleted": ended, "object": thing.get("name")}
+            group = {"object": thing.get("name"), "object_distribution": thing.get("distribution")}
+            yield {**attribute, **group, "deleted": ended}
 
 
-def _kind_and_value(attribute: dict[str, Any]) -> tuple[Kind, str] | None:
+def kind_and_value(attribute: dict[str, Any]) -> tuple[Kind, str] | None:
     """Return the kind and value of an attribute, or None if it is not a signal."""
     kind, value = str(attribute.get("type")), attribute.get("value")
     if not isinstance(value, str):
@@ -117,7 +134,7 @@ def _kind_and_value(attribute: dict[str, Any]) -> tuple[Kind, str] | None:
 
 
 def _read(
-    attribute: dict[str, Any], *, kind_and_value: tuple[Kind, str], event: _Event, key: str
+    attribute: dict[str, Any], *, kind: Kind, value: str, event: _Event, key: str
 ) -> SourceRecord:
     """Convert an attribute to a record. raises: EventError, RefusedTagError."""
     if event.refused:
@@ -126,24 +143,19 @@ def _read(
         uuid = UUID(key)
     except ValueError as error:
         raise EventError("uuid: is none") from error
-    kind, value = kind_and_value
     own = tuple(_names(attribute))
     ended = _is_set(attribute.get("deleted"))
     is_for_machines = _is_set(attribute.get("to_ids"))
-    version = _digest([kind.value, value, ended, is_for_machines, sorted(own), event.tags])
-    stamp = _stamp(attribute) or event.stamp
+    reach = _reach(attribute, event=event)
+    levels = [] if event.distribution is None else [reach]
+    version = _digest([kind.value, value, ended, is_for_machines, sorted(own), event.tags, *levels])
+    stamp = stamp_of(attribute.get("timestamp")) or event.stamp
     said_at = datetime.fromtimestamp(stamp, UTC) if stamp is not None else None
     if ended:
         return SourceRecord(str(uuid), version, said_at=said_at)
     words = parse_tags(own)
-    words_by_source = (event.words.facts, words.facts)
-    facts = {
-        **words_by_source[0],
-        **words_by_source[1],
-        **strictest_marks(words_by_source),
-        "kind": kind,
-        "value": value,
-    }
+    facts = _facts(event.words, words, reach=reach)
+    facts |= {"kind": kind, "value": value}
     if kind is not Kind.PDQ and not is_for_machines:
         facts["pap"] = min(facts.get("pap", Pap.AMBER), Pap.AMBER, key=list(Pap).index)
     return SourceRecord(
@@ -159,25 +171,45 @@ def _read(
     )
 
 
+def _facts(of_event: TagMeaning, own: TagMeaning, *, reach: str) -> dict[str, Any]:
+    """Return the facts in the tags of an event and of an attribute, which has the last word.
+
+    The strictest marks count. reach: how far MISP may pass it on.
+    """
+    marks = strictest_marks([of_event.facts, own.facts])
+    if reach in _ONLY_WITHIN or (reach in _TLP_OF and "tlp" in marks):
+        marks = strictest_marks([marks, {"tlp": _TLP_OF[reach]}])
+    return {**of_event.facts, **own.facts, **marks}
+
+
 def _names(sent: dict[str, Any]) -> Iterator[str]:
     """Yield the names of tags."""
-    for tag in _dicts(sent.get("Tag")):
+    for tag in objects_in(sent.get("Tag")):
         if isinstance(tag.get("name"), str):
             yield tag["name"]
 
 
-def _dicts(sent: object) -> list[dict[str, Any]]:
+def objects_in(sent: object) -> list[dict[str, Any]]:
     """Return the objects in a list; an empty list for anything that is not a list."""
     return (
         [element for element in sent if isinstance(element, dict)] if isinstance(sent, list) else []
     )
 
 
-def _stamp(sent: dict[str, Any]) -> int | None:
+def stamp_of(sent: object) -> int | None:
     """Return a MISP timestamp (text or number) in seconds, None if it is missing or invalid."""
-    text = str(sent.get("timestamp", ""))
+    text = "" if sent is None else str(sent)
     is_time = text.isdecimal() and len(text) <= _MAX_DIGITS
     return int(text) if is_time and int(text) <= _LAST_S else None
+
+
+def _reach(attribute: dict[str, Any], *, event: _Event) -> str:
+    """Return the narrowest distribution of an attribute, its object and its event; "" if none."""
+    if event.distribution is None:
+        return ""
+    levels = {str(attribute.get(name)) for name in ("distribution", "object_distribution")}
+    levels.add(event.distribution)
+    return next((level for level in _TLP_OF if level in levels), "")
 
 
 def _is_set(sent: object) -> bool:

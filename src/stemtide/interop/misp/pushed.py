@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Build events for a MISP that the hub pushes to.
 
-An event has the signals of one TLP, at most SIGNALS_OF_EVENT, and its id follows from them. So the
-same push again changes nothing, and MISP's distribution keeps the TLP:
+An event has the signals of one TLP and one sharing group, at most SIGNALS_OF_EVENT, and its id
+follows from them. So the same push again changes nothing, a second exchange with another sharing
+group does not open the events of the first, and MISP's distribution keeps the TLP:
 
 clear             all communities
 green             this community
@@ -28,19 +29,26 @@ _INHERIT = "5"
 
 @dataclass(frozen=True, slots=True)
 class EventKey:
-    """What the signals of one event have in common. block: their number, in parts."""
+    """What the signals of one event have in common.
+
+    block: their number, in parts. sharing_group: to which MISP may pass them on; None for no one.
+    """
 
     tlp: Tlp
     block: int
+    sharing_group: int | None = None
 
     def uuid(self, hub: str) -> UUID:
         """Return the id of the event."""
-        return named_uuid(f"{hub}\nmisp push\n{self.tlp}\n{self.block}")
+        name = f"{hub}\nmisp push\n{self.tlp}\n{self.block}"
+        return named_uuid(name if self.sharing_group is None else f"{name}\n{self.sharing_group}")
 
 
-def key_of(row: Mapping[str, Any]) -> EventKey:
-    """Return the event that a signal belongs to."""
-    return EventKey(Tlp(row["tlp"]), row["pk"] // SIGNALS_OF_EVENT)
+def key_of(row: Mapping[str, Any], *, sharing_group: int | None) -> EventKey:
+    """Return the event that a signal belongs to. sharing_group: of the exchange, for TLP:AMBER."""
+    tlp = Tlp(row["tlp"])
+    group = sharing_group if tlp is Tlp.AMBER else None
+    return EventKey(tlp, row["pk"] // SIGNALS_OF_EVENT, group)
 
 
 def pushed_event(
@@ -48,7 +56,6 @@ def pushed_event(
     rows: Iterable[Mapping[str, Any]],
     *,
     hub: str,
-    sharing_group: int | None,
     now: datetime,
 ) -> Json:
     """Return an event with some of its signals, for adding or editing it."""
@@ -73,7 +80,7 @@ def pushed_event(
             **built,
             "uuid": str(key.uuid(hub)),
             "info": title,
-            **_distribution(key.tlp, sharing_group=sharing_group),
+            **_distribution(key),
         }
     }
 
@@ -121,12 +128,12 @@ def _distance(pdq: Json, *, bits: int) -> Json:
     }
 
 
-def _distribution(tlp: Tlp, *, sharing_group: int | None) -> Json:
+def _distribution(key: EventKey) -> Json:
     """Return to whom MISP may pass an event on: never further than its TLP allows."""
-    if tlp is Tlp.CLEAR:
+    if key.tlp is Tlp.CLEAR:
         return {"distribution": _ALL}
-    if tlp is Tlp.GREEN:
+    if key.tlp is Tlp.GREEN:
         return {"distribution": _COMMUNITY}
-    if sharing_group is None:
+    if key.sharing_group is None:
         return {"distribution": _OWN_ORGANISATION}
-    return {"distribution": _SHARING_GROUP, "sharing_group_id": str(sharing_group)}
+    return {"distribution": _SHARING_GROUP, "sharing_group_id": str(key.sharing_group)}

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read opinions and sightings of a TAXII server's indicators.
 
-Opinions that the server has from another hub, and counts of sightings that are no sums, are left
-out: nothing is counted twice, and no opinion goes in circles.
+Opinions that the server has from another hub do not count, and counts of sightings that are no sums
+are left out: nothing is counted twice, and no opinion goes in circles.
 """
 
 from collections.abc import Iterable
@@ -51,9 +51,7 @@ def _opinions(stix: Stix) -> list[SourceOpinion]:
     posted = read_object(stix)
     read = opinion_of(posted)
     labels = stix.get("labels") or []
-    if PASSED_ON in labels:
-        return []
-    is_counting = not posted.is_revoked and SET_ASIDE not in labels
+    is_counting = not (posted.is_revoked or SET_ASIDE in labels or PASSED_ON in labels)
     return [
         SourceOpinion(
             key=posted.id,
@@ -78,6 +76,7 @@ def _sighting(stix: Stix) -> SourceSighting | None:
 
 
 def _version(posted: Posted) -> str:
-    """Return the version of an object with whether it counts there: both may change."""
-    is_set_aside = SET_ASIDE in (posted.stix.get("labels") or [])
-    return f"{posted.version} set-aside" if is_set_aside else str(posted.version)
+    """Return the version of an object with the labels that decide whether it counts here."""
+    labels = posted.stix.get("labels") or []
+    names = {SET_ASIDE: "set-aside", PASSED_ON: "passed-on"}
+    return " ".join([str(posted.version), *(names[name] for name in names if name in labels)])

@@ -62,7 +62,7 @@ PULLERS: Mapping[ExchangeKind, Puller] = {
     ExchangeKind.TAXII: taxii.pull,
     ExchangeKind.STOPNCII: stopncii.pull,
     ExchangeKind.MISP_FEED: misp.pull,
-    ExchangeKind.MISP: misp_push.try_version,
+    ExchangeKind.MISP: misp.pull_by_api,
     **{kind: tx_pull.puller_of(kind) for kind in OF_THE_PACKAGE},
 }
 
@@ -125,6 +125,7 @@ class ExchangeRunner(JobRunner[ClaimedRun]):
             loopback=self.loopback,
             feedback=run.feedback,
             sharing_group=run.sharing_group,
+            tlp_strictest=run.tlp_strictest,
         )
         part_s = RUN_S / 2 if run.pulls and run.pushes else RUN_S
 

@@ -24,6 +24,7 @@ from stemtide.interop.exchanges import ExchangeLineOut, ExchangeOut, ExchangeSta
 from stemtide.interop.misp.events import organisation_uuid
 from stemtide.interop.stix.objects import named_id
 from stemtide.protocol.enums import Direction, ExchangeKind, SignalState, Standing
+from stemtide.protocol.handling import Tlp
 
 MAX_LINES = 200
 
@@ -48,6 +49,7 @@ class ClaimedRun:
     checkpoint: dict[str, Any]
     feedback: bool = False
     sharing_group: int | None = None
+    tlp_strictest: Tlp = Tlp.AMBER
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,7 @@ def run_of(row: Exchange) -> ClaimedRun:
         checkpoint=dict(row.checkpoint),
         feedback=terms.feedback,
         sharing_group=terms.sharing_group,
+        tlp_strictest=terms.tlp_strictest,
     )
 
 

@@ -36,6 +36,7 @@ def facts(row: Signal, *, is_brought: bool = False) -> OutgoingFacts:
         crisis=UUID(str(row.crisis.uid)) if row.crisis else None,
         via=tuple(row.via.split()),
         is_brought=is_brought,
+        has_audience=bool(row.audience),
     )
 
 

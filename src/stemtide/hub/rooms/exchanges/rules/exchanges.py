@@ -121,17 +121,12 @@ def check_installed(kind: ExchangeKind, *, is_installed: bool) -> None:
 
 
 def check_direction(kind: ExchangeKind, direction: Direction) -> None:
-    """Refuse to push to a source that is read-only, and to pull from a MISP without a feed."""
+    """Refuse to push to a source that is read-only."""
     if kind in READ_ONLY and direction is not Direction.PULL:
         raise InvalidError(
             "direction",
             "the hub can pull from an exchange of kind {kind}, but not push to it",
             kind=kind.value,
-        )
-    if kind is ExchangeKind.MISP and direction is not Direction.PUSH:
-        raise InvalidError(
-            "direction",
-            "the hub can push to a MISP, and pull from its feed: use misp-feed for that",
         )
 
 

@@ -20,9 +20,10 @@ def check_feedback(*, kind: ExchangeKind, party: PartyKind) -> None:
 
     An agency's dispute stops a signal everywhere, and another hub must not be able to.
     """
-    if kind is not ExchangeKind.TAXII:
+    if kind not in {ExchangeKind.TAXII, ExchangeKind.MISP}:
         raise InvalidError(
-            "feedback", "only a TAXII server has opinions and sightings: leave the option out"
+            "feedback",
+            "only a TAXII server and a MISP have opinions and sightings: leave the option out",
         )
     if party is PartyKind.AGENCY:
         raise InvalidError(

@@ -29,6 +29,9 @@ EXPRESSED: Mapping[ExchangeKind, Collection[Kind]] = {
 }
 """Kinds of signals that each format expresses, besides TAXII's, which expresses all."""
 
+OF_MANY = frozenset({ExchangeKind.MISP, ExchangeKind.THREATEXCHANGE})
+"""Kinds of the other side whose members are many, and change without our knowing."""
+
 TAKE_BACK_AFTER = (
     timedelta(minutes=10),
     timedelta(hours=1),
@@ -43,6 +46,7 @@ class OutgoingFacts:
     """The facts about a signal that the rules need. via: the hubs that it came through.
 
     is_brought: whether an exchange brought it, so that its mark was given to us and not to others.
+    has_audience: whether its sharer named the parties that may see it.
     """
 
     kind: Kind
@@ -55,6 +59,7 @@ class OutgoingFacts:
     crisis: UUID | None
     via: tuple[str, ...]
     is_brought: bool = False
+    has_audience: bool = False
 
 
 def may_leave(
@@ -73,6 +78,7 @@ def may_leave(
         and (terms.crisis is None or signal.crisis == terms.crisis)
         and (not terms.kinds or signal.kind in terms.kinds)
     )
+    is_for_others = signal.has_audience and kind in OF_MANY
     is_known_there = bool(hub) and hub in signal.via
     is_supported = kind is ExchangeKind.TAXII or (
         signal.kind in EXPRESSED[kind]
@@ -83,7 +89,8 @@ def may_leave(
     is_supported = is_supported and not (signal.exercise and kind is ExchangeKind.THREATEXCHANGE)
     # PAP:RED stays: a partner's machines may act on every signal that they receive.
     is_safe = signal.pap is not Pap.RED and not signal.is_disputed
-    return is_tlp_allowed and is_within_terms and is_supported and is_safe and not is_known_there
+    is_kept = is_for_others or is_known_there
+    return is_tlp_allowed and is_within_terms and is_supported and is_safe and not is_kept
 
 
 def reaction_to(*, is_disputed: bool, is_confirmed: bool, is_seen: bool) -> str:

@@ -2,8 +2,8 @@
 """Bisect batches for servers that accept all of a message or nothing.
 
 A message that is refused as invalid is halved until the invalid signal is alone, so that it cannot
-block the others. If nothing is accepted at all, the server itself may be at fault, which says
-little about single signals.
+block the others, unless the refusal is of all that it has. If nothing is accepted at all, the
+server itself may be at fault, which says little about single signals.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -65,9 +65,9 @@ def send_bisecting(
             trouble = error
             if not isinstance(error, SourceRefusedError) or error.status not in INVALID_STATUSES:
                 break
-            if len(batch) == 1:
-                results[batch[0].pk] = str(error)
-                refused_alone.append(batch[0])
+            if len(batch) == 1 or error.is_of_all:
+                results |= {outgoing_signal.pk: str(error) for outgoing_signal in batch}
+                refused_alone += batch
             else:
                 middle = len(batch) // 2
                 waiting += [batch[middle:], batch[:middle]]

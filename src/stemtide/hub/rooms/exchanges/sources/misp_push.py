@@ -6,28 +6,28 @@
 2 MISP answers with the whole event. A signal whose attribute is not in it was not taken.
 3 Attributes and objects are deleted one by one, and stay as deleted, so that others learn of it.
 4 Sending the same again changes nothing.
+5 MISP answers 403 to a wrong key, and to an event that it does not take, such as one on its
+  blocklist. If the key is good, the signals of that event are refused, and others go on.
 
 source: MISP's OpenAPI description; PyMISP's update_event(), delete_attribute(), add_sighting().
 """
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from stemtide.egress.requests import OutboundRequest
 from stemtide.fingerprints.kinds import Kind
-from stemtide.hub.rooms.exchanges.sources.bisect import send_bisecting
+from stemtide.hub.rooms.exchanges.sources.bisect import UNPROCESSABLE, send_bisecting
 from stemtide.hub.rooms.exchanges.sources.source import (
     OutgoingSignal,
     SourceClient,
     SourceError,
     SourceRefusedError,
-    VersionsOf,
+    decode_json,
     read_json,
 )
-from stemtide.interop.exchanges import Pull
 from stemtide.interop.misp.events import Json, object_uuid
 from stemtide.interop.misp.pushed import (
     EventKey,
@@ -36,24 +36,20 @@ from stemtide.interop.misp.pushed import (
     key_of,
     pushed_event,
 )
+from stemtide.interop.misp.sightings import HUB_SOURCE
 
 _NOT_KEPT = "MISP answers, and the event does not contain it: it may have this value already"
-_NOT_FOUND = 404
+_FORBIDDEN, _NOT_FOUND = 403, 404
+_MESSAGE_CHARS = 160
 
 
-def try_version(
-    checkpoint: dict[str, Any],
-    *,
-    client: SourceClient,
-    versions_of: VersionsOf,  # noqa: ARG001  # part of the Puller interface
-) -> Pull:
-    """Return an empty page if a MISP answers: nothing is pulled by its API. raises: SourceError."""
+def check_key(client: SourceClient) -> None:
+    """Check that a MISP answers, and takes our key. raises: SourceError."""
     headers = {"accept": "application/json", **client.signed(bare=True)}
     address = f"{client.endpoint.push_address}/servers/getVersion"
     answered = read_json(client.ask(OutboundRequest(address, headers=headers)))
     if not isinstance(answered, dict) or "version" not in answered:
         raise SourceError("its answer is not the version of a MISP")
-    return Pull(checkpoint=checkpoint)
 
 
 def push(
@@ -71,7 +67,8 @@ def push(
         if outgoing_signal.is_back:
             groups.append([outgoing_signal])
         else:
-            events.setdefault(key_of(outgoing_signal.row), []).append(outgoing_signal)
+            key = key_of(outgoing_signal.row, sharing_group=client.endpoint.sharing_group)
+            events.setdefault(key, []).append(outgoing_signal)
     groups += events.values()
 
     def send(batch: Sequence[OutgoingSignal]) -> dict[int, str]:
@@ -90,11 +87,11 @@ def push_sighting(remote: str, *, client: SourceClient) -> bool:
 
     returns: False if MISP has the attribute no longer. raises: SourceError.
     """
-    body = {"uuid": remote, "type": "0", "source": "Stemtide hub"}
+    body = {"uuid": remote, "type": "0", "source": HUB_SOURCE}
     try:
         _ask("sightings/add", body, client=client)
     except SourceRefusedError:
-        try_version({}, client=client, versions_of=lambda _keys: {})  # raises for a refused key
+        check_key(client)
         return False
     return True
 
@@ -106,21 +103,20 @@ def _send(outgoing_signals: Sequence[OutgoingSignal], *, client: SourceClient) -
     """
     if outgoing_signals[0].is_back:
         return {outgoing_signals[0].pk: _delete(outgoing_signals[0], client=client)}
-    key = key_of(outgoing_signals[0].row)
+    key = key_of(outgoing_signals[0].row, sharing_group=client.endpoint.sharing_group)
     body = pushed_event(
         key,
         [outgoing_signal.row for outgoing_signal in outgoing_signals],
         hub=client.endpoint.hub,
-        sharing_group=client.endpoint.sharing_group,
         now=client.now,
     )
     uuid = key.uuid(client.endpoint.hub)
     try:
-        answered = _ask(f"events/edit/{uuid}", body, client=client)
+        answered = _ask_for(f"events/edit/{uuid}", body, client=client)
     except SourceRefusedError as error:
         if error.status != _NOT_FOUND:
             raise
-        answered = _ask("events/add", body, client=client)
+        answered = _ask_for("events/add", body, client=client)
     there = attribute_ids(answered)
     if not isinstance(answered, dict) or "Event" not in answered:
         raise SourceError("its answer is no event of MISP")
@@ -150,6 +146,29 @@ def _delete(outgoing_signal: OutgoingSignal, *, client: SourceClient) -> str:
 def _id(outgoing_signal: OutgoingSignal) -> str:
     """Return the id of a signal's attribute in MISP."""
     return outgoing_signal.remote or attribute_id(outgoing_signal.row)
+
+
+def _ask_for(path: str, body: Json, *, client: SourceClient) -> object:
+    """Add or edit an event and return the answer. raises: SourceError."""
+    try:
+        return _ask(path, body, client=client)
+    except SourceRefusedError as error:
+        if error.status != _FORBIDDEN:
+            raise
+        check_key(client)
+        words = f"MISP does not take this event (403): {_message(error.body)}"
+        raise SourceRefusedError(words, status=UNPROCESSABLE, is_of_all=True) from error
+
+
+def _message(body: bytes) -> str:
+    """Return the message of MISP's answer, as far as it can be shown."""
+    try:
+        answered = decode_json(body)
+    except SourceError:
+        answered = None
+    message = answered.get("message") if isinstance(answered, dict) else None
+    shown = "".join(letter for letter in str(message or "") if letter.isprintable())
+    return shown[:_MESSAGE_CHARS] or "it does not say why"
 
 
 def _ask(path: str, body: Json, *, client: SourceClient) -> object:

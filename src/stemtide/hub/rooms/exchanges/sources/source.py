@@ -23,6 +23,7 @@ from stemtide.egress.requests import (
 )
 from stemtide.hub.rooms.exchanges.rules.exchanges import LONGEST_PAUSE
 from stemtide.interop.exchanges import Pull
+from stemtide.protocol.handling import Tlp
 from stemtide.protocol.retry_after import retry_after
 
 MAX_URL_CHARS = 4000
@@ -51,11 +52,19 @@ class SourceError(Exception):
 
 
 class SourceRefusedError(SourceError):
-    """The other hub rejects our request (4xx). status: of HTTP."""
+    """The other hub rejects our request (4xx).
 
-    def __init__(self, words: str, *, status: int) -> None:
+    status: of HTTP. body: of the answer. is_of_all: whether all signals of a message are refused,
+    so that a part of it would be, too.
+    """
+
+    def __init__(
+        self, words: str, *, status: int, body: bytes = b"", is_of_all: bool = False
+    ) -> None:
         super().__init__(words)
         self.status = status
+        self.body = body
+        self.is_of_all = is_of_all
 
 
 class AllRefusedError(SourceError):
@@ -84,6 +93,7 @@ class Endpoint:
     hub: our own id. loopback: whether this machine may be reached.
     feedback: whether opinions and sightings are asked for, too.
     sharing_group: to which a MISP may pass TLP:AMBER events on; None for no one.
+    tlp_strictest: the strictest mark of records that are taken.
     """
 
     address: str
@@ -94,6 +104,7 @@ class Endpoint:
     loopback: bool = False
     feedback: bool = False
     sharing_group: int | None = None
+    tlp_strictest: Tlp = Tlp.AMBER
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +157,18 @@ class SourceClient:
     def ask(self, question: OutboundRequest) -> Response:
         """Send a request; any status other than success or 304 raises an error.
 
+        A source that needs many requests for one page cannot read more than a run may.
+
         raises: SourceError, SourceRefusedError, LargeError.
         """
         started = time.monotonic()
         if started >= self._end:
             raise SourceError("it is too slow for one run: it is asked again later")
+        if self._left <= 0:
+            words = (
+                f"it sends more than {MAX_RUN_BYTES:,} bytes in one run: it is asked again later"
+            )
+            raise SourceError(words)
         until = min(self._end, started + ONE_TIMEOUT_S)
         try:
             response = send_request(
@@ -224,7 +242,8 @@ def _error(response: Response, *, now: datetime) -> SourceError:
     """Return the error for an unsuccessful response."""
     status = response.status
     if status in KEY_REFUSED:
-        return SourceRefusedError(f"it refuses our key ({status}): give another", status=status)
+        words = f"it refuses our key ({status}): give another"
+        return SourceRefusedError(words, status=status, body=response.body)
     if status == _GONE:
         return SourceRefusedError("it has nothing at this address (404): look at it", status=status)
     retry_header = response.headers.get("retry-after", "")

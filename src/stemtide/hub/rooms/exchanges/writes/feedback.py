@@ -43,7 +43,10 @@ def take(row: Exchange, feedback: SourceFeedback, *, now: datetime) -> Counter[s
 
 
 def _store_opinions(row: Exchange, opinions: Iterable[SourceOpinion], *, now: datetime) -> None:
-    """Store new and changed opinions of a source, as far as there is room."""
+    """Store new and changed opinions of a source, as far as there is room.
+
+    A new one that does not count needs none.
+    """
     by_place = {(opinion.key, opinion.about): opinion for opinion in opinions}
     if not by_place:
         return
@@ -57,7 +60,11 @@ def _store_opinions(row: Exchange, opinions: Iterable[SourceOpinion], *, now: da
     for pks in batches(gone):
         PartnerOpinion.objects.filter(pk__in=pks).update(opinion=Opinion.SEEN, is_due=True)
     room = max(0, rules.MAX_STORED - row.partner_opinions.count())
-    new = [opinion for place, opinion in by_place.items() if place not in versions]
+    new = [
+        opinion
+        for place, opinion in by_place.items()
+        if place not in versions and opinion.opinion is not Opinion.SEEN
+    ]
     changed = [
         opinion
         for place, opinion in by_place.items()
@@ -96,7 +103,11 @@ def _store_sightings(row: Exchange, sightings: Iterable[SourceSighting], *, now:
         stored = row.partner_sightings.filter(about__in=batch)
         versions |= dict(stored.values_list("about", "version"))
     room = rules.MAX_STORED - row.partner_sightings.count() if by_record else 0
-    new = [about for about in by_record if about not in versions][: max(0, room)]
+    new = [
+        about
+        for about, sighting in by_record.items()
+        if about not in versions and sighting.outcomes
+    ][: max(0, room)]
     changed = [about for about, version in versions.items() if by_record[about].version != version]
     PartnerSighting.objects.bulk_create(
         [

@@ -20,6 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from stemtide.hub.rooms.exchanges.sources.source import (
+    Endpoint,
     Puller,
     SourceClient,
     SourceError,
@@ -113,7 +114,7 @@ def _pages(
     marks: set[str] = set()
     for delta in deltas(exchange, position):
         position = _next_position(position, delta.checkpoint, now=client.now)
-        records, faults, others = _read(delta.updates, exchange=exchange, hub=client.endpoint.hub)
+        records, faults, others = _read(delta.updates, exchange=exchange, endpoint=client.endpoint)
         at = None if position is None else exchange.dump(position)
         names = [pulled.key_of(*place) for place in delta.updates]
         names += [fault.key for fault in faults]
@@ -179,7 +180,7 @@ def _next_position(before: Any, after: Any, *, now: datetime) -> Any:  # noqa: A
 
 
 def _read(
-    updates: Mapping[tuple[str, str], Any], *, exchange: "PackageExchange", hub: str
+    updates: Mapping[tuple[str, str], Any], *, exchange: "PackageExchange", endpoint: Endpoint
 ) -> tuple[list[SourceRecord], list[RecordError], Counter[str]]:
     """Return the records of a change, its errors, and counts of types that we have no kind for.
 
@@ -198,7 +199,8 @@ def _read(
                     value,
                     exchange.opinions(metadata),
                     vocabulary=exchange.vocabulary,
-                    hub=hub,
+                    hub=endpoint.hub,
+                    strictest=endpoint.tlp_strictest,
                 )
             )
         except (ValueError, RefusedTagError) as error:
