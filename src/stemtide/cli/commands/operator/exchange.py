@@ -73,7 +73,10 @@ def add(
         bool, typer.Option("--exercise", help="Mark all its signals as exercise.")
     ] = False,
     feedback: Annotated[
-        bool, typer.Option("--feedback", help="Take opinions and counts of a TAXII server or a MISP, too.")
+        bool,
+        typer.Option(
+            "--feedback", help="Take opinions and counts of a TAXII server or a MISP, too."
+        ),
     ] = False,
     sharing_group: Annotated[
         int | None, typer.Option(help="MISP's sharing group for TLP:AMBER events.")
