@@ -5,6 +5,7 @@ An entry stays here from the transaction that applies it until the hub's log pro
 """
 
 import json
+import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,9 +40,10 @@ MOST_OF_SNAPSHOT = 20_000
 """The newest signals of a snapshot that are proved: forty requests. A hub of a million has no time
 for all."""
 
-SAMPLE_OF_SNAPSHOT = 2_000
-"""Older signals of a snapshot that are proved besides. Each agent chooses its own at random, so a
-signal that a hub of a million makes up for a thousand agents is in the sample of two of them."""
+SAMPLES_OF_SNAPSHOT, SIGNALS_OF_SAMPLE = 4, 500
+"""Older signals of a snapshot that are proved besides: so many times some that came one after the
+other, so that one request is about few entries of the log. Each agent chooses them at random: a
+signal that a hub of a million makes up for a thousand agents is in the samples of two of them."""
 
 _MOST_POSITION = 2**63 - 1
 """The highest number that SQLite stores. No honest hub has it."""
@@ -66,7 +68,7 @@ _OF_SNAPSHOT = f"""SELECT signals.id, json_extract(signals.body, '$.position'), 
   {_IN_SNAPSHOT}"""  # constants
 # The last ones of a snapshot are the newest.
 _NEWEST_OF_SNAPSHOT = f"{_OF_SNAPSHOT} ORDER BY signals.seq DESC LIMIT ?"
-_SOME_OF_SNAPSHOT = f"{_OF_SNAPSHOT} AND signals.seq < ? ORDER BY random() LIMIT ?"
+_SAMPLE_OF_SNAPSHOT = f"{_OF_SNAPSHOT} AND signals.seq >= ? AND signals.seq < ?"
 _COUNT_IN_SNAPSHOT = f"SELECT count(*){_IN_SNAPSHOT}"  # constants
 _PLACES = "SELECT name, value FROM state WHERE name IN ('position', 'proofs_snapshot')"
 _STATE = "SELECT name, value FROM state WHERE name LIKE 'proofs!_%' ESCAPE '!'"
@@ -220,13 +222,27 @@ def queue_snapshot(tx: sqlite3.Connection, *, now: datetime) -> None:
     beyond = 0
     if len(rows) == MOST_OF_SNAPSHOT:
         ((count,),) = tx.execute(_COUNT_IN_SNAPSHOT)
-        rows += tx.execute(_SOME_OF_SNAPSHOT, (rows[-1][2], SAMPLE_OF_SNAPSHOT)).fetchall()
+        rows += _samples(tx, below=rows[-1][2])
         beyond = count - len(rows)
     entries = [(uid, min(int(place), most), "", now.timestamp()) for uid, place, _ in rows]
     tx.executemany(_QUEUE, entries)
     before = min(int(state.get("proofs_snapshot", "0")), most)
     highest = max([before, *(place for _, place, _, _ in entries)])
     set_state(tx, proofs_snapshot=str(highest), proofs_beyond=str(beyond))
+
+
+def _samples(tx: sqlite3.Connection, *, below: int) -> set[tuple[str, int, int]]:
+    """Return random samples of the signals that a snapshot brings. below: a number of a signal.
+
+    Each signal has the same chance, the first ones as well.
+    """
+    ((first,),) = tx.execute("SELECT min(seq) FROM signals")
+    places = below - first + SIGNALS_OF_SAMPLE - 1
+    samples: set[tuple[str, int, int]] = set()
+    for _ in range(SAMPLES_OF_SNAPSHOT if places > 0 else 0):
+        end = first + 1 + secrets.randbelow(places)
+        samples |= {*tx.execute(_SAMPLE_OF_SNAPSHOT, (end - SIGNALS_OF_SAMPLE, min(end, below)))}
+    return samples
 
 
 def _is_same(before: FeedSignal, after: FeedSignal) -> bool:
