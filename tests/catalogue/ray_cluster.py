@@ -70,6 +70,8 @@ class RayCluster:
             # A process that has used one cluster keeps that token for the next.
             "RAY_AUTH_TOKEN": os.environ.get("RAY_AUTH_TOKEN") or secrets.token_hex(32),
             "RAY_USAGE_STATS_ENABLED": "0",
+            # Usually they give way to all others: beside other tests they would hardly run.
+            "RAY_worker_niceness": "0",
         }
         self._folder = tempfile.TemporaryDirectory(prefix="ray", dir="/tmp")
         self.nodes = []

@@ -41,7 +41,7 @@ _CHECKS = re.compile(
 """Statements of PostgreSQL that look at every row of a table while they lock it."""
 
 _ROWS = {
-    "sqlite": 'SELECT max(rowid) FROM "{}"',
+    "sqlite": 'SELECT coalesce(max(rowid), 0) FROM "{}"',
     "postgresql": "SELECT nullif(reltuples, -1)::bigint FROM pg_class"
     " WHERE oid = to_regclass('public.\"{}\"')",
 }
