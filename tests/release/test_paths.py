@@ -158,7 +158,7 @@ def test_a_hub_and_an_agent_become_services_of_one_machine(machine):
     (machine / "release/agent.key").write_text(key)
     here = "sed -i s,https://hub.example.eu,http://127.0.0.1:8100, deploy/systemd/agent.toml"
     accept = f"echo STEMTIDE_AGENT_ACCEPT_MISSING_WALLS={walls} > /etc/stemtide/agent.env"
-    agent = agent.replace("curl --silent", "curl --silent --retry 60 --retry-all-errors")
+    agent = agent.replace("curl --silent", "curl --silent --fail --retry 60 --retry-all-errors")
     health = json.loads(
         inside(machine, f"{here}\n{accept}\n{without_systemd(agent, 'agent')}").splitlines()[-1]
     )
