@@ -11,8 +11,9 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from textwrap import dedent
 
@@ -70,9 +71,17 @@ def debian(tmp_path_factory):
     return empty_debian(folder, packages="ca-certificates,procps,systemctl")
 
 
+def end_processes(folder):
+    """Kill what still runs in the chroot: a test that failed has stopped nothing."""
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (path / "root").readlink() == folder:
+                os.kill(int(path.name), signal.SIGKILL)
+
+
 @contextmanager
 def mounted(folder):
-    """The chroot with the file systems of the kernel."""
+    """The chroot with the file systems of the kernel, until nothing runs there any more."""
     mounts = {"proc": "/proc", "dev": "/dev"}
     for name, place in mounts.items():
         subprocess.run(["mount", "--rbind", place, folder / name], check=True)
@@ -80,6 +89,7 @@ def mounted(folder):
     try:
         yield
     finally:
+        end_processes(folder)
         for name in mounts:
             subprocess.run(["umount", "--recursive", "--lazy", folder / name], check=True)
 
