@@ -41,8 +41,9 @@ int main(int count, char **words) {
     void (*hash)(const float *, const float *, const float *, uint8_t *) = find(library, "pdq_hash");
     int64_t (*near)(const uint64_t *, int64_t, const uint64_t *, int64_t, uint32_t, void *, int64_t) =
         find(library, "frames_near");
-    void (*build)(const uint64_t *, int64_t, int32_t, int32_t, uint32_t *, uint32_t *, uint16_t *) =
-        find(library, "hamming_build");
+    void (*prepare)(void) = find(library, "hamming_prepare");
+    void (*sort)(const uint64_t *, int64_t, int32_t, int32_t, const uint32_t *, uint32_t *,
+                 uint32_t *, uint16_t *) = find(library, "hamming_sort");
 
     static float grid[GRID * GRID], cosines[SIDE * GRID], turned[GRID * SIDE];
     for (int i = 0; i < GRID * GRID; i++) grid[i] = (float)(number() % 256);
@@ -64,7 +65,8 @@ int main(int count, char **words) {
 
     static uint32_t starts[65537], order[ROWS / 4];
     static uint16_t partner[ROWS / 4 + 32];
-    build(rows, ROWS / 4, 4, 3, starts, order, partner);
+    prepare();
+    sort(rows, ROWS / 4, 4, 3, NULL, starts, order, partner);
     for (int i = 0; i < ROWS / 4; i++) sum = sum * 31 + order[i] + partner[i];
     printf("tables %016llx\n", (unsigned long long)sum);
     return 0;
