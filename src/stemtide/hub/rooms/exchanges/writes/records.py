@@ -134,17 +134,10 @@ class PageImport(RecordLinks):
                 fresh.append(source_record)
         if self.terms.feedback:
             self._link_echoes(echoes)
+        hubs = (source_record.via[-1] for source_record in fresh if source_record.via)
         # Members of a group may name any hub in their tags.
         is_hub = self.row.kind not in rules.OF_THE_PACKAGE
-        if (
-            is_hub
-            and not self.row.hub
-            and (
-                other := next(
-                    (source_record.via[-1] for source_record in fresh if source_record.via), ""
-                )
-            )
-        ):
+        if is_hub and not self.row.hub and (other := next(hubs, "")):
             self.row.hub = other
         return fresh
 
