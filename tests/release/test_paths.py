@@ -11,9 +11,8 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
 
@@ -71,62 +70,65 @@ def debian(tmp_path_factory):
     return empty_debian(folder, packages="ca-certificates,procps,systemctl")
 
 
-def end_processes(folder):
-    """Kill what still runs in the chroot: a test that failed has stopped nothing."""
-    for path in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if (path / "root").readlink() == folder:
-                os.kill(int(path.name), signal.SIGKILL)
-
-
 @contextmanager
-def mounted(folder):
-    """The chroot with the file systems of the kernel, until nothing runs there any more."""
-    mounts = {"proc": "/proc", "dev": "/dev"}
-    for name, place in mounts.items():
-        subprocess.run(["mount", "--rbind", place, folder / name], check=True)
-        subprocess.run(["mount", "--make-rslave", folder / name], check=True)
-    try:
-        yield
-    finally:
-        end_processes(folder)
-        for name in mounts:
-            subprocess.run(["umount", "--recursive", "--lazy", folder / name], check=True)
+def started(folder):
+    """A machine in a folder: a program that keeps its namespaces, until its input is closed.
 
-
-def inside(folder, script, *, typed=""):
-    """Run a script in the chroot, as root, in the folder of the release. Returns its output.
-
-    typed: what a person types. It has no terminal, so that programs read it from standard input.
+    The file systems of the kernel are mounted for its processes alone, and these end with it. So
+    nothing of them is left in the folder when the tests are killed: who deletes it later would
+    delete the devices of this machine.
     """
-    kept = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
-    environment = kept | {
-        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-        "HOME": "/root",
-        "DEBIAN_FRONTEND": "noninteractive",
-    }
-    words = ["chroot", folder, "sh", "-ec", f"cd /release\n{script}"]
-    done = subprocess.run(
-        words,
-        env=environment,
-        input=typed,
-        start_new_session=True,
-        capture_output=True,
-        text=True,
-        check=False,
-        umask=UMASK,
+    mounts = 'mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && echo && exec cat'
+    namespaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
+    keeper = subprocess.Popen(
+        [*namespaces, "sh", "-c", mounts, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
-    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-    return done.stdout
+    with keeper:
+        assert keeper.stdout.readline() == b"\n"
+        yield Machine(folder, keeper.pid)
+
+
+class Machine:
+    """A machine in a folder. keeper: the process whose child keeps its namespaces."""
+
+    def __init__(self, folder, keeper):
+        self.folder = folder
+        of_child = f"--pid=/proc/{keeper}/ns/pid_for_children"
+        self.enter = ["nsenter", f"--mount=/proc/{keeper}/ns/mnt", of_child, "chroot", folder]
+
+    def run(self, script, *, typed=""):
+        """Run a script as root, in the folder of the release. Returns its output.
+
+        typed: what a person types. It has no terminal, so that programs read it from standard
+            input.
+        """
+        kept = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+        environment = kept | {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": "/root",
+            "DEBIAN_FRONTEND": "noninteractive",
+        }
+        done = subprocess.run(
+            [*self.enter, "sh", "-ec", f"cd /release\n{script}"],
+            env=environment,
+            input=typed,
+            start_new_session=True,
+            capture_output=True,
+            text=True,
+            check=False,
+            umask=UMASK,
+        )
+        assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+        return done.stdout
 
 
 @pytest.fixture(scope="module")
 def machine(debian, releases):  # noqa: F811 - the fixture
     """An empty machine on which somebody has put a release, unpacked as SECURITY.md says."""
     shutil.copytree(releases[0], debian / "release")
-    with mounted(debian):
-        inside(debian, f"{unpack()}\napt-get update -q")
-        yield debian
+    with started(debian) as machine:
+        machine.run(f"{unpack()}\napt-get update -q")
+        yield machine
 
 
 def without_systemd(script, role):
@@ -147,7 +149,7 @@ def test_the_blocks_are_short():
 
 def test_a_look_plays_a_crisis(machine):
     script = commands()[0].replace("stemtide demo", "stemtide demo --once --json")
-    counts = json.loads(inside(machine, script).splitlines()[-1])
+    counts = json.loads(machine.run(script).splitlines()[-1])
     assert counts
 
 
@@ -155,8 +157,8 @@ def test_a_hub_and_an_agent_become_services_of_one_machine(machine):
     _, hub, agent, *_ = commands()
     walls = "landlock,seccomp,network,memory,privileges"
     accept = f"echo STEMTIDE_ACCEPT_MISSING_WALLS={walls} >> deploy/systemd/hub.env"
-    assert "https://hub.example.eu/set-up/" in inside(
-        machine, f"{accept}\n{without_systemd(hub, 'hub')}"
+    assert "https://hub.example.eu/set-up/" in machine.run(
+        f"{accept}\n{without_systemd(hub, 'hub')}"
     )
     run_as_hub = "runuser -u stemtide-hub -- env STEMTIDE_DATA_DIR=/var/lib/stemtide-hub"
     stemtide = f"{run_as_hub} /opt/stemtide/hub/bin/stemtide"
@@ -164,16 +166,16 @@ def test_a_hub_and_an_agent_become_services_of_one_machine(machine):
         f"{stemtide} party add small-pictures --kind provider --country EE\n"
         f"{stemtide} key new --party small-pictures --json"
     )
-    key = json.loads(inside(machine, new_key).splitlines()[-1])["key"]
-    (machine / "release/agent.key").write_text(key)
+    key = json.loads(machine.run(new_key).splitlines()[-1])["key"]
+    (machine.folder / "release/agent.key").write_text(key)
     here = "sed -i s,https://hub.example.eu,http://127.0.0.1:8100, deploy/systemd/agent.toml"
     accept = f"echo STEMTIDE_AGENT_ACCEPT_MISSING_WALLS={walls} > /etc/stemtide/agent.env"
     agent = agent.replace("curl --silent", "curl --silent --fail --retry 60 --retry-all-errors")
     health = json.loads(
-        inside(machine, f"{here}\n{accept}\n{without_systemd(agent, 'agent')}").splitlines()[-1]
+        machine.run(f"{here}\n{accept}\n{without_systemd(agent, 'agent')}").splitlines()[-1]
     )
     assert health["live"] is True
-    inside(machine, "systemctl stop stemtide-agent stemtide-hub")
+    machine.run("systemctl stop stemtide-agent stemtide-hub")
 
 
 @pytest.fixture
@@ -181,21 +183,21 @@ def database(tmp_path):
     """A machine of its own for the database, empty, with Debian's list of packages."""
     folder = empty_debian(tmp_path / "database", packages="ca-certificates")
     shutil.copytree(ROOT / "deploy", folder / "release/deploy")
-    with mounted(folder):
-        inside(folder, "apt-get update -q")
-        yield folder
-        inside(folder, "pg_ctlcluster $(pg_lsclusters -h | cut -d' ' -f1,2) stop")
+    with started(folder) as machine:
+        machine.run("apt-get update -q")
+        yield machine
+        machine.run("pg_ctlcluster $(pg_lsclusters -h | cut -d' ' -f1,2) stop")
 
 
 def test_a_hub_takes_the_database_that_many_machines_share(database, tmp_path):
     """The first line installs PostgreSQL, which systemd would start; the others make a database."""
     install, *others = commands()[3].strip().splitlines()
-    inside(database, install)
+    database.run(install)
     control = "pg_ctlcluster $(pg_lsclusters -h | cut -d' ' -f1,2)"
-    inside(database, f"{control} start")
+    database.run(f"{control} start")
     script = "\n".join(others).replace("systemctl restart postgresql", f"{control} restart")
-    inside(database, script, typed="a-password\na-password\n")
-    port = inside(database, "pg_lsclusters -h | tr -s ' ' | cut -d' ' -f3").strip()
+    database.run(script, typed="a-password\na-password\n")
+    port = database.run("pg_lsclusters -h | tr -s ' ' | cut -d' ' -f3").strip()
     written = re.search(r"`(postgres://[^`]+)`", PAGE.read_text("utf-8"))
     address = written[1].replace("PASSWORD", "a-password")
     file = tmp_path / "database.url"
@@ -209,5 +211,5 @@ def test_a_hub_takes_the_database_that_many_machines_share(database, tmp_path):
     words = [COMMAND, "party", "add", "small-pictures", "--kind", "provider", "--country", "EE"]
     subprocess.run(words, env=kept | here, check=True)
     query = "select distinct tableowner from pg_tables where tableowner <> current_user"
-    owners = inside(database, f"runuser -u postgres -- psql -qtA stemtide -c '{query}'")
+    owners = database.run(f"runuser -u postgres -- psql -qtA stemtide -c '{query}'")
     assert owners.split() == ["stemtide"]
