@@ -17,3 +17,4 @@ os.environ.setdefault("STEMTIDE_SECOND_FACTOR", "offered")
 from stemtide.hub.settings import *  # noqa: F403  # the environment comes first
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+MIDDLEWARE += ["tests.read_only_views.RefuseWrites"]  # noqa: F405

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A hub reads TAXII pages, exports and metrics from a replica, and shows nothing that has ended."""
+"""A hub reads long pages, exports and metrics from a replica, and shows nothing that has ended."""
 
 import os
+import re
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -23,6 +24,13 @@ pytestmark = [
 
 READS = ("/api/v1/signals/export?format=csv", "/taxii2/hub/collections/signals/objects/")
 TAXII = "application/taxii+json;version=2.1"
+PAGES = {
+    *("/ledger", "/records", "/retention", "/reports", "/progress", "/progress/orders"),
+    *("/progress/yearly", "/signals", "/propagation", "/search?q=withdrawn"),
+}
+"""Pages of the desk that read the replica for a data protection officer of an authority."""
+
+PERSON, PASSWORD = "officer@be-police.example", "correct-horse-battery"
 READ = "SELECT coalesce(sum(seq_scan + idx_scan), 0) FROM pg_stat_user_tables"
 SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'stemtide'"
 
@@ -49,6 +57,7 @@ def hub(folder, *, primary, replica):
     headers = {"Authorization": f"Bearer {made['key']}"}
     try:
         with httpx.Client(base_url=process.address, headers=headers, timeout=60) as client:
+            client.settings = settings
             yield client
     finally:
         process.stop()
@@ -60,6 +69,25 @@ def shown(client, path):
     answer = client.get(path, headers=accept)
     assert answer.status_code == 200, answer.text
     return answer.text
+
+
+@contextmanager
+def signed_in(folder, client):
+    """A browser of a data protection officer of the authority."""
+    (folder / "password").write_text(PASSWORD)
+    words = ["--party", "be-police", "--role", "data_protection_officer"]
+    password = ["--password-file", folder / "password", "--data-dir", folder]
+    done = run("person", "add", PERSON, *words, *password, **client.settings)
+    assert done.code == 0, done.err
+    with httpx.Client(base_url=client.base_url, follow_redirects=True, timeout=60) as browser:
+        form = {"csrfmiddlewaretoken": token_of(browser.get("/sign-in").text)}
+        answer = browser.post("/sign-in", data=form | {"username": PERSON, "password": PASSWORD})
+        assert answer.status_code == 200, answer.text
+        yield browser
+
+
+def token_of(page):
+    return re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)[1]
 
 
 def reads_of(replica):
@@ -111,6 +139,50 @@ def stop_in_a_read(replica):
     ((number,),) = until(lambda: replica.ask(WAITS))
     os.kill(number, signal.SIGSTOP)
     return number
+
+
+def test_the_desk_reads_long_pages_there_and_shows_what_was_done_a_moment_before(tmp_path):
+    with (
+        standby.pair(is_synchronous=False) as (primary, replica),
+        hub(tmp_path, primary=primary, replica=replica) as client,
+        signed_in(tmp_path, client) as desk,
+    ):
+        _, uid = share(client)
+        for path in PAGES:
+            before = reads_of(replica)
+            until(lambda path=path, before=before: is_read_there(desk, path, replica, before))
+        assert f"signal:{uid}" in page_of(desk, "/ledger")
+        token = {"csrfmiddlewaretoken": token_of(page_of(desk, "/ledger"))}
+        before = reads_of(replica)
+        until(lambda: exported(desk, token).count(uid) == 1 and reads_of(replica) > before)
+
+        replica.ask("SELECT pg_wal_replay_pause()")
+        _, later = share(client)
+        assert f"signal:{later}" in page_of(desk, "/ledger")
+        assert exported(desk, token).count(later) == 1
+        assert str(later) in page_of(desk, f"/search?q={later}")
+        replica.kill()
+        assert f"signal:{later}" in page_of(desk, "/ledger")
+
+
+def page_of(desk, path):
+    answer = desk.get(path)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def is_read_there(desk, path, replica, before):
+    """Whether a page was read from the replica, which has counted more reads."""
+    page_of(desk, path)
+    return reads_of(replica) > before
+
+
+def exported(desk, token):
+    """What a member of the authority shared, as the file that the ledger's page gives."""
+    form = token | {"as": "csv", "whose": "own", "kind": "signal.shared"}
+    answer = desk.post("/ledger/export", data=form)
+    assert answer.status_code == 200, answer.text
+    return answer.text
 
 
 def test_a_replica_that_hangs_in_a_read_costs_one_answer_and_no_thread(tmp_path):

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.forms import DeskForm
 from stemtide.hub.desk.ledger_sentences import ENTRY_PHRASES, as_sentences
+from stemtide.hub.platform.postgresql.replica import reading_each, reads_replica
 from stemtide.hub.platform.request_threads import pull
 from stemtide.hub.rooms.ledger.reads import history, ledger
 from stemtide.hub.rooms.ledger.reads.history import LedgerFilter
@@ -99,6 +100,7 @@ class LedgerForm(DeskForm):
 
 @require_safe
 @signed_in
+@reads_replica
 def entries(request: SignedInRequest) -> HttpResponse:
     """Show a page of entries, newest first; ?before= is the next one."""
     by = actor_of(request)
@@ -155,7 +157,7 @@ def export(request: SignedInRequest) -> HttpResponse:
     parts = history.stream(chosen, viewer=by.party, until_number=head)
     write = _csv if as_csv else _json_lines
     response = StreamingHttpResponse(
-        pull(_csv_line(COLUMNS) if as_csv else b"", (write(part) for part in parts)),
+        pull(_csv_line(COLUMNS) if as_csv else b"", (write(part) for part in reading_each(parts))),
         content_type="text/csv; charset=utf-8" if as_csv else "application/x-ndjson",
     )
     name = f"ledger-{by.name}.{'csv' if as_csv else 'jsonl'}"

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.labels import label
+from stemtide.hub.platform.postgresql.replica import reads_replica
 from stemtide.hub.rooms.retention.reads.records import records_of
 from stemtide.hub.rooms.rights import rules
 from stemtide.protocol.enums.rights import DataLaw
@@ -21,6 +22,7 @@ from stemtide.protocol.law.rights import rights
 
 @require_safe
 @signed_in
+@reads_replica
 def records(request: SignedInRequest) -> HttpResponse:
     """Show the records of the party; ?law= of another law, ?as=csv or ?as=json as a file."""
     by, now = actor_of(request), datetime.now(UTC)

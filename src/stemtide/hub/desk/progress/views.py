@@ -17,6 +17,7 @@ from stemtide.hub.desk.progress import charts
 from stemtide.hub.desk.progress.forms import ProgressForm, default_query
 from stemtide.hub.platform.errors import RefusalError
 from stemtide.hub.platform.permissions import allows
+from stemtide.hub.platform.postgresql.replica import reads_replica
 from stemtide.hub.rooms.parties.reads.parties import Viewer, party_titles
 from stemtide.hub.rooms.reports.reads import orders as orders_reads, referrals as referrals_reads
 from stemtide.hub.rooms.reports.rules import dsa, progress as rules, yearly
@@ -47,6 +48,7 @@ class ProgressRow:
 
 @require_safe
 @signed_in
+@reads_replica
 def referrals(request: SignedInRequest) -> HttpResponse:
     """Show the statistics of referrals."""
     return _page(request, "referrals", subject=rules.REFERRALS, read=referrals_reads.referrals)
@@ -54,6 +56,7 @@ def referrals(request: SignedInRequest) -> HttpResponse:
 
 @require_safe
 @signed_in
+@reads_replica
 def orders(request: SignedInRequest) -> HttpResponse:
     """Show the statistics of removal orders, apart from referrals."""
     return _page(request, "orders", subject=rules.ORDERS, read=orders_reads.orders)

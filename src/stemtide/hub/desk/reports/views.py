@@ -19,6 +19,7 @@ from stemtide.hub.desk.reports.page import page
 from stemtide.hub.desk.situation.views import room_of
 from stemtide.hub.platform.errors import ConflictError
 from stemtide.hub.platform.permissions import allows
+from stemtide.hub.platform.postgresql.replica import reads_replica
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.reads.parties import party_titles
@@ -41,6 +42,7 @@ def _refs() -> dict[str, str]:
 
 @require_safe
 @signed_in
+@reads_replica
 def timeline(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Show a page of the timeline, oldest first, with the forms to download it."""
     after, thing = request.GET.get("after", ""), request.GET.get("thing", "")
@@ -134,6 +136,7 @@ def open_report(request: SignedInRequest, uid: UUID) -> HttpResponse:
 
 @require_safe
 @signed_in
+@reads_replica
 def published(request: SignedInRequest) -> HttpResponse:
     """List all published reports that the reader may see."""
     context = {

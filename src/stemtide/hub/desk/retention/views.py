@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, signed_in
 from stemtide.hub.desk.forms import DeskForm, MessageForm
 from stemtide.hub.desk.officer import personal
+from stemtide.hub.platform.postgresql.replica import reads_replica
 from stemtide.hub.rooms.parties.reads.parties import party_titles
 from stemtide.hub.rooms.retention.reads import shown
 from stemtide.hub.rooms.retention.reads.rows import KINDS
@@ -63,6 +64,7 @@ class ExtendRetentionForm(DeskForm):
 
 @require_safe
 @signed_in
+@reads_replica
 def overview(request: SignedInRequest) -> HttpResponse:
     """Show what is erased when, and what something stops."""
     by, now = actor_of(request), datetime.now(UTC)

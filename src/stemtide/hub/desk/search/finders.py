@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Find what a query names, kind by kind, by the reads of each room: each takes the viewer."""
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 from uuid import UUID
 
 from django.urls import reverse
@@ -19,6 +19,7 @@ from stemtide.hub.desk.search.results import HitKind, KindGroup, SearchHit
 from stemtide.hub.desk.situation.leads import may_read_leads
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.permissions import allows
+from stemtide.hub.platform.postgresql.replica import reading
 from stemtide.hub.rooms.complaints.reads import complaints
 from stemtide.hub.rooms.complaints.rules.complaints import check_read as check_read_complaints
 from stemtide.hub.rooms.crises.reads import crises
@@ -41,6 +42,7 @@ from stemtide.protocol.messages.search import (
     ResultKind,
     SearchOut,
     SearchResult,
+    asks_for_similar,
 )
 
 _Row = TypeVar("_Row")
@@ -73,6 +75,9 @@ class SearchQuery:
     digest: str = ""
 
 
+_Finder: TypeAlias = Callable[[SearchQuery], list[SearchHit]]
+
+
 @dataclass(frozen=True, slots=True)
 class Findings:
     """The answer to a query: groups that have results, in the order of HitKind.
@@ -94,22 +99,21 @@ def find(
 
     raises: InvalidError for a query that is too short or too long.
     """
-    search_out = reads.search(
-        text,
-        viewer=by.party,
-        kind=kind,
-        page=page,
-        leads=may_read_leads(by),
-        is_quick=is_quick,
-    )
-    query = _read(search_out, by=by)
-    groups = [_searched(group, _REASONS[search_out.recognised]) for group in search_out.groups]
+    with nullcontext() if asks_for_similar(text) else reading():  # pictures are in memory
+        search_out = reads.search(
+            text,
+            viewer=by.party,
+            kind=kind,
+            page=page,
+            leads=may_read_leads(by),
+            is_quick=is_quick,
+        )
+        query = _read(search_out, by=by)
+        groups = [_searched(group, _REASONS[search_out.recognised]) for group in search_out.groups]
+        if kind is None:
+            groups += _groups(_FINDERS, query)
     if kind is None:
-        groups += [
-            KindGroup(name, results[:AT_ONCE])
-            for name, finder in _FINDERS.items()
-            if (results := finder(query))
-        ]
+        groups += _groups(_IN_MEMORY, query)
     _note(groups, by=by)
     order = list(HitKind)
     return Findings(
@@ -117,6 +121,15 @@ def find(
         is_reference=bool(query.reference),
         groups=sorted(groups, key=lambda group: order.index(group.kind)),
     )
+
+
+def _groups(finders: Mapping[HitKind, _Finder], query: SearchQuery) -> list[KindGroup]:
+    """Return the groups that have results."""
+    return [
+        KindGroup(name, results[:AT_ONCE])
+        for name, finder in finders.items()
+        if (results := finder(query))
+    ]
 
 
 def _note(groups: Sequence[KindGroup], *, by: Actor) -> None:
@@ -319,17 +332,19 @@ def _people(query: SearchQuery) -> list[SearchHit]:
     ]
 
 
-_FINDERS: dict[HitKind, Callable[[SearchQuery], list[SearchHit]]] = {
+_FINDERS: dict[HitKind, _Finder] = {
     HitKind.PAGES: _pages,
     HitKind.ORDERS: _orders,
     HitKind.REFERRALS: _referrals,
     HitKind.HOLDS: _holds,
     HitKind.COMPLAINTS: _complaints,
-    HitKind.CONTENT: _content,
     HitKind.PARTIES: _parties,
     HitKind.PEOPLE: _people,
 }
 """Kinds that are found by reads of their own; reads.search finds the others."""
+
+_IN_MEMORY: dict[HitKind, _Finder] = {HitKind.CONTENT: _content}
+"""Kinds for which the process keeps clusters, as of the newest change on the primary."""
 
 
 def _by_reference(

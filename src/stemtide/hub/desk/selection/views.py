@@ -20,6 +20,7 @@ from stemtide.hub.desk.selection.offered import offered
 from stemtide.hub.desk.selection.preview import Effects, perform_all, preview
 from stemtide.hub.desk.signals.content_acts import ActedContent, content_acts
 from stemtide.hub.platform.errors import InvalidError
+from stemtide.hub.platform.postgresql.replica import reads_replica
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
 from stemtide.hub.rooms.signals.reads import clusters, signals as reads
@@ -48,6 +49,7 @@ class Selection:
 
 @require_safe
 @signed_in
+@reads_replica
 def own(request: SignedInRequest) -> HttpResponse:
     """List the signals that the reader's party shares, the latest change first."""
     by = actor_of(request)

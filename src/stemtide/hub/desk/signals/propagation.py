@@ -17,6 +17,7 @@ from stemtide.hub.desk.auth.people import SignedInRequest, signed_in
 from stemtide.hub.desk.forms import DeskForm
 from stemtide.hub.desk.signals import names
 from stemtide.hub.platform.errors import RefusalError
+from stemtide.hub.platform.postgresql.replica import reads_replica
 from stemtide.hub.rooms.parties.reads.parties import party_titles
 from stemtide.hub.rooms.propagation import reads, rules
 from stemtide.hub.rooms.signals.reads import signals
@@ -46,6 +47,7 @@ class DaysForm(DeskForm):
 
 @require_safe
 @signed_in
+@reads_replica
 def days(request: SignedInRequest) -> HttpResponse:
     """Show how long shares and withdrawals took to reach agents, by party and day."""
     today = datetime.now(UTC).date()
@@ -73,6 +75,7 @@ def days(request: SignedInRequest) -> HttpResponse:
 
 @require_safe
 @signed_in
+@reads_replica
 def recipients(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Show when each recipient that the viewer may see had a signal."""
     viewer = request.user.party
