@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real hub and real agents as processes on loopback, and what a story asks of them.
 
+`make test` plays the stories of SHORT, and `make nightly` all of them.
+
 Each worker keeps one hub running for its stories, and one browser. Every story begins with the
 database that it asks for: `RunningHub.begin` puts it in the place of the last story's. A story may
 kill the hub and restart it; one that needs other settings takes a hub of its own.
@@ -11,6 +13,7 @@ import sqlite3
 import time
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -23,6 +26,81 @@ from tests.chromium import installed_chromium
 from tests.flows import beginnings
 from tests.tables import NAME, new_hub
 
+SHORT = {
+    # Shared at the hub, blocked at every agent, counted, and undone; and the demo, as people start
+    # it: bots play a crisis, referrals and an order over HTTP, while agents of three providers
+    # block, and find what was uploaded before.
+    "test_the_loop.py",
+    # kill -9 of a hub, of an agent and of both: nothing is lost, nothing is counted twice, and an
+    # agent blocks also while its hub is away. Half a bulk never lands, and agents of two parties
+    # hold what each of them may.
+    "test_faults.py::test_a_hub_killed_while_many_share_single_signals_has_each_once",
+    "test_faults.py::test_outcomes_are_counted_once_when_either_side_is_killed",
+    "test_faults.py::test_an_agent_keeps_matching_while_the_hub_is_away_and_catches_up",
+    "test_faults.py::test_half_a_bulk_never_lands",
+    "test_faults.py::test_two_agents_of_two_parties_each_see_what_they_may",
+    # A hub goes back to a backup, and a standby takes the place of a primary that is killed.
+    "test_restored_hub.py",
+    "test_two_hosts.py::test_no_acknowledged_share_is_lost_with_the_primary",
+    # What one hub pushes to another comes back as an echo, and is taken back there.
+    "test_exchanges.py::test_what_is_pushed_arrives_once_comes_back_as_an_echo_and_is_taken_back",
+    # Content on the allow-list of the hub is only logged by a real agent.
+    "test_allowlists.py",
+    # The commands about a crisis, from the warning to its end, which no other test calls; and what
+    # a terminal says of wrong words, a wrong key and an absent hub.
+    "test_commands.py::test_a_crisis_a_share_a_look_and_a_withdrawal_from_the_terminal",
+    "test_commands.py::test_bad_input_is_one_line_with_the_remedy",
+    "test_commands.py::test_a_wrong_key_and_an_absent_hub_are_told_apart",
+    # Four people of three parties in browsers: who may do and see what in a crisis, and how each
+    # sees the acts of others without a reload.
+    "test_crisis_in_browser.py",
+    # The connection is lost and comes back under a form that somebody fills in.
+    (
+        "test_crisis_troubles.py::"
+        "test_a_crisis_survives_a_lost_connection_and_a_form_keeps_what_was_written"
+    ),
+    # The board changes by itself, and the desk works without JavaScript.
+    "test_board_in_browser.py::test_a_signal_appears_on_the_board_without_a_reload",
+    "test_board_in_browser.py::test_everything_works_without_javascript",
+    # An invitation, a password, and codes from an app.
+    "test_sign_in_in_browser.py::test_from_an_invitation_to_the_desk_by_password_and_code",
+    # Fingerprints that a browser makes are the agent's, and no byte of the picture leaves it.
+    "test_desk_sharing.py::test_a_browser_fingerprints_pictures_as_the_agent_does",
+    "test_desk_sharing.py::test_desk_a_picture_is_shared_into_a_crisis_and_stays_on_the_computer",
+    # An order is issued at the desk. What is counted of such tasks is what the documentation says.
+    "test_desk_tasks.py::test_desk_an_order_is_issued_from_a_signal",
+    "test_desk_tasks.py::test_desk_the_table_in_the_documentation_is_what_is_counted",
+    # A referral is answered by the other side, and the address is visited again.
+    "test_referral_inbox.py::test_a_referral_goes_there_and_back_between_two_people",
+    # Somebody without an account complains, and agents of two providers release the content.
+    "test_complaint_story.py",
+    # A moderator decides at the agent's page by keyboard; and signs in at a real hub, which then
+    # goes away.
+    "test_review_page.py::test_a_moderator_decides_by_keyboard_alone",
+    "test_review_sign_in.py::test_a_moderator_signs_in_at_the_hub_and_reviews_on_without_it",
+    # Pages of each kind as axe sees them, and that each page of the desk is in the list for it.
+    "test_crisis_access.py::test_pages_are_open_to_all_and_whole_on_a_small_screen_in_german",
+    "test_crisis_access.py::test_every_page_is_looked_at",
+    # Files for Prometheus are valid.
+    "test_prometheus.py::test_promtool_takes_the_files",
+    "test_prometheus.py::test_each_alert_says_what_to_do",
+}
+"""Files, and tests of files, that `make test` plays: each shows what no other test of it does.
+
+tests/house/test_nightly.py checks that there is each of them.
+"""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave every story that is not in SHORT to the night."""
+    here = Path(__file__).parent
+    for item in items:
+        names = {item.path.name, f"{item.path.name}::{item.originalname}"}
+        if item.path.parent == here and SHORT.isdisjoint(names):
+            item.add_marker(pytest.mark.nightly)
+
+
 CHROMIUM = installed_chromium()
 SWITCHES = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
@@ -32,6 +110,7 @@ PATIENCE_MS = 60_000
 """How long a story waits for what comes: far longer than it takes where nothing else runs."""
 
 NARROW, WIDE = {"width": 360, "height": 780}, {"width": 1440, "height": 1000}
+VIEWPORTS = [pytest.param(WIDE, id="wide"), pytest.param(NARROW, id="phone")]
 
 LOOPBACK = {"STEMTIDE_RECHECK_LOOPBACK": "1", "STEMTIDE_WEBHOOK_LOOPBACK": "1"}
 """What lets a hub call servers on this machine, where the stories' other parties are."""

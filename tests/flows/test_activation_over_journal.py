@@ -83,10 +83,7 @@ def outcomes(house, uid):
     return {outcome: count for signal, outcome, count in counted if signal == uid.replace("-", "")}
 
 
-@pytest.mark.parametrize(
-    "viewport",
-    [pytest.param(WIDE, id="wide"), pytest.param(NARROW, id="phone", marks=pytest.mark.nightly)],
-)
+@pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "phone"])
 def test_a_crisis_that_is_activated_finds_what_was_uploaded_before_it(house, chromium, viewport):
     agent = house.agent(PARTY, review="lock_min = 5")
     house.caught_up(agent)

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every page of the desk, as axe sees it, and that none cuts content off.
 
-`make test` looks at each page once, and at a few as each kind of reader. `make nightly` looks at
-all pages of a reader wide and narrow, light and dark, in four languages, on a telephone, a tablet
-and a screen.
+`make test` looks at a page of each kind (QUICK). `make nightly` looks at all pages of a reader wide
+and narrow, light and dark, in four languages, on a telephone, a tablet and a screen.
 """
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.hub.desk.page_table import FIXED, PARTS
+from tests.rounds import rounds
 
 pytestmark = [pytest.mark.flow, pytest.mark.browser]
 
@@ -117,7 +117,17 @@ PAGES = {
 """Whose eyes see which page, by the names of addresses."""
 
 DIFFERENT = {"board", "crisis", "exercise", "order", "to-do"}
-"""Pages of which each kind of reader sees another side: `make test` looks at all of them."""
+"""Pages of which each kind of reader sees another side."""
+
+QUICK = {
+    NOBODY: ("complain", "receipt", "transparency"),
+    OFFICER: (
+        *("to-do", "board", "crisis", "crisis-activation", "signal", "share"),
+        *("order-draft", "orders", "report-draft"),
+    ),
+    PROVIDER: ("crisis", "order", "inbox-referral", "complaint-new"),
+}
+"""A room, a list, a form, a form of the law, a paper and figures; and what strangers see."""
 
 MORE = ("/nowhere", "/search?q=livestream", "/deliveries?state=dead", "/people")
 """What else the officer meets: refusals, and pages with something asked of them."""
@@ -360,19 +370,23 @@ def faults(chromium, furnished, email, look, *, names=None, **how):
     if email:
         eyes.sign_in(email, furnished.password)
     paths = dict.fromkeys(where(name, furnished.parts) for name in names or PAGES[email])
-    for number, path in enumerate([*paths, *(MORE if email == OFFICER else ())]):
+    more = rounds(MORE[:1], nightly=MORE) if email == OFFICER else ()
+    for number, path in enumerate([*paths, *more]):
         look(eyes, path, number)
     eyes.context.close()
     return [f"{email} {at}: {fault}" for at, each in eyes.wrong.items() for fault in each]
 
 
-EVERYBODY = pytest.mark.parametrize("email", PAGES, ids=[email or "nobody" for email in PAGES])
+def readers(emails):
+    """Play a test as each of some people."""
+    return pytest.mark.parametrize("email", emails, ids=[email or "nobody" for email in emails])
 
 
-@EVERYBODY
-def test_every_page_is_open_to_all_and_whole_on_a_small_screen_in_german(
-    chromium, furnished, email
-):
+EVERYBODY = readers(PAGES)
+
+
+@readers(rounds(QUICK, nightly=PAGES))
+def test_pages_are_open_to_all_and_whole_on_a_small_screen_in_german(chromium, furnished, email):
     """The narrowest screens and the longest language in one visit; colours take turns."""
 
     def look(eyes, path, number):
@@ -387,11 +401,11 @@ def test_every_page_is_open_to_all_and_whole_on_a_small_screen_in_german(
         if eyes.page.evaluate(SCREENS) > MOST_SCREENS and not eyes.page.locator(".jumps").count():
             eyes.note("it is longer than three screens of a telephone, and has no index")
 
-    wrong = faults(chromium, furnished, email, look, names=seen_first(email), viewport=NARROW)
+    pages = rounds(QUICK.get(email), nightly=seen_first(email))
+    wrong = faults(chromium, furnished, email, look, names=pages, viewport=NARROW)
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.nightly
 @EVERYBODY
 @pytest.mark.parametrize(
     ("scheme", "viewport"),
@@ -406,7 +420,6 @@ def test_no_page_of_the_crisis_desk_shuts_anybody_out(chromium, furnished, email
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.nightly
 @EVERYBODY
 def test_no_page_cuts_content_off_in_any_language_at_any_width(chromium, furnished, email):
     """A page is asked for once in each language, and made narrower."""

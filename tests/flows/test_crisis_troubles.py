@@ -83,7 +83,6 @@ def tab_to(page, what, *, most=200):
     pytest.fail(f"Tab never comes to {what}")
 
 
-@pytest.mark.nightly
 def test_a_crisis_is_warned_of_answered_and_proposed_with_the_keyboard_alone(house, arrive):
     page = arrive(OFFICER).page
     page.goto("/sign-in")

@@ -178,7 +178,6 @@ def test_a_browser_fingerprints_pictures_as_the_agent_does(chromium, furnished):
     assert differences(chromium, furnished.address, few_pictures()) == []
 
 
-@pytest.mark.nightly
 def test_a_browser_fingerprints_every_format_as_the_agent_does(chromium, furnished):
     assert differences(chromium, furnished.address, many_pictures()) == []
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests import forks
 from tests.flows.conftest import House, RunningHub, digest, row, until
+from tests.rounds import rounds
 
 pytestmark = pytest.mark.flow
 ADDRESS = {
@@ -146,13 +147,6 @@ def two(raised):
     return raised("ab")
 
 
-def first_quick(kinds):
-    """The kinds as parameters: `make test` takes the first, and the story of three hubs each."""
-    first, *others = kinds
-    return [first, *(pytest.param(kind, marks=pytest.mark.nightly) for kind in others)]
-
-
-@pytest.mark.nightly
 @pytest.mark.parametrize("kind", ADDRESS)
 def test_two_hubs_that_follow_one_another_do_not_grow(two, kind):
     a, b = two
@@ -204,7 +198,7 @@ def test_what_goes_around_three_hubs_by_three_kinds_ends_where_it_began(raised):
     assert [one.count(withdrawn) for one in (a, b, c)] == [1, 1, 1]
 
 
-@pytest.mark.parametrize("kind", first_quick(["taxii", "stopncii"]))
+@pytest.mark.parametrize("kind", rounds(["taxii"], nightly=["taxii", "stopncii"]))
 def test_what_is_pushed_arrives_once_comes_back_as_an_echo_and_is_taken_back(two, kind):
     a, b = two
     label = f"{kind}-both"

@@ -115,7 +115,6 @@ def test_exercise_a_director_injects_pauses_for_what_is_real_and_ends(rehearsal)
     assert rehearsal.house.ledger_has_no_gap()
 
 
-@pytest.mark.nightly
 def test_exercise_two_people_play_a_livestream_in_two_states_to_the_end(rehearsal):
     """At speed 30 it takes six minutes; bots play the other four parties."""
     director = rehearsal.director

@@ -67,8 +67,8 @@ def test_a_hub_killed_during_a_bulk_share_has_every_signal_once(house):
 def test_a_hub_killed_while_many_share_single_signals_has_each_once(house):
     """Shares that wait share one commit: a kill loses none of those that were acknowledged."""
     agent = house.agent()
-    values = [digest() for _ in range(rounds(160, nightly=800))]
-    kills, acknowledged = rounds(2, nightly=8), []
+    values = [digest() for _ in range(rounds(80, nightly=800))]
+    kills, acknowledged = rounds(1, nightly=8), []
 
     def share(value):
         """Share until an answer comes; without one, nobody knows whether it was taken."""

@@ -26,7 +26,6 @@ from tests.release.test_paths import PAGE, ROOT, commands
 
 pytestmark = [
     pytest.mark.flow,
-    pytest.mark.nightly,
     pytest.mark.skipif(postgres.binaries() is None, reason="PostgreSQL is not installed"),
     pytest.mark.skipif(not caddy.is_installed(), reason="Caddy is not installed"),
 ]

@@ -22,10 +22,7 @@ def say_why(page):
     page.keyboard.press("Enter")
 
 
-@pytest.mark.parametrize(
-    "viewport",
-    [pytest.param(WIDE, id="wide"), pytest.param(NARROW, id="phone", marks=pytest.mark.nightly)],
-)
+@pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "phone"])
 def test_one_person_answers_what_came_in_a_day(busy, chromium, viewport):  # noqa: F811
     agent = busy.agent(PARTY, review="lock_min = 5\nblind_check_percent = 0")
     uploads = {f"upload {number}": CAT + bytes([number]) for number in range(5)}

@@ -103,7 +103,6 @@ ELSEWHERE = ("stemtide_tls", "stemtide_standby")
 """Metrics of hubs with TLS and standbys, which tests/flows/test_two_hosts.py looks at."""
 
 
-@pytest.mark.nightly
 def test_each_query_of_the_dashboard_has_rows_and_alerts_fire_on_what_is_wrong(watched):
     house, agent, watch = watched
     content = b"a film"

@@ -108,7 +108,6 @@ def test_a_referral_meets_a_hold_waits_and_is_answered_once_it_is_lifted(house, 
     )
 
 
-@pytest.mark.nightly
 def test_an_emergency_goes_over_a_hold_and_its_holder_learns_it(house, people):
     officer, agency, provider = people
     hold(agency, URL)

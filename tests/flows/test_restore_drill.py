@@ -121,7 +121,7 @@ def empty_databases(kind):
         yield iter([{"STEMTIDE_DATABASE_URL": first}, {"STEMTIDE_DATABASE_URL": second}])
 
 
-@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_an_agent_follows_a_restored_hub_and_nothing_before_the_backup_is_lost(tmp_path, kind):
     identity = pyrage.x25519.Identity.generate()
     (tmp_path / "identity").write_text(f"{identity}\n", "utf-8")

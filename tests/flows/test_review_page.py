@@ -13,8 +13,9 @@ from stemtide.exercises import cast
 from tests import forks
 from tests.agent import streams
 from tests.agent.world import picture
-from tests.flows.conftest import NARROW, WIDE, row, until
+from tests.flows.conftest import NARROW, VIEWPORTS, WIDE, row, until
 from tests.flows.test_crisis_access import RULES
+from tests.rounds import rounds
 
 pytestmark = [pytest.mark.flow, pytest.mark.browser]
 
@@ -81,7 +82,7 @@ def heard(house, ref):
     return [(event["type"], event["data"].get("decided_by")) for event in events]
 
 
-@pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "phone"])
+@pytest.mark.parametrize("viewport", rounds(VIEWPORTS[:1], nightly=VIEWPORTS))
 def test_a_moderator_decides_by_keyboard_alone(house, chromium, viewport):
     agent = house.agent(PARTY, review="pictures_per_day = 2")
     scheme = "dark" if viewport is NARROW else "light"

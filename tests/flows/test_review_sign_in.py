@@ -14,8 +14,9 @@ from playwright.sync_api import expect
 
 from tests.cli.conftest import run
 from tests.flows import beginnings
-from tests.flows.conftest import NARROW, WIDE, House, until
+from tests.flows.conftest import NARROW, VIEWPORTS, WIDE, House, until
 from tests.flows.test_review_page import CAT, PARTY, faults, hold, press
+from tests.rounds import rounds
 
 pytestmark = [pytest.mark.flow, pytest.mark.browser]
 
@@ -67,7 +68,7 @@ def sign_in(page, house, email):
     expect(page.get_by_role("heading", level=1)).to_have_text("Held for review")
 
 
-@pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "phone"])
+@pytest.mark.parametrize("viewport", rounds(VIEWPORTS[:1], nightly=VIEWPORTS))
 def test_a_moderator_signs_in_at_the_hub_and_reviews_on_without_it(
     house, agent, chromium, viewport
 ):

@@ -51,7 +51,6 @@ def version_before():
 
 pytestmark = [
     pytest.mark.flow,
-    pytest.mark.nightly,
     pytest.mark.skipif(postgres.binaries() is None, reason="PostgreSQL is not installed"),
     pytest.mark.skipif(not version_before(), reason="the history of this checkout is cut off"),
 ]

@@ -98,9 +98,7 @@ class Story:
         self.settle()
 
 
-@pytest.mark.parametrize(
-    "extra", ["", pytest.param("http_workers = 2", marks=pytest.mark.nightly)], ids=["one", "two"]
-)
+@pytest.mark.parametrize("extra", ["", "http_workers = 2"], ids=["one", "two"])
 def test_a_wrong_hash_is_lowered_everywhere_until_the_agency_lifts_it_and_no_outbreak_is(
     house, extra
 ):
@@ -137,7 +135,6 @@ def report_as_one_group(story):
     story.settle()
 
 
-@pytest.mark.nightly
 def test_two_providers_outbreak_blocks_even_if_every_fifth_upload_is_of_it(house):
     story = Story(house)
     for party in (ONE, TWO, THREE):

@@ -326,7 +326,6 @@ def test_acts_that_a_promoted_standby_lacks_are_noticed_by_agents_and_by_the_hub
         assert all(process.is_alive() for process in (*story.hubs, *story.agents))
 
 
-@pytest.mark.nightly
 def test_writes_wait_while_the_standby_is_gone_and_health_says_so(tmp_path):
     with machines(tmp_path, is_synchronous=True) as story:
         first, second = story.servers
@@ -369,7 +368,6 @@ def lose(number, *, story, then):
     return {value for values in acknowledged for value in values}
 
 
-@pytest.mark.nightly
 @pytest.mark.skipif(not caddy.is_installed(), reason="Caddy is not installed")
 def test_each_machine_takes_over_from_the_other_and_does_once_what_is_due(tmp_path):
     settings = {"STEMTIDE_WEBHOOK_LOOPBACK": "1", "STEMTIDE_TRUSTED_PROXIES": "127.0.0.1"}
@@ -416,7 +414,6 @@ def stored_at(server, value):
     return (value,) in server.ask("SELECT value FROM signals_signal")
 
 
-@pytest.mark.nightly
 def test_a_replaced_primary_that_comes_back_is_left_alone(tmp_path):
     with machines(tmp_path, is_synchronous=False) as story:
         first, second = story.servers
@@ -449,7 +446,6 @@ def test_a_replaced_primary_that_comes_back_is_left_alone(tmp_path):
         assert stored_at(second, refused)
 
 
-@pytest.mark.nightly
 @pytest.mark.skipif(not caddy.is_installed(), reason="Caddy is not installed")
 @pytest.mark.skipif(not prometheus.is_installed(), reason="Prometheus is not installed")
 def test_prometheus_shows_the_standby_and_the_public_certificate(tmp_path):
