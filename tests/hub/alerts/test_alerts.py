@@ -30,6 +30,7 @@ from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.enums import Role
 from stemtide.protocol.messages.crises import CloseIn
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
+from tests.rounds import rounds
 from tests.world import NOON, hex_value, lift, suspend
 
 HOME = Home(address="https://hub.example")
@@ -183,6 +184,7 @@ def test_many_disputes_are_one_alert_until_somebody_has_it(quiet):
     assert Alert.objects.get(state="open").parameters["count"] == "1"
 
 
+@pytest.mark.nightly
 def test_a_withdrawal_is_told_at_the_desk_to_those_in_the_room_that_saw_the_signal(quiet):
     crisis = quiet.activate()
     shared = quiet.share(crisis=str(crisis.id))
@@ -311,7 +313,7 @@ def test_two_clocks_escalate_once(committed_world):
         (Role.DATA_PROTECTION_OFFICER, False),
         (Role.OBSERVER, False),
         (None, True),
-    ],
+    ][:: rounds(2, nightly=1)],
 )
 def test_which_roles_acknowledge(world, role, may):
     alert = warned_agency(world)

@@ -25,6 +25,7 @@ from stemtide.protocol.messages.crises import (
 )
 from stemtide.protocol.messages.signals import OpinionIn
 from stemtide.protocol.messages.situation import MessageIn
+from tests.rounds import rounds
 from tests.world import NOON, outcome, report_of
 
 
@@ -105,7 +106,7 @@ def rate(world, crisis, party):
 
 
 @pytest.mark.parametrize("is_late", [False, True], ids=["in time", "after the ladder ended"])
-@pytest.mark.parametrize("act", [post, rate])
+@pytest.mark.parametrize("act", [post, rate][: rounds(1, nightly=None)])
 def test_whoever_works_in_the_room_has_answered_the_warning(world, crisis, act, is_late):
     raise_all()
     assert open_to(world.agency) == ["early_warning"]
@@ -119,6 +120,7 @@ def test_whoever_works_in_the_room_has_answered_the_warning(world, crisis, act, 
     assert silent() == {world.other_authority.title}
 
 
+@pytest.mark.nightly
 def test_a_party_that_took_part_after_its_ladder_ended_is_not_said_to_be_silent(world, crisis):
     invite(world, crisis, world.big_provider)
     raise_all()
@@ -129,6 +131,7 @@ def test_a_party_that_took_part_after_its_ladder_ended_is_not_said_to_be_silent(
     assert silent() == {world.other_authority.title}  # the agency invited: it is at work
 
 
+@pytest.mark.nightly
 def test_an_act_just_before_the_end_of_a_ladder_is_an_answer(world, crisis):
     raise_all()
     post(world, crisis, world.agency)
@@ -138,6 +141,7 @@ def test_an_act_just_before_the_end_of_a_ladder_is_an_answer(world, crisis):
     assert world.agency.title not in silent()
 
 
+@pytest.mark.nightly
 def test_what_a_machine_reports_answers_no_alert(world):
     crisis = world.warn()
     world.join(crisis, world.small_provider)
@@ -156,6 +160,7 @@ def test_what_a_machine_reports_answers_no_alert(world):
 
 
 @pytest.mark.usefixtures("crisis")
+@pytest.mark.nightly
 def test_an_alert_that_is_acknowledged_late_ends_what_was_said_of_it(world):
     raise_all()
     exhaust(world)
@@ -165,6 +170,7 @@ def test_an_alert_that_is_acknowledged_late_ends_what_was_said_of_it(world):
     assert world.agency.title not in silent()
 
 
+@pytest.mark.nightly
 def test_an_invitation_that_is_taken_back_asks_nobody_any_more(world, crisis):
     invite(world, crisis, world.big_provider)
     raise_all()
@@ -207,6 +213,7 @@ def test_a_proposal_waits_for_a_second_person_also_of_the_same_party(world, cris
     assert "proposal" not in told(world.other_authority)
 
 
+@pytest.mark.nightly
 def test_an_emergency_activation_waits_for_a_second_party_and_its_end_is_told(world, crisis):
     world.join(crisis, world.other_authority)
     world.answer_all(crisis)
@@ -230,6 +237,7 @@ def test_a_confirmed_proposal_waits_for_nobody(world):
         assert not {"proposal", "early_warning"} & set(open_to(party))
 
 
+@pytest.mark.nightly
 def test_whoever_left_is_not_asked_any_more(world):
     writes_contacts.add_contact_point(
         world.small_provider,
@@ -254,6 +262,7 @@ def test_whoever_left_is_not_asked_any_more(world):
     assert "deescalated" not in told(world.small_provider)
 
 
+@pytest.mark.nightly
 def test_a_review_that_is_due_is_told_to_those_who_lead(world):
     crisis = world.activate()
     world.join(crisis, world.small_provider)
@@ -268,6 +277,7 @@ def test_a_review_that_is_due_is_told_to_those_who_lead(world):
     assert not {"review_due", "review_overdue"} & set(open_to(world.agency))
 
 
+@pytest.mark.nightly
 def test_a_sharer_who_left_the_crisis_hears_of_no_dispute(world):
     crisis = world.activate()
     world.join(crisis, world.small_provider)

@@ -29,6 +29,7 @@ from stemtide.hub.rooms.parties.writes import contacts as writes_contacts
 from stemtide.protocol.enums import PartyKind, Role
 from tests.hub.alerts.receivers import answer, parts, receiver
 from tests.hub.api.conftest import wait_until
+from tests.rounds import rounds
 from tests.world import NOON
 
 HOME = Home(address="https://hub.example/", languages=frozenset({"en", "nl"}))
@@ -239,7 +240,7 @@ def test_a_delivery_is_not_dropped_without_a_reason(world, reason):
         ("consortium", Role.DUTY_OFFICER, NotFoundError),
         ("small_provider", Role.DUTY_OFFICER, NotFoundError),
         ("observer", Role.OBSERVER, NotFoundError),
-    ],
+    ][:: rounds(3, nightly=1)],
 )
 def test_who_resolves_the_dead_letters_of_a_provider(world, who, role, error):
     row = dead(world.big_provider)

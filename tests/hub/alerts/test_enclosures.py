@@ -93,6 +93,7 @@ def test_a_provider_with_a_mail_address_alone_gets_the_order_whole(orders):  # n
     assert "https://hub.example/acknowledge/" in words
 
 
+@pytest.mark.nightly
 def test_a_file_that_was_altered_on_the_way_is_found_out(orders):  # noqa: F811
     contact(orders.small_provider)
     made = cast.issue(orders)
@@ -108,6 +109,7 @@ def test_a_file_that_was_altered_on_the_way_is_found_out(orders):  # noqa: F811
     assert found.verdict is SealVerdict.CHANGED
 
 
+@pytest.mark.nightly
 def test_an_order_is_drawn_in_its_own_language_and_the_mail_in_the_readers(orders):  # noqa: F811
     point = contact(orders.small_provider)
     point.languages = ["de"]
@@ -120,6 +122,7 @@ def test_an_order_is_drawn_in_its_own_language_and_the_mail_in_the_readers(order
     assert message["Subject"].startswith(("ENTFERNUNGSANORDNUNG", "REMOVAL ORDER"))
 
 
+@pytest.mark.nightly
 def test_each_document_has_the_seal_of_the_party_that_it_is_from(orders, settings, tmp_path):  # noqa: F811
     settings.DATA_DIR = tmp_path
     issuer, provider = orders.authority.name, orders.small_provider.name
@@ -149,6 +152,7 @@ def seals_of_documents():
     return sent
 
 
+@pytest.mark.nightly
 def test_the_home_authority_gets_the_copy_whole(orders):  # noqa: F811
     contact(orders.other_authority, "tco@fr.example")
     made = cast.issue(orders)
@@ -165,6 +169,7 @@ def test_the_home_authority_gets_the_copy_whole(orders):  # noqa: F811
         ("order_executed", "annex-2", "A. Moderator"),
     ],
 )
+@pytest.mark.nightly
 def test_the_issuer_gets_annex_ii_and_iii_on_paper(orders, kind, annex, said):  # noqa: F811
     contact(orders.authority)
     made = cast.issue(orders)
@@ -188,6 +193,7 @@ def test_the_information_before_a_first_order_is_a_letter(orders):  # noqa: F811
     assert "2026-11-24 11:00:00 UTC" in told  # twelve hours after it was given
 
 
+@pytest.mark.nightly
 def test_a_later_word_on_an_order_comes_as_json_alone(orders):  # noqa: F811
     contact(orders.small_provider)
     made = cast.issue(orders)
@@ -228,6 +234,7 @@ def test_a_batch_comes_as_a_table_and_as_json_and_on_no_paper(desk):  # noqa: F8
     assert found[0]["labels"]
 
 
+@pytest.mark.nightly
 def test_the_table_of_a_batch_holds_also_what_its_json_leaves_out(desk, monkeypatch):  # noqa: F811
     monkeypatch.setattr(enclosures, "MOST_IN_ONE", 2)
     monkeypatch.setattr(enclosures.referrals, "MAX_PAGE", 2)  # so that there are several pages
@@ -239,6 +246,7 @@ def test_the_table_of_a_batch_holds_also_what_its_json_leaves_out(desk, monkeypa
     assert len(files["referrals.csv"].decode("utf-8-sig").splitlines()) == 6
 
 
+@pytest.mark.nightly
 def test_the_sender_of_a_referral_gets_no_copy_of_its_own(desk):  # noqa: F811
     contact(desk.world.authority)
     made = desk.refer()
@@ -248,6 +256,7 @@ def test_the_sender_of_a_referral_gets_no_copy_of_its_own(desk):  # noqa: F811
     assert set(files) == {"alert.json", "alert.json.sig"}
 
 
+@pytest.mark.nightly
 def test_what_an_order_is_gone_from_is_sent_without_it(orders):  # noqa: F811
     contact(orders.small_provider)
     cast.issue(orders)
@@ -298,6 +307,7 @@ def test_a_webhook_carries_the_order_and_its_status_starts_the_hour(orders, sett
     assert found.acknowledged_at is None
 
 
+@pytest.mark.nightly
 def test_a_machine_that_acknowledges_in_its_answer_acknowledges_the_order(orders):  # noqa: F811
     with receiver(answer(200, b'{"acknowledged": true}')) as to:
         contact(orders.small_provider, f"http://127.0.0.1:{to.port}/hook", channel="url")
@@ -343,6 +353,7 @@ def test_referrals_are_received_by_webhook(desk, many):  # noqa: F811
     assert {(one.received_at, one.received_via) for one in found} == {(NOON, "webhook")}
 
 
+@pytest.mark.nightly
 def test_a_copy_is_received_by_webhook(orders):  # noqa: F811
     with receiver(answer()) as to:
         contact(orders.other_authority, f"http://127.0.0.1:{to.port}/hook", channel="url")
@@ -353,6 +364,7 @@ def test_a_copy_is_received_by_webhook(orders):  # noqa: F811
     assert found.copies[0].received_at == NOON
 
 
+@pytest.mark.nightly
 def test_a_mail_as_large_as_an_order_of_fifty_addresses_is_sent(orders):  # noqa: F811
     contact(orders.small_provider)
     urls = [f"https://small-forum.example/{number}/" + "a1" * 400 for number in range(50)]

@@ -37,6 +37,7 @@ from tests.hub.orders.cast import after
 from tests.hub.orders.conftest import orders  # noqa: F401  # the same cast
 from tests.hub.papers.papers import text_of
 from tests.hub.referrals.conftest import desk, row  # noqa: F401  # the same desk
+from tests.rounds import rounds
 from tests.world import NOON, suspend
 
 pytestmark = pytest.mark.django_db
@@ -85,6 +86,7 @@ def mail_of(kind):
     return message.get_body(("plain",)).get_content().replace("\r\n", "\n")
 
 
+@pytest.mark.nightly
 def test_the_mail_of_an_order_says_the_clock_and_whom_to_ask_and_how_to_answer(orders):  # noqa: F811
     ordered(orders)
     told = mail_of("order")
@@ -105,6 +107,7 @@ def test_the_mail_of_a_referral_says_that_no_clock_runs_and_whom_to_ask(desk):  
     assert "Contact: Belgian Crisis Centre, duty@crisis.example" in told
 
 
+@pytest.mark.nightly
 def test_a_mail_speaks_the_language_of_its_reader_throughout(orders):  # noqa: F811
     point = contact(orders.small_provider, "moderator@small.example")
     point.languages = ["nl"]
@@ -116,6 +119,7 @@ def test_a_mail_speaks_the_language_of_its_reader_throughout(orders):  # noqa: F
     assert "At the desk:" not in told
 
 
+@pytest.mark.nightly
 def test_of_an_exercise_no_clock_runs(orders):  # noqa: F811
     cast.inform(orders, exercise=True)
     ordered(orders, exercise=True)
@@ -149,6 +153,7 @@ def test_the_page_of_an_order_has_its_papers_and_no_address_of_content(orders): 
     assert page["X-Robots-Tag"] == "noindex, nofollow"
 
 
+@pytest.mark.nightly
 def test_the_page_of_an_order_shows_whether_it_is_authentic_without_an_account(orders):  # noqa: F811
     ordered(orders)
     told = page_of(token_of("order")).content.decode()
@@ -188,6 +193,7 @@ def test_the_button_records_what_lay_behind_the_link(orders):  # noqa: F811
     assert later == shown  # what becomes of an order changes nothing in what was shown
 
 
+@pytest.mark.nightly
 def test_an_order_still_reaches_a_suspended_provider_which_answers_by_the_link(orders):  # noqa: F811
     suspend(orders.small_provider, agency=orders.agency)
     made = ordered(orders)
@@ -210,6 +216,7 @@ def test_a_referral_still_reaches_a_suspended_provider(desk):  # noqa: F811
     assert Delivery.objects.filter(alert__kind="referral", channel="mail").exists()
 
 
+@pytest.mark.nightly
 def test_the_receipt_is_a_sealed_paper_that_both_sides_can_hold_against_the_file(orders):  # noqa: F811
     made = ordered(orders)
     token = token_of("order")
@@ -236,12 +243,14 @@ def test_a_link_to_a_drill_has_no_files(world):
         assert fetched(token, what).status_code == 404
 
 
+@pytest.mark.nightly
 def test_the_page_speaks_the_language_of_its_reader(orders):  # noqa: F811
     ordered(orders)
     told = page_of(token_of("order"), headers={"accept-language": "fr"}).content.decode()
     assert '<html lang="fr"' in told
 
 
+@pytest.mark.nightly
 def test_the_copy_at_the_home_authority_is_received_by_its_link(orders):  # noqa: F811
     contact(orders.other_authority, "tco@fr.example")
     made = cast.issue(orders)
@@ -257,6 +266,7 @@ def test_the_copy_at_the_home_authority_is_received_by_its_link(orders):  # noqa
 # When nothing is left, and when the time is over
 
 
+@pytest.mark.nightly
 def test_a_withdrawn_order_says_so_and_what_follows(orders):  # noqa: F811
     made = ordered(orders)
     token = token_of("order")
@@ -270,6 +280,7 @@ def test_a_withdrawn_order_says_so_and_what_follows(orders):  # noqa: F811
     assert not Receipt.objects.exists()
 
 
+@pytest.mark.nightly
 def test_an_executed_order_says_that_nothing_is_left(orders):  # noqa: F811
     made = ordered(orders)
     cast.receive(made.id)
@@ -278,6 +289,7 @@ def test_an_executed_order_says_that_nothing_is_left(orders):  # noqa: F811
     assert "executed already" in page_of(token_of("order")).content.decode()
 
 
+@pytest.mark.nightly
 def test_an_order_undone_after_it_was_executed_is_to_be_reinstated(orders):  # noqa: F811
     made = ordered(orders)
     cast.receive(made.id)
@@ -318,6 +330,7 @@ def test_an_expired_link_gives_nothing_out_and_is_sent_anew_to_the_same_address(
     assert Entry.objects.filter(kind="link.renewed").count() == 1
 
 
+@pytest.mark.nightly
 def test_a_new_link_goes_nowhere_where_nothing_is_left_or_nobody_reads(orders):  # noqa: F811
     made = ordered(orders)
     token = token_of("order", until=NOON)
@@ -368,6 +381,7 @@ def test_two_that_press_at_once_are_told_who_was_first(orders):  # noqa: F811
 # Answers without an account
 
 
+@pytest.mark.nightly
 def test_an_order_is_answered_by_annex_ii_through_its_link(orders):  # noqa: F811
     made = ordered(orders)
     token = token_of("order")
@@ -396,6 +410,7 @@ def test_annex_iii_stops_the_clock_and_the_end_of_its_ground_starts_it(orders): 
     assert (found.state, found.due_at) == ("received", after(80))
 
 
+@pytest.mark.nightly
 def test_a_provider_asks_for_scrutiny_by_its_link(orders):  # noqa: F811
     made = ordered(orders)
     body = ScrutinyIn(basis="provider", reasons="It is a news report.")
@@ -404,7 +419,10 @@ def test_a_provider_asks_for_scrutiny_by_its_link(orders):  # noqa: F811
     assert [one.basis for one in found.scrutinies] == ["provider"]
 
 
-@pytest.mark.parametrize("verb", ["reinstate", "resume", "withdraw", "issue", "announce"])
+VERBS = ("reinstate", "withdraw", "resume", "issue", "announce")
+
+
+@pytest.mark.parametrize("verb", VERBS[: rounds(2, nightly=None)])
 def test_a_link_does_nothing_else_with_an_order(orders, verb):  # noqa: F811
     ordered(orders)
     with pytest.raises(ConflictError):
@@ -468,6 +486,7 @@ def test_referrals_of_a_batch_are_received_and_answered_together(desk):  # noqa:
     assert sorted(states) == ["not_found"] * 4 + ["sent"]
 
 
+@pytest.mark.nightly
 def test_an_expired_link_answers_nothing(orders):  # noqa: F811
     ordered(orders)
     token = token_of("order", until=NOON)
@@ -507,6 +526,7 @@ ANNEX_2 = annexed(
 )
 
 
+@pytest.mark.nightly
 def test_the_page_leads_to_what_may_be_answered(orders):  # noqa: F811
     ordered(orders)
     token = token_of("order")
@@ -518,6 +538,7 @@ def test_the_page_leads_to_what_may_be_answered(orders):  # noqa: F811
     assert "binding:" in form_of(token, "suspend").content.decode()
 
 
+@pytest.mark.nightly
 def test_the_form_knows_who_the_provider_is_and_names_no_address(orders):  # noqa: F811
     made = ordered(orders)
     page = form_of(token_of("order"), "execute")
@@ -556,6 +577,7 @@ def test_a_form_that_lacks_something_says_what_and_records_nothing(orders):  # n
     assert (found.state, found.received_at) == ("issued", None)
 
 
+@pytest.mark.nightly
 def test_annex_iii_and_the_end_of_its_ground_are_sent_by_their_forms(orders):  # noqa: F811
     made = ordered(orders)
     token = token_of("order")
@@ -569,6 +591,7 @@ def test_annex_iii_and_the_end_of_its_ground_are_sent_by_their_forms(orders):  #
     assert (found.state, found.due_at is not None) == ("received", True)
 
 
+@pytest.mark.nightly
 def test_scrutiny_is_asked_for_and_content_reinstated_by_their_forms(orders):  # noqa: F811
     now = datetime.now(UTC)
     contact(orders.small_provider, "moderator@small.example")
@@ -590,6 +613,7 @@ def test_scrutiny_is_asked_for_and_content_reinstated_by_their_forms(orders):  #
     assert (found.state, found.scrutinies[0].basis) == ("reinstated", "provider")
 
 
+@pytest.mark.nightly
 def test_a_referral_is_answered_by_its_form(desk):  # noqa: F811
     made = referred(desk)
     token = token_of("referral")
@@ -608,6 +632,7 @@ def test_a_referral_is_answered_by_its_form(desk):  # noqa: F811
     assert (found.state, found.received_via) == ("needs_context", "link")
 
 
+@pytest.mark.nightly
 def test_referrals_of_a_batch_are_answered_by_one_form(desk):  # noqa: F811
     contact(desk.world.big_provider)
     desk.add(desk.open(), [row(number) for number in range(1, 6)])
@@ -625,7 +650,7 @@ def test_referrals_of_a_batch_are_answered_by_one_form(desk):  # noqa: F811
     assert Alert.objects.get(kind="referrals").state == "acknowledged"
 
 
-@pytest.mark.parametrize("verb", ["execute", "answer", "reinstate"])
+@pytest.mark.parametrize("verb", ["execute", "answer", "reinstate"][: rounds(1, nightly=None)])
 def test_a_form_behind_a_link_that_is_over_or_unknown_is_not_shown(orders, verb):  # noqa: F811
     ordered(orders)
     ended = token_of("order", until=NOON)

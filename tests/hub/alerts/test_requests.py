@@ -164,6 +164,7 @@ def test_who_acknowledges_the_order_is_asked_no_more(orders):  # noqa: F811
     assert told("order", state="overtaken") == ["small-forum"]
 
 
+@pytest.mark.nightly
 def test_an_alert_is_acknowledged_also_where_the_order_was_before(orders):  # noqa: F811
     made = cast.issue(orders)
     raise_all()
@@ -173,6 +174,7 @@ def test_an_alert_is_acknowledged_also_where_the_order_was_before(orders):  # no
     assert told("order", state="acknowledged") == ["small-forum"]
 
 
+@pytest.mark.nightly
 def test_the_copy_is_received_with_its_alert(orders):  # noqa: F811
     made = cast.issue(orders)
     raise_all()
@@ -182,6 +184,7 @@ def test_the_copy_is_received_with_its_alert(orders):  # noqa: F811
     assert found.copies[0].received_at == after(5)
 
 
+@pytest.mark.nightly
 def test_annex_ii_and_iii_are_told_to_the_issuer(orders):  # noqa: F811
     made = cast.issue(orders)
     cast.receive(made.id)
@@ -218,6 +221,7 @@ def test_an_order_that_ends_is_told_to_all_that_had_it(orders):  # noqa: F811
     assert told("order") == told("order_copy") == []
 
 
+@pytest.mark.nightly
 def test_scrutiny_is_told_step_by_step(orders):  # noqa: F811
     made = cast.issue(orders)
     cast.receive(made.id)
@@ -240,6 +244,7 @@ def test_scrutiny_is_told_step_by_step(orders):  # noqa: F811
     assert told("order_reinstated") == ["be-crisis-centre", "fr-referral-unit"]
 
 
+@pytest.mark.nightly
 def test_scrutiny_that_finds_nothing_or_nothing_in_time_is_told(orders):  # noqa: F811
     made = cast.issue(orders)
     cast.receive(made.id)
@@ -254,6 +259,7 @@ def test_scrutiny_that_finds_nothing_or_nothing_in_time_is_told(orders):  # noqa
     assert told("scrutiny_missed") == []
 
 
+@pytest.mark.nightly
 def test_secrecy_for_longer_is_told_to_the_provider(orders):  # noqa: F811
     until = after(60 * 24 * 7)
     hushed = {"non_disclosure": True, "non_disclosure_until": until.isoformat()}
@@ -265,6 +271,7 @@ def test_secrecy_for_longer_is_told_to_the_provider(orders):  # noqa: F811
     assert told("order_prolonged") == ["small-forum"]
 
 
+@pytest.mark.nightly
 def test_appeals_and_finality_are_told_to_those_they_concern(orders):  # noqa: F811
     competences.name_competent(orders.other_authority, Duty.MEASURES, actor="operator", now=NOON)
     made = cast.issue(orders)
@@ -347,6 +354,7 @@ def test_a_question_is_told_to_the_sender_and_the_context_to_the_provider(desk):
     assert told("referral_question") == []
 
 
+@pytest.mark.nightly
 def test_many_answers_of_one_provider_are_one_alert_at_the_desk(desk):  # noqa: F811
     for number in range(3):
         made = desk.refer(url=f"https://video.example/{number}")
@@ -364,6 +372,7 @@ def test_a_referral_that_is_taken_back_is_told_to_the_provider(desk):  # noqa: F
     assert told("referral") == []
 
 
+@pytest.mark.nightly
 def test_both_sides_learn_that_a_referral_meets_a_hold(desk):  # noqa: F811
     desk.refer()
     desk.hold()

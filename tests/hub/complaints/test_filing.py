@@ -13,6 +13,7 @@ from stemtide.hub.rooms.complaints.writes import complaints as writes
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.ledger.reads import ledger
 from tests.hub.complaints.conftest import HOME, WORDS
+from tests.rounds import rounds
 from tests.world import NOON, hex_value
 
 
@@ -117,7 +118,7 @@ def test_whoever_complained_takes_it_back_until_it_is_decided(bench):
         ("agency", False),
         ("consortium", False),
         ("observer", False),
-    ],
+    ][:: rounds(2, nightly=1)],
 )
 def test_a_complaint_is_seen_by_its_provider_alone(bench, party, sees):
     complaint = bench.complain()

@@ -15,6 +15,7 @@ from stemtide.hub.rooms.referrals.writes import referrals as writes
 from stemtide.hub.rooms.signals.reads import signals
 from stemtide.protocol.messages.referrals import TakeBackIn
 from tests.hub.referrals.conftest import Desk
+from tests.rounds import rounds
 from tests.world import NOON, disputers, hex_value
 
 
@@ -70,6 +71,7 @@ def test_a_wrong_referral_asks_its_sender_and_disputes_the_signals_linked_to_it(
     assert (asked.basis, asked.ground, asked.is_upheld) == ("referral", referral.id, True)
 
 
+@pytest.mark.nightly
 def test_the_sender_of_a_referral_withdraws_its_signals_with_it(bench, referral):
     complaint = bench.uphold(on_referral(bench, referral))
     assert bench.answer(complaint, keep=False).state == "granted"
@@ -77,7 +79,11 @@ def test_the_sender_of_a_referral_withdraws_its_signals_with_it(bench, referral)
     assert (signal.state, signal.withdraw_reason) == ("withdrawn", "complaint_upheld")
 
 
-@pytest.mark.parametrize(("exemption", "reason"), [("news", "context"), ("none", "not_violating")])
+EXEMPTIONS = [("news", "context"), ("none", "not_violating")]
+"""And the reasons for which a referral is taken back then."""
+
+
+@pytest.mark.parametrize(("exemption", "reason"), EXEMPTIONS[: rounds(1, nightly=None)])
 def test_a_referral_whose_content_was_not_given_back_is_taken_back(bench, desk, exemption, reason):
     made = desk.refer()
     complaint = on_referral(bench, made)

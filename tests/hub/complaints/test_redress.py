@@ -10,6 +10,7 @@ from stemtide.hub.rooms.signals.reads import signals
 from stemtide.hub.rooms.signals.writes import signals as signal_writes
 from stemtide.protocol.messages.signals import WithdrawIn
 from tests.hub.complaints.conftest import WORDS
+from tests.rounds import rounds
 from tests.world import NOON, disputers, hex_value
 
 
@@ -27,7 +28,7 @@ def signal(bench, uid=None):
         ("agency", False),
         ("consortium", False),
         ("observer", False),
-    ],
+    ][:: rounds(2, nightly=1)],
 )
 def test_redress_is_seen_by_whom_it_asks_alone(bench, party, sees):
     complaint = bench.uphold(bench.complain())
@@ -65,6 +66,7 @@ def test_the_sharer_withdraws_and_every_agent_undoes(bench):
         bench.answer(complaint, keep=False)
 
 
+@pytest.mark.nightly
 def test_the_sharer_withdraws_every_signal_of_that_content(bench):
     content = uuid4()
     one = bench.world.share(value=hex_value(2), content=content)
@@ -94,6 +96,7 @@ def test_a_sharer_who_kept_it_may_still_withdraw(bench):
     assert bench.answer(complaint, keep=False).state == "granted"
 
 
+@pytest.mark.nightly
 def test_a_dispute_stands_while_another_complaint_of_ones_own_speaks_against_the_signal(bench):
     one, other = (bench.uphold(bench.complain()) for _ in range(2))
     bench.answer(one, keep=True, reason="It is the perpetrator's film, recut.")
@@ -104,6 +107,7 @@ def test_a_dispute_stands_while_another_complaint_of_ones_own_speaks_against_the
     assert disputers(signal(bench)) == []
 
 
+@pytest.mark.nightly
 def test_nobody_accepts_before_there_is_a_reason_or_where_nothing_was_asked(bench):
     complaint = bench.uphold(bench.complain())
     with pytest.raises(ConflictError):
@@ -114,6 +118,7 @@ def test_nobody_accepts_before_there_is_a_reason_or_where_nothing_was_asked(benc
         bench.accept(complaint, "small_provider")
 
 
+@pytest.mark.nightly
 def test_a_signal_that_goes_in_another_way_ends_the_question(bench):
     complaint = bench.uphold(bench.complain())
     assert writes_redress.lapse_due(NOON) == 0
@@ -125,6 +130,7 @@ def test_a_signal_that_goes_in_another_way_ends_the_question(bench):
     assert told.state == "moot"
 
 
+@pytest.mark.nightly
 def test_a_sharer_who_withdrew_is_not_asked_by_the_complaints_that_follow(bench):
     one, other = bench.uphold(bench.complain()), bench.uphold(bench.complain())
     bench.answer(one, keep=False)

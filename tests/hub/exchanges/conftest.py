@@ -4,18 +4,21 @@
 import json
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import BaseServer
 from threading import Thread
 
 import pytest
 
 from stemtide.hub.rooms.exchanges.models import Exchange, Record
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
+from stemtide.hub.rooms.exchanges.rules import turns
 from stemtide.hub.rooms.exchanges.runner import ExchangeRunner
 from stemtide.hub.rooms.exchanges.writes import exchanges as writes, pulls as writes_pulling
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.interop.exchanges import Pull, SourceRecord, Terms
 from stemtide.protocol.enums import Direction, ExchangeKind
 from tests.exchange_servers import GROUP
+from tests.rounds import rounds
 from tests.world import NOON, add_member, hex_value
 
 PATHS = {
@@ -72,6 +75,17 @@ class _Page(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _servers_end_at_once():
+    """Let a server look at once whether it shall end, and not each half second.
+
+    Most of these tests ended one, and spent most of their time there.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseServer.serve_forever, "__defaults__", (0.01,))
+        yield
 
 
 @pytest.fixture
@@ -153,6 +167,14 @@ def told(number=1, *, version="1", key=None, said_at=NOON, **more):
 
 def gone(number=1, *, version="2", **more):
     return told(number, version=version, facts=None, **more)
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """How many signals end in one transaction: fewer than in use, as each takes its time."""
+    few = rounds(20, nightly=turns.ENDS_AT_ONCE)
+    monkeypatch.setattr(turns, "ENDS_AT_ONCE", few)
+    return few
 
 
 @pytest.fixture

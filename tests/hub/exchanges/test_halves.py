@@ -16,6 +16,7 @@ from stemtide.protocol.messages.signals import WithdrawIn
 from tests.hub.exchanges.conftest import NOON
 from tests.hub.exchanges.test_pushing import StopNcii, Taxii
 from tests.hub.exchanges.test_taxii import indicator, stix_time
+from tests.rounds import rounds
 from tests.world import hex_value
 
 RUN_S = "stemtide.hub.rooms.exchanges.runner.RUN_S"
@@ -46,7 +47,7 @@ def limited(server, *, status, most):
 
 
 @pytest.mark.usefixtures("four")
-@pytest.mark.parametrize("status", [400, 413, 422])
+@pytest.mark.parametrize("status", [413, 400, 422][: rounds(1, nightly=None)])
 def test_a_post_that_is_refused_whole_is_halved(desk, partner, status):
     desk.add(address=partner.address, direction="push", secret="key")
     partner.answers = limited(Taxii(partner), status=status, most=1)
@@ -96,7 +97,7 @@ def test_what_was_refused_stands_behind_what_was_never_told(desk, partner):
 
 
 @pytest.mark.usefixtures("four")
-@pytest.mark.parametrize("status", [401, 404, 409, 429])
+@pytest.mark.parametrize("status", [401, 404, 409, 429][:: rounds(2, nightly=1)])
 @pytest.mark.parametrize("kind", ["taxii", "stopncii"])
 def test_what_speaks_of_us_is_trouble_and_refuses_no_signal(desk, partner, kind, status):
     desk.add(kind, address=partner.address, direction="push", secret="key")
@@ -193,6 +194,7 @@ def test_pulling_that_takes_all_its_time_leaves_pushing_its_own(desk, partner, m
     assert (desk.row.trouble, (desk.row.next_at - desk.now).seconds) == ("", 5)
 
 
+@pytest.mark.nightly
 def test_a_run_ends_though_requests_never_do(desk, partner, monkeypatch):
     monkeypatch.setattr(RUN_S, 0)
     monkeypatch.setattr("stemtide.hub.rooms.exchanges.sources.source.AFTER_S", 0.4)
@@ -206,7 +208,7 @@ def test_a_run_ends_though_requests_never_do(desk, partner, monkeypatch):
     assert len(partner.asked) < 9
 
 
-@pytest.mark.parametrize("kind", ["taxii", "stopncii"])
+@pytest.mark.parametrize("kind", ["taxii", "stopncii"][: rounds(1, nightly=None)])
 @pytest.mark.usefixtures("four")
 def test_a_partner_that_refuses_all_there_is_is_trouble_until_it_did_so_for_long(
     desk, partner, kind
@@ -275,6 +277,7 @@ def test_a_status_that_is_not_to_be_had_says_nothing_of_the_post(desk, partner, 
     assert server.posts[0][0]["revoked"] is True
 
 
+@pytest.mark.nightly
 def test_a_withdrawal_that_is_taken_proves_nothing_of_what_is_new(desk, partner, four):
     desk.add("stopncii", address=partner.address, direction="push", secret="key")
     server = StopNcii(partner)
@@ -293,6 +296,7 @@ def test_a_withdrawal_that_is_taken_proves_nothing_of_what_is_new(desk, partner,
 
 
 @pytest.mark.usefixtures("four")
+@pytest.mark.nightly
 def test_a_partner_that_refused_all_there_is_and_is_well_again_gets_all(desk, partner):
     desk.add(address=partner.address, direction="push", secret="key")
     partner.answers = lambda *_: (400, {}, {})

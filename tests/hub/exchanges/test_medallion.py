@@ -47,6 +47,7 @@ def source(desk, server):
     desk.add(address=server, account="us", secret="hush")
 
 
+@pytest.mark.nightly
 @pytest.mark.usefixtures("source")
 def test_600_objects_of_medallion_at_100_a_page_are_600(desk):
     put(*(indicator(number) for number in range(600)))

@@ -151,6 +151,7 @@ def test_child_abuse_on_an_event_refuses_all_of_it(desk, source):
     assert desk.run() == {"refused": 2}
 
 
+@pytest.mark.nightly
 def test_events_that_cannot_be_read_are_named_and_the_others_go_on(desk, source):
     feed = Feed(source)
     odd, missing = feed.put(), feed.put(at=-5)
@@ -170,6 +171,7 @@ def test_events_that_cannot_be_read_are_named_and_the_others_go_on(desk, source)
     assert any("not there (404)" in line for line in desk.log())
 
 
+@pytest.mark.nightly
 def test_more_events_than_are_kept_at_once_are_all_read(desk, source, monkeypatch):
     monkeypatch.setattr(misp, "AT_ONCE", 3)
     feed = Feed(source)

@@ -11,6 +11,7 @@ from stemtide.hub.rooms.exchanges.sources import misp as port
 from stemtide.hub.rooms.signals.models import OpinionRow, Signal
 from stemtide.interop.misp.sightings import HUB_SOURCE
 from tests.misp_server import KEY, MispServer
+from tests.rounds import rounds
 from tests.world import NOON, add_member, hex_value
 
 PDQ = "f8f8f0cee0f4a84f06370a22038f63f0b36e2ed596621e1d33e6b39c4e9c9b22"
@@ -107,7 +108,7 @@ def test_a_deleted_attribute_ends_its_signal(desk, source, bridge):
         (4, [], "amber"),
         (0, ["tlp:green"], None),
         (0, [], None),
-    ],
+    ][:: rounds(3, nightly=1)],
 )
 @pytest.mark.parametrize("levels", [(None, 5), (3, None)], ids=["event", "attribute"])
 @pytest.mark.usefixtures("bridge")

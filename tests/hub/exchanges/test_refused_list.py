@@ -16,6 +16,7 @@ from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.refused_values import read_refused_values
 from stemtide.hub.rooms.signals.rules.signals import RefusedContentError
 from tests.exchange_servers import HashSharing, serving
+from tests.rounds import rounds
 from tests.world import hex_value
 
 ADDRESS = "/hashsharing"
@@ -118,7 +119,7 @@ def test_a_value_of_the_list_is_refused_whatever_its_label(update, sharing, worl
         ((500, b""), "it answers 500"),
         ((200, b"<html>"), "its answer is not one that can be read (ParseError)"),
         ((200, b"<queryResult><images><image/></images></queryResult>"), "(Exception)"),
-    ],
+    ][:: rounds(2, nightly=1)],
 )
 def test_a_broken_answer_leaves_the_list_as_it_was(update, sharing, server, answer, why):
     sharing.put("image1", md5=md5(1))

@@ -8,7 +8,6 @@ from django.conf import settings
 
 from stemtide.hub.rooms.exchanges.models import Exchange, Record
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
-from stemtide.hub.rooms.exchanges.rules.turns import ENDS_AT_ONCE
 from stemtide.hub.rooms.exchanges.writes import exchanges as writes
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.signals.models import Signal
@@ -20,6 +19,7 @@ from stemtide.protocol.enums import WithdrawReason
 from stemtide.protocol.messages.signals import WithdrawIn
 from stemtide.protocol.trust.second_look import EndsADay, second_look
 from tests.hub.exchanges.test_taxii import Shelf, indicator, newer
+from tests.rounds import rounds
 from tests.world import NOON, hex_value
 
 ODD = "ipv4-addr:value = '192.0.2.7'"
@@ -142,7 +142,7 @@ def test_a_version_that_cannot_be_read_ends_all_of_them(desk, talk):
     assert any("asks for several things at once" in words for words in desk.log())
 
 
-@pytest.mark.parametrize("first", [(1,), (1, 2)], ids=["one", "several"])
+@pytest.mark.parametrize("first", [(1,), (1, 2)][: rounds(1, nightly=None)])
 def test_one_that_becomes_several_and_back_is_the_same_signal(desk, shelf, first):
     talk = Talk(desk, shelf, *first)
     uid = desk.signal(1).uid
@@ -168,7 +168,7 @@ def test_one_that_becomes_several_or_back_with_other_facts_says_them(desk, shelf
     assert desk.live() == values(*then)
 
 
-@pytest.mark.parametrize("first", [(1,), (1, 2)], ids=["one", "several"])
+@pytest.mark.parametrize("first", [(1,), (1, 2)][: rounds(1, nightly=None)])
 def test_what_an_agency_withdrew_does_not_come_back_by_another_number_of_comparisons(
     desk, shelf, first
 ):
@@ -242,6 +242,7 @@ def test_our_own_that_comes_back_among_others_is_an_echo(desk, shelf):
     assert desk.live() == []
 
 
+@pytest.mark.nightly
 def test_what_the_source_disputes_is_disputed_of_each_and_no_longer(talk):
     said = {"extension_type": "property-extension", "disputed": True}
     talk.say(1, 2, extensions={EXTENSION: said})
@@ -323,11 +324,11 @@ def last_number():
 
 
 def test_what_many_indicators_leave_is_ended_in_turns_and_the_place_goes_with_the_last(
-    desk, shelf, monkeypatch
+    desk, shelf, at_once, monkeypatch
 ):
     table = second_look().model_copy(update={"ends_a_day": EndsADay(number=1000)})
     monkeypatch.setattr("stemtide.hub.rooms.signals.writes.mass_ends.second_look", lambda: table)
-    half = ENDS_AT_ONCE // 2 + 10
+    half = at_once * 11 // 20
     sent = [several(*range(start, start + half)) for start in (1, 1001, 2001)]
     shelf.put(*sent)
     assert desk.run() == {"shared": 3 * half}
@@ -344,16 +345,19 @@ def test_what_many_indicators_leave_is_ended_in_turns_and_the_place_goes_with_th
     assert desk.row.counts == {"shared": 3 * half + 1, "ended": 2 * half - 1, "refused": 1}
 
 
-def test_a_page_of_many_new_ones_is_taken_in_turns_and_counted_once(desk, shelf):
+def test_a_page_of_many_new_ones_is_taken_in_turns_and_counted_once(desk, shelf, at_once):
     since = last_number() if Entry.objects.exists() else 0
     wrong = several(9000, 9001, beside=[f"file:hashes.PDQ = '{'0' * 64}'"])
-    shelf.put(wrong, *(several(*range(at, at + 200)) for at in range(1, 2401, 200)))
-    assert desk.run() == {"shared": 2402, "refused": 1}
-    assert sum(one["shared"] for one in pulled(since)) == 2402
+    starts = range(1, 12 * at_once + 1, at_once)
+    shelf.put(wrong, *(several(*range(at, at + at_once)) for at in starts))
+    count = 12 * at_once + 2
+    assert desk.run() == {"shared": count, "refused": 1}
+    assert sum(one["shared"] for one in pulled(since)) == count
     assert len(pulled(since)) == 2
-    assert desk.row.counts == {"shared": 2402, "refused": 1}
+    assert desk.row.counts == {"shared": count, "refused": 1}
 
 
+@pytest.mark.nightly
 def test_a_page_of_more_signals_than_are_taken_at_once_is_asked_for_shorter(
     desk, shelf, partner, monkeypatch
 ):
@@ -378,20 +382,24 @@ def test_a_page_that_may_not_be_longer_and_is_of_one_time_is_an_error_and_no_loo
 
 
 @pytest.mark.skipif("postgresql" in settings.DATABASES["default"]["ENGINE"], reason="never sleeps")
-def test_a_page_that_is_left_between_its_turns_is_taken_whole_later(desk, shelf, monkeypatch):
+def test_a_page_that_is_left_between_its_turns_is_taken_whole_later(
+    desk, shelf, at_once, monkeypatch
+):
     wrong = several(9000, 9001, beside=[f"file:hashes.PDQ = '{'0' * 64}'"])
-    shelf.put(wrong, *(several(*range(at, at + 200)) for at in range(1, 2201, 200)))
+    starts = range(1, 11 * at_once + 1, at_once)
+    shelf.put(wrong, *(several(*range(at, at + at_once)) for at in starts))
+    count = 11 * at_once + 2
 
     def pause(_):  # where others write in between
         if desk.live() and not desk.row.is_paused:
             writes.pause("partner", actor="operator", now=desk.now)
 
-    monkeypatch.setattr("stemtide.hub.rooms.ledger.writes.transactions.time.sleep", pause)
-    desk.run()
+    with monkeypatch.context() as patch:
+        patch.setattr("stemtide.hub.rooms.ledger.writes.transactions.time.sleep", pause)
+        desk.run()
     assert (desk.row.checkpoint, desk.row.counts) == ({}, {"shared": len(desk.live())})
-    assert 0 < len(desk.live()) < 2202
-    monkeypatch.undo()
+    assert 0 < len(desk.live()) < count
     writes.resume("partner", actor="operator", now=desk.now)
     desk.run()
-    assert (len(desk.live()), desk.row.counts) == (2202, {"shared": 2202, "refused": 1})
+    assert (len(desk.live()), desk.row.counts) == (count, {"shared": count, "refused": 1})
     assert desk.row.checkpoint != {}

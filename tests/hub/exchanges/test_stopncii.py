@@ -9,6 +9,7 @@ import pytest
 
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.interop.stopncii import canary
+from tests.rounds import rounds
 from tests.world import NOON, hex_value
 
 NOON_S = int(NOON.timestamp())
@@ -151,8 +152,10 @@ def test_what_only_parties_behind_us_share_there_is_an_echo(desk, source):
         ),
         ({"hashRecords": {}}, "no page"),
         ({"hashRecords": [{}] * 10_001}, "too many"),
+    ][:: rounds(3, nightly=1)],
+    ids=["back", "milliseconds", "text", "nowhere", "long", "object", "many"][
+        :: rounds(3, nightly=1)
     ],
-    ids=["back", "milliseconds", "text", "nowhere", "long", "object", "many"],
 )
 def test_what_makes_no_way_is_an_error_and_the_place_is_kept(desk, source, page, words):
     source.answers = lambda *_: (200, {}, {"hashRecords": []} | page)

@@ -9,7 +9,6 @@ from django.test.utils import CaptureQueriesContext
 
 from stemtide.hub.rooms.exchanges.models import Exchange
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
-from stemtide.hub.rooms.exchanges.rules.turns import ENDS_AT_ONCE
 from stemtide.hub.rooms.exchanges.writes import exchanges as writes
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.ledger.reads import ledger
@@ -22,6 +21,7 @@ from stemtide.protocol.trust.second_look import EndsADay, second_look
 from tests.hub.exchanges.conftest import gone, told
 from tests.hub.exchanges.test_taxii import Shelf, indicator
 from tests.hub.waiting import decide
+from tests.rounds import rounds
 from tests.world import NOON, hex_value
 
 
@@ -79,16 +79,16 @@ def test_what_the_source_takes_back_ends_its_own_signal_and_nobody_elses(desk):
 
 
 @pytest.fixture
-def many_ends_a_day(monkeypatch):
+def many_ends_a_day(monkeypatch, at_once):
     """A table by which a party withdraws many signals a day before further ones wait."""
-    table = second_look().model_copy(update={"ends_a_day": EndsADay(number=5 * ENDS_AT_ONCE)})
+    table = second_look().model_copy(update={"ends_a_day": EndsADay(number=5 * at_once)})
     place = "stemtide.hub.rooms.signals.writes.mass_ends.second_look"
     monkeypatch.setattr(place, lambda: table)
 
 
 @pytest.mark.usefixtures("many_ends_a_day")
-def test_many_ends_are_written_in_turns_so_that_others_can_write_between(desk):
-    many = range(1, ENDS_AT_ONCE + 2)
+def test_many_ends_are_written_in_turns_so_that_others_can_write_between(desk, at_once):
+    many = range(1, at_once + 2)
     desk.take(*(told(number) for number in many), told(999))
     since = Entry.objects.order_by("-number")[0].number
     assert desk.take(*(gone(number) for number in many), told(1000)) == {
@@ -97,7 +97,7 @@ def test_many_ends_are_written_in_turns_so_that_others_can_write_between(desk):
     }
     pulled = Entry.objects.filter(number__gt=since, kind="exchange.pulled").order_by("number")
     assert [one.detail for one in pulled] == [
-        {"ended": ENDS_AT_ONCE},
+        {"ended": at_once},
         {"ended": 1},
         {"shared": 1},
     ]
@@ -105,8 +105,8 @@ def test_many_ends_are_written_in_turns_so_that_others_can_write_between(desk):
 
 
 @pytest.mark.usefixtures("many_ends_a_day")
-def test_of_two_words_about_a_record_on_a_page_of_many_ends_the_last_counts(desk):
-    many = range(1, ENDS_AT_ONCE + 3)
+def test_of_two_words_about_a_record_on_a_page_of_many_ends_the_last_counts(desk, at_once):
+    many = range(1, at_once + 3)
     desk.take(*(told(number) for number in many))
     desk.take(*(gone(number) for number in many), told(1, version="3"))
     assert desk.live() == [hex_value(1)]
@@ -287,6 +287,7 @@ def test_an_exercise_of_the_source_never_becomes_real(desk):
     assert desk.take(told(1, is_exercise=True)) == {"left_out": 1}
 
 
+@pytest.mark.nightly
 def test_a_source_that_goes_back_and_forth_stops_nothing_else_and_ends_disputed(desk):
     for version in range(14):
         desk.take(told(1, version=str(version), is_disputed=version % 2 == 0))
@@ -294,6 +295,7 @@ def test_a_source_that_goes_back_and_forth_stops_nothing_else_and_ends_disputed(
     assert OpinionRow.objects.get().changes == limits().opinion.changes_a_day + 1
 
 
+@pytest.mark.nightly
 def test_what_is_disputed_and_changes_stays_disputed(desk):
     desk.take(told(1, is_disputed=True))
     facts = {"kind": "sha256", "value": hex_value(1), "severity": "critical"}
@@ -337,7 +339,7 @@ def marked(tlp, *, key, pap="amber", **more):
     return told(1, key=key, facts=facts, **more)
 
 
-@pytest.mark.parametrize("keys", ["a", "ab", "ca", "c"])
+@pytest.mark.parametrize("keys", ["a", "ab", "ca", "c"][:: rounds(2, nightly=1)])
 def test_of_records_of_one_value_the_strictest_mark_counts_whichever_becomes_so(desk, keys):
     desk.take(marked("green", key="a"), marked("green", key="b"))
     assert desk.take(*(marked("amber", key=key, version="2") for key in keys)) == {"changed": 1}
@@ -359,6 +361,7 @@ def test_of_new_records_of_one_value_the_strictest_of_each_mark_counts(desk):
     assert (desk.signal().tlp, desk.signal().pap) == ("amber", "amber")
 
 
+@pytest.mark.nightly
 def test_what_a_record_disputes_stays_so_when_another_makes_it_stricter(desk):
     desk.take(marked("green", key="a", is_disputed=True), marked("green", key="b"))
     desk.take(marked("amber", key="b", version="2"))
@@ -374,7 +377,9 @@ def test_what_its_party_shares_by_itself_is_not_replaced_by_a_record(desk):
 
 
 @pytest.mark.usefixtures("many_ends_a_day")
-def test_others_get_their_turn_between_many_ends_and_between_pages(desk, partner, monkeypatch):
+def test_others_get_their_turn_between_many_ends_and_between_pages(
+    desk, partner, at_once, monkeypatch
+):
     Exchange.objects.update(address=f"{partner.address}/root/collections/c1/")
     written = []
     monkeypatch.setattr(
@@ -384,13 +389,14 @@ def test_others_get_their_turn_between_many_ends_and_between_pages(desk, partner
     shelf = Shelf(partner, most=1)
     shelf.put(indicator(1), indicator(2))
     desk.run()
-    many = range(10, ENDS_AT_ONCE + 11)
+    many = range(10, at_once + 11)
     desk.take(*(told(number) for number in many))
     desk.take(*(gone(number) for number in many))
     is_sqlite = not connection.features.has_select_for_update
     assert written == (list(range(6)) if is_sqlite else [])  # before every part
 
 
+@pytest.mark.nightly
 def test_a_page_takes_no_more_queries_for_more_records(desk):
     asked = []
     for begin, end in ((0, 5), (5, 45)):

@@ -11,6 +11,7 @@ import pytest
 from stemtide.hub.rooms.exchanges.sources import source as port, taxii
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.interop.stix.objects import EXTENSION, MARKING_OF, stix_time
+from tests.rounds import rounds
 from tests.world import NOON, hex_value
 
 
@@ -96,6 +97,7 @@ def test_without_next_pages_are_followed_by_time_and_equal_times_are_not_lost(de
     assert len(desk.live()) == 30
 
 
+@pytest.mark.nightly
 def test_more_of_one_time_than_fit_in_a_page_are_asked_for_at_once(desk, source):
     shelf = Shelf(source, tokens=False, most=5_000)
     shelf.put(*(indicator(number) for number in range(700)))
@@ -204,11 +206,11 @@ def test_other_objects_are_no_fault_and_odd_ones_are_named(desk, source):
             (200, {"X-TAXII-Date-Added-Last": "2999-01-01T00:00:00.000Z"}, {"objects": [1]}),
             "future",
         ),
-    ],
+    ][:: rounds(3, nightly=1)],
     ids=[
         *("key", "gone", "busy", "broken", "html", "deep", "list", "many", "packed", "led"),
         *("endless", "future"),
-    ],
+    ][:: rounds(3, nightly=1)],
 )
 def test_what_goes_wrong_is_said_and_the_source_is_asked_later(desk, source, answer, words):
     source.answers = lambda *_: answer
@@ -245,7 +247,7 @@ def test_it_fails_once_in_the_ledger_and_works_again_once(desk, source):
 
 
 @pytest.mark.parametrize("token", ["same", "another"])
-@pytest.mark.parametrize("some", [1, 0])
+@pytest.mark.parametrize("some", [1, 0][: rounds(1, nightly=None)])
 def test_the_same_page_for_ever_ends_at_once(desk, source, token, some):
     objects = [indicator()] * some
     source.answers = lambda *_: (200, {}, {"more": True, "next": token, "objects": objects})
@@ -276,6 +278,7 @@ def test_a_page_that_repeats_is_left_by_time_where_the_server_tells_times(desk, 
     assert any("asked again by time" in line for line in desk.log())
 
 
+@pytest.mark.nightly
 def test_pages_without_end_are_bounded_in_one_run_and_repeat_nothing(desk, source, monkeypatch):
     monkeypatch.setattr("stemtide.hub.rooms.exchanges.runner.MAX_PAGES", 6)
     sent = indicator()

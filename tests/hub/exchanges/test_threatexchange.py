@@ -16,6 +16,7 @@ from stemtide.hub.rooms.signals.models import Signal
 from stemtide.interop.threatexchange import words
 from stemtide.protocol.labels import ideologies, labels
 from tests.exchange_servers import APP, TOKEN, Graph, descriptor, serving
+from tests.rounds import rounds
 from tests.world import NOON, add_member, hex_value
 
 NOON_S = int(NOON.timestamp())
@@ -65,6 +66,7 @@ def test_pages_are_followed_and_the_next_run_continues_from_the_checkpoint(desk,
     assert source.requests[-1].query["start_time"] == str(NOON_S + 10)
 
 
+@pytest.mark.nightly
 def test_a_checkpoint_is_stored_page_by_page(desk, source, graph):
     """What broke off is not read again."""
     graph.page = 2
@@ -155,7 +157,7 @@ def test_what_only_we_call_harmful_there_is_an_echo(desk, graph):
         ("AMBER", "VISIBLE", None),
         ("RED", "HAS_PRIVACY_GROUP", None),
         ("GREEN", "HAS_WHITELIST", None),
-    ],
+    ][:: rounds(3, nightly=1)],
 )
 @pytest.mark.usefixtures("source")
 def test_who_may_have_it_there_decides_who_may_have_it_here(
@@ -188,8 +190,10 @@ def test_who_may_have_it_there_decides_who_may_have_it_here(
         {"tags": ["signal:SIGNAL"]},
         {"tags": [f"tag-{number}" for number in range(201)]},
         {"status": "NON_MALICIOUS", "tags": ["exercise:yes", "tlp:red"]},
+    ][:: rounds(3, nightly=1)],
+    ids=["red", "amber", "named", "tag red", "exercise", "via", "hub", "signal", "many", "against"][
+        :: rounds(3, nightly=1)
     ],
-    ids=["red", "amber", "named", "tag red", "exercise", "via", "hub", "signal", "many", "against"],
 )
 @pytest.mark.usefixtures("source")
 def test_one_member_there_cannot_hide_what_another_supports(desk, graph, more):
@@ -302,7 +306,7 @@ def _run_with(source, graph, desk):
         ((200, {"data": {}}), "its answer is no page of updates"),
         ((200, {"data": [], "paging": 7}), "its answer is no page of updates"),
         ((302, b""), "it redirects (302); this is not followed: give the final address"),
-    ],
+    ][:: rounds(4, nightly=1)],
 )
 def test_a_broken_answer_is_shown_with_its_reason(desk, source, answer, words):
     source.play = lambda _request: answer
@@ -317,6 +321,7 @@ def test_a_group_without_updates_is_no_trouble(desk):
     assert desk.row.trouble == ""
 
 
+@pytest.mark.nightly
 def test_pages_without_end_are_an_error(desk, source, graph):
     graph.put(hex_value(1), at=NOON_S)
 
@@ -455,6 +460,7 @@ def test_without_the_package_the_kind_is_refused_with_the_remedy(desk, source, m
     assert desk.row.trouble == tx_pull.NOT_INSTALLED
 
 
+@pytest.mark.nightly
 def test_a_day_that_is_full_waits_and_lets_deletions_through(desk, server, graph):
     desk.add("threatexchange", address=server.address, secret=TOKEN, terms={"most_a_day": 2})
     graph.page = 2

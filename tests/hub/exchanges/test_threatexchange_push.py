@@ -9,6 +9,7 @@ from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.enums import Opinion
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from tests.exchange_servers import APP, GROUP, TOKEN, Graph, descriptor, serving
+from tests.rounds import rounds
 from tests.world import NOON, add_member, hex_value
 
 NOON_S = int(NOON.timestamp())
@@ -81,7 +82,7 @@ def test_a_refused_signal_stops_no_other(desk, graph):
         ((200, b"<html>"), "its answer is not one that can be read"),
         ((200, {"success": True}), "its answer names no descriptor"),
         ((200, {"success": True, "id": "1; x"}), "its answer names no descriptor"),
-    ],
+    ][:: rounds(2, nightly=1)],
 )
 def test_a_signal_is_sent_again_after_a_broken_answer(desk, server, graph, answer, words):
     desk.add("threatexchange", address=server.address, secret=TOKEN, direction="push")
@@ -155,6 +156,7 @@ def test_a_match_here_is_told_there(desk, graph):
 
 
 @pytest.mark.usefixtures("both")
+@pytest.mark.nightly
 def test_what_the_source_itself_disputes_is_not_told_back(desk, graph):
     disputed = [descriptor(5, number=77), descriptor(6, status="NON_MALICIOUS")]
     graph.put(hex_value(1), at=NOON_S, descriptors=disputed)
@@ -173,6 +175,7 @@ def test_no_opinion_leaves_to_a_source_that_is_only_pulled(desk, server, graph):
     assert graph.reactions == []
 
 
+@pytest.mark.nightly
 def test_an_opinion_that_a_refused_key_keeps_back_is_sent_later(desk, both, graph):
     graph.put(hex_value(1), at=NOON_S)
     desk.run()
@@ -187,6 +190,7 @@ def test_an_opinion_that_a_refused_key_keeps_back_is_sent_later(desk, both, grap
     assert Record.objects.get().reaction == "HELPFUL"
 
 
+@pytest.mark.nightly
 def test_a_refused_opinion_is_shown_and_not_repeated(desk, both, graph):
     graph.put(hex_value(1), at=NOON_S)
     desk.run()
@@ -208,6 +212,7 @@ def test_a_refused_opinion_is_shown_and_not_repeated(desk, both, graph):
 
 
 @pytest.mark.usefixtures("both")
+@pytest.mark.nightly
 def test_a_member_there_that_names_our_signals_disputes_none_of_them(desk, graph):
     """Only what our own credentials wrote says which signal a value is of."""
     placed = desk.world.share(kind="pdq", tlp="green")
@@ -258,6 +263,7 @@ def test_no_exercise_is_pushed_as_it_could_not_be_marked_there(desk, server, gra
 
 
 @pytest.mark.usefixtures("both")
+@pytest.mark.nightly
 def test_a_dispute_of_one_record_there_is_not_told_of_another_of_the_value(desk, graph):
     value = hex_value(1, digits=32)
     graph.put(value, at=NOON_S, kind="HASH_MD5", descriptors=[descriptor(5, number=77)])
@@ -270,6 +276,7 @@ def test_a_dispute_of_one_record_there_is_not_told_of_another_of_the_value(desk,
 
 
 @pytest.mark.usefixtures("both")
+@pytest.mark.nightly
 def test_what_another_hub_thinks_is_not_told_as_our_opinion(desk, graph):
     graph.put(hex_value(1), at=NOON_S, descriptors=[descriptor(5, number=77)])
     desk.run()

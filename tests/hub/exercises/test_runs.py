@@ -175,6 +175,7 @@ def test_an_exercise_without_a_player_for_a_day_ends(exercise):
     assert world.last_entry().actor == "clock"
 
 
+@pytest.mark.nightly
 def test_who_prepares_many_exercises_an_hour_is_stopped(exercise):
     for _ in range(30):  # each invites two parties
         exercise.prepare()

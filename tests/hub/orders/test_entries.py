@@ -42,6 +42,7 @@ from stemtide.protocol.messages.orders import (
 from tests.hub.orders import cast
 from tests.hub.orders.cast import URL, after
 from tests.hub.orders.elsewhere import OUTSIDE, enter, keep, report
+from tests.rounds import rounds
 
 pytestmark = pytest.mark.django_db
 WRONG = OrderReasonIn(text="We have no such file.")
@@ -172,7 +173,7 @@ def test_the_name_of_an_authority_counts_without_the_spaces_around_it(name):
             "unreadable characters",
         ),
         ({"document": uuid4()}, "document", "send the PDF again"),
-    ],
+    ][:: rounds(3, nightly=1)],
 )
 def test_what_makes_no_sense_is_refused_with_its_remedy(orders, facts, field, says):
     with pytest.raises(InvalidError, match=says) as refused:
@@ -264,12 +265,14 @@ def test_an_authority_blocks_no_other_one_and_learns_nothing_of_its_orders(order
         enter(orders, orders.authority, pdf=b"%PDF-1.7 of Belgium", reference="BE/2026/8")
 
 
+@pytest.mark.nightly
 def test_an_order_that_was_made_here_is_not_entered(orders):
     made = cast.issue(orders)
     with pytest.raises(ConflictError, match=str(made.id)):
         enter(orders, reference=made.reference, issued_at=after(-1), received_at=after(0))
 
 
+@pytest.mark.nightly
 def test_an_entry_takes_no_reference_from_the_issuer(orders):
     enter(orders, reference="RO-BE-2026-00001")
     assert cast.issue(orders).reference == "RO-BE-2026-00001"
@@ -447,6 +450,7 @@ def test_the_words_of_the_states_of_an_entry():
     assert {*EntryState} == {"waiting", "confirmed", "disputed", "voided"}
 
 
+@pytest.mark.nightly
 def test_more_entered_orders_cost_a_list_of_copies_no_more_queries(orders):
     def queries():
         with CaptureQueriesContext(connection) as caught:

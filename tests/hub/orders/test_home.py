@@ -47,6 +47,7 @@ def test_an_order_that_ended_leaves_nothing_to_examine(orders):
     assert copies(orders, now=after(2))[0].until is None
 
 
+@pytest.mark.nightly
 def test_scrutiny_that_waits_comes_before_copies_and_what_is_over_comes_last(orders):
     made = [cast.issue(orders, annex={"urls": [f"{URL}{one}"]}) for one in range(4)]
     over, may, new, asked = (one.id for one in made)
@@ -64,6 +65,7 @@ def test_scrutiny_that_waits_comes_before_copies_and_what_is_over_comes_last(ord
     assert rows[3].due_at is None
 
 
+@pytest.mark.nightly
 def test_many_copies_ask_no_more_of_the_database_than_one(orders, django_assert_num_queries):
     for number in range(6):
         made = cast.issue(orders, annex={"urls": [f"{URL}{number}"]})

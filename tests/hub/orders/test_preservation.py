@@ -23,6 +23,7 @@ from stemtide.protocol.enums.orders import PreservationBasis
 from stemtide.protocol.messages.orders import AccessIn, LongerPreservationIn, PreservationIn
 from tests.hub.orders import cast
 from tests.hub.orders.cast import after
+from tests.rounds import rounds
 from tests.world import NOON
 
 EPOC_PR = {
@@ -79,7 +80,7 @@ def test_an_epoc_pr_ends_after_sixty_days_and_is_extended_by_thirty_once(orders,
         (61, {}, "a new EPOC-PR is needed"),
         (1, {"until": NOON + 90 * DAY}, "adds 30 days: leave it out"),
         (1, {"reference": "N-2"}, "reference: is the file number of the EPOC-PR, which stays"),
-    ],
+    ][: rounds(1, nightly=None)],
 )
 def test_what_article_11_does_not_allow_is_refused_with_its_remedy(
     orders, executed, days, facts, words
@@ -105,7 +106,7 @@ def test_what_article_11_does_not_allow_is_refused_with_its_remedy(
         (NATIONAL | {"until": NOON}, "until: is in the past"),
         (NATIONAL | {"until": LAST}, "until: is more than 30 years away: correct the year"),
         (NATIONAL | {"since": NOON - 31 * 366 * DAY}, "since: is more than 30 years ago"),
-    ],
+    ][:: rounds(4, nightly=1)],
 )
 def test_a_basis_without_its_dates_is_refused(orders, executed, facts, words):
     with pytest.raises(InvalidError, match=words):
@@ -113,6 +114,7 @@ def test_a_basis_without_its_dates_is_refused(orders, executed, facts, words):
     assert orders.ledger_kinds()[-1] == "preservation.started"
 
 
+@pytest.mark.nightly
 def test_an_extension_is_offered_while_article_11_allows_one(orders, executed):
     def is_offered(at):
         by = orders.actor(orders.authority)
@@ -127,6 +129,7 @@ def test_an_extension_is_offered_while_article_11_allows_one(orders, executed):
         longer(orders, executed, orders.authority, kept)
 
 
+@pytest.mark.nightly
 def test_national_law_is_extended_by_a_named_decision(orders, executed):
     provider = orders.small_provider
     kept = record(orders, executed, provider, **NATIONAL).preservations[1]
@@ -144,6 +147,7 @@ def test_national_law_is_extended_by_a_named_decision(orders, executed):
     )
 
 
+@pytest.mark.nightly
 def test_an_order_is_read_however_long_another_law_preserves_it(orders, executed):
     kept = record(orders, executed, orders.small_provider, **NATIONAL).preservations[1]
     with pytest.raises(InvalidError, match="until: is more than 30 years away"):
@@ -157,6 +161,7 @@ def test_an_order_is_read_however_long_another_law_preserves_it(orders, executed
         assert reads.order(executed, viewer=viewer, now=after(40)).preservations
 
 
+@pytest.mark.nightly
 def test_article_6_is_not_extended_or_ended_as_other_laws_are(orders, executed):
     kept = reads.order(executed, viewer=orders.authority, now=after(30)).preservations[0]
     with pytest.raises(ConflictError, match=r"review proceedings only \(Art\. 6\(2\)\)"):
@@ -204,6 +209,7 @@ def test_content_is_destroyed_when_the_last_law_has_ended(orders, executed):
     assert {kept.destroyed_at for kept in told.preservations} == {late}
 
 
+@pytest.mark.nightly
 def test_content_that_waits_for_production_is_not_destroyed(orders, executed):
     kept = record(orders, executed, orders.authority).preservations[1]
     longer(orders, executed, orders.authority, kept, production="EPOC-8")
@@ -226,6 +232,7 @@ def test_an_access_is_noted_with_the_law_by_which_the_content_is_preserved(order
         writes.note_access(executed, body=review, by=provider, now=after(50))
 
 
+@pytest.mark.nightly
 def test_an_authority_records_at_most_so_many(orders, executed):
     for number in range(rules.MAX_RECORDED):
         told = record(orders, executed, orders.authority, reference=f"EP-{number}")
@@ -237,6 +244,7 @@ def test_an_authority_records_at_most_so_many(orders, executed):
     record(orders, executed, orders.small_provider)
 
 
+@pytest.mark.nightly
 def test_ended_preservations_do_not_grow_without_limit(orders, executed, settings):
     settings.ALERTING_ACTS = {LimitGroup.ORDER: 4}
     authority = orders.actor(orders.authority)
@@ -257,6 +265,7 @@ def test_nothing_is_recorded_before_an_order_is_executed(orders):
         record(orders, uid, orders.authority)
 
 
+@pytest.mark.nightly
 def test_an_endpoint_of_the_other_side_is_refused(orders, executed):
     body = PreservationIn.model_validate(EPOC_PR)
     for party, is_providers in ((orders.authority, True), (orders.small_provider, False)):
@@ -270,6 +279,7 @@ def test_an_endpoint_of_the_other_side_is_refused(orders, executed):
             )
 
 
+@pytest.mark.nightly
 def test_a_row_of_older_code_is_found_by_the_id_of_its_order(orders, executed):
     Preservation.objects.update(uid=None)
     told = reads.order(executed, viewer=orders.authority, now=after(30))

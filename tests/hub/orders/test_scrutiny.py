@@ -9,6 +9,7 @@ from stemtide.protocol.enums.orders import OrderState
 from stemtide.protocol.messages.orders import OrderReasonIn, ScrutinyIn
 from tests.hub.orders import cast
 from tests.hub.orders.cast import after
+from tests.rounds import rounds
 from tests.world import NOON
 
 pytestmark = pytest.mark.django_db
@@ -38,6 +39,7 @@ def test_an_infringement_ends_the_order_its_signals_and_asks_to_reinstate(orders
     assert orders.last_entry().detail["parties"] == ["small-forum", "be-crisis-centre"]
 
 
+@pytest.mark.nightly
 def test_an_order_that_was_not_executed_simply_has_no_effect(orders):
     uid = cast.issue(orders).id
     cast.receive(uid)
@@ -47,6 +49,7 @@ def test_an_order_that_was_not_executed_simply_has_no_effect(orders):
     assert writes_due.note_due(after(500)) == 0
 
 
+@pytest.mark.nightly
 def test_an_order_that_stands_goes_on(orders):
     uid = cast.issue(orders).id
     cast.receive(uid)
@@ -66,12 +69,14 @@ def test_a_request_of_the_provider_is_taken_up_by_an_authority_with_a_copy(order
     assert cast.decide(orders, uid, "announce").scrutinies[0].by == "fr-referral-unit"
 
 
+@pytest.mark.nightly
 def test_a_request_changes_nothing_in_the_hour(orders):
     uid = cast.issue(orders).id
     cast.receive(uid)
     assert ask(orders, uid).due_at == after(60)
 
 
+@pytest.mark.nightly
 def test_an_authority_enters_the_request_of_a_content_provider(orders):
     uid = cast.issue(orders).id
     body = ScrutinyIn(
@@ -93,6 +98,7 @@ def test_scrutiny_that_is_overdue_is_noted_once_and_decided_all_the_same(orders)
     assert told.state is OrderState.ANNULLED
 
 
+@pytest.mark.nightly
 def test_an_overdue_scrutiny_of_an_authority_is_told_to_it(orders):
     uid = cast.issue(orders).id
     cast.examine(orders, uid)
@@ -100,6 +106,7 @@ def test_an_overdue_scrutiny_of_an_authority_is_told_to_it(orders):
     assert orders.last_entry().detail["parties"] == ["fr-referral-unit", "small-forum"]
 
 
+@pytest.mark.nightly
 def test_an_order_that_is_withdrawn_closes_its_scrutiny(orders):
     uid = cast.issue(orders).id
     cast.examine(orders, uid)
@@ -126,6 +133,7 @@ def test_issuer_and_provider_do_not_decide(orders, who):
         )
 
 
+@pytest.mark.nightly
 def test_lists_show_what_waits_first_and_each_side_its_own(orders):
     first = cast.issue(orders).id
     second = cast.issue(orders).id
@@ -151,7 +159,8 @@ def test_what_was_told_before_a_first_order_is_read_by_both(orders):
     assert reads.informations(viewer=orders.big_provider) == []
 
 
-@pytest.mark.parametrize("before", [(), ("announce",)])
+@pytest.mark.parametrize("before", [(), ("announce",)][: rounds(1, nightly=None)])
+@pytest.mark.nightly
 def test_a_late_own_initiative_finding_leaves_order_and_signals_alone_by_article_4_3(
     orders, before
 ):
@@ -167,6 +176,7 @@ def test_a_late_own_initiative_finding_leaves_order_and_signals_alone_by_article
     assert (told.state, told.scrutinies[0].state) == (OrderState.ISSUED, "upheld")
 
 
+@pytest.mark.nightly
 def test_a_request_takes_the_place_of_an_examination_that_may_lapse(orders):
     uid = cast.issue(orders).id
     cast.examine(orders, uid)
@@ -177,7 +187,9 @@ def test_a_request_takes_the_place_of_an_examination_that_may_lapse(orders):
     assert [scrutiny.state for scrutiny in found.scrutinies] == ["closed", "infringed"]
 
 
-@pytest.mark.parametrize("steps", [("uphold",), ("announce", "infringe")])
+@pytest.mark.parametrize(
+    "steps", [("uphold",), ("announce", "infringe")][: rounds(1, nightly=None)]
+)
 def test_under_article_4_6_agencies_read_the_decision_and_nothing_else_of_the_order(orders, steps):
     uid = cast.issue(orders).id
     cast.examine(orders, uid)

@@ -19,6 +19,7 @@ from stemtide.protocol.enums.orders import AtOnce, OrderState
 from stemtide.protocol.messages.orders import DraftIn, OrderReasonIn
 from tests.hub.orders import cast
 from tests.hub.orders.cast import after
+from tests.rounds import rounds
 from tests.world import NOON, suspend
 
 pytestmark = pytest.mark.django_db
@@ -137,7 +138,9 @@ def expired(world, uid):  # noqa: ARG001  # all are called alike
 
 @pytest.mark.parametrize(
     ("end", "through"),
-    [(taken_back, "key:be-crisis-centre"), (refused, SECOND), (expired, "clock")],
+    [(refused, SECOND), (taken_back, "key:be-crisis-centre"), (expired, "clock")][
+        : rounds(1, nightly=None)
+    ],
 )
 def test_an_order_that_is_not_confirmed_is_a_draft_again(orders, end, through):
     uid = submit(orders)
@@ -169,6 +172,7 @@ def test_an_order_of_an_emergency_is_sent_before_and_confirmed_after(orders):
     assert read(orders, uid).state is OrderState.RECEIVED
 
 
+@pytest.mark.nightly
 def test_in_an_active_crisis_of_the_authority_no_order_waits(orders):
     crisis = orders.activate()
     sent = read(orders, submit(orders, crisis=crisis.id))
@@ -232,6 +236,7 @@ def test_a_second_person_who_refuses_ends_it_at_once_with_their_reasons(orders):
     assert kinds(uid)[-1] == ("order.withdrawn", SECOND)
 
 
+@pytest.mark.nightly
 def test_what_its_issuer_withdraws_waits_for_nobody_any_more(orders):
     uid = submit(orders, **URGENT)
     taken_back(orders, uid)
@@ -242,6 +247,7 @@ def test_what_its_issuer_withdraws_waits_for_nobody_any_more(orders):
         issue.confirm(uid, by=officer(orders), now=after(2))
 
 
+@pytest.mark.nightly
 def test_a_finding_of_scrutiny_ends_the_second_look_too(orders):
     uid = submit(orders, **URGENT)
     reads.order(uid, viewer=orders.other_authority, now=NOON)
@@ -252,6 +258,7 @@ def test_a_finding_of_scrutiny_ends_the_second_look_too(orders):
     assert read(orders, uid).state is OrderState.ANNULLED
 
 
+@pytest.mark.nightly
 def test_what_nobody_confirmed_is_not_issued_at_once_again(orders):
     first = submit(orders, **URGENT)
     approvals.expire_due(after(120))
@@ -262,6 +269,7 @@ def test_what_nobody_confirmed_is_not_issued_at_once_again(orders):
     assert read(orders, other).state is OrderState.ISSUED
 
 
+@pytest.mark.nightly
 def test_an_exercise_that_ended_makes_no_real_emergency_wait(orders):
     cast.inform(orders, exercise=True)
     submit(orders, **URGENT, exercise=True)
@@ -299,6 +307,7 @@ def test_where_a_second_person_may_decide_no_other_party_sees_what_waits(orders)
 # Before
 
 
+@pytest.mark.nightly
 def test_orders_from_before_the_second_look_stay_as_they_are(orders):
     uid = cast.issue(orders).id
     Order.objects.filter(uid=uid).update(approval=None)
@@ -326,6 +335,7 @@ def test_colleagues_are_alerted_until_somebody_decides(orders):
     assert (alerted(), alerted("order")) == ([], ["small-forum"])
 
 
+@pytest.mark.nightly
 def test_of_an_order_at_once_colleagues_are_alerted_and_the_provider_too(orders):
     orders.person(orders.authority)
     uid = submit(orders, **URGENT)
@@ -334,6 +344,7 @@ def test_of_an_order_at_once_colleagues_are_alerted_and_the_provider_too(orders)
     assert (alerted(), alerted("order")) == ([], ["small-forum"])
 
 
+@pytest.mark.nightly
 def test_the_end_of_an_order_that_nobody_confirmed_alerts_all_sides(orders):
     submit(orders, **URGENT)
     assert alerted() == ["be-crisis-centre", "eu-referral-unit"]

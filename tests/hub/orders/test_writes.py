@@ -30,6 +30,7 @@ from stemtide.protocol.messages.orders import (
 from tests.hub.orders import cast
 from tests.hub.orders.cast import ANNEX_3, after
 from tests.orders import issue_order
+from tests.rounds import rounds
 from tests.world import NOON, hex_value
 
 pytestmark = pytest.mark.django_db
@@ -231,6 +232,7 @@ def test_a_first_order_needs_twelve_hours_or_an_emergency(world):
     assert not cast.issue(world).is_first
 
 
+@pytest.mark.nightly
 def test_an_emergency_stands_in_the_order_with_its_ground_as_recital_17_asks(world):
     cast.name_competent(world)
     ground = {"emergency": "The stream runs.", "emergency_ground": "ongoing_events"}
@@ -259,6 +261,7 @@ def test_who_is_no_longer_named_does_not_issue_what_it_drafted(orders):
         act(orders, issue.issue, uid, orders.authority)
 
 
+@pytest.mark.nightly
 def test_an_order_within_one_state_has_no_copy(world):
     from stemtide.hub.rooms.parties.writes import competences as writes_competences
     from stemtide.protocol.enums import Duty
@@ -376,6 +379,7 @@ def test_a_measure_after_the_hour_is_late_and_taken_all_the_same(orders):
     assert "order.missed" in orders.ledger_kinds()
 
 
+@pytest.mark.nightly
 def test_what_was_done_in_time_and_told_later_is_not_late(orders):
     uid = cast.issue(orders).id
     cast.receive(uid)
@@ -394,7 +398,7 @@ def test_what_was_done_in_time_and_told_later_is_not_late(orders):
         ({"measure_at": after(200).isoformat()}, "annex.measure_at"),
         ({"received_at": NOON.isoformat()}, "annex.received_at"),
         ({"contact_mail": "call us"}, "annex.contact_mail"),
-    ],
+    ][:: rounds(2, nightly=1)],
 )
 def test_an_annex_ii_that_is_not_right_is_not_taken(orders, change, field):
     uid = cast.issue(orders).id
@@ -432,6 +436,7 @@ def test_only_the_provider_says_when_an_impossibility_is_over(orders):
     assert orders.last_entry().detail["parties"] == ["be-crisis-centre"]
 
 
+@pytest.mark.nightly
 def test_an_order_may_be_executed_while_its_clock_stands_still(orders):
     uid = cast.issue(orders).id
     cast.receive(uid)
@@ -496,6 +501,7 @@ def secret(world):
     return cast.issue(world, annex=annex).id
 
 
+@pytest.mark.nightly
 def test_a_reference_from_before_the_state_stood_in_it_stays_and_is_shown_with_it(orders):
     uid = cast.issue(orders).id
     Order.objects.filter(uid=uid).update(reference="RO-2026-00001")
@@ -504,12 +510,14 @@ def test_a_reference_from_before_the_state_stood_in_it_stays_and_is_shown_with_i
     assert cast.issue(orders).reference == "RO-BE-2026-00002"
 
 
+@pytest.mark.nightly
 def test_a_secret_order_names_redress_to_its_provider_by_article_3_4_f(orders):
     told = reads.order(secret(orders), viewer=orders.small_provider, now=NOON)
     assert told.annex["redress_authority"] == "Reconsideration by the Crisis Centre"
     assert told.annex["redress_body"] == "Council of State, Brussels"
 
 
+@pytest.mark.nightly
 def test_what_was_written_before_redress_was_owed_is_read_and_a_draft_is_told_what_it_lacks(orders):
     issued, draft = secret(orders), cast.draft(orders).id
     for row in Order.objects.filter(uid__in=[issued, draft]):
@@ -534,6 +542,7 @@ def test_secrecy_is_extended_to_twelve_weeks_at_most(orders):
             act(orders, writes_endings.prolong, uid, orders.authority, at=after(60), body=body)
 
 
+@pytest.mark.nightly
 def test_secrecy_that_is_over_or_never_was_is_not_extended(orders):
     body = SecrecyIn(until=NOON + timedelta(weeks=8), reason="The investigation goes on.")
     open_order, uid = cast.issue(orders).id, secret(orders)
@@ -569,7 +578,9 @@ def test_what_was_removed_is_kept_longer_for_a_case_and_destroyed_after(orders):
 
 @pytest.mark.parametrize(
     ("since", "words"),
-    [("2026-11-23", "before the issue of this order"), ("2026-11-26", "is in the future")],
+    [("2026-11-23", "before the issue of this order"), ("2026-11-26", "is in the future")][
+        : rounds(1, nightly=None)
+    ],
 )
 def test_under_article_6_2_only_an_ongoing_review_of_this_order_prolongs(orders, since, words):
     uid = cast.issue(orders).id
@@ -580,6 +591,7 @@ def test_under_article_6_2_only_an_ongoing_review_of_this_order_prolongs(orders,
     assert orders.ledger_kinds()[-1] == "preservation.started"
 
 
+@pytest.mark.nightly
 def test_the_court_that_asks_for_longer_preservation_is_on_record_by_article_6_2(orders):
     uid = cast.issue(orders).id
     cast.execute(orders, uid)
@@ -596,6 +608,7 @@ def test_nothing_is_preserved_before_an_order_is_executed(orders):
         act(orders, writes_preserving.extend, uid, orders.authority, body=body)
 
 
+@pytest.mark.nightly
 def test_preservation_is_not_extended_to_an_earlier_day_nor_by_the_provider(orders):
     uid = cast.issue(orders).id
     cast.execute(orders, uid)

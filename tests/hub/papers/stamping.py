@@ -91,7 +91,7 @@ def stamping(folder, settings, **more):
             """Be silent."""
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=http.serve_forever, daemon=True)
+    thread = threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     settings.TIMESTAMP_URL = f"http://127.0.0.1:{http.server_port}/stamp"
     settings.TIMESTAMP_TRUST_FILE = str(folder / "tsa.pem")

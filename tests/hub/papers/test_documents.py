@@ -19,6 +19,7 @@ from stemtide.protocol.law.forms import form
 from stemtide.protocol.messages.documents import SealVerdict
 from tests.hub.papers.filled import ANSWER, LONG_URL, ORDER, referral
 from tests.hub.papers.papers import text_of
+from tests.rounds import rounds
 from tests.world import NOON
 
 LANGUAGES = ("en", "nl", "fr", "de")
@@ -50,7 +51,7 @@ def letter(**facts):
     return referral_pdf(referral(**facts), titles={}, title_of=plainly, language="en")
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES[: rounds(1, nightly=None)])
 @pytest.mark.parametrize(("name", "values"), ANNEXES)
 def test_a_form_says_every_section_and_field_in_its_language(name, values, language):
     one = form(name)
@@ -84,7 +85,7 @@ HEBREW = "https://דוגמה.ישראל/סרטון/1"
 CYRILLIC = "https://видео.пример/смотреть?имя=значение"
 
 
-@pytest.mark.parametrize("address", [ARABIC, HEBREW, CYRILLIC])
+@pytest.mark.parametrize("address", [ARABIC, HEBREW, CYRILLIC][: rounds(1, nightly=None)])
 def test_an_address_in_other_letters_is_spelled_a_second_time_as_it_travels(address):
     order = ORDER | {"urls": [address], "redress_link": ""}
     for pdf in (form_pdf(form("tco-annex-1"), order, language="en"), letter(url=address)):
@@ -129,12 +130,9 @@ A4_WIDTH, MARGIN = 595.3, 51.0
 
 
 def in_languages(*kinds):
-    """Each kind of document in each language: two of them in `make test`, in turn, all nightly."""
-    return [
-        pytest.param(kind, language, marks=[] if (turn + at) % 2 else [pytest.mark.nightly])
-        for turn, kind in enumerate(kinds)
-        for at, language in enumerate(LANGUAGES)
-    ]
+    """Each kind of document in each language: one of them in `make test`, in turn, all nightly."""
+    in_turn = [(kind, LANGUAGES[turn % len(LANGUAGES)]) for turn, kind in enumerate(kinds)]
+    return rounds(in_turn, nightly=[(kind, language) for kind in kinds for language in LANGUAGES])
 
 
 @pytest.mark.parametrize(
@@ -173,7 +171,7 @@ def test_an_order_binds_and_a_referral_does_not():
     assert "hour" not in asked
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES[: rounds(1, nightly=None)])
 def test_every_page_of_an_exercise_bears_its_mark(language):
     word = {"en": "EXERCISE", "nl": "OEFENING", "fr": "EXERCICE", "de": "ÜBUNG"}[language]
     pdf = form_pdf(form("tco-annex-1"), ORDER, language=language, is_exercise=True)
@@ -205,7 +203,7 @@ def test_what_is_not_asked_for_is_left_out_and_what_is_missing_is_said():
     assert "not stated" in empty
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES[: rounds(1, nightly=None)])
 def test_an_emergency_is_justified_in_the_document_as_recital_17_asks(language):
     urgent = {"emergency": True, "emergency_ground": "imminent_threat"}
     values = ORDER | urgent | {"emergency_reasons": "He names a school."}

@@ -88,6 +88,7 @@ def test_both_seals_stand_in_the_structure_that_is_read_aloud(lay):
     assert [str(field["/T"]) for field in fields] == ["AuthorSeal", "Seal"]
 
 
+@pytest.mark.nightly
 def test_every_byte_under_both_seals_that_is_altered_is_found_out(lay):
     lay(be_police={})
     whole = sealed()
@@ -141,7 +142,7 @@ def with_blank(pdf, value=None):
     return out.getvalue()
 
 
-@pytest.mark.parametrize("value", ["", "a thousand"])
+@pytest.mark.parametrize("value", ["", "a thousand"][: rounds(1, nightly=None)])
 def test_a_blank_that_was_filled_in_between_the_seals_is_found_out(lay, value):
     """PDF lets forms be filled in after such a seal; we let nothing follow it but seals."""
     lay(be_police={})
@@ -181,6 +182,7 @@ def test_who_cuts_the_hubs_seal_off_is_left_with_the_authors_and_no_word_less(la
     assert text_of(whole[:end]) == text_of(whole)
 
 
+@pytest.mark.nightly
 def test_another_seal_in_place_of_the_hubs_makes_no_genuine_document(lay, tmp_path):
     lay(be_police={})
     stranger = own_seal(tmp_path / "stranger.pem", name="hub.example", now=NOON)
@@ -223,7 +225,7 @@ def test_two_parties_cannot_share_a_key(lay, tmp_path):
     [
         (3, OwnKeyState.EXPIRED, "certificate of the author's own seal has expired"),
         (-2, OwnKeyState.NOT_YET_VALID, "own seal is not valid yet"),
-    ],
+    ][: rounds(1, nightly=None)],
 )
 def test_an_order_leaves_without_a_seal_that_is_not_valid_and_says_so(lay, after, state, said):
     own.hub_seal(NOON - timedelta(days=9))
@@ -253,7 +255,7 @@ def test_an_expired_key_is_not_recognised_any_more_but_the_hubs_seal_is(lay):
         (lambda at: (at / "be-police.p12").write_bytes(b"no"), "as a sealing key"),
         (lambda at: (at / "be-police.password").chmod(0o604), "is open to others"),
         (lambda at: (at / "be-police.password").unlink(), "cannot be read"),
-    ],
+    ][:: rounds(2, nightly=1)],
 )
 def test_an_order_leaves_without_a_key_that_cannot_be_used_and_says_so(
     lay, tmp_path, caplog, spoil, why
@@ -278,7 +280,7 @@ def test_an_order_leaves_without_a_key_that_cannot_be_used_and_says_so(
         ('[be-police]\nfile = "/a.p12"\npassphrase = "sesame"', "be-police.passphrase"),
         ('[be-police]\npassword_file = "/a"', "give file, or all of token_library"),
         ('[be-police]\nfile = "/a.p12"\ntoken = "b"', "a file or a token, and not both"),
-    ],
+    ][:: rounds(2, nightly=1)],
 )
 def test_a_list_that_cannot_be_read_is_named_and_stops_no_order(lay, tmp_path, text, why):
     lay().write_text(text)
@@ -298,6 +300,7 @@ def test_no_key_is_in_what_a_traceback_prints(lay):
     assert repr(seal.key_der)[2:40] not in repr(seal)
 
 
+@pytest.mark.nightly
 def test_a_key_that_was_replaced_is_used_from_the_next_document_on(lay):
     lay(be_police={"owner": "old"})
     old = verdict(sealed()).seals[0].fingerprint
@@ -306,6 +309,7 @@ def test_a_key_that_was_replaced_is_used_from_the_next_document_on(lay):
     assert new != old
 
 
+@pytest.mark.nightly
 def test_an_offline_reader_trusts_the_certificates_that_it_has(lay):
     lay(be_police={})
     pdf = sealed()
@@ -323,7 +327,7 @@ def test_an_offline_reader_trusts_the_certificates_that_it_has(lay):
         ("STEMTIDE_SEAL_PARTIES_FILE", "no toml", "is no TOML"),
         ("STEMTIDE_AUTHORITIES_FILE", "[BE", "is no TOML"),
         ("STEMTIDE_TIMESTAMP_URL", "", "STEMTIDE_TIMESTAMP_TRUST_FILE"),
-    ],
+    ][rounds(-1, nightly=0) :],
 )
 def test_a_hub_does_not_start_with_a_list_that_it_cannot_read(tmp_path, setting, text, said):
     (tmp_path / "list.toml").write_text(text)
@@ -334,6 +338,7 @@ def test_a_hub_does_not_start_with_a_list_that_it_cannot_read(tmp_path, setting,
     assert said in refused.err
 
 
+@pytest.mark.nightly
 def test_an_operator_lists_who_seals_with_what(tmp_path, lay):
     lay(be_police={"days": 36_500})
     said = run(

@@ -166,7 +166,7 @@ def test_a_document_without_seal_says_so(seal):
         b"%PDF-1.7\n" + b"[" * 200_000,
         b"%PDF-1.7\ntrailer<</Root 1 0 R>>\nstartxref\n0\n%%EOF",
         b"%PDF-1.7\n1 0 obj<</Type/Catalog/Pages 1 0 R/AcroForm 1 0 R>>endobj\n%%EOF\n",
-    ],
+    ][:: rounds(3, nightly=1)],
 )
 def test_what_is_no_pdf_is_said_to_be_none(seal, content):
     found = verdict(content, seal)
@@ -199,6 +199,7 @@ def test_a_document_that_takes_too_long_is_no_verdict(seal, monkeypatch):
     assert "too long" in verdict(plain(), seal).why
 
 
+@pytest.mark.nightly
 def test_a_seal_in_a_chain_is_trusted_by_its_root(tmp_path, seal):
     key, own_one, root = chain()
     (tmp_path / "seal.p12").write_bytes(as_p12(key, own_one, root))
@@ -223,6 +224,7 @@ def test_a_certificate_for_something_else_or_expired_is_not_trusted(tmp_path, fa
     assert found.verdict is SealVerdict.UNTRUSTED
 
 
+@pytest.mark.nightly
 def test_a_certificate_that_is_trusted_by_itself_is_not_once_it_has_expired(seal):
     late = NOON + timedelta(days=3654)
     assert verify_pdf(sealed(seal), trusted=Trusted(own=seal.certificate), now=late).verdict is (
@@ -313,7 +315,7 @@ def test_a_seal_serves_many_threads_from_its_first_use(tmp_path):
     usual = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)  # threads take turns in the midst of everything
     try:
-        for _ in range(12):
+        for _ in range(rounds(3, nightly=12)):
             one = own_seal(tmp_path / "seal.pem", name="hub.example", now=NOON)
             with ThreadPoolExecutor(8) as threads:
                 made = [threads.submit(sign_bytes, b"{}", one, now=NOON) for _ in range(8)]
@@ -334,6 +336,7 @@ def test_openssl_reads_our_signatures(seal, tmp_path):
     assert (done.returncode, done.stdout) == (0, b'{"order": 1}')
 
 
+@pytest.mark.nightly
 def test_settings_say_which_seal_a_hub_has(settings, tmp_path):
     key, one, root = chain()
     (tmp_path / "seal.p12").write_bytes(as_p12(key, one, root))

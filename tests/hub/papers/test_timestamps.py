@@ -16,6 +16,7 @@ from tests.hub.papers.keys_of_parties import lay_out
 from tests.hub.papers.papers import plain, text_of
 from tests.hub.papers.stamping import StampServer, stamping
 from tests.hub.papers.test_party_seals import sealed
+from tests.rounds import rounds
 
 
 @pytest.fixture(autouse=True)
@@ -97,8 +98,10 @@ REJECTION = bytes.fromhex("3005 3003 020102")
         {"answer": REJECTION},
         {"answer": b"x" * 20_000},
         {"status": 500},
+    ][:: rounds(3, nightly=1)],
+    ids=["digest", "nonce", "nonsense", "nothing", "refusal", "flood", "failure"][
+        :: rounds(3, nightly=1)
     ],
-    ids=["digest", "nonce", "nonsense", "nothing", "refusal", "flood", "failure"],
 )
 def test_an_authority_that_lies_stamps_nothing_and_the_document_says_so(authority, lie):
     for name, value in lie.items():
@@ -121,6 +124,7 @@ def test_an_authority_that_is_slow_holds_up_no_document(authority, monkeypatch):
     assert is_without(sealed(now=now()))
 
 
+@pytest.mark.nightly
 def test_an_authority_that_is_down_is_left_alone_for_a_while(authority, settings, monkeypatch):
     authority.status = 503
     assert is_without(sealed(now=now()))
@@ -157,6 +161,7 @@ def test_a_certificate_for_stamps_vouches_for_no_document(authority, tmp_path):
 
 
 @pytest.mark.usefixtures("authority")
+@pytest.mark.nightly
 def test_a_reader_without_a_hub_verifies_both_seals_and_the_stamp(settings, folder):
     lay_out(folder, settings, be_police={"days": 36_500})
     (folder / "order.pdf").write_bytes(sealed(now=now()))
@@ -174,6 +179,7 @@ def test_a_reader_without_a_hub_verifies_both_seals_and_the_stamp(settings, fold
     assert "NOT TRUSTED" in run(*words).out  # nobody named the time stamp authority
 
 
+@pytest.mark.nightly
 def test_an_operator_sees_who_stamps(authority, settings, folder):
     names = {"STEMTIDE_TIMESTAMP_URL": settings.TIMESTAMP_URL, "STEMTIDE_TIMESTAMP_LOOPBACK": "1"}
     names["STEMTIDE_TIMESTAMP_TRUST_FILE"] = settings.TIMESTAMP_TRUST_FILE

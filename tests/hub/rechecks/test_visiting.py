@@ -52,7 +52,7 @@ class Page(BaseHTTPRequestHandler):
 @pytest.fixture
 def site():
     made = Site()
-    thread = Thread(target=made.serve_forever, daemon=True)
+    thread = Thread(target=made.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield made
     made.shutdown()

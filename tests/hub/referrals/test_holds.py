@@ -284,6 +284,7 @@ def test_holds_that_stand_come_first_the_next_to_end_first(desk):
     assert reads_holds.holds(viewer=desk.world.authority) == []
 
 
+@pytest.mark.nightly
 def test_near_pictures_of_a_crisis_are_one_content(desk):
     crisis = desk.world.activate()
     desk.world.join(crisis, desk.world.other_authority)

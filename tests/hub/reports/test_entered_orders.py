@@ -21,6 +21,7 @@ from stemtide.protocol.messages.progress import ProgressQuery
 from tests.hub.orders import cast
 from tests.hub.orders.cast import after
 from tests.hub.orders.elsewhere import OUTSIDE, enter
+from tests.rounds import rounds
 from tests.world import NOON
 
 pytestmark = pytest.mark.django_db
@@ -66,6 +67,7 @@ def both_years(world):
     )
 
 
+@pytest.mark.nightly
 def test_an_entry_counts_for_who_entered_it_until_the_other_side_confirms_it(world):
     entered = enter(world)
     assert both_years(world) == (1, 0, 0)
@@ -87,7 +89,8 @@ def test_an_authoritys_entry_burdens_no_provider_before_it_confirms_it(world):
 
 
 @pytest.mark.parametrize(
-    ("write", "who"), [(entries.void, "small_provider"), (entries.dispute, "authority")]
+    ("write", "who"),
+    [(entries.void, "small_provider"), (entries.dispute, "authority")][: rounds(1, nightly=None)],
 )
 def test_an_order_that_was_none_counts_for_nobody(world, write, who):
     entered = enter(world)
@@ -132,6 +135,7 @@ def test_an_order_from_paper_is_counted_beside_those_made_here(world):
     assert counts(world, "authority", YearlyForm.ART_21)["ms_items"] == 2
 
 
+@pytest.mark.nightly
 def test_an_order_that_its_issuer_took_back_counts_for_nobody(world):
     entered = enter(world, world.authority)
     entries.void(entered.id, body=WRONG, by=world.actor(world.authority), now=after(1))

@@ -25,7 +25,7 @@ from tests.hub.reports.figures_reader import Reader, limits
 from tests.rounds import rounds
 
 QUARTER = Quarter(2026, 1)
-SEEDS = sorted({*range(rounds(8, nightly=400)), 115, 232})
+SEEDS = sorted({*range(rounds(2, nightly=400)), 115, 232})
 """Of worlds. In the last two, a count of the second quarter follows from the first."""
 DAYS = 91
 

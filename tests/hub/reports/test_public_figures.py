@@ -76,12 +76,14 @@ def test_later_acts_change_nothing_that_is_published(quarter):
     assert reads.figures(QUARTER) == before
 
 
+@pytest.mark.nightly
 def test_a_hub_that_was_down_publishes_what_it_missed(quarter):
     quarter.share_some()
     assert publish_due(DUE + timedelta(days=180)) == 2
     assert reads.published() == ["2027-Q1", "2026-Q4"]
 
 
+@pytest.mark.nightly
 def test_no_more_than_a_year_is_published_late(quarter):
     quarter.share_some()
     assert publish_due(DUE + timedelta(days=365 * 3)) == 4
@@ -110,6 +112,7 @@ def test_a_label_of_one_sharer_is_withheld_and_cannot_be_subtracted(quarter):
     assert [row.count for row in live.rows] == [None, None]
 
 
+@pytest.mark.nightly
 def test_a_label_that_many_share_is_published(quarter):
     for _ in range(3):
         for by in quarter.sharers:
@@ -149,6 +152,7 @@ def test_a_few_that_ended_cannot_be_computed_from_what_is_live(quarter):
     assert None in (shared, live)
 
 
+@pytest.mark.nightly
 def test_referrals_are_counted_by_answer_time_ideology_and_language(quarter):
     for provider in quarter.providers:
         for hours in (0.5, 0.5, 0.5, 30, 30, 30):
@@ -165,6 +169,7 @@ def test_referrals_are_counted_by_answer_time_ideology_and_language(quarter):
     assert rows(figures, TableName.REFERRALS_BY_LANGUAGE) == {"en": 30, "fr": 30}
 
 
+@pytest.mark.nightly
 def test_the_refusals_of_two_providers_are_withheld_in_every_table(quarter):
     quarter.refer_some()
     figures = published()
@@ -187,6 +192,7 @@ def test_one_provider_has_no_figures_of_its_own(quarter):
     assert table(figures, TableName.ORDERS_BY_TIME).median_s is None
 
 
+@pytest.mark.nightly
 def test_disputes_are_counted_by_what_became_of_them(quarter):
     shared = [quarter.share(quarter.world.authority) for _ in range(9)]
     for signal in shared:
@@ -201,6 +207,7 @@ def test_disputes_are_counted_by_what_became_of_them(quarter):
     assert rows(published(), TableName.DISPUTES) == counts
 
 
+@pytest.mark.nightly
 def test_complaints_are_counted_by_outcome_with_their_duration(quarter):
     signal = quarter.share(quarter.world.authority)
     for provider in quarter.providers:
@@ -212,6 +219,7 @@ def test_complaints_are_counted_by_outcome_with_their_duration(quarter):
     assert (upheld.name, upheld.count, upheld.median_s) == ("upheld", 15, 2 * 86_400)
 
 
+@pytest.mark.nightly
 def test_a_crisis_of_many_parties_is_published_with_its_duration(quarter):
     world = quarter.world
     crisis = world.activate()
@@ -231,6 +239,7 @@ def test_a_crisis_of_few_parties_is_withheld(quarter):
     assert (closed.name, closed.count, closed.median_s) == ("closed", None, None)
 
 
+@pytest.mark.nightly
 def test_the_sums_of_figures_hold(quarter):
     quarter.share_some()
     quarter.refer_some()

@@ -14,6 +14,7 @@ from stemtide.protocol.enums import PartyKind, ReportAudience, ReportState, Role
 from stemtide.protocol.law.frameworks import frameworks
 from stemtide.protocol.messages.reports import ActionIn, NoteIn, sections_of
 from tests.hub.situation.test_log import NO, YES, allowed
+from tests.rounds import rounds
 from tests.world import NOON
 
 OTHER = rules.Hand(party="fr-referral-unit", ref="person:7")
@@ -195,6 +196,7 @@ def test_figures_are_frozen_at_publication_with_the_ledgers_head(busy):
     assert after.head == head
 
 
+@pytest.mark.nightly
 def test_figures_count_what_happened(busy):
     found = busy.opened().figures
     assert found.signals == 3
@@ -213,6 +215,7 @@ def test_counts_of_one_provider_are_withheld_and_the_sum_with_them(busy):
     assert found.matches is None
 
 
+@pytest.mark.nightly
 def test_a_report_waits_for_its_crisis_to_close(after):
     report = after.written()
     after.agree(report)
@@ -220,6 +223,7 @@ def test_a_report_waits_for_its_crisis_to_close(after):
         after.publish(report)
 
 
+@pytest.mark.nightly
 def test_an_empty_section_keeps_a_report_from_being_agreed(after):
     report = after.opened()
     after.write(report, "lessons")
@@ -241,11 +245,13 @@ def test_an_edit_after_agreement_makes_a_draft_of_it_again(after):
     assert (again.state, again.agreed_by) == ("draft", None)
 
 
+@pytest.mark.nightly
 def test_a_report_has_the_sections_of_its_framework(after):
     with pytest.raises(InvalidError, match="there is no 'gossip'"):
         after.write(after.opened(), "gossip")
 
 
+@pytest.mark.nightly
 def test_one_version_is_written_at_a_time_and_the_next_begins_with_its_words(after):
     report = after.written()
     with pytest.raises(ConflictError, match="already a draft version"):
@@ -268,6 +274,7 @@ def test_an_early_warning_has_no_report(after):
         writes.open_report(warned.id, by=after.actor("agency"), now=NOON)
 
 
+@pytest.mark.nightly
 def test_the_debrief_has_notes_and_actions_with_owner_and_day(after):
     report = after.opened()
     note = NoteIn(topic="went_badly", text="Nobody answered the phone.")
@@ -294,12 +301,14 @@ def test_an_action_belongs_to_a_party(after):
         writes.add_action(after.opened().id, body=body, by=after.actor("agency"), now=NOON)
 
 
+@pytest.mark.nightly
 def test_an_action_is_given_to_a_party_in_the_room(after):
     body = ActionIn(text="Drill.", owner="rights-watch", due=date(2027, 1, 31))
     with pytest.raises(InvalidError, match="not a participant"):
         writes.add_action(after.opened().id, body=body, by=after.actor("agency"), now=NOON)
 
 
+@pytest.mark.nightly
 def test_an_action_makes_a_draft_of_an_agreed_report_and_its_author_does_not_agree_to_it(after):
     report = after.agree(after.written())
     body = ActionIn(text="Drill.", owner="big-video", due=date(2027, 1, 31))
@@ -310,6 +319,7 @@ def test_an_action_makes_a_draft_of_an_agreed_report_and_its_author_does_not_agr
         after.agree(report)
 
 
+@pytest.mark.nightly
 def test_nobody_adds_a_note_to_what_was_agreed(after):
     report = after.agree(after.written())
     note = NoteIn(topic="went_badly", text="Unseen by who agreed.")
@@ -317,7 +327,11 @@ def test_nobody_adds_a_note_to_what_was_agreed(after):
         writes.add_note(report.id, body=note, by=after.actor("big_provider"), now=NOON)
 
 
-@pytest.mark.parametrize(("audience", "seen"), [("room", NO), ("parties", YES), ("public", YES)])
+READERS = [("room", NO), ("public", YES), ("parties", YES)]
+"""For whom a report is published, and whether a party outside the room reads it."""
+
+
+@pytest.mark.parametrize(("audience", "seen"), READERS[: rounds(2, nightly=None)])
 def test_a_published_report_is_read_by_those_it_is_for(after, audience, seen):
     report = after.written()
     observer = after.world.observer
@@ -329,6 +343,7 @@ def test_a_published_report_is_read_by_those_it_is_for(after, audience, seen):
     assert [one.id for one in reads.reports(viewer=observer)] == ([report.id] if seen else [])
 
 
+@pytest.mark.nightly
 def test_the_facts_of_a_page_are_those_of_the_write(after):
     report = after.opened()
     found = reads.facts_of(report.id, viewer=after.world.agency)

@@ -158,6 +158,7 @@ def test_every_script_leaves_a_paper_behind(letters):
     assert pdf.startswith(b"%PDF-")
 
 
+@pytest.mark.nightly
 def test_a_report_is_printed_with_its_sections_figures_and_debrief(busy):
     report = busy.written()
     told = text_of(paper.report_pdf(report, titles={"eu-referral-unit": "EU Unit"}))

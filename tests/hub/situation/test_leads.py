@@ -18,6 +18,7 @@ from stemtide.protocol.enums import LeadState, PartyKind, Role
 from stemtide.protocol.messages.situation import LeadCloseIn, LeadIn, LeadPassIn
 from tests.hub.situation.conftest import LEAD
 from tests.hub.situation.test_log import NO, YES, allowed
+from tests.rounds import rounds
 from tests.world import NOON
 
 
@@ -171,7 +172,7 @@ def test_a_country_is_a_country_and_a_time_has_a_zone():
         ("small_provider", NO),
         ("consortium", NO),
         ("observer", NO),
-    ],
+    ][:: rounds(2, nightly=1)],
 )
 def test_a_lead_is_seen_by_sender_addressee_and_agency_alone(room, party, sees):
     lead = room.lead(crisis=room.crisis.id)

@@ -21,6 +21,7 @@ from stemtide.hub.rooms.tasks import writes as writes_tasks
 from stemtide.protocol.enums.response import ReferenceKind, ResponseRole
 from stemtide.protocol.messages.situation import MessageIn, TaskIn
 from tests.hub.reports.requests import order, referral
+from tests.rounds import rounds
 from tests.world import NOON, hex_value
 
 
@@ -66,7 +67,7 @@ def test_a_message_has_at_most_twenty_mentions_and_links():
         ({"tlp": "green"}, True),
         ({"tlp": "amber+strict", "audience": ("tech-forum",)}, False),
         ({"tlp": "red", "audience": ("tech-forum", "big-video")}, True),
-    ],
+    ][:: rounds(2, nightly=1)],
 )
 def test_only_a_party_that_may_read_the_message_is_mentioned(room, person, marks, may):
     by = person(room.world.authority)
@@ -104,6 +105,7 @@ def test_everybody_in_the_room_is_told_by_name_role_or_party(room, person):
     ]
 
 
+@pytest.mark.nightly
 def test_whoever_mentions_themselves_is_not_told(room, person):
     by = person(room.world.authority)
     roles.take(room.crisis.id, ResponseRole.LEAD, by=by, now=NOON)
@@ -223,7 +225,7 @@ def test_things_are_proposed_by_the_words_of_their_names(room, person):
         "#signal:video",
         "#order:0123456789abcdef0123456789abcdef0",
         "#task:ffffffff",
-    ],
+    ][:: rounds(4, nightly=1)],
 )
 def test_what_is_wrong_is_named_and_nothing_is_written(room, person, text):
     person(room.world.big_provider)
@@ -239,6 +241,7 @@ def test_a_thing_of_another_crisis_is_not_linked(room, person):
         post(room, person(room.world.authority), f"#signal:{loose.id}")
 
 
+@pytest.mark.nightly
 def test_a_party_mentions_so_often_in_an_hour_and_a_message_over_it_is_not_written(
     room, person, settings
 ):

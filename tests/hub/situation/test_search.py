@@ -64,13 +64,13 @@ def test_a_picture_is_found_near_by_the_nearest_first(room):
     assert answer.compared == 3
 
 
-@pytest.mark.parametrize("seed", range(rounds(2, nightly=20)))
+@pytest.mark.parametrize("seed", range(rounds(1, nightly=20)))
 def test_near_pictures_are_those_that_an_oracle_finds(room, seed):
     chance = random.Random(seed)  # noqa: S311  # the same pictures each time
     world = room.world
     viewers = (world.agency, world.big_provider, world.small_provider)
     rows = []
-    for number in range(30):
+    for number in range(rounds(16, nightly=30)):
         value = f"{int(near(chance.randrange(60)), 16) ^ (1 << (100 + number)):064x}"
         facts = chance.choice(({}, {"tlp": "red", "audience": ("small-forum",)}))
         by = chance.choice((world.authority, world.other_authority))
@@ -131,6 +131,7 @@ def test_a_message_is_found_by_its_words_and_its_id(room):
     assert found(said.id, room.world.observer) == {}
 
 
+@pytest.mark.nightly
 def test_a_lead_is_found_by_its_id_by_those_who_may_see_it(room):
     lead = room.lead()
     assert found(lead.id, room.world.authority) == {"leads": [lead.id]}
@@ -178,7 +179,7 @@ def test_a_query_has_a_length(world, query):
         ("Imminent threat", "label"),
         ("'; DROP TABLE signals; --", "text"),
         ("100%_", "text"),
-    ],
+    ][:: rounds(3, nightly=1)],
 )
 def test_a_query_is_taken_for_what_it_is(world, query, is_a):
     assert search(query, viewer=world.agency).recognised == is_a

@@ -104,6 +104,7 @@ def test_first_the_whole_comes_and_then_what_changed(first_reader):
     assert (said.rows[0]["puts"], said.rows[0]["drops"]) == (1, 1)
 
 
+@pytest.mark.nightly
 def test_a_plain_install_pulls_past_a_proxy_that_is_for_the_world_outside(reader):
     reader.share(10)
     nowhere = {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
@@ -198,6 +199,7 @@ def between_offer(reader):
         return client.get("/api/v1/snapshots").content
 
 
+@pytest.mark.nightly
 def test_a_pull_that_was_cut_off_goes_on(reader):
     reader.share(*range(500, 800))
     with wire(reader.hub.address) as between:
@@ -218,6 +220,7 @@ def test_a_pull_that_was_cut_off_goes_on(reader):
     ]
 
 
+@pytest.mark.nightly
 def test_deltas_are_handed_on_and_applied_by_somebody_without_a_key(reader, tmp_path):
     reader.pulled()
     inside = tmp_path / "inside"
@@ -233,6 +236,7 @@ def test_deltas_are_handed_on_and_applied_by_somebody_without_a_key(reader, tmp_
     assert (again.code, "each once" in again.err) == (1, True)
 
 
+@pytest.mark.nightly
 def test_real_and_exercise_are_not_mixed_in_one_folder(reader):
     reader.pulled()
     assert "take another folder" in reader.refused("--exercise")
@@ -263,6 +267,7 @@ def test_what_is_missing_or_wrong_is_named(reader, tmp_path):
     assert (said.code, "64 digits" in said.err) == (1, True)
 
 
+@pytest.mark.nightly
 def test_a_hub_changes_its_key_and_readers_follow(tmp_path):
     data = tmp_path / "hub"
 

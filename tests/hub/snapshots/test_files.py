@@ -21,7 +21,8 @@ from stemtide.protocol.sync.snapshot_files import (
     opened_whole,
 )
 from stemtide.protocol.sync.snapshots import WholeHead
-from tests.world import NOON, hex_value
+from tests.rounds import rounds
+from tests.world import NOON, hex_value, signal_in
 
 
 def verify(path, *, trusted):
@@ -33,7 +34,8 @@ def verify(path, *, trusted):
 @pytest.fixture
 def taken(world, readers):
     """A snapshot of 40 signals, a delta, and the snapshot that it leads to."""
-    shared = [world.share(value=hex_value(number)) for number in range(40)]
+    bodies = [signal_in(value=hex_value(number)) for number in range(40)]
+    shared = writes.share_many(bodies, by=world.authority, now=NOON).signals
     first, manifest = readers.whole(world.agency)
     writes.withdraw(shared[3].id, body=WithdrawIn(reason="mistake"), by=world.authority, now=NOON)
     world.share(value=hex_value(99))
@@ -52,7 +54,7 @@ def test_a_changed_byte_anywhere_is_noticed(taken, readers, which):
     whole = taken[which].read_bytes()
     path = readers.path("changed")
     # Bytes 4 to 9 of a member are its time, its flags and its system, which say nothing.
-    for at in range(10, len(whole), 11):
+    for at in range(10, len(whole), rounds(44, nightly=11)):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
         try:
             verify(path, trusted=readers.trusted)
@@ -76,7 +78,7 @@ def test_lines_that_were_changed_and_packed_anew_are_noticed(taken, readers, whi
 def test_a_file_that_was_cut_anywhere_is_noticed(taken, readers, which):
     whole = taken[which].read_bytes()
     path = readers.path("cut")
-    for size in range(0, len(whole), 17):
+    for size in range(0, len(whole), rounds(68, nightly=17)):
         path.write_bytes(whole[:size])
         with pytest.raises((SnapshotFileError, SignatureError)):
             verify(path, trusted=readers.trusted)
@@ -168,6 +170,7 @@ def test_a_bomb_of_zeros_is_not_unpacked(readers):
         SnapshotDownload(file, trusted=readers.trusted).add(gzip.compress(bytes(50_000_000)) * 4)
 
 
+@pytest.mark.nightly
 def test_lines_beyond_what_was_signed_are_not_read(taken, readers):
     whole = taken[0].read_bytes()
     path = readers.path("bomb")

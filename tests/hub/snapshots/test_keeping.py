@@ -20,6 +20,7 @@ from stemtide.hub.rooms.snapshots.builder import GoneError
 from stemtide.hub.rooms.snapshots.cache import SnapshotBusyError, SnapshotCache
 from stemtide.protocol.messages.signals import WithdrawIn
 from stemtide.protocol.sync.snapshots import MAX_PARTIES_BYTES
+from tests.rounds import rounds
 from tests.world import NOON, hex_value
 
 
@@ -190,7 +191,8 @@ def test_a_snapshot_is_one_moment_while_writers_write(committed_world, readers):
 @pytest.mark.django_db(transaction=True)
 def test_deltas_lead_on_while_writers_write(committed_world, readers):
     world = committed_world
-    shared = [world.share(value=hex_value(number)) for number in range(40)]
+    count = rounds(15, nightly=40)
+    shared = [world.share(value=hex_value(number)) for number in range(count)]
     held, manifest = readers.whole(world.agency)
 
     def write():
@@ -211,7 +213,7 @@ def test_deltas_lead_on_while_writers_write(committed_world, readers):
     assert values == {
         entry.value for entry in reads.feed(0, viewer=world.agency).entries if entry.op == "put"
     }
-    assert len(values) == 40
+    assert len(values) == count
 
 
 def test_a_position_that_was_never_reached_makes_no_delta(world, readers):

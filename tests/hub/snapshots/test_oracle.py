@@ -93,14 +93,14 @@ def oracle(viewer, *, exercise):
     return list(found.values())
 
 
-@pytest.mark.parametrize("seed", range(rounds(2, nightly=4)))
+@pytest.mark.parametrize("seed", range(rounds(1, nightly=4)))
 def test_snapshots_and_deltas_are_what_the_feed_says(world, readers, seed):
     """Each reader takes the whole once, and then deltas, which lead from one to the next."""
     play = Play(world, seed)
     watching = [(one, mark) for one in world.everyone[1:] for mark in (False, True)]
     play.some(12)
     held = {(one.name, mark): readers.whole(one, exercise=mark)[0] for one, mark in watching}
-    for _ in range(4):
+    for _ in range(rounds(2, nightly=4)):
         play.some(7)
         for viewer, mark in watching:
             key = (viewer.name, mark)

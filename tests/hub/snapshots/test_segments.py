@@ -121,12 +121,13 @@ def by_feed(viewer, home, *, exercise):
 
 
 @pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("seed", range(rounds(2, nightly=6)))
+@pytest.mark.parametrize("seed", range(rounds(1, nightly=6)))
 def test_segments_are_what_the_feed_says(world, listed, folder, tmp_path, seed):
     play = Play(world, seed)
     stores = (tmp_path / f"store-{number}" for number in range(1000))
-    viewers = [(one, mark) for one in world.everyone[1:] for mark in (False, True)]
-    for _ in range(4):
+    seeing = world.everyone[1 :: rounds(2, nightly=1)]
+    viewers = [(one, mark) for one in seeing for mark in (False, True)]
+    for _ in range(rounds(2, nightly=4)):
         play.some(12)
         for viewer, mark in viewers:
             manifest = listed(viewer, exercise=mark)
@@ -139,6 +140,7 @@ def test_segments_are_what_the_feed_says(world, listed, folder, tmp_path, seed):
         lift(world.authority, agency=world.agency)
 
 
+@pytest.mark.nightly
 def test_small_segments_are_read_again_and_large_ones_stay(world, listed, monkeypatch):
     monkeypatch.setattr(segments, "MAX_ENTRIES", 40)
     before, kept = [], 0

@@ -11,6 +11,7 @@ from stemtide.hub.rooms.signals.writes import signals
 from stemtide.hub.rooms.stix.reads import pages as reads_pages
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from tests.hub.stix.conftest import indicator
+from tests.rounds import rounds
 from tests.world import NOON, hex_value
 
 STANDING = 7
@@ -29,7 +30,7 @@ def read_all(shelf, limit, **more):
         after = page.next_rank
 
 
-@pytest.mark.parametrize("limit", [1, 2, 3, 5, 7, 1000])
+@pytest.mark.parametrize("limit", rounds([3, 1000], nightly=[1, 2, 3, 5, 7, 1000]))
 def test_every_object_comes_once_and_in_the_order_of_its_moment(shelf, limit):
     crisis = shelf.world.activate()
     for number in range(6):
@@ -150,12 +151,12 @@ def test_a_rank_that_the_hub_has_not_reached_is_refused(shelf):
 
 
 def test_nothing_is_lost_or_repeated_while_others_write(committed_shelf):
-    shelf, stop = committed_shelf, threading.Event()
+    shelf, stop, count = committed_shelf, threading.Event(), rounds(10, nightly=40)
     world = shelf.world
 
     def write(first):
         number = first
-        while not stop.is_set() and number < first + 40:
+        while not stop.is_set() and number < first + count:
             bodies = [indicator(hex_value(number)), indicator(hex_value(number + 5000))]
             if number % 2:
                 shelf.post(*bodies)
@@ -181,4 +182,4 @@ def test_nothing_is_lost_or_repeated_while_others_write(committed_shelf):
     told = [one.id for one in found]
     assert len(told) == len(set(told))
     assert set(told) == there
-    assert len(there) == STANDING + 3 * (20 + 2 * 20)
+    assert len(there) == STANDING + 3 * (count // 2 + 2 * count // 2)

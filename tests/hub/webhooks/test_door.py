@@ -15,6 +15,7 @@ from tests.house.test_docs import read, table
 from tests.hub.api.conftest import Machine
 from tests.hub.outside.names import NOT_PUBLIC, told_by
 from tests.hub.webhooks.test_telling import share
+from tests.rounds import rounds
 
 PATH = "/api/v1/webhooks"
 
@@ -179,7 +180,7 @@ def test_an_address_that_the_hub_may_not_reach_is_not_registered(machine, url, m
     assert machine("GET", PATH).json() == []
 
 
-@pytest.mark.parametrize("address", NOT_PUBLIC)
+@pytest.mark.parametrize("address", NOT_PUBLIC[:: rounds(6, nightly=1)])
 def test_a_name_that_leads_inside_is_not_registered(machine, monkeypatch, settings, address):
     settings.WEBHOOK_LOOPBACK = False
     told_by(monkeypatch, [address])
@@ -228,7 +229,7 @@ def test_a_party_has_so_many_webhooks_and_no_more(machine, rival):
     [
         *("GET {uid}", "PATCH {uid}", "DELETE {uid}", "POST {uid}/test", "POST {uid}/secret"),
         *("GET {uid}/deliveries", "POST {uid}/deliveries/{delivery}/again"),
-    ],
+    ][:: rounds(2, nightly=1)],
 )
 def test_the_webhook_of_another_party_is_not_there(hub, machine, rival, asked):
     method, path = asked.split(" ")
@@ -253,7 +254,9 @@ def test_a_delivery_is_found_at_its_own_webhook_alone(hub, machine):
     assert machine("POST", path).status_code == 404
 
 
-@pytest.mark.parametrize("scope", [one for one in Scope if one is not Scope.WEBHOOKS_MANAGE])
+@pytest.mark.parametrize(
+    "scope", [one for one in Scope if one is not Scope.WEBHOOKS_MANAGE][:: rounds(4, nightly=1)]
+)
 def test_a_key_without_the_scope_manages_no_webhook(hub, scope):
     machine = Machine(hub.world.key(scopes=[scope]))
     assert (add(machine).status_code, machine("GET", PATH).status_code) == (403, 403)

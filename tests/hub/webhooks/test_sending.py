@@ -31,6 +31,7 @@ from stemtide.protocol.retry_after import LONGEST_RETRY_AFTER
 from tests.hub.alerts.receivers import answer, receiver
 from tests.hub.api.conftest import wait_until
 from tests.hub.webhooks.test_telling import share
+from tests.rounds import rounds
 from tests.world import lift, suspend
 
 NO = answer(500)
@@ -116,8 +117,8 @@ def test_after_its_last_attempt_an_event_is_a_dead_letter_which_a_machine_sends_
         (429, "1", 5),
         (429, "999999", LONGEST_RETRY_AFTER.total_seconds()),
         (429, "soon", 5),
-    ],
-    ids=["429", "503", "500", "shorter", "too long", "nonsense"],
+    ][:: rounds(2, nightly=1)],
+    ids=["429", "503", "500", "shorter", "too long", "nonsense"][:: rounds(2, nightly=1)],
 )
 def test_a_receiver_is_left_alone_for_as_long_as_it_asks(hub, status, asked, wait_s):
     ear = hub.listen(replies=[answer(status, b"", f"Retry-After: {asked}"), answer(204)])
@@ -147,6 +148,7 @@ def test_a_receiver_that_is_gone_is_never_called_again_and_its_party_is_alerted(
     assert alerts.alerts(viewer=hub.world.agency) == []
 
 
+@pytest.mark.nightly
 def test_after_days_of_failure_alone_a_webhook_is_given_up(hub):
     ear = hub.listen("signal.*", replies=[NO])
     share(hub, 1)
@@ -182,6 +184,7 @@ def test_an_event_that_fails_does_not_hold_up_the_next_for_long(hub):
     assert [state for _, state in hub.states(ear)] == ["sent", "sent"]
 
 
+@pytest.mark.nightly
 def test_a_webhook_that_fails_gets_few_events_whatever_floods_the_hub(hub):
     ear = hub.listen(replies=[NO])
     for minute in range(120):
@@ -221,6 +224,7 @@ def test_a_webhook_has_one_delivery_under_way_and_a_party_two(hub):
     assert len(claimed(hub)) == 1
 
 
+@pytest.mark.nightly
 def test_a_party_with_much_that_waits_does_not_hide_what_waits_for_others(hub):
     by = hub.caller()
     for _ in range(rules.QUOTA):
@@ -317,6 +321,7 @@ for taken in writes_sending.claim_due(now, limit=10):
 """
 
 
+@pytest.mark.nightly
 def test_a_hub_that_is_killed_while_it_sends_sends_again_under_the_same_id(committed_hub):
     hub = committed_hub
     ear = hub.listen("signal.*")
@@ -470,6 +475,7 @@ def test_during_a_renewal_both_secrets_sign_and_afterwards_the_new_one(hub):
     assert [len(one) for one in signatures] == [2, 1]
 
 
+@pytest.mark.nightly
 def test_a_receiver_that_knows_the_secret_before_two_renewals_is_not_cut_off(hub):
     ear = hub.listen()
     old = ear.secret
@@ -520,6 +526,7 @@ def test_a_test_reaches_its_webhook_alone_also_while_it_is_paused(hub):
     }
 
 
+@pytest.mark.nightly
 def test_the_log_forgets_what_is_over(hub):
     ear = hub.listen(replies=[answer(204), answer(410)])
     share(hub, 1)
@@ -536,6 +543,7 @@ def test_a_delivery_that_is_not_there_is_not_noted(hub):
     assert not noted(hub, ClaimedDelivery(uuid4(), 1), None)
 
 
+@pytest.mark.nightly
 def test_a_party_with_much_to_send_is_served_beside_the_others_and_not_before(hub):
     ears = [hub.listen(party=hub.world.big_provider) for _ in range(10)]
     well = hub.listen(party=hub.world.agency)

@@ -21,6 +21,7 @@ from stemtide.protocol.messages.crises import InviteIn, PartyIn
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from stemtide.protocol.messages.webhooks import EventType
 from tests.hub.orders import cast
+from tests.rounds import rounds
 from tests.world import NOON, signal_in
 
 SHA = "{:064x}"
@@ -116,12 +117,13 @@ def test_an_opinion_that_moves_nothing_is_not_told(hub):
 
 def test_a_flood_of_signals_is_one_event_that_names_where_to_read(hub):
     ears = [hub.listen(party=one) for one in hub.world.everyone]
-    share(hub, *range(1, 20_001), tlp="clear")
+    count = rounds(2_000, nightly=20_000)
+    share(hub, *range(1, count + 1), tlp="clear")
     hub.tick()
     for ear in ears:
         (said,) = ear.heard
-        assert (said["data"]["count"], said["data"]["things"]) == (20_000, [])
-        assert said["data"]["until"] - said["data"]["after"] == 20_000
+        assert (said["data"]["count"], said["data"]["things"]) == (count, [])
+        assert said["data"]["until"] - said["data"]["after"] == count
     assert Delivery.objects.count() == len(ears)
 
 
@@ -254,6 +256,7 @@ def test_a_crisis_is_told_to_those_who_may_see_it(hub):
     ]
 
 
+@pytest.mark.nightly
 def test_the_phases_of_a_crisis_are_told_in_their_order(hub):
     ear = hub.listen("crisis.*")
     crisis = hub.world.activate()
@@ -267,6 +270,7 @@ def test_the_phases_of_a_crisis_are_told_in_their_order(hub):
     ]
 
 
+@pytest.mark.nightly
 def test_an_invitation_is_told_to_whom_it_is_for_unless_it_was_taken_back(hub):
     asked, other = (
         hub.listen("participant.*", party=one)
