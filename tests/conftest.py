@@ -8,6 +8,7 @@ whichever test asks for it first: threads then meet as processes would.
 import gc
 import os
 from pathlib import Path
+from socketserver import BaseServer
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -78,6 +79,17 @@ def _turn(item: pytest.Item) -> tuple[int, str]:
     path = item.path.relative_to(Path(__file__).parent).as_posix()
     places = [place for place, name in enumerate(FIRST) if f"{path}/".startswith(f"{name}/")]
     return min(places, default=len(FIRST)), path.rpartition("/")[0]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _servers_end_at_once():
+    """Let a server look at once whether it shall end, and not each half second.
+
+    Many tests end one, and spent most of their time there.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseServer.serve_forever, "__defaults__", (0.01,))
+        yield
 
 
 def _close(connection):

@@ -48,8 +48,15 @@ ONE_DATABASE = {"api", "desk", "outside", "papers", "running"}
 ONE_DATABASE_FILES = {
     *("alerts/test_enclosures.py", "alerts/test_links.py", "reports/test_timeline.py"),
     *("reports/test_report.py", "situation/test_leads.py", "situation/test_lines.py"),
+    *("exchanges/test_misp_api.py", "exchanges/test_misp_push.py", "exchanges/test_tcap.py"),
+    *("exchanges/test_threatexchange.py", "exchanges/test_threatexchange_push.py"),
+    *("orders/test_authenticity.py", "orders/test_doubts.py", "orders/test_entries.py"),
+    *("orders/test_finality.py", "orders/test_preservation.py", "orders/test_second_looks.py"),
+    *("exercises/test_bots.py", "reports/test_dsa.py", "reports/test_recount.py"),
+    *("situation/test_references.py", "situation/test_tasks.py"),
 }
-"""Files of rooms of which the same holds: they typeset, seal, or move plain rows through states."""
+"""Files of rooms of which the same holds: they typeset, seal, read answers of others, count again,
+or move plain rows through states."""
 
 EACH_CASE = {
     *("test_blanks.py", "test_lanes.py", "test_long_values.py", "test_page_table.py"),

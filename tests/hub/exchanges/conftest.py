@@ -4,7 +4,6 @@
 import json
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socketserver import BaseServer
 from threading import Thread
 
 import pytest
@@ -75,17 +74,6 @@ class _Page(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _servers_end_at_once():
-    """Let a server look at once whether it shall end, and not each half second.
-
-    Most of these tests ended one, and spent most of their time there.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(BaseServer.serve_forever, "__defaults__", (0.01,))
-        yield
 
 
 @pytest.fixture
