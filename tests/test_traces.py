@@ -29,12 +29,14 @@ def test_without_a_collector_nothing_is_imported():
     assert printed(START).stdout == "False False\n"
 
 
+@pytest.mark.nightly
 def test_traces_that_are_not_installed_are_refused_with_the_remedy():
     done = printed(HIDE_OTEL + START, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1")
     assert "pip install 'stemtide[otel]'" in done.stderr
     assert done.returncode == 1
 
 
+@pytest.mark.nightly
 def test_traces_that_are_switched_off_are_not_asked_for():
     settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_SDK_DISABLED": "true"}
     assert printed(START, **settings).stdout == "False False\n"

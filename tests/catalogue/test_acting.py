@@ -6,6 +6,7 @@ import pytest
 from tests.agent.test_journal import actions_on, wait_acted
 from tests.agent.world import until
 from tests.catalogue.conftest import CAT, ROCKET, events, summary
+from tests.rounds import rounds
 
 
 @pytest.fixture
@@ -31,6 +32,7 @@ def test_the_agent_acts_on_what_matches_counts_it_and_releases_it(act, hub, shar
     wait_acted(config, cat_of(stored), "content.release")
 
 
+@pytest.mark.nightly
 def test_what_was_only_reported_is_acted_on_once_an_agent_is_named(
     act, scan, share, stored, config
 ):
@@ -43,6 +45,7 @@ def test_what_was_only_reported_is_acted_on_once_an_agent_is_named(
     assert events(act(stored), "match") == []
 
 
+@pytest.mark.nightly
 def test_a_new_signal_finds_what_is_stored_in_the_next_run(act, share, stored, config):
     act(stored)
     share(ROCKET)
@@ -51,6 +54,7 @@ def test_a_new_signal_finds_what_is_stored_in_the_next_run(act, share, stored, c
     wait_acted(config, match["ref"], "content.block")
 
 
+@pytest.mark.nightly
 def test_without_its_agent_a_scan_stops_and_later_acts(scan, act, share, stored):
     share(CAT)
     said = scan(stored, "--agent", "http://127.0.0.1:9")
@@ -89,15 +93,15 @@ def test_a_plausible_share_lowers_nothing(agent, share, sandbox):
     assert agent.http.get("/runaways").json()["runaways"] == []
 
 
-@pytest.mark.parametrize(
-    ("name", "body"),
-    [
-        ("Main", {"items": [{"ref": "1", "md5": "0" * 32}]}),
-        ("main", {"items": []}),
-        ("main", {"items": [{"ref": "1"}]}),
-        ("main", {"items": [{"ref": "1", "md5": "0" * 32}], "rates": [{"signal": "x"}]}),
-    ],
-)
+WRONG = [
+    ("Main", {"items": [{"ref": "1", "md5": "0" * 32}]}),
+    ("main", {"items": [{"ref": "1"}]}),
+    ("main", {"items": []}),
+    ("main", {"items": [{"ref": "1", "md5": "0" * 32}], "rates": [{"signal": "x"}]}),
+]
+
+
+@pytest.mark.parametrize(("name", "body"), rounds(WRONG[:1], nightly=WRONG))
 def test_a_request_that_is_wrong_is_refused(agent, name, body):
     answer = agent.http.post(f"/catalogues/{name}/matches", json=body)
     assert answer.status_code == 422, answer.text

@@ -75,6 +75,7 @@ def finish(scan, folder, out):
     assert summary(scan(folder))["looked"] == 0
 
 
+@pytest.mark.nightly
 def test_ctrl_c_says_how_to_go_on_and_the_next_run_does(start, scan, share, many):
     share(CAT)
     process = start(many)
@@ -86,6 +87,7 @@ def test_ctrl_c_says_how_to_go_on_and_the_next_run_does(start, scan, share, many
     finish(scan, many, out)
 
 
+@pytest.mark.nightly
 def test_a_scan_that_is_killed_goes_on_where_it_was(start, scan, share, many):
     share(CAT)
     process = start(many)
@@ -94,6 +96,7 @@ def test_a_scan_that_is_killed_goes_on_where_it_was(start, scan, share, many):
     finish(scan, many, out)
 
 
+@pytest.mark.nightly
 def test_a_worker_that_is_killed_costs_no_content(start, share, many):
     share(CAT)
     process = start(many)
@@ -109,6 +112,7 @@ def test_a_worker_that_is_killed_costs_no_content(start, share, many):
     assert (rows[-1]["looked"], rows[-1]["matched"]) == (MANY, len(range(0, MANY, 10)))
 
 
+@pytest.mark.nightly
 def test_a_full_disk_stops_the_scan_and_the_next_run_goes_on(start, scan, share, many):
     share(CAT)
     process = start(many)

@@ -23,6 +23,7 @@ def progress(config):
     return read
 
 
+@pytest.mark.nightly
 def test_a_scan_reports_its_sources_and_numbers(scan, share, stored, progress):
     share(CAT)
     (stored / "broken.jpg").write_bytes(b"\xff\xd8\xff broken")
@@ -35,11 +36,13 @@ def test_a_scan_reports_its_sources_and_numbers(scan, share, stored, progress):
     assert not last.is_silent(time.time() + 10 * SILENT_AFTER_S)
 
 
+@pytest.mark.nightly
 def test_a_scan_within_a_budget_reports_what_waits(scan, stored, progress):
     scan(stored, "--max-files", 1)
     assert (progress().phase, progress().looked, progress().waiting) == ("finished", 1, 2)
 
 
+@pytest.mark.nightly
 def test_a_scan_that_fails_reports_why(scan, share, stored, progress):
     share(CAT)
     scan(stored, "--agent", "http://127.0.0.1:9")
@@ -47,6 +50,7 @@ def test_a_scan_that_fails_reports_why(scan, share, stored, progress):
     assert "http://127.0.0.1:9 cannot be reached" in progress().trouble
 
 
+@pytest.mark.nightly
 def test_a_killed_scan_falls_silent(start, progress, many):  # noqa: F811
     process = start(many)
     until(lambda: progress().phase is ScanPhase.LOOKING, what="a report of the first batch")
@@ -57,6 +61,7 @@ def test_a_killed_scan_falls_silent(start, progress, many):  # noqa: F811
     assert progress().is_silent(progress().reported_at + SILENT_AFTER_S + 1)
 
 
+@pytest.mark.nightly
 def test_a_scan_stopped_by_ctrl_c_says_so(start, progress, many):  # noqa: F811
     process = start(many)
     process.send_signal(signal.SIGINT)

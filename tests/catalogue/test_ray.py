@@ -33,6 +33,7 @@ def test_a_cluster_without_a_token_is_refused(scan, stored):
     assert "set RAY_AUTH_MODE=token" in said.err
 
 
+@pytest.mark.nightly
 @pytest.mark.usefixtures("agent")
 def test_without_ray_the_command_names_the_extra(stored, tmp_path):
     said = run_bare(

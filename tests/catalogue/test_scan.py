@@ -14,8 +14,10 @@ from stemtide.fingerprints.sandbox.walls import Wall
 from tests.catalogue.conftest import CAT, ROCKET, events, summary
 from tests.cli.conftest import run
 from tests.fingerprints.videos import clip
+from tests.rounds import rounds
 
 
+@pytest.mark.nightly
 def test_a_scan_lists_what_signals_match(scan, share, stored):
     signal = share(CAT, labels=["propaganda"])
     said = scan(stored)
@@ -27,6 +29,7 @@ def test_a_scan_lists_what_signals_match(scan, share, stored):
     assert (numbers["listed"], numbers["looked"], numbers["matched"]) == (3, 3, 1)
 
 
+@pytest.mark.nightly
 def test_a_second_scan_looks_only_at_what_is_new_or_changed(scan, share, stored):
     share(CAT)
     scan(stored)
@@ -52,6 +55,7 @@ def test_a_second_scan_compares_what_is_stored_with_new_signals_alone(scan, shar
     assert summary(scan(stored))["signals"] == 0
 
 
+@pytest.mark.nightly
 def test_a_name_that_steers_a_terminal_is_written_out(share, stored, tmp_path):
     share(CAT)
     (stored / "2025" / "cat.png").rename(stored / "\x1b[2J\u202ecat\u00a0\nmatch  x.png")
@@ -60,6 +64,7 @@ def test_a_name_that_steers_a_terminal_is_written_out(share, stored, tmp_path):
     assert line == f"match       {stored}/\\x1b[2J\\u202ecat\u00a0\\nmatch  x.png"
 
 
+@pytest.mark.nightly
 def test_without_json_people_read_the_matches_and_the_numbers(share, stored, tmp_path):
     signal = share(CAT, labels=["propaganda"])
     said = run("catalogue", "scan", stored, "--config", tmp_path / "agent.toml")
@@ -114,16 +119,16 @@ def test_rows_that_name_no_content_are_listed_and_the_others_looked_at(scan, sto
     assert (summary(said)["looked"], summary(said)["unreadable"]) == (1, 4)
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "why"),
-    [
-        ("missing", None, "does not exist"),
-        ("one.png", CAT, "is a single file"),
-        ("list.csv", b"ref,path\n1,a.png\n", "has no column id"),
-        ("list.csv", b"id,name\n1,a.png\n", "has neither a column path nor a column url"),
-        ("list.csv", b"id,path\n1,\xff.png\n", "cannot be read as CSV"),
-    ],
-)
+UNLISTED = [
+    ("missing", None, "does not exist"),
+    ("one.png", CAT, "is a single file"),
+    ("list.csv", b"ref,path\n1,a.png\n", "has no column id"),
+    ("list.csv", b"id,name\n1,a.png\n", "has neither a column path nor a column url"),
+    ("list.csv", b"id,path\n1,\xff.png\n", "cannot be read as CSV"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "why"), rounds(UNLISTED[:1], nightly=UNLISTED))
 def test_a_source_that_cannot_be_listed_ends_the_scan(scan, tmp_path, name, content, why):
     if content is not None:
         (tmp_path / name).write_bytes(content)
@@ -132,6 +137,7 @@ def test_a_source_that_cannot_be_listed_ends_the_scan(scan, tmp_path, name, cont
     assert why in said.err
 
 
+@pytest.mark.nightly
 def test_content_that_cannot_be_read_is_listed_each_time_until_it_can(scan, share, stored):
     share(CAT)
     (stored / "cut.png").write_bytes(CAT[:100])
@@ -150,6 +156,7 @@ def test_content_that_cannot_be_read_is_listed_each_time_until_it_can(scan, shar
     assert (said.code, len(events(said, "match"))) == (0, 1)
 
 
+@pytest.mark.nightly
 def test_a_film_that_takes_too_long_is_unreadable_and_the_next_file_is_looked_at(tmp_path, stored):
     limits = DecodingLimits(wall_s=5, long_wall_s=0.001)
     film = tmp_path / "film.mp4"

@@ -28,9 +28,15 @@ def hub():
     hub.stop()
 
 
+@pytest.fixture(scope="module")
+def sandbox():
+    with Sandbox() as opened:
+        yield opened
+
+
 @pytest.fixture
-def running(hub, tmp_path):
-    with Sandbox() as sandbox, agent_of(config_of(hub, tmp_path), sandbox) as agent:
+def running(hub, sandbox, tmp_path):
+    with agent_of(config_of(hub, tmp_path), sandbox) as agent:
         agent.wait(ready=True, hub_reachable=True)
         yield agent
 
@@ -81,6 +87,7 @@ def test_without_an_option_nothing_is_asked(check):
     assert check(hub_url="http://127.0.0.1:9") == (0, {})
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(not tesseract.is_installed(), reason=tesseract.INSTALL)
 def test_the_command_says_whether_text_in_pictures_can_be_read(check):
     assert check(languages=["eng", "nld"]) == (0, {"text_in_pictures": (True, "")})
@@ -107,6 +114,7 @@ def test_uploads_that_do_not_ask_the_agent_are_named(check, running, program):
     assert "did not ask this agent" in steps["upload"][1]
 
 
+@pytest.mark.nightly
 def test_it_cannot_tell_whether_the_upload_asked_while_others_ask(check, running, program):
     done = Event()
 
@@ -123,6 +131,7 @@ def test_it_cannot_tell_whether_the_upload_asked_while_others_ask(check, running
     assert "cannot tell" in steps["upload"][1]
 
 
+@pytest.mark.nightly
 def test_an_agent_that_ends_during_the_upload_is_named(check):
     """Its counts cannot be read any more."""
 
@@ -140,6 +149,7 @@ def test_an_agent_that_ends_during_the_upload_is_named(check):
     assert "does not say what it was asked" in steps["upload"][1]
 
 
+@pytest.mark.nightly
 def test_the_token_goes_to_no_proxy(check, running, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.delenv("NO_PROXY", raising=False)
@@ -147,6 +157,7 @@ def test_the_token_goes_to_no_proxy(check, running, monkeypatch):
     assert check("--path", port=port_of(running))[1]["match"][0]
 
 
+@pytest.mark.nightly
 def test_an_upload_address_that_is_away_is_named(check, running):
     code, steps = check("--upload", "http://127.0.0.1:9/uploads", port=port_of(running))
     assert (code, steps["upload"][0]) == (1, False)
@@ -160,6 +171,7 @@ def test_an_agent_that_does_not_run_is_named(check):
     assert "match" not in steps
 
 
+@pytest.mark.nightly
 def test_a_hub_that_is_away_and_a_key_that_lacks_a_scope_are_named(check, running, hub):
     hub.scopes = ("feed:read",)
     code, steps = check("--path", port=port_of(running))

@@ -32,6 +32,7 @@ def run(*words):
     return CliRunner().invoke(app, ["agent", "companion", *words])
 
 
+@pytest.mark.nightly
 def test_status_and_rebuild_speak_with_the_agent(hub, hma, tmp_path):
     signal = hub.share(pdq(), kind="pdq")
     with Sandbox() as sandbox, agent_of(with_companion(hub, hma, tmp_path), sandbox) as agent:

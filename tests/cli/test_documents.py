@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Documents and their seals on the command line, against a real hub on loopback."""
 
+import pytest
+
 from tests.cli.test_room import say
 
 
+@pytest.mark.nightly
 def test_the_certificates_of_a_hub_are_written_to_a_file(hub, newcomer, tmp_path):
     said = say(hub, "document", "certificate", "--out", tmp_path / "hub.pem", party=newcomer)
     assert said.code == 0, said.err

@@ -45,6 +45,7 @@ def test_an_order_is_entered_confirmed_and_its_document_read(hub, enter, tmp_pat
     assert out.read_bytes() == plain("BE-1")
 
 
+@pytest.mark.nightly
 def test_an_order_is_disputed_or_taken_back_with_yes(hub, enter):
     first = enter("BE-2", "--issuer", "be-crisis-centre", "--json").rows[0]["id"]
     assert "add --yes" in say(hub, "order", "dispute-entry", first, "Not ours.", code=2).err
@@ -57,6 +58,7 @@ def test_an_order_is_disputed_or_taken_back_with_yes(hub, enter):
     assert say(hub, *words, party=PROVIDER).rows[0]["entry"]["state"] == "voided"
 
 
+@pytest.mark.nightly
 def test_what_is_wrong_with_an_entry_is_named(enter, tmp_path):
     assert "issuer: name the authority" in enter("BE-3", code=1).err
     assert "--set" in enter("BE-4", "--set", "nothing=1", code=2).err

@@ -107,6 +107,7 @@ def imported_late():
                 yield node.module
 
 
+@pytest.mark.nightly
 def test_a_plain_install_imports_every_command_and_helps_with_each(tmp_path):
     program = f"""{BARE}
 import importlib
@@ -124,6 +125,7 @@ print("all of them")
     assert (told.out, told.err) == ("all of them\n", "")
 
 
+@pytest.mark.nightly
 def test_the_demo_says_what_it_does_before_anything_else(stemtide, tmp_path):
     (tmp_path / "hub").mkdir()
     (tmp_path / "hub" / "hub.sqlite3").touch()

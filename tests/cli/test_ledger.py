@@ -93,6 +93,7 @@ def test_a_head_of_another_key_is_refused(auditor, hub, copy):
     assert "by no key that you trust" in auditor("ledger", "copy", copy).err
 
 
+@pytest.mark.nightly
 def test_a_head_that_was_kept_shows_that_a_log_was_set_back(auditor, hub, copy, tmp_path):
     newer = tmp_path / "newer"
     old = size_of(copy)
@@ -103,6 +104,7 @@ def test_a_head_that_was_kept_shows_that_a_log_was_set_back(auditor, hub, copy, 
     assert "it was set back" in done.rows[0]["text"]
 
 
+@pytest.mark.nightly
 def test_an_entry_is_proved_from_the_log_and_opened_on_the_hubs_machine(
     stemtide, auditor, hub, copy
 ):
@@ -145,6 +147,7 @@ def test_what_cannot_be_read_is_named(auditor, tmp_path):
     assert "cannot be reached" in auditor("ledger", "verify", "http://127.0.0.1:9").err
 
 
+@pytest.mark.nightly
 def test_an_operator_is_told_which_entry_was_changed(stemtide, hub_folder):
     done = stemtide("ledger", "verify", "--data-dir", hub_folder)
     assert (done.code, "no transparency log yet" in done.err) == (1, True)
@@ -242,6 +245,7 @@ def test_an_agent_cosigns_the_log_of_a_real_hub_and_an_auditor_demands_it(
     assert misplaced.code == 2
 
 
+@pytest.mark.nightly
 def test_an_operator_lists_and_removes_a_witness(stemtide, hub):
     key = WitnessKey.of(Ed25519PrivateKey.generate(), name="witness.example/w9")
     here = ("--data-dir", hub.folder)

@@ -37,6 +37,7 @@ def test_a_folder_of_segments_is_sent_in_order_and_the_stream_ended(agent, tmp_p
     assert agent.http.get("/live/tv").status_code == 404
 
 
+@pytest.mark.nightly
 def test_segments_that_come_while_it_runs_are_sent(agent, tmp_path):
     init, each = fragments(KNOWN)
     (tmp_path / "init.mp4").write_bytes(init)
@@ -58,6 +59,7 @@ def test_segments_that_come_while_it_runs_are_sent(agent, tmp_path):
     assert said.rows[-1]["decision"]["action"] == "block"
 
 
+@pytest.mark.nightly
 def test_what_the_agent_refuses_is_told(agent, tmp_path):
     (tmp_path / "empty.ts").write_bytes(b"")
     said = send(agent, tmp_path)

@@ -43,6 +43,7 @@ def test_hash_reads_several_and_spells_urls_one_way(stemtide, album):
     assert long["fingerprints"] == short["fingerprints"]
 
 
+@pytest.mark.nightly
 def test_a_cut_off_picture_is_hashed_as_far_as_it_goes_and_said(stemtide, album):
     told = stemtide("hash", album / "half.jpg")
     assert told.code == 0
@@ -66,6 +67,7 @@ def test_what_cannot_be_fingerprinted_is_named(stemtide, name, remedy):
     assert "Traceback" not in told.err
 
 
+@pytest.mark.nightly
 def test_a_folder_stands_for_its_files_and_an_empty_one_for_nothing(stemtide, album, tmp_path):
     told = stemtide("hash", "--json", album)
     assert [row["name"] for row in told.rows] == sorted(str(one) for one in album.iterdir())
@@ -74,6 +76,7 @@ def test_a_folder_stands_for_its_files_and_an_empty_one_for_nothing(stemtide, al
     assert "is a folder without files" in told.err
 
 
+@pytest.mark.nightly
 def test_standard_input_is_content_too(stemtide, album):
     told = stemtide("hash", "--json", "-", stdin=(album / "coffee.png").read_bytes())
     assert told.rows[0]["name"] == "-"
@@ -129,6 +132,7 @@ def test_match_reads_a_saved_feed_with_its_withdrawals(stemtide, album, tmp_path
     assert (told.code, "line 2" in told.err) == (1, True)
 
 
+@pytest.mark.nightly
 def test_a_folder_can_be_matched_against(stemtide, album, tmp_path):
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep/coffee.png").write_bytes((album / "coffee.png").read_bytes())
@@ -144,6 +148,7 @@ def test_a_pattern_that_the_shell_wrote_out_after_against_is_refused(stemtide, a
     assert f"Name the folder (--against {album})" in told.err
 
 
+@pytest.mark.nightly
 def test_what_to_look_up_may_follow_a_reference_of_another_folder(stemtide, album, tmp_path):
     (tmp_path / "copy.png").write_bytes((album / "coffee.png").read_bytes())
     told = stemtide("match", "--json", "--against", album / "coffee.png", tmp_path / "copy.png")
@@ -172,6 +177,7 @@ def test_a_mirrored_picture_and_a_cropped_one_are_found_and_how_is_said(stemtide
     assert cropped["matches"]
 
 
+@pytest.mark.nightly
 def test_an_excerpt_of_a_text_is_found_in_a_longer_one(stemtide, tmp_path):
     words = random.Random(3)  # noqa: S311 - the same text in every run
     made = [f"{words.choice('bdfglmnprst')}{words.choice('aeiou')}{n % 97}x" for n in range(900)]
@@ -184,6 +190,7 @@ def test_an_excerpt_of_a_text_is_found_in_a_longer_one(stemtide, tmp_path):
     assert match["confidence"] > 0.9
 
 
+@pytest.mark.nightly
 def test_a_picture_in_an_archive_is_found_and_named(stemtide, album, tmp_path):
     with zipfile.ZipFile(tmp_path / "many.zip", "w") as archive:
         archive.write(album / "coffee-again.jpg", "inside/again.jpg")
@@ -191,6 +198,7 @@ def test_a_picture_in_an_archive_is_found_and_named(stemtide, album, tmp_path):
     assert "inside/again.jpg" in told.out
 
 
+@pytest.mark.nightly
 def test_a_picture_under_a_sticker_and_cut_unevenly_is_found_by_places_in_it(
     stemtide, album, tmp_path
 ):
@@ -212,6 +220,7 @@ def test_a_picture_under_a_sticker_and_cut_unevenly_is_found_by_places_in_it(
     assert "places agree" in stemtide(*(one for one in asked if one != "--json"), "--local").out
 
 
+@pytest.mark.nightly
 def test_an_unrelated_picture_shares_no_places(stemtide, album):
     pytest.importorskip("cv2")
     told = stemtide(

@@ -19,6 +19,7 @@ from stemtide.hub.migration_plan import _checked, _indexed, _is_expanding, _rewr
 from tests.cli.conftest import surroundings
 
 
+@pytest.mark.nightly
 def test_a_hub_of_an_older_version_names_what_is_missing_and_stays_as_it_is(stemtide, hub_folder):
     at = ("--data-dir", hub_folder)
     stemtide("party", "add", "agency", "--kind", "agency", *at)
@@ -84,6 +85,7 @@ assert _expands(migration, editor.collected_sql) is {expands}
 """
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(("length", "expands"), [(12, True), (30, False)])
 def test_another_list_of_choices_stops_nobody_and_another_length_does(tmp_path, length, expands):
     python(CHOICES.format(length=length, expands=expands), tmp_path)

@@ -1,4 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
+import pytest
+
+
+@pytest.mark.nightly
 def test_a_party_says_how_it_is_reached(stemtide, hub_folder):
     def at_hub(*words):
         return stemtide(*words, STEMTIDE_DATA_DIR=str(hub_folder))
@@ -39,6 +43,7 @@ def test_an_empty_key_file_is_explained(stemtide, tmp_path):
     assert f"stemtide key new --party NAME --out {file}" in asked.err
 
 
+@pytest.mark.nightly
 def test_the_published_authorities_are_listed_with_their_sources(stemtide, hub_folder):
     said = stemtide("party", "register", "--published", "--json", "--data-dir", hub_folder)
     german = [row for row in said.rows if row["country"] == "DE"]

@@ -3,11 +3,14 @@
 
 from uuid import uuid4
 
+import pytest
+
 from tests.cli.test_room import say
 
 EPOC_PR = ("--basis", "e_evidence", "--authority", "A judge", "--reference", "EP-7")
 
 
+@pytest.mark.nightly
 def test_authorities_and_providers_have_endpoints_of_their_own(hub, newcomer):
     uid, row = str(uuid4()), str(uuid4())
     since = ("--since", "2026-11-24T12:00:00Z")

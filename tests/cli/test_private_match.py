@@ -10,6 +10,7 @@ import pytest
 
 from tests.cli.conftest import run, run_process
 from tests.hub.api.conftest import wait_until
+from tests.rounds import rounds
 
 SCOPE = "private:match"
 
@@ -50,7 +51,7 @@ def files(tmp_path, listed):
     return tmp_path
 
 
-@pytest.mark.parametrize("whole", [(), ("--whole",)], ids=["buckets", "whole"])
+@pytest.mark.parametrize("whole", rounds([()], nightly=[(), ("--whole",)]))
 def test_equal_files_are_found_and_others_are_not(stemtide, place, files, listed, whole):
     done = stemtide("match", "--json", "--private", place[0], *whole, files, STEMTIDE_KEY=place[1])
     assert done.code == 0, done.err
@@ -62,12 +63,14 @@ def test_equal_files_are_found_and_others_are_not(stemtide, place, files, listed
     assert hashlib.sha256(listed[0]).hexdigest() not in json.dumps(done.rows)
 
 
+@pytest.mark.nightly
 def test_people_read_what_may_be_done(stemtide, hub, key, files, listed):
     done = stemtide("match", "--private", hub.address, files, STEMTIDE_KEY=key)
     assert f"  {listed[1]}  sha256, hold at most" in done.out
     assert "unlisted.bin\n  no match" in done.out
 
 
+@pytest.mark.nightly
 def test_an_address_is_found_in_another_spelling(stemtide, hub, key):
     with hub.client() as client:
         body = {"kind": "url", "value": "https://listed.example/a?id=7", "severity": "high"}
@@ -80,18 +83,17 @@ def test_an_address_is_found_in_another_spelling(stemtide, hub, key):
     assert [[match["kind"] for match in row["matches"]] for row in rows] == [["url"], []]
 
 
-@pytest.mark.parametrize(
-    ("words", "remedy"),
-    [
-        ((), "--against or --private"),
-        (("--against", "x", "--private", "http://127.0.0.1:1"), "--against or --private"),
-        (("--against", "x", "--whole"), "--whole is for --private"),
-        (("--private", "http://127.0.0.1:1", "--local"), "equal files"),
-        (("--private", "http://127.0.0.1:1", "--within-bits", "9"), "equal files"),
-        (("--private", "http://127.0.0.1:1"), "a key is needed"),
-    ],
-    ids=["none", "both", "whole", "local", "distance", "key"],
-)
+MISUSE = [
+    (("--private", "http://127.0.0.1:1"), "a key is needed"),
+    (("--private", "http://127.0.0.1:1", "--local"), "equal files"),
+    ((), "--against or --private"),
+    (("--against", "x", "--private", "http://127.0.0.1:1"), "--against or --private"),
+    (("--against", "x", "--whole"), "--whole is for --private"),
+    (("--private", "http://127.0.0.1:1", "--within-bits", "9"), "equal files"),
+]
+
+
+@pytest.mark.parametrize(("words", "remedy"), rounds(MISUSE[:2], nightly=MISUSE))
 def test_misuse_is_named(stemtide, files, words, remedy):
     done = stemtide("match", files / "listed.bin", *words)
     assert (done.code, done.out) == (2, "")
@@ -118,6 +120,7 @@ main()
 """
 
 
+@pytest.mark.nightly
 def test_without_its_extra_the_command_names_it(tmp_path):
     (tmp_path / "file.bin").write_bytes(b"a file")
     words = ("match", "--private", "http://127.0.0.1:1", tmp_path / "file.bin")

@@ -15,25 +15,25 @@ import pytest
 from stemtide import __version__
 from tests.cli.conftest import COMMAND, run, run_process, surroundings
 from tests.protocol.test_dsa import SOUND
+from tests.rounds import rounds
 from tests.transparency_database import Fault, TransparencyDatabase
 
+ENDS = [
+    (["hash", "no-such-file.jpg"], 1),
+    (["crisis", "list"], 2),
+    (["--version"], 0),
+    (["hash", "--nope"], 2),
+]
 
-@pytest.mark.parametrize(
-    ("words", "code"),
-    [
-        (["--version"], 0),
-        (["hash", "no-such-file.jpg"], 1),
-        (["hash", "--nope"], 2),
-        (["crisis", "list"], 2),
-    ],
-    ids=["done", "not done", "misused", "without a key"],
-)
+
+@pytest.mark.parametrize(("words", "code"), rounds(ENDS[:1], nightly=ENDS))
 def test_a_process_ends_as_a_fork_does(words, code):
     process, fork = run_process(*words), run(*words)
     assert process == fork
     assert process.code == code
 
 
+@pytest.mark.nightly
 def test_a_fork_has_its_own_folder_input_and_environment(tmp_path, monkeypatch):
     (tmp_path / "here.txt").write_text("some words")
     monkeypatch.chdir(tmp_path)
@@ -45,6 +45,7 @@ def test_a_fork_has_its_own_folder_input_and_environment(tmp_path, monkeypatch):
     assert "STEMTIDE_KEY_FILE" not in run("crisis", "list").err
 
 
+@pytest.mark.nightly
 def test_a_process_says_its_version():
     assert run_process("--version").out == f"stemtide {__version__}\n"
 
@@ -89,6 +90,7 @@ def test_ctrl_c_ends_a_command_without_a_traceback(tmp_path):
     assert "Traceback" not in err
 
 
+@pytest.mark.nightly
 def test_progress_is_shown_on_a_terminal_and_nowhere_else(tmp_path):
     for number in range(12):
         (tmp_path / f"{number}.txt").write_text(f"text {number}")

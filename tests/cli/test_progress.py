@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands of progress, against a real hub on loopback."""
 
+import pytest
+
 from tests.cli.conftest import run
 
 
@@ -11,6 +13,7 @@ def say(hub, *words, party="be-crisis-centre", code=0):
     return said
 
 
+@pytest.mark.nightly
 def test_the_sum_is_told_even_of_nothing(hub, newcomer):
     [row] = say(hub, "referrals", "--json", "--by", "provider", party=newcomer).rows
     assert (row["name"], row["assessed"], row["to_removal"]["median_s"]) == ("total", 0, None)
@@ -18,6 +21,7 @@ def test_the_sum_is_told_even_of_nothing(hub, newcomer):
     assert "issued 0" in say(hub, "orders", *period, party=newcomer).out
 
 
+@pytest.mark.nightly
 def test_a_table_is_told(hub, newcomer):
     heading, total = say(hub, "orders", "--csv", party=newcomer).out.splitlines()
     assert heading.startswith("name,issued,received,executed")

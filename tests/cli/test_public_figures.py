@@ -33,6 +33,7 @@ def quarter(stemtide, hub):
     return done.rows[0]["quarter"]
 
 
+@pytest.mark.nightly
 def test_an_auditor_recounts_figures_and_is_told_what_was_changed(stemtide, hub, quarter):
     done = stemtide("report", "check", quarter, "--data-dir", hub.folder)
     assert "figures hold." in done.out
@@ -53,6 +54,7 @@ def test_an_auditor_recounts_figures_and_is_told_what_was_changed(stemtide, hub,
     write(*reversed(changes))
 
 
+@pytest.mark.nightly
 def test_a_stranger_checks_the_figures_of_a_running_hub(stemtide, hub, quarter, tmp_path):
     # A day has not passed: a member's key gives the newest head, as strangers get it tomorrow.
     file = tmp_path / "key"

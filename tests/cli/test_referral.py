@@ -4,6 +4,7 @@
 import csv
 
 from tests.cli.test_room import say
+from tests.rounds import rounds
 
 OTHER, PROVIDER = "fr-referral-unit", "big-video"
 WHY = ["--label", "incitement", "--reason", "It calls for an attack."]
@@ -79,26 +80,27 @@ def test_a_hold_delays_a_referral_until_it_is_lifted_or_overridden(hub):
 
 def test_a_batch_is_tried_sent_repeated_and_read(hub, tmp_path):
     file, out = tmp_path / "day.csv", tmp_path / "outcomes.csv"
-    lines = [f"https://video.example/watch?v=day{one}" for one in range(600)]
+    count = rounds(60, nightly=600)
+    lines = [f"https://video.example/watch?v=day{one}" for one in range(count)]
     file.write_text("\n".join(["url", *lines, "nonsense"]), "utf-8")
     words = ["referral", "batch", file, "--provider", PROVIDER, *WHY]
     tried = say(hub, *words, "--dry-run", code=1)
-    assert "601 rows: 600 sent, 1 bad url. Nothing was sent." in tried.err
+    assert f"{count + 1} rows: {count} sent, 1 bad url. Nothing was sent." in tried.err
     assert "needs a name" in say(hub, *words, code=2).err
     first = say(hub, *words, "--name", "Action day", "--out", out, "--json", code=1)
     again = say(hub, *words, "--name", "Action day", "--json", code=1)
-    assert [one["outcome"] for one in first.rows] == ["sent"] * 600 + ["bad_url"]
+    assert [one["outcome"] for one in first.rows] == ["sent"] * count + ["bad_url"]
     assert again.rows == first.rows
     assert "Referring" in first.err
     with out.open(encoding="utf-8") as told:
         cells = list(csv.DictReader(told))
-    assert cells[599]["reference"] == first.rows[599]["reference"]
+    assert cells[-2]["reference"] == first.rows[-2]["reference"]
     batch = say(hub, "referral", "batches", "--json").rows[0]
-    assert batch["outcomes"] == {"sent": 600, "bad_url": 1}
+    assert batch["outcomes"] == {"sent": count, "bad_url": 1}
     read = say(hub, "referral", "rows", batch["id"], "--json", code=1)
     assert read.rows == first.rows
     listed = say(hub, "referral", "list", "--batch", batch["id"], "--json")
-    assert len(listed.rows) == 600
+    assert len(listed.rows) == count
 
 
 def test_a_file_that_is_no_batch_says_what_to_do(hub, tmp_path):

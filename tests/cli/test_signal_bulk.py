@@ -21,6 +21,7 @@ from tests.cli.conftest import run
 from tests.cli.test_room import say
 from tests.hub.api.conftest import serving
 from tests.prints import long_value
+from tests.rounds import rounds
 from tests.world import hex_value
 
 OTHER = "fr-referral-unit"
@@ -234,6 +235,7 @@ def hostile(hub, tmp_path, table, **options):
     return said.err
 
 
+@pytest.mark.nightly
 def test_a_file_that_unfolds_to_gigabytes_ends_its_reader_and_no_more(hub, tmp_path):
     page = pa.array([b"\0" * 700_000_000], pa.large_binary())
     table = pa.table({"kind": ["pdq"], "value": page})
@@ -242,6 +244,7 @@ def test_a_file_that_unfolds_to_gigabytes_ends_its_reader_and_no_more(hub, tmp_p
     assert "more memory" in err or "the process that reads the file crashed" in err
 
 
+@pytest.mark.nightly
 def test_an_endless_group_of_rows_costs_one_bulk(hub, tmp_path):
     rows = 20_000_000
     kinds = pa.DictionaryArray.from_arrays(pa.nulls(rows, pa.int8()).fill_null(0), pa.array(["x"]))
@@ -249,20 +252,22 @@ def test_an_endless_group_of_rows_costs_one_bulk(hub, tmp_path):
     assert "No row of lines 1 to 10000 was shared" in err
 
 
+COLUMNS_OF_NO_FIELD = [
+    ({"labels": [{"a": 1}]}, "of type struct"),
+    ({"colour": ["red"]}, "no column 'colour'"),
+    ({"labels": [[["a"]]]}, "of type list"),
+    ({f"c{one}": ["x"] for one in range(70)}, "70 columns"),
+]
+
+
 @pytest.mark.parametrize(
-    ("column", "says"),
-    [
-        ({"labels": [{"a": 1}]}, "of type struct"),
-        ({"labels": [[["a"]]]}, "of type list"),
-        ({"colour": ["red"]}, "no column 'colour'"),
-        ({f"c{one}": ["x"] for one in range(70)}, "70 columns"),
-    ],
-    ids=["struct", "nested", "unknown", "many"],
+    ("column", "says"), rounds(COLUMNS_OF_NO_FIELD[:1], nightly=COLUMNS_OF_NO_FIELD)
 )
 def test_a_column_that_no_field_is_of_is_named(hub, tmp_path, column, says):
     assert says in hostile(hub, tmp_path, pa.table(column))
 
 
+@pytest.mark.nightly
 def test_damaged_files_are_no_parquet(hub, tmp_path):
     whole = tmp_path / "whole.parquet"
     pq.write_table(pa.table({"kind": ["md5"] * 1000}), whole)

@@ -13,6 +13,7 @@ from stemtide.cli.commands.signals.source import _process_rows
 from stemtide.protocol.files.columns import HUB_HEADER, POSITION_HEADER, BulkFileError, Columns
 from tests.cli.conftest import COMMAND, run_process
 from tests.client.conftest import odd
+from tests.rounds import rounds
 from tests.world import hex_value
 
 __all__ = ["odd"]
@@ -31,20 +32,24 @@ def export(hub, file):
     assert ended.value.exit_code == 1
 
 
+UNREADABLE = {
+    "half a line": (answer(LINE + b"\n" + LINE[:9]), "ended in the middle of a line: try again"),
+    "no JSON": (answer(LINE + b"\n<html>\n"), "answered something unreadable: JSON is malformed"),
+    "web server": (
+        Response("<html>", media_type="text/html"),
+        "did not answer with an export of signals: is --hub right?",
+    ),
+    "no object": (answer(LINE + b"\n[5]\n"), "answered something unreadable: Expected `object`"),
+    "no mark": (answer(b'{"kind": "md5"}\n'), "answered something unreadable: 'tlp'"),
+    "endless line": (
+        answer(b"x" * 20_000_000),
+        "answered something unreadable: a line without an end",
+    ),
+}
+
+
 @pytest.mark.parametrize(
-    ("said", "line"),
-    [
-        (
-            Response("<html>", media_type="text/html"),
-            "did not answer with an export of signals: is --hub right?",
-        ),
-        (answer(LINE + b"\n<html>\n"), "answered something unreadable: JSON is malformed"),
-        (answer(LINE + b"\n[5]\n"), "answered something unreadable: Expected `object`"),
-        (answer(b'{"kind": "md5"}\n'), "answered something unreadable: 'tlp'"),
-        (answer(LINE + b"\n" + LINE[:9]), "ended in the middle of a line: try again"),
-        (answer(b"x" * 20_000_000), "answered something unreadable: a line without an end"),
-    ],
-    ids=["web server", "no JSON", "no object", "no mark", "half a line", "endless line"],
+    ("said", "line"), rounds([*UNREADABLE.values()][:2], nightly=[*UNREADABLE.values()])
 )
 def test_a_hub_that_is_none_is_told_and_nothing_is_written(odd, tmp_path, capsys, said, line):
     odd.says("/signals/export", said)
@@ -72,6 +77,7 @@ def test_a_full_disk_is_told_and_nothing_is_left(odd, tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.nightly
 def test_an_output_that_is_full_is_told(odd):
     odd.says("/signals/export", answer(LINE + b"\n"))
     told = run_process(

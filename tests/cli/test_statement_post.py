@@ -10,6 +10,7 @@ import pytest
 
 from tests.cli.conftest import COMMAND
 from tests.protocol.test_dsa import SOUND
+from tests.rounds import rounds
 from tests.transparency_database import Fault, TransparencyDatabase
 
 
@@ -62,13 +63,15 @@ def test_a_repeat_posts_nothing_twice_and_asks_nothing(post, database):
 
 def test_a_line_cut_after_the_database_took_it_is_no_second_statement(post, database):
     database.faults.append(Fault(0, after=True))
-    told = post(statements(100))
+    count = rounds(10, nightly=100)
+    told = post(statements(count))
     assert (told.code, set(states(told))) == (0, {"posted"})
-    assert database.posts == [100]
-    assert len(database.asked) == 100
+    assert database.posts == [count]
+    assert len(database.asked) == count
     assert all(UUID(row["uuid"]) for row in told.rows)
 
 
+@pytest.mark.nightly
 def test_a_server_error_before_or_after_it_was_taken_is_tried_again(post, database):
     database.faults.extend([Fault(500), Fault(503, after=True)])
     told = post(statements(2))
@@ -76,6 +79,7 @@ def test_a_server_error_before_or_after_it_was_taken_is_tried_again(post, databa
     assert database.posts == [2, 2]
 
 
+@pytest.mark.nightly
 def test_too_many_calls_are_waited_for_as_told(post, database):
     database.faults.append(Fault(429, headers={"Retry-After": "1"}))
     assert post(statements(2)).code == 0
@@ -112,6 +116,7 @@ def test_a_refusal_that_names_nothing_is_narrowed_down(post, database):
     assert database.posts == [4, 2, 1, 1, 2]
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(("status", "asked"), [(0, ["p2", "p3"]), (429, [])], ids=["cut", "later"])
 def test_a_half_that_fails_begins_the_other_one_not_again(post, database, status, asked):
     words = json.dumps({"message": "Something is wrong."}).encode()
@@ -129,6 +134,7 @@ def test_what_another_program_posted_under_a_number_counts_as_there(post, databa
     assert len(database.held) == 2
 
 
+@pytest.mark.nightly
 def test_a_number_that_the_index_does_not_find_yet_is_not_posted_twice(post, database):
     database.is_blind = True
     database.faults.append(Fault(0, after=True))
@@ -137,6 +143,7 @@ def test_a_number_that_the_index_does_not_find_yet_is_not_posted_twice(post, dat
     assert [row["uuid"] for row in told.rows] == ["", ""]
 
 
+@pytest.mark.nightly
 def test_a_killed_command_is_taken_up_where_it_stood(post, database, tmp_path):
     rows = statements(250)
     (tmp_path / "token").write_text("secret")
@@ -162,6 +169,7 @@ def test_a_wrong_token_ends_it_at_once(post, database):
     assert "secret" not in told.out + told.err
 
 
+@pytest.mark.nightly
 def test_it_gives_up_after_some_tries_and_says_what_is_left(post, database):
     database.faults.extend([Fault(502), Fault(502)])
     told = post(statements(2), "--tries", "2")

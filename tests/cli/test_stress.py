@@ -138,6 +138,7 @@ def test_a_hub_that_holds_the_thresholds_passes(states, stress):
     assert states() == ["withdrawn"] * 10
 
 
+@pytest.mark.nightly
 def test_a_threshold_that_cannot_be_held_fails(stress):
     done = stress("--max-p50-ms", 0.001)
     assert done.code == 1
@@ -145,6 +146,7 @@ def test_a_threshold_that_cannot_be_held_fails(stress):
     assert len(done.rows[0]["broken_limits"]) == 1
 
 
+@pytest.mark.nightly
 def test_a_stream_that_is_cut_loses_nothing(states, tester, proxy):
     name, settings = tester
     words = ("stress", "--party", name, "--agents", 20, "--rate", 10, "--seconds", 3, "--json")
@@ -166,6 +168,7 @@ def test_a_stream_that_is_cut_loses_nothing(states, tester, proxy):
     assert states() == ["withdrawn"] * 30
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_an_interrupted_test_withdraws_its_signals(states, tester, number):
     name, settings = tester
@@ -187,6 +190,7 @@ def test_an_interrupted_test_withdraws_its_signals(states, tester, number):
     assert set(left) == {"withdrawn"}
 
 
+@pytest.mark.nightly
 def test_only_a_key_whose_party_is_named_is_used(hub, tester, states, stress):
     name, _ = tester
     wrong = stress("--party", "be-crisis-centre")
@@ -198,6 +202,7 @@ def test_only_a_key_whose_party_is_named_is_used(hub, tester, states, stress):
     assert states() == []
 
 
+@pytest.mark.nightly
 def test_more_agents_than_a_key_has_streams_need_more_keys(hub, tester, tmp_path):
     name, settings = tester
     words = ("stress", "--party", name, "--seconds", 1, "--rate", 5, "--json")
@@ -208,6 +213,7 @@ def test_more_agents_than_a_key_has_streams_need_more_keys(hub, tester, tmp_path
     assert (done.code, done.rows[0]["arrivals"]) == (0, 505)
 
 
+@pytest.mark.nightly
 def test_too_few_open_files_are_named_with_the_remedy(tester):
     _, settings = tester
 

@@ -4,6 +4,8 @@
 import time
 from contextlib import ExitStack
 
+import pytest
+
 from tests.cli.conftest import run
 from tests.hub.alerts.receivers import answer
 from tests.hub.webhooks.conftest import Ear
@@ -16,6 +18,7 @@ def say(hub, *words, code=0):
     return said
 
 
+@pytest.mark.nightly
 def test_a_webhook_from_its_first_day_to_its_last(hub):
     with ExitStack() as stack:
         ear = Ear(stack)

@@ -108,8 +108,7 @@ QUICK = (
     *("share_signal", "share_signals", "export_signals", "read_feed", "report_outcomes"),
     *("warn_of_crisis", "draft_order", "refer", "place_hold", "add_webhook", "search"),
 )
-"""Operations that `make test` asks: a body of each size, a file, pages, a filter. `make nightly`
-asks all of them."""
+"""Operations of each sort: a body of each size, a file, pages, a filter."""
 
 OPERATIONS = 140
 """About so many operations share the cases."""

@@ -20,6 +20,7 @@ import pytest
 
 from tests import exchange_servers, forks, tables
 from tests.clients.conftest import plain_environment, throw_away_hub
+from tests.rounds import rounds
 
 USE = Path(__file__).parents[2] / "docs/use"
 ELSEWHERE = {"tmk.md", "upload-form.md"}
@@ -28,6 +29,9 @@ run them."""
 
 CONNECT = [path for path in sorted((USE / "connect").glob("*.md")) if path.name not in ELSEWHERE]
 PAGES = [*CONNECT, USE / "bulk.md", USE / "snapshots.md"]
+QUICK = [USE / "connect" / "README.md"]
+"""What every client begins with; those of the other pages have tests of their own."""
+
 RUNS = {"sh": ["bash", "-euo", "pipefail"], "python": ["python", "-"]}
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
@@ -96,7 +100,7 @@ def variables(tmp_path, path):
         )
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda one: one.stem)
+@pytest.mark.parametrize("page", rounds(QUICK, nightly=PAGES), ids=lambda one: one.stem)
 def test_the_commands_of_a_page_work_as_they_stand(page, tmp_path, variables):
     found = blocks(page.read_text("utf-8"))
     assert found

@@ -23,11 +23,13 @@ def hub(tmp_path_factory):
         yield variables
 
 
+@pytest.mark.nightly
 def test_the_file_names_every_address_and_secret(hub):
     assert hub.keys() == NAMES
     assert all(hub.values())
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("name", "party"),
     [

@@ -77,6 +77,7 @@ def test_a_command_waits_and_then_does_it(busy):
     assert busy.pauses[0] >= 1
 
 
+@pytest.mark.nightly
 def test_a_fetch_of_tx_waits_and_then_goes_on(busy):
     collab = HubConfig(busy.url, name="a hub")
     exchange = StemtideExchangeAPI.for_collab(collab, HubApiKey("st_a_b"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The real schemathesis: a few cases for some operations, and in `make nightly` for each of them.
+"""The real schemathesis, in `make nightly`: a few cases for some operations, and for each of them.
 
 CONTRIBUTING.md says how to run more.
 """
@@ -27,6 +27,7 @@ def hub(tmp_path_factory):
         yield variables
 
 
+@pytest.mark.nightly
 def test_made_up_requests_to_some_operations_get_answers_of_the_schema(hub):
     found = fuzz(hub, each=2, seed=7, only=QUICK)
     assert found.is_whole, found.said

@@ -20,10 +20,12 @@ from stemtide.interop.stopncii import canary
 from tests.rounds import rounds
 
 pytestmark = pytest.mark.flow
-SIZES = rounds((1, 3, 7), nightly=tuple(range(1, 8)))
+SIZES = rounds((3,), nightly=tuple(range(1, 8)))
 """Pages of how many records are followed."""
 
 ALL = 500
+WRITTEN = rounds(30, nightly=90)
+"""How many hashes are shared meanwhile."""
 
 
 def value_of(number):
@@ -35,7 +37,7 @@ class Writer(threading.Thread):
 
     def __init__(self, hub):
         super().__init__()
-        self.values = [secrets.token_hex(32) for _ in range(90)]
+        self.values = [secrets.token_hex(32) for _ in range(WRITTEN)]
         self._hub = hub
         self.live = set()
         self.trouble = None
@@ -95,6 +97,7 @@ def test_the_library_ends_with_what_is_live_however_it_pages(hub):
         assert active & set(writer.values) == writer.live, size
 
 
+@pytest.mark.nightly
 def test_the_library_submits_a_text_beside_a_picture(hub):
     _, subscription, address = hub["STOPNCII_KEYS"].split(",")
     key = {Endpoint.SubmitHashes: hub["STOPNCII_SUBMIT_KEY"]}

@@ -111,7 +111,7 @@ def read_on(signals, limit, **since):
 
 @pytest.mark.parametrize(
     "limit",
-    [1, 4, *(pytest.param(limit, marks=pytest.mark.nightly) for limit in (2, 3, 5, 6, 7))],
+    rounds([4], nightly=range(1, 8)),
 )
 def test_paging_while_others_write_meets_each_object_once(collections, start, writers, limit):
     signals, (threads, written) = collections["Signals"], writers
@@ -178,6 +178,7 @@ def test_python_stix2_reads_all_of_it_strictly(crisis_objects):
     assert {one.type for one in read} >= {"indicator", "incident", "sighting", "opinion"}
 
 
+@pytest.mark.nightly
 def test_the_validator_finds_no_error_and_warns_of_nothing_of_ours(crisis_objects):
     # Importing it takes some seconds: only this test waits for it, not every collection.
     from stix2validator import ValidationOptions, validate_instance

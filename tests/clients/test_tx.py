@@ -118,6 +118,7 @@ def test_the_first_hash_of_a_crisis_matches(hub, tmp_path, authority):
     assert "POSITIVE_CLASS" in tx("match", "-H", "photo", "hash.txt")
 
 
+@pytest.mark.nightly
 def test_opinions_are_shown(tx, hub, authority):
     authority.share(kind="url", value="https://bad.example/opinions")
     provider = {
@@ -170,6 +171,7 @@ def extended(hub, tmp_path):
     return made
 
 
+@pytest.mark.nightly
 def test_every_kind_is_matched_and_what_is_withdrawn_is_gone(extended, authority, tmp_path):
     photographs = pictures.photographs()
     (tmp_path / "film.mp4").write_bytes(media.film(photographs))
@@ -234,6 +236,7 @@ def test_the_first_hash_matches_with_the_extension_too(extended, authority, tmp_
     assert extended(*look) == ""
 
 
+@pytest.mark.nightly
 def test_another_hub_is_not_mixed_into_what_was_fetched(extended, shared_hub):
     extended("fetch")
     with pytest.MonkeyPatch.context() as patch:

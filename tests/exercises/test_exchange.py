@@ -11,12 +11,14 @@ from stemtide.exercises.results import stored
 from stemtide.scenarios import reader
 from tests.cli.conftest import run
 from tests.exercises.stored_results import RESULT, result_file
+from tests.rounds import rounds
 
 
 def exercise(*words):
     return run("exercise", *words)
 
 
+@pytest.mark.nightly
 def test_an_action_is_added_listed_as_overdue_and_done(tmp_path):
     path = result_file(tmp_path)
     add = ("action", "add", path, "Renew the list", "--owner", "crisis-centre")
@@ -84,7 +86,10 @@ def test_a_result_goes_to_another_state_without_what_concerns_one_party(tmp_path
     assert (again.code, "exists: remove it, or name another" in again.err) == (1, True)
 
 
-@pytest.mark.parametrize("name", reader.shipped())
+SCENARIOS = list(reader.shipped())
+
+
+@pytest.mark.parametrize("name", rounds(SCENARIOS[:2], nightly=SCENARIOS))
 def test_a_scenario_is_the_same_after_a_way_through_json(name, tmp_path):
     for suffix in ("json", "toml"):
         file = tmp_path / f"{name}.{suffix}"
@@ -149,7 +154,7 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", rounds([*HOSTILE][:6], nightly=[*HOSTILE]))
 def test_a_hostile_file_is_refused_and_nothing_is_stored(name, tmp_path):
     raw, message = HOSTILE[name]
     path = tmp_path / "odd.json"

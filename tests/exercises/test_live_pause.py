@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A pause that comes between the player's report and a step."""
 
+import pytest
+
 from stemtide.client import Hub
 from stemtide.exercises.cast import Cast
 from stemtide.exercises.live.clock import LiveClock
@@ -15,6 +17,7 @@ from stemtide.scenarios import reader
 from tests.hub.api.conftest import serving
 
 
+@pytest.mark.nightly
 def test_a_step_that_a_pause_came_before_is_due_again(tmp_path):
     scenario = reader.read("livestream-in-two-states")
     people = {"big-videos": "big-video"}

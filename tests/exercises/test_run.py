@@ -50,6 +50,7 @@ def check_result(result):
     assert all(set(row["entries"]) <= numbers for row in result["figures"])
 
 
+@pytest.mark.nightly
 def test_bots_play_an_event_that_stays_national(tmp_path):
     """On the machine of a real hub: its settings are not those of the exercise."""
     real, key = tmp_path / "real.sqlite3", tmp_path / "real.key"

@@ -68,6 +68,7 @@ def test_an_axis_has_round_steps_that_hold_the_highest_value(most, step):
     assert chart.nice_step(most) == pytest.approx(max(step, 1))
 
 
+@pytest.mark.nightly
 def test_the_picture_has_a_line_for_each_curve_and_says_what_is_published():
     result = comparison.compare(SpreadPlan(), seed=1)
     root = ET.fromstring(comparison.picture(result))  # noqa: S314  # our own text

@@ -14,6 +14,7 @@ from stemtide.fingerprints.text.languages import guess
 from tests.fingerprints.attacker import taken_over
 from tests.fingerprints.languages import NO_SINGLE_LANGUAGE, SENTENCES
 from tests.fingerprints.pictures import encoded, photo
+from tests.rounds import rounds
 
 WITH_LANGUAGE = AnalysisOptions(language=True)
 GERMAN = " ".join(SENTENCES["de"])
@@ -25,7 +26,7 @@ def sandbox():
         yield opened
 
 
-@pytest.mark.parametrize("tag", SENTENCES)
+@pytest.mark.parametrize("tag", rounds(["de", "hr", "ru"], nightly=[*SENTENCES]))
 def test_four_sentences_are_enough_except_for_croatian_which_is_like_bosnian(tag):
     found = guess(" ".join(SENTENCES[tag]))
     assert (found.tag, found.is_sure) == (tag, tag != "hr")

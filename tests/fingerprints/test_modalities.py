@@ -19,6 +19,7 @@ from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.fingerprints.sandbox.walls import Wall
 from tests.fingerprints.pictures import encoded, photo
+from tests.rounds import rounds
 
 MODULE = """
 import socket, tempfile, time
@@ -106,6 +107,7 @@ def test_content_of_which_nothing_comes_is_not_passed_over_in_silence(launch):
         assert found.remarks[0].startswith("undecodable: nothing was found in it")
 
 
+@pytest.mark.nightly
 def test_a_look_tells_how_far_it_has_come_and_ends_when_the_listener_has_had_enough(launch):
     told = []
     with launch() as sandbox:
@@ -122,6 +124,7 @@ def test_a_look_tells_how_far_it_has_come_and_ends_when_the_listener_has_had_eno
         assert made_by_it(sandbox.analyse(b"\x01COUNT this"))
 
 
+@pytest.mark.nightly
 def test_a_large_file_is_handed_over_opened_and_never_read_into_memory_here(launch, tmp_path):
     path = tmp_path / "large"
     with path.open("wb") as file:
@@ -135,6 +138,7 @@ def test_a_large_file_is_handed_over_opened_and_never_read_into_memory_here(laun
         assert look.fingerprints.of(Kind.SHA256)[0].value == digest
 
 
+@pytest.mark.nightly
 def test_a_large_file_that_is_a_picture_is_held_to_the_limit_on_pictures(tmp_path):
     path = tmp_path / "large.jpg"
     with path.open("wb") as file:
@@ -146,6 +150,7 @@ def test_a_large_file_that_is_a_picture_is_held_to_the_limit_on_pictures(tmp_pat
         assert "max_input_bytes" in sandbox.fingerprint(path).remarks[0]
 
 
+@pytest.mark.nightly
 def test_the_limit_on_the_time_of_long_content_bites_and_is_named(launch):
     with launch(wall_s=1, long_wall_s=2) as sandbox:
         began = time.monotonic()
@@ -154,6 +159,7 @@ def test_the_limit_on_the_time_of_long_content_bites_and_is_named(launch):
         assert time.monotonic() - began >= 2
 
 
+@pytest.mark.nightly
 def test_the_limit_on_what_a_worker_may_answer_bites_and_is_named(launch):
     with launch(output_bytes=2000) as sandbox:
         remark = sandbox.fingerprint(b"\x01COUNT much").remarks[0]
@@ -173,6 +179,7 @@ def test_a_decoder_that_would_call_somebody_cannot_and_that_is_said(launch):
         assert Wall.SECCOMP in walls or sys.platform != "linux"
 
 
+@pytest.mark.nightly
 def test_a_modality_whose_decoders_are_not_installed_is_named_not_passed_over(launch):
     with launch(module="no_such_module") as sandbox:
         found = sandbox.fingerprint(b"\x01\x02 only bytes")
@@ -180,6 +187,7 @@ def test_a_modality_whose_decoders_are_not_installed_is_named_not_passed_over(la
         assert "it may be counted, whose decoders are not installed" in found.remarks[-1]
 
 
+@pytest.mark.nightly
 def test_views_and_local_features_come_through_the_sandbox_only_when_asked_for():
     blob = encoded(photo("coffee.png"), "PNG")
     with Sandbox() as sandbox:
@@ -209,7 +217,9 @@ def test_a_decoder_that_would_leave_a_file_behind_cannot(launch, tmp_path):
             assert left_behind(tmp_path) == []
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "how", rounds([signal.SIGKILL], nightly=[signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
+)
 def test_no_file_is_left_behind_by_a_worker_that_is_killed(launch, tmp_path, how):
     with launch() as sandbox:
 

@@ -14,6 +14,7 @@ from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.fingerprints.values.checks import add_long, check_value
 from tests.fingerprints.modality import Sample, check_damage, check_head, check_vector, check_worker
 from tests.fingerprints.pictures import encoded, photo
+from tests.rounds import rounds
 
 LONG = {Kind.VIDEO, Kind.AUDIO, Kind.GOP}
 
@@ -60,17 +61,21 @@ def test_a_modality_knows_its_own_by_the_first_bytes(name):
     check_head(name, SAMPLES[name], SAMPLES)
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+QUICK = ["image", "archive", "writing"]
+"""Those that take no film: tests/fingerprints/test_video.py and test_audio.py look at films."""
+
+
+@pytest.mark.parametrize("name", rounds(QUICK, nightly=[*SAMPLES]))
 def test_a_modality_makes_the_same_of_the_same(name, tmp_path):
     check_vector(name, SAMPLES[name], tmp_path / "content")
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("name", rounds(QUICK, nightly=[*SAMPLES]))
 def test_a_modality_says_what_it_cannot_read(name):
     check_damage(name, SAMPLES[name])
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("name", rounds(["archive"], nightly=[*SAMPLES]))
 def test_a_worker_makes_the_same_behind_its_walls(name):
     check_worker(name, SAMPLES[name])
 
@@ -81,6 +86,7 @@ def sandbox():
         yield one
 
 
+@pytest.mark.nightly
 def test_a_film_is_known_by_its_frames_its_sound_and_its_encode(sandbox):
     blob = media.film(pictures.photographs())
     sparse = sandbox.analyse(blob).fingerprints

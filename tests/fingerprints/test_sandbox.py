@@ -67,16 +67,23 @@ def test_frames_come_with_their_parts(sandbox):
     assert len(found.of(Kind.PDQ)) == 6
 
 
-@pytest.mark.parametrize("file_type", ["AVIF", "JPEG2000", "TIFF", "WEBP"])
+@pytest.mark.parametrize(
+    "file_type", rounds(["AVIF", "TIFF"], nightly=["AVIF", "JPEG2000", "TIFF", "WEBP"])
+)
 def test_decoders_that_could_use_threads_do_without(sandbox, file_type):
     assert sandbox.fingerprint(encoded(photo(), file_type)).remarks == ()
 
 
-@pytest.mark.parametrize("options", [{}, {"tile_size": 128}, {"deep": True}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    rounds([{"tile_size": 128}], nightly=[{}, {"tile_size": 128}, {"deep": True}]),
+    ids=str,
+)
 def test_a_picture_of_a_telephone_is_read_without_threads(sandbox, options):
     assert sandbox.fingerprint(heic(photo(), **options)).remarks == ()
 
 
+@pytest.mark.nightly
 def test_a_film_in_colours_that_are_converted_is_read_without_threads(sandbox):
     frames = videos.pictures("table")[:8]
     film = videos.encoded(frames, codec="libvpx-vp9", container="webm", pix_fmt="gbrp")
@@ -130,6 +137,7 @@ def test_the_limit_on_time_on_the_clock_bites():
         assert any(sandbox.fingerprint(GOOD).of(Kind.PDQ) for _ in range(20))
 
 
+@pytest.mark.nightly
 def test_the_limit_on_processor_time_bites():
     blob = png_bomb(45_000)
     limits = DecodingLimits(max_pixels=10**10, memory_bytes=1 << 40, cpu_s=1, wall_s=500)
@@ -179,13 +187,13 @@ def kill_once_busy(sandbox, how):
     os.kill(wait_busy(sandbox).pid, how)
 
 
-@pytest.mark.parametrize(
-    ("how", "remark"),
-    [
-        (signal.SIGKILL, "undecodable: the worker was ended from outside"),
-        (signal.SIGSEGV, "undecodable: it makes the decoder crash (SIGSEGV)"),
-    ],
-)
+DEATHS = [
+    (signal.SIGSEGV, "undecodable: it makes the decoder crash (SIGSEGV)"),
+    (signal.SIGKILL, "undecodable: the worker was ended from outside"),
+]
+
+
+@pytest.mark.parametrize(("how", "remark"), rounds(DEATHS[:1], nightly=DEATHS))
 def test_a_worker_that_dies_at_work_costs_one_remark(how, remark):
     with Sandbox(limits=ENDLESS).warm() as sandbox:
         killer = threading.Thread(target=kill_once_busy, args=(sandbox, how))
@@ -220,7 +228,7 @@ def test_a_few_hundred_mutated_files_never_hurt_the_caller():
     small = photo().resize((96, 64))
     originals = [encoded(small, kind) for kind in ("JPEG", "PNG", "GIF", "WEBP")]
     blobs = []
-    for number in range(rounds(60, nightly=300)):
+    for number in range(rounds(20, nightly=300)):
         blob = bytearray(originals[number % 4])
         for _ in range(chance.randint(1, 30)):
             blob[chance.randrange(len(blob))] = chance.randrange(256)
@@ -232,6 +240,7 @@ def test_a_few_hundred_mutated_files_never_hurt_the_caller():
         assert sandbox.fingerprint(GOOD).of(Kind.PDQ)
 
 
+@pytest.mark.nightly
 def test_a_server_that_was_killed_is_replaced_unseen():
     with Sandbox().warm() as sandbox:
         unread = sandbox.fingerprint(b"\x01 bytes").remarks
@@ -295,6 +304,7 @@ def test_limits_and_workers_make_sense():
         Sandbox(workers=0)
 
 
+@pytest.mark.nightly
 def test_a_forked_process_starts_workers_of_its_own():
     with Sandbox().warm() as sandbox:
         theirs = {worker.pid for worker in ready(sandbox)}

@@ -21,6 +21,7 @@ from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.fingerprints.sandbox.worker import checked
 from tests.fingerprints import videos
 from tests.fingerprints.pictures import animation, encoded, photo, png_bomb
+from tests.rounds import rounds
 
 OPTIONS = AnalysisOptions(still=True)
 
@@ -111,7 +112,7 @@ def frames_of(sandbox, blob, **options):
     return sandbox.analyse(blob, options=FRAMES, modality=FILM, **options)
 
 
-@pytest.mark.parametrize("every", [6, 1000], ids=["many key frames", "one"])
+@pytest.mark.parametrize("every", rounds([6], nightly=[6, 1000]))
 def test_of_a_film_a_few_grey_frames_are_taken_from_all_of_it(sandbox, every):
     found = frames_of(sandbox, videos.encoded(videos.pictures("street"), g=str(every)))
     times = [frame.at_s for frame in found.frames]

@@ -69,6 +69,7 @@ def test_content_larger_than_the_tray_gets_the_same_hash():
         assert sandbox.fingerprint(GOOD).of(Kind.PDQ)
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(not IS_LINUX, reason="reads /proc")
 def test_a_closed_sandbox_leaves_no_file_open():
     gc.collect()  # what others left open goes now, and not meanwhile

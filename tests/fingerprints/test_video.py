@@ -63,6 +63,7 @@ def test_every_rectangle_is_a_view_of_its_own():
     assert len(set(times.tolist())) == len(times) == 24
 
 
+@pytest.mark.nightly
 def test_each_part_of_a_compilation_may_have_its_own_rectangle():
     plain = [one.resize((256, 204)) for one in pictures("table")] * 3
     boxed = [ImageOps.expand(one, (0, 30), "black") for one in pictures("street")] * 3

@@ -10,6 +10,7 @@ from stemtide.fingerprints.image.quality import LOW_QUALITY
 from stemtide.fingerprints.kinds import MIN_QUALITY, Kind
 from stemtide.fingerprints.limits import DecodingLimits
 from tests.fingerprints.pictures import animation, bits_between, encoded, photo
+from tests.rounds import rounds
 
 EVERYTHING = AnalysisOptions(views=True, robust=True)
 WHOLE = pdq.hash_luma(np.asarray(photo("coffee.png").convert("L")))[0]
@@ -31,19 +32,19 @@ def turn(method):
     return lambda image: image.transpose(method)
 
 
-@pytest.mark.parametrize(
-    ("alter", "name"),
-    [
-        (turn(Image.Transpose.ROTATE_90), "turned 270"),
-        (turn(Image.Transpose.ROTATE_180), "turned 180"),
-        (turn(Image.Transpose.ROTATE_270), "turned 90"),
-        (turn(Image.Transpose.FLIP_TOP_BOTTOM), "flipped"),
-        (turn(Image.Transpose.FLIP_LEFT_RIGHT), "mirrored"),
-        (turn(Image.Transpose.TRANSPOSE), "transposed"),
-        (turn(Image.Transpose.TRANSVERSE), "transversed"),
-        (ImageOps.invert, "inverted"),
-    ],
-)
+TURNS = [
+    (turn(Image.Transpose.ROTATE_90), "turned 270"),
+    (turn(Image.Transpose.FLIP_LEFT_RIGHT), "mirrored"),
+    (ImageOps.invert, "inverted"),
+    (turn(Image.Transpose.ROTATE_180), "turned 180"),
+    (turn(Image.Transpose.ROTATE_270), "turned 90"),
+    (turn(Image.Transpose.FLIP_TOP_BOTTOM), "flipped"),
+    (turn(Image.Transpose.TRANSPOSE), "transposed"),
+    (turn(Image.Transpose.TRANSVERSE), "transversed"),
+]
+
+
+@pytest.mark.parametrize(("alter", "name"), rounds(TURNS[:3], nightly=TURNS))
 def test_a_turned_or_mirrored_or_inverted_picture_meets_in_the_view_of_that_name(alter, name):
     bits, met = nearest(look(alter(photo("coffee.png"))))
     assert bits <= 24  # sampling is not symmetric: a pixel or two of 400
@@ -74,7 +75,7 @@ def test_a_picture_turned_a_little_meets_a_crop_that_was_shared():
     assert met.startswith("tilted 15")
 
 
-@pytest.mark.parametrize("share", [0.02, 0.05, 0.1, 0.15])
+@pytest.mark.parametrize("share", rounds([0.02, 0.15], nightly=[0.02, 0.05, 0.1, 0.15]))
 def test_a_cropped_picture_meets_a_crop_that_was_shared(share):
     shared = look(photo("coffee.png"), AnalysisOptions(robust=True)).fingerprints
     width, height = photo("coffee.png").size
@@ -99,8 +100,11 @@ def test_views_are_made_only_when_asked_for_and_are_bounded_and_good_enough():
         assert all(view.quality >= MIN_QUALITY and len(view.value) == 32 for view in made)
 
 
+UNRELATED = ("rocket.jpg", "astronaut.png", "camera.png", "retina.jpg")
+
+
 def test_unrelated_pictures_do_not_meet_in_any_view():
-    for name in ("rocket.jpg", "astronaut.png", "camera.png", "retina.jpg"):
+    for name in rounds(("rocket.jpg", "camera.png"), nightly=UNRELATED):
         assert nearest(look(photo(name)))[0] > 45
 
 
@@ -120,17 +124,17 @@ def test_frames_have_views_of_their_own_which_say_whose_they_are():
     assert {view.part for view in made.views} == {one.part for one in made.fingerprints.each}
 
 
-@pytest.mark.parametrize(
-    ("image", "why"),
-    [
-        (Image.new("L", (300, 200), 90), "it is of one colour"),
-        (Image.fromarray(np.arange(100, dtype=np.uint8).reshape(10, 10) + 20), "it is tiny (10 x"),
-        (photo("coffee.png").point(lambda level: level // 8), "it is very dark"),
-        (photo("coffee.png").point(lambda level: 200 + level // 8), "it is very bright"),
-        (photo("coffee.png").point(lambda level: 100 + level // 8), "it has hardly any contrast"),
-        (Image.linear_gradient("L"), "of it is plain"),
-    ],
-)
+DULL = [
+    (Image.new("L", (300, 200), 90), "it is of one colour"),
+    (Image.fromarray(np.arange(100, dtype=np.uint8).reshape(10, 10) + 20), "it is tiny (10 x"),
+    (Image.linear_gradient("L"), "of it is plain"),
+    (photo("coffee.png").point(lambda level: level // 8), "it is very dark"),
+    (photo("coffee.png").point(lambda level: 200 + level // 8), "it is very bright"),
+    (photo("coffee.png").point(lambda level: 100 + level // 8), "it has hardly any contrast"),
+]
+
+
+@pytest.mark.parametrize(("image", "why"), rounds(DULL[:3], nightly=DULL))
 def test_low_quality_is_explained_and_what_was_tried_is_said(image, why):
     remark = look(image).fingerprints.remarks[0]
     assert remark.startswith(f"{LOW_QUALITY} (")

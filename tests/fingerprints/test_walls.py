@@ -12,6 +12,7 @@ import pytest
 from stemtide.fingerprints.sandbox import landlock, seccomp
 from stemtide.fingerprints.sandbox.walls import Wall
 from tests.fingerprints.attacker import REPLACEABLE, seen, taken_over
+from tests.rounds import rounds
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the walls are those of Linux")
 
@@ -67,7 +68,7 @@ STANDING = {
 }
 
 
-@pytest.fixture(scope="module", params=STANDING)
+@pytest.fixture(scope="module", params=rounds(["all", "seccomp", "none"], nightly=[*STANDING]))
 def behind(request, tmp_path_factory):
     """A sandbox with some walls, and those that stand: what a system lacks cannot be proved."""
     standing = STANDING[request.param]

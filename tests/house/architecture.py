@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draw imports between packages into the architecture page: python -m tests.house.architecture."""
 
-import ast
 import re
 from pathlib import Path
+
+from tests.house import sources
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src/stemtide"
@@ -27,13 +28,11 @@ def _siblings(file: Path, package: str) -> set[str]:
     """Return the children of a package that a file imports from."""
     start = f"{package}."
     names = set()
-    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-        if not isinstance(node, ast.ImportFrom) or not node.module:
-            continue
-        if node.module == package:
-            names.update(alias.name for alias in node.names)
-        elif node.module.startswith(start):
-            names.add(node.module.removeprefix(start).partition(".")[0])
+    for module, imported in sources.read(file).imports:
+        if module == package:
+            names.update(imported)
+        elif module.startswith(start):
+            names.add(module.removeprefix(start).partition(".")[0])
     return names
 
 

@@ -47,6 +47,11 @@ _REFUSALS = {
 _OF_FIELDS = {kind.__name__ for kind in (InvalidError, Flaw, Doubt)}
 """What names a field first, then says what is wrong with it."""
 
+_HAS_TEXT = re.compile(
+    rf"\b({'|'.join(sorted(_CALLS | _PLURAL_CALLS | _REFUSALS | _OF_FIELDS))})\("
+)
+"""Whether a source file may have a text: most have none, and to parse all takes seconds."""
+
 DATA = {
     "protocol/law/frameworks/*.toml": {"title", "prompts", "question"},
     "protocol/law/triage.toml": {"title", "harm", "virality", "as_usual", "monitor", "activate"},
@@ -94,8 +99,8 @@ def texts() -> list[Text]:
 
 
 def _in_python(path: Path) -> Iterator[Text]:
-    where = path.relative_to(SOURCE).as_posix()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    where, source = path.relative_to(SOURCE).as_posix(), path.read_text("utf-8")
+    for node in ast.walk(ast.parse(source)) if _HAS_TEXT.search(source) else ():
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
             continue
         said = [one.value if isinstance(one, ast.Constant) else None for one in node.args]

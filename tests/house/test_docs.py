@@ -4,6 +4,7 @@
 import ast
 import re
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -104,6 +105,7 @@ def test_every_setting_of_the_agent_is_documented():
 # The ledger
 
 
+@cache
 def kinds_in_source():
     """Every thing.past_participle that a writer names."""
     return {

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.rounds import rounds
+
 ROOT = Path(__file__).parents[2]
 
 BREACHES = {
@@ -64,7 +66,7 @@ def test_the_contracts_hold(copy):
     assert "0 broken" in done.stdout
 
 
-@pytest.mark.parametrize("contract", BREACHES)
+@pytest.mark.parametrize("contract", rounds(["floors", "rules"], nightly=[*BREACHES]))
 def test_a_breach_is_caught(copy, contract):
     name, line = BREACHES[contract]
     path = copy / "src/stemtide" / name

@@ -8,23 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.house import sources
+from tests.house.naming import classes, problems
+
 SRC = Path(__file__).parents[2] / "src" / "stemtide"
-
-NO_NAMES = {
-    *("asked", "each", "found", "given", "held", "how", "kept", "known", "made"),
-    *("one", "ones", "said", "seen", "some", "stands", "taken", "them", "those"),
-    *("told", "wanted", "what", "whoever", "whom"),
-}
-"""Words that do not say what a value is: write `signal`, `row`, `query` or `findings` instead."""
-
-NO_VERBS = {
-    *("a", "all", "an", "another", "both", "each", "every", "everybody", "everyone"),
-    *("everything", "for", "from", "how", "its", "no", "nobody", "nothing", "of"),
-    *("one", "only", "other", "several", "some", "somebody", "something", "that", "the"),
-    *("these", "this", "those", "until", "what", "whatever", "when", "where", "which"),
-    *("who", "whoever", "whom", "whose", "why"),
-}
-"""Words with which the docstring of a function does not begin; it begins with a verb."""
 
 MOST_MODULES = 16
 GENERATED = {"client/calls"}  # a module for each tag of the API, generated from its schema
@@ -32,54 +19,10 @@ GENERATED = {"client/calls"}  # a module for each tag of the API, generated from
 
 @cache
 def modules():
-    """Return the problems and public classes of every module, by its path below src/stemtide.
-
-    Not the trees: as long as they live, the garbage collector visits each of their nodes.
-    """
-    paths = (path for path in SRC.rglob("*.py") if "migrations" not in path.parts)
-    trees = ((path, ast.parse(path.read_text("utf-8"))) for path in paths)
-    return {str(path.relative_to(SRC)): (problems(tree), classes(tree)) for path, tree in trees}
-
-
-def classes(tree):
-    names = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
-    return [name for name in names if not name.startswith("_")]
-
-
-def problems(tree):
-    """Return the lines with a name or a docstring that breaks the rules.
-
-    Fields of classes may have any name: they are columns of tables and fields of messages.
-    """
-    lines, fields = [], set()
-    for node in ast.walk(tree):  # a class comes before its fields
-        match node:
-            case ast.ClassDef():
-                fields |= {id(target) for line in node.body for target in targets(line)}
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                lines += [(node.lineno, node.name)] if is_empty(node.name) else []
-                lines += (
-                    [(node.lineno, "docstring")] if is_verbless(ast.get_docstring(node)) else []
-                )
-            case ast.arg() if is_empty(node.arg):
-                lines.append((node.lineno, node.arg))
-            case ast.Name(ctx=ast.Store()) if is_empty(node.id) and id(node) not in fields:
-                lines.append((node.lineno, node.id))
-    return lines
-
-
-def targets(line):
-    if isinstance(line, ast.Assign):
-        return line.targets
-    return [line.target] if isinstance(line, ast.AnnAssign) else []
-
-
-def is_empty(name):
-    return name.strip("_") in NO_NAMES
-
-
-def is_verbless(docstring):
-    return bool(docstring) and docstring.split()[0].strip(".,:;").lower() in NO_VERBS
+    """Return the problems and public classes of every module, by its path below src/stemtide."""
+    paths = [path for path in SRC.rglob("*.py") if "migrations" not in path.parts]
+    files = {str(path.relative_to(SRC)): sources.read(path) for path in paths}
+    return {path: (file.problems, file.classes) for path, file in files.items()}
 
 
 def crowded(paths):

@@ -13,6 +13,7 @@ from stemtide.exercises import pictures, processes
 from stemtide.exercises.pictures import photographs, reencoded
 from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.sandbox.pool import Sandbox
+from tests import tables
 from tests.cli.conftest import run
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +66,7 @@ def share(hub, key, blob):
 
 def test_the_ten_lines_block_what_is_shared_and_let_the_rest_pass(tmp_path, shelf):
     folder = tmp_path / "hub"
+    tables.lay(folder)
     hub = processes.hub(folder, environment=OWN_SETTINGS)
     shelf.append(hub)
     hub.start()

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files and functions stay small enough to read in one go."""
 
-import ast
 import re
 from pathlib import Path
+
+from tests.house import sources
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [one for one in (ROOT / "src").rglob("*.py") if "migrations" not in one.parts]
@@ -17,15 +18,12 @@ NAMED_BY_DJANGO = ROOT / "src/stemtide/hub/platform/postgresql/base.py"
 
 def test_no_function_is_longer_than_40_lines():
     """Options and docstrings do not count: a command's are its help."""
-    long = []
-    for path in SOURCES:
-        for one in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if not isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef):
-                continue
-            body = one.body[1:] if ast.get_docstring(one) else one.body
-            lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
-            if lines > 40:
-                long.append(f"{path.relative_to(ROOT)}:{one.lineno} {one.name} {lines}")
+    long = [
+        f"{path.relative_to(ROOT)}:{at} {name} {lines}"
+        for path in SOURCES
+        for at, name, lines in sources.read(path).functions
+        if lines > 40
+    ]
     assert long == []
 
 

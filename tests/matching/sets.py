@@ -65,6 +65,8 @@ def spread_evenly(rng: random.Random, size: int) -> list[bytes]:
 
 
 SHAPES = [uniform, clustered, constant, duplicates, one_bucket, every_bucket, spread_evenly]
+HARDEST = [clustered, one_bucket, spread_evenly]
+"""Shapes that are easiest to search wrongly."""
 
 
 def near_some(values: list[bytes], *, rng: random.Random, count: int) -> list[bytes]:

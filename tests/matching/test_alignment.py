@@ -53,18 +53,18 @@ def test_the_same_video_lies_in_itself_from_end_to_end(finder):
     assert one.confidence > 0.99
 
 
-@pytest.mark.parametrize(
-    ("change", "transform"),
-    [
-        (ImageOps.mirror, "mirrored"),
-        (lambda one: one.transpose(Image.Transpose.ROTATE_90), "rotated"),
-        (ImageChops.invert, "inverted"),
-        (lambda one: ImageOps.expand(one, (0, 30), "black"), "letterbox removed"),
-        (lambda one: ImageOps.expand(one, (60, 0), "#204080"), "pillarbox removed"),
-        (lambda one: one.crop((26, 14, 230, 130)), "cropped"),
-        (lambda one: ImageOps.grayscale(one).convert("RGB").resize((128, 72)), ""),
-    ],
-)
+CHANGES = [
+    (ImageOps.mirror, "mirrored"),
+    (ImageChops.invert, "inverted"),
+    (lambda one: one.crop((26, 14, 230, 130)), "cropped"),
+    (lambda one: one.transpose(Image.Transpose.ROTATE_90), "rotated"),
+    (lambda one: ImageOps.expand(one, (0, 30), "black"), "letterbox removed"),
+    (lambda one: ImageOps.expand(one, (60, 0), "#204080"), "pillarbox removed"),
+    (lambda one: ImageOps.grayscale(one).convert("RGB").resize((128, 72)), ""),
+]
+
+
+@pytest.mark.parametrize(("change", "transform"), rounds(CHANGES[:3], nightly=CHANGES))
 def test_what_was_done_to_a_video_is_undone_and_said(finder, change, transform):
     one = only(finder.find(query(changed("street", change))), "street")
     assert transform in one.transform
@@ -80,6 +80,7 @@ def test_an_excerpt_in_a_compilation_is_found_where_it_lies(finder):
     assert one.signal_span.start_s == pytest.approx(2 + one.query_span.start_s - 8, abs=0.5)
 
 
+@pytest.mark.nightly
 def test_every_signal_in_a_compilation_is_told(finder):
     blob = encoded([*pictures("sky")[:72], *pictures("street")[48:], *pictures("table")[:96]])
     found = finder.find(query(blob))
@@ -88,6 +89,7 @@ def test_every_signal_in_a_compilation_is_told(finder):
     assert starts[KEYS["sky"]] < starts[KEYS["street"]] < starts[KEYS["table"]]
 
 
+@pytest.mark.nightly
 def test_a_signal_that_comes_twice_is_told_twice(finder):
     part = pictures("street")[:72]
     found = finder.find(query(encoded([*part, *pictures("table")[:72], *part])))
@@ -96,7 +98,7 @@ def test_a_signal_that_comes_twice_is_told_twice(finder):
     assert mine[1] == pytest.approx(12, abs=0.8)
 
 
-@pytest.mark.parametrize("speed", [1.25, 0.8])
+@pytest.mark.parametrize("speed", rounds([1.25], nightly=[1.25, 0.8]))
 def test_speed_is_told(finder, speed):
     frames = pictures("street")
     blob = encoded([frames[int(n * speed)] for n in range(int(len(frames) / speed))])
@@ -298,6 +300,7 @@ def test_content_that_resembles_too_much_is_met_at_its_nearest_only(monkeypatch)
     assert len(near(np.zeros(900, np.uint64), np.zeros(1, np.uint64)).row) == 500
 
 
+@pytest.mark.nightly
 def test_a_signal_with_many_views_does_not_crowd_out_the_others():
     held = VideoFinder()
     values = [signal(name, robust=True).to_bytes() for name in KEYS]

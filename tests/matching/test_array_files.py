@@ -12,6 +12,7 @@ from stemtide.fingerprints.values.video import ROW, Sampling, VideoPrint
 from stemtide.matching.array_files import open_arrays, write_arrays
 from stemtide.matching.library import IndexedSignal, Library
 from stemtide.matching.segments import SegmentFileError
+from tests.rounds import rounds
 
 LONG = (Kind.VIDEO, Kind.AUDIO, Kind.TEXT, Kind.GOP)
 ME, OTHER = b"m" * 32, b"o" * 32
@@ -106,7 +107,7 @@ def test_an_emptied_kind_has_no_file(saved, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("kind", LONG)
+@pytest.mark.parametrize("kind", rounds(LONG[:1], nightly=LONG))
 @pytest.mark.parametrize("harm", ["flip", "cut", "empty", "head"])
 @pytest.mark.usefixtures("saved")
 def test_a_torn_file_is_named_and_not_used(tmp_path, kind, harm):

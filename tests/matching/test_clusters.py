@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from stemtide.matching.clusters import linked
+from tests.rounds import rounds
 
 
 def oracle(rows, *, within_bits):
@@ -48,7 +49,7 @@ def test_a_chain_links_its_ends_however_far_apart_they_are():
 
 def test_a_crowd_near_each_other_is_one_cluster():
     rng = np.random.default_rng(7)
-    values = [1 << int(bit) for bit in rng.integers(0, 256, size=3000)]
+    values = [1 << int(bit) for bit in rng.integers(0, 256, size=rounds(600, nightly=3000))]
     assert set(linked(as_rows(values)).tolist()) == {0}
 
 

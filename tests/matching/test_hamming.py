@@ -65,9 +65,9 @@ def test_any_set_is_searched_exactly(made, asked, own, loose_rows):
     assert found == [expected(values, query, own=own, asked=asked) for query in queries]
 
 
-@pytest.mark.parametrize("shape", sets.SHAPES)
+@pytest.mark.parametrize("shape", rounds(sets.HARDEST, nightly=sets.SHAPES))
 def test_a_set_large_enough_for_its_tables_is_searched_exactly(shape):
-    for own in rounds(OWN[1:], nightly=OWN):
+    for own in rounds(OWN[2:], nightly=OWN):
         check_large_set(shape, own=own)
 
 
@@ -139,7 +139,7 @@ def test_every_query_may_have_a_threshold_of_its_own():
     assert found == [expected(values, query, own=own, asked=bits) for query, bits in each]
 
 
-@pytest.mark.parametrize("within_bits", [0, 1, 3, 4, 10, 12, 20])
+@pytest.mark.parametrize("within_bits", rounds([0, 4, 20], nightly=[0, 1, 3, 4, 10, 12, 20]))
 def test_words_of_64_bits_are_searched_exactly(within_bits):
     rng = sets.seeded(within_bits)
     values = [value[:8] for value in sets.clustered(rng, 3_000)] + [b"twice   "] * 2
@@ -215,7 +215,8 @@ def test_dropped_entries_give_their_room_back():
 
 def test_many_small_puts_and_drops_become_few_segments_that_say_the_same():
     rng = sets.seeded(8)
-    values = sets.clustered(rng, 4_000)
+    size = rounds(1_000, nightly=4_000)
+    values = sets.clustered(rng, size)
     queries = sets.near_some(values, rng=rng, count=40)
     index = HammingIndex(loose_rows=64)
     for place, value in enumerate(values):
@@ -225,8 +226,8 @@ def test_many_small_puts_and_drops_become_few_segments_that_say_the_same():
     index.settle()
     assert len(index._state.sealed) <= 2
     assert index._state.tail.stop <= 64
-    gone = {place // 2 for place in range(0, 4_000, 3)}
-    own = [-1 if place in gone else None for place in range(4_000)]
+    gone = {place // 2 for place in range(0, size, 3)}
+    own = [-1 if place in gone else None for place in range(size)]
     assert search(index, queries) == [expected(values, one, own=own, asked=31) for one in queries]
 
 
@@ -234,14 +235,15 @@ def test_one_look_up_in_a_set_full_of_crowded_buckets_says_what_the_oracle_says(
     rng = np.random.default_rng(3)
     rows = rng.integers(0, 2**64, (60_000, 4), dtype=np.uint64)
     rows[:, :2] = 0  # half of all tables tell nothing
-    queries = rows[:40].copy()
+    count = rounds(8, nightly=40)
+    queries = rows[:count].copy()
     queries[:, 3] ^= np.uint64(0xFFFF)
-    queries[20:, 0] = 3
+    queries[count // 2 :, 0] = 3
     index = HammingIndex()
     index.put(np.arange(60_000), rows)
     apart = np.bitwise_count(rows[None] ^ queries[:, None]).sum(axis=2)
-    for asked in (0, 16, 20, 31, 64):
-        hits = index.search(queries, count=40, within_bits=asked)
+    for asked in rounds((16, 31), nightly=(0, 16, 20, 31, 64)):
+        hits = index.search(queries, count=count, within_bits=asked)
         query, key = np.nonzero(apart <= asked)
         want = sorted(zip(query, apart[query, key], key, strict=True))
         assert [(hit["query"], hit["distance_bits"], hit["key"]) for hit in hits] == want

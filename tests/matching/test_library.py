@@ -271,20 +271,21 @@ TestLibraryIsItsOracle.settings = settings(
 def test_a_large_library_agrees_with_the_oracle_while_it_grows_and_shrinks():
     rng = sets.seeded(7)
     library, oracle = Library(), Oracle(within_bits=31)
-    values = sets.clustered(rng, 6_000)
+    size, step = rounds((3_000, 1_000), nightly=(6_000, 1_500))
+    values = sets.clustered(rng, size)
     entries = [
         IndexedSignal(place, Kind.PDQ, value, rng.choice([None, None, 12, 31, 40]))
         for place, value in enumerate(values)
     ]
     many = [sets.picture(value) for value in sets.near_some(values, rng=rng, count=20)]
-    for start in range(0, 6_000, 1_500):
-        library.put(entries[start : start + 1_500])
-        oracle.put(entries[start : start + 1_500])
-        going = [rng.randrange(start + 1_500) for _ in range(400)]
+    for start in range(0, size, step):
+        library.put(entries[start : start + step])
+        oracle.put(entries[start : start + step])
+        going = [rng.randrange(start + step) for _ in range(400)]
         library.drop(going)
         oracle.drop(going)
         assert library.match_many(many) == [oracle.match(one) for one in many]
-    going = list(range(5_900))
+    going = list(range(size - 100))
     library.drop(going)
     oracle.drop(going)
     assert library.match_many(many) == [oracle.match(one) for one in many]

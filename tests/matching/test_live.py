@@ -11,6 +11,7 @@ from stemtide.matching import live
 from stemtide.matching.live import LiveMatcher
 from stemtide.matching.video.finder import VideoFinder
 from tests.fingerprints.videos import FPS, LIMITS, SCENES, clip, encoded, pictures
+from tests.rounds import rounds
 
 CHUNK_S = 2
 
@@ -53,7 +54,7 @@ def first_alarm(matcher, stream, values, *, at_s=0.0):
     return None, None
 
 
-@pytest.mark.parametrize("boxed", [False, True])
+@pytest.mark.parametrize("boxed", rounds([True], nightly=[False, True]))
 def test_known_content_is_told_within_ten_seconds_of_its_start(matcher, boxed):
     for value in chunks("sky"):
         assert matcher.put("tv", value) == []
@@ -87,12 +88,13 @@ def test_streams_do_not_mix(matcher):
 
 def test_little_is_kept_of_a_long_stream(finder):
     matcher = LiveMatcher(finder.find_in, window_s=10, most_streams=2)
-    for _ in range(20):
+    looks = rounds(5, nightly=20)
+    for _ in range(looks):
         for value in chunks("sky", boxed=True):
             matcher.put("tv", value)
     kept = matcher._streams["tv"].frames
     assert len(kept.rows) <= 12 / live.EVERY_S * 6
-    assert kept.end_s == pytest.approx(240, abs=8)
+    assert kept.end_s == pytest.approx(12 * looks, abs=8)
     for number in range(5):
         matcher.put(f"stream {number}", chunks("sky")[0])
     assert len(matcher) == 2

@@ -16,6 +16,7 @@ from stemtide.matching.local import (
     most_alike,
 )
 from tests.fingerprints.pictures import photo
+from tests.rounds import rounds
 
 local = pytest.importorskip("stemtide.fingerprints.image.local", reason="needs stemtide[local]")
 
@@ -58,7 +59,7 @@ def bent(image):
         (lambda image: ImageOps.mirror(image.rotate(9)), "mirrored"),
     ],
 )
-@pytest.mark.parametrize("number", range(len(NAMES)))
+@pytest.mark.parametrize("number", rounds([0], nightly=range(len(NAMES))))
 def test_an_altered_picture_is_found_before_all_others(index, number, alter, transform):
     found = index.find(**query(alter(photo(NAMES[number]))))
     assert (found[0].key, found[0].transform) == (number, transform)
@@ -77,6 +78,7 @@ def like(values, *, count, seed):
         yield replace(of, points=places, descriptors=of.descriptors ^ flips).to_bytes()
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("at_once", [True, False])
 def test_a_large_index_finds_what_a_comparison_with_each_picture_finds(at_once):
     values = [*VALUES, *like(VALUES, count=395, seed=1)]

@@ -59,7 +59,7 @@ def test_any_set_is_searched_exactly(made, asked):
     )
 
 
-@pytest.mark.parametrize("shape", sets.SHAPES)
+@pytest.mark.parametrize("shape", rounds(sets.HARDEST, nightly=sets.SHAPES))
 def test_a_large_set_is_searched_exactly(shape):
     rng = sets.seeded(shape.__name__)
     values = shape(rng, 3_000)

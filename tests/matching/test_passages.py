@@ -70,7 +70,7 @@ def test_how_texts_relate_is_said(library):
         assert [(one.key, one.transform) for one in found] == [(2, words)]
 
 
-@pytest.mark.parametrize("words", [40, 60, 100])
+@pytest.mark.parametrize("words", rounds([40], nightly=[40, 60, 100]))
 def test_short_quotes_inside_other_text_are_found(library, words):
     rng, found = random.Random(words), 0
     for trial in range(40):

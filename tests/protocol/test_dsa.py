@@ -2,10 +2,11 @@
 import json
 
 import pytest
-from hypothesis import given, strategies
+from hypothesis import given, settings, strategies
 
 from stemtide.protocol.law.dsa.files import StatementFileError, read_statements
 from stemtide.protocol.law.dsa.statements import batches, enum_values, lint, lint_all
+from tests.rounds import rounds
 
 SOUND = {
     "decision_visibility": ["DECISION_VISIBILITY_CONTENT_REMOVED"],
@@ -233,6 +234,7 @@ def test_the_terrorist_words_are_the_databases():
     assert "SOURCE_TYPE_OTHER_NOTIFICATION" in enum_values("source_type")
 
 
+@settings(max_examples=rounds(10, nightly=100))
 @given(
     strategies.dictionaries(
         strategies.sampled_from(sorted(SOUND)),

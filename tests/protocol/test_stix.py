@@ -122,6 +122,7 @@ ROWS = [
 ]
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("facts", ROWS)
 def test_an_indicator_of_ours_is_read_strictly_and_without_a_warning(facts):
     read = check(made(**facts))

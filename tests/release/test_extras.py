@@ -11,6 +11,7 @@ import pytest
 
 from tests.cli.conftest import run_process
 from tests.release.closures import installed_with
+from tests.rounds import rounds
 
 ROOT = Path(__file__).parents[2]
 OF_OTHER_EXTRAS = {
@@ -26,13 +27,13 @@ main()
 """
 
 
-@pytest.mark.parametrize(
-    ("extra", "packages"),
-    [
-        ("", ("client", "fingerprints", "matching", "interop", "cli")),
-        ("agent", ("agent", "catalogue")),
-    ],
-)
+ROLES = [
+    ("agent", ("agent", "catalogue")),
+    ("", ("client", "fingerprints", "matching", "interop", "cli")),
+]
+
+
+@pytest.mark.parametrize(("extra", "packages"), rounds(ROLES[:1], nightly=ROLES))
 def test_code_imports_only_what_its_extra_installs(extra, packages):
     words = [sys.executable, "-m", "tests.release.closures", extra, *packages]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
@@ -45,6 +46,7 @@ def test_an_agent_installs_without_the_web_framework_and_the_documents_of_a_hub(
     assert {"django", "typst", "pyhanko"} <= installed_with("hub")
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(("noun", "extra"), [("hub", "hub"), ("agent", "agent")])
 def test_a_command_whose_extra_is_missing_names_it(noun, extra, tmp_path):
     config = tmp_path / "agent.toml"
