@@ -18,6 +18,7 @@ from stemtide.hub.rooms.alerts.writes import (
 )
 from stemtide.hub.rooms.parties.writes import contacts as writes_contacts
 from stemtide.protocol.enums import Role
+from tests.hub.desk.nightly import few
 
 PAGES = ["alerts", "alerts-blocks", "alerts-bar", "deliveries", "drills"]
 
@@ -62,7 +63,7 @@ def test_who_has_not_signed_in_sees_no_page(world, page):  # noqa: ARG001  # the
 
 
 @pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("role", few((5,), of=list(Role)))
 def test_every_role_of_every_party_reads_its_own(world, page, role):
     assert world.desk("provider", role).get(reverse(page)).status_code == 200
 
@@ -117,7 +118,7 @@ def test_the_button_is_there_for_those_who_may_press_it(world, role, status):
     assert has_button is (status == 302)
 
 
-@pytest.mark.parametrize("party", ["rival", "agency", "authority", "observer"])
+@pytest.mark.parametrize("party", few((0, 1), of=["rival", "agency", "authority", "observer"]))
 def test_the_alert_of_another_party_is_not_there(world, party):
     drill(world, "provider")
     desk = world.desk(party)
@@ -225,19 +226,22 @@ def test_a_dead_letter_is_dropped_with_a_reason_and_not_without_one(world):
 @pytest.mark.parametrize("verb", ["delivery-retry", "delivery-drop"])
 @pytest.mark.parametrize(
     ("party", "role", "status"),
-    [
-        ("provider", Role.DUTY_OFFICER, 302),
-        ("provider", Role.ANALYST, 302),
-        ("provider", Role.COORDINATOR, 302),
-        ("provider", Role.ADMINISTRATOR, 302),
-        ("provider", Role.DATA_PROTECTION_OFFICER, 403),
-        ("provider", Role.OBSERVER, 403),
-        ("agency", Role.DUTY_OFFICER, 302),
-        ("agency", Role.OBSERVER, 403),
-        ("authority", Role.DUTY_OFFICER, 404),
-        ("rival", Role.DUTY_OFFICER, 404),
-        ("observer", Role.DUTY_OFFICER, 404),
-    ],
+    few(
+        (0, 5, 8),
+        of=[
+            ("provider", Role.DUTY_OFFICER, 302),
+            ("provider", Role.ANALYST, 302),
+            ("provider", Role.COORDINATOR, 302),
+            ("provider", Role.ADMINISTRATOR, 302),
+            ("provider", Role.DATA_PROTECTION_OFFICER, 403),
+            ("provider", Role.OBSERVER, 403),
+            ("agency", Role.DUTY_OFFICER, 302),
+            ("agency", Role.OBSERVER, 403),
+            ("authority", Role.DUTY_OFFICER, 404),
+            ("rival", Role.DUTY_OFFICER, 404),
+            ("observer", Role.DUTY_OFFICER, 404),
+        ],
+    ),
 )
 def test_who_retries_and_drops_the_dead_letters_of_a_provider(world, verb, party, role, status):
     row = dead_letter(world, "provider")
@@ -261,19 +265,22 @@ def test_an_agency_sees_that_it_failed_but_not_the_address(world):
 
 @pytest.mark.parametrize(
     ("party", "role", "own", "everybody"),
-    [
-        ("agency", Role.DUTY_OFFICER, True, True),
-        ("agency", Role.COORDINATOR, True, True),
-        ("agency", Role.ANALYST, False, False),
-        ("agency", Role.ADMINISTRATOR, False, False),
-        ("agency", Role.OBSERVER, False, False),
-        ("agency", Role.DATA_PROTECTION_OFFICER, False, False),
-        ("provider", Role.DUTY_OFFICER, True, False),
-        ("provider", Role.COORDINATOR, True, False),
-        ("provider", Role.ANALYST, False, False),
-        ("authority", Role.DUTY_OFFICER, True, False),
-        ("observer", Role.OBSERVER, False, False),
-    ],
+    few(
+        (0, 2, 6),
+        of=[
+            ("agency", Role.DUTY_OFFICER, True, True),
+            ("agency", Role.COORDINATOR, True, True),
+            ("agency", Role.ANALYST, False, False),
+            ("agency", Role.ADMINISTRATOR, False, False),
+            ("agency", Role.OBSERVER, False, False),
+            ("agency", Role.DATA_PROTECTION_OFFICER, False, False),
+            ("provider", Role.DUTY_OFFICER, True, False),
+            ("provider", Role.COORDINATOR, True, False),
+            ("provider", Role.ANALYST, False, False),
+            ("authority", Role.DUTY_OFFICER, True, False),
+            ("observer", Role.OBSERVER, False, False),
+        ],
+    ),
 )
 def test_who_starts_a_drill_of_whom(world, party, role, own, everybody):
     desk = world.desk(party, role)

@@ -13,6 +13,7 @@ from stemtide.hub.rooms.orders.models import EnteredDocument, Order
 from stemtide.hub.rooms.parties.writes import competences
 from stemtide.protocol.enums import Duty, Role
 from stemtide.protocol.law.forms import form
+from tests.hub.desk.nightly import few
 from tests.hub.papers.papers import plain, text_of
 from tests.scene import ANNEX_1
 
@@ -141,10 +142,13 @@ def test_a_mistake_keeps_what_was_typed_and_the_document(moderator):
 
 @pytest.mark.parametrize(
     ("pdf", "says"),
-    [
-        (b"no pdf at all", "without a password"),
-        (b"%PDF-" + bytes(9 << 20), "larger than 8 MB"),
-    ],
+    few(
+        (0,),
+        of=[
+            (b"no pdf at all", "without a password"),
+            (b"%PDF-" + bytes(9 << 20), "larger than 8 MB"),
+        ],
+    ),
 )
 def test_a_file_that_is_no_order_is_refused(moderator, pdf, says):
     refused = moderator.post(PATH, sent(pdf))

@@ -24,7 +24,9 @@ from stemtide.hub.rooms.parties.writes import locks as writes_locks
 from stemtide.protocol.enums import Role
 from tests.hub.alerts.test_mail import post, server
 from tests.hub.desk.conftest import PASSWORD
+from tests.hub.desk.nightly import few
 from tests.hub.desk.test_sign_in import code, secured, sign_in  # noqa: F401  # a fixture
+from tests.rounds import rounds
 
 pytestmark = pytest.mark.django_db
 
@@ -56,7 +58,7 @@ ONE_NETWORK = "2001:db8::{}"
 MANY_NETWORKS = "2001:db8:0:{}::1"
 
 
-@pytest.mark.parametrize("host", [ONE_NETWORK, MANY_NETWORKS])
+@pytest.mark.parametrize("host", few((1,), of=[ONE_NETWORK, MANY_NETWORKS]))
 def test_of_many_wrong_codes_over_50_addresses_few_are_tried_and_the_right_one_opens_nothing(
     secured,  # noqa: F811  # the fixture
     host,
@@ -66,7 +68,7 @@ def test_of_many_wrong_codes_over_50_addresses_few_are_tried_and_the_right_one_o
     client, _ = sign_in(email)
     addresses = [host.format(f"{number:x}") for number in range(1, 51)]
     tried = 0
-    for number in range(100):
+    for number in range(rounds(3 * FAILURES, nightly=100)):
         page = client.post("/sign-in/code", {"code": "000000"}, REMOTE_ADDR=addresses[number % 50])
         tried += b"This code is wrong" in page.content
     assert tried < FAILURES
@@ -79,7 +81,7 @@ def test_of_many_wrong_codes_over_50_addresses_few_are_tried_and_the_right_one_o
 def test_an_account_takes_20_wrong_codes_an_hour_however_often_its_lock_is_lifted(secured):  # noqa: F811
     email, secret = secured
     client, _ = sign_in(email)
-    for number in range(60):
+    for number in range(rounds(CODES_AN_HOUR + 4, nightly=60)):
         client.post("/sign-in/code", {"code": "000000"}, REMOTE_ADDR=f"2001:db8:0:{number:x}::1")
         AccessAttempt.objects.all().delete()
     assert CodeTry.objects.count() == CODES_AN_HOUR
@@ -149,7 +151,7 @@ def test_a_wrong_old_password_counts_towards_the_lock(world):
     assert not AccessAttempt.objects.filter(post_data__contains=WRONG).exists()
 
 
-@pytest.mark.parametrize("by", [Role.COORDINATOR, Role.ADMINISTRATOR])
+@pytest.mark.parametrize("by", few((0,), of=[Role.COORDINATOR, Role.ADMINISTRATOR]))
 def test_a_coordinator_lifts_a_lock_in_one_act(world, by):
     person = world.person("provider", Role.DUTY_OFFICER)
     fail(person.email)
@@ -165,12 +167,15 @@ def test_a_coordinator_lifts_a_lock_in_one_act(world, by):
 
 @pytest.mark.parametrize(
     ("party", "role", "status"),
-    [
-        ("provider", Role.DUTY_OFFICER, 403),
-        ("provider", Role.DATA_PROTECTION_OFFICER, 403),
-        ("provider", Role.OBSERVER, 403),
-        ("rival", Role.COORDINATOR, 404),
-    ],
+    few(
+        (2, 3),
+        of=[
+            ("provider", Role.DUTY_OFFICER, 403),
+            ("provider", Role.DATA_PROTECTION_OFFICER, 403),
+            ("provider", Role.OBSERVER, 403),
+            ("rival", Role.COORDINATOR, 404),
+        ],
+    ),
 )
 def test_nobody_else_lifts_it(world, party, role, status):
     person = world.person("provider", Role.ANALYST)

@@ -24,6 +24,7 @@ from stemtide.hub.rooms.parties.rules import review_pages as rules
 from stemtide.hub.rooms.parties.writes import parties, review_pages as writes
 from stemtide.protocol.enums import Role, Standing
 from stemtide.protocol.sync.agents import AgentStatusIn
+from tests.hub.desk.nightly import few
 
 pytestmark = pytest.mark.django_db
 
@@ -117,15 +118,18 @@ def test_the_configuration_names_what_there_is():
 
 @pytest.mark.parametrize(
     ("who", "words"),
-    [
-        (("provider", Role.DUTY_OFFICER), ""),
-        (("provider", Role.ADMINISTRATOR), ""),
-        (("provider", Role.COORDINATOR), ""),
-        (("provider", Role.OBSERVER), "your role (observer) cannot review"),
-        (("provider", Role.DATA_PROTECTION_OFFICER), "cannot review"),
-        (("rival", Role.DUTY_OFFICER), "is of provider, and you are signed in for rival"),
-        (("agency", Role.COORDINATOR), "is of provider"),
-    ],
+    few(
+        (0, 3, 5),
+        of=[
+            (("provider", Role.DUTY_OFFICER), ""),
+            (("provider", Role.ADMINISTRATOR), ""),
+            (("provider", Role.COORDINATOR), ""),
+            (("provider", Role.OBSERVER), "your role (observer) cannot review"),
+            (("provider", Role.DATA_PROTECTION_OFFICER), "cannot review"),
+            (("rival", Role.DUTY_OFFICER), "is of provider, and you are signed in for rival"),
+            (("agency", Role.COORDINATOR), "is of provider"),
+        ],
+    ),
 )
 def test_only_people_of_its_party_who_may_act_sign_in(world, page, who, words):
     answer = authorize(signed_in(world, *who), page)
@@ -137,20 +141,23 @@ def test_only_people_of_its_party_who_may_act_sign_in(world, page, who, words):
 
 @pytest.mark.parametrize(
     "changed",
-    [
-        {"redirect_uri": "http://127.0.0.1:8472/review/sign-in/back"},
-        {"redirect_uri": "https://evil.example/review/sign-in/back"},
-        {"redirect_uri": f"{ADDRESS}?then=https://evil.example"},
-        {"response_type": "token"},
-        {"code_challenge_method": "plain"},
-        {"code_challenge": ""},
-        {"nonce": ""},
-        {"state": ""},
-        {"prompt": "none"},
-        {"resource": "https://evil.example"},
-        {"scope": ["openid", "email"]},
-        {"scope": "openid email"},
-    ],
+    few(
+        (1, 3, 4, 5, 7),
+        of=[
+            {"redirect_uri": "http://127.0.0.1:8472/review/sign-in/back"},
+            {"redirect_uri": "https://evil.example/review/sign-in/back"},
+            {"redirect_uri": f"{ADDRESS}?then=https://evil.example"},
+            {"response_type": "token"},
+            {"code_challenge_method": "plain"},
+            {"code_challenge": ""},
+            {"nonce": ""},
+            {"state": ""},
+            {"prompt": "none"},
+            {"resource": "https://evil.example"},
+            {"scope": ["openid", "email"]},
+            {"scope": "openid email"},
+        ],
+    ),
 )
 def test_a_request_that_is_not_the_agents_own_leads_nowhere(world, page, changed):
     answer = authorize(signed_in(world), page, **changed)
@@ -161,7 +168,9 @@ def test_a_request_that_is_not_the_agents_own_leads_nowhere(world, page, changed
 
 
 @pytest.mark.usefixtures("page")
-@pytest.mark.parametrize("client", ["", "agent-", "agent-9999", "9999", "agent-٣", "x" * 300])
+@pytest.mark.parametrize(
+    "client", few((2, 3), of=["", "agent-", "agent-9999", "9999", "agent-٣", "x" * 300])
+)
 def test_an_unknown_client_is_not_found(world, client):
     assert authorize(signed_in(world), client).status_code == 404
 
@@ -189,15 +198,18 @@ def test_a_code_works_once(world, page):
 
 @pytest.mark.parametrize(
     "changed",
-    [
-        {"code_verifier": "w" * 64},
-        {"redirect_uri": "http://127.0.0.1:8472/review/sign-in/back"},
-        {"client_id": "agent-9999"},
-        {"code": "another"},
-        {"grant_type": "refresh_token"},
-        {"grant_type": "client_credentials"},
-        {"grant_type": "urn:ietf:params:oauth:grant-type:device_code", "device_code": "x"},
-    ],
+    few(
+        (0, 1, 2, 4),
+        of=[
+            {"code_verifier": "w" * 64},
+            {"redirect_uri": "http://127.0.0.1:8472/review/sign-in/back"},
+            {"client_id": "agent-9999"},
+            {"code": "another"},
+            {"grant_type": "refresh_token"},
+            {"grant_type": "client_credentials"},
+            {"grant_type": "urn:ietf:params:oauth:grant-type:device_code", "device_code": "x"},
+        ],
+    ),
 )
 def test_a_code_is_worth_nothing_without_what_the_agent_keeps(world, page, changed):
     code = code_of(authorize(signed_in(world), page))
@@ -218,7 +230,15 @@ def test_another_agents_code_is_worth_nothing(world, page):
 
 @pytest.mark.parametrize(
     "change",
-    [{"is_active": False}, {"role": Role.OBSERVER}, {"party": "rival"}, {"party": "suspended"}],
+    few(
+        (0, 2),
+        of=[
+            {"is_active": False},
+            {"role": Role.OBSERVER},
+            {"party": "rival"},
+            {"party": "suspended"},
+        ],
+    ),
 )
 def test_who_loses_the_right_gets_no_token_for_an_open_code(world, page, change):
     code = code_of(authorize(signed_in(world), page))

@@ -102,7 +102,7 @@ def test_nobody_gets_what_was_made_for_another(world, uid, desks):
     for tlp, audience in marks:
         for by in ("authority", "rival") if tlp == "red" else ("provider",):
             world.share(by=by, tlp=tlp, audience=audience, crisis=uid, value=next(values))
-    alone = check_each(desks, uid)
+    alone = check_each(desks, uid, both_ways=rounds(quick=False, nightly=True))
     assert len(set(alone.values())) == len(READERS)
 
 

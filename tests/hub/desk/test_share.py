@@ -12,6 +12,7 @@ from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.protocol.enums import Role
 from tests.fingerprints.languages import SENTENCES
 from tests.hub.desk.conftest import PDQ
+from tests.hub.desk.nightly import few
 from tests.hub.desk.test_board import text
 
 SHA = "ab12" * 16
@@ -221,7 +222,10 @@ def test_an_item_can_be_left_out(world):
 
 
 @pytest.mark.parametrize(
-    "items", ["no json", '{"a": 1}', '[{"prints": [{"kind": "pdq", "value": "zz"}]}]', "[1]"]
+    "items",
+    few(
+        (0, 2), of=["no json", '{"a": 1}', '[{"prints": [{"kind": "pdq", "value": "zz"}]}]', "[1]"]
+    ),
 )
 def test_forged_fingerprints_are_not_shared(world, items):
     desk = world.desk("authority")
@@ -264,12 +268,15 @@ def test_what_waits_for_a_second_person_is_said_before_it_is_shared(world):
 
 @pytest.mark.parametrize(
     ("party", "role", "offered"),
-    [
-        ("authority", Role.ANALYST, True),
-        ("provider", Role.ANALYST, True),
-        ("observer", Role.ANALYST, False),
-        ("authority", Role.OBSERVER, False),
-    ],
+    few(
+        (0, 3),
+        of=[
+            ("authority", Role.ANALYST, True),
+            ("provider", Role.ANALYST, True),
+            ("observer", Role.ANALYST, False),
+            ("authority", Role.OBSERVER, False),
+        ],
+    ),
 )
 def test_the_board_offers_to_share_to_those_who_may(world, party, role, offered):
     page = world.desk(party, role).get("/").content.decode()

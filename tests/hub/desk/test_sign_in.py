@@ -19,6 +19,7 @@ from stemtide.hub.rooms.parties.models import Person, PersonSession
 from stemtide.hub.rooms.parties.writes import people as writes_people
 from stemtide.protocol.enums import Role
 from tests.hub.desk.conftest import PASSWORD
+from tests.hub.desk.nightly import few
 from tests.world import lift, suspend
 
 pytestmark = pytest.mark.django_db
@@ -129,14 +130,17 @@ def test_a_wrong_password_again_counts_towards_the_lock(world):
 
 @pytest.mark.parametrize(
     ("role", "led"),
-    [
-        (Role.DUTY_OFFICER, True),
-        (Role.ANALYST, True),
-        (Role.COORDINATOR, True),
-        (Role.ADMINISTRATOR, True),
-        (Role.DATA_PROTECTION_OFFICER, True),
-        (Role.OBSERVER, False),
-    ],
+    few(
+        (1, 5),
+        of=[
+            (Role.DUTY_OFFICER, True),
+            (Role.ANALYST, True),
+            (Role.COORDINATOR, True),
+            (Role.ADMINISTRATOR, True),
+            (Role.DATA_PROTECTION_OFFICER, True),
+            (Role.OBSERVER, False),
+        ],
+    ),
 )
 def test_roles_that_do_more_than_read_set_up_a_second_factor_first(world, settings, role, led):
     settings.SECOND_FACTOR_REQUIRED = True
@@ -198,14 +202,17 @@ def test_a_deactivated_person_is_told_no_more_than_a_stranger(world):
 
 @pytest.mark.parametrize(
     "path",
-    [
-        "/accounts/signup/",
-        "/signup",
-        "/accounts/password/reset/",
-        "/accounts/email/",
-        "/you/email",
-        "/sign-in/with/nobody",
-    ],
+    few(
+        (0, 2, 5),
+        of=[
+            "/accounts/signup/",
+            "/signup",
+            "/accounts/password/reset/",
+            "/accounts/email/",
+            "/you/email",
+            "/sign-in/with/nobody",
+        ],
+    ),
 )
 def test_no_other_door_exists(world, path):
     assert world.desk("provider").get(path).status_code == 404
@@ -344,14 +351,17 @@ def test_a_sitting_says_where_somebody_is_signed_in(world):
 
 @pytest.mark.parametrize(
     ("facts", "goes_on"),
-    [
-        ({}, True),
-        ({"started_at": timedelta(hours=11, minutes=59)}, True),
-        ({"started_at": timedelta(hours=12)}, False),
-        ({"seen_at": timedelta(minutes=119)}, True),
-        ({"seen_at": timedelta(minutes=120)}, False),
-        ({"ended_at": timedelta(0)}, False),
-    ],
+    few(
+        (2, 4, 5),
+        of=[
+            ({}, True),
+            ({"started_at": timedelta(hours=11, minutes=59)}, True),
+            ({"started_at": timedelta(hours=12)}, False),
+            ({"seen_at": timedelta(minutes=119)}, True),
+            ({"seen_at": timedelta(minutes=120)}, False),
+            ({"ended_at": timedelta(0)}, False),
+        ],
+    ),
 )
 def test_a_sitting_ends_by_its_length_by_rest_or_by_hand(world, facts, goes_on):
     client = world.desk("provider")

@@ -304,6 +304,7 @@ def test_machines_get_exercises_only_where_they_ask_for_them(both, partner):  # 
     assert_no_exercise_leaves_but_by_an_exchange_of_exercises(both, partner)
 
 
+@pytest.mark.nightly
 def test_an_agency_that_a_bot_plays_sees_the_exercise_alone(both):
     world = both.world
     by = world.actor(world.agency, role="coordinator")
@@ -417,6 +418,7 @@ STILL = {"/progress", "/progress/orders", "/api/v1/parties", "/api/v1/parties/bi
 """Doors whose figures do not move by this either: of a quarter that is over, and of parties."""
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(("which", "other"), [(REAL, EXERCISE), (EXERCISE, REAL)])
 def test_no_figure_of_one_moves_by_the_other(stage, which, other):
     nothing = figures(stage, which=which)
@@ -466,6 +468,7 @@ def plain(page):
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", main)).split())
 
 
+@pytest.mark.nightly
 def test_every_page_of_an_exercise_says_so_and_none_of_what_is_real(both):
     got = {}
     for by, path in each(PAGES):
@@ -512,6 +515,7 @@ def assert_link_says_what_it_is_of(outgoing):
         assert bool(WORD.search(words)) is outgoing.exercise, words
 
 
+@pytest.mark.nightly
 def test_mails_and_webhooks_say_which_they_are_of(world, stage):
     for party in world.everyone:
         contacts.add_contact_point(
@@ -630,6 +634,7 @@ def crossing(side, other):
         yield "authority", f"{room}/tasks", task | {"link": {"kind": kind, "id": ids[kind]}}
 
 
+@pytest.mark.nightly
 def test_nothing_of_one_rests_on_the_other(both):
     real, rehearsed = both.sides[REAL], both.sides[EXERCISE]
     for by, path, body in (*crossing(real, rehearsed), *crossing(rehearsed, real)):
