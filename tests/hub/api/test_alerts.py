@@ -6,6 +6,7 @@ import pytest
 from stemtide.hub.rooms.alerts.models import Alert, Receipt
 from stemtide.hub.rooms.alerts.writes import drills as writes_drills
 from stemtide.protocol.enums import Scope
+from tests.hub.rooms.at_night import at_night
 from tests.world import NOON
 
 
@@ -48,6 +49,7 @@ def test_no_other_scope_acknowledges(world, machine, alert, scope):
     assert call("POST", f"/api/v1/alerts/{alert.uid}/acknowledge").status_code == 403
 
 
+@at_night
 def test_metrics_count_ones_own_and_an_agency_all(world, machine, alert):
     alert.exercise = False
     alert.save()

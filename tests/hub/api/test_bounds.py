@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.hub.api.conftest import serving, wait_until
+from tests.hub.rooms.at_night import at_night
 
 STREAM = "/api/v1/events/stream"
 
@@ -35,6 +36,7 @@ def sent(hub, path, *, announced, parts=(b"[",), pause_s=0.0, header=""):
         return b"".join(iter(lambda: line.recv(65_536), b"")).decode()
 
 
+@at_night
 def test_a_body_that_trickles_is_ended_with_408(tight):
     answer = sent(tight, "/api/v1/signals", announced=1000)
 
@@ -43,16 +45,19 @@ def test_a_body_that_trickles_is_ended_with_408(tight):
     assert "connection: close" in answer.lower()
 
 
+@at_night
 def test_a_form_of_the_desk_that_trickles_is_ended_as_well(tight):
     assert sent(tight, "/sign-in", announced=1000).startswith("HTTP/1.1 408 ")
 
 
+@at_night
 def test_a_body_that_is_too_large_and_trickles_is_told_so_and_ended(tight):
     answer = sent(tight, "/api/v1/signals/bulk", announced=40_000_000)
 
     assert answer.startswith("HTTP/1.1 413 ")
 
 
+@at_night
 def test_a_large_body_at_an_honest_speed_has_more_time_than_the_grace(tight):
     parts = [b" " * 100_000] * 6  # 0.6 s altogether, and the grace is 0.3
     answer = sent(
@@ -66,6 +71,7 @@ def test_a_large_body_at_an_honest_speed_has_more_time_than_the_grace(tight):
     assert answer.startswith(("HTTP/1.1 400 ", "HTTP/1.1 422 "))
 
 
+@at_night
 def test_streams_are_bounded_for_a_key_its_party_and_in_total_while_they_are_open(tight):
     def opened(stack, party, key=None):
         client = stack.enter_context(tight.client(party))

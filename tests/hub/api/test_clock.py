@@ -11,9 +11,11 @@ from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.hub.rooms.transparency.models import Log
 from stemtide.hub.rooms.transparency.writes.kept_head import KeptHead
 from tests.hub.api.conftest import wait_until
+from tests.hub.rooms.at_night import at_night
 from tests.world import hex_value
 
 
+@at_night
 def test_the_clock_expires_what_is_due(world):
     shared = world.share(expires_at=world.at(minutes=5))
 
@@ -83,6 +85,7 @@ def quiet_scheduler(world):  # noqa: ARG001  # its entries are followed first
     return scheduler
 
 
+@at_night
 def test_between_deadlines_a_quiet_hub_asks_one_number(quiet_scheduler, django_assert_num_queries):
     with django_assert_num_queries(1):
         quiet_scheduler.run_jobs(is_deadline=False)
@@ -95,6 +98,7 @@ def test_an_entry_of_the_ledger_is_followed_at_the_next_tick(world, quiet_schedu
     assert Log.objects.get().size > before
 
 
+@at_night
 def test_what_one_batch_did_not_read_is_read_at_the_next_ticks(world, quiet_scheduler):
     with transaction.atomic():
         ledger.lock_ledger()
@@ -107,6 +111,7 @@ def test_what_one_batch_did_not_read_is_read_at_the_next_ticks(world, quiet_sche
     assert not FOLLOWER.is_behind()
 
 
+@at_night
 def test_jobs_that_failed_run_again_at_the_next_tick(world, quiet_scheduler):
     before = Log.objects.get().size
     world.share()
@@ -140,6 +145,7 @@ def test_private_matching_that_fails_stops_no_other_job(world, caplog):
     assert "for private matching" in caplog.text
 
 
+@at_night
 @pytest.mark.parametrize("table", ["transparency_", "private_matching_"])
 def test_a_job_that_lacks_the_database_makes_the_log_wait(world, tmp_path, table):
     machine = KeptHead(tmp_path)
@@ -149,6 +155,7 @@ def test_a_job_that_lacks_the_database_makes_the_log_wait(world, tmp_path, table
     assert clock.follow_ledger(world.at(minutes=2), kept_head=machine).leaves == 0
 
 
+@at_night
 @pytest.mark.parametrize("standbys", [0, 1])
 def test_with_standbys_the_log_waits_at_a_start(world, settings, standbys):
     settings.STANDBYS = standbys

@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from stemtide.hub.platform.disconnects import CallerLeftError, WaitingClient, check_caller, serving
 from stemtide.hub.rooms.parties.models import Party
 from tests.hub.api.conftest import signal, wait_until
+from tests.hub.rooms.at_night import at_night
 from tests.world import hex_value
 
 HEX = "0a" * 32
@@ -71,6 +72,7 @@ def wait_dropped(hub, before):
     wait_until(lambda: figures(hub) == dropped, what=f"abandoned, waiting and left of {dropped}")
 
 
+@at_night
 def test_a_search_that_waits_for_its_turn_is_dropped_when_its_caller_hangs_up(hub):
     hub.order("hold-searches")
     try:
@@ -82,6 +84,7 @@ def test_a_search_that_waits_for_its_turn_is_dropped_when_its_caller_hangs_up(hu
     wait_dropped(hub, before)
 
 
+@at_night
 def test_a_write_that_waits_for_the_database_is_dropped_when_its_caller_hangs_up(hub):
     path = hub.folder / "hub.sqlite3"
     if not path.exists():

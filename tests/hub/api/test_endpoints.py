@@ -17,6 +17,7 @@ from stemtide.hub.rooms.parties.models import ContactPoint
 from stemtide.interop.stix.objects import EXTENSION, SCHEMA_PATH, common_objects
 from stemtide.protocol.messages.crises import ReasonIn
 from tests.hub.api.conftest import signal
+from tests.hub.rooms.at_night import at_night
 from tests.world import hex_value
 
 pytestmark = pytest.mark.both_databases
@@ -103,6 +104,7 @@ def four_eyes(proposer, confirmer, path, act):
     return confirmer("POST", f"{proposal}/confirm").json()
 
 
+@at_night
 def test_a_proposal_is_withdrawn_and_declined(machine, world):
     authority, agency = machine(world.authority), machine(world.agency)
     crisis = world.warn()
@@ -120,6 +122,7 @@ def test_a_proposal_is_withdrawn_and_declined(machine, world):
     assert states == ["withdrawn", "declined"]
 
 
+@at_night
 def test_a_proposal_by_api_makes_way_for_the_emergency_activation_of_its_party(machine, world):
     crisis = world.warn()
     world.answer_all(crisis)
@@ -162,6 +165,7 @@ def test_parties_are_invited_join_decline_and_leave(machine, world):
     ]
 
 
+@at_night
 def test_crises_are_linked_and_neighbours_mirrored(machine, world):
     authority = machine(world.authority)
     one, other = world.warn(), world.warn(name="Attack in a town")
@@ -181,6 +185,7 @@ def test_crises_are_linked_and_neighbours_mirrored(machine, world):
     assert not apart["alike"][0]["is_linked"]
 
 
+@at_night
 def test_a_mechanism_notes_its_own_activation_and_the_event_shows_it(machine, world):
     forum, authority = machine(world.consortium), machine(world.authority)
     path = f"/api/v1/parties/{world.consortium.name}/mechanism"
@@ -241,6 +246,7 @@ def value_of(text, name):
     return float(lines[0].rpartition(" ")[2]) if lines else None
 
 
+@at_night
 def test_metrics_name_what_goes_wrong_slowly(machine, world):
     now = datetime.now(UTC)
     agency = machine(world.agency)
@@ -310,6 +316,7 @@ def test_metrics_show_a_provider_its_own_agents_only(machine, world):
     assert 'agent="a1"' not in machine(world.small_provider)("GET", "/metrics").text
 
 
+@at_night
 def test_metrics_name_routes_and_never_addresses(machine, world):
     machine(world.agency)("GET", "/api/v1/never-an-address")
     machine(world.agency)("BREW", "/api/v1/feed")
@@ -361,6 +368,7 @@ def test_health_is_not_ready_while_a_migration_is_missing(machine):
     assert "migrate" in answer.json()["detail"]
 
 
+@at_night
 @pytest.mark.parametrize("path", ["/api/v1/openapi.json", "/openapi.json"])
 def test_the_schema_is_open_to_all(machine, path):
     answer = machine(None)("GET", path)

@@ -10,6 +10,7 @@ from stemtide.protocol.messages.documents import MAX_DOCUMENT_BYTES
 from tests.hub.orders import cast
 from tests.hub.orders.elsewhere import OUTSIDE
 from tests.hub.papers.papers import plain
+from tests.hub.rooms.at_night import at_night, some_of
 
 PDF = "application/pdf"
 DOCUMENTS = "/api/v1/order-documents"
@@ -87,18 +88,22 @@ def test_a_seal_is_looked_at_and_a_broken_one_is_no_refusal(provider):
 
 @pytest.mark.parametrize(
     ("content", "kind", "status"),
-    [
-        (b"no pdf", PDF, 422),
-        (b"%PDF-1.7\n" + bytes(2000), PDF, 422),
-        (b"%PDF-" + bytes(MAX_DOCUMENT_BYTES), PDF, 413),
-        (b"{}", "application/json", 415),
-    ],
+    some_of(
+        1,
+        [
+            (b"no pdf", PDF, 422),
+            (b"%PDF-1.7\n" + bytes(2000), PDF, 422),
+            (b"%PDF-" + bytes(MAX_DOCUMENT_BYTES), PDF, 413),
+            (b"{}", "application/json", 415),
+        ],
+    ),
 )
 def test_a_file_that_is_no_pdf_is_refused(provider, content, kind, status):
     refused = provider("POST", DOCUMENTS, content, content_type=kind)
     assert refused.status_code == status, refused.content
 
 
+@at_night
 def test_the_same_order_is_refused_with_the_one_that_is_here(provider):
     entered = enter(provider)
     refused = provider("POST", ENTERED, body(provider))
@@ -106,6 +111,7 @@ def test_the_same_order_is_refused_with_the_one_that_is_here(provider):
     assert entered["id"] in refused.json()["detail"]
 
 
+@at_night
 def test_a_time_that_lies_ahead_is_refused_by_its_field(provider):
     refused = provider("POST", ENTERED, body(provider, received_at=ago(-60)))
     assert refused.status_code == 422
@@ -113,6 +119,7 @@ def test_a_time_that_lies_ahead_is_refused_by_its_field(provider):
     assert error["field"] == "received_at"
 
 
+@at_night
 def test_an_issuer_elsewhere_is_named_with_its_state(provider):
     entered = enter(provider, issuer="", outside_issuer=OUTSIDE)
     assert entered["issued_by"] == OUTSIDE["name"]
@@ -123,6 +130,7 @@ def test_an_issuer_elsewhere_is_named_with_its_state(provider):
     assert refused.status_code == 422
 
 
+@at_night
 def test_an_order_is_disputed_and_taken_back(provider, issuer):
     first = enter(provider)["id"]
     ended = issuer("POST", f"/api/v1/orders/{first}/dispute-entry", WRONG).json()
@@ -150,6 +158,7 @@ def test_strangers_do_not_find_the_document(provider, machine, named):
     assert stranger("GET", f"/api/v1/orders/{entered['id']}/document").status_code == 404
 
 
+@at_night
 def test_an_order_made_here_has_no_such_document(named, provider):
     cast.inform(named)
     made = cast.issue(named)

@@ -16,6 +16,7 @@ from stemtide.protocol.enums import Opinion, Scope, WithdrawReason
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from tests.hub.api.conftest import Machine
 from tests.hub.api.test_exports import body
+from tests.hub.rooms.at_night import at_night, on_sqlite
 from tests.world import NOON, hex_value, signal_in
 
 pytestmark = [pytest.mark.usefixtures("numbered_from_1"), pytest.mark.both_databases]
@@ -58,6 +59,7 @@ def names(thing):
     return {tag["name"] for tag in thing["Tag"]}
 
 
+@at_night
 def test_each_kind_that_misp_knows_is_told(world, reader):
     world.share()
     world.share(kind="sha256")
@@ -110,6 +112,7 @@ def test_exercises_whole_hosts_and_bare_digests_are_not_told(world, reader):
     assert reader(world.big_provider).manifest() == {}
 
 
+@on_sqlite
 def test_a_crisis_is_an_event_for_those_in_its_room(world, reader):
     crisis = world.activate()
     world.join(crisis, world.big_provider)
@@ -133,6 +136,7 @@ def test_every_id_is_of_a_version_that_misp_takes(world, reader):
     assert len(set(ids)) == 4
 
 
+@at_night
 def test_pymisp_reads_an_event(world, reader):
     world.share()
     world.share(kind="md5")
@@ -163,6 +167,7 @@ def test_what_is_withdrawn_is_marked_as_deleted_in_a_newer_event(world, reader):
     )
 
 
+@at_night
 def test_a_disputed_signal_is_told_anew_and_not_for_detection(world, reader):
     shared = world.share(kind="sha256")
     one = reader(world.big_provider)
@@ -218,6 +223,7 @@ def number_from(number):
         cursor.execute(sequence, [number])
 
 
+@at_night
 def test_signals_are_spread_over_events(world, reader):
     shared = {world.share(value=hex_value(number)).id for number in range(3)}
     number_from(misp.MAX_SIGNALS - 2)
@@ -229,6 +235,7 @@ def test_signals_are_spread_over_events(world, reader):
     assert {uid for one in told for uid in misp.signal_uids(one, crisis=None)} >= shared
 
 
+@at_night
 def test_hashes_name_the_values_that_still_match(world, reader):
     gone = world.share()
     world.share(kind="md5")
@@ -256,6 +263,7 @@ def test_what_a_reader_has_is_not_sent_again(world, reader):
         assert one("GET", f"{BASE}/{path}", headers=had).status_code == 200
 
 
+@at_night
 def test_tags_of_two_readers_differ_where_their_events_do(world, reader):
     world.share(tlp="red", audience=("big-video",))
     tag = reader(world.big_provider)("GET", f"{BASE}/manifest.json").headers["ETag"]

@@ -21,6 +21,7 @@ from stemtide.protocol.private_match.messages import MAX_BLINDED, MAX_BUCKETS
 from stemtide.protocol.private_match.oprf import OprfServer, blind, new_seed
 from stemtide.protocol.private_match.rows import bucket_of, input_of, split_rows, tag_of, unseal
 from tests.hub.api.conftest import Machine
+from tests.hub.rooms.at_night import at_night, some_of
 from tests.world import World, hex_value
 
 PATH = "/api/v1/private-match"
@@ -106,7 +107,9 @@ def test_a_listed_digest_matches_and_another_does_not(recorded, listed):
     assert look_up(recorded, LISTED, UNLISTED) == {LISTED: [listed[0]]}
 
 
-@pytest.mark.parametrize("value", [LISTED, UNLISTED], ids=["listed", "unlisted"])
+@pytest.mark.parametrize(
+    "value", some_of(1, [LISTED, UNLISTED]), ids=some_of(1, ["listed", "unlisted"])
+)
 @pytest.mark.usefixtures("listed")
 def test_the_hub_receives_blinded_elements_and_the_bucket_and_nothing_else(recorded, value):
     look_up(recorded, value)
@@ -122,6 +125,7 @@ def test_the_hub_receives_blinded_elements_and_the_bucket_and_nothing_else(recor
     assert input_of(Kind.SHA256, value).hex() not in received
 
 
+@at_night
 @pytest.mark.usefixtures("listed")
 def test_what_the_hub_receives_of_two_digests_in_one_bucket_is_alike(provider):
     """The same requests of the same length, and elements that repeat neither nor lean one way.
@@ -149,6 +153,7 @@ def test_what_the_hub_receives_of_two_digests_in_one_bucket_is_alike(provider):
         assert min(bits.values()) > 10
 
 
+@at_night
 @pytest.mark.usefixtures("listed")
 def test_with_whole_the_hub_receives_the_same_for_every_digest(provider):
     received = []
@@ -160,6 +165,7 @@ def test_with_whole_the_hub_receives_the_same_for_every_digest(provider):
     assert received[0] == received[1] == received[2]
 
 
+@at_night
 @pytest.mark.usefixtures("listed")
 def test_the_order_of_the_blinded_elements_says_nothing(provider, monkeypatch):
     """The first of two digests is blinded first as often as second."""
@@ -177,6 +183,7 @@ def test_the_order_of_the_blinded_elements_says_nothing(provider, monkeypatch):
     assert min(firsts.values()) >= 5  # 20 are expected
 
 
+@at_night
 def test_a_client_opens_no_row_but_that_of_its_digest(recorded, listed):
     look_up(recorded, LISTED, whole=True)
     assert len(recorded.rows) == LISTED_SIGNALS
@@ -193,6 +200,7 @@ def test_a_client_opens_no_row_but_that_of_its_digest(recorded, listed):
         assert all(uid.bytes not in sealed for _, sealed in recorded.rows)
 
 
+@at_night
 @pytest.mark.usefixtures("listed")
 def test_a_guess_without_the_hub_fits_no_row(recorded):
     """A client that knows all digests still needs the hub for each: another key gives others."""
@@ -206,6 +214,7 @@ def test_a_guess_without_the_hub_fits_no_row(recorded):
     assert tags.isdisjoint(guesses)
 
 
+@at_night
 @pytest.mark.usefixtures("listed")
 def test_rows_come_in_the_order_of_their_tags(recorded):
     look_up(recorded, UNLISTED, whole=True)
@@ -231,20 +240,23 @@ def test_a_client_does_not_believe_a_hub_with_another_key(recorded):
 
 @pytest.mark.parametrize(
     "change",
-    [
-        {"evaluated": []},
-        {"evaluated": ["zz"]},
-        {"evaluated": ["00" * 32]},
-        {"proof": ""},
-        {"proof": "00" * 64},
-        {"rows": "!"},
-        {"prefix_bits": 40},
-        {"prefix_bits": -1},
-        {"epoch": 2**40},
-        {"max_blinded": 0},
-        {"max_buckets": 0},
-        {"rows": base64.b64encode(b"short").decode()},
-    ],
+    some_of(
+        2,
+        [
+            {"evaluated": []},
+            {"evaluated": ["zz"]},
+            {"evaluated": ["00" * 32]},
+            {"proof": ""},
+            {"proof": "00" * 64},
+            {"rows": "!"},
+            {"prefix_bits": 40},
+            {"prefix_bits": -1},
+            {"epoch": 2**40},
+            {"max_blinded": 0},
+            {"max_buckets": 0},
+            {"rows": base64.b64encode(b"short").decode()},
+        ],
+    ),
     ids=str,
 )
 @pytest.mark.usefixtures("listed")
@@ -270,6 +282,7 @@ def test_no_log_and_no_row_of_the_hub_says_what_was_asked(recorded, caplog, worl
     assert EvaluationCount.objects.get().count == 1
 
 
+@at_night
 @pytest.mark.usefixtures("listed")
 def test_a_replayed_request_gets_the_same_elements_and_is_counted(provider, recorded):
     look_up(recorded, LISTED)
@@ -302,18 +315,21 @@ GOOD = blind([b"a"]).elements[0].hex()
 
 @pytest.mark.parametrize(
     ("body", "field"),
-    [
-        ({"blinded": ["00" * 32]}, "blinded.0"),
-        ({"blinded": [GOOD, "ff" * 32]}, "blinded.1"),
-        ({"blinded": ["01" + "00" * 31]}, "blinded.0"),
-        ({"blinded": [GOOD[:-2]]}, "blinded.0"),
-        ({"blinded": [GOOD.upper()]}, "blinded.0"),
-        ({"blinded": []}, "blinded"),
-        ({"blinded": [GOOD] * (MAX_BLINDED + 1)}, "blinded"),
-        ({"blinded": [GOOD], "epoch": 0}, "epoch"),
-        ({"blinded": [GOOD], "value": LISTED.hex()}, "value"),
-    ],
-    ids=range(9),  # the elements differ from process to process
+    some_of(
+        2,
+        [
+            ({"blinded": ["00" * 32]}, "blinded.0"),
+            ({"blinded": [GOOD, "ff" * 32]}, "blinded.1"),
+            ({"blinded": ["01" + "00" * 31]}, "blinded.0"),
+            ({"blinded": [GOOD[:-2]]}, "blinded.0"),
+            ({"blinded": [GOOD.upper()]}, "blinded.0"),
+            ({"blinded": []}, "blinded"),
+            ({"blinded": [GOOD] * (MAX_BLINDED + 1)}, "blinded"),
+            ({"blinded": [GOOD], "epoch": 0}, "epoch"),
+            ({"blinded": [GOOD], "value": LISTED.hex()}, "value"),
+        ],
+    ),
+    ids=some_of(2, range(9)),  # the elements differ from process to process
 )
 @pytest.mark.usefixtures("listed")
 def test_hostile_blinded_elements_are_refused_by_name(provider, body, field):
@@ -325,7 +341,9 @@ def test_hostile_blinded_elements_are_refused_by_name(provider, body, field):
 
 
 @pytest.mark.parametrize(
-    "buckets", [[], [-1], [8], [2**16], [1, 1], [0] * (MAX_BUCKETS + 1), ["0"]], ids=str
+    "buckets",
+    some_of(2, [[], [-1], [8], [2**16], [1, 1], [0] * (MAX_BUCKETS + 1), ["0"]]),
+    ids=str,
 )
 @pytest.mark.usefixtures("listed")
 def test_hostile_buckets_are_refused(provider, buckets):
@@ -334,6 +352,7 @@ def test_hostile_buckets_are_refused(provider, buckets):
     assert answer.status_code == 422, answer.content
 
 
+@at_night
 @pytest.mark.parametrize("door", ["evaluations", "buckets"])
 @pytest.mark.usefixtures("listed")
 def test_another_epoch_is_a_conflict(provider, door):

@@ -12,6 +12,7 @@ import pytest
 from stemtide.hub.api import rate_limits as rates
 from stemtide.hub.platform.rate_windows import LimitState, RatePolicy
 from tests.hub.api.conftest import serving, signal, wait_until
+from tests.hub.rooms.at_night import at_night
 
 RATES = "reading=8 writing=6 bulk=2 heavy=2 stranger=20"
 READING = '"reading";q=8;w=60, "reading-party";q=32;w=60'
@@ -82,6 +83,7 @@ def test_taxii_says_it_in_its_own_shape(small):
     assert checked_wait(refused)
 
 
+@at_night
 def test_stopncii_clients_are_told_what_they_wait_for(small):
     key = small.keys["small-forum"]
     headers = {"x-functions-key": key, "Ocp-Apim-Subscription-Key": key}
@@ -106,6 +108,7 @@ def test_misp_says_it_in_its_own_shape(small):
     assert checked_wait(refused)
 
 
+@at_night
 def test_opening_streams_counts_as_reading_and_says_what_is_left(small):
     def opened(client):
         with client.stream("GET", "/api/v1/events/stream") as answer:
@@ -139,6 +142,7 @@ def test_a_large_body_counts_as_a_bulk_whatever_address_it_goes_to(small):
     assert '"bulk";q=2' in taken[0].headers["RateLimit-Policy"]
 
 
+@at_night
 def test_looking_at_documents_has_a_small_limit_of_its_own(small):
     headers = {"Content-Type": "application/pdf"}
     with small.client() as client:
@@ -178,6 +182,7 @@ def test_strangers_are_bounded_by_address_and_known_keys_there_are_not(small):
         assert client.get("/taxii2/").status_code == 429
 
 
+@at_night
 def test_a_flood_with_one_key_is_refused_while_every_request_of_another_is_answered():
     with (
         serving(STEMTIDE_RATES="reading=200 writing=200") as hub,
@@ -209,6 +214,7 @@ def test_a_flood_with_one_key_is_refused_while_every_request_of_another_is_answe
     assert 'route="too-many",status="429"' in told
 
 
+@at_night
 def test_a_hub_that_sets_no_limits_says_nothing_of_any():
     with serving(STEMTIDE_RATES="off") as hub, hub.client() as client:
         answers = [client.get("/api/v1/whoami") for _ in range(30)]

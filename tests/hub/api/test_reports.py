@@ -4,6 +4,7 @@ from uuid import uuid4
 import pytest
 
 from stemtide.protocol.messages.reports import sections_of
+from tests.hub.rooms.at_night import at_night
 
 
 @pytest.fixture
@@ -38,6 +39,7 @@ def test_a_timeline_is_read_and_exported(room):
     assert paper.headers["Content-Type"] == "application/pdf"
 
 
+@at_night
 def test_a_report_is_written_agreed_and_printed(room):
     uid, machines = room
     assert machines["agency"]("GET", f"/api/v1/crises/{uid}/report").status_code == 404
@@ -74,6 +76,7 @@ OF_THE_ROOM = [
 """What is for those in the room alone: method, path, body."""
 
 
+@at_night
 def test_who_is_not_in_the_room_finds_nothing(room):
     uid, machines = room
     report = written(uid, machines)

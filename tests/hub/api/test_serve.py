@@ -12,14 +12,17 @@ import pytest
 
 from stemtide.hub import boot
 from tests.hub.api.conftest import serving
+from tests.hub.rooms.at_night import at_night
 
 
+@at_night
 def test_port_0_takes_a_free_port_and_says_which(hub):
     answer = httpx.get(f"{hub.address}/health", trust_env=False, timeout=60)
     assert answer.status_code == 200
     assert not hub.address.endswith(":0")
 
 
+@at_night
 @pytest.mark.parametrize("sign", [signals.SIGTERM, signals.SIGINT])
 def test_a_signal_ends_the_process_without_failure(sign):
     with serving() as hub:
@@ -43,6 +46,7 @@ def test_an_address_of_ip_version_6_is_written_in_brackets():
         assert boot.address_of(listening, host="::1") == f"http://[::1]:{port}"
 
 
+@at_night
 def test_a_crash_in_the_real_server_is_a_problem_too():
     with serving() as hub, hub.client() as client:
         hub.order("crash")
@@ -55,6 +59,7 @@ def test_a_crash_in_the_real_server_is_a_problem_too():
     assert "secret" not in answer.text
 
 
+@at_night
 def test_what_answers_is_loaded_before_the_first_request(tmp_path):
     program = (
         "import sys; from stemtide.hub import boot; boot.start(); boot.freeze_loaded_code();"

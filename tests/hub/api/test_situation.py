@@ -3,6 +3,8 @@ from uuid import uuid4
 
 import pytest
 
+from tests.hub.rooms.at_night import at_night
+
 SAID = {"kind": "question", "text": "Who has the longer film?", "urgency": "now"}
 LEAD = {
     "level": "high_specific",
@@ -40,6 +42,7 @@ def test_a_machine_writes_into_the_log_and_reads_it(room):
     assert machines["agency"]("GET", f"/api/v1/messages/{message}").json()["number"] == 1
 
 
+@at_night
 def test_a_message_is_pinned_and_taken_down(room):
     uid, machines = room
     message = machines["authority"]("POST", f"/api/v1/crises/{uid}/messages", SAID).json()["id"]

@@ -11,6 +11,7 @@ from stemtide.protocol.sync.signatures import PublicKey, Signed, check
 from stemtide.protocol.sync.snapshot_files import opened_delta, opened_whole
 from stemtide.protocol.sync.snapshots import HubKeys, SnapshotOffer
 from tests.hub.api.conftest import signal
+from tests.hub.rooms.at_night import at_night
 from tests.world import hex_value
 
 
@@ -146,6 +147,7 @@ def test_every_key_may_learn_the_public_keys(machine, world):
     assert machine(None)("GET", "/api/v1/keys").status_code == 401
 
 
+@at_night
 def test_a_segment_is_listed_and_downloaded_whole_or_from_where_it_broke_off(filled, tmp_path):
     with filled.client("big-video") as client:
         signed = Signed.model_validate_json(client.get("/api/v1/segments").content)

@@ -14,6 +14,7 @@ import httpx_sse
 import pytest
 
 from tests.hub.api.conftest import serving, signal, wait_until
+from tests.hub.rooms.at_night import at_night, some_of
 from tests.world import hex_value
 
 STREAM = "/api/v1/events/stream"
@@ -51,8 +52,13 @@ class Follower:
 
 
 @contextmanager
-def following(hub, party: str, *, after: int | None = None, query: str = "") -> Iterator[Follower]:
+def following(
+    hub, party: str, *, after: int | None = None, query: str = "", key: str = ""
+) -> Iterator[Follower]:
+    """Follow with the usual key of a party, or with another one."""
     headers = {} if after is None else {"Last-Event-ID": str(after)}
+    if key:
+        headers["Authorization"] = f"Bearer {key}"
     with (
         hub.client(party) as client,
         client.stream("GET", STREAM + query, headers=headers, timeout=None) as answer,
@@ -149,6 +155,7 @@ def test_a_signal_for_named_parties_wakes_nobody_else(hub, numbers):
         assert outsider.wakes.get() == observer.wakes.get() == open_["position"]
 
 
+@at_night
 def test_an_amber_signal_does_not_wake_an_observer(hub, numbers):
     with following(hub, "rights-watch") as observer:
         share(hub, hex_value(next(numbers)), tlp="amber")
@@ -169,6 +176,7 @@ def test_an_exercise_wakes_only_those_who_asked_for_exercises(hub, numbers):
         assert real.wakes.get() == after["position"]
 
 
+@at_night
 def test_withdrawals_and_disputes_wake_too(hub, numbers):
     shared = share(hub, hex_value(next(numbers)))
     with following(hub, "big-video") as follower, hub.client("small-forum") as client:
@@ -181,6 +189,7 @@ def test_withdrawals_and_disputes_wake_too(hub, numbers):
         assert follower.wakes.get() > shared["position"]
 
 
+@at_night
 def test_many_shares_at_once_wake_a_follower_up_to_the_last(hub, numbers):
     rows = [signal(hex_value(next(numbers))) for _ in range(200)]
     with following(hub, "big-video") as follower, hub.client() as client:
@@ -193,9 +202,10 @@ def test_many_shares_at_once_wake_a_follower_up_to_the_last(hub, numbers):
             pass
 
 
-def test_a_key_that_is_revoked_ends_its_stream():
-    with serving(STEMTIDE_TEST_PING_S="0.2") as hub, following(hub, "big-video") as follower:
-        hub.order(f"revoke {hub.keys['big-video'].split('_')[1]}")
+def test_a_key_that_is_revoked_ends_its_stream(hub):
+    key = hub.another_key("big-video")
+    with following(hub, "big-video", key=key) as follower:
+        hub.order(f"revoke {key.split('_')[1]}")
 
         follower.has_ended.wait()
 
@@ -213,6 +223,7 @@ def test_streams_whose_followers_left_are_forgotten(hub):
         wait_until(lambda: are_open().endswith(" 0.0"))
 
 
+@at_night
 def test_a_hub_that_is_stopped_ends_its_streams_and_goes_in_peace():
     with serving() as hub, following(hub, "big-video") as follower:
         hub.process.send_signal(SIGTERM)
@@ -223,16 +234,19 @@ def test_a_hub_that_is_stopped_ends_its_streams_and_goes_in_peace():
 
 @pytest.mark.parametrize(
     ("query", "headers", "status", "said"),
-    [
-        ("?exercise=x", {}, 422, "exercise"),
-        ("", {"Last-Event-ID": "x"}, 422, "Last-Event-ID"),
-        ("", {"Last-Event-ID": "-1"}, 422, "Last-Event-ID"),
-        ("", {"Last-Event-ID": "9" * 30}, 422, "Last-Event-ID"),
-        ("", {"Last-Event-ID": "99999999"}, 409, "snapshot"),
-        ("", {"Authorization": "Bearer st_x_y"}, 401, "key"),
-        ("", {"Authorization": ""}, 401, "Bearer"),
-        ("", {"Host": "evil.example"}, 400, "Host"),
-    ],
+    some_of(
+        4,
+        [
+            ("?exercise=x", {}, 422, "exercise"),
+            ("", {"Last-Event-ID": "x"}, 422, "Last-Event-ID"),
+            ("", {"Last-Event-ID": "-1"}, 422, "Last-Event-ID"),
+            ("", {"Last-Event-ID": "9" * 30}, 422, "Last-Event-ID"),
+            ("", {"Last-Event-ID": "99999999"}, 409, "snapshot"),
+            ("", {"Authorization": "Bearer st_x_y"}, 401, "key"),
+            ("", {"Authorization": ""}, 401, "Bearer"),
+            ("", {"Host": "evil.example"}, 400, "Host"),
+        ],
+    ),
 )
 def test_a_stream_that_cannot_begin_is_a_problem(hub, query, headers, status, said):
     with hub.client("big-video") as client:
@@ -285,6 +299,7 @@ def test_a_stream_with_entries_carries_to_each_what_it_may_see(hub, numbers):
             assert all(before[1] == after[0] for before, after in pairwise(chain))
 
 
+@at_night
 def test_only_who_asks_for_it_gets_entries_in_gzip(hub, numbers):
     def opened(query: str, accepted: str) -> httpx.Response:
         headers = {"Accept-Encoding": accepted}
@@ -303,10 +318,11 @@ def test_only_who_asks_for_it_gets_entries_in_gzip(hub, numbers):
         assert "Content-Encoding" not in opened(query, accepted).headers
 
 
-def test_a_stream_with_entries_ends_at_once_when_its_key_is_revoked():
-    with serving() as hub, following(hub, "big-video", query="?entries=1") as follower:
-        hub.order(f"revoke {hub.keys['big-video'].split('_')[1]}")
+def test_a_stream_with_entries_ends_at_once_when_its_key_is_revoked(hub, numbers):
+    key = hub.another_key("big-video")
+    with following(hub, "big-video", query="?entries=1", key=key) as follower:
+        hub.order(f"revoke {key.split('_')[1]}")
         follower.has_ended.wait()
-        share(hub, hex_value(1), tlp="clear")
+        shared = share(hub, hex_value(next(numbers)), tlp="clear")
 
-        assert not any(line.startswith("data:") for line in follower.lines)
+        assert not any(shared["id"] in line for line in follower.lines)

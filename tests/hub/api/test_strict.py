@@ -14,6 +14,7 @@ from stemtide.protocol.messages.crises import ReasonIn
 from tests.hub.api.conftest import signal
 from tests.hub.api.schema import SCHEMA
 from tests.hub.api.test_bulk import BULK, JSON_LINES, lines
+from tests.hub.rooms.at_night import at_night
 from tests.world import hex_value
 
 OTHER_TYPES = {
@@ -147,6 +148,7 @@ def test_a_list_of_signals_that_is_too_long_is_named_with_the_other_fields(machi
     assert {one["field"] for one in answer.json()["errors"]} == {"signals", "colour"}
 
 
+@at_night
 def test_numbers_of_many_digits_take_no_more_than_others():
     def peak(number):
         tracemalloc.start()

@@ -7,6 +7,7 @@ import json
 import pytest
 from django.test import Client
 
+from tests.hub.rooms.at_night import at_night, some_of
 from tests.hub.stix.conftest import indicator
 from tests.world import hex_value
 
@@ -166,12 +167,19 @@ def test_another_method_is_refused_with_those_that_work(taxii, method, path):
 
 @pytest.mark.parametrize(
     "query",
-    [
-        *("limit=0", "limit=-1", "limit=x", "limit=", "limit=1&limit=2", "limit=\u0661"),
-        *("next=x", "next=r", "next=r1x", "next=r9999999999999999999", "next=r99999999"),
-        *("added_after=yesterday", "added_after=2026-01-01", "added_after=2026-13-01T00:00:00Z"),
-        *("match[version]=newest", "match[version]=all,last", "match[id]=a&match[id]=b"),
-    ],
+    some_of(
+        5,
+        [
+            *("limit=0", "limit=-1", "limit=x", "limit=", "limit=1&limit=2", "limit=\u0661"),
+            *("next=x", "next=r", "next=r1x", "next=r9999999999999999999", "next=r99999999"),
+            *(
+                "added_after=yesterday",
+                "added_after=2026-01-01",
+                "added_after=2026-13-01T00:00:00Z",
+            ),
+            *("match[version]=newest", "match[version]=all,last", "match[id]=a&match[id]=b"),
+        ],
+    ),
 )
 def test_a_malformed_parameter_is_named(taxii, collection, query):
     for path in ("objects/", "manifest/"):
@@ -183,22 +191,25 @@ def test_a_malformed_parameter_is_named(taxii, collection, query):
 
 @pytest.mark.parametrize(
     ("query", "count"),
-    [
-        ("limit=99999999", 10),
-        ("match[type]=indicator", 3),
-        ("match[type]=indicator,identity", 4),
-        ("match[type]=malware", 0),
-        ("match[type]=indicator&match[id]=indicator--0", 0),
-        ("match[spec_version]=2.0", 0),
-        ("match[spec_version]=2.1,2.0&match[type]=indicator", 3),
-        ("match[version]=first&match[type]=indicator", 3),
-        ("match[version]=all&match[type]=indicator", 3),
-        ("match[version]=2001-01-01T00:00:00Z", 0),
-        ("added_after=", 10),
-        ("added_after=2026-11-24T11:59:59.123Z", 3),
-        ("added_after=2999-01-01T00:00:00Z", 0),
-        ("unknown=1", 10),
-    ],
+    some_of(
+        4,
+        [
+            ("limit=99999999", 10),
+            ("match[type]=indicator", 3),
+            ("match[type]=indicator,identity", 4),
+            ("match[type]=malware", 0),
+            ("match[type]=indicator&match[id]=indicator--0", 0),
+            ("match[spec_version]=2.0", 0),
+            ("match[spec_version]=2.1,2.0&match[type]=indicator", 3),
+            ("match[version]=first&match[type]=indicator", 3),
+            ("match[version]=all&match[type]=indicator", 3),
+            ("match[version]=2001-01-01T00:00:00Z", 0),
+            ("added_after=", 10),
+            ("added_after=2026-11-24T11:59:59.123Z", 3),
+            ("added_after=2999-01-01T00:00:00Z", 0),
+            ("unknown=1", 10),
+        ],
+    ),
 )
 def test_filters_say_what_is_told(world, taxii, collection, query, count):
     for number in range(3):
@@ -214,6 +225,7 @@ def test_filters_say_what_is_told(world, taxii, collection, query, count):
     ]
 
 
+@at_night
 def test_a_version_is_found_by_the_moment_that_the_manifest_names(world, taxii, collection):
     for number in range(3):
         world.share(value=hex_value(number))
@@ -233,6 +245,7 @@ def test_an_object_that_is_not_there_is_404_and_a_filter_of_it_empty(taxii, coll
     assert taxii("GET", f"{collection}/objects/?match[id]={name}").json() == {"more": False}
 
 
+@at_night
 def test_a_page_with_more_says_where(world, taxii, collection):
     world.share()
     first = taxii("GET", f"{collection}/objects/?limit=5").json()
@@ -253,6 +266,7 @@ def test_rights_hold_for_each_collection(world):
     assert reads_only("GET", f"{signals}/").json()["can_write"] is False
 
 
+@at_night
 def test_a_delete_is_answered_with_nothing(taxii, collection):
     sent = indicator() | {"type": "identity", "name": "MISP"}
     sent["id"] = sent["id"].replace("indicator", "identity")

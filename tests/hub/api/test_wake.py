@@ -14,6 +14,7 @@ from stemtide.hub.rooms.parties.writes import parties
 from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.protocol.sync.agents import AgentStatusIn
 from tests.hub.api.conftest import wait_until
+from tests.hub.rooms.at_night import at_night, on_sqlite
 from tests.world import hex_value, suspend
 
 AFTER_FIRST_SHARE = 2
@@ -84,6 +85,7 @@ def test_nobody_is_woken_for_a_change_that_observers_have_not_read(wakes, commit
     run(story())
 
 
+@on_sqlite
 def test_the_streams_of_a_suspended_party_close_and_those_of_others_wake(wakes, committed_world):
     world = committed_world
 
@@ -107,7 +109,7 @@ def test_a_slow_reader_is_told_the_last_position_once(wakes, committed_world):
 
     async def story() -> None:
         async with wakes.subscribe(world.big_provider) as mine:
-            for number in range(20):
+            for number in range(5):
                 last = await apart(world.share, value=hex_value(number))
             await asyncio.to_thread(wait_until, lambda: mine._position == last.position)
             assert await mine.get() == last.position
@@ -118,6 +120,7 @@ def test_a_slow_reader_is_told_the_last_position_once(wakes, committed_world):
     run(story())
 
 
+@on_sqlite
 def test_a_heartbeat_wakes_only_those_who_asked_for_all_changes(wakes, committed_world):
     world = committed_world
     status = AgentStatusIn(version="1", position=0, signals=0, started_at=world.noon)
@@ -137,6 +140,7 @@ def test_a_heartbeat_wakes_only_those_who_asked_for_all_changes(wakes, committed
     run(story())
 
 
+@at_night
 def test_all_changes_come_at_most_four_times_a_second(wakes, committed_world):
     world = committed_world
 
@@ -222,6 +226,7 @@ def test_a_closed_wake_ends_its_subscriptions_and_takes_no_more(wakes, committed
     assert len(wakes) == 0
 
 
+@on_sqlite
 def test_a_loop_that_is_gone_hinders_nobody(wakes, committed_world):
     world = committed_world
 
@@ -266,6 +271,7 @@ def test_a_lost_connection_of_the_watcher_is_made_anew(wakes, committed_world):
     run(story())
 
 
+@on_sqlite
 def test_a_room_is_woken_by_its_own_crisis_and_not_by_anothers(wakes, committed_world):
     world = committed_world
     crisis, other = world.warn(), world.warn(name="Another")

@@ -22,6 +22,7 @@ from stemtide.hub.rooms.tasks import reads as tasks
 from stemtide.protocol.law.retention.adoptions import AdoptIn
 from stemtide.protocol.messages.previews import PreviewIn
 from stemtide.protocol.messages.situation import MessageIn
+from tests.hub.rooms.at_night import at_night, on_sqlite, some_of
 from tests.world import NOON, hex_value
 
 TAIL = timedelta(days=30)
@@ -65,7 +66,7 @@ READS = {
 }
 
 
-@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize("read", some_of(1, READS))
 def test_the_room_is_open_to_leading_parties_alone_once_the_tail_is_over(world, over, read):
     uid, _ = over
     READS[read](uid, world.big_provider)
@@ -77,6 +78,7 @@ def test_the_room_is_open_to_leading_parties_alone_once_the_tail_is_over(world, 
             READS[read](uid, party)
 
 
+@at_night
 def test_previews_are_closed_to_those_that_joined(world, over):
     uid, made = over
     assert media.previews(made["stays"], viewer=world.big_provider)
@@ -87,6 +89,7 @@ def test_previews_are_closed_to_those_that_joined(world, over):
     assert media.previews(made["stays"], viewer=world.agency)
 
 
+@at_night
 @pytest.mark.usefixtures("over")
 def test_messages_are_found_no_more(world):
     words = "Two men on the roof"
@@ -96,6 +99,7 @@ def test_messages_are_found_no_more(world):
     assert "on the roof." not in found
 
 
+@at_night
 def test_a_signal_that_ended_with_the_crisis_is_gone_and_an_adopted_signal_stays(world, over):
     uid, made = over
     assert clusters.clusters(uid, viewer=world.big_provider)
@@ -128,6 +132,7 @@ def places_that_show(uid, party):
     return {name for name, text in here.items() if row.value in text or "Roof" in text}
 
 
+@on_sqlite
 def test_an_ended_signal_is_read_nowhere_and_its_end_is_told(world, over):
     _, made = over
     Signal.objects.filter(uid=made["ends"]).update(title="Roof")
@@ -152,6 +157,7 @@ def test_an_ended_signal_is_read_nowhere_and_its_end_is_told(world, over):
     assert "expired" in {row["state"] for row in rows if row["id"] == made["ends"]}
 
 
+@at_night
 def test_the_skeleton_of_the_timeline_stays(world, over):
     uid, _ = over
     end()
@@ -159,6 +165,7 @@ def test_the_skeleton_of_the_timeline_stays(world, over):
     assert {"crisis.activated", "message.posted", "crisis.closed", "crisis.ended"} <= set(kinds)
 
 
+@at_night
 def test_those_that_joined_still_find_the_crisis_and_its_report(world, over):
     uid, _ = over
     end()
@@ -169,6 +176,7 @@ def test_those_that_joined_still_find_the_crisis_and_its_report(world, over):
     assert "big-video" not in names
 
 
+@at_night
 def test_during_the_tail_nothing_changes(world, over):
     uid, made = over
     end(NOON + timedelta(days=29))

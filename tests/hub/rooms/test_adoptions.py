@@ -28,7 +28,10 @@ from stemtide.protocol.law.retention.adoptions import AdoptIn, AdoptionAnswerIn,
 from stemtide.protocol.law.retention.messages import RetentionChangeIn, RetentionIn
 from stemtide.protocol.messages.crises import CloseIn, ProposalIn, TriageIn
 from stemtide.protocol.messages.signals import WithdrawIn
+from tests.hub.rooms.at_night import at_night, on_sqlite
 from tests.world import NOON, hex_value, signal_in
+
+pytestmark = on_sqlite
 
 TAIL = timedelta(days=30)
 PERPETRATOR = {"labels": ["perpetrator-content"], "provenance": "unknown"}
@@ -102,12 +105,14 @@ def test_a_crisis_without_signals_closes_without_an_answer(world, crisis):
     assert close(world, crisis).stage == "closed"
 
 
+@at_night
 def test_the_proposal_can_carry_the_answer(world, crisis):
     uid = share(world, crisis, 1)
     close(world, crisis, adopt="all")
     assert Adoption.objects.get().signal.uid == uid
 
 
+@at_night
 def test_an_answer_with_a_refused_proposal_adopts_nothing(world, crisis):
     share(world, crisis, 1)
     join(world, crisis, world.big_provider)
@@ -117,6 +122,7 @@ def test_an_answer_with_a_refused_proposal_adopts_nothing(world, crisis):
     assert not Adoption.objects.exists()
 
 
+@at_night
 def test_a_warning_waits_too_and_its_closing_can_carry_the_answer(world):
     crisis = world.warn().id
     share(world, crisis, 1)
@@ -135,6 +141,7 @@ def test_a_rating_does_not_close_a_warning_past_the_question(world):
         crises.triage(crisis, body=body, by=leader(world), now=NOON)
 
 
+@at_night
 def test_signals_that_come_after_the_answer_ask_again_before_a_proposal(world, crisis):
     share(world, crisis, 1)
     answer(world, crisis, "none")
@@ -145,6 +152,7 @@ def test_signals_that_come_after_the_answer_ask_again_before_a_proposal(world, c
     assert (shown.is_answered, shown.is_current, len(shown.rows)) == (True, False, 1)
 
 
+@at_night
 def test_signals_that_come_after_the_proposal_do_not_stop_its_confirmation(world, crisis):
     share(world, crisis, 1)
     told = propose_closure(world, crisis, adopt="none")
@@ -153,6 +161,7 @@ def test_signals_that_come_after_the_proposal_do_not_stop_its_confirmation(world
     assert moves.confirm(crisis, told.proposals[-1].id, by=by, now=NOON).stage == "closed"
 
 
+@at_night
 def test_a_first_signal_after_the_proposal_stops_its_confirmation(world, crisis):
     told = propose_closure(world, crisis)
     share(world, crisis, 1)
@@ -163,6 +172,7 @@ def test_a_first_signal_after_the_proposal_stops_its_confirmation(world, crisis)
 # What is pre-selected, and who may choose
 
 
+@at_night
 @pytest.mark.parametrize(
     ("facts", "suggested"),
     [
@@ -183,6 +193,7 @@ def test_content_of_perpetrators_is_pre_selected(world, crisis, facts, suggested
     assert len(left) == (not suggested)
 
 
+@at_night
 def test_suggested_adopts_what_is_pre_selected_and_nothing_else(world, crisis):
     wanted, other = share(world, crisis, 1, **PERPETRATOR), share(world, crisis, 2)
     told = answer(world, crisis, "suggested")
@@ -221,6 +232,7 @@ def test_signals_of_other_crises_are_not_adopted(world, crisis):
         adopt(world, crisis, elsewhere)
 
 
+@at_night
 def test_a_filter_chooses_by_label_and_sharer(world, crisis):
     wanted = share(world, crisis, 1, **PERPETRATOR)
     share(world, crisis, 2)
@@ -229,6 +241,7 @@ def test_a_filter_chooses_by_label_and_sharer(world, crisis):
     assert [row.signal.uid for row in Adoption.objects.all()] == [wanted]
 
 
+@at_night
 def test_the_list_has_pages(world, crisis):
     uids = [share(world, crisis, number) for number in range(1, 6)]
     first = reads.adoption(crisis, by=leader(world), limit=3)
@@ -254,6 +267,7 @@ def test_an_adopted_signal_gets_a_basis_purpose_and_date_of_its_adopter(world, c
     assert (entry.detail["basis"], entry.detail["first"]) == ("led", row.position)
 
 
+@at_night
 def test_a_leader_can_give_a_basis_of_its_kind_only(world, crisis):
     uid = share(world, crisis, 1)
     with pytest.raises(InvalidError) as refused:
@@ -271,6 +285,7 @@ def test_a_purpose_that_limits_readers_stays(world, crisis):
     assert Signal.objects.get(uid=uid).purpose == "investigate"
 
 
+@at_night
 def test_the_first_adoption_stays(world, crisis):
     uid = share(world, crisis, 1)
     adopt(world, crisis, uid)
@@ -278,6 +293,7 @@ def test_the_first_adoption_stays(world, crisis):
     assert Adoption.objects.get().party == world.authority
 
 
+@at_night
 def test_thousands_are_adopted_in_batches(world, crisis, monkeypatch):
     monkeypatch.setattr(writes, "AT_ONCE", 20)
     bodies = [signal_in(value=hex_value(n), crisis=crisis, **OTHER) for n in range(50)]
@@ -302,6 +318,7 @@ def test_an_undo_restores_what_was(world, crisis):
     assert world.ledger_kinds()[-1] == "adoptions.reverted"
 
 
+@at_night
 def test_an_undo_leaves_what_was_changed_since(world, crisis):
     uid = share(world, crisis, 1)
     adopt(world, crisis, uid)
@@ -320,6 +337,7 @@ def test_nobody_undoes_the_adoption_of_another_party(world, crisis):
     assert Adoption.objects.count() == 1
 
 
+@at_night
 def test_nothing_is_undone_once_the_crisis_is_closed(world, crisis):
     uid = share(world, crisis, 1)
     close(world, crisis, adopt="all")
@@ -351,6 +369,7 @@ def test_the_others_end_with_the_tail_and_agents_learn_of_it_at_once(world, cris
     assert Crisis.objects.get(uid=crisis).ends_signals is False
 
 
+@at_night
 def test_an_earlier_end_stays(world, crisis):
     soon = NOON + timedelta(days=2)
     uid = share(world, crisis, 1, expires_at=soon)
@@ -359,6 +378,7 @@ def test_an_earlier_end_stays(world, crisis):
     assert Signal.objects.get(uid=uid).expires_at == soon
 
 
+@at_night
 def test_signals_of_the_tail_end_with_it_unless_they_are_adopted(world, crisis):
     close(world, crisis)
     stays, ends = share(world, crisis, 1), share(world, crisis, 2)
@@ -381,6 +401,7 @@ def test_a_sharer_cannot_extend_a_signal_beyond_its_crisis(world, crisis):
         entries.extend(ends, until=until, by=world.authority, now=NOON, through="key:1")
 
 
+@at_night
 def test_the_signals_of_a_false_alarm_end_at_once(world):
     crisis = world.warn().id
     uid = share(world, crisis, 1)
@@ -390,6 +411,7 @@ def test_the_signals_of_a_false_alarm_end_at_once(world):
     assert state_of(uid) == SignalState.EXPIRED
 
 
+@at_night
 def test_who_opened_a_warning_ends_and_adopts_no_signal_of_others(world):
     crisis = world.warn().id
     own = share(world, crisis, 1)
@@ -401,6 +423,7 @@ def test_who_opened_a_warning_ends_and_adopts_no_signal_of_others(world):
     assert [state_of(uid) for uid in (own, other)] == [SignalState.EXPIRED, SignalState.LIVE]
 
 
+@at_night
 def test_what_comes_while_all_are_adopted_is_asked_about_later(world, crisis):
     share(world, crisis, 1)
     late = share(world, crisis, 2)
@@ -410,6 +433,7 @@ def test_what_comes_while_all_are_adopted_is_asked_about_later(world, crisis):
     close(world, crisis, adopt="none")
 
 
+@at_night
 def test_a_given_date_of_erasure_follows_the_new_end(world, crisis):
     until = months_after(NOON, 12)
     uid = share(world, crisis, 1, retention=RetentionIn(until=until))
@@ -418,6 +442,7 @@ def test_a_given_date_of_erasure_follows_the_new_end(world, crisis):
     assert Signal.objects.get(uid=uid).erase_due == months_after(NOON + TAIL, 6)
 
 
+@at_night
 def test_crises_that_older_code_closed_end_no_signals(world, crisis):
     uid = share(world, crisis, 1)
     close(world, crisis, adopt="none")
@@ -426,6 +451,7 @@ def test_crises_that_older_code_closed_end_no_signals(world, crisis):
     assert state_of(uid) == SignalState.LIVE
 
 
+@at_night
 def test_a_run_ends_a_bounded_number(world, crisis, monkeypatch):
     monkeypatch.setattr(writes, "AT_ONCE", 10)
     monkeypatch.setattr(writes, "BATCHES", 2)
@@ -435,6 +461,7 @@ def test_a_run_ends_a_bounded_number(world, crisis, monkeypatch):
     assert [writes.limit_due(NOON) for _ in range(3)] == [20, 5, 0]
 
 
+@at_night
 def test_a_withdrawn_signal_is_not_asked_about(world, crisis):
     uid = share(world, crisis, 1)
     signals.withdraw(uid, body=WithdrawIn(reason="mistake"), by=world.authority, now=NOON)
@@ -444,6 +471,7 @@ def test_a_withdrawn_signal_is_not_asked_about(world, crisis):
 # What hangs on an adoption
 
 
+@at_night
 def test_an_adoption_is_deleted_once_its_signal_is_erased(world, crisis):
     gone, there = share(world, crisis, 1), share(world, crisis, 2)
     adopt(world, crisis, gone, there)
@@ -453,6 +481,7 @@ def test_an_adoption_is_deleted_once_its_signal_is_erased(world, crisis):
     assert [adoption.signal.uid for adoption in Adoption.objects.all()] == [there]
 
 
+@at_night
 def test_an_undo_takes_a_basis_back_although_the_sharer_extended_the_signal(world, crisis):
     uid = share(world, crisis, 1, by=world.agency)
     before = Signal.objects.get(uid=uid)
@@ -468,6 +497,7 @@ def test_an_undo_takes_a_basis_back_although_the_sharer_extended_the_signal(worl
     assert (after.retention_rule, after.expires_at) == (before.retention_rule, until)
 
 
+@at_night
 def test_many_adoptions_are_undone_with_few_statements(
     world, crisis, django_assert_max_num_queries
 ):
@@ -487,6 +517,7 @@ def test_many_adoptions_are_undone_with_few_statements(
     assert len(set(positions)) == 60
 
 
+@at_night
 def test_a_signal_from_before_the_warning_keeps_its_end(world, crisis):
     own = share(world, crisis, 1)
     joined = world.share(value=hex_value(2), expires_at=NOON + timedelta(days=40)).id

@@ -76,7 +76,7 @@ def state():
     ]
 
 
-@pytest.mark.parametrize("seed", range(1, 1 + rounds(6, nightly=100)))
+@pytest.mark.parametrize("seed", range(1, 1 + rounds(1, nightly=100)))
 def test_reports_together_are_what_they_are_one_after_the_other(keys, monkeypatch, seed):
     monkeypatch.setattr(rules, "MAX_AGENTS_OF_KEY", 4)
     chance = random.Random(seed)  # noqa: S311  # repeatable

@@ -20,6 +20,7 @@ from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.approvals import ApproveIn, RefuseIn
 from stemtide.protocol.messages.signals import WithdrawIn
 from stemtide.protocol.trust.second_look import SharesADay, second_look
+from tests.hub.rooms.at_night import on_sqlite
 from tests.rounds import rounds
 from tests.world import NOON, add_member, hex_value, signal_in, suspend
 
@@ -260,6 +261,7 @@ def test_a_dry_run_says_what_would_wait_and_why(world):
     assert row.waiting_for == ["it covers a whole folder or host of the web"]
 
 
+@on_sqlite
 def test_in_an_active_crisis_it_travels_at_once_and_ends_unconfirmed(world):
     crisis = world.activate()
     world.join(crisis, world.small_provider)

@@ -4,6 +4,7 @@ from uuid import uuid4
 from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.hub.rooms.signals.writes import signals as writes
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
+from tests.hub.rooms.at_night import at_night
 from tests.world import NOON, hex_value, outcome, report_of
 
 
@@ -24,6 +25,7 @@ def test_signals_of_one_content_make_one_row_with_their_outcomes(world):
     assert (row.shared_by, row.shared_by_title) == ("be-crisis-centre", "Belgian Crisis Centre")
 
 
+@at_night
 def test_the_latest_change_stands_first(world):
     first, second = world.share(), world.share(value=hex_value(2))
     assert [row.key for row in reads.board(viewer=world.agency)] == [
@@ -39,6 +41,7 @@ def test_the_latest_change_stands_first(world):
     ]
 
 
+@at_night
 def test_a_withdrawn_signal_stays_to_be_seen_and_an_expired_one_goes(world):
     gone = world.share()
     world.share(value=hex_value(2), expires_at=world.at(hours=1))
@@ -60,6 +63,7 @@ def test_content_is_live_while_one_of_its_signals_is(world):
     assert {one.state for one in row.signals} == {"live", "withdrawn"}
 
 
+@at_night
 def test_a_board_is_as_long_as_it_is_asked_to_be(world):
     for number in range(9):
         world.share(value=hex_value(number), exercise=number % 2 == 0)
@@ -68,6 +72,7 @@ def test_a_board_is_as_long_as_it_is_asked_to_be(world):
     assert len(reads.board(viewer=world.agency, exercise=False)) == 4
 
 
+@at_night
 def test_a_board_costs_the_same_for_one_row_and_many(world, django_assert_num_queries):
     for number in range(20):
         world.share(value=hex_value(number), content=uuid4())

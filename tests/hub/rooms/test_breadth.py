@@ -16,6 +16,7 @@ from stemtide.matching.common.content import common_set
 from stemtide.protocol.enums import Standing
 from stemtide.protocol.messages.signals import WithdrawIn
 from stemtide.protocol.trust.breadth import breadth_limits
+from tests.hub.rooms.at_night import at_night, on_sqlite
 from tests.matching.test_common import GREETING
 from tests.prints import long_value
 from tests.world import NOON, add_member, hex_value, signal_in
@@ -56,6 +57,7 @@ def test_an_ordinary_picture_travels_and_the_next_bulk_says_before_what_waits(wo
     assert "common pictures" in checked.rows[0].waiting_for[0]
 
 
+@on_sqlite
 def test_a_broad_picture_of_an_exercise_and_of_an_active_crisis_waits_too(world):
     crisis = world.activate()
     shared = signals.share(picture(FORM, crisis=crisis.id), by=world.authority, now=NOON)
@@ -64,6 +66,7 @@ def test_a_broad_picture_of_an_exercise_and_of_an_active_crisis_waits_too(world)
     assert drilled.state == "waiting"
 
 
+@at_night
 def test_a_text_that_everybody_sends_waits_and_a_film_and_prose_do_not(world):
     greeting = sketch(f"{GREETING} Yours, Jo").to_bytes().hex()
     assert breadth(world, signal_in(kind="text", value=greeting)).is_broad
@@ -112,6 +115,7 @@ def test_contents_of_one_party_do_not_make_a_picture_broad(world):
     assert breadth(world, picture(turned([]))) is None
 
 
+@on_sqlite
 def test_the_variants_of_an_outbreak_do_not_make_it_broad(world):
     crisis = world.activate().id
     share_unlike(world.authority, world.agency, world.agency, crisis=[crisis] * 3)

@@ -16,6 +16,7 @@ from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.hub.rooms.signals.writes import entries, signals as writes
 from stemtide.protocol.enums import Severity, SignalState
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
+from tests.hub.rooms.at_night import at_night
 from tests.rounds import rounds
 from tests.world import NOON, hex_value, outcome, report_of, signal_in
 
@@ -47,6 +48,7 @@ def members(crisis, viewer):
     return [set(one.members) for one in reads.clusters(crisis.id, viewer=viewer)]
 
 
+@at_night
 def test_pictures_within_31_bits_are_one_cluster_and_farther_ones_two(world, crisis, share):
     near = {share(hex_value(1)), share(flipped(hex_value(1), 31))}
     far = share(flipped(hex_value(2), 0))
@@ -55,12 +57,14 @@ def test_pictures_within_31_bits_are_one_cluster_and_farther_ones_two(world, cri
     assert {far} in members(crisis, world.agency)
 
 
+@at_night
 def test_32_bits_are_too_many(world, crisis, share):
     share(hex_value(1))
     share(flipped(hex_value(1), 32))
     assert sorted(map(len, members(crisis, world.agency))) == [1, 1]
 
 
+@at_night
 def test_a_chain_of_near_pictures_is_one_cluster(world, crisis, share):
     each = {share(flipped(hex_value(1), 30 * step)) for step in range(4)}
     assert members(crisis, world.agency) == [each]
@@ -79,6 +83,7 @@ def test_signals_of_one_content_are_one_cluster_whatever_their_kinds(world, cris
     assert cluster.drawing == hex_value(1)
 
 
+@at_night
 def test_the_same_value_shared_by_two_parties_is_one_cluster(world, crisis, share):
     value = hex_value(3)
     each = {share(value), share(value, by=world.big_provider)}
@@ -95,6 +100,7 @@ def test_a_signal_that_is_held_back_links_nothing(world, crisis, share):
     assert sorted(map(len, members(crisis, world.big_provider))) == [1, 1]
 
 
+@at_night
 def test_signals_of_other_crises_stay_out(world, crisis, share):
     share()
     world.share(value=hex_value(9))
@@ -103,6 +109,7 @@ def test_signals_of_other_crises_stay_out(world, crisis, share):
     assert len(members(crisis, world.agency)) == 1
 
 
+@at_night
 def test_the_name_of_a_cluster_stays_and_the_elder_name_survives(world, crisis, share):
     first = share(hex_value(1))
     other = share(flipped(hex_value(1), 60))
@@ -114,6 +121,7 @@ def test_the_name_of_a_cluster_stays_and_the_elder_name_survives(world, crisis, 
     assert (merged.first_at, merged.last_at) == (NOON, world.at(minutes=1))
 
 
+@at_night
 def test_a_cluster_says_the_worst_severity_and_the_strictest_marks(world, crisis, share):
     share(hex_value(1), severity="low", tlp="green", pap="green")
     share(flipped(hex_value(1), 3), severity="critical", tlp="amber", pap="amber")
@@ -121,6 +129,7 @@ def test_a_cluster_says_the_worst_severity_and_the_strictest_marks(world, crisis
     assert (cluster.severity, cluster.tlp, cluster.pap) == (Severity.CRITICAL, "amber", "amber")
 
 
+@at_night
 def test_a_withdrawn_variant_stays_in_its_cluster_and_counts_no_more(world, crisis, share):
     share(hex_value(1), severity="low")
     gone = share(flipped(hex_value(1), 3), severity="critical")
@@ -133,6 +142,7 @@ def test_a_withdrawn_variant_stays_in_its_cluster_and_counts_no_more(world, cris
     assert cluster.variants[-1].id == gone
 
 
+@at_night
 def test_a_cluster_of_withdrawn_signals_is_not_live(world, crisis, share):
     uid = share()
     writes.withdraw(uid, body=WithdrawIn(reason="mistake"), by=world.authority, now=NOON)
@@ -140,6 +150,7 @@ def test_a_cluster_of_withdrawn_signals_is_not_live(world, crisis, share):
     assert not cluster.is_live
 
 
+@at_night
 def test_a_dispute_shows_at_once(world, crisis, share):
     uid = share()
     assert not reads.clusters(crisis.id, viewer=world.agency)[0].is_disputed
@@ -148,6 +159,7 @@ def test_a_dispute_shows_at_once(world, crisis, share):
     assert reads.clusters(crisis.id, viewer=world.agency)[0].is_disputed
 
 
+@at_night
 def test_sightings_of_all_variants_are_summed(world, crisis, share):
     each = [share(hex_value(1)), share(flipped(hex_value(1), 3))]
     rows = [outcome(each[0], count=2), outcome(each[1], count=3), outcome(each[1], "held")]
@@ -158,6 +170,7 @@ def test_sightings_of_all_variants_are_summed(world, crisis, share):
     assert (found.blocked, found.held, found.total) == (5, 1, 6)
 
 
+@at_night
 def test_the_cluster_of_a_signal_is_found_by_any_of_them(world, crisis, share):
     first, other = share(hex_value(1)), share(flipped(hex_value(1), 3))
     found = reads.cluster_of(other, crisis=crisis.id, viewer=world.agency)
@@ -165,6 +178,7 @@ def test_the_cluster_of_a_signal_is_found_by_any_of_them(world, crisis, share):
     assert reads.cluster_of(uuid4(), crisis=crisis.id, viewer=world.agency) is None
 
 
+@at_night
 def test_clusters_are_kept_while_nothing_changes(world, crisis, share, django_assert_num_queries):
     share()
     first = reads.clusters(crisis.id, viewer=world.agency)
@@ -254,7 +268,7 @@ def test_kept_clusters_are_those_that_are_computed_anew(world, crisis, seed, mon
     shares = Shares(world, crisis, seed=seed)
     shares.share()
     viewers = (world.agency, world.big_provider, world.small_provider, world.authority)
-    for _ in range(rounds(20, nightly=80)):
+    for _ in range(rounds(10, nightly=80)):
         shares.act()
         viewer = shares.chance.choice(viewers)
         kept = reads.clusters(crisis.id, viewer=viewer)
@@ -264,6 +278,7 @@ def test_kept_clusters_are_those_that_are_computed_anew(world, crisis, seed, mon
     assert len(kept) > 1
 
 
+@at_night
 def test_many_new_pictures_are_grouped_as_each_alone(world, crisis, monkeypatch):
     shares = Shares(world, crisis, seed=3)
     bodies = [signal_in(value=shares.value(), crisis=crisis.id) for _ in range(30)]

@@ -24,6 +24,7 @@ from stemtide.protocol.messages.crises import (
     TriageIn,
     WarningIn,
 )
+from tests.hub.rooms.at_night import at_night
 from tests.world import NOON
 
 YES = CheckIn(answer="yes", evidence="seen by two officers")
@@ -100,6 +101,7 @@ def test_a_triage_says_what_follows_and_which_cell_says_so(world):
     assert (one.by.party, one.at) == ("eu-referral-unit", NOON)
 
 
+@at_night
 @pytest.mark.parametrize(("harm", "virality", "field"), [(9, 0, "harm"), (0, 9, "virality")])
 def test_a_triage_names_the_axis_that_has_no_such_level(world, harm, virality, field):
     with pytest.raises(InvalidError) as refused:
@@ -107,6 +109,7 @@ def test_a_triage_names_the_axis_that_has_no_such_level(world, harm, virality, f
     assert refused.value.field == field
 
 
+@at_night
 def test_another_outcome_than_the_matrix_needs_a_reason(world):
     crisis = world.warn()
     with pytest.raises(InvalidError, match="reason: the matrix suggests as usual"):
@@ -115,6 +118,7 @@ def test_another_outcome_than_the_matrix_needs_a_reason(world):
     assert (told.triages[0].suggested, told.triages[0].outcome) == ("as_usual", "activate")
 
 
+@at_night
 def test_earlier_ratings_stay_and_the_latest_is_last(world):
     crisis = world.warn()
     triage(world, crisis, harm=0, virality=0)
@@ -122,6 +126,7 @@ def test_earlier_ratings_stay_and_the_latest_is_last(world):
     assert [one.outcome for one in told.triages] == ["as_usual", "activate"]
 
 
+@at_night
 def test_business_as_usual_closes_the_warning_in_the_same_act(world):
     told = triage(world, world.warn(), harm=0, virality=0, close=True)
     assert (told.stage, told.closed_at, told.tail_ends_at) == ("closed", NOON, NOON)
@@ -144,6 +149,7 @@ def test_who_may_not_close_a_warning_does_not_close_it_by_a_triage(world):
         triage(world, crisis, by=world.other_authority, harm=0, virality=0, close=True)
 
 
+@at_night
 def test_the_latest_answer_counts_and_says_whose_it_is(world):
     crisis = world.warn()
     later = CheckIn(answer="no", evidence="a second look")
@@ -183,6 +189,7 @@ def test_an_unknown_test_is_named_with_the_known_ones(world):
         writes.answer(crisis.id, test="luck", body=YES, by=by, now=NOON)
 
 
+@at_night
 def test_a_measure_is_recorded_with_its_country(world):
     crisis = world.warn()
     told = writes.consider(crisis.id, body=MEASURE, by=world.actor(), now=NOON)
@@ -202,6 +209,7 @@ def test_a_measure_of_no_country_is_refused(world):
         writes.consider(crisis.id, body=body, by=world.actor(), now=NOON)
 
 
+@at_night
 def test_countries_are_added_to_a_crisis_and_none_is_taken_away(world):
     crisis = world.warn(countries=("BE",))
     body = CountriesIn(countries=("NL", "BE", "FR"))
@@ -212,6 +220,7 @@ def test_countries_are_added_to_a_crisis_and_none_is_taken_away(world):
     assert last.detail == {"countries": ["FR", "NL"], "through": "key:be-crisis-centre"}
 
 
+@at_night
 def test_a_warning_of_one_country_is_activated_once_another_is_added(world):
     crisis = world.warn(countries=("BE",))
     world.answer_all(crisis)
@@ -271,6 +280,7 @@ def invite(world, crisis, *names):
     writes_joining.invite(crisis.id, body=InviteIn(parties=names), by=by, now=NOON)
 
 
+@at_night
 def test_a_list_of_crises_costs_the_same_for_one_and_many(world, django_assert_num_queries):
     for _ in range(5):
         world.activate()
@@ -278,6 +288,7 @@ def test_a_list_of_crises_costs_the_same_for_one_and_many(world, django_assert_n
         reads.crises(viewer=world.agency)
 
 
+@at_night
 def test_the_time_of_an_event_is_unknown_unless_somebody_says_it(world):
     """Every reader of that time takes it: clocks, links between crises, figures of the report."""
     first = world.warn(happened_at=None)

@@ -22,6 +22,7 @@ from stemtide.protocol.messages.crises import (
     ReasonIn,
 )
 from stemtide.protocol.trust.parties import MechanismIn
+from tests.hub.rooms.at_night import at_night, some_of
 from tests.world import NOON, hex_value, suspend
 
 PCI = {"framework": "gifct", "version": "2025", "type": "perpetrator-content-incident"}
@@ -38,6 +39,7 @@ def mirror(world, crisis, **facts):
     return writes_events.mirror(crisis.id, body=body, by=world.actor(world.agency), now=NOON)
 
 
+@at_night
 def test_a_second_warning_of_an_event_is_pointed_out_and_not_merged(world):
     first = world.warn(event_refs=("gifct:2026-011",))
     second = world.warn(world.big_provider, name="Something else", event_refs=("GIFCT:2026-011",))
@@ -48,6 +50,7 @@ def test_a_second_warning_of_an_event_is_pointed_out_and_not_merged(world):
     assert named.id == second.id
 
 
+@at_night
 def test_a_similar_name_near_in_time_is_pointed_out(world):
     first = world.warn(name="Attack at the harbour")
     second = world.warn(name="Attack in the harbour", countries=("FR",))
@@ -61,6 +64,7 @@ def test_a_crisis_is_pointed_out_to_those_alone_who_may_see_it(world):
     assert own.alike == []
 
 
+@at_night
 def test_two_crises_of_one_event_are_linked_with_a_reason_and_set_apart_again(world):
     one, other, third = world.warn(), world.warn(name="A blast"), world.warn(name="Explosion, FR")
     told = link(world, one, other.id)
@@ -81,6 +85,7 @@ def test_two_crises_of_one_event_are_linked_with_a_reason_and_set_apart_again(wo
     assert world.ledger_kinds()[-3:] == ["crisis.linked", "crisis.linked", "crisis.unlinked"]
 
 
+@at_night
 def test_a_crisis_is_not_linked_with_itself_nor_a_drill_with_what_is_real(world):
     real, drill = world.warn(), world.warn(exercise=True)
     with pytest.raises(InvalidError, match="the same crisis"):
@@ -91,6 +96,7 @@ def test_a_crisis_is_not_linked_with_itself_nor_a_drill_with_what_is_real(world)
         link(world, real, uuid4())
 
 
+@at_night
 def test_several_mechanisms_are_mirrored_at_once_each_with_its_version(world):
     crisis = world.warn()
     mirror(world, crisis, reference="PCI-7", status="active")
@@ -107,6 +113,7 @@ def test_several_mechanisms_are_mirrored_at_once_each_with_its_version(world):
     assert entry.detail["status"] == "unconfirmed"
 
 
+@at_night
 @pytest.mark.parametrize(
     ("facts", "field"),
     [
@@ -123,6 +130,7 @@ def test_a_neighbour_that_cannot_be_is_refused_with_its_field(world, facts, fiel
     assert refused.value.field == field
 
 
+@at_night
 def test_one_activation_is_noted_once_for_an_event_whichever_crisis_notes_it(world):
     one, other = world.warn(), world.warn(name="A blast")
     link(world, one, other.id)
@@ -134,6 +142,7 @@ def test_one_activation_is_noted_once_for_an_event_whichever_crisis_notes_it(wor
     ]
 
 
+@at_night
 def test_what_became_of_a_neighbour_is_noted_and_it_may_come_again(world):
     crisis = world.warn()
     noted = mirror(world, crisis).neighbours[0]
@@ -147,6 +156,7 @@ def test_what_became_of_a_neighbour_is_noted_and_it_may_come_again(world):
     assert "neighbour.updated" in world.ledger_kinds()
 
 
+@at_night
 def test_a_neighbour_noted_in_a_hidden_crisis_stays_hidden(world):
     seen, hidden = world.warn(world.big_provider), world.warn(name="A blast")
     link(world, seen, hidden.id, by=world.actor(world.agency))
@@ -194,6 +204,7 @@ def test_a_party_notes_and_ends_the_activations_of_its_own_mechanism(world, gifc
     assert (world.last_entry().actor, world.last_entry().detail["own"]) == (gifct.ref, True)
 
 
+@at_night
 def test_nobody_else_ends_what_a_mechanism_noted_itself(world, gifct):
     crisis = world.warn()
     world.join(crisis, gifct, world.big_provider)
@@ -204,6 +215,7 @@ def test_nobody_else_ends_what_a_mechanism_noted_itself(world, gifct):
     assert reads_life.life(crisis.id, viewer=world.agency).neighbours[0].status == "active"
 
 
+@at_night
 def test_a_mechanism_confirms_what_others_reported_and_then_only_it_changes_that(world, gifct):
     crisis = world.warn()
     world.join(crisis, gifct)
@@ -214,7 +226,7 @@ def test_a_mechanism_confirms_what_others_reported_and_then_only_it_changes_that
         update(world, crisis, heard, world.agency)
 
 
-@pytest.mark.parametrize("framework", ["gifct", "christchurch-call"])
+@pytest.mark.parametrize("framework", some_of(1, ["gifct", "christchurch-call"]))
 def test_nobody_makes_up_an_activation_of_a_mechanism_of_others(world, framework):
     speaker = speak_for(world, "nz-dia")
     crisis = world.warn()
@@ -234,6 +246,7 @@ def test_a_mechanism_outside_the_room_notes_nothing(world, gifct):
         note(world, crisis, gifct)
 
 
+@at_night
 def test_those_who_lead_take_over_from_a_party_that_no_longer_speaks_for_it(world, gifct):
     crisis = world.warn()
     world.join(crisis, gifct)
@@ -244,6 +257,7 @@ def test_those_who_lead_take_over_from_a_party_that_no_longer_speaks_for_it(worl
     assert update(world, crisis, noted, world.agency).neighbours[0].status == "ended"
 
 
+@at_night
 def test_a_suspended_mechanism_does_not_keep_an_activation_open(world, gifct):
     crisis = world.warn()
     world.join(crisis, gifct)
@@ -282,6 +296,7 @@ def test_an_activation_noted_in_a_hidden_crisis_is_not_revealed_by_a_refusal(wor
     assert note(world, seen, speaker).own_by == speaker.name
 
 
+@at_night
 def test_activations_of_one_event_are_shown_beside_each_other(world, gifct):
     one, other = world.warn(), world.warn(name="A blast", countries=("DE",))
     link(world, one, other.id)
@@ -303,6 +318,7 @@ def test_activations_of_one_event_are_shown_beside_each_other(world, gifct):
     assert told.event == activations.event(other.id, viewer=world.agency).event
 
 
+@at_night
 def test_the_database_counts_what_activations_add(world, django_assert_num_queries):
     """A crisis has up to a million signals; as in sets of their values, if these were few."""
     crises = [world.warn(name=name) for name in ("One", "Two", "Three")]
@@ -321,6 +337,7 @@ def test_the_database_counts_what_activations_add(world, django_assert_num_queri
     assert [tuple(counts[crisis]) for crisis in ids] == [(3, 1), (4, 2), (0, 0)]
 
 
+@at_night
 def test_times_and_states_that_differ_are_named(world):
     crisis = world.activate()
     noted = mirror(world, crisis, started_at=world.at(minutes=-40), status="active").neighbours[0]

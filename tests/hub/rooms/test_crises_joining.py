@@ -13,6 +13,7 @@ from stemtide.hub.rooms.crises.writes import participants as writes_joining
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.protocol.enums import Capacity, JoinState
 from stemtide.protocol.messages.crises import InviteIn, OptionalReasonIn, PartyIn
+from tests.hub.rooms.at_night import at_night
 from tests.world import NOON
 
 
@@ -51,6 +52,7 @@ def test_who_leads_stands_first_without_an_invitation(world):
     assert world.ledger_kinds() == ["crisis.warned"]
 
 
+@at_night
 def test_all_parties_of_a_kind_are_invited_in_one_act(world):
     crisis = world.warn()
     invite(world, crisis, "rights-watch", kinds=("provider",))
@@ -60,6 +62,7 @@ def test_all_parties_of_a_kind_are_invited_in_one_act(world):
     assert world.ledger_kinds() == ["crisis.warned", "participant.invited"]
 
 
+@at_night
 def test_a_party_that_declined_or_left_is_invited_again(world):
     crisis = world.warn()
     invite(world, crisis, kinds=("provider",))
@@ -78,6 +81,7 @@ def test_a_party_that_declined_or_left_is_invited_again(world):
     assert (row.state, row.reason, row.answered_at) == ("invited", "", None)
 
 
+@at_night
 def test_who_declines_may_think_again(world):
     crisis = world.warn()
     invite(world, crisis, "big-video")
@@ -99,6 +103,7 @@ def test_an_invitation_taken_back_hides_the_crisis_again(world):
     assert world.ledger_kinds()[-1] == "participant.uninvited"
 
 
+@at_night
 def test_an_answered_invitation_is_not_taken_back(world):
     crisis = world.warn()
     world.join(crisis, world.big_provider)
@@ -107,6 +112,7 @@ def test_an_answered_invitation_is_not_taken_back(world):
         writes_joining.uninvite(crisis.id, body=body, by=by, now=NOON)
 
 
+@at_night
 @pytest.mark.parametrize(
     ("names", "words"), [(("nobody",), "no party 'nobody'"), ((), "no party is named")]
 )
@@ -151,6 +157,7 @@ def test_an_uninvited_provider_cannot_tell_a_crisis_from_none(world):
     assert reads.crises(viewer=world.big_provider) == []
 
 
+@at_night
 def test_an_observer_learns_of_a_crisis_once_it_was_asked_and_it_left_its_first_stage(world):
     crisis = world.warn()
     invite(world, crisis, "rights-watch")
@@ -179,6 +186,7 @@ def test_who_is_in_the_room_is_one_answer_for_all_rooms(world):
     assert reads.find_in_room(crisis.id, viewer=world.big_provider).uid == crisis.id
 
 
+@at_night
 def test_which_crises_a_party_sees_is_told_to_the_rooms_above(world):
     seen, hidden = world.warn(), world.warn(name="Another one")
     invite(world, seen, "big-video")

@@ -16,6 +16,7 @@ from stemtide.hub.rooms.signals.writes import dismissals as writes, disputes, si
 from stemtide.protocol.enums import PartyKind, Role
 from stemtide.protocol.messages.signals import DisputeAnswerIn, OpinionIn, SetAsideIn
 from stemtide.protocol.trust.disputes import DismissalAnswerIn, DismissIn
+from tests.hub.rooms.at_night import at_night
 from tests.world import NOON, add_member, hex_value
 
 WHY = "All of it is the attacker's own footage."
@@ -101,6 +102,7 @@ def test_all_disputes_of_a_group_are_set_aside_once_the_clock_has_weighed_them(w
     assert OpinionRow.objects.filter(party=world.consortium, set_aside_at=None).count() == 1
 
 
+@at_night
 @pytest.mark.usefixtures("disputed")
 def test_what_a_suspended_agency_set_aside_counts_and_another_agency_decides(world):
     dismiss(world)
@@ -115,6 +117,7 @@ def test_what_a_suspended_agency_set_aside_counts_and_another_agency_decides(wor
     assert (disputes.reweigh_due(NOON), stopped()) == (1, 0)
 
 
+@at_night
 def test_a_number_that_changed_meanwhile_is_refused(world, disputed):
     opine(disputed[3], world.small_provider)
     with pytest.raises(ConflictError, match="5 open disputes by now, and you saw 4"):
@@ -122,6 +125,7 @@ def test_a_number_that_changed_meanwhile_is_refused(world, disputed):
     assert not OpinionRow.objects.exclude(set_aside_at=None).exists()
 
 
+@at_night
 def test_each_party_is_told_once_and_answers_once_for_all(world, disputed):
     decision = dismiss(world)
     alerts.raise_from_ledger(NOON)
@@ -145,6 +149,7 @@ def test_each_party_is_told_once_and_answers_once_for_all(world, disputed):
     assert Alert.objects.get(kind="disputes_answered").party == world.agency
 
 
+@at_night
 def test_a_decision_is_taken_back_once_and_what_was_decided_singly_since_stays(world, disputed):
     decision = dismiss(world)
     by = world.actor(world.agency, role="coordinator")

@@ -29,6 +29,7 @@ from stemtide.protocol.messages.signals import DisputeAnswerIn, OpinionIn, SetAs
 from stemtide.protocol.trust.limits import limits
 from stemtide.protocol.trust.parties import GroupIn
 from stemtide.protocol.trust.standing import PartyTrust
+from tests.hub.rooms.at_night import at_night
 from tests.rounds import rounds
 from tests.world import NOON, hex_value
 
@@ -148,6 +149,7 @@ def opine(uid, opinion, *, by, note="news", now=NOON):
     return signals.give_opinion(uid, body=body, by=by, now=now)
 
 
+@at_night
 @pytest.mark.parametrize("note", ["", "  "])
 def test_a_dispute_must_say_why(world, note):
     shared = world.share()
@@ -160,6 +162,7 @@ def test_a_dispute_must_say_why(world, note):
         )
 
 
+@at_night
 def test_an_opinion_that_flaps_moves_the_feed_ten_times_a_day_and_ends_in_a_dispute(world):
     shared = world.share()
     by = world.big_provider
@@ -220,6 +223,7 @@ def test_the_agency_sets_a_dispute_aside_and_it_stops_counting(world):
     assert feed_of(world.big_provider)[shared.id].disputed_by_you
 
 
+@at_night
 def test_a_dispute_repeated_after_it_was_set_aside_stays_set_aside_until_it_is_restored(world):
     shared = world.share()
     opine(shared.id, "dispute", by=world.small_provider)
@@ -288,6 +292,7 @@ def test_a_party_opens_so_many_disputes_a_day_and_taking_back_gives_none_back(wo
     opine(shared[3].id, "dispute", by=world.big_provider, now=world.at(hours=12))
 
 
+@at_night
 def test_an_agency_and_the_sharer_itself_are_not_limited(world, monkeypatch):
     none = limits().model_copy(update={"dispute": limits().dispute.model_copy(update={"a_day": 0})})
     monkeypatch.setattr(rules, "limits", lambda: none)
@@ -298,6 +303,7 @@ def test_an_agency_and_the_sharer_itself_are_not_limited(world, monkeypatch):
         opine(shared.id, "dispute", by=world.authority)
 
 
+@at_night
 def test_many_disputes_of_one_provider_change_nothing_at_others_and_stop_at_the_quota(
     world, monkeypatch
 ):
@@ -361,6 +367,7 @@ def test_disputes_of_a_suspended_party_cease_to_count_and_count_again_once_it_is
     assert disputes.reweigh_due(NOON) == 0
 
 
+@at_night
 def test_what_an_agency_set_aside_counts_again_while_the_agency_is_suspended(world):
     shared = world.share()
     for by in (world.big_provider, world.small_provider):
@@ -397,6 +404,7 @@ def migrate(name, function):
     getattr(module, function)(apps, connection.schema_editor())
 
 
+@at_night
 def test_disputes_from_before_the_rule_are_weighed_anew(world):
     alone, both = world.share(), world.share(value=hex_value(2))
     opine(alone.id, "dispute", by=world.big_provider)

@@ -18,6 +18,7 @@ from stemtide.hub.rooms.transparency.reads.verification import verify
 from stemtide.hub.rooms.transparency.writes import leaves
 from stemtide.protocol.law.deadlines import months_after
 from stemtide.protocol.tlog.tiles import tiles_of
+from tests.hub.rooms.at_night import on_sqlite
 from tests.rounds import rounds
 from tests.world import NOON, hex_value, signal_in
 
@@ -100,6 +101,7 @@ def tile_bytes():
     return b"".join(log.read_tile(tile) for tile in tiles_of(Log.objects.get().size))
 
 
+@on_sqlite
 @pytest.mark.usefixtures("hub")
 def test_what_was_erased_is_in_no_byte_of_the_database_and_all_proofs_hold():
     assert len(traces()) == 2 * COUNT

@@ -37,6 +37,7 @@ from stemtide.protocol.messages.situation import LeadIn
 from stemtide.protocol.sync.local_features import LocalFeaturesIn
 from tests.fingerprints.pictures import photo
 from tests.hub.orders import cast
+from tests.hub.rooms.at_night import at_night, on_sqlite
 from tests.hub.situation.conftest import LEAD
 from tests.world import NOON, hex_value, signal_in
 
@@ -138,6 +139,7 @@ def test_each_kind_of_erasure_is_repeated_once_and_recorded(erased):
     assert erasures.repeat(listed, actor="operator", now=NOON) == 0
 
 
+@on_sqlite
 def test_no_leaf_covers_what_is_erased(erased):
     path, person, _ = erased
     listed = erasure_list.read_list(path, hub=ledger_reads.heads().hub)
@@ -156,6 +158,7 @@ def test_no_leaf_covers_what_is_erased(erased):
     assert Lead.objects.get().salt == Complaint.objects.get().salt == ""  # of the digests there
 
 
+@on_sqlite
 def test_the_list_names_no_person_and_keeps_what_the_hub_no_longer_knows(erased):
     path, person, _ = erased
     before = path.read_text("utf-8")
@@ -166,6 +169,7 @@ def test_the_list_names_no_person_and_keeps_what_the_hub_no_longer_knows(erased)
     assert path.read_text("utf-8") == before
 
 
+@at_night
 def test_what_does_not_exist_is_passed_over(erased):
     path, _, _ = erased
     Preview.objects.all().delete()
@@ -174,6 +178,7 @@ def test_what_does_not_exist_is_passed_over(erased):
     assert erasures.repeat(listed, actor="operator", now=NOON) == 7
 
 
+@at_night
 def test_who_got_the_number_of_an_erased_person_after_a_restore_is_not_erased(erased):
     path, person, _ = erased
     listed = erasure_list.read_list(path, hub=ledger_reads.heads().hub)
@@ -185,6 +190,7 @@ def test_who_got_the_number_of_an_erased_person_after_a_restore_is_not_erased(er
     assert LocalFeatures.objects.get().value
 
 
+@at_night
 def test_a_line_that_names_nothing_is_refused_by_its_text(erased):
     path, _, _ = erased
     listed = erasure_list.read_list(path, hub=ledger_reads.heads().hub)
@@ -195,6 +201,7 @@ def test_a_line_that_names_nothing_is_refused_by_its_text(erased):
         erasures.repeat(listed, actor="operator", now=NOON)
 
 
+@at_night
 def test_a_list_of_another_hub_is_refused(erased):
     path, _, _ = erased
     with pytest.raises(BackupError, match="is of the hub"):

@@ -16,6 +16,7 @@ from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.handling import Tlp, may_receive
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from stemtide.protocol.sync.feed import FeedPage, FeedSignal
+from tests.rounds import rounds
 from tests.world import NOON, hex_value, signal_in
 
 AUDIENCES = [
@@ -30,8 +31,8 @@ def share_every_handling(world):
     """One signal for every label, audience and sharer; what each is, by id."""
     shared = {}
     number = 0
-    sharers = (world.authority, world.small_provider)
-    for sharer, tlp, audience in product(sharers, Tlp, AUDIENCES):
+    authorities = rounds([], nightly=[world.authority])
+    for sharer, tlp, audience in product([world.small_provider, *authorities], Tlp, AUDIENCES):
         number += 1
         if tlp is Tlp.RED and not audience:
             continue
@@ -254,7 +255,7 @@ def test_what_changes_while_a_snapshot_is_read_is_in_the_feed_after_it(world, mo
 
 def test_a_follower_misses_nothing_while_many_share(committed_world):
     world = committed_world
-    shares = 60
+    shares = rounds(20, nightly=60)
 
     def share(number):
         try:

@@ -18,6 +18,7 @@ from stemtide.hub.rooms.transparency.writes.kept_head import FILE, KeptHead
 from stemtide.hub.scheduler import follow_ledger
 from stemtide.protocol.tlog.notes import Checkpoint
 from stemtide.protocol.tlog.statements import Statement
+from tests.hub.rooms.at_night import at_night, on_sqlite
 from tests.world import NOON, hex_value
 
 pytestmark = pytest.mark.django_db
@@ -53,6 +54,7 @@ def grow(count):
             ledger.append("thing.done", actor="operator", subject="thing:1", now=NOON)
 
 
+@on_sqlite
 @pytest.mark.usefixtures("world")
 def test_machines_whose_log_only_grows_let_it_grow(tmp_path):
     (tmp_path / "other").mkdir()
@@ -80,6 +82,7 @@ def test_a_database_that_lacks_the_kept_head_signs_and_shows_none(world, kept):
             read()
 
 
+@at_night
 def test_it_is_recorded_once_and_stops_every_machine(world, kept, tmp_path):
     machine, _, _ = kept
     (tmp_path / "other").mkdir()
@@ -91,6 +94,7 @@ def test_it_is_recorded_once_and_stops_every_machine(world, kept, tmp_path):
     assert Entry.objects.filter(kind="log.halted").count() == 1
 
 
+@at_night
 def test_the_newest_head_that_a_machine_kept_is_recorded(kept, tmp_path):
     machine, before, newest = kept
     (tmp_path / "older").mkdir()
@@ -105,6 +109,7 @@ def test_the_newest_head_that_a_machine_kept_is_recorded(kept, tmp_path):
         assert lost_head().size == size
 
 
+@on_sqlite
 def test_a_log_that_went_on_with_other_leaves_is_noticed(world, kept):
     machine, _, newest = kept
     for number in range(20, 30):
@@ -148,6 +153,7 @@ def restore_older(world, tmp_path):
     return between
 
 
+@at_night
 def test_a_log_between_two_restores_that_leaf_0_does_not_name_stops_the_hub_once(world, tmp_path):
     between = restore_older(world, tmp_path)
     machine = KeptHead(tmp_path)
@@ -158,6 +164,7 @@ def test_a_log_between_two_restores_that_leaf_0_does_not_name_stops_the_hub_once
     assert lost_head() is None
 
 
+@at_night
 def test_a_newer_head_than_leaf_0_names_stops_the_hub_again(world, tmp_path):
     between = restore_older(world, tmp_path)
     known = Checkpoint(between.origin, between.size - 1, bytes(32))
@@ -166,6 +173,7 @@ def test_a_newer_head_than_leaf_0_names_stops_the_hub_again(world, tmp_path):
     assert lost_head() == between
 
 
+@at_night
 def test_a_database_without_any_log_does_not_begin_the_log_of_a_kept_head_anew(world, tmp_path):
     machine = KeptHead(tmp_path)
     with transaction.atomic():

@@ -17,6 +17,7 @@ from stemtide.hub.rooms.signals.rules.signals import RateLimitError
 from stemtide.hub.rooms.signals.writes import signals as writes
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from stemtide.protocol.sync.feed import MAX_PAGE_VALUE_BYTES, FeedPage
+from tests.hub.rooms.at_night import at_night, some_of
 from tests.prints import LONG, long_value, text_value
 from tests.world import NOON, hex_value, outcome, report_of, signal_in
 
@@ -109,7 +110,7 @@ def test_a_file_whose_digest_is_that_of_a_value_stays_a_file(world):
     assert told == {"sha256": digest, "text": long_value("text").hex()}
 
 
-@pytest.mark.parametrize("kind", LONG)
+@pytest.mark.parametrize("kind", some_of(1, LONG))
 def test_a_withdrawal_travels_and_the_value_may_be_shared_anew(world, kind):
     shared = share(world, kind)
     body = WithdrawIn(reason="mistake")
@@ -185,7 +186,7 @@ def walk(viewer, *, limit=100):
             return pages
 
 
-@pytest.mark.parametrize("limit", [1, 2, 100])
+@pytest.mark.parametrize("limit", some_of(1, [1, 2, 100]))
 def test_a_page_holds_no_more_bytes_than_allowed_and_says_that_more_waits(
     world, monkeypatch, limit
 ):
@@ -225,6 +226,7 @@ def test_the_chunks_of_a_snapshot_are_as_bounded_as_pages(world, monkeypatch):
     assert [len(one.splitlines()) for one in told] == [1, 2, 2, 2, 1, 1]
 
 
+@at_night
 def test_the_longest_values_travel_one_by_one(world):
     shared = [share(world, value=text_value(n, grams=262_000)).id for n in range(3)]
     pages = walk(world.agency)

@@ -11,6 +11,7 @@ from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.approvals import ApproveIn, RefuseIn
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from stemtide.protocol.trust.second_look import EndsADay, second_look
+from tests.hub.rooms.at_night import at_night, some_of
 from tests.world import NOON, hex_value
 
 pytestmark = pytest.mark.django_db
@@ -72,6 +73,7 @@ def test_withdrawals_beyond_the_day_wait_and_lead_to_hold(world):
     assert [signal.id for signal in shown.affected] == uids[1:]
 
 
+@at_night
 def test_withdrawing_again_asks_only_once(world):
     uids = share(world)
     withdraw(world, [*uids, *uids[1:]])
@@ -87,7 +89,7 @@ def test_once_approved_they_are_withdrawn_in_the_name_of_the_party(world):
     assert world.ledger_kinds()[-2:] == ["signal.withdrawn", "approval.approved"]
 
 
-@pytest.mark.parametrize("how", ["refused", "expired", "taken back"])
+@pytest.mark.parametrize("how", some_of(1, ["refused", "expired", "taken back"]))
 def test_if_nobody_approves_they_act_as_before(world, how):
     uids = share(world)
     agree = OpinionIn(opinion="agree", note="seen")
@@ -105,6 +107,7 @@ def test_if_nobody_approves_they_act_as_before(world, how):
     assert (opinion.opinion, opinion.note) == ("agree", "seen")
 
 
+@at_night
 def test_an_opinion_that_the_party_gave_since_stays(world):
     uids = share(world, 2)
     withdraw(world, uids)
@@ -131,6 +134,7 @@ def test_an_authority_does_not_decide_for_a_provider(world):
     assert approvals.approvals(viewer=world.other_authority).approvals == []
 
 
+@at_night
 def test_what_ends_otherwise_meanwhile_is_named_and_the_rest_withdrawn(world):
     uids = share(world)
     withdraw(world, uids)
@@ -148,6 +152,7 @@ def test_the_next_day_is_new_and_exercises_are_counted_apart(world):
     assert out.state == "withdrawn"
 
 
+@at_night
 def test_they_wait_in_an_active_crisis_too(world):
     crisis = world.activate()
     uids = share(world, crisis=crisis.id)
@@ -159,7 +164,7 @@ def test_they_wait_in_an_active_crisis_too(world):
     assert states(world, uids) == [GONE, LIVE, LIVE]
 
 
-@pytest.mark.parametrize("who", ["authority", "agency"])
+@pytest.mark.parametrize("who", some_of(1, ["authority", "agency"]))
 def test_disputes_that_stop_everywhere_end_beyond_the_day_unless_approved(world, who):
     uids, by = share(world), getattr(world, who)
     for uid in uids:
@@ -170,6 +175,7 @@ def test_disputes_that_stop_everywhere_end_beyond_the_day_unless_approved(world,
     assert states(world, uids) == [STOPPED, LIVE, LIVE]
 
 
+@at_night
 def test_approved_disputes_stay(world):
     uids = share(world, 2)
     for uid in uids:
@@ -179,6 +185,7 @@ def test_approved_disputes_stay(world):
     assert writes.expire_due(world.at(hours=24)) == 0
 
 
+@at_night
 def test_disputes_of_other_parties_never_wait(world):
     for uid in share(world):
         signals.give_opinion(uid, body=WRONG, by=world.small_provider, now=NOON)

@@ -19,6 +19,7 @@ from stemtide.protocol.enums import PartyKind, Role, SignalState
 from stemtide.protocol.messages.previews import PreviewIn, PreviewKind, Purpose
 from stemtide.protocol.messages.signals import WithdrawIn
 from tests.fingerprints.pictures import encoded, photo
+from tests.hub.rooms.at_night import at_night
 from tests.world import NOON, hex_value, signal_in
 
 MOST = timedelta(days=14)
@@ -83,6 +84,7 @@ def test_only_ciphertext_is_kept(send, keys):
     assert keys.unseal(row.whole) == b"Words that must not be found."
 
 
+@at_night
 def test_a_still_is_made_anew_and_has_a_veil(world, signal, key_of, keys):
     by = key_of(world.authority)
     found = writes.add(signal, body=still(), by=by, now=NOON, keys=keys, most=MOST)
@@ -102,6 +104,7 @@ def test_what_is_no_picture_is_refused_at_its_field(world, signal, key_of, keys)
     assert not Preview.objects.exists()
 
 
+@at_night
 def test_sending_is_written_down_without_words_of_it(world, signal, send):
     send(excerpt="secret words")
     entry = world.last_entry()
@@ -116,6 +119,7 @@ def test_a_date_is_needed_that_lies_ahead_and_not_far(send):
         send(expires_at=NOON + timedelta(days=15))
 
 
+@at_night
 def test_a_signal_has_at_most_four_previews(send):
     for _ in range(4):
         send()
@@ -129,6 +133,7 @@ def test_a_signal_without_a_crisis_takes_none(world, send):
         send(loose)
 
 
+@at_night
 def test_a_withdrawn_signal_takes_none(world, signal, send):
     body = WithdrawIn(reason="mistake")
     signals.withdraw(signal, body=body, by=world.authority, now=NOON)
@@ -303,6 +308,7 @@ def test_a_look_is_nobody_elses(world, send, look, actor, keys):
         reads.look(uid4 := uuid4(), by=other, now=NOON), uid4
 
 
+@at_night
 def test_a_look_ends_after_ten_minutes(world, send, look, keys):
     preview = send().id
     uid, by = look()
@@ -335,6 +341,7 @@ def test_a_withdrawal_ends_every_look_at_once(world, signal, send, look, keys):
         writes.reveal(uid, by=by, now=NOON)
 
 
+@at_night
 def test_a_machine_does_not_look(world, signal, send, key_of):
     send()
     with pytest.raises(NotAllowedError, match="only a person"):
@@ -343,6 +350,7 @@ def test_a_machine_does_not_look(world, signal, send, key_of):
         reads.person(by=key_of(world.agency))
 
 
+@at_night
 def test_a_look_says_what_it_is_of(crisis, signal, send, look):
     preview = send().id
     uid, by = look()
@@ -354,6 +362,7 @@ def test_a_look_says_what_it_is_of(crisis, signal, send, look):
 # Counting
 
 
+@at_night
 def test_looks_are_counted_for_the_person_by_day_hour_and_crisis(crisis, send, look):
     send()
     _, by = look(at=NOON - timedelta(days=1))
@@ -374,6 +383,7 @@ def test_after_ten_looks_within_an_hour_a_pause_is_due(send, look, crisis):
     assert reads.exposure(crisis.id, by=by, now=NOON).needs_pause
 
 
+@at_night
 def test_one_variant_seen_is_seen_by_one_person(crisis, signal, send, look, actor):
     send()
     _, by = look()
@@ -391,6 +401,7 @@ def test_a_machine_has_seen_nothing(world, crisis, key_of):
     assert reads.exposure(crisis.id, by=machine, now=NOON).today == 0
 
 
+@at_night
 def test_a_party_sees_its_own_days_as_counts(world, send, look, actor):
     send()
     uid, by = look()
@@ -415,12 +426,14 @@ def test_a_preview_is_destroyed_on_its_date_and_its_entry_stays(world, send):
     assert world.last_entry().actor == "clock"
 
 
+@at_night
 def test_a_preview_goes_with_its_signal(world, signal, send):
     send()
     signals.withdraw(signal, body=WithdrawIn(reason="mistake"), by=world.authority, now=NOON)
     assert writes.destroy_due(NOON) == 1
 
 
+@at_night
 def test_many_are_destroyed_batch_by_batch(monkeypatch, send):
     monkeypatch.setattr(writes, "DESTROY_AT_ONCE", 2)
     for _ in range(3):
@@ -428,6 +441,7 @@ def test_many_are_destroyed_batch_by_batch(monkeypatch, send):
     assert writes.destroy_due(LATER) == 3
 
 
+@at_night
 def test_one_run_destroys_a_bounded_number(monkeypatch, send):
     monkeypatch.setattr(writes, "DESTROY_AT_ONCE", 1)
     monkeypatch.setattr(writes, "DESTROY_BATCHES", 2)
@@ -436,6 +450,7 @@ def test_one_run_destroys_a_bounded_number(monkeypatch, send):
     assert [writes.destroy_due(LATER) for _ in range(3)] == [2, 1, 0]
 
 
+@at_night
 def test_its_sender_destroys_a_preview_early_and_once(world, signal, send, key_of):
     sent = send()
     by = key_of(world.authority)
@@ -484,6 +499,7 @@ def test_a_file_without_a_key_is_refused_with_its_name(tmp_path, text):
         media_keys.keys_in(path)
 
 
+@at_night
 def test_previews_are_sealed_anew_and_read_as_before(world, signal, key_of, tmp_path, look):
     path = tmp_path / "media.key"
     sender, old = key_of(world.authority), media_keys.keys_in(path)

@@ -26,6 +26,7 @@ from stemtide.protocol.activations import (
     verify,
 )
 from stemtide.protocol.messages.crises import InviteIn, NeighbourIn
+from tests.hub.rooms.at_night import at_night, some_of
 from tests.world import NOON, suspend
 
 KEY = Ed25519PrivateKey.generate()
@@ -75,6 +76,7 @@ def test_an_activation_is_entered_beside_ours_as_the_mechanisms_own_word(world, 
     assert world.last_entry().detail["through"] == "neighbour:gifct"
 
 
+@at_night
 def test_the_end_of_an_activation_changes_it_and_makes_no_second_one(world, gifct):
     world.warn(event_refs=(REF,))
     data = told()
@@ -85,6 +87,7 @@ def test_the_end_of_an_activation_changes_it_and_makes_no_second_one(world, gifc
     assert world.last_entry().kind == "neighbour.updated"
 
 
+@at_night
 def test_what_somebody_typed_in_before_is_taken_over(world, gifct):
     crisis = world.warn(event_refs=(REF,))
     facts = {"framework": "gifct", "version": "2025", "type": "perpetrator-content-incident"}
@@ -106,21 +109,30 @@ def test_the_same_message_again_changes_nothing(world, gifct):
 
 @pytest.mark.parametrize(
     ("change", "reason"),
-    [
-        ({"sequence": 1, "status": "unconfirmed"}, "sequence 1 is not above 1"),
-        ({"sequence": 2, "type": "other"}, "differ"),
-        ({"sequence": 2, "framework": "nz-dia"}, "does not speak for nz-dia"),
-        ({"sequence": 2, "started_at": "2999-01-01T00:00:00Z"}, "future"),
-        ({"sequence": 2, "ended_at": "2000-01-01T00:00:00Z"}, "before started_at"),
-        ({"sequence": 2, "started_at": "0001-01-01T00:00:00Z"}, "started_at is before 1970"),
-        ({"sequence": 2, "ended_at": "9999-12-31T23:59:59Z"}, "ended_at is before 1970 or more"),
-        ({"sequence": 2, "ended_at": "9999-12-31T23:59:59-12:00"}, "ended_at is before 1970"),
-        ({"sequence": 2, "event": {"happened_at": "0001-01-01T00:00:00Z"}}, "event.happened_at"),
-        ({"sequence": 2, "event": {"name": "an\0attack"}}, "U+0000"),
-        ({"sequence": 2, "framework": "nz\0dia"}, "U+0000"),
-        ({"sequence": "many"}, "data.sequence"),
-        ({"sequence": 2, "status": "x" * 5000}, "data.status"),
-    ],
+    some_of(
+        3,
+        [
+            ({"sequence": 1, "status": "unconfirmed"}, "sequence 1 is not above 1"),
+            ({"sequence": 2, "type": "other"}, "differ"),
+            ({"sequence": 2, "framework": "nz-dia"}, "does not speak for nz-dia"),
+            ({"sequence": 2, "started_at": "2999-01-01T00:00:00Z"}, "future"),
+            ({"sequence": 2, "ended_at": "2000-01-01T00:00:00Z"}, "before started_at"),
+            ({"sequence": 2, "started_at": "0001-01-01T00:00:00Z"}, "started_at is before 1970"),
+            (
+                {"sequence": 2, "ended_at": "9999-12-31T23:59:59Z"},
+                "ended_at is before 1970 or more",
+            ),
+            ({"sequence": 2, "ended_at": "9999-12-31T23:59:59-12:00"}, "ended_at is before 1970"),
+            (
+                {"sequence": 2, "event": {"happened_at": "0001-01-01T00:00:00Z"}},
+                "event.happened_at",
+            ),
+            ({"sequence": 2, "event": {"name": "an\0attack"}}, "U+0000"),
+            ({"sequence": 2, "framework": "nz\0dia"}, "U+0000"),
+            ({"sequence": "many"}, "data.sequence"),
+            ({"sequence": 2, "status": "x" * 5000}, "data.status"),
+        ],
+    ),
 )
 def test_what_contradicts_or_is_wrong_costs_that_message_and_shows_its_reason(
     world, gifct, change, reason
@@ -138,6 +150,7 @@ def test_what_contradicts_or_is_wrong_costs_that_message_and_shows_its_reason(
     assert send(gifct, data | {"sequence": 3}).state == "entered"
 
 
+@at_night
 def test_a_refused_message_is_checked_again_under_the_same_id(world, gifct):
     world.warn(event_refs=(REF,))
     data = told()
@@ -165,6 +178,7 @@ def test_what_a_neighbour_sends_hides_nothing_of_another(world, gifct):
     assert shown[0].activation is not None
 
 
+@at_night
 def test_nothing_waits_any_more_of_a_neighbour_that_left_the_file(world, gifct, settings):
     crisis = world.warn(event_refs=("other:1",))
     row = send(gifct, told())
@@ -181,6 +195,7 @@ def test_what_has_ended_does_not_begin_again(world, gifct):
     assert "has ended" in send(gifct, data | {"sequence": 2, "status": "active"}).reason
 
 
+@at_night
 @pytest.mark.parametrize(
     ("minutes", "words"), [(6, "6 minutes in the future"), (-6, "6 minutes old")]
 )
@@ -191,6 +206,7 @@ def test_a_wrong_clock_is_shown_with_how_wrong_it_is(world, gifct, minutes, word
     assert not Neighbour.objects.exists()
 
 
+@at_night
 def test_endless_messages_end_for_the_hour_and_refused_ones_are_forgotten(world, gifct):
     world.warn(event_refs=(REF,))
     for _ in range(MAX_AN_HOUR):
@@ -229,6 +245,7 @@ def test_an_event_that_is_not_here_waits_until_a_person_enters_it(world, gifct):
     assert Neighbour.objects.get().status == "ended"
 
 
+@at_night
 def test_two_events_with_the_same_name_wait_for_a_person(world, gifct):
     world.warn(event_refs=(REF,))
     world.warn(event_refs=(REF,), name="another")

@@ -14,6 +14,7 @@ from stemtide.hub.rooms.signals.rules import signals as rules
 from stemtide.hub.rooms.signals.writes import signals as writes
 from stemtide.protocol.enums import Outcome, PartyKind
 from stemtide.protocol.messages.signals import WithdrawIn
+from tests.hub.rooms.at_night import at_night, on_sqlite
 from tests.world import NOON, hex_value, outcome, report_of
 
 
@@ -176,6 +177,7 @@ def test_more_uploads_than_count_there_do_not_move(world):
     assert report(world, other, by=world.small_provider).counted == 0
 
 
+@on_sqlite
 def test_what_an_older_agent_reverses_twice_is_one_upload(world):
     """It says "reversed" for block to hold, and again for hold to release."""
     uid = world.share(crisis=world.activate().id).id
@@ -187,6 +189,7 @@ def test_what_an_older_agent_reverses_twice_is_one_upload(world):
     assert spans == {"reversed": 4}
 
 
+@at_night
 def test_a_moved_upload_stays_in_the_curve_where_it_was_met(world):
     crisis = world.activate()
     uid = world.share(crisis=crisis.id).id
@@ -220,6 +223,7 @@ def spanning(signal, first, last, count):
     return outcome(signal, count=count).model_copy(update=times)
 
 
+@at_night
 @pytest.mark.parametrize(
     ("spans", "most"),
     [
@@ -243,6 +247,7 @@ def test_each_minute_that_rows_span_allows_a_million_once(world, spans, most):
     assert writes.report_outcomes(report_of(*rows), by=world.big_provider, now=now).counted == most
 
 
+@at_night
 def test_a_long_report_counts_whole(world):
     uids = [world.share(value=hex_value(number)).id for number in range(30)]
     rows = [outcome(uids[number % 30]) for number in range(2000)]

@@ -15,6 +15,7 @@ from stemtide.hub.rooms.signals.reads import (
 from stemtide.hub.rooms.signals.writes import outliers as writes_outliers, signals as writes
 from stemtide.protocol.enums import Outcome, Role
 from stemtide.protocol.sync.agents import BUCKET, Lookups, OutcomeReportIn, OutlierDecisionIn
+from tests.hub.rooms.at_night import on_sqlite
 from tests.world import NOON, outcome, report_of
 
 COUNT, DISCARD = OutlierDecisionIn(is_counted=True), OutlierDecisionIn(is_counted=False)
@@ -62,6 +63,7 @@ def test_uploads_that_exceed_the_look_ups_are_in_no_sum_until_somebody_decides(w
     assert world.ledger_kinds().count("outlier.decided") == 3
 
 
+@on_sqlite
 def test_uploads_that_moved_on_after_they_were_counted_are_taken_away_where_they_are(world):
     crisis = world.activate().id
     uid = world.share(crisis=crisis).id

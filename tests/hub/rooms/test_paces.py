@@ -15,6 +15,7 @@ from stemtide.hub.rooms.ledger.rules.rate_limits import Act, LimitGroup, check_r
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.protocol.enums import Role
 from stemtide.protocol.messages.crises import InviteIn, WarningIn
+from tests.hub.rooms.at_night import at_night
 from tests.world import NOON
 
 pytestmark = pytest.mark.usefixtures("few")
@@ -67,6 +68,7 @@ def test_keys_and_people_of_a_party_are_counted_together_and_another_party_apart
     assert warn(world, party=world.other_authority).id
 
 
+@at_night
 def test_after_the_hour_it_works_again_and_what_no_longer_counts_is_forgotten(world):
     for minute in range(4):
         warn(world, now=NOON + timedelta(minutes=minute))
@@ -103,6 +105,7 @@ def test_an_invitation_counts_once_for_each_party_that_it_names(world):
         )
 
 
+@at_night
 def test_one_act_alone_is_never_too_much_however_many_it_names(world, settings):
     settings.ALERTING_ACTS = {LimitGroup.INVITATION: 2}
     crisis = warn(world)
@@ -111,11 +114,13 @@ def test_one_act_alone_is_never_too_much_however_many_it_names(world, settings):
     assert joining.invite(crisis.id, body=InviteIn(parties=names), by=by, now=NOON).id == crisis.id
 
 
+@at_night
 def test_where_the_hub_sets_no_limit_none_holds(world, settings):
     settings.ALERTING_ACTS = {}
     assert len([warn(world) for _ in range(70)]) == 70
 
 
+@at_night
 def test_a_page_that_asks_first_hears_what_the_write_would_say(world):
     asked = {"viewer": world.authority, "now": NOON, "is_person": True}
     paces.check_may_alert("crisis.warned", **asked)

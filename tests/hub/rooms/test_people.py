@@ -28,6 +28,7 @@ from stemtide.hub.rooms.parties.writes import (
     sessions as writes_sittings,
 )
 from stemtide.protocol.enums import Role
+from tests.hub.rooms.at_night import some_of
 from tests.world import NOON
 
 IDLE = timedelta(hours=2)
@@ -73,7 +74,7 @@ def locked(number):
     return number
 
 
-@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("act", some_of(3, ACTS))
 @pytest.mark.parametrize(
     ("role", "may"),
     [

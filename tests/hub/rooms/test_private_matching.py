@@ -25,6 +25,7 @@ from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from stemtide.protocol.private_match.messages import BlindedIn, BucketsIn
 from stemtide.protocol.private_match.oprf import blind
 from stemtide.protocol.private_match.rows import input_of, split_rows, tag_of, unseal
+from tests.hub.rooms.at_night import at_night
 from tests.world import NOON, hex_value
 
 WEEK = timedelta(days=7, seconds=1)
@@ -68,6 +69,7 @@ def rows_of(viewer, *, epoch, now=NOON):
     return list(split_rows(base64.b64decode(bucket.rows)))
 
 
+@at_night
 def test_a_hub_that_nobody_asks_evaluates_nothing(world):
     share(world)
     scheduler.follow_ledger(NOON)
@@ -173,6 +175,7 @@ def test_the_database_holds_no_key_in_plain_and_no_digest_beside_the_rows(world,
     assert row.signal.uid.bytes not in bytes(row.sealed)
 
 
+@at_night
 def test_a_key_is_replaced_after_a_week_and_the_old_one_goes_an_hour_later(world, ask):
     signal = share(world)
     ask()
@@ -215,6 +218,7 @@ def test_an_epoch_that_began_after_the_last_question_goes_too(world, ask):
     assert not MatchEpoch.objects.filter(ended_at=None).exists()
 
 
+@at_night
 def test_an_epoch_that_ended_answers_nothing(world, ask):
     share(world)
     ask()
@@ -262,6 +266,7 @@ def test_a_refused_element_costs_nothing_and_is_named(world, ask):
     assert EvaluationCount.objects.get().count == 0
 
 
+@at_night
 def test_an_epoch_whose_buckets_are_too_full_is_replaced_early(world, ask, monkeypatch):
     monkeypatch.setattr(rules, "ROWS_OF_BUCKET", 1)
     share(world)
@@ -334,6 +339,7 @@ def test_buckets_split_the_rows_without_remainder(world, ask):
         reads.buckets(BucketsIn(epoch=head.epoch, buckets=[8]), viewer=viewer, now=NOON)
 
 
+@at_night
 def test_a_folder_is_matched_by_the_digest_of_its_expression(world, ask):
     address = "https://listed.example/folder/"
     folder = world.share_looked_at(kind="url", value=address, reach="folder").id

@@ -24,6 +24,7 @@ from stemtide.protocol.sync.feed import FeedSignal
 from stemtide.protocol.sync.proofs import ProofsIn, check_head, open_things
 from stemtide.protocol.tlog.merkle import ProofError
 from stemtide.protocol.tlog.notes import read_checkpoint
+from tests.hub.rooms.at_night import on_sqlite
 from tests.world import NOON, hex_value, signal_in
 
 LATER = NOON + timedelta(hours=3)
@@ -123,6 +124,7 @@ def test_a_bulk_changed_after_it_was_asked_for_is_not_proved(hub):
     assert ask(hub.big_provider, [bulk[2]]).entries == []
 
 
+@on_sqlite
 def test_many_small_bulks_are_opened_at_once_and_no_more_signals_than_a_limit(hub, monkeypatch):
     shared = [share_bulk(hub, range(at, at + 2)) for at in range(10, 30, 2)]
     uids = [uid for bulk in shared for uid in bulk]

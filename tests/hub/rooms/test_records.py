@@ -15,6 +15,7 @@ from stemtide.protocol.enums.retention import LegalBasis
 from stemtide.protocol.enums.rights import DataLaw
 from stemtide.protocol.law.records import records
 from stemtide.protocol.law.retention import RowClass, retention
+from tests.hub.rooms.at_night import at_night
 from tests.world import NOON, hex_value
 
 PARTIES = {
@@ -77,6 +78,7 @@ def test_every_class_of_rows_is_described():
     assert set(records().laws) == set(DataLaw)
 
 
+@at_night
 @pytest.mark.django_db
 def test_the_page_and_its_files_say_the_same(world, client):
     person = world.person(world.authority, role=Role.DATA_PROTECTION_OFFICER.value)

@@ -19,6 +19,7 @@ from stemtide.hub.rooms.transparency.writes import leaves, restarts as writes
 from stemtide.protocol.enums import Role
 from stemtide.protocol.tlog.notes import read_checkpoint
 from stemtide.protocol.tlog.statements import Statement, folder_of
+from tests.hub.rooms.at_night import at_night, on_sqlite
 from tests.hub.rooms.test_transparency import lift_guards
 from tests.world import NOON, hex_value
 
@@ -73,6 +74,7 @@ def test_the_log_after_a_restore_has_another_name_and_says_what_is_lost(world, l
     assert verify(outside_heads=[before, lost]).flaws == []
 
 
+@at_night
 @pytest.mark.usefixtures("lost")
 def test_a_restart_of_a_long_log_makes_its_inner_hashes_anew():
     with transaction.atomic():
@@ -96,6 +98,7 @@ def test_a_head_that_is_newer_than_the_restore_says_is_a_flaw(lost):
     assert f"knew of {before.size} only: more is lost than it says" in flaw.text
 
 
+@at_night
 def test_the_later_of_two_heads_is_the_last_known_one(world, lost):
     older = head()
     world.share(value=hex_value(9))
@@ -141,6 +144,7 @@ def test_a_statement_that_is_rewritten_is_named():
     assert "head-changed" in kinds
 
 
+@on_sqlite
 @pytest.mark.usefixtures("lost")
 def test_strangers_read_no_head_of_the_log_before(settings):
     restart()
@@ -155,6 +159,7 @@ def test_strangers_read_no_head_of_the_log_before(settings):
 # The second person
 
 
+@on_sqlite
 def test_a_coordinator_who_did_not_restore_confirms_once(world, lost):
     origin = restart(last=lost).origin
     assert [row.state for row in restarts.restarts()] == ["not confirmed yet"]

@@ -39,6 +39,7 @@ from stemtide.protocol.law.retention.messages import (
 from stemtide.protocol.messages.signals import WithdrawIn
 from tests.hub.orders import cast
 from tests.hub.outside import check_purge
+from tests.hub.rooms.at_night import at_night
 from tests.world import NOON, hex_value, signal_in
 
 FAR = months_after(NOON, 43)
@@ -77,6 +78,7 @@ def plain(cell):
 # What a row says
 
 
+@at_night
 @pytest.mark.parametrize(
     ("by", "basis"),
     [("authority", "led"), ("agency", "europol"), ("big_provider", "gdpr_interest")],
@@ -186,6 +188,7 @@ def test_an_erased_signal_leaves_no_trace_and_all_proofs(world):
     assert purges.purge_due(NOON) == 0
 
 
+@at_night
 def test_others_of_a_bulk_can_still_be_checked(world):
     bulk = share_bulk(world, range(10, 14))
     uids = [signal.id for signal in bulk.signals]
@@ -321,6 +324,7 @@ def refused_certificates():
         cursor.execute(f'DROP TRIGGER "full"{on}')
 
 
+@at_night
 def test_a_run_ends_before_all_is_erased_and_the_next_goes_on(world, monkeypatch):
     monkeypatch.setattr(purges, "AT_ONCE", 1)
     monkeypatch.setattr(purges, "BATCHES", 2)
@@ -331,6 +335,7 @@ def test_a_run_ends_before_all_is_erased_and_the_next_goes_on(world, monkeypatch
     assert left == [(2, 3), (2, 1), (1, 0)]
 
 
+@at_night
 def test_no_purge_reads_the_whole_ledger(world):
     if connection.vendor != "sqlite":
         pytest.skip("PostgreSQL reads a small table as a whole, whatever indexes it has")
@@ -392,6 +397,7 @@ def test_nobody_holds_rows_of_another_party(world):
         holds.hold(RowClass.SIGNAL, shared.id, body=body, by=by, now=NOON)
 
 
+@at_night
 def test_an_extension_needs_a_later_date_within_the_term(world):
     shared = world.share(expires_at=NOON + timedelta(days=1))
     for until, wrong in ((NOON, "not later"), (months_after(NOON, 43), "at most 42 months")):
@@ -559,6 +565,7 @@ def complain_about(signal, party):
 # What is shown
 
 
+@at_night
 def test_an_overview_counts_rows_by_when_they_are_erased(world):
     world.share(value=hex_value(1), expires_at=NOON + timedelta(days=20))
     world.share(value=hex_value(2))
@@ -570,6 +577,7 @@ def test_an_overview_counts_rows_by_when_they_are_erased(world):
     assert [row.row_class for row in told.rows] == ["signal", "signal"]
 
 
+@at_night
 def test_an_overview_names_what_something_stops(world):
     shared = world.share()
     world.share(value=hex_value(2))

@@ -26,6 +26,7 @@ from stemtide.protocol.law.rights.messages import (
     RightsExtensionIn,
     RightsRequestIn,
 )
+from tests.hub.rooms.at_night import at_night
 from tests.world import NOON
 
 TODAY = NOON.date()
@@ -203,6 +204,7 @@ def test_an_overdue_request_is_noted_once_and_again_after_an_extension(world):
     assert writes.note_overdue(extended.due_at) == 1
 
 
+@at_night
 def test_the_reference_is_erased_three_years_after_the_answer(world):
     waiting = note(world, reference="DP-OPEN").id
     uid = note(world).id

@@ -17,6 +17,7 @@ from stemtide.hub.rooms.signals.writes import signals as writes
 from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.messages.crises import CloseIn
 from stemtide.protocol.messages.signals import RowError, WithdrawIn
+from tests.hub.rooms.at_night import at_night, on_sqlite
 from tests.world import NOON, hex_value, signal_in
 
 
@@ -50,6 +51,7 @@ def test_an_observer_cannot_share_a_signal(world):
     assert world.ledger_kinds() == []
 
 
+@on_sqlite
 def test_a_shared_signal_reads_as_it_was_sent(world):
     crisis = world.activate()
     world.join(crisis, world.big_provider)
@@ -176,6 +178,7 @@ def test_a_quality_of_fifty_is_enough(world):
     assert world.share(value=hex_value(2), quality=None).created
 
 
+@at_night
 def test_a_closed_crisis_takes_signals_until_its_tail_ends(world):
     crisis = world.close(world.activate())
     late = signal_in(crisis=crisis.id)
@@ -246,6 +249,7 @@ def test_rows_of_a_bulk_share_crisis_content_and_audience(world):
     assert ContentItem.objects.count() == 1
 
 
+@at_night
 def test_a_bulk_sent_again_changes_nothing(world):
     first = bulk(world, *many(1200))
     again = bulk(world, *many(1200))

@@ -12,6 +12,7 @@ from stemtide.hub.rooms.signals.rules import signals as rules
 from stemtide.hub.rooms.signals.views import CurvePoint
 from stemtide.hub.rooms.signals.writes import outcomes as writes_outcomes, signals as writes
 from stemtide.protocol.sync.agents import OutcomeRow
+from tests.hub.rooms.at_night import at_night
 from tests.world import NOON, hex_value, report_of, signal_in
 
 pytestmark = pytest.mark.django_db
@@ -56,6 +57,7 @@ def test_spans_are_of_five_minutes_in_the_first_day_and_then_of_hours(after, end
     assert rules.span_of(NOON + after, since=NOON) == (NOON + ends, minutes)
 
 
+@at_night
 def test_a_curve_adds_up_what_was_met_and_what_of_it_is_blocked(world, crisis, signal):
     report(met(signal, count=3), met(signal, count=1, outcome="held"), by=world.big_provider)
     report(met(signal, at=world.at(minutes=7), count=4), by=world.small_provider)
@@ -66,6 +68,7 @@ def test_a_curve_adds_up_what_was_met_and_what_of_it_is_blocked(world, crisis, s
     ]
 
 
+@at_night
 def test_what_a_clock_that_runs_ahead_reports_counts_as_of_now(world, crisis, signal):
     report(met(signal, at=NOON + timedelta(days=9000)), by=world.big_provider, now=NOON)
     (point,) = reads.curve(crisis.id, viewer=world.agency)
@@ -113,6 +116,7 @@ def test_providers_see_themselves_and_all_together(world, crisis, signal):
         assert table.total.blocked == 7
 
 
+@at_night
 def test_languages_are_counted_the_most_frequent_first_and_the_unsaid_last(world, crisis, signal):
     report(
         met(signal, count=2, language="nl"),
@@ -128,6 +132,7 @@ def test_languages_are_counted_the_most_frequent_first_and_the_unsaid_last(world
     ]
 
 
+@at_night
 def test_a_curve_of_a_cluster_adds_up_its_own_signals_alone(world, crisis, signal):
     body = signal_in(value=hex_value(6), crisis=crisis.id)
     other = writes.share(body, by=world.authority, now=NOON).id
@@ -151,6 +156,7 @@ def test_a_curve_of_a_cluster_holds_nothing_of_a_signal_that_is_held_back(world,
     assert (unsaid.name, unsaid.outcomes.total) == ("", 2)
 
 
+@at_night
 def test_languages_of_a_cluster_are_those_at_the_providers_that_one_sees(world, crisis):
     body = signal_in(crisis=crisis.id, tlp="clear")
     signal = writes.share(body, by=world.authority, now=NOON).id
@@ -176,6 +182,7 @@ def test_languages_of_a_cluster_are_those_at_the_providers_that_one_sees(world, 
         assert table.total.total == 8
 
 
+@at_night
 def test_what_an_older_agent_reverses_moves_in_the_spans_of_the_signal(world, signal):
     report(
         met(signal, count=2), met(signal, at=world.at(minutes=7), count=2), by=world.big_provider
@@ -191,6 +198,7 @@ def test_what_an_older_agent_reverses_moves_in_the_spans_of_the_signal(world, si
     }
 
 
+@at_night
 def test_spans_of_signals_are_deleted_after_a_year_and_the_sums_stay(world, signal):
     report(met(signal, count=2), met(signal, at=world.at(days=2)), by=world.big_provider)
     assert writes_outcomes.forget_spans(world.at(days=365)) == 0
@@ -221,6 +229,7 @@ def test_one_point_is_drawn_as_well():
     assert [count for _, count in drawn.ticks_y] == [0, 1]
 
 
+@at_night
 def test_a_cluster_counts_in_the_language_that_its_sharer_stated_where_no_provider_did(
     world, crisis
 ):

@@ -21,6 +21,7 @@ from stemtide.protocol.trust.parties import (
     SuspensionIn,
     SuspensionReasonIn,
 )
+from tests.hub.rooms.at_night import at_night, on_sqlite
 from tests.world import NOON, hex_value, lift, signal_in, suspend
 
 WHY = "They asked for it."
@@ -101,6 +102,7 @@ def vet(party, *, at=NOON):
     return party.standing
 
 
+@at_night
 def test_a_new_party_is_a_member_after_thirty_days(world):
     party = newcomer()
     assert vet(party, at=world.at(days=29)) == "new"
@@ -109,6 +111,7 @@ def test_a_new_party_is_a_member_after_thirty_days(world):
     assert reads.changed(party.position - 1)[0].standing == "member"
 
 
+@at_night
 def test_a_party_that_was_set_back_is_new_from_then_on(world, by):
     party = newcomer()
     vet(party, at=world.at(days=30))
@@ -122,6 +125,7 @@ def agree(uid, by):
     signals.give_opinion(uid, body=OpinionIn(opinion="agree"), by=by, now=NOON)
 
 
+@on_sqlite
 def test_a_new_party_is_a_member_once_ten_of_its_signals_were_confirmed(world):
     party = newcomer()
     shared = [world.share(party, value=hex_value(number), tlp="green").id for number in range(10)]
@@ -243,6 +247,7 @@ def test_a_declined_proposal_says_why(by, other):
         suspensions.confirm(proposal.id, by=other, now=NOON)
 
 
+@at_night
 def test_after_a_day_a_proposal_expires_by_itself(world, by, other):
     proposal = propose(by)
     scheduler.run_once(world.at(hours=23))
@@ -275,6 +280,7 @@ def test_the_proposals_of_an_agency_that_is_suspended_end(world, other):
         propose(world.actor(rival, role="coordinator"), party="eu-referral-unit")
 
 
+@at_night
 def test_alerts_go_to_the_agencies_then_to_the_party(world, by, other):
     proposal = propose(by)
     scheduler.run_once(NOON)
@@ -287,6 +293,7 @@ def test_alerts_go_to_the_agencies_then_to_the_party(world, by, other):
     assert Alert.objects.get(kind="suspended").party == world.big_provider
 
 
+@at_night
 def test_a_suspended_party_gets_no_alert_but_what_it_is_owed(world):
     suspend(world.other_authority, agency=world.agency)
     scheduler.run_once(NOON)

@@ -22,6 +22,7 @@ from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.hub.rooms.signals.writes import entries, signals as writes, tallies
 from stemtide.protocol.enums import Outcome, SignalState
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
+from tests.hub.rooms.at_night import at_night
 from tests.rounds import rounds
 from tests.world import NOON, hex_value, outcome, report_of, signal_in
 
@@ -169,6 +170,7 @@ def event_facts(viewer, *, crisis):
     return rows.aggregate(Max("stamp_s"), Min("shared_at"), tlps=Count("tlp", distinct=True))
 
 
+@at_night
 @pytest.mark.parametrize("seed", range(rounds(1, nightly=20)))
 def test_kept_numbers_are_those_of_a_recount_after_random_acts(world, seed):
     acts = Acts(world, seed=seed)

@@ -28,6 +28,7 @@ from stemtide.protocol.tlog.notes import read_checkpoint
 from stemtide.protocol.tlog.tiles import Tile, TiledTree, tiles_of, unpack_hashes, unpack_leaves
 from tests.hub.orders import cast
 from tests.hub.rewrites import change_an_entry, lift_guards, rows
+from tests.hub.rooms.at_night import at_night
 from tests.world import NOON, hex_value, signal_in
 
 LATER = NOON + timedelta(hours=30)
@@ -93,6 +94,7 @@ def test_an_order_is_covered_from_its_issue_on_through_all_that_happens_to_it(wo
     assert problems() == {("content-changed", number)}
 
 
+@at_night
 def test_acts_on_a_signal_are_no_rewrites(hub):
     signal = Signal.objects.get(value=hex_value(1))
     before = Signal.objects.filter(pk=signal.pk).values().get()
@@ -107,6 +109,7 @@ def test_acts_on_a_signal_are_no_rewrites(hub):
     assert problems() == set()
 
 
+@at_night
 @pytest.mark.usefixtures("hub")
 def test_a_log_that_was_made_anew_does_not_continue_the_head_that_somebody_kept():
     """The owner of the database has the signing key: the hub's own heads all hold."""
@@ -138,6 +141,7 @@ def test_the_head_of_another_log_is_named(hub):
     assert hub
 
 
+@at_night
 @pytest.mark.usefixtures("hub")
 def test_tiles_give_the_roots_of_all_heads():
     old = kept_head()
@@ -195,6 +199,7 @@ def test_followers_of_two_processes_make_one_log():
     assert problems() == set()
 
 
+@at_night
 @pytest.mark.usefixtures("transactional_db")
 def test_a_check_beside_a_log_that_grows_finds_nothing():
     leaves.follow_ledger(NOON)

@@ -30,6 +30,7 @@ from stemtide.protocol.messages.signals import OpinionIn, SetAsideIn, WithdrawIn
 from stemtide.protocol.sync.allowlists import AllowlistIn, AllowRemoveIn
 from stemtide.protocol.sync.runaways import RunawayDecisionIn, RunawayReportIn
 from stemtide.protocol.trust.disputes import DismissIn
+from tests.hub.rooms.at_night import at_night
 from tests.rounds import rounds
 from tests.world import NOON, add_member, hex_value, signal_in
 
@@ -127,6 +128,7 @@ class Owner:
                     approval_writes.approve(waiting.id, body=body, by=actor, now=now)
 
 
+@at_night
 @pytest.mark.parametrize("seed", range(rounds(1, nightly=20)))
 def test_one_owner_lends_no_weight_and_takes_none_from_what_others_stand_behind(world, seed):
     owner = Owner(world, random.Random(seed))  # noqa: S311  # a test that can be repeated

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Approve an act in processes that are killed at one statement after another.
 
-    python -m tests.hub.running.killed_decisions {share|withdraw}
+    python -m tests.hub.running.killed_decisions {share|withdraw} STEP
 
+STEP is 1 for every statement, 2 for every second one.
 Prints what the database holds after each, as one JSON array a line. The last process lives.
 """
 
@@ -72,7 +73,7 @@ def state() -> list[object]:
     return [Approval.objects.get().state, live, waiting, Entry.objects.count()]
 
 
-def main(act: str) -> None:
+def main(act: str, step: int) -> None:
     """Ask for a second look, and approve it until a process lives."""
     from stemtide.hub import boot
 
@@ -87,7 +88,7 @@ def main(act: str) -> None:
     statement, is_killed = 0, True
     while is_killed:
         print(json.dumps(state()), flush=True)
-        statement += 1
+        statement += step
         connections.close_all()
         child = os.fork()
         if not child:
@@ -99,4 +100,4 @@ def main(act: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], int(sys.argv[2]))

@@ -93,6 +93,7 @@ def status(address, path, key, *, authority=None, certificate=None, local="", **
         return response.status_code
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("path", [FEED, WHOAMI, STREAM])
 def test_a_key_works_with_its_certificate_alone(proxy, key, own, other, path):
     people, asking, authority = proxy
@@ -127,6 +128,7 @@ def test_a_header_counts_from_a_trusted_proxy_only(bound, key, own, path):
         assert status(bound.address, path, key, **{"Client-Cert": header}) == 401
 
 
+@pytest.mark.nightly
 def test_a_key_without_a_certificate_works_as_before(proxy, bound, other):
     people, asking, authority = proxy
     how = {"authority": authority}
@@ -134,6 +136,7 @@ def test_a_key_without_a_certificate_works_as_before(proxy, bound, other):
     assert status(asking, FEED, bound.keys[PARTY], certificate=other[2], **how) == 200
 
 
+@pytest.mark.nightly
 def test_programs_of_ours_connect_with_a_certificate(proxy, key, own, monkeypatch, tmp_path):
     _, asking, authority = proxy
     monkeypatch.setenv("SSL_CERT_FILE", str(authority))
@@ -145,6 +148,7 @@ def test_programs_of_ours_connect_with_a_certificate(proxy, key, own, monkeypatc
         AsyncHub(asking, key=key, certificate=tmp_path / "none.pem").connection.options()
 
 
+@pytest.mark.nightly
 def test_a_hub_that_is_not_behind_such_a_proxy_believes_no_header(own):
     with serving(STEMTIDE_TRUSTED_PROXIES="127.0.0.1") as hub:
         key = hub.bound_key(PARTY, hashlib.sha256(der(own[1])).hexdigest())

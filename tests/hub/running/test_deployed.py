@@ -78,6 +78,7 @@ def agent_settings(folder, *, hub, key):
     return folder / "agent.toml"
 
 
+@pytest.mark.nightly
 @pytest.mark.both_databases
 def test_a_share_reaches_an_agent_through_the_proxy_of_the_compose_file(environment, tmp_path):
     sharer = key_of(environment, "be-crisis-centre", "authority")

@@ -42,6 +42,7 @@ WHERE indexrelid::regclass::text IN ('bulks_by_time', 'entries_by_actor') ORDER 
 """
 
 
+@pytest.mark.nightly
 def test_an_index_is_built_while_others_write_and_anew_after_a_kill(empty_hub):
     address = empty_hub.get("STEMTIDE_DATABASE_URL")
     if address is None:

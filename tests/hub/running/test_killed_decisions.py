@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import tables
-
-pytestmark = pytest.mark.both_databases
+from tests.rounds import rounds
 
 
 @pytest.mark.parametrize(
@@ -20,11 +19,12 @@ pytestmark = pytest.mark.both_databases
 def test_a_decision_is_done_as_a_whole_or_not_at_all(empty_hub, act, live_before, live_after):
     if "STEMTIDE_DATABASE_URL" not in empty_hub:
         tables.lay(Path(empty_hub["STEMTIDE_DATA_DIR"]))
-    program = [sys.executable, "-m", "tests.hub.running.killed_decisions", act]
+    step = str(rounds(4, nightly=1))
+    program = [sys.executable, "-m", "tests.hub.running.killed_decisions", act, step]
     done = subprocess.run(program, env=empty_hub, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     *killed, last = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(killed) > 10
+    assert len(killed) > rounds(3, nightly=10)
     assert killed == [["waiting", live_before, 3, killed[0][3]]] * len(killed)
     assert last[:3] == ["approved", live_after, 0]
     assert last[3] > killed[0][3]

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Processes that meet an empty or an old database at the same moment, and one lock for them."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests import tables
-
-pytestmark = pytest.mark.both_databases
+from tests import forks, tables
 
 HOLD = """
 import sys
@@ -43,7 +42,7 @@ def test_two_hubs_and_a_command_that_begin_together_on_an_empty_database_all_wor
     assert command.wait() == 0, command.stderr.read()
 
 
-def test_who_waits_for_the_tables_says_for_whom_and_goes_on_when_they_are_free(run, empty_hub):
+def test_who_waits_for_the_tables_says_for_whom_and_goes_on_when_they_are_free(empty_hub):
     if "STEMTIDE_DATABASE_URL" not in empty_hub:
         tables.lay(Path(empty_hub["STEMTIDE_DATA_DIR"]))
     holder = subprocess.Popen(
@@ -53,19 +52,25 @@ def test_who_waits_for_the_tables_says_for_whom_and_goes_on_when_they_are_free(r
         stdout=subprocess.PIPE,
         text=True,
     )
-    with holder:
+    read_end, write_end = os.pipe()
+    with holder, os.fdopen(read_end) as printed:
         assert holder.stdout.readline() == "held\n"
-        command = run("party", "add", "be-police", "--kind", "authority", "--country", "BE")
+        words = ("party", "add", "be-police", "--kind", "authority", "--country", "BE")
+        with os.fdopen(write_end, "wb") as log:
+            command = forks.ForkedProcess(["stemtide", *words], environment=empty_hub, log=log)
 
-        line = command.stderr.readline()
-        holder.stdin.close()
+        with command.stdout:
+            line = printed.readline()
+            holder.stdin.close()
+            code, rest = command.wait(), printed.read()
 
     assert "waiting until the tables are up to date; they are locked by " in line
     assert "process" in line
     assert "since 20" in line
-    assert command.wait() == 0, command.stderr.read()
+    assert code == 0, rest
 
 
+@pytest.mark.nightly
 def test_what_migrations_encrypt_stands_in_no_file_of_the_database_afterwards(empty_hub):
     if "STEMTIDE_DATABASE_URL" in empty_hub:
         pytest.skip("PostgreSQL clears its files itself")

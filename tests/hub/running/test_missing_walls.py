@@ -23,6 +23,7 @@ main()
 """
 
 
+@pytest.mark.nightly
 def test_a_hub_does_not_start_without_a_wall_that_it_does_not_name(empty_hub):
     # No hub can listen there (RFC 5737), so that the command ends in any case.
     words = ["hub", "start", "--host", "192.0.2.1", "--port", "0"]

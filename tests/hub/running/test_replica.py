@@ -63,6 +63,7 @@ def test_a_server_that_is_no_standby_is_not_read():
 
 @pytest.mark.parametrize("named", [{}], indirect=True)
 @pytest.mark.usefixtures("named")
+@pytest.mark.nightly
 def test_a_replica_that_hangs_is_given_up():
     with connections[replica.ALIAS].cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")

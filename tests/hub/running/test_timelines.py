@@ -11,11 +11,9 @@ from stemtide.hub.platform.postgresql import timelines
 from stemtide.hub.platform.postgresql.base import hosts
 from stemtide.hub.platform.postgresql.timelines import FILE, OutdatedServerError, Timeline
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
-
 
 @pytest.fixture
-def seen(settings, tmp_path):
+def seen(transactional_db, settings, tmp_path):  # noqa: ARG001  # connections are closed
     """The timeline of the server, in a data folder that keeps none yet."""
     if connection.vendor != "postgresql":
         pytest.skip("SQLite has no standbys")

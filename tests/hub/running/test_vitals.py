@@ -65,6 +65,7 @@ def test_the_board_says_that_the_hubs_disk_is_full(world):
     assert "disk is full" in desk.get("/").content.decode()
 
 
+@pytest.mark.nightly
 def test_a_hub_whose_disk_takes_nothing_says_so_and_recovers():
     with serving() as hub, hub.client() as client:
         limits = resource.prlimit(hub.process.pid, resource.RLIMIT_FSIZE)
@@ -78,6 +79,7 @@ def test_a_hub_whose_disk_takes_nothing_says_so_and_recovers():
         assert client.post("/api/v1/signals", json=body).status_code == 201
 
 
+@pytest.mark.nightly
 @pytest.mark.further_case
 def test_a_damaged_sqlite_file_ends_the_start_in_one_line_with_the_remedy(run, empty_hub, tmp_path):
     empty_hub.pop("STEMTIDE_DATABASE_URL", None)

@@ -15,6 +15,7 @@ from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.wire import group_queue, shares
 from stemtide.hub.wire.group_queue import QueueFullError
 from stemtide.hub.wire.shares import ShareQueue
+from tests.hub.rooms.at_night import on_sqlite
 from tests.world import NOON, hex_value, signal_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -112,6 +113,7 @@ def test_authorities_go_first_and_have_places_of_their_own(authority, provider, 
     assert len(values) == 4
 
 
+@on_sqlite
 def test_a_group_that_fails_is_left_to_django(authority, monkeypatch, caplog):
     def failing(_take, **_more):
         raise OperationalError("database is locked")

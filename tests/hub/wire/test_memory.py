@@ -103,7 +103,7 @@ def assert_everybody_reads_the_same(memory: Memory, world, *, random: random.Ran
 def test_after_each_act_every_reader_gets_the_page_of_the_database(world, seed):
     memory, play = Memory(), Play(world, seed)
     memory.refresh()
-    for _ in range(25):
+    for _ in range(rounds(7, nightly=25)):
         play.act()
         memory.refresh()
         assert_everybody_reads_the_same(memory, world, random=play.random)
@@ -112,7 +112,7 @@ def test_after_each_act_every_reader_gets_the_page_of_the_database(world, seed):
 
 def test_a_memory_that_begins_late_reads_the_same(world):
     play = Play(world, 90)
-    for _ in range(40):
+    for _ in range(rounds(15, nightly=40)):
         play.act()
     memory = Memory()
     memory.refresh()

@@ -98,7 +98,7 @@ def test_whatever_happens_readers_end_with_what_the_feed_has(world, monkeypatch,
     ]
     for reader in readers:
         reader.pull(memory)
-    for _ in range(40):
+    for _ in range(rounds(20, nightly=40)):
         for _ in range(play.random.choice([1, 1, 4])):
             play.act()
         memory.refresh()

@@ -86,6 +86,7 @@ def read_to_the_end(connection: socket.socket) -> bytes:
     return content
 
 
+@pytest.mark.nightly
 def test_a_reader_who_takes_nothing_gets_no_pings_and_each_byte_of_the_response():
     stream = Stream()
     with served(stream) as address, socket.create_connection(address) as connection:

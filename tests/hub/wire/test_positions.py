@@ -78,6 +78,7 @@ def test_at_the_end_the_rest_is_stored(positions, caller, stored):
 STARTED = "2026-11-24T00:00:00+00:00"
 
 
+@pytest.mark.nightly
 def test_a_hub_knows_when_an_agent_was_sent_a_signal_and_had_applied_it():
     with serving() as hub, hub.client() as client:
         shared = client.post("/api/v1/signals", json=signal(hex_value(1))).json()
