@@ -13,6 +13,7 @@ import secrets
 import socket
 import threading
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -77,6 +78,43 @@ def cast():
     }
 
 
+class _PromptServer(uvicorn.Server):
+    """A server that stops when it is told to.
+
+    uvicorn looks ten times a second whether it should, and then waits for a tenth of a second.
+    """
+
+    async def startup(self, sockets=None):
+        self._loop, self._told = asyncio.get_running_loop(), asyncio.Event()
+        await super().startup(sockets)
+
+    async def main_loop(self):
+        while not await self.on_tick(0):  # which dates the answers
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await self._told.wait()
+
+    async def shutdown(self, sockets=None):
+        for server in self.servers:
+            server.close()
+        for one in sockets or []:
+            one.close()
+        state = self.server_state
+        for connection in list(state.connections):
+            connection.shutdown()
+        await asyncio.sleep(0.01)
+        while (state.connections or state.tasks) and not self.force_exit:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+        if not self.force_exit:
+            await self.lifespan.shutdown()
+
+    def end(self, *, at_once):
+        """Begin to stop. Called from another thread."""
+        self.should_exit, self.force_exit = True, at_once
+        with suppress(RuntimeError):  # it has ended by itself
+            self._loop.call_soon_threadsafe(self._told.set)
+
+
 class Server:
     """An ASGI application on loopback, in a thread of its own."""
 
@@ -85,7 +123,7 @@ class Server:
         self.port = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         settings = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on")
-        self._server = uvicorn.Server(settings)
+        self._server = _PromptServer(settings)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
         self._thread.start()
         while not self._server.started:
@@ -94,8 +132,7 @@ class Server:
             threading.Event().wait(0.005)
 
     def stop(self, *, at_once=False):
-        self._server.should_exit = True
-        self._server.force_exit = at_once
+        self._server.end(at_once=at_once)
         self._thread.join()
         self._socket.close()
 

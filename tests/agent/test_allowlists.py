@@ -15,6 +15,7 @@ from tests.agent.fake_hub import FakeHub
 from tests.agent.test_actions import lines, webhook
 from tests.agent.test_upgrade import OLD
 from tests.agent.world import agent_of, config_of, sha256, until
+from tests.rounds import rounds
 
 ONE, TWO, LOGO = sha256(b"one"), sha256(b"two"), sha256(b"logo")
 PDQ = sha256(b"a picture")
@@ -51,6 +52,7 @@ def decision(agent, **item):
     return agent.ask(item)[0]["decision"]
 
 
+@pytest.mark.nightly
 @pytest.mark.usefixtures("listed")
 def test_without_a_list_everything_is_as_before(hub, agent):
     hub.share(ONE)
@@ -59,6 +61,7 @@ def test_without_a_list_everything_is_as_before(hub, agent):
     assert hub.asked["/allowlist/file"] == 0
 
 
+@pytest.mark.nightly
 def test_an_older_hub_has_no_list(hub, tmp_path, sandbox):
     hub.allow_version = None
     hub.share(ONE)
@@ -81,6 +84,7 @@ def test_content_on_the_hubs_list_is_only_logged_with_the_reason(hub, agent, con
     assert [one["type"] for one in lines(config)] == ["content.log"]
 
 
+@pytest.mark.nightly
 def test_other_content_is_acted_upon_as_before(hub, agent, listed):
     listed(ONE)
     hub.share(TWO)
@@ -96,13 +100,17 @@ def test_an_entry_that_is_removed_or_expires_covers_nothing_new(hub, agent, list
     assert decision(agent, ref="b", sha256=ONE)["action"] == "block"
 
 
-@pytest.mark.parametrize(("bits", "action"), [(0, "log"), (8, "log"), (9, "block")])
+BITS = [(0, "log"), (8, "log"), (9, "block")]
+
+
+@pytest.mark.parametrize(("bits", "action"), rounds(BITS[1:], nightly=BITS))
 def test_a_picture_is_covered_within_the_entrys_distance(agent, listed, bits, action):
     listed(PDQ, kind="pdq", within_bits=8)
     prints = [{"kind": "pdq", "value": near(PDQ, bits), "quality": 100}]
     assert decision(agent, fingerprints=prints)["action"] == action
 
 
+@pytest.mark.nightly
 def test_pictures_follow_the_list(agent, listed):
     """The index of pictures is built anew when the list changes."""
     listed(PDQ, kind="pdq")
@@ -113,6 +121,7 @@ def test_pictures_follow_the_list(agent, listed):
         assert decision(agent, fingerprints=prints)["action"] == "log"
 
 
+@pytest.mark.nightly
 def test_a_logo_in_one_frame_does_not_shield_another(hub, agent, listed):
     listed(PDQ, kind="pdq")
     bad = near(PDQ, 200)
@@ -127,6 +136,7 @@ def test_a_logo_in_one_frame_does_not_shield_another(hub, agent, listed):
     assert {bool(match["allowed"]) for match in answer["matches"]} == {True, False}
 
 
+@pytest.mark.nightly
 def test_the_digest_of_a_file_covers_every_part_of_it(hub, agent, listed):
     hub.share(PDQ, kind="pdq")
     listed(LOGO)
@@ -166,14 +176,17 @@ def test_the_providers_own_entry_of_a_picture_covers_every_digest():
     assert covers(Print(Kind.PDQ, "", ""), match, is_hub=False)
 
 
+BEHIND = [
+    (["europol"], "block"),
+    (["europol", "paste-corner"], "block"),
+    (["small-provider", "europol"], "block"),
+    (["small-provider", "paste-corner"], "log"),
+]
+
+
 @pytest.mark.parametrize(
     ("behind", "action"),
-    [
-        (["europol"], "block"),
-        (["europol", "paste-corner"], "block"),
-        (["small-provider", "europol"], "block"),
-        (["small-provider", "paste-corner"], "log"),
-    ],
+    rounds(BEHIND[2:], nightly=BEHIND),
 )
 def test_a_listed_picture_yields_to_an_authoritys_digest_of_the_very_file(
     hub, agent, listed, behind, action
@@ -210,6 +223,7 @@ def test_an_address_is_covered_by_the_folder_that_is_listed(hub, agent):
     assert decision(agent, url="https://news.example/a/b")["action"] == "log"
 
 
+@pytest.mark.nightly
 def test_a_hash_is_decided_as_the_lists_say(agent, listed):
     listed(ONE)
     answer = agent.http.get("/match/hash", params={"sha256": ONE, "decide": 1}).json()
@@ -226,7 +240,7 @@ def told(provider, ref):
     return [kind for kind, said in provider.told() if said == ref]
 
 
-@pytest.mark.parametrize("own", [True, False])
+@pytest.mark.parametrize("own", rounds([False], nightly=[True, False]))
 def test_an_entry_that_comes_later_releases_what_it_covers(hub, agent, provider, own):
     signal = hub.share(ONE)
     hub.share(TWO)
@@ -243,6 +257,7 @@ def test_an_entry_that_comes_later_releases_what_it_covers(hub, agent, provider,
     assert told(provider, "b") == ["content.block"]
 
 
+@pytest.mark.nightly
 def test_a_picture_that_was_blocked_is_released_within_the_entrys_distance(hub, agent, provider):
     hub.share(PDQ, kind="pdq")
     agent.wait(position=hub.head)
@@ -283,7 +298,8 @@ def test_own_entries_are_added_listed_and_removed(hub, agent):
         ({"more": 1}, "more"),
     ],
 )
-def test_a_wrong_entry_is_refused_with_its_field(agent, change, field):
+def test_a_wrong_entry_is_refused_with_its_field(unchanged, change, field):
+    agent = unchanged.agent
     refused = agent.http.post("/allowlist", json=OWN | change)
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, field)
     assert agent.http.get("/allowlist").json()["entries"] == []
@@ -305,6 +321,7 @@ def test_a_list_that_another_key_signed_changes_nothing(hub, tmp_path, sandbox):
         until(lambda: entries_at(agent) == 1)
 
 
+@pytest.mark.nightly
 def test_the_list_of_another_hub_replaces_the_first_hubs_and_not_the_own(hub, config, sandbox):
     hub.allow("sha256", LOGO)
     with agent_of(config, sandbox) as agent:

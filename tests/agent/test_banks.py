@@ -57,6 +57,7 @@ def test_the_table_has_every_route_of_the_agent(hub, tmp_path, sandbox):
         assert named(app.routes) == known() - refused
 
 
+@pytest.mark.nightly
 def test_a_content_says_its_bank_its_signal_and_its_sharer(placed):
     http, values = placed
     content = f"/content/{values['content']}"
@@ -211,6 +212,7 @@ def test_a_bank_of_a_client_holds_until_somebody_chooses_another_action(own):
     assert action() == "block"
 
 
+@pytest.mark.nightly
 def test_a_content_is_switched_off_and_on_again(own):
     http, values = own
     path = f"/c/bank/{OWN}/content/{values['content']}"

@@ -22,6 +22,7 @@ from tests.agent.companions import (
 )
 from tests.agent.fake_hma import Content, FakeHma
 from tests.agent.world import agent_of, config_of, until
+from tests.rounds import rounds
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def test_a_shared_hash_lies_in_the_bank_of_what_the_policy_does(hub, hma, agent)
 
 
 def test_what_lay_at_the_hub_before_is_handed_over_at_the_start(hub, hma, tmp_path, sandbox):
-    old = [hub.share(pdq(), kind="pdq").value for _ in range(450)]
+    old = [hub.share(pdq(), kind="pdq").value for _ in range(rounds(40, nightly=450))]
     with agent_of(with_companion(hub, hma, tmp_path), sandbox) as agent:
         until_holds(hma, BLOCK, old)
         until_quiet(agent)
@@ -127,6 +128,7 @@ def came_in_time(hub, hma, *, lasts_s):
     return until(told) == "came"
 
 
+@pytest.mark.nightly
 @pytest.mark.usefixtures("agent")
 def test_an_expired_hash_is_deleted_while_the_hub_is_away(hub, hma):
     lasts = (2, 10, 50)  # for longer, where all is slow
@@ -159,6 +161,7 @@ def test_what_changes_while_hma_is_away_is_done_when_it_is_back(hub, hma, hasty)
     until(lambda: "companion" not in hasty.health()["troubles"])
 
 
+@pytest.mark.nightly
 def test_an_answer_that_is_lost_leaves_no_second_content(hub, hma, hasty):
     hma.builds_itself = False  # so that the doubt lasts until it was seen
     hma.faults["lost answer"] = 1
@@ -170,6 +173,7 @@ def test_an_answer_that_is_lost_leaves_no_second_content(hub, hma, hasty):
     assert hma.values(BLOCK) == [signal.value]
 
 
+@pytest.mark.nightly
 def test_a_hash_withdrawn_before_its_answer_was_lost_goes_whole(hub, hma, hasty):
     hma.builds_itself = False  # so that its copy cannot be found yet
     hma.faults["lost answer"] = 1
@@ -182,6 +186,7 @@ def test_a_hash_withdrawn_before_its_answer_was_lost_goes_whole(hub, hma, hasty)
     until_quiet(hasty, handed=3)
 
 
+@pytest.mark.nightly
 @pytest.mark.usefixtures("agent")
 def test_a_bank_that_was_deleted_is_made_and_filled_anew(hub, hma):
     old = hub.share(pdq(), kind="pdq")
@@ -215,6 +220,7 @@ def test_a_bank_that_others_made_is_left_alone_until_a_person_says_so(hub, hma, 
         until_quiet(agent)
 
 
+@pytest.mark.nightly
 def test_a_content_that_a_person_deleted_stays_away_until_a_rebuild(hub, hma, agent):
     first, second = hub.share(pdq(), kind="pdq"), hub.share(pdq(), kind="pdq")
     until_quiet(agent, handed=5)
@@ -226,6 +232,7 @@ def test_a_content_that_a_person_deleted_stays_away_until_a_rebuild(hub, hma, ag
     until_holds(hma, BLOCK, [one.value for one in (first, second, third)])
 
 
+@pytest.mark.nightly
 def test_another_hma_is_filled_from_the_beginning(hub, hma, tmp_path, sandbox):
     signal = hub.share(pdq(), kind="pdq")
     with agent_of(with_companion(hub, hma, tmp_path), sandbox):
@@ -238,6 +245,7 @@ def test_another_hma_is_filled_from_the_beginning(hub, hma, tmp_path, sandbox):
         other.stop()
 
 
+@pytest.mark.nightly
 def test_fewer_banks_and_kinds_in_the_settings_take_the_rest_away(hub, hma, tmp_path, sandbox):
     value, film = hub.share(pdq(), kind="pdq").value, hub.share("cd" * 16, kind="md5").value
     held = hub.share(pdq(), kind="pdq", disputed=True).value
@@ -252,6 +260,7 @@ def test_fewer_banks_and_kinds_in_the_settings_take_the_rest_away(hub, hma, tmp_
         until_holds(hma, HOLD, [value, held])  # a person may look at what could be stopped
 
 
+@pytest.mark.nightly
 def test_what_hma_holds_is_known_after_the_agents_file_was_damaged(hub, hma, tmp_path, sandbox):
     gone, stays = hub.share(pdq(), kind="pdq"), hub.share(pdq(), kind="pdq")
     config = with_companion(hub, hma, tmp_path)
@@ -275,6 +284,7 @@ def test_the_settings_header_is_sent_with_each_request(hub, hma, tmp_path, sandb
     assert {one.get("x-key") for one in hma.headers} == {"hush"}
 
 
+@pytest.mark.nightly
 def test_freshness_says_what_hma_was_handed_and_what_it_matches(hub, hma, agent):
     until_quiet(agent)
     hma.builds_itself = False
@@ -287,6 +297,7 @@ def test_freshness_says_what_hma_was_handed_and_what_it_matches(hub, hma, agent)
     assert "stemtide_agent_companion_unmatched 0.0" in agent.http.get("/metrics").text
 
 
+@pytest.mark.nightly
 def test_an_hma_that_lacks_a_kind_gets_the_others(hub, hma, tmp_path, sandbox):
     hma.types = ("pdq",)
     film, picture = hub.share("ef" * 16, kind="md5"), hub.share(pdq(), kind="pdq")
@@ -296,7 +307,7 @@ def test_an_hma_that_lacks_a_kind_gets_the_others(hub, hma, tmp_path, sandbox):
     assert film.value not in str(hma.contents)
 
 
-@pytest.mark.parametrize("fault", ["500", "redirect", "endless"])
+@pytest.mark.parametrize("fault", rounds(["500"], nightly=["500", "redirect", "endless"]))
 def test_an_hma_that_answers_nonsense_holds_nobody_up(hub, hma, agent, fault):
     until_quiet(agent)
     hma.faults[fault] = 10**6
@@ -308,6 +319,7 @@ def test_an_hma_that_answers_nonsense_holds_nobody_up(hub, hma, agent, fault):
     until_holds(hma, BLOCK, [signal.value])
 
 
+@pytest.mark.nightly
 def test_an_id_given_twice_is_not_believed(hub, hma, hasty):
     first = hub.share(pdq(), kind="pdq")
     until_quiet(hasty, handed=4)
@@ -317,6 +329,7 @@ def test_an_id_given_twice_is_not_believed(hub, hma, hasty):
     until_quiet(hasty, handed=5)
 
 
+@pytest.mark.nightly
 def test_one_hash_that_hma_refuses_holds_up_no_other(hub, hma, agent):
     until_quiet(agent)
     hma.faults["refuse all"] = 1
@@ -329,6 +342,7 @@ def test_one_hash_that_hma_refuses_holds_up_no_other(hub, hma, agent):
     until(lambda: len(hma.values(BLOCK)) == 2)
 
 
+@pytest.mark.nightly
 def test_a_kill_before_the_answer_leaves_one_content(hub, hma, tmp_path):
     agent = in_process(hub, hma, tmp_path, timeout_s=SOON_S)
     try:
@@ -349,6 +363,7 @@ def test_a_kill_before_the_answer_leaves_one_content(hub, hma, tmp_path):
         agent.kill()
 
 
+@pytest.mark.nightly
 def test_a_withdrawal_while_the_agent_is_dead_reaches_hma_when_it_lives(hub, hma, tmp_path):
     agent = in_process(hub, hma, tmp_path, timeout_s=SOON_S)
     try:
@@ -362,6 +377,7 @@ def test_a_withdrawal_while_the_agent_is_dead_reaches_hma_when_it_lives(hub, hma
         agent.kill()
 
 
+@pytest.mark.nightly
 def test_of_several_processes_one_keeps_hma_up(hub, hma, tmp_path):
     agent = in_process(hub, hma, tmp_path, more="http_workers = 2")
     try:
@@ -378,6 +394,7 @@ def test_of_several_processes_one_keeps_hma_up(hub, hma, tmp_path):
         agent.stop()
 
 
+@pytest.mark.nightly
 def test_a_withdrawal_overtakes_what_waits(hub, hma, tmp_path, sandbox):
     given = settings(hma, per_second=5)
     with agent_of(config_of(hub, tmp_path, companion=given), sandbox) as agent:

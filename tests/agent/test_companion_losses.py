@@ -19,6 +19,7 @@ from tests.agent.companions import (
 )
 from tests.agent.fake_hma import Content, FakeHma
 from tests.agent.world import agent_of, until
+from tests.rounds import rounds
 
 
 @pytest.fixture
@@ -46,6 +47,7 @@ def near(value, number):
     return f"{int(value, 16) ^ number:064x}"
 
 
+@pytest.mark.nightly
 def test_the_copy_of_a_lost_answer_is_found_among_many_neighbours(hub, hma, hasty):
     value = pdq()
     others = [hub.share(near(value, number), kind="pdq").value for number in range(1, 121)]
@@ -60,6 +62,7 @@ def test_the_copy_of_a_lost_answer_is_found_among_many_neighbours(hub, hma, hast
     assert hma.values(BLOCK) == sorted([*others, shared.value])
 
 
+@pytest.mark.nightly
 def test_the_copy_of_a_lost_answer_is_found_below_many_contents_of_others(hub, hma, hasty):
     hma.builds_itself = False
     hma.faults["lost answer"] = 1
@@ -74,6 +77,7 @@ def test_the_copy_of_a_lost_answer_is_found_below_many_contents_of_others(hub, h
     assert others.items() <= hma.contents.items()
 
 
+@pytest.mark.nightly
 def test_the_newest_content_that_a_person_deleted_stays_away(hub, hma, config, sandbox):
     with agent_of(config, sandbox) as agent:
         first, newest = hub.share(pdq(), kind="pdq"), hub.share(pdq(), kind="pdq")
@@ -90,6 +94,7 @@ def test_the_newest_content_that_a_person_deleted_stays_away(hub, hma, config, s
         until_holds(hma, BLOCK, [one.value for one in (first, newest, third)])
 
 
+@pytest.mark.nightly
 def test_an_hma_whose_contents_are_all_gone_is_filled_again(hub, hma, config, sandbox):
     with agent_of(config, sandbox) as agent:
         values = [hub.share(pdq(), kind="pdq").value for _ in range(5)]
@@ -101,7 +106,10 @@ def test_an_hma_whose_contents_are_all_gone_is_filled_again(hub, hma, config, sa
         until_quiet(agent)
 
 
-@pytest.mark.parametrize(("fault", "each"), [("500", 0), ("500 to posts", 1)], ids=["all", "posts"])
+OUTAGES = [pytest.param("500", 0, id="all"), pytest.param("500 to posts", 1, id="posts")]
+
+
+@pytest.mark.parametrize(("fault", "each"), rounds(OUTAGES[1:], nightly=OUTAGES))
 def test_an_outage_puts_few_hashes_in_doubt(hub, hma, agent, fault, each):
     until_quiet(agent)
     hma.faults[fault] = 10**6
@@ -114,6 +122,7 @@ def test_an_outage_puts_few_hashes_in_doubt(hub, hma, agent, fault, each):
     until_holds(hma, BLOCK, values)
 
 
+@pytest.mark.nightly
 def test_a_leader_killed_in_the_middle_of_a_hand_over_leaves_no_copy(hub, hma, tmp_path):
     agent = in_process(hub, hma, tmp_path, more="http_workers = 2", timeout_s=SOON_S)
     try:

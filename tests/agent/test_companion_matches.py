@@ -10,6 +10,7 @@ from stemtide.agent.config.companion import HmaSettings
 from tests.agent.companions import BLOCK, CANARY, HOLD, pdq, standing, until_holds, with_companion
 from tests.agent.fake_hma import FakeHma
 from tests.agent.world import agent_of, config_of, until
+from tests.rounds import rounds
 
 
 @pytest.fixture
@@ -61,6 +62,7 @@ def test_what_hma_matched_is_blocked_reported_and_undone(hub, hma, agent, config
     assert done[0]["data"]["found_by"] == "hma"
 
 
+@pytest.mark.nightly
 def test_the_answer_by_signal_type_is_taken_as_well(hub, hma, agent):
     signal = shared(hub, hma, agent)
     lookup = {"pdq": ask_hma(hma, signal.value), "video_md5": {}}
@@ -123,18 +125,28 @@ def test_the_same_match_told_twice_counts_once(hub, hma, agent):
     assert hub.outcomes[str(signal.id), "blocked"] == 1
 
 
+NO_ANSWERS = [
+    pytest.param({"lookup": {}}, "items.0.ref", id="no-ref"),
+    pytest.param({"ref": "x"}, "items.0.lookup", id="no-lookup"),
+    pytest.param({"ref": "x", "lookup": {}, "more": 1}, "items.0.more", id="unknown"),
+    pytest.param(
+        {"ref": "x", "lookup": {BLOCK: [{"bank_content_id": 0}]}}, "items.0.lookup", id="id-0"
+    ),
+    pytest.param(
+        {"ref": "x", "lookup": {BLOCK: [{"bank_content_id": 2**63}]}},
+        "items.0.lookup",
+        id="id-large",
+    ),
+    pytest.param(
+        {"ref": "x", "lookup": {BLOCK: [{"distance": "far"}]}}, "items.0.lookup", id="distance"
+    ),
+    pytest.param({"ref": "x", "lookup": {}, "language": "../x"}, "items.0.language", id="language"),
+]
+
+
 @pytest.mark.parametrize(
     ("item", "field"),
-    [
-        ({"lookup": {}}, "items.0.ref"),
-        ({"ref": "x"}, "items.0.lookup"),
-        ({"ref": "x", "lookup": {}, "more": 1}, "items.0.more"),
-        ({"ref": "x", "lookup": {BLOCK: [{"bank_content_id": 0}]}}, "items.0.lookup"),
-        ({"ref": "x", "lookup": {BLOCK: [{"bank_content_id": 2**63}]}}, "items.0.lookup"),
-        ({"ref": "x", "lookup": {BLOCK: [{"distance": "far"}]}}, "items.0.lookup"),
-        ({"ref": "x", "lookup": {}, "language": "../x"}, "items.0.language"),
-    ],
-    ids=["no-ref", "no-lookup", "unknown", "id-0", "id-large", "distance", "language"],
+    rounds([NO_ANSWERS[1], NO_ANSWERS[4]], nightly=NO_ANSWERS),
 )
 def test_what_is_no_answer_of_hma_is_refused_by_name(agent, item, field):
     answer = tell(agent, item)
@@ -142,6 +154,7 @@ def test_what_is_no_answer_of_hma_is_refused_by_name(agent, item, field):
     assert answer.json()["detail"].startswith(field)
 
 
+@pytest.mark.nightly
 def test_every_field_that_is_wrong_is_named(agent):
     answer = tell(agent, {"lookup": {}, "more": 1}).json()
     named = {problem["field"]: problem["message"] for problem in answer["errors"]}

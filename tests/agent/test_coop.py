@@ -14,6 +14,7 @@ import pytest
 from tests.agent.test_hma import media
 from tests.agent.test_match import CAT, ROCKET, pdq_of, smaller
 from tests.agent.world import agent_of, config_of
+from tests.rounds import rounds
 
 BANK = "COOP_ORG1_EU_CRISIS"
 
@@ -138,6 +139,7 @@ def placed(hub, tmp_path, sandbox):
         yield files, str(agent.http.base_url).rstrip("/")
 
 
+@pytest.mark.nightly
 def test_a_bank_of_coop_lives_through_all_that_its_people_do(placed):
     files, address = placed
     coop = Coop(address)
@@ -180,6 +182,7 @@ def test_coop_keeps_a_bank_of_its_own_at_the_agent(placed):
     assert coop.last == {"message": "Done"}
 
 
+@pytest.mark.nightly
 def test_the_hub_feeds_no_bank_but_the_one_of_the_settings(placed):
     _, address = placed
     coop = Coop(address)
@@ -189,6 +192,7 @@ def test_the_hub_feeds_no_bank_but_the_one_of_the_settings(placed):
     assert coop.rows == set()
 
 
+@pytest.mark.nightly
 def test_no_answer_makes_coop_forget_a_bank_that_lies_elsewhere(placed):
     files, address = placed
     banks = (BANK, "COOP_ORG1_OF_ANOTHER_HMA", "COOP_ORG1_")
@@ -199,7 +203,8 @@ def test_no_answer_makes_coop_forget_a_bank_that_lies_elsewhere(placed):
             assert coop.rows == {*banks}, name
 
 
-@pytest.mark.parametrize("end", ["/", "//"])
+@pytest.mark.nightly
+@pytest.mark.parametrize("end", rounds(["//"], nightly=["/", "//"]))
 def test_an_address_that_ends_in_a_slash_finds_every_route(placed, end):
     files, address = placed
     coop = Coop(address + end)

@@ -3,6 +3,8 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+import pytest
+
 from stemtide.agent.config.journal import JournalSettings
 from stemtide.agent.config.review import ReviewSettings
 from stemtide.agent.config.settings import DEFAULT_RULES, Config, Unread, load
@@ -71,6 +73,7 @@ def test_the_answer_on_the_page_has_the_fields_of_an_answer(hub, agent):
     assert set(re.findall(r'"(\w+)":', answer.text)) == set(re.findall(r'"(\w+)":', shown))
 
 
+@pytest.mark.nightly
 def test_the_live_example_on_the_page_works(hub, agent, sandbox):
     hub.share(streams.shared_values(sandbox)["video"], kind="video")
     agent.wait(position=1)

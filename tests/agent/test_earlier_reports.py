@@ -53,6 +53,7 @@ def test_an_older_hub_gets_its_report_without_them(hub, agent):
     assert hub.lookups
 
 
+@pytest.mark.nightly
 def test_a_number_that_changed_before_a_lost_answer_came_again_is_not_lost(hub, agent, config):
     """The hub reads a report once. Its repeat must not make a newer number look reported."""
     agent.ask({"sha256": FILM, "ref": "a"})
@@ -69,6 +70,7 @@ def test_a_number_that_changed_before_a_lost_answer_came_again_is_not_lost(hub, 
     until(lambda: hub.earlier[str(signal.id)][0] == 2, what="the newer number")
 
 
+@pytest.mark.nightly
 def test_numbers_that_an_older_hub_did_not_take_come_after_its_upgrade(hub, agent):
     hub.knows_earlier = False
     agent.ask({"sha256": FILM, "ref": "a"})

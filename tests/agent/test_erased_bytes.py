@@ -4,6 +4,8 @@
 import sqlite3
 from contextlib import closing
 
+import pytest
+
 from stemtide.protocol.enums import SignalState
 from tests.agent.world import agent_of, sha256
 from tests.rounds import rounds
@@ -35,6 +37,7 @@ def test_an_agent_keeps_no_byte_of_signals_that_ended(hub, config, sandbox):
     assert traces(config.data_dir, [stays, *values]) == {stays}
 
 
+@pytest.mark.nightly
 def test_a_start_overwrites_what_an_older_agent_deleted(hub, config, sandbox):
     """As an agent left it whose SQLite does not overwrite by itself."""
     stays = hub.share(sha256(b"stays")).value

@@ -37,6 +37,7 @@ def agent(toml, tmp_path):
     agent.kill()
 
 
+@pytest.mark.nightly
 def test_sigterm_stops_the_agent_cleanly(toml, tmp_path):
     agent = AgentInProcess(tmp_path, toml)
     agent.wait(ready=True)
@@ -44,6 +45,7 @@ def test_sigterm_stops_the_agent_cleanly(toml, tmp_path):
     assert "Traceback" not in (tmp_path / "agent.log").read_text()
 
 
+@pytest.mark.nightly
 def test_an_agent_killed_while_it_syncs_holds_every_signal_once(hub, agent):
     rng = random.Random(7)  # noqa: S311 - when to kill is no secret
     each = rounds(1500, nightly=4000)
@@ -101,7 +103,7 @@ def test_an_agent_killed_while_it_reports_counts_every_outcome_once(hub, agent):
 def test_an_agent_killed_while_it_acts_writes_every_action_once(hub, agent, provider, tmp_path):
     hub.share(ONE)
     refs = []
-    for number in range(3):
+    for number in range(rounds(1, nightly=3)):
         agent.wait(ready=True, position=1)
         for one in range(10):
             refs.append(f"{number}-{one}")
@@ -117,6 +119,7 @@ def test_an_agent_killed_while_it_acts_writes_every_action_once(hub, agent, prov
     assert sorted(heard.values()) == sorted(refs)
 
 
+@pytest.mark.nightly
 def test_an_agent_killed_while_it_undoes_a_suspension_holds_everything_once(hub, agent, tmp_path):
     refs = [f"post {number}" for number in range(1200)]
     hub.share(ONE)
@@ -138,6 +141,7 @@ def test_an_agent_killed_while_it_undoes_a_suspension_holds_everything_once(hub,
     assert held() == sorted(refs)
 
 
+@pytest.mark.nightly
 def test_requests_under_way_are_finished_before_the_agent_stops(hub, agent):
     hub.share(ONE)
     agent.wait(ready=True, position=1)

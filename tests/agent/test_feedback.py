@@ -2,6 +2,8 @@
 import sqlite3
 from datetime import UTC, datetime
 
+import pytest
+
 from stemtide.agent.outbox.uploads import count
 from stemtide.agent.store.database import Store
 from stemtide.protocol.enums import Outcome
@@ -35,6 +37,7 @@ def test_holds_and_logs_are_reported_as_such(hub, agent):
     until(lambda: hub.outcomes[held, "held"] == 1)
 
 
+@pytest.mark.nightly
 def test_a_report_says_how_many_look_ups_there_were_matched_or_not(hub, agent):
     signal = share(hub, agent)
     agent.ask(*({"sha256": sha256(b"other %d" % number)} for number in range(5)))
@@ -46,6 +49,7 @@ def test_a_report_says_how_many_look_ups_there_were_matched_or_not(hub, agent):
     assert sum(hub.lookups.values()) == 11
 
 
+@pytest.mark.nightly
 def test_an_older_hub_gets_its_reports_without_look_ups(hub, agent):
     hub.knows_lookups = False
     signal = share(hub, agent)
@@ -79,6 +83,7 @@ def test_an_upload_counts_once_on_its_way_from_block_over_hold_to_release(hub, a
     until(lambda: settled(hub) == {(str(signal.id), "reversed"): 3})
 
 
+@pytest.mark.nightly
 def test_an_upload_that_is_held_and_then_blocked_counts_as_blocked(hub, agent):
     held = share(hub, agent, severity="low")
     agent.ask({"ref": "post-1", "sha256": ONE})
@@ -88,6 +93,7 @@ def test_an_upload_that_is_held_and_then_blocked_counts_as_blocked(hub, agent):
     until(lambda: settled(hub) == {(blocked, "blocked"): 1})
 
 
+@pytest.mark.nightly
 def test_an_upload_counts_at_the_signal_that_still_stops_it(hub, agent):
     first, second = hub.share(ONE), hub.share(ONE)
     agent.wait(position=hub.head)
@@ -101,6 +107,7 @@ def test_an_upload_counts_at_the_signal_that_still_stops_it(hub, agent):
     until(lambda: settled(hub) == {(str(other.id), "reversed"): 1})
 
 
+@pytest.mark.nightly
 def test_what_was_blocked_before_uploads_were_remembered_is_reported_as_reversed(hub, agent):
     signal = hub.share(ONE)
     agent.wait(position=hub.head)
@@ -112,6 +119,7 @@ def test_what_was_blocked_before_uploads_were_remembered_is_reported_as_reversed
     until(lambda: hub.outcomes[str(signal.id), "reversed"] == 1)
 
 
+@pytest.mark.nightly
 def test_an_exercise_is_reported_as_logged(hub, tmp_path, sandbox):
     with agent_of(config_of(hub, tmp_path, exercise=True), sandbox) as agent:
         agent.wait(ready=True)
@@ -144,6 +152,7 @@ def test_counts_made_while_the_hub_is_away_arrive_once(hub, config, sandbox):
     assert hub.outcomes == {(signal, "blocked"): 7}
 
 
+@pytest.mark.nightly
 def test_what_the_hub_rejects_is_kept_shown_and_may_be_retried(hub, agent):
     signal = share(hub, agent)
     hub.unknown.add(signal)
@@ -166,6 +175,7 @@ def test_a_report_that_is_declined_whole_holds_up_no_other(hub, agent):
     until(lambda: hub.outcomes[signal, "blocked"] == 5)
 
 
+@pytest.mark.nightly
 def test_more_signals_than_a_report_holds_go_in_several(hub, agent):
     store = agent._store
     now = hub.share(ONE).shared_at
@@ -200,6 +210,7 @@ def test_what_was_met_at_other_times_leaves_as_other_rows(tmp_path):
     ]
 
 
+@pytest.mark.nightly
 def test_the_language_of_content_is_counted_and_reported(hub, agent):
     share(hub, agent)
     agent.ask({"sha256": ONE, "language": "nl"}, {"sha256": ONE, "language": "nl"}, {"sha256": ONE})

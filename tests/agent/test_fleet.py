@@ -74,6 +74,7 @@ def look(client, value):
     return client.get("/match/hash", params={"sha256": sha256(value)}).json()["matches"]
 
 
+@pytest.mark.nightly
 def test_connections_are_spread_evenly(fleet):
     ready(fleet)
     fleet.http.close()
@@ -89,6 +90,7 @@ def test_connections_are_spread_evenly(fleet):
         assert sorted(answered) == list(range(1, PROCESSES + 1))
 
 
+@pytest.mark.nightly
 def test_a_signal_matches_in_every_process_until_it_is_withdrawn(hub, fleet):
     ready(fleet)
     signal_of = hub.share(sha256(b"x"))
@@ -100,6 +102,7 @@ def test_a_signal_matches_in_every_process_until_it_is_withdrawn(hub, fleet):
         assert not any(look(one, b"x") for one in each.values())
 
 
+@pytest.mark.nightly
 def test_another_hub_replaces_the_signals_of_every_process(hub, fleet):
     hub.share(sha256(b"x"))
     ready(fleet, 1)
@@ -125,6 +128,7 @@ def test_whoever_decides_the_lead_delivers_and_reports(hub, fleet, tmp_path):
     assert len(lines) == PROCESSES
 
 
+@pytest.mark.nightly
 def test_metrics_and_health_are_of_the_whole_agent(hub, fleet):
     hub.share(sha256(b"x"))
     ready(fleet, 1)
@@ -159,6 +163,7 @@ def test_when_the_lead_is_killed_another_one_leads(hub, fleet):
         fleet.wait(hub_reachable=True)
 
 
+@pytest.mark.nightly
 def test_a_process_that_dies_is_replaced_and_the_others_answer(hub, fleet, tmp_path):
     hub.share(sha256(b"x"))
     ready(fleet, 1)
@@ -176,6 +181,7 @@ def test_a_process_that_dies_is_replaced_and_the_others_answer(hub, fleet, tmp_p
     ).read_text("utf-8")
 
 
+@pytest.mark.nightly
 def test_told_to_stop_all_of_them_stop(fleet, tmp_path):
     ready(fleet)
     children = fleet.pids()
@@ -184,6 +190,7 @@ def test_told_to_stop_all_of_them_stop(fleet, tmp_path):
     assert "Traceback" not in (tmp_path / "agent.log").read_text("utf-8")
 
 
+@pytest.mark.nightly
 def test_when_the_parent_is_killed_so_are_they_and_it_may_start_again(hub, fleet):
     hub.share(sha256(b"x"))
     ready(fleet, 1)
@@ -202,6 +209,7 @@ def started(folder):
     return subprocess.run(command, check=False, capture_output=True, text=True)
 
 
+@pytest.mark.nightly
 def test_a_second_agent_in_the_same_folder_is_refused(hub, fleet, tmp_path):
     ready(fleet)
     (tmp_path / "agent.toml").write_text(toml_of(hub, tmp_path))
@@ -210,6 +218,7 @@ def test_a_second_agent_in_the_same_folder_is_refused(hub, fleet, tmp_path):
     assert second.returncode == 1
 
 
+@pytest.mark.nightly
 def test_a_store_that_cannot_be_opened_is_said_and_not_tried_for_ever(hub, tmp_path):
     (tmp_path / "other").mkdir()
     with sqlite3.connect(tmp_path / "other/agent.db") as other:
@@ -235,6 +244,7 @@ print("lives on")
 """
 
 
+@pytest.mark.nightly
 def test_a_process_whose_parent_was_killed_while_it_spoke_ends_as_well():
     done = subprocess.run([sys.executable, "-c", ORPHAN], check=False, capture_output=True)
     assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")

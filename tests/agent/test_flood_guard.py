@@ -46,8 +46,9 @@ def wait_mark(agent, signal, state):
 
 
 @pytest.fixture
-def runaway(hub, agent):
-    """A partner's signal of a common file, lowered here."""
+def runaway(hub, agent, monkeypatch):
+    """A partner's signal of a common file, lowered here; others are looked for often."""
+    monkeypatch.setattr(flood_guard, "EVERY_S", 0.1)
     signal = hub.share(GOOGLE, shared_by="paste-corner")
     agent.wait(position=hub.head)
     assert set(flood(agent, GOOGLE, 40)) == {"block"}
@@ -103,6 +104,7 @@ def test_a_confirmation_of_a_second_party_ends_it(hub, agent, runaway):
     assert flood(agent, GOOGLE, 1, first=100) == ["block"]
 
 
+@pytest.mark.nightly
 def test_an_agency_that_clears_it_ends_it_for_good(hub, agent, runaway):
     hub.clear(runaway)
     agent.wait(position=hub.head)
@@ -118,6 +120,7 @@ def test_the_provider_lifts_it(agent, runaway):
     assert agent.http.post("/runaways/nothing/lift").status_code == 404
 
 
+@pytest.mark.nightly
 def test_what_the_provider_lifted_is_lowered_again_once_it_is_watched_again(agent, runaway):
     path = f"/runaways/{runaway.id}/lift"
     assert agent.http.delete(path).status_code == 404
@@ -148,6 +151,7 @@ def test_a_signal_that_the_hub_lowered_holds_and_never_releases(hub, agent, conf
     assert "an agency clears it" in answer["decision"]["missing"]
 
 
+@pytest.mark.nightly
 def test_a_mark_survives_a_restart_and_a_new_version_of_the_signal(
     hub, agent, runaway, config, sandbox
 ):
@@ -158,6 +162,7 @@ def test_a_mark_survives_a_restart_and_a_new_version_of_the_signal(
         assert flood(again, GOOGLE, 1, first=100) == ["hold"]
 
 
+@pytest.mark.nightly
 def test_an_authoritys_outbreak_is_lowered_only_if_it_is_implausibly_much_of_all(hub, agent):
     """An outbreak of 4 % is plausible, a picture that every tenth upload has is not."""
     outbreak, common = sha256(b"attack"), GOOGLE
@@ -177,6 +182,7 @@ def test_an_authoritys_outbreak_is_lowered_only_if_it_is_implausibly_much_of_all
     assert str(attack.id) not in marks(agent)
 
 
+@pytest.mark.nightly
 def test_the_upload_that_is_one_too_many_lowers_it_without_waiting_for_the_next_round(
     hub, config, sandbox, monkeypatch
 ):

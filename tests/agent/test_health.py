@@ -78,6 +78,7 @@ def test_an_agent_without_a_hub_is_not_healthy_and_answers(hub, config, sandbox)
         assert blocks(agent)
 
 
+@pytest.mark.nightly
 def test_an_agent_whose_disk_takes_nothing_says_so_and_recovers(hub, tmp_path):
     settings = {"name": "uploads", "hub_url": hub.url, "key": KEY, "port": 0, "http_workers": 1}
     settings |= {"data_dir": str(tmp_path / "agent"), "heartbeat_s": 0.2}

@@ -135,8 +135,8 @@ def test_addresses_and_digests_are_signals_too(hub, agent):
         ("/h/hash", {}, 400, "url"),
     ],
 )
-def test_a_bad_question_is_answered_in_hmas_shape(known, path, params, status, word):
-    answer = known.get(path, params=params)
+def test_a_bad_question_is_answered_in_hmas_shape(unchanged, path, params, status, word):
+    answer = unchanged.agent.http.get(path, params=params)
     assert answer.status_code == status, answer.text
     assert word in answer.json()["message"]
 
@@ -153,8 +153,8 @@ def test_a_bad_question_is_answered_in_hmas_shape(known, path, params, status, w
         {"files": {"photo": ("a", b"no picture")}},
     ],
 )
-def test_content_that_cannot_be_looked_at_is_never_no_match(known, path, sent):
-    answer = known.post(path, **sent)
+def test_content_that_cannot_be_looked_at_is_never_no_match(unchanged, path, sent):
+    answer = unchanged.agent.http.post(path, **sent)
     if path == "/m/lookup" and sent == {"files": {"photo": ("a", b"no picture")}}:
         return  # a text has digests, and these were looked up
     assert answer.status_code == 400, answer.text
@@ -165,8 +165,8 @@ def test_content_that_cannot_be_looked_at_is_never_no_match(known, path, sent):
     "body",
     [b"", b"[]", b"{", b"[" * 50_000, b'{"pdq": 3}', b'{"pdq": ["f"]}', b'{"tmk": ["a", "b"]}'],
 )
-def test_a_comparison_of_nothing_is_refused(known, body):
-    answer = known.post("/m/compare", content=body)
+def test_a_comparison_of_nothing_is_refused(unchanged, body):
+    answer = unchanged.agent.http.post("/m/compare", content=body)
     assert answer.status_code == 400, answer.text
 
 

@@ -11,6 +11,7 @@ from stemtide.fingerprints.values.audio import Sound, Track
 from stemtide.fingerprints.values.gop import GROUP, GopPrint
 from stemtide.fingerprints.values.video import ROW, Sampling, VideoPrint
 from tests.agent.world import agent_of, sha256, until
+from tests.rounds import rounds
 
 KNOWN = sha256(b"content that the authority shares")
 
@@ -20,7 +21,7 @@ def told(agent, said):
     until(lambda: said in agent.health()["troubles"].get("hub", ""), what=said)
 
 
-@pytest.mark.parametrize("position", [-5, 2**63, 2**70])
+@pytest.mark.parametrize("position", rounds([2**63], nightly=[-5, 2**63, 2**70]))
 def test_a_position_that_cannot_be_leaves_the_agent_neither_deaf_nor_torn(
     hub, config, sandbox, caplog, position
 ):
@@ -43,9 +44,14 @@ def test_a_position_that_cannot_be_leaves_the_agent_neither_deaf_nor_torn(
         agent.wait(hub_reachable=True, position=2)
 
 
-@pytest.mark.parametrize(
-    "line", ["[" * 100_000, '{"op": 1},{"op": 2}', "x" * (10 << 20)], ids=["deep", "two", "long"]
-)
+NO_LINES = [
+    pytest.param("[" * 100_000, id="deep"),
+    pytest.param('{"op": 1},{"op": 2}', id="two"),
+    pytest.param("x" * (10 << 20), id="long"),
+]
+
+
+@pytest.mark.parametrize("line", rounds(NO_LINES[:1], nightly=NO_LINES))
 def test_a_snapshot_that_is_none_is_said_and_asked_for_again(hub, config, sandbox, line):
     hub.share(KNOWN)
     hub.odd_lines = [line]
@@ -72,6 +78,7 @@ def test_a_page_without_an_end_is_cut_off(hub, config, sandbox):
         agent.wait(hub_reachable=True, position=1)
 
 
+@pytest.mark.nightly
 def test_an_answer_about_another_report_is_no_acknowledgement(hub, config, sandbox):
     hub.share(KNOWN)
     other = {"report": str(uuid4()), "counted": 1, "is_repeat": False, "rejected": []}
@@ -88,9 +95,12 @@ def test_an_answer_about_another_report_is_no_acknowledgement(hub, config, sandb
     assert sum(hub.outcomes.values()) == 1
 
 
+BLANK = [("sha256", sha256(b"")), ("pdq", "00" * 32), ("text", sketch("").to_bytes().hex())]
+
+
 @pytest.mark.parametrize(
     "blank",
-    [("sha256", sha256(b"")), ("pdq", "00" * 32), ("text", sketch("").to_bytes().hex())],
+    rounds(BLANK[1:2], nightly=BLANK),
 )
 @pytest.mark.parametrize("way", ["feed", "snapshot"])
 def test_what_everybody_has_is_taken_from_no_hub(hub, config, sandbox, way, blank):
@@ -114,7 +124,7 @@ def film(rows, *, seed=1):
     return VideoPrint(made, Sampling.SHARE, duration_ms=rows * 250).to_bytes()
 
 
-@pytest.mark.parametrize("rows", [8_000, 110_000])
+@pytest.mark.parametrize("rows", rounds([8_000], nightly=[8_000, 110_000]))
 def test_a_long_film_comes_with_the_snapshot_and_with_the_feed(hub, config, sandbox, rows):
     hub.share(film(rows).hex(), kind="video")
     with agent_of(config, sandbox) as agent:
@@ -137,9 +147,8 @@ def test_what_a_match_tells_is_read_without_the_values(hub, config, sandbox):
 LONG = ("video", "audio", "text", "gop")
 
 
-@pytest.mark.parametrize("kind", LONG)
-@pytest.mark.parametrize("harm", ["empty", "noise", "cut", "huge", "count"])
-def test_a_value_that_is_none_is_skipped_and_the_next_is_taken(hub, config, sandbox, kind, harm):
+@pytest.mark.parametrize("kind", rounds(LONG[:2], nightly=LONG))
+def test_a_value_that_is_none_is_skipped_and_the_next_is_taken(hub, config, sandbox, kind):
     with agent_of(config, sandbox) as agent:
         agent.wait(ready=True)
         whole = long_value(kind)
@@ -150,18 +159,23 @@ def test_a_value_that_is_none_is_skipped_and_the_next_is_taken(hub, config, sand
             "huge": (whole + bytes(5 << 20)).hex(),
             "count": (whole[:-4] + b"\xff\xff\xff\xff" * 3).hex(),
         }
-        hub.share(spoilt[harm], kind=kind)
-        good = hub.share(whole.hex(), kind=kind)
-        hub.share(whole.hex(), kind=kind)  # the same value twice, under two ids
-        agent.wait(position=3)
-        health = agent.health()
-        assert (health["signals"][kind], health["skipped"]) == (2, 1)
-        hub.withdraw(good)
-        agent.wait(position=4)
-        assert agent.health()["signals"][kind] == 1
+        for number, harm in enumerate(spoilt, start=1):
+            hub.share(spoilt[harm], kind=kind)
+            good = hub.share(whole.hex(), kind=kind)
+            same = hub.share(whole.hex(), kind=kind)  # the same value twice, under two ids
+            agent.wait(position=hub.head)
+            health = agent.health()
+            assert (health["signals"][kind], health["skipped"]) == (2, number), harm
+            hub.withdraw(good)
+            agent.wait(position=hub.head)
+            assert agent.health()["signals"][kind] == 1
+            hub.withdraw(same)
+            agent.wait(position=hub.head)
 
 
-@pytest.mark.parametrize("order", ["times run back", "times repeat"])
+@pytest.mark.parametrize(
+    "order", rounds(["times run back"], nightly=["times run back", "times repeat"])
+)
 def test_a_film_whose_times_do_not_ascend_is_skipped(hub, config, sandbox, order):
     made = VideoPrint.from_bytes(film(40)).rows.copy()
     made["at_ms"] = made["at_ms"][::-1] if order == "times run back" else 1000

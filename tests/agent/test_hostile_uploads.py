@@ -8,6 +8,7 @@ import zipfile
 import pytest
 
 from tests.agent.world import picture, sha256
+from tests.rounds import rounds
 
 
 def zipped(members) -> bytes:
@@ -68,7 +69,10 @@ def endless_pdf() -> bytes:
 
 @pytest.mark.parametrize(
     "made",
-    [many_files, many_pictures, nested, bomb, long_names, endless_pdf],
+    rounds(
+        [nested, endless_pdf],
+        nightly=[many_files, many_pictures, nested, bomb, long_names, endless_pdf],
+    ),
     ids=lambda f: f.__name__,
 )
 def test_what_costs_much_is_known_by_its_digest_and_the_next_upload_is_answered(hub, agent, made):

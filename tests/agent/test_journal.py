@@ -28,6 +28,7 @@ from tests.agent.world import (
     sha256,
     until,
 )
+from tests.rounds import rounds
 
 CAT = picture("chelsea.png")
 ROCKET = picture("rocket.jpg")
@@ -69,7 +70,7 @@ def wait_searched(agent, number):
     until(lambda: agent.health()["journal"]["searched"] >= number, what=f"{number} searches")
 
 
-@pytest.mark.parametrize("orientations", [1, 8])
+@pytest.mark.parametrize("orientations", rounds([8], nightly=[1, 8]))
 def test_an_earlier_upload_is_blocked_by_a_later_signal_and_released_with_it(
     hub, sandbox, tmp_path, orientations
 ):
@@ -99,7 +100,8 @@ def test_addresses_folders_and_digests_are_found_too(hub, agent, config):
     assert event["data"]["matches"][0]["kind"] == "url"
 
 
-@pytest.mark.parametrize("kind", ["video", "audio"])
+@pytest.mark.nightly
+@pytest.mark.parametrize("kind", rounds(["audio"], nightly=["video", "audio"]))
 def test_films_are_found_too_by_frames_and_by_sound(hub, agent, config, sandbox, kind):
     agent.match(known_film(), ref="early")
     agent.match(ROCKET, ref="other")
@@ -108,6 +110,7 @@ def test_films_are_found_too_by_frames_and_by_sound(hub, agent, config, sandbox,
     assert actions_on(config, "other") == []
 
 
+@pytest.mark.nightly
 def test_a_text_is_found_too_by_a_passage_of_it(hub, agent, config):
     agent.match(UPLOAD.encode(), ref="early")
     agent.match(words("another", 300).encode(), ref="other")
@@ -127,6 +130,7 @@ def test_what_is_only_looked_at_is_not_remembered(hub, agent, config):
     assert actions_on(config, "looked") == []
 
 
+@pytest.mark.usefixtures("searched_often")
 def test_an_erased_upload_is_not_found_and_leaves_no_trace(hub, agent, config):
     agent.ask({"sha256": sha256(b"x"), "ref": "user/7 photo"}, {"sha256": sha256(b"y"), "ref": "b"})
     until(lambda: agent.health()["journal"]["entries"] == 2, what="two entries")
@@ -165,6 +169,7 @@ def test_after_a_snapshot_nothing_is_acted_on_twice(hub, sandbox, tmp_path):
     assert [event["type"] for event in actions_on(config, "early")] == ["content.block"]
 
 
+@pytest.mark.nightly
 def test_a_signal_of_what_everybody_has_is_lowered_before_it_acts(hub, agent, config):
     common = sha256(b"empty page")
     for number in range(12):
@@ -244,7 +249,7 @@ secret = "{SECRET}"
     try:
         agent.wait(ready=True)
         refs = []
-        for number in range(60):  # each upload races with its signal
+        for number in range(rounds(20, nightly=60)):  # each upload races with its signal
             value = sha256(str(number).encode())
             if number % 2:
                 agent.ask({"sha256": value, "ref": f"u{number}"})

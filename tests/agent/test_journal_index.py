@@ -14,6 +14,7 @@ from stemtide.fingerprints.image import pdq
 from stemtide.fingerprints.kinds import SIZE_BYTES, Fingerprint, Fingerprints, Kind
 from stemtide.matching.library import IndexedSignal
 from tests.agent.world import picture
+from tests.rounds import rounds
 
 LOOSE = [0, 30, 10_000]
 """Loose values from which a segment is made: every search makes one, some do, none does."""
@@ -63,7 +64,7 @@ def test_estimated_orientations_are_near_the_true_ones():
         assert pdq.turn_hash(true[0])[0] == true[0]
 
 
-@pytest.mark.parametrize("loose_values", LOOSE)
+@pytest.mark.parametrize("loose_values", rounds(LOOSE[1:2], nightly=LOOSE))
 def test_the_index_finds_what_comparing_every_value_finds(chosen, loose_values):
     found = JournalIndex(loose_values=loose_values)
     values = [chosen.bytes(32) for _ in range(300)]
@@ -88,7 +89,7 @@ def test_the_index_finds_what_comparing_every_value_finds(chosen, loose_values):
 
 
 @pytest.mark.parametrize("loose_values", LOOSE)
-@pytest.mark.parametrize("kind", [Kind.SHA256, Kind.MD5, Kind.URL])
+@pytest.mark.parametrize("kind", rounds([Kind.SHA256], nightly=[Kind.SHA256, Kind.MD5, Kind.URL]))
 def test_equal_values_are_found_however_often_they_were_uploaded(chosen, loose_values, kind):
     found = JournalIndex(loose_values=loose_values)
     values = [chosen.bytes(SIZE_BYTES[kind]) for _ in range(100)]

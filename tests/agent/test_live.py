@@ -58,7 +58,7 @@ def first_alarm(answers):
     return next(one for one in answers if one["alarms"])
 
 
-@pytest.mark.parametrize("kind", ["video", "audio"])
+@pytest.mark.parametrize("kind", rounds(["video"], nightly=["video", "audio"]))
 def test_the_first_alarm_comes_within_ten_seconds_of_known_content(
     hub, agent, values, long_stream, kind
 ):
@@ -79,6 +79,7 @@ def test_the_first_alarm_comes_within_ten_seconds_of_known_content(
     assert sum(each["is_new"] for one in answers for each in one["alarms"]) == 1
 
 
+@pytest.mark.nightly
 def test_pictures_without_sound_are_enough(agent, film):
     answers = play(agent, "silent", [*pictures_alone("sky"), *pictures_alone("street")])
     assert first_alarm(answers)["until_s"] <= 12 + 10
@@ -86,6 +87,7 @@ def test_pictures_without_sound_are_enough(agent, film):
     assert answers[0]["decision"]["undecodable"] is False
 
 
+@pytest.mark.nightly
 @pytest.mark.usefixtures("film")
 def test_a_stream_counts_once_for_the_flood_guard(agent, config):
     play(agent, "tv", chunks(KNOWN, OTHER))
@@ -98,6 +100,7 @@ def test_a_stream_counts_once_for_the_flood_guard(agent, config):
     assert ("video", 1) in lookups
 
 
+@pytest.mark.nightly
 def test_an_initialisation_segment_is_sent_once(agent, film):
     init, each = fragments(OTHER, KNOWN)
     type_ = {"content-type": "video/mp4"}
@@ -130,6 +133,7 @@ def test_gaps_are_said_and_filled_by_late_chunks(agent, film):
     assert put(agent, each[5])["seq"] == 5
 
 
+@pytest.mark.nightly
 @pytest.mark.usefixtures("film")
 def test_sound_that_comes_late_is_heard(hub, agent, values):
     sound = hub.share(values["audio"], kind="audio")
@@ -140,6 +144,7 @@ def test_sound_that_comes_late_is_heard(hub, agent, values):
     assert str(sound.id) in {one["signal"] for one in answer["alarms"]}
 
 
+@pytest.mark.nightly
 @pytest.mark.usefixtures("film")
 def test_a_number_that_stands_for_another_chunk_is_refused(agent):
     one, two, *_ = chunks(KNOWN)
@@ -160,6 +165,7 @@ def test_a_stream_that_ends_is_told_and_forgotten(agent):
     assert put(agent, chunks(OTHER)[0], seq=0)["matches"] == []
 
 
+@pytest.mark.nightly
 def test_an_idle_stream_ends_by_itself(hub, sandbox, tmp_path):
     with agent_of(config_of(hub, tmp_path, live_idle_s=1.0), sandbox) as agent:
         agent.wait(ready=True)
@@ -181,6 +187,7 @@ def test_no_more_streams_are_open_than_may_be(hub, sandbox, tmp_path):
         put(agent, blob, stream="two")
 
 
+@pytest.mark.nightly
 @pytest.mark.usefixtures("film")
 def test_what_is_kept_of_a_stream_does_not_grow_with_it(config, agent):
     sizes = []
@@ -218,6 +225,7 @@ def test_a_withdrawn_signal_stops_matching_in_an_open_stream_and_is_undone(
         until(lambda: hub.outcomes, what="outcomes")
 
 
+@pytest.mark.nightly
 @pytest.mark.usefixtures("film")
 def test_looking_only_does_nothing(hub, config, agent):
     answers = [put(agent, blob, look="1") for blob in chunks(KNOWN)]
@@ -226,6 +234,7 @@ def test_looking_only_does_nothing(hub, config, agent):
     assert hub.outcomes == {}
 
 
+@pytest.mark.nightly
 def test_seconds_add_up_over_the_whole_stream(hub, sandbox, tmp_path, values):
     rules = (
         Rule(name="long enough", action=Action.BLOCK, min_matched_s=9.0),
@@ -248,15 +257,18 @@ def test_a_chunk_that_cannot_be_decoded_proves_nothing(agent, film):
     assert first["matches"][0]["signal"] == str(film.id)
 
 
+WRONG = [
+    ({"seq": "-1"}, 422, "seq: must be"),
+    ({"seq": "1e3"}, 422, "seq: must be"),
+    ({"seqq": "1"}, 422, "known are seq, ref, look"),
+    ({"look": "yes"}, 422, "look: must be 0 or 1"),
+    ({"ref": ""}, 422, "ref: must have"),
+]
+
+
 @pytest.mark.parametrize(
     ("asked", "status", "said"),
-    [
-        ({"seq": "-1"}, 422, "seq: must be"),
-        ({"seq": "1e3"}, 422, "seq: must be"),
-        ({"seqq": "1"}, 422, "known are seq, ref, look"),
-        ({"look": "yes"}, 422, "look: must be 0 or 1"),
-        ({"ref": ""}, 422, "ref: must have"),
-    ],
+    rounds(WRONG[1:3], nightly=WRONG),
 )
 def test_a_wrong_parameter_is_named(agent, asked, status, said):
     assert said in put(agent, b"x", expect=status, **asked)["detail"]
@@ -281,6 +293,7 @@ def test_chunks_may_come_at_the_same_time(agent, film):
     assert told["matches"][0]["signal"] == str(film.id)
 
 
+@pytest.mark.nightly
 def test_a_damaged_file_of_streams_is_made_anew(hub, sandbox, tmp_path):
     config = config_of(hub, tmp_path)
     config.data_dir.mkdir()
@@ -295,6 +308,7 @@ def test_nothing_is_answered_while_there_are_no_signals(sandbox, tmp_path):
         assert "no signals yet" in put(agent, b"x", expect=503)["detail"]
 
 
+@pytest.mark.nightly
 @pytest.mark.usefixtures("film")
 def test_numbers_of_streams_are_in_the_metrics(agent):
     play(agent, "tv", chunks(KNOWN))

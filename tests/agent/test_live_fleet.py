@@ -5,9 +5,13 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.agent.streams import KNOWN, OTHER, chunks, shared_values
 from tests.agent.test_fleet import PROCESSES, fleet, one_each, ready  # noqa: F401 - a fixture
 from tests.agent.world import until
+
+pytestmark = pytest.mark.nightly
 
 TS = {"content-type": "video/mp2t"}
 

@@ -67,6 +67,7 @@ def desk(hub, sandbox, tmp_path):
     agent.stop()
 
 
+@pytest.mark.nightly
 def test_match_finds_a_film_a_sound_a_text_and_a_picture_in_an_archive_at_an_agent(desk):
     folder, address = desk
     told = run("match", folder, "--against", address, "--json")

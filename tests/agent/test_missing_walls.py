@@ -14,6 +14,7 @@ from stemtide.fingerprints.sandbox.lockdown import available_walls
 from stemtide.fingerprints.sandbox.walls import Wall, missing_walls, refusal
 from tests.agent.world import agent_of, config_of
 from tests.fingerprints.attacker import standing_only
+from tests.rounds import rounds
 
 ALL = frozenset(Wall)
 NO_LANDLOCK = frozenset({Wall.SECCOMP, Wall.NETWORK})
@@ -42,7 +43,7 @@ def test_every_missing_wall_must_be_named(missing, accepted, starts):
 
 
 @LINUX
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("processes", rounds([1], nightly=[1, 2]))
 def test_an_agent_does_not_start_without_a_wall_that_it_does_not_name(hub, tmp_path, processes):
     config = config_of(hub, tmp_path, port=0, http_workers=processes)
     why = "accept_missing_walls: does not name landlock.*could open files"
@@ -59,8 +60,11 @@ def toml(folder, line=""):
     return str(file)
 
 
+LINES = [("", 1), ('accept_missing_walls = ["landlock"]', 0)]
+
+
 @LINUX
-@pytest.mark.parametrize(("line", "code"), [("", 1), ('accept_missing_walls = ["landlock"]', 0)])
+@pytest.mark.parametrize(("line", "code"), rounds(LINES[:1], nightly=LINES))
 def test_the_check_names_a_missing_wall_and_says_whether_the_agent_starts(
     tmp_path, monkeypatch, line, code
 ):

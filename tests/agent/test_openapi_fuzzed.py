@@ -81,6 +81,7 @@ def target(hub, tmp_path):
     hma.stop()
 
 
+@pytest.mark.nightly
 def test_made_up_requests_to_some_operations_get_answers_of_the_document(target):
     found = run(target, each=2, seed=7, only=QUICK)
     assert found.is_whole, found.said

@@ -19,6 +19,7 @@ from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.enums import Action
 from tests.agent.test_review import ON, Moderator, events, wait_event
 from tests.agent.world import agent_of, config_of, picture, sha256, until
+from tests.rounds import rounds
 
 ONE, TWO, THREE = sha256(b"one"), sha256(b"two"), sha256(b"three")
 BANK = "OUR_BLOCKS"
@@ -45,7 +46,7 @@ def act(agent, **item):
     return decision(agent, **item)["action"]
 
 
-@pytest.mark.parametrize("action", ["block", "hold", "log"])
+@pytest.mark.parametrize("action", rounds(["hold"], nightly=["block", "hold", "log"]))
 def test_a_match_of_an_own_bank_leads_to_the_action_of_the_bank(agent, action):
     make(agent, action=action)
     item = add(agent, ONE, reason="a film that we removed before")
@@ -210,6 +211,7 @@ def test_a_block_by_an_own_bank_alone_gets_no_statement_of_reasons(hub, agent, c
         assert file.execute("SELECT ref FROM restrictions").fetchall() == [("both",)]
 
 
+@pytest.mark.nightly
 def test_a_bank_that_is_tried_on_a_part_of_content_answers_the_same_each_time(agent):
     make(agent, enabled_ratio=0.5)
     values = [sha256(b"film %d" % number) for number in range(40)]
@@ -300,11 +302,16 @@ REFUSED = [
 ]
 
 
+@pytest.fixture(scope="module")
+def unchanged_bank(unchanged):
+    make(unchanged.agent)
+    return unchanged.agent.http
+
+
 @pytest.mark.parametrize("case", REFUSED, ids=lambda case: f"{case[0]} {case[1]} {case[4]}")
-def test_what_is_no_bank_and_no_item_is_refused_with_the_remedy(agent, case):
+def test_what_is_no_bank_and_no_item_is_refused_with_the_remedy(unchanged_bank, case):
     method, path, sent, status, word = case
-    make(agent)
-    answer = agent.http.request(method, path, json=sent)
+    answer = unchanged_bank.request(method, path, json=sent)
     assert (answer.status_code, word in answer.json()["detail"]) == (status, True), answer.text
 
 

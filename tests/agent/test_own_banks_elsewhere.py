@@ -8,6 +8,8 @@ from tests.agent.test_journal import actions_on, wait_acted, wait_searched
 from tests.agent.test_live import play
 from tests.agent.test_own_banks import BANK, ONE, TWO, add, make
 
+pytestmark = pytest.mark.usefixtures("searched_often")
+
 
 @pytest.fixture(scope="module")
 def values(sandbox):
@@ -36,6 +38,7 @@ def test_a_new_item_finds_an_earlier_upload_and_releases_it_when_told_so(hub, ag
     wait_acted(config, "early", "content.release")
 
 
+@pytest.mark.nightly
 def test_a_bank_that_is_put_back_is_searched_for_again(agent, config):
     agent.ask({"sha256": TWO, "ref": "first"})
     make(agent)
@@ -47,6 +50,7 @@ def test_a_bank_that_is_put_back_is_searched_for_again(agent, config):
     assert "uploaded_at" in wait_acted(config, "meanwhile", "content.block")["data"]
 
 
+@pytest.mark.nightly
 def test_a_bank_that_is_switched_off_finds_nothing_earlier(agent, config):
     agent.ask({"sha256": ONE, "ref": "early"})
     make(agent, enabled_ratio=0)
@@ -55,6 +59,7 @@ def test_a_bank_that_is_switched_off_finds_nothing_earlier(agent, config):
     assert kinds_of(config, "early") == []
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("kind", ["video", "audio"])
 def test_a_live_stream_is_compared_with_own_banks(hub, agent, values, kind):
     make(agent, action="block")

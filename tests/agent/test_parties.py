@@ -51,6 +51,7 @@ def test_a_changed_standing_comes_with_the_feed_and_moves_the_cursor(hub, config
     assert parties_after(config) == 1
 
 
+@pytest.mark.nightly
 def test_a_store_without_parties_asks_for_all_of_them(hub, tmp_path, sandbox):
     config = config_of(hub, tmp_path)
     known, hub.parties = hub.parties, None
@@ -64,6 +65,7 @@ def test_a_store_without_parties_asks_for_all_of_them(hub, tmp_path, sandbox):
         assert (standing_of(config, "europol"), parties_after(config)) == ("member", 2)
 
 
+@pytest.mark.nightly
 def test_parties_of_another_hub_replace_all(hub, config, sandbox):
     hub.set_party("of-the-first-hub")
     with agent_of(config, sandbox) as agent:
@@ -76,6 +78,7 @@ def test_parties_of_another_hub_replace_all(hub, config, sandbox):
         assert standing_of(config, "europol") == "member"
 
 
+@pytest.mark.nightly
 def test_an_older_hub_keeps_what_is_known_of_parties(hub, config, sandbox):
     with agent_of(config, sandbox) as agent:
         agent.wait(ready=True)

@@ -14,6 +14,7 @@ from tests import tesseract
 from tests.agent.world import agent_of, config_of
 from tests.fingerprints.picture_texts import OTHER, TEXTS, photographed, png, screenshot
 from tests.fingerprints.pictures import encoded, photo
+from tests.rounds import rounds
 from tests.tesseract import LANGUAGES
 
 pytestmark = pytest.mark.skipif(not tesseract.is_installed(), reason=tesseract.INSTALL)
@@ -37,7 +38,7 @@ def agent(hub, tmp_path, reading):
         yield agent
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", rounds(LANGUAGES[:1], nightly=LANGUAGES))
 def test_a_screenshot_of_a_shared_text_matches_and_the_answer_quotes_its_words(
     hub, agent, language
 ):
@@ -54,22 +55,23 @@ def test_a_screenshot_of_a_shared_text_matches_and_the_answer_quotes_its_words(
     assert " ".join(quoted.strip("“”…").split()[:5]) in " ".join(TEXTS[language].split())
 
 
-@pytest.mark.parametrize(
-    "alter",
-    [
-        lambda page: encoded(photographed(page), "JPEG", quality=70),
-        lambda page: encoded(page.resize((540, page.height // 2)), "JPEG", quality=60),
-        lambda page: png(page.point(lambda light: 255 - light)),
-    ],
-    ids=["photographed", "half the size", "white on black"],
-)
+ALTERED = {
+    "half the size": lambda page: encoded(page.resize((540, page.height // 2)), "JPEG", quality=60),
+    "photographed": lambda page: encoded(photographed(page), "JPEG", quality=70),
+    "white on black": lambda page: png(page.point(lambda light: 255 - light)),
+}
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("alter", [*ALTERED])
 def test_an_altered_picture_of_the_text_matches_too(hub, agent, alter):
     shared(hub, TEXTS["eng"])
     agent.wait(position=hub.head)
-    (match,) = agent.match(alter(screenshot(TEXTS["eng"])))["matches"]
+    (match,) = agent.match(ALTERED[alter](screenshot(TEXTS["eng"])))["matches"]
     assert (match["part"], match["match_percent"] >= 95) == (PICTURE_TEXT, True)
 
 
+@pytest.mark.nightly
 def test_an_excerpt_in_another_picture_names_the_words_that_are_shared(hub, agent):
     shared(hub, TEXTS["eng"])
     agent.wait(position=hub.head)
@@ -81,6 +83,7 @@ def test_an_excerpt_in_another_picture_names_the_words_that_are_shared(hub, agen
     assert first > len(OTHER.split())
 
 
+@pytest.mark.nightly
 def test_near_misses_do_not_match(hub, agent):
     shared(hub, TEXTS["eng"])
     agent.wait(position=hub.head)
@@ -91,7 +94,9 @@ def test_near_misses_do_not_match(hub, agent):
         assert PICTURE_TEXT in {printed["part"] for printed in answer["fingerprints"]}
 
 
-@pytest.mark.parametrize("name", ["chelsea.png", "coffee.png", "rocket.jpg"])
+@pytest.mark.parametrize(
+    "name", rounds(["rocket.jpg"], nightly=["chelsea.png", "coffee.png", "rocket.jpg"])
+)
 def test_a_photograph_without_text_matches_nothing_and_counts_as_read(hub, agent, name):
     shared(hub, TEXTS["eng"])
     agent.wait(position=hub.head)
@@ -107,6 +112,7 @@ def test_text_in_pictures_is_read_only_if_the_settings_say_so(hub, config, sandb
         assert agent.match(png(screenshot(TEXTS["eng"])))["matches"] == []
 
 
+@pytest.mark.nightly
 def test_a_text_that_takes_too_long_leaves_a_remark_and_the_other_fingerprints():
     page = png(screenshot(" ".join(TEXTS.values()) * 8, size_px=17, width=2000))
     with Sandbox(languages=LANGUAGES, limits=DecodingLimits(cpu_s=1, wall_s=600)) as sandbox:
@@ -117,6 +123,7 @@ def test_a_text_that_takes_too_long_leaves_a_remark_and_the_other_fingerprints()
     assert prints.is_incomplete
 
 
+@pytest.mark.nightly
 def test_whatever_is_done_to_a_picture_its_other_fingerprints_are_made(reading):
     chance = random.Random(221)  # noqa: S311 - repeatable, not secret
     page = encoded(screenshot(TEXTS["eng"]), "JPEG", quality=70)

@@ -26,6 +26,7 @@ from stemtide.protocol.tlog.cosignatures import WitnessKey, cosign
 from tests.agent.fake_log import FakeLog
 from tests.agent.test_long_kinds import made_words
 from tests.agent.world import agent_of, config_of, sha256, until
+from tests.rounds import rounds
 
 LONG_AGO = timedelta(hours=1)
 
@@ -160,7 +161,7 @@ def test_a_long_value_is_proved_by_its_digest(hub, log, follower):
     assert follower.status.state == "proving"
 
 
-@pytest.mark.parametrize("state", ["withdrawn", "expired"])
+@pytest.mark.parametrize("state", rounds(["withdrawn"], nightly=["withdrawn", "expired"]))
 def test_the_end_of_a_signal_is_proved(hub, log, follower, state):
     signal = hub.share(sha256(b"x"))
     follower.take(signal)
@@ -195,13 +196,13 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("changed", CHANGES.values(), ids=[*CHANGES])
+@pytest.mark.parametrize("changed", rounds([*CHANGES][:2], nightly=[*CHANGES]))
 def test_a_signal_of_which_the_log_says_something_else_twice_is_switched_off(
     hub, log, follower, changed
 ):
     signal, other = hub.share(sha256(b"x")), hub.share(sha256(b"y"))
     follower.take(signal, other)
-    log.add(said(signal, **changed), said(other))
+    log.add(said(signal, **CHANGES[changed]), said(other))
     follower.check()
     assert not follower.is_off(signal)  # once may be a mistake
     assert follower.status.alarm == ""
@@ -262,7 +263,7 @@ def test_a_hub_that_takes_back_each_end_is_late_as_well(hub, follower):
     assert "does not prove 1 entries" in follower.status.alarm
 
 
-@pytest.mark.parametrize("place", [2**63 - 1, 10**19, 2**70])
+@pytest.mark.parametrize("place", rounds([2**70], nightly=[2**63 - 1, 10**19, 2**70]))
 def test_no_signal_of_a_snapshot_counts_as_later_than_the_snapshot(hub, log, follower, place):
     first = hub.share(sha256(b"x"))
     follower.load(first.model_copy(update={"position": place}))
@@ -344,7 +345,10 @@ def test_a_wrong_proof_of_another_version_does_not_count(hub, log, follower):
     assert follower.is_off(signal)
 
 
-@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:00:00-14:00"])
+ENDS = ["0001-01-01T00:00:00+14:00", "9999-12-31T23:00:00-14:00"]
+
+
+@pytest.mark.parametrize("at", rounds(ENDS[:1], nightly=ENDS))
 def test_a_time_at_the_end_of_the_calendar_is_a_fact_like_others(hub, log, follower, at):
     signal = hub.share(sha256(b"x"), shared_at=datetime.fromisoformat(at))
     other = hub.share(sha256(b"y"))
@@ -420,7 +424,7 @@ FORGERIES = [
 ]
 
 
-@pytest.mark.parametrize("forge", FORGERIES)
+@pytest.mark.parametrize("forge", rounds(FORGERIES[:3], nightly=FORGERIES))
 def test_a_forged_answer_proves_nothing_and_undoes_nothing(hub, log, follower, forge):
     signal = hub.share(sha256(b"x"))
     follower.take(signal)
@@ -587,6 +591,7 @@ def test_ends_from_before_a_snapshot_need_no_proof(hub, log, follower):
     assert follower.status.alarm == ""
 
 
+@pytest.mark.nightly
 def test_of_too_many_signals_of_a_snapshot_some_are_proved_at_random(hub, tmp_path, monkeypatch):
     monkeypatch.setattr(proofs, "MOST_OF_SNAPSHOT", 2)
     monkeypatch.setattr(proofs, "SIGNALS_OF_SAMPLE", 2)

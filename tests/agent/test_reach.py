@@ -9,6 +9,7 @@ from stemtide.agent.store import schema
 from stemtide.fingerprints.url.canonical import digest
 from stemtide.fingerprints.url.reach import UrlScope, print_of_url
 from tests.agent.world import agent_of
+from tests.rounds import rounds
 
 PAGE = "https://m.bad.example/video/12?utm_source=x"
 FOLDER, HOST = "m.bad.example/video/", "bad.example/"
@@ -18,14 +19,17 @@ def share(hub, covered, **facts):
     return hub.share(digest(covered).hex(), kind="url", **facts)
 
 
+CASES = [  # what is covered, the reach that is said, how it is met, what is done
+    ("m.bad.example/video/12", None, "", "block"),
+    (FOLDER, "folder", "folder", "hold"),  # one authority alone never blocks a folder
+    (HOST, "host", "host", "hold"),
+    (HOST, None, "host", "hold"),  # whoever says less than what it covers gains nothing
+]
+
+
 @pytest.mark.parametrize(
     "case",
-    [  # what is covered, the reach that is said, how it is met, what is done
-        ("m.bad.example/video/12", None, "", "block"),
-        (FOLDER, "folder", "folder", "hold"),  # one authority alone never blocks a folder
-        (HOST, "host", "host", "hold"),
-        (HOST, None, "host", "hold"),  # whoever says less than what it covers gains nothing
-    ],
+    rounds(CASES[:2], nightly=CASES),
 )
 def test_an_address_is_met_by_what_covers_it_and_how_is_said(hub, agent, case):
     covered, reach, transform, action = case
@@ -94,9 +98,8 @@ def test_a_bucket_holds_only_addresses_that_match_now(hub, agent):
         ("&".join(["prefix=abcdef00"] * 27), "prefix"),
     ],
 )
-def test_what_is_no_prefix_is_refused_by_name(agent, query, field):
-    agent.wait(position=0, ready=True)
-    answer = agent.http.get(f"/match/urls?{query}")
+def test_what_is_no_prefix_is_refused_by_name(unchanged, query, field):
+    answer = unchanged.agent.http.get(f"/match/urls?{query}")
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == field
 

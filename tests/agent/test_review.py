@@ -29,17 +29,19 @@ from stemtide.client.connection import is_loopback
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.law.dsa.statements import lint
 from tests.agent import streams
-from tests.agent.fake_hub import KEY
+from tests.agent.fake_hub import KEY, FakeHub
 from tests.agent.world import (
     SECRET,
     AgentInProcess,
     agent_of,
     config_of,
+    folder_in_memory,
     picture,
     sha256,
     until,
 )
 from tests.cli.conftest import run
+from tests.rounds import rounds
 
 TEMPLATES = Path(pages.__file__).parent / "templates"
 ON = ReviewSettings(enabled=True)
@@ -209,6 +211,22 @@ def test_neither_the_address_nor_the_cookie_alone_is_enough(agent, config, anna,
     assert value.encode() not in stored
 
 
+@pytest.fixture(scope="module")
+def named_inside(sandbox):
+    """A person at an agent that has another name within the provider's network."""
+    hub = FakeHub().start()
+    try:
+        with folder_in_memory() as folder:
+            names = ("moderation.internal",)
+            config = config_of(hub, folder, review=ON, allowed_hosts=names)
+            with agent_of(config, sandbox) as agent:
+                agent.wait(ready=True)
+                with Moderator(agent, config) as anna:
+                    yield anna
+    finally:
+        hub.stop()
+
+
 @pytest.mark.parametrize(
     ("headers", "why"),
     [
@@ -221,14 +239,10 @@ def test_neither_the_address_nor_the_cookie_alone_is_enough(agent, config, anna,
         ({"Origin": "null"}, "web pages may not"),
     ],
 )
-def test_requests_from_elsewhere_are_refused(hub, sandbox, tmp_path, headers, why):
-    config = config_of(hub, tmp_path, review=ON, allowed_hosts=("moderation.internal",))
-    with agent_of(config, sandbox) as agent:
-        agent.wait(ready=True)
-        with Moderator(agent, config) as anna:
-            refused = anna.http.get(anna.home, headers=headers)
-            assert (refused.status_code, why in refused.text) == (403, True)
-            assert anna.get().status_code == 200
+def test_requests_from_elsewhere_are_refused(named_inside, headers, why):
+    refused = named_inside.http.get(named_inside.home, headers=headers)
+    assert (refused.status_code, why in refused.text) == (403, True)
+    assert named_inside.get().status_code == 200
 
 
 def test_an_agent_with_a_token_keeps_it_for_all_but_the_page(hub, sandbox, tmp_path):
@@ -270,12 +284,23 @@ def test_the_address_of_pictures_needs_https_and_a_secret(tmp_path):
     assert load(file, env={}).review.picture_url == "https://p.example/{ref}"
 
 
+@pytest.fixture(scope="module")
+def two_people(unchanged):
+    """Two people who have one item, and change nothing."""
+    held(unchanged.hub, unchanged.agent, "a")
+    with (
+        Moderator(unchanged.agent, unchanged.config) as anna,
+        Moderator(unchanged.agent, unchanged.config, "Ben") as ben,
+    ):
+        yield anna, ben
+
+
 @pytest.mark.parametrize(
     "page",
     ["decide", "undo", "look", "letters", "leave", "sign-out", "hub/answer", "hub/join"],
 )
-def test_a_form_without_the_token_of_the_session_changes_nothing(hub, agent, anna, ben, page):
-    held(hub, agent, "a")
+def test_a_form_without_the_token_of_the_session_changes_nothing(two_people, page):
+    anna, ben = two_people
     fields = {"ref": "a", "verdict": "block"}
     for token in ("", ben.form_token):
         answer = anna.http.post(f"{anna.home}/{page}", data={**fields, "form_token": token})
@@ -287,7 +312,8 @@ def test_a_form_without_the_token_of_the_session_changes_nothing(hub, agent, ann
 
 
 @pytest.mark.parametrize("verdict", ["", "Join", "maybe"])
-def test_a_crisis_is_neither_joined_nor_declined_without_a_verdict(hub, anna, verdict):
+def test_a_crisis_is_neither_joined_nor_declined_without_a_verdict(unchanged, two_people, verdict):
+    (anna, _), hub = two_people, unchanged.hub
     before = hub.asked.copy()
     page = anna.post("hub/join", id="0" * 32, verdict=verdict)
     assert (page.status_code, "Choose to join or to decline" in page.text) == (400, True)
@@ -311,6 +337,7 @@ def test_a_page_that_updates_itself_keeps_no_session_alive(config, anna):
     assert (ended.status_code, ended.headers["hx-redirect"]) == (403, "/review")
 
 
+@pytest.mark.nightly
 def test_the_queue_is_sent_again_only_when_it_changed(hub, agent, anna, ben):
     held(hub, agent, "a")
 
@@ -349,6 +376,7 @@ def test_the_queue_is_empty_then_orders_what_is_held(hub, agent, anna):
     assert agent.health()["review"] == {"waiting": 7, "late": 0} | NO_FILES
 
 
+@pytest.mark.nightly
 def test_what_waits_long_comes_before_what_is_grave_and_new(hub, agent, config, anna):
     held(hub, agent, "old", severity="low")
     age(config, "acted", "at", minutes=5 * 24 * 60)
@@ -369,6 +397,7 @@ def test_an_item_says_who_shared_how_sure_and_why(hub, agent, anna):
     assert "picture_url" in page
 
 
+@pytest.mark.nightly
 def test_an_item_shows_how_near_a_picture_is_and_which_seconds_of_a_film_match(
     hub, agent, sandbox, anna
 ):
@@ -455,7 +484,10 @@ def test_letting_pass_releases_and_is_counted_as_reversed(hub, agent, config, an
     until(lambda: (counted(hub, "held"), counted(hub, "reversed")) == (0, 1), what="the count")
 
 
-@pytest.mark.parametrize(("verdict", "outcome"), [("block", "blocked"), ("pass", "reversed")])
+TAKEN_BACK = [("block", "blocked"), ("pass", "reversed")]
+
+
+@pytest.mark.parametrize(("verdict", "outcome"), rounds(TAKEN_BACK[:1], nightly=TAKEN_BACK))
 def test_the_last_decision_is_taken_back(hub, agent, config, anna, verdict, outcome):  # noqa: PLR0917 - fixtures
     held(hub, agent, "v-1")
     anna.decide("v-1", verdict)
@@ -500,6 +532,7 @@ def test_a_block_stands_against_what_the_person_knew(hub, agent, config, anna):
     until(lambda: events(config, "v-1")[-1]["data"].get("undoes") == "block", what="the event")
 
 
+@pytest.mark.nightly
 def test_a_dispute_is_taken_back_only_with_the_last_decision_that_disputes(hub, agent, anna, ben):
     held(hub, agent, "v-1", "v-2", "v-3")
     ben.decide("v-3", "dispute", reason="a cat")
@@ -513,6 +546,7 @@ def test_a_dispute_is_taken_back_only_with_the_last_decision_that_disputes(hub, 
     assert [opinion for _, opinion, _ in hub.opinions].count("seen") == 1
 
 
+@pytest.mark.nightly
 def test_what_was_let_pass_is_not_held_again_by_the_journal(hub, agent, config, anna):
     value = sha256(b"early")
     agent.ask({"sha256": value, "ref": "early"})
@@ -542,6 +576,7 @@ def test_escalated_content_stays_marked_for_a_colleague(hub, agent, anna, ben):
     assert "not sure" in ben.page.text
 
 
+@pytest.mark.nightly
 def test_a_dispute_whose_reason_looks_like_personal_data_reaches_the_hub(hub, agent, anna):
     held(hub, agent, "v-1")
     anna.decide("v-1", "dispute", reason="piet@example.org says it is a news picture")
@@ -608,11 +643,13 @@ def test_what_was_released_meanwhile_is_no_item(hub, agent, config, anna):
     assert "not held any more" in anna.open("never-there").text
 
 
+@pytest.mark.nightly
 def test_letter_keys_can_be_switched_off(anna):
     assert 'data-letters="on"' in anna.page.text
     assert 'data-letters="off"' in anna.post("letters").text
 
 
+@pytest.mark.nightly
 def test_several_processes_have_one_queue_and_print_one_link(hub, provider, tmp_path):
     toml = f"""
 name = "uploads"
@@ -661,6 +698,7 @@ def test_what_is_stored_of_a_person_is_deleted_at_its_term(hub, agent, config, a
             assert other.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)  # noqa: S608 - our own
 
 
+@pytest.mark.nightly
 def test_the_statement_of_a_block_says_that_a_person_decided(hub, sandbox, tmp_path):
     settings = Transparency(
         ground=Ground.TERMS,
@@ -696,7 +734,7 @@ def all_again(hub, sandbox, tmp_path):
         yield agent, config
 
 
-@pytest.mark.parametrize("first", ["block", "pass", "dispute"])
+@pytest.mark.parametrize("first", rounds(["block"], nightly=["block", "pass", "dispute"]))
 @pytest.mark.parametrize("second", ["block", "pass"])
 def test_a_blind_check_is_blind_and_holds_again_where_two_disagree(hub, all_again, first, second):
     agent, config = all_again
@@ -726,6 +764,7 @@ def test_a_blind_check_is_blind_and_holds_again_where_two_disagree(hub, all_agai
     assert f'reviews_total{{verdict="{word}"}} 1.0' in agent.http.get("/metrics").text
 
 
+@pytest.mark.nightly
 def test_every_dispute_is_looked_at_again_and_no_decision_that_was_taken_back(
     hub, agent, anna, ben
 ):
@@ -738,6 +777,7 @@ def test_every_dispute_is_looked_at_again_and_no_decision_that_was_taken_back(
     assert "Blind checks" not in ben.get().text
 
 
+@pytest.mark.nightly
 def test_without_a_percentage_there_are_no_blind_checks(hub, sandbox, tmp_path):
     settings = ReviewSettings(enabled=True, blind_check_percent=0)
     config = config_of(hub, tmp_path, review=settings)
@@ -768,6 +808,7 @@ def test_a_break_comes_after_an_hour_of_pictures(shown_min, now_min, until_min):
     assert ends == 60 * until_min
 
 
+@pytest.mark.nightly
 def test_the_break_is_taken_on_the_page_and_is_not_skipped_by_a_new_link(
     hub, provider, sandbox, tmp_path
 ):
@@ -877,15 +918,18 @@ def test_the_budget_stops_whatever_is_tried_and_starts_anew_with_a_reason(
     assert "stemtide_agent_review_pictures_total" in metrics
 
 
+NO_PICTURES = [
+    (b"\x89PNG\r\n\x1a\n" + b"junk" * 100, "not a picture or a film that can be decoded"),
+    (b"<script>alert(1)</script>", "not a picture or a film that can be decoded"),
+    (404, "answered 404"),
+    ("text/html", "sent neither a picture nor a film"),
+    ("redirect", "answered 302"),
+]
+
+
 @pytest.mark.parametrize(
     ("answer", "why"),
-    [
-        (b"\x89PNG\r\n\x1a\n" + b"junk" * 100, "not a picture or a film that can be decoded"),
-        (b"<script>alert(1)</script>", "not a picture or a film that can be decoded"),
-        (404, "answered 404"),
-        ("text/html", "sent neither a picture nor a film"),
-        ("redirect", "answered 302"),
-    ],
+    rounds([NO_PICTURES[1], NO_PICTURES[4]], nightly=NO_PICTURES),
 )
 def test_what_is_no_picture_is_not_shown_and_does_not_count(
     hub, with_pictures, provider, answer, why

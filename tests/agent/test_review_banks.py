@@ -10,6 +10,7 @@ from tests.agent.test_own_banks import BANK, ONE, TWO, act
 from tests.agent.test_review import Moderator, config, events, wait_event
 from tests.agent.test_review_own_list import entry_id
 from tests.agent.world import picture, until
+from tests.rounds import rounds
 
 __all__ = ["config"]
 
@@ -84,16 +85,19 @@ def test_copies_of_a_file_that_was_added_match(agent, anna, bank):
     assert "<bdi>copy</bdi>" in page
 
 
+NO_ITEMS = [
+    ({"kind": "file"}, "file: choose one"),
+    ({"kind": "pdq", "file": b"no picture"}, "not one picture"),
+    ({"value": "ab"}, "value: a sha256 value is 64 hex digits"),
+    ({"value": ""}, "value: "),
+    ({"value": ONE, "expires_on": "soon"}, "last day: write it as"),
+    ({"kind": "pdq", "value": ONE, "within_bits": "99"}, "distance: write a number"),
+]
+
+
 @pytest.mark.parametrize(
     ("fields", "why"),
-    [
-        ({"kind": "file"}, "file: choose one"),
-        ({"kind": "pdq", "file": b"no picture"}, "not one picture"),
-        ({"value": "ab"}, "value: a sha256 value is 64 hex digits"),
-        ({"value": ""}, "value: "),
-        ({"value": ONE, "expires_on": "soon"}, "last day: write it as"),
-        ({"kind": "pdq", "value": ONE, "within_bits": "99"}, "distance: write a number"),
-    ],
+    rounds(NO_ITEMS[1:3], nightly=NO_ITEMS),
 )
 def test_what_is_no_item_is_refused_and_nothing_typed_is_lost(anna, bank, fields, why):
     page = add(anna, bank, **({"reason": "a film"} | fields))
@@ -174,6 +178,7 @@ def test_a_form_without_the_token_changes_no_bank(anna, bank):
     assert re.findall(r"bank=(\w+)\"", anna.get("/banks").text) == [bank]
 
 
+@pytest.mark.usefixtures("searched_often")
 def test_the_page_says_what_an_item_stops_and_releases_it_on_demand(agent, config, anna, bank):
     add(anna, bank, value=ONE, reason="a film")
     uid = entry_id(anna)

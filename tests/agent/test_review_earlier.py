@@ -9,6 +9,7 @@ from stemtide.agent.config.journal import JournalSettings
 from stemtide.agent.journal.scans import ScanPhase, ScanProgress, write_progress
 from tests.agent.test_review import ON, Moderator
 from tests.agent.world import agent_of, config_of, sha256, until
+from tests.rounds import rounds
 
 
 @pytest.fixture
@@ -42,15 +43,18 @@ def test_the_page_shows_how_far_a_running_scan_is(anna, config):
     assert "no report" not in page
 
 
+STATES = [
+    ({"phase": ScanPhase.LISTING, "listed": 70}, "lists the sources"),
+    ({"phase": ScanPhase.COMPARING}, "compares signals"),
+    ({"phase": ScanPhase.FINISHED, "waiting": 1500}, "1,500 wait for the next run"),
+    ({"phase": ScanPhase.STOPPED}, "stopped"),
+    ({"phase": ScanPhase.FAILED, "trouble": "the disk is full"}, "the disk is full"),
+]
+
+
 @pytest.mark.parametrize(
     ("facts", "text"),
-    [
-        ({"phase": ScanPhase.LISTING, "listed": 70}, "lists the sources"),
-        ({"phase": ScanPhase.COMPARING}, "compares signals"),
-        ({"phase": ScanPhase.FINISHED, "waiting": 1500}, "1,500 wait for the next run"),
-        ({"phase": ScanPhase.STOPPED}, "stopped"),
-        ({"phase": ScanPhase.FAILED, "trouble": "the disk is full"}, "the disk is full"),
-    ],
+    rounds(STATES[2:4], nightly=STATES),
 )
 def test_every_state_has_words(anna, config, facts, text):
     report(config, **facts)

@@ -10,6 +10,7 @@ import pytest
 
 from stemtide.agent.config.review import ReviewSettings
 from stemtide.agent.counters import Counters
+from stemtide.agent.review import kept_files
 from stemtide.agent.review.kept_files import KeptFiles
 from stemtide.agent.store.database import Store
 from tests.agent.test_review import HELD, Moderator, shown
@@ -17,6 +18,11 @@ from tests.agent.world import agent_of, config_of, picture, sha256, until
 
 CAT = picture("chelsea.png")
 KEEP = ReviewSettings(enabled=True, keep_files_hours=2, keep_files_mb=1)
+
+
+@pytest.fixture(autouse=True)
+def _swept_often(monkeypatch):
+    monkeypatch.setattr(kept_files, "_SWEEP_S", 0.1)
 
 
 @pytest.fixture
@@ -112,7 +118,7 @@ def test_an_unreadable_upload_that_is_held_is_kept(agent, config):
 def test_a_copy_is_destroyed_at_its_hour(hub, agent, config):
     upload_held(hub, agent, "a")
     change_rows(config, "UPDATE kept_files SET at = at - 7150")
-    time.sleep(2.5)
+    time.sleep(5 * kept_files._SWEEP_S)
     assert len(files(config)) == 1
     change_rows(config, "UPDATE kept_files SET at = at - 60")
     wait_gone(config)

@@ -23,6 +23,7 @@ from stemtide.agent.store.database import Store
 from tests.agent.fake_hub import KEY
 from tests.agent.world import agent_of, config_of
 from tests.openid_provider import IdentityProvider
+from tests.rounds import rounds
 
 ANNA = {"sub": "7", "name": "Anna", "groups": ["staff", "moderators"]}
 HALF_A_RULE = """sign_in = "openid"
@@ -32,9 +33,16 @@ AT = "/review/sign-in/with"
 BACK_HERE = f"http://127.0.0.1:9{BACK}"
 
 
+@pytest.fixture(scope="module")
+def key():
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
 @pytest.fixture
-def running():
-    provider = IdentityProvider()
+def running(key):
+    with pytest.MonkeyPatch.context() as patch:  # to make a key takes longer than a sign-in
+        patch.setattr(rsa, "generate_private_key", lambda **_: key)
+        provider = IdentityProvider()
     provider.claims = dict(ANNA)
     provider.start()
     yield provider
@@ -123,6 +131,7 @@ def test_a_person_of_the_own_provider_signs_in_by_code_and_pkce(agent, browser, 
     assert person(another().sign_in()) == "Anna"
 
 
+@pytest.mark.nightly
 def test_two_people_of_one_name_are_two_people(browser, another, running):
     assert person(browser.sign_in()) == "Anna"
     running.claims |= {"sub": "8", "name": "ANNA"}
@@ -131,34 +140,40 @@ def test_two_people_of_one_name_are_two_people(browser, another, running):
     assert person(another().sign_in()) == "Ben (by link) (2)"
 
 
+NO_NAMES = [
+    ({"name": ""}, "anna7"),
+    ({"name": "", "preferred_username": ""}, "a@b.example"),
+    ({"name": "x" * 61, "preferred_username": "\u202e", "email": "\n"}, "7"),
+]
+
+
 @pytest.mark.parametrize(
     ("claims", "name"),
-    [
-        ({"name": ""}, "anna7"),
-        ({"name": "", "preferred_username": ""}, "a@b.example"),
-        ({"name": "x" * 61, "preferred_username": "\u202e", "email": "\n"}, "7"),
-    ],
+    rounds(NO_NAMES[2:], nightly=NO_NAMES),
 )
 def test_a_name_that_cannot_be_shown_is_not_taken(browser, running, claims, name):
     running.claims |= {"preferred_username": "anna7", "email": "a@b.example"} | claims
     assert person(browser.sign_in()) == name
 
 
+NOT_FOR_US = [
+    ({"nonce": "of another sign-in"}, "nonce"),
+    ({"aud": "another program"}, "not valid"),
+    ({"aud": ["stemtide", "other"], "azp": "other"}, "azp"),
+    ({"iss": "https://evil.example"}, "not valid"),
+    ({"exp": 1}, "clocks"),
+    ({"iat": int(time.time()) - 3600}, "clocks"),
+    ({"iat": int(time.time()) + 3600}, "clocks"),
+    ({"sub": None}, "not valid"),
+    ({"groups": ["staff"]}, "lacks groups = moderators"),
+    ({"groups": "moderators-not"}, "lacks groups = moderators"),
+    ({"groups": None}, "lacks groups = moderators"),
+]
+
+
 @pytest.mark.parametrize(
     ("claims", "words"),
-    [
-        ({"nonce": "of another sign-in"}, "nonce"),
-        ({"aud": "another program"}, "not valid"),
-        ({"aud": ["stemtide", "other"], "azp": "other"}, "azp"),
-        ({"iss": "https://evil.example"}, "not valid"),
-        ({"exp": 1}, "clocks"),
-        ({"iat": int(time.time()) - 3600}, "clocks"),
-        ({"iat": int(time.time()) + 3600}, "clocks"),
-        ({"sub": None}, "not valid"),
-        ({"groups": ["staff"]}, "lacks groups = moderators"),
-        ({"groups": "moderators-not"}, "lacks groups = moderators"),
-        ({"groups": None}, "lacks groups = moderators"),
-    ],
+    rounds([NOT_FOR_US[0], NOT_FOR_US[1], NOT_FOR_US[8]], nightly=NOT_FOR_US),
 )
 def test_an_id_token_that_is_not_for_this_sign_in_is_refused(browser, running, claims, words):
     running.claims |= claims
@@ -178,15 +193,18 @@ def test_an_answer_works_once_and_in_its_own_browser(browser, another):
     assert "used already" in refused(browser.http.get(address))
 
 
+CHANGED = [
+    ({"code": "another"}, "refused the code (invalid_grant)"),
+    ({"code": ""}, "gave no code"),
+    ({"error": "access_denied"}, "refused it (access_denied)"),
+    ({"error": "<b>\u202e"}, "refused it ()"),
+    ({"iss": "https://evil.example"}, "another provider"),
+]
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
-    [
-        ({"code": "another"}, "refused the code (invalid_grant)"),
-        ({"code": ""}, "gave no code"),
-        ({"error": "access_denied"}, "refused it (access_denied)"),
-        ({"error": "<b>\u202e"}, "refused it ()"),
-        ({"iss": "https://evil.example"}, "another provider"),
-    ],
+    rounds(CHANGED[:1], nightly=CHANGED),
 )
 def test_an_answer_that_was_changed_uses_the_sign_in_up(browser, values, words):
     address = browser.answer()
@@ -201,6 +219,7 @@ def test_a_sign_in_ends_after_ten_minutes(browser, config):
     assert "older than 10 minutes" in refused(browser.http.get(address))
 
 
+@pytest.mark.nightly
 def test_sign_ins_that_nobody_ends_do_not_fill_the_file(browser, config, monkeypatch):
     monkeypatch.setattr(openid, "MOST_OPEN", 3)
     addresses = [browser.answer() for _ in range(5)]
@@ -209,7 +228,10 @@ def test_sign_ins_that_nobody_ends_do_not_fill_the_file(browser, config, monkeyp
     assert browser.http.get(addresses[-1]).status_code == 200
 
 
-@pytest.mark.parametrize(("mode", "dest"), [("no-cors", "image"), ("navigate", "iframe")])
+LOADS = [("no-cors", "image"), ("navigate", "iframe")]
+
+
+@pytest.mark.parametrize(("mode", "dest"), rounds(LOADS[1:], nightly=LOADS))
 def test_another_site_may_open_a_sign_in_and_not_load_it(browser, config, mode, dest):
     sent = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest}
     assert browser.http.get(AT, headers=sent).status_code == 403

@@ -16,6 +16,7 @@ from stemtide.agent.store.schema import connect
 from stemtide.protocol.sync.allowlists import MAX_LIST
 from tests.agent.test_review import ON, Moderator, config, held, wait_event
 from tests.agent.world import agent_of, config_of, picture, sha256
+from tests.rounds import rounds
 
 __all__ = ["config"]
 
@@ -122,31 +123,37 @@ def test_an_entry_that_releases_content_is_added_only_when_told_so(hub, agent, c
     assert "<bdi>a</bdi>" in anna.get("/own-list/entry", id=row["id"]).text
 
 
+FILES = [
+    ("sha256", b"a file", sha256(b"a file")),
+    ("md5", b"a file", hashlib.md5(b"a file", usedforsecurity=False).hexdigest()),
+    ("pdq", picture("chelsea.png"), "within 8 of 256 bits"),
+]
+
+
 @pytest.mark.parametrize(
     ("kind", "file", "shown"),
-    [
-        ("sha256", b"a file", sha256(b"a file")),
-        ("md5", b"a file", hashlib.md5(b"a file", usedforsecurity=False).hexdigest()),
-        ("pdq", picture("chelsea.png"), "within 8 of 256 bits"),
-    ],
+    rounds(FILES[2:], nightly=FILES),
 )
 def test_the_agent_takes_the_fingerprint_of_a_file(anna, kind, file, shown):
     assert shown in add(anna, kind=kind, file=file).text
 
 
+NO_ENTRIES = [
+    ({"value": "abc"}, "value is 64 hex digits"),
+    ({"value": ""}, "value: "),
+    ({"value": ONE, "reason": "x"}, "reason: "),
+    ({"value": ONE, "within_bits": "many", "kind": "pdq"}, "distance: write a number"),
+    ({"value": ONE, "kind": "made-up"}, "kind: "),
+    ({"value": "not an address", "kind": "url"}, "value: "),
+    ({"value": ONE, "expires_on": "soon"}, "last day: write it as"),
+    ({"file": b"no picture", "kind": "pdq"}, "not one picture"),
+    ({"file": b"a page", "kind": "url"}, "a web address has no file"),
+]
+
+
 @pytest.mark.parametrize(
     ("fields", "why"),
-    [
-        ({"value": "abc"}, "value is 64 hex digits"),
-        ({"value": ""}, "value: "),
-        ({"value": ONE, "reason": "x"}, "reason: "),
-        ({"value": ONE, "within_bits": "many", "kind": "pdq"}, "distance: write a number"),
-        ({"value": ONE, "kind": "made-up"}, "kind: "),
-        ({"value": "not an address", "kind": "url"}, "value: "),
-        ({"value": ONE, "expires_on": "soon"}, "last day: write it as"),
-        ({"file": b"no picture", "kind": "pdq"}, "not one picture"),
-        ({"file": b"a page", "kind": "url"}, "a web address has no file"),
-    ],
+    rounds([NO_ENTRIES[0], NO_ENTRIES[7]], nightly=NO_ENTRIES),
 )
 def test_what_is_no_entry_is_refused_and_nothing_typed_is_lost(anna, fields, why):
     page = add(anna, **fields)
@@ -155,6 +162,7 @@ def test_what_is_no_entry_is_refused_and_nothing_typed_is_lost(anna, fields, why
     assert entries(anna) == []
 
 
+@pytest.mark.nightly
 def test_entries_are_found_by_words_values_and_the_addresses_that_they_cover(anna):
     add(anna, value=ONE, reason="the hymn")
     add(anna, kind="url", value="https://studio.example/films/", reach="folder", reason="films")
@@ -168,6 +176,7 @@ def test_entries_are_found_by_words_values_and_the_addresses_that_they_cover(ann
     assert "Nothing matches." in anna.page.text
 
 
+@pytest.mark.nightly
 def test_a_list_is_taken_along_and_added_elsewhere(agent, anna):
     add(anna, value=ONE, expires_on="2999-12-31")
     add(anna, kind="url", value="https://studio.example/films/", reach="folder", reason="films")
@@ -235,6 +244,7 @@ def test_values_of_strangers_are_shown_on_the_list_and_not_run(hub, agent, anna)
     assert "<script>alert" not in add(anna, value=name, reason=name).text
 
 
+@pytest.mark.nightly
 def test_an_agent_that_takes_one_item_at_a_time_has_the_whole_form(hub, sandbox, tmp_path):
     config = config_of(hub, tmp_path, review=ON, max_items=1)
     with agent_of(config, sandbox) as agent, Moderator(agent, config) as anna:
@@ -242,6 +252,7 @@ def test_an_agent_that_takes_one_item_at_a_time_has_the_whole_form(hub, sandbox,
         assert entries(anna) == ["our own trailer"]
 
 
+@pytest.mark.nightly
 def test_matches_and_ended_entries_are_forgotten_with_the_records_of_actions(hub, config, sandbox):
     with agent_of(config, sandbox) as agent, Moderator(agent, config) as anna:
         hub.share(ONE)
@@ -262,6 +273,7 @@ def test_matches_and_ended_entries_are_forgotten_with_the_records_of_actions(hub
     store.close()
 
 
+@pytest.mark.nightly
 def test_the_entries_of_an_older_agent_are_on_the_page(config, sandbox):
     with agent_of(config, sandbox) as agent, Moderator(agent, config) as anna:
         add(anna, value=TWO)
@@ -281,6 +293,7 @@ def test_the_entries_of_an_older_agent_are_on_the_page(config, sandbox):
         assert "Added to your own list: 1." in import_file(anna, line).text
 
 
+@pytest.mark.nightly
 def test_an_entry_that_an_older_agent_removed_is_ended(config, sandbox):
     with agent_of(config, sandbox) as agent, Moderator(agent, config) as anna:
         add(anna, value=ONE)
@@ -303,6 +316,7 @@ def entry_reasons(agent):
     return {row["reason"] for row in agent.http.get("/allowlist").json()["entries"]}
 
 
+@pytest.mark.nightly
 def test_the_agents_file_is_read_again_with_every_line_break_of_unicode(agent, anna):
     reason = "one\u2028two\u2029three\x85four"
     entry = OURS | {"kind": "sha256", "value": ONE, "reason": reason}
@@ -313,6 +327,7 @@ def test_the_agents_file_is_read_again_with_every_line_break_of_unicode(agent, a
     assert len(read_file(windows.encode() * 2)) == 2
 
 
+@pytest.mark.nightly
 def test_a_file_longer_than_the_list_is_refused_before_anything_is_written():
     """Else its entries would hold the store's lock, and uploads wait, until all are refused."""
     line = json.dumps({"kind": "sha256", "value": ONE} | OURS)

@@ -82,6 +82,7 @@ def test_a_question_changes_neither_the_action_nor_the_term(hub, agent, config, 
     assert hub.opinions == []
 
 
+@pytest.mark.nightly
 def test_one_question_about_a_signal_is_open_at_a_time(hub, agent, anna):
     held(hub, agent, "a", "b")
     send(anna, "a")
@@ -100,6 +101,7 @@ def test_what_the_hub_does_not_take_is_shown_and_can_be_written_anew(hub, agent,
     wait_shown(anna, "a", "The sharer has not answered yet")
 
 
+@pytest.mark.nightly
 def test_a_question_that_a_colleague_replaced_elsewhere_gets_no_answer_of_that_one(
     hub, agent, anna
 ):
@@ -112,6 +114,7 @@ def test_a_question_that_a_colleague_replaced_elsewhere_gets_no_answer_of_that_o
     assert "Yes." not in anna.page.text
 
 
+@pytest.mark.nightly
 def test_an_answer_that_cannot_be_read_does_not_end_the_question(hub, agent, anna):
     signal = held(hub, agent, "a")
     send(anna, "a")
@@ -125,6 +128,7 @@ def test_an_answer_that_cannot_be_read_does_not_end_the_question(hub, agent, ann
     wait_shown(anna, "a", "Only the beginning.")
 
 
+@pytest.mark.nightly
 def test_there_is_nobody_to_ask_about_what_could_not_be_read_or_somebody_else_has_open(
     hub, agent, config, anna
 ):

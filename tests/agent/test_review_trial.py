@@ -6,6 +6,7 @@ import pytest
 from tests.agent.test_own_banks import BANK, ONE, add, make
 from tests.agent.test_review import Moderator, config
 from tests.agent.world import picture, sha256
+from tests.rounds import rounds
 
 __all__ = ["config"]
 
@@ -43,14 +44,17 @@ def test_a_file_is_tried_and_nothing_happens(hub, agent, anna, config):
     assert not config.actions_path.exists()
 
 
+TRIED = [
+    ("sha256", ONE, ONE.upper()),
+    ("pdq", ONE, ONE),
+    ("md5", ONE[:32], ONE[:32]),
+    ("url", "https://bad.example/films/", "http://www.bad.example/films/7?x=1"),
+]
+
+
 @pytest.mark.parametrize(
     ("kind", "value", "text"),
-    [
-        ("sha256", ONE, ONE.upper()),
-        ("pdq", ONE, ONE),
-        ("md5", ONE[:32], ONE[:32]),
-        ("url", "https://bad.example/films/", "http://www.bad.example/films/7?x=1"),
-    ],
+    rounds([TRIED[1], TRIED[3]], nightly=TRIED),
 )
 def test_an_address_or_a_fingerprint_is_tried(agent, anna, kind, value, text):
     make(agent, action="hold")
@@ -67,7 +71,10 @@ def test_what_cannot_be_read_is_said(anna):
     assert "How it was read:" in page
 
 
-@pytest.mark.parametrize(("text", "why"), [("", "Choose a file"), ("not one", "no address")])
+NOTHING = [("", "Choose a file"), ("not one", "no address")]
+
+
+@pytest.mark.parametrize(("text", "why"), rounds(NOTHING[1:], nightly=NOTHING))
 def test_what_is_nothing_to_try_is_refused(anna, text, why):
     page = attempt(anna, text=text)
     assert (page.status_code, why in page.text) == (400, True)

@@ -18,6 +18,7 @@ from tests.agent.test_review import (
 )
 from tests.agent.test_unread import CUT_OFF, nested
 from tests.agent.world import agent_of, config_of, sha256, until
+from tests.rounds import rounds
 
 __all__ = ["config"]
 
@@ -40,9 +41,10 @@ def test_an_upload_that_could_not_be_read_is_in_the_queue_with_the_reason(agent,
     assert agent.health()["review"] == {"waiting": 2, "late": 0, "kept_files": 0, "kept_bytes": 0}
 
 
-@pytest.mark.parametrize(
-    ("verdict", "kind"), [("pass", "content.release"), ("block", "content.block")]
-)
+VERDICTS = [("pass", "content.release"), ("block", "content.block")]
+
+
+@pytest.mark.parametrize(("verdict", "kind"), rounds(VERDICTS[1:], nightly=VERDICTS))
 def test_it_is_decided_told_and_taken_back_and_counts_for_nobody(  # noqa: PLR0917 - fixtures
     hub, agent, config, anna, verdict, kind
 ):

@@ -11,6 +11,7 @@ from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.values.local import LocalFeatures
 from tests.agent.test_local_features import cut, file, mirrored
 from tests.agent.world import agent_of, config_of, until
+from tests.rounds import rounds
 
 local = pytest.importorskip("stemtide.fingerprints.image.local", reason="needs stemtide[local]")
 
@@ -55,9 +56,12 @@ def agent(hub, tmp_path, sandbox):
         yield agent
 
 
+COPIES = [(cut, "local features"), (mirrored, "local features, mirrored")]
+
+
 @pytest.mark.parametrize(
     ("change", "transform"),
-    [(cut, "local features"), (mirrored, "local features, mirrored")],
+    rounds(COPIES[1:], nightly=COPIES),
 )
 def test_a_copy_that_no_hash_finds_is_held_for_the_signal(agent, hub, sandbox, change, transform):
     signal = send(hub, sandbox)
@@ -69,6 +73,7 @@ def test_a_copy_that_no_hash_finds_is_held_for_the_signal(agent, hub, sandbox, c
     assert "by local features (" in decision["why"]
 
 
+@pytest.mark.nightly
 def test_without_local_features_the_hash_alone_finds_no_such_copy(agent, hub, sandbox):
     share(hub, sandbox)
     agent.wait(position=hub.head)
@@ -94,6 +99,7 @@ def test_a_withdrawn_signal_is_found_no_more_and_its_features_are_deleted(
     assert rows(local_config(hub, tmp_path)) == []
 
 
+@pytest.mark.nightly
 def test_features_that_are_removed_leave_the_signal(agent, hub, sandbox):
     signal = send(hub, sandbox)
     until(lambda: found(agent))
@@ -120,6 +126,7 @@ def test_an_agent_without_the_setting_asks_for_none(hub, tmp_path, sandbox):
     assert (hub.asked["/local-features"], rows(config)) == (0, [])
 
 
+@pytest.mark.nightly
 def test_features_are_kept_over_a_restart_and_deleted_with_the_setting(hub, tmp_path, sandbox):
     config = local_config(hub, tmp_path)
     with agent_of(config, sandbox) as agent:
@@ -135,6 +142,7 @@ def test_features_are_kept_over_a_restart_and_deleted_with_the_setting(hub, tmp_
         until(lambda: not rows(config), what="an empty table")
 
 
+@pytest.mark.nightly
 def test_features_that_come_before_their_signal_are_used_once_it_comes(agent, hub, sandbox):
     later = share(hub, sandbox, "chelsea.png").model_copy(update={"id": uuid4()})
     hub.send_places(later, value_of(file("chelsea.png"), sandbox))
@@ -154,6 +162,7 @@ def test_malformed_features_are_left_out(agent, hub, sandbox):
     assert found(agent, cut, "rocket.jpg") == []
 
 
+@pytest.mark.nightly
 def test_a_hub_that_gives_none_is_named_and_the_feed_goes_on(hub, tmp_path, sandbox):
     hub.gives_places = False
     with agent_of(local_config(hub, tmp_path), sandbox) as agent:
@@ -165,6 +174,7 @@ def test_a_hub_that_gives_none_is_named_and_the_feed_goes_on(hub, tmp_path, sand
         assert len(found(agent, lambda image: image)) == 1
 
 
+@pytest.mark.nightly
 def test_a_hub_that_was_restored_is_asked_for_all_again(agent, hub, sandbox):
     signal = send(hub, sandbox)
     hub.send_places(signal, value_of(file(), sandbox))
@@ -174,6 +184,7 @@ def test_a_hub_that_was_restored_is_asked_for_all_again(agent, hub, sandbox):
     until(lambda: not found(agent))
 
 
+@pytest.mark.nightly
 def test_a_signal_that_its_hash_finds_is_listed_once(agent, hub, sandbox):
     send(hub, sandbox)
     until(lambda: found(agent))

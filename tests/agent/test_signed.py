@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from stemtide.agent.config.settings import ConfigError, load
 from tests.agent.world import agent_of, config_of, sha256, until
+from tests.rounds import rounds
 
 NEW, OLD = b"new content", b"old content"
 
@@ -100,6 +101,7 @@ def test_an_agent_starts_from_a_file_while_the_hub_is_away_and_catches_up(hub, s
     assert hub.asked["/segments"] == 0
 
 
+@pytest.mark.nightly
 def test_a_later_file_goes_over_what_the_agent_had_and_an_earlier_one_does_not(
     hub, sandbox, tmp_path
 ):
@@ -118,7 +120,9 @@ def test_a_later_file_goes_over_what_the_agent_had_and_an_earlier_one_does_not(
     hub.start()
 
 
-@pytest.mark.parametrize("spoil", ["cut", "other key", "missing", "exercise"])
+@pytest.mark.parametrize(
+    "spoil", rounds(["cut", "other key"], nightly=["cut", "other key", "missing", "exercise"])
+)
 def test_a_file_that_is_not_good_is_said_and_the_hub_is_followed(hub, sandbox, tmp_path, spoil):
     hub.share(sha256(OLD))
     file = tmp_path / "snapshot.jsonl.gz"

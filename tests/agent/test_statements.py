@@ -21,6 +21,7 @@ from stemtide.protocol.law.dsa.statements import lint
 from tests.agent import test_own_banks as own_banks
 from tests.agent.world import AgentInProcess, config_of, picture, sha256, until
 from tests.cli.conftest import run
+from tests.rounds import rounds
 from tests.transparency_database import Fault, TransparencyDatabase, wrong
 
 ONE, TWO = sha256(b"one"), sha256(b"two")
@@ -105,6 +106,7 @@ def test_the_same_content_asked_about_again_is_one_restriction(hub, agent, datab
     assert len(database.held) == 2
 
 
+@pytest.mark.nightly
 def test_what_is_undone_before_its_statement_leaves_says_when(hub, agent, database):
     database.token = "another"  # so that nothing leaves yet
     signal = share(hub, agent)
@@ -118,6 +120,7 @@ def test_what_is_undone_before_its_statement_leaves_says_when(hub, agent, databa
     assert row["end_date_visibility_restriction"] >= row["application_date"]
 
 
+@pytest.mark.nightly
 def test_content_blocked_again_after_its_release_is_another_restriction(hub, agent, database):
     signal = share(hub, agent)
     agent.ask({"ref": "post-1", "sha256": ONE})
@@ -129,6 +132,7 @@ def test_content_blocked_again_after_its_release_is_another_restriction(hub, age
     until(lambda: len(database.held) == 2)
 
 
+@pytest.mark.nightly
 def test_a_signal_beside_an_own_bank_alone_begins_and_ends_what_is_stated(
     hub, agent, config, database
 ):
@@ -197,6 +201,7 @@ def test_a_kill_while_a_call_is_on_its_way_posts_nothing_twice(hub, database, to
     assert database.asked == list(database.held)
 
 
+@pytest.mark.nightly
 def test_a_file_for_review_is_written_while_the_agent_runs(hub, toml, tmp_path, database):
     database.token = "another"  # so that nothing is posted meanwhile
     agent = AgentInProcess(tmp_path, toml)
@@ -248,7 +253,10 @@ def post_until(holds, *, store, database):
 NO_NAMES = Fault(422, body=json.dumps({"message": "Something is wrong."}).encode())
 
 
-@pytest.mark.parametrize(("status", "asks"), [(0, 2), (429, 0)])
+HALVES = [(0, 2), (429, 0)]
+
+
+@pytest.mark.parametrize(("status", "asks"), rounds(HALVES[:1], nightly=HALVES))
 def test_only_the_half_that_failed_is_begun_again(store, database, status, asks):
     database.faults.extend([NO_NAMES, None, Fault(status)])
     post_until(lambda posts: posts.counts().waiting == 0, store=store, database=database)

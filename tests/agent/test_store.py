@@ -10,6 +10,7 @@ from stemtide.agent.store.database import Store
 from stemtide.agent.store.schema import StoreError
 from stemtide.protocol.enums import Action, Outcome
 from tests.agent.world import agent_of, sha256, until
+from tests.rounds import rounds
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SIGNAL = "00000000-0000-4000-8000-000000000001"
@@ -75,11 +76,12 @@ def test_a_file_that_is_no_database_is_kept_aside_and_said(tmp_path):
 
 def test_a_torn_file_loses_signals_but_no_counts(hub, config, sandbox):
     """The signals' pages are damaged; what only the agent has is carried over."""
+    signals = rounds(500, nightly=3000)
     with agent_of(config, sandbox) as agent:
         agent.wait(ready=True)
-        for number in range(3000):
+        for number in range(signals):
             hub.share(sha256(str(number).encode()))
-        agent.wait(position=3000)
+        agent.wait(position=signals)
         hub.stop()
         agent.ask({"ref": "post-1", "sha256": sha256(b"7")})
     path = config.data_dir / "agent.db"
@@ -89,7 +91,7 @@ def test_a_torn_file_loses_signals_but_no_counts(hub, config, sandbox):
         trouble = until(lambda: agent.health()["troubles"].get("store"))  # the check comes later
         assert "was damaged" in trouble
         assert "1 outcomes" in trouble
-        agent.wait(ready=True, position=3000, outbox=0)
+        agent.wait(ready=True, position=signals, outbox=0)
     assert sum(hub.outcomes.values()) == 1
 
 

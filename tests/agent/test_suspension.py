@@ -7,6 +7,7 @@ from stemtide.agent.config.settings import Rule, WebhookSettings
 from stemtide.fingerprints.url.canonical import digest
 from stemtide.protocol.enums import Action, Standing
 from tests.agent.world import SECRET, agent_of, config_of, sha256, until
+from tests.rounds import rounds
 
 KNOWN = b"content that is shared"
 PAPER = "daily.example/news/"
@@ -78,6 +79,7 @@ def test_a_suspension_holds_what_was_blocked_and_stops_new_action(hub, followed,
     heard(provider, "content.block", "content.hold", "content.block")
 
 
+@pytest.mark.nightly
 def test_a_suspension_leaves_a_hold_as_it_is(hub, followed, provider):
     hub.share(sha256(KNOWN), shared_by="paste-corner")
     followed.wait(position=1)
@@ -92,6 +94,7 @@ def test_a_suspension_leaves_a_hold_as_it_is(hub, followed, provider):
     assert heard(provider, "content.hold", "content.release")["undoes"] == "hold"
 
 
+@pytest.mark.nightly
 def test_a_dispute_after_a_suspension_still_leaves_a_hold(hub, followed, provider):
     signal = hub.share(sha256(KNOWN), shared_by="be-crisis-centre")
     followed.wait(position=1)
@@ -108,6 +111,7 @@ def test_a_dispute_after_a_suspension_still_leaves_a_hold(hub, followed, provide
     assert told["why"] == f"signal {signal.id} was withdrawn"
 
 
+@pytest.mark.nightly
 def test_a_rule_that_no_longer_fits_a_partys_standing_leaves_a_hold(
     hub, provider, tmp_path, sandbox
 ):
@@ -124,7 +128,9 @@ def test_a_rule_that_no_longer_fits_a_partys_standing_leaves_a_hold(
         assert decision(agent, "upload-2")["action"] == "log"
 
 
-@pytest.mark.parametrize("confirmation", ["agrees", "shares", "shares later"])
+@pytest.mark.parametrize(
+    "confirmation", rounds(["agrees"], nightly=["agrees", "shares", "shares later"])
+)
 def test_another_basis_keeps_a_block_through_a_suspension(hub, followed, provider, confirmation):
     signal = hub.share(sha256(KNOWN), shared_by="be-crisis-centre")
     if confirmation == "agrees":
@@ -144,6 +150,7 @@ def test_another_basis_keeps_a_block_through_a_suspension(hub, followed, provide
     heard(provider, "content.block", "content.hold")
 
 
+@pytest.mark.nightly
 def test_a_confirmation_that_is_taken_back_leaves_a_hold(hub, followed, provider):
     signal = hub.share(sha256(KNOWN), shared_by="paste-corner")
     signal = hub.confirm(signal, "another-provider")
@@ -193,6 +200,7 @@ def test_a_sharers_withdrawal_releases_nothing_that_a_later_signal_asks_for(
     heard(provider, "content.block", "content.release")
 
 
+@pytest.mark.nightly
 def test_two_parties_that_become_one_count_once(hub, followed, provider):
     signal = hub.share(sha256(KNOWN), shared_by="paste-corner")
     hub.confirm(signal, "another-provider")

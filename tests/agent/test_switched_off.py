@@ -5,6 +5,7 @@ import pytest
 
 from tests.agent.test_review import ON, Moderator, config, held, wait_event
 from tests.agent.world import agent_of, config_of, sha256, until
+from tests.rounds import rounds
 
 __all__ = ["config"]
 
@@ -83,13 +84,16 @@ def test_the_mark_lasts_over_a_start_and_a_change_of_the_signal(hub, sandbox, tm
         assert decision(agent, sha256=ONE)["action"] == "block"
 
 
+NO_SIGNALS = [
+    ("PUT", "none", {"reason": "wrong"}, 404, "has no signal"),
+    ("PUT", "none", {"reason": "x"}, 422, "reason"),
+    ("DELETE", "none", None, 404, "not switched off"),
+]
+
+
 @pytest.mark.parametrize(
     "case",
-    [
-        ("PUT", "none", {"reason": "wrong"}, 404, "has no signal"),
-        ("PUT", "none", {"reason": "x"}, 422, "reason"),
-        ("DELETE", "none", None, 404, "not switched off"),
-    ],
+    rounds(NO_SIGNALS[:1], nightly=NO_SIGNALS),
 )
 def test_what_is_no_signal_is_not_switched(agent, case):
     method, path, sent, status, word = case

@@ -13,6 +13,7 @@ from stemtide.agent.store.database import Store
 from stemtide.protocol.enums import SignalState
 from tests.agent.fake_hub import FakeHub, Server
 from tests.agent.world import agent_of, config_of, sha256, share_for_a_while, until
+from tests.rounds import rounds
 
 KNOWN = b"content that the authority shares"
 
@@ -71,6 +72,7 @@ def test_a_stream_that_only_wakes_has_the_feed_read(hub, agent):
     assert (action(agent), hub.carried) == ("block", 0)
 
 
+@pytest.mark.nightly
 def test_what_the_stream_carries_waits_until_the_histories_were_compared(hub, agent):
     hub.share(sha256(KNOWN))
     agent.wait(position=1)
@@ -111,6 +113,7 @@ def test_a_withdrawn_signal_no_longer_matches(hub, agent):
     assert action(agent) is None
 
 
+@pytest.mark.nightly
 def test_an_expired_signal_does_not_match_while_the_hub_is_away(hub, agent):
     share_for_a_while(hub, agent, sha256(KNOWN), matches=lambda: action(agent) == "block")
     hub.stop()
@@ -160,6 +163,7 @@ def test_a_download_that_broke_off_goes_on_where_it_was(hub, config, sandbox):
     assert not (config.data_dir / "incoming").exists()
 
 
+@pytest.mark.nightly
 def test_segments_of_a_mirror_are_taken_and_what_it_lacks_is_of_the_hub(hub, tmp_path, sandbox):
     for number in range(40):
         hub.share(sha256(bytes([number, 1])))
@@ -184,6 +188,7 @@ def test_segments_of_a_mirror_are_taken_and_what_it_lacks_is_of_the_hub(hub, tmp
     assert sorted(name for name, _ in hub.fetched) == sorted(names[1:2] + names[3:])
 
 
+@pytest.mark.nightly
 def test_a_list_that_is_older_is_brought_up_to_date_before_it_replaces_anything(
     hub, config, sandbox
 ):
@@ -238,6 +243,7 @@ def test_another_hub_behind_the_same_address_replaces_all_signals(hub, agent):
     assert action(agent, b"of the other hub") == "block"
 
 
+@pytest.mark.nightly
 def test_a_hub_that_was_set_back_replaces_all_signals(hub, agent):
     for number in range(5):
         hub.share(sha256(bytes([number])))
@@ -250,7 +256,7 @@ def test_a_hub_that_was_set_back_replaces_all_signals(hub, agent):
     assert (action(agent), action(agent, b"\1")) == ("block", None)
 
 
-@pytest.mark.parametrize("is_signed", [False, True])
+@pytest.mark.parametrize("is_signed", rounds([True], nightly=[False, True]))
 def test_a_hub_that_was_set_back_is_recognised_after_it_passed_our_position(
     hub, tmp_path, sandbox, is_signed
 ):
@@ -274,6 +280,7 @@ def test_a_hub_that_was_set_back_is_recognised_after_it_passed_our_position(
     assert found == {b"kept": "block", b"lost": None, b"meanwhile": "block", KNOWN: "block"}
 
 
+@pytest.mark.nightly
 def test_a_hub_that_was_set_back_to_where_we_are_is_followed_on(hub, agent):
     hub.share(sha256(KNOWN))
     agent.wait(position=1)
@@ -295,6 +302,7 @@ def test_a_key_of_another_party_asks_for_another_snapshot(hub, config, sandbox):
         until(lambda: action(agent) is None)
 
 
+@pytest.mark.nightly
 def test_an_agent_without_exercises_lets_the_stored_ones_go(hub, tmp_path, sandbox):
     hub.share(sha256(KNOWN), exercise=True)
     with agent_of(config_of(hub, tmp_path, exercise=True), sandbox) as agent:
@@ -313,6 +321,7 @@ def test_an_entry_of_a_kind_from_the_future_is_skipped_and_counted(hub, config, 
         assert action(agent) == "block"
 
 
+@pytest.mark.nightly
 def test_a_signal_whose_distance_makes_no_sense_is_skipped_and_counted(hub, agent):
     hub.share(sha256(b"x"), within_bits=99)
     hub.share(sha256(KNOWN))
@@ -346,6 +355,7 @@ def test_the_hub_hears_soon_how_the_agent_stands(hub):
     assert status.model_fields_set == {"version", "position", "signals", "exercise", "started_at"}
 
 
+@pytest.mark.nightly
 def test_an_expiry_of_the_hub_drops_a_signal(hub, agent):
     signal = hub.share(sha256(KNOWN))
     agent.wait(position=1)

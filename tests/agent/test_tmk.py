@@ -77,6 +77,7 @@ def slow_level_2(module, one, other):
     return best / (module.WEIGHTS[0] + 2 * module.WEIGHTS[1:].sum())
 
 
+@pytest.mark.nightly
 def test_the_package_keeps_every_rule_of_the_contract(tmk):
     with Sandbox() as sandbox:
         broken = [rule for rule in check_contract(tmk[1], sandbox) if not rule.is_kept]
@@ -108,6 +109,7 @@ def test_scenes_in_another_order_share_the_average_and_score_less_at_level_2(tmk
     assert module.level_2(one, other) < 0.95
 
 
+@pytest.mark.nightly
 def test_the_fast_score_equals_the_slow_one_and_the_value_loses_little(tmk):
     module, kind = tmk
     files = [file_of(film(seed), module.WEIGHTS, at=at) for seed, at in ((1, 0), (1, 40), (2, 0))]

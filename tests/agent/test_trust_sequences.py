@@ -224,7 +224,7 @@ def act(agent, step, number):
             hub.confirm(signal, *sorted(agreeing - {name}))
 
 
-@settings(max_examples=rounds(20, nightly=500), deadline=None)
+@settings(max_examples=rounds(8, nightly=500), deadline=None)
 @given(acts, st.sampled_from(["new", "member", "trusted"]))
 def test_one_owner_blocks_nothing_of_others_and_releases_nothing_that_others_stand_behind(
     steps, standing

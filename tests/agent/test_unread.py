@@ -13,6 +13,7 @@ from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from tests.agent.test_hostile_uploads import nested
 from tests.agent.world import agent_of, config_of, picture, until
+from tests.rounds import rounds
 
 CUT_OFF = picture("chelsea.png")[:600]
 
@@ -32,10 +33,16 @@ def huge_picture() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
+UNREADABLE = [
+    pytest.param(nested, "limit", id="an archive too deep"),
+    pytest.param(lambda: CUT_OFF, "undecodable", id="a file cut off"),
+    pytest.param(huge_picture, "limit", id="95 megapixels"),
+]
+
+
 @pytest.mark.parametrize(
     ("made", "rule"),
-    [(huge_picture, "limit"), (nested, "limit"), (lambda: CUT_OFF, "undecodable")],
-    ids=["95 megapixels", "an archive too deep", "a file cut off"],
+    rounds(UNREADABLE[:2], nightly=UNREADABLE),
 )
 def test_what_could_not_be_looked_at_is_held_and_the_reason_says_what(agent, made, rule):
     item = agent.match(made())

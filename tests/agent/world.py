@@ -13,8 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import certifi
 import httpx
+import pytest
 from standardwebhooks import Webhook as Verifier
 from starlette.applications import Starlette
 from starlette.responses import Response, StreamingResponse
@@ -30,6 +33,7 @@ from tests.cli.conftest import surroundings
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 NEW_SECRET = "whsec_" + base64.b64encode(bytes(range(32, 64))).decode()
+MEMORY = Path("/dev/shm")  # noqa: S108 - each folder in it has a name of its own
 PICTURES = Path(importlib.util.find_spec("skimage").origin).parent / "data"
 
 
@@ -39,6 +43,40 @@ def sha256(content: bytes) -> str:
 
 def picture(name: str) -> bytes:
     return (PICTURES / name).read_bytes()
+
+
+@contextmanager
+def folder_in_memory():
+    """A folder in memory, where there is room: an agent waits for the disk dozens of times."""
+    with TemporaryDirectory(
+        prefix="agent-", dir=MEMORY if _has_memory() else None, ignore_cleanup_errors=True
+    ) as folder:
+        yield Path(folder)
+
+
+def _has_memory():
+    """Whether a gigabyte fits into Linux's folder in memory, and programs in it may be started."""
+    if not os.access(MEMORY, os.W_OK):
+        return False
+    room = os.statvfs(MEMORY)
+    return room.f_bavail * room.f_frsize > 1 << 30 and not room.f_flag & os.ST_NOEXEC
+
+
+@contextmanager
+def one_authority(folder: Path):
+    """Have all trust one certificate authority: these tests speak no TLS.
+
+    Each HTTP client reads the whole list when it is made, which takes longer than many a test's
+    own requests.
+    """
+    mark = "-----END CERTIFICATE-----\n"
+    first = Path(certifi.where()).read_text("utf-8").partition(mark)[0] + mark
+    file = folder / "authority.pem"
+    file.write_text(first, "utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(certifi, "where", lambda: str(file))
+        patch.setenv("SSL_CERT_FILE", str(file))
+        yield
 
 
 def until(holds, *, what="it"):

@@ -9,6 +9,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from tests.agent.fake_hub import Server
+from tests.agent.world import one_authority
 from tests.hub.api.conftest import Hub as Running, serving
 
 AUTHORITY, PROVIDER = "be-crisis-centre", "big-video"
@@ -61,6 +62,12 @@ def broken_off(*parts, media_type, promised=1_000_000):
     return StreamingResponse(
         pour(), media_type=media_type, headers={"Content-Length": str(promised)}
     )
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _one_authority(tmp_path_factory):
+    with one_authority(tmp_path_factory.mktemp("tls")):
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,7 @@ from stemtide.client import (
 from stemtide.client.lines import MAX_EVENT_BYTES, EndlessLineError, EventParser, LineSplitter
 from stemtide.protocol.messages.crises import WarningIn
 from tests.client.conftest import broken_off, problem_answer
+from tests.rounds import rounds
 
 ME = {"party": "big-video", "kind": "provider", "key": "st_x", "scopes": ["feed:read"]}
 STREAM = "text/event-stream"
@@ -59,7 +60,9 @@ def ask(odd, question, *, later, seen=None, **limits):
     return asyncio.run(ask_later())
 
 
-both = pytest.mark.parametrize("later", [False, True], ids=["plain", "later"])
+CLIENTS = [pytest.param(False, id="plain"), pytest.param(True, id="later")]
+both = pytest.mark.parametrize("later", CLIENTS)
+one_waits = pytest.mark.parametrize("later", rounds(CLIENTS[1:], nightly=CLIENTS))
 
 
 @both
@@ -224,7 +227,7 @@ def test_a_stream_that_is_none_is_an_error(odd, answer, said, later):
         ask(odd, lambda hub: hub.follow_events(), later=later)
 
 
-@both
+@one_waits
 def test_a_pause_that_the_hub_asks_for_is_kept_and_the_question_asked_again(odd, later):
     odd.says("/whoami", problem_answer(429, "slower", Retry_After="1"), json.dumps(ME))
     told = []
@@ -244,7 +247,8 @@ def test_a_longer_pause_than_the_patience_is_an_error_at_once(odd, said, later):
     assert len(odd.asked) == 1
 
 
-@both
+@pytest.mark.nightly
+@one_waits
 def test_all_pauses_together_are_bounded(odd, later):
     odd.says("/whoami", problem_answer(429, "slower", Retry_After="1"))
     with pytest.raises(TooManyError):

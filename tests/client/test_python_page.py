@@ -13,6 +13,7 @@ from tests.clients.test_connect_pages import as_pattern, blocks, run
 PAGE = Path(__file__).parents[2] / "docs/use/python.md"
 
 
+@pytest.mark.nightly
 @pytest.mark.flow
 def test_the_blocks_of_the_page_work_as_they_stand(tmp_path):
     found = blocks(PAGE.read_text("utf-8"))

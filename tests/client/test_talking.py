@@ -24,6 +24,7 @@ from stemtide.protocol.messages.crises import CrisisOut, WarningIn
 from stemtide.protocol.messages.signals import BulkCheckOut, BulkIn, BulkOut, SignalIn, WithdrawIn
 from stemtide.protocol.sync.feed import FeedSignal, SnapshotHead, SnapshotTail
 from tests.client.conftest import AUTHORITY, PROVIDER
+from tests.rounds import rounds
 
 
 def signal(number, **facts):
@@ -81,7 +82,7 @@ def test_a_file_comes_with_the_name_that_the_hub_gives_it(real):
     assert str(made.id) in told.model_dump_json()
 
 
-@pytest.mark.parametrize("exercise", [False, True])
+@pytest.mark.parametrize("exercise", rounds([True], nightly=[False, True]))
 def test_the_view_of_a_hub_is_asked_for_in_feed_snapshot_and_stream(real, exercise):
     with hub_of(real) as hub:
         made = hub.share_signals(BulkIn(signals=(signal(10), signal(11, exercise=True))))
