@@ -125,7 +125,7 @@ def main() -> int:
     order = f"--randomly-seed={datetime.now(UTC):%Y%m%d}" if nightly else "--randomly-seed=20191007"
     worst = _run([order, *given], nightly=nightly)
     if not nightly:
-        print("LEFT OUT: the long tests, which `make nightly` runs (listed in CONTRIBUTING.md)")
+        print("LEFT OUT: the long tests, which `make nightly` runs (listed in tests/NIGHTLY.md)")
     for thing in missing:
         print(f"LEFT OUT: {thing}")
     return worst

@@ -6,7 +6,7 @@ import pytest
 from stemtide.hub.rooms.alerts.models import Alert, Receipt
 from stemtide.hub.rooms.alerts.writes import drills as writes_drills
 from stemtide.protocol.enums import Scope
-from tests.hub.rooms.at_night import at_night
+from tests.rounds import at_night
 from tests.world import NOON
 
 

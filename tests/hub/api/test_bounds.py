@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.hub.api.conftest import serving, wait_until
-from tests.hub.rooms.at_night import at_night
+from tests.rounds import at_night
 
 STREAM = "/api/v1/events/stream"
 

@@ -7,8 +7,8 @@ import pytest
 
 from stemtide.hub.rooms.signals.reads import signals as reads
 from tests.hub.api.conftest import signal
-from tests.hub.rooms.at_night import at_night, some_of
 from tests.prints import long_value, text_value
+from tests.rounds import at_night, some_of
 from tests.world import hex_value
 
 BULK = "/api/v1/signals/bulk"

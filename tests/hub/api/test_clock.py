@@ -11,7 +11,7 @@ from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.hub.rooms.transparency.models import Log
 from stemtide.hub.rooms.transparency.writes.kept_head import KeptHead
 from tests.hub.api.conftest import wait_until
-from tests.hub.rooms.at_night import at_night
+from tests.rounds import at_night
 from tests.world import hex_value
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from stemtide.hub.rooms.complaints.writes import complaints as writes
 from stemtide.protocol.enums import Scope
-from tests.hub.rooms.at_night import some_of
+from tests.rounds import some_of
 from tests.world import NOON
 
 ALL_BUT_COMPLAINTS = [one for one in Scope if one is not Scope.COMPLAINTS_WRITE]

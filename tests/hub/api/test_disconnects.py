@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from stemtide.hub.platform.disconnects import CallerLeftError, WaitingClient, check_caller, serving
 from stemtide.hub.rooms.parties.models import Party
 from tests.hub.api.conftest import signal, wait_until
-from tests.hub.rooms.at_night import at_night
+from tests.rounds import at_night
 from tests.world import hex_value
 
 HEX = "0a" * 32

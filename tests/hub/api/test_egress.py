@@ -19,8 +19,7 @@ from stemtide.interop.stix.objects import indicator_id
 from stemtide.protocol.files.signal_rows import json_rows
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
-from tests.hub.rooms.at_night import some_of
-from tests.rounds import rounds
+from tests.rounds import rounds, some_of
 from tests.world import NOON, hex_value, outcome, report_of
 
 # The sharer is be-crisis-centre. A column each for: the sharer, another authority, the agency, a

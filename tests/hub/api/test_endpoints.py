@@ -17,7 +17,7 @@ from stemtide.hub.rooms.parties.models import ContactPoint
 from stemtide.interop.stix.objects import EXTENSION, SCHEMA_PATH, common_objects
 from stemtide.protocol.messages.crises import ReasonIn
 from tests.hub.api.conftest import signal
-from tests.hub.rooms.at_night import at_night
+from tests.rounds import at_night
 from tests.world import hex_value
 
 pytestmark = pytest.mark.both_databases

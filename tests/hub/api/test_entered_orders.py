@@ -10,7 +10,7 @@ from stemtide.protocol.messages.documents import MAX_DOCUMENT_BYTES
 from tests.hub.orders import cast
 from tests.hub.orders.elsewhere import OUTSIDE
 from tests.hub.papers.papers import plain
-from tests.hub.rooms.at_night import at_night, some_of
+from tests.rounds import at_night, some_of
 
 PDF = "application/pdf"
 DOCUMENTS = "/api/v1/order-documents"

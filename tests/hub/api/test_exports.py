@@ -13,8 +13,8 @@ from stemtide.hub.rooms.signals.reads import export as reads_export
 from stemtide.hub.rooms.signals.writes import signals as writes
 from stemtide.protocol.files.columns import COLUMNS
 from stemtide.protocol.messages.signals import WithdrawIn
-from tests.hub.rooms.at_night import at_night, some_of
 from tests.prints import long_value
+from tests.rounds import at_night, some_of
 from tests.world import hex_value
 
 EXPORT = "/api/v1/signals/export"

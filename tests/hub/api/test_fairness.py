@@ -11,7 +11,7 @@ from django.db import connections
 
 from stemtide.hub.rooms.signals.writes.bulks import one_bulk
 from tests.hub.api.conftest import signal
-from tests.hub.rooms.at_night import some_of
+from tests.rounds import some_of
 from tests.world import hex_value
 
 BULK = "/api/v1/signals/bulk"

@@ -13,7 +13,7 @@ import pytest
 from stemtide.hub.platform.request_threads import MAX_IDLE
 from stemtide.protocol.sync.feed import FeedPage, FeedSignal, SnapshotHead, SnapshotTail
 from tests.hub.api.conftest import signal, wait_until
-from tests.hub.rooms.at_night import at_night
+from tests.rounds import at_night
 from tests.world import hex_value
 
 pytestmark = at_night

@@ -8,7 +8,7 @@ import pytest
 from tests.fingerprints.pictures import photo
 from tests.hub.api.conftest import signal
 from tests.hub.api.test_exports import body
-from tests.hub.rooms.at_night import at_night, some_of
+from tests.rounds import at_night, some_of
 from tests.world import hex_value
 
 local = pytest.importorskip("stemtide.fingerprints.image.local", reason="needs stemtide[local]")

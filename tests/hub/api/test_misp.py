@@ -16,7 +16,7 @@ from stemtide.protocol.enums import Opinion, Scope, WithdrawReason
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from tests.hub.api.conftest import Machine
 from tests.hub.api.test_exports import body
-from tests.hub.rooms.at_night import at_night, on_sqlite
+from tests.rounds import at_night, on_sqlite
 from tests.world import NOON, hex_value, signal_in
 
 pytestmark = [pytest.mark.usefixtures("numbered_from_1"), pytest.mark.both_databases]

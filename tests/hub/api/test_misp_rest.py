@@ -12,7 +12,7 @@ from stemtide.interop.misp import events as misp
 from stemtide.protocol.enums import Scope, WithdrawReason
 from stemtide.protocol.messages.signals import WithdrawIn
 from tests.hub.api.conftest import Machine
-from tests.hub.rooms.at_night import at_night, some_of
+from tests.rounds import at_night, some_of
 from tests.world import NOON, disputers, hex_value
 
 pytestmark = pytest.mark.usefixtures("numbered_from_1")

@@ -11,8 +11,8 @@ from stemtide.hub.rooms.signals.rules import checks as rules_ready
 from stemtide.interop.misp import events as misp
 from stemtide.protocol.enums import Scope
 from tests.hub.api.conftest import Machine
-from tests.hub.rooms.at_night import at_night, some_of
 from tests.hub.waiting import decide, let_one_a_day_travel
+from tests.rounds import at_night, some_of
 from tests.world import hex_value
 
 pytestmark = pytest.mark.usefixtures("numbered_from_1")

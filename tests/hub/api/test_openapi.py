@@ -4,7 +4,7 @@ from pydantic.json_schema import models_json_schema
 from stemtide.hub.api import openapi
 from stemtide.hub.api.urls import api
 from tests.hub.api.schema import DOCS, OPERATIONS, SCHEMA
-from tests.hub.rooms.at_night import at_night
+from tests.rounds import at_night
 
 
 def test_the_written_schema_equals_the_api():

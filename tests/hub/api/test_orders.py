@@ -10,8 +10,8 @@ from stemtide.hub.rooms.orders.models import Information
 from stemtide.hub.rooms.parties.writes import competences
 from stemtide.protocol.enums import Duty
 from tests.hub.orders import cast
-from tests.hub.rooms.at_night import at_night, some_of
 from tests.orders import confirm_order
+from tests.rounds import at_night, some_of
 from tests.world import NOON
 
 NOTICE = "Orders come by webhook and mail; you have one hour from receipt."

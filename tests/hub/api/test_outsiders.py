@@ -8,7 +8,7 @@ import pytest
 
 from stemtide.hub.rooms.signals.reads import signals as reads
 from tests.hub.api.conftest import signal
-from tests.hub.rooms.at_night import at_night, some_of
+from tests.rounds import at_night, some_of
 from tests.world import hex_value, outcome
 
 SECRET = hex_value(4711)

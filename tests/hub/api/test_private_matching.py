@@ -21,7 +21,7 @@ from stemtide.protocol.private_match.messages import MAX_BLINDED, MAX_BUCKETS
 from stemtide.protocol.private_match.oprf import OprfServer, blind, new_seed
 from stemtide.protocol.private_match.rows import bucket_of, input_of, split_rows, tag_of, unseal
 from tests.hub.api.conftest import Machine
-from tests.hub.rooms.at_night import at_night, some_of
+from tests.rounds import at_night, some_of
 from tests.world import World, hex_value
 
 PATH = "/api/v1/private-match"

@@ -11,7 +11,7 @@ from django.db import OperationalError
 from stemtide.hub.api import problems
 from stemtide.logs import LogFormat, stderr_handler
 from tests.hub.api.conftest import signal
-from tests.hub.rooms.at_night import some_of
+from tests.rounds import some_of
 
 SOME = "5a1e2f00-0000-4000-8000-000000000000"
 VALUE = "ab" * 32

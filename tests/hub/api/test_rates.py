@@ -12,7 +12,7 @@ import pytest
 from stemtide.hub.api import rate_limits as rates
 from stemtide.hub.platform.rate_windows import LimitState, RatePolicy
 from tests.hub.api.conftest import serving, signal, wait_until
-from tests.hub.rooms.at_night import at_night
+from tests.rounds import at_night
 
 RATES = "reading=8 writing=6 bulk=2 heavy=2 stranger=20"
 READING = '"reading";q=8;w=60, "reading-party";q=32;w=60'

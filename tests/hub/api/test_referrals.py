@@ -4,7 +4,7 @@
 import pytest
 
 from stemtide.protocol.enums import Scope
-from tests.hub.rooms.at_night import at_night, some_of
+from tests.rounds import at_night, some_of
 
 BODY = {
     "provider": "big-video",

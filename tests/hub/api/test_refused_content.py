@@ -8,8 +8,8 @@ import pytest
 from stemtide.hub.rooms.signals.models import ContentItem, LongValue, Signal
 from tests.cli.conftest import run
 from tests.hub.api.conftest import signal
-from tests.hub.rooms.at_night import some_of
 from tests.prints import text_value
+from tests.rounds import some_of
 from tests.world import hex_value
 
 BULK = "/api/v1/signals/bulk"

@@ -37,8 +37,8 @@ from stemtide.hub.rooms.signals.writes.signals import share_approved, share_pars
 from stemtide.hub.rooms.signals.writes.waiting import count_refused
 from tests.hub.api.conftest import signal, wait_until
 from tests.hub.api.test_previews import PICTURE, SOON
-from tests.hub.rooms.at_night import some_of
 from tests.hub.stix.conftest import Shelf, indicator
+from tests.rounds import some_of
 from tests.world import NOON, hex_value, signal_in
 
 ONE, BULK = "/api/v1/signals", "/api/v1/signals/bulk"

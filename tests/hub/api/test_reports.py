@@ -4,7 +4,7 @@ from uuid import uuid4
 import pytest
 
 from stemtide.protocol.messages.reports import sections_of
-from tests.hub.rooms.at_night import at_night
+from tests.rounds import at_night
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 from stemtide.hub import boot
 from tests.hub.api.conftest import serving
-from tests.hub.rooms.at_night import at_night
+from tests.rounds import at_night
 
 
 @at_night

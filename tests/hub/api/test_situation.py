@@ -3,7 +3,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.hub.rooms.at_night import at_night
+from tests.rounds import at_night
 
 SAID = {"kind": "question", "text": "Who has the longer film?", "urgency": "now"}
 LEAD = {

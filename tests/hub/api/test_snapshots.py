@@ -11,7 +11,7 @@ from stemtide.protocol.sync.signatures import PublicKey, Signed, check
 from stemtide.protocol.sync.snapshot_files import opened_delta, opened_whole
 from stemtide.protocol.sync.snapshots import HubKeys, SnapshotOffer
 from tests.hub.api.conftest import signal
-from tests.hub.rooms.at_night import at_night
+from tests.rounds import at_night
 from tests.world import hex_value
 
 

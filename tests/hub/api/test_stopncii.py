@@ -20,8 +20,8 @@ from stemtide.interop.stopncii import canary
 from stemtide.protocol.enums import Opinion, Scope, WithdrawReason
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from tests.hub.api.conftest import Machine
-from tests.hub.rooms.at_night import at_night, some_of
 from tests.hub.waiting import decide, let_one_a_day_travel
+from tests.rounds import at_night, some_of
 from tests.world import NOON, hex_value, signal_in
 
 BASE = "/stopncii/v1"

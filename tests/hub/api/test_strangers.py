@@ -19,7 +19,7 @@ from tests.fingerprints.pictures import photo
 from tests.hub.api.conftest import Machine
 from tests.hub.api.schema import SCHEMA
 from tests.hub.desk.conftest import World
-from tests.hub.rooms.at_night import at_night, some_of
+from tests.rounds import at_night, some_of
 
 LOCAL_FEATURES = local.features_of(photo("coffee.png").convert("L")).to_bytes().hex()
 UID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")

@@ -14,7 +14,7 @@ import httpx_sse
 import pytest
 
 from tests.hub.api.conftest import serving, signal, wait_until
-from tests.hub.rooms.at_night import at_night, some_of
+from tests.rounds import at_night, some_of
 from tests.world import hex_value
 
 STREAM = "/api/v1/events/stream"

@@ -14,7 +14,7 @@ from stemtide.protocol.messages.crises import ReasonIn
 from tests.hub.api.conftest import signal
 from tests.hub.api.schema import SCHEMA
 from tests.hub.api.test_bulk import BULK, JSON_LINES, lines
-from tests.hub.rooms.at_night import at_night
+from tests.rounds import at_night
 from tests.world import hex_value
 
 OTHER_TYPES = {

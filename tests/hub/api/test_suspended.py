@@ -8,7 +8,7 @@ from stemtide.hub.rooms.parties.writes import contacts
 from stemtide.hub.wire import stream
 from tests.hub.api.conftest import Machine
 from tests.hub.api.test_stopncii import Client as StopNciiClient
-from tests.hub.rooms.at_night import some_of
+from tests.rounds import some_of
 from tests.world import NOON, lift, suspend
 
 DOORS = {

@@ -7,8 +7,8 @@ import json
 import pytest
 from django.test import Client
 
-from tests.hub.rooms.at_night import at_night, some_of
 from tests.hub.stix.conftest import indicator
+from tests.rounds import at_night, some_of
 from tests.world import hex_value
 
 pytestmark = pytest.mark.both_databases

@@ -14,7 +14,7 @@ from stemtide.hub.rooms.parties.writes import parties
 from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.protocol.sync.agents import AgentStatusIn
 from tests.hub.api.conftest import wait_until
-from tests.hub.rooms.at_night import at_night, on_sqlite
+from tests.rounds import at_night, on_sqlite
 from tests.world import hex_value, suspend
 
 AFTER_FIRST_SHARE = 2

@@ -3,7 +3,6 @@
 
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -24,7 +23,6 @@ from stemtide.protocol.messages.crises import CheckIn, InviteIn, MeasureIn, Prop
 from stemtide.protocol.messages.signals import OpinionIn, SignalIn, WithdrawIn
 from stemtide.protocol.sync.agents import AgentStatusIn, Lookups, OutcomeReportIn, OutcomeRow
 from stemtide.protocol.sync.runaways import RunawayReportIn
-from tests.hub.desk.nightly import left_to_the_night
 from tests.replays import replayed
 from tests.world import add_member
 
@@ -168,16 +166,6 @@ class World:
         for party in joined:
             writes_joining.join(uid, by=self.actor(party), now=self.now)
         return uid
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Mark what nightly.txt names."""
-    left = left_to_the_night()
-    for item in items:
-        is_here = item.path.parent == Path(__file__).parent
-        if is_here and f"{item.path.name}::{item.originalname}" in left:
-            item.add_marker(pytest.mark.nightly)
 
 
 @pytest.fixture

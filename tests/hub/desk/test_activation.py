@@ -10,6 +10,7 @@ from stemtide.hub.rooms.crises.writes import crises as writes
 from stemtide.protocol.enums import Role
 from stemtide.protocol.messages.crises import CheckIn
 from tests.hub.desk.test_board import text
+from tests.rounds import at_night
 
 pytestmark = pytest.mark.django_db
 LIVE = {"HX-Request": "true"}
@@ -71,6 +72,7 @@ def test_what_somebody_else_answered_meanwhile_is_shown_and_not_overwritten(worl
     assert Check.objects.order_by("pk").last().answer == "yes"
 
 
+@at_night
 def test_without_javascript_one_button_saves_and_proposes(world, desk):
     crisis = world.crisis(ready=True)
     at = f"/crises/{crisis}/activation"
@@ -82,6 +84,7 @@ def test_without_javascript_one_button_saves_and_proposes(world, desk):
     assert Proposal.objects.get().reason == "It spreads."
 
 
+@at_night
 def test_the_confirmation_of_a_second_party_is_first(world, desk):
     crisis = world.crisis(ready=True)
     at = f"/crises/{crisis}/activation"
@@ -98,6 +101,7 @@ def test_who_answers_nothing_is_led_to_the_room(world, crisis):
     assert world.desk("rival").get(at).status_code == 404
 
 
+@at_night
 def test_a_national_measure_is_recorded_by_the_button_and_not_while_it_is_typed(world, desk):
     crisis = world.crisis()
     at = f"/crises/{crisis}/activation"

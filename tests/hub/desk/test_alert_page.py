@@ -9,6 +9,7 @@ from stemtide.hub.rooms.alerts.models import Alert, MutedKind
 from stemtide.hub.rooms.alerts.writes.alerts import AlertDraft, create_alert
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.protocol.enums import Role
+from tests.rounds import at_night
 
 pytestmark = pytest.mark.django_db
 
@@ -52,6 +53,7 @@ def test_an_alert_is_not_assigned_to_a_stranger(world, desk):
     assert Alert.objects.get(pk=alert.pk).assigned_to is None
 
 
+@at_night
 def test_a_snoozed_alert_is_not_counted_until_its_time(world, desk):
     alert = alert_of(world, "lapsed")
     assert act(desk, alert, "snooze", hours="4").status_code == 302
@@ -65,6 +67,7 @@ def test_a_snoozed_alert_is_not_counted_until_its_time(world, desk):
     assert "1 alert waits" in bar
 
 
+@at_night
 def test_a_kind_is_muted_for_oneself_alone_and_shown_again(world, desk):
     alert = alert_of(world, "lapsed")
     assert act(desk, alert, "mute", days="7").status_code == 302

@@ -18,7 +18,7 @@ from stemtide.hub.rooms.alerts.writes import (
 )
 from stemtide.hub.rooms.parties.writes import contacts as writes_contacts
 from stemtide.protocol.enums import Role
-from tests.hub.desk.nightly import few
+from tests.rounds import at_night, few
 
 PAGES = ["alerts", "alerts-blocks", "alerts-bar", "deliveries", "drills"]
 
@@ -98,6 +98,7 @@ def test_whoever_comes_second_is_told_so(world):
     assert Receipt.objects.get().person.email == "analyst@provider.example"
 
 
+@at_night
 @pytest.mark.parametrize(
     ("role", "status"),
     [
@@ -207,6 +208,7 @@ def test_a_dead_letter_is_seen_with_its_reason_and_retried(world):
     assert (row.state, row.attempts) == ("queued", 0)
 
 
+@at_night
 def test_a_dead_letter_is_dropped_with_a_reason_and_not_without_one(world):
     row = dead_letter(world, "provider")
     desk = world.desk("provider")

@@ -7,7 +7,7 @@ from django.db import transaction
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.protocol.enums import Outcome, Role
 from tests.hub.desk.conftest import PDQ
-from tests.hub.desk.nightly import few
+from tests.rounds import at_night, few
 
 pytestmark = pytest.mark.both_databases
 
@@ -111,6 +111,7 @@ def test_each_viewer_sees_the_agents_that_concern_it(world, viewer, sees):
     assert set(re.findall(r'id="agent-(\w+)-uploads"', page)) == sees
 
 
+@at_night
 def test_an_agent_says_how_it_stands(world):
     world.share()
     world.share(value=f"0{PDQ[1:]}")
@@ -140,6 +141,7 @@ def test_a_withdrawn_signal_says_so(world):
     assert re.search(r"withdrawn (just now|\d+ s ago)", page)
 
 
+@at_night
 def test_a_crisis_stands_on_top_with_its_clocks(world):
     world.crisis(active=True, joined=("observer",))
     page = text(world.desk("observer", Role.OBSERVER).get("/"))
@@ -161,6 +163,7 @@ def test_the_ledger_names_nobody_whom_the_viewer_may_not_know(world):
     assert "Someone else shared a signal" in text(world.desk("provider").get("/"))
 
 
+@at_night
 def test_the_ledger_counts_what_repeats_and_leaves_alerts_out(world):
     for number in range(3):
         world.share(value=f"{number}{PDQ[1:]}")
@@ -172,6 +175,7 @@ def test_the_ledger_counts_what_repeats_and_leaves_alerts_out(world):
     assert "alerted parties" not in page
 
 
+@at_night
 def test_older_content_is_on_the_next_page_of_the_board(world):
     for number in range(13):
         world.share(value=f"{number:x}{PDQ[1:]}")
@@ -195,6 +199,7 @@ def test_only_those_who_ask_get_a_page_that_reloads_itself(world):
     assert "Refresh" not in desk.get("/?every=0").headers
 
 
+@at_night
 def test_the_figures_follow_every_change(world):
     desk = world.desk("agency")
     uid = world.share(tlp="green")
@@ -214,6 +219,7 @@ def test_the_figures_follow_every_change(world):
     assert "disputed" not in text(desk.get(f"/signals/{uid}"))
 
 
+@at_night
 def test_the_board_and_the_inbox_show_what_waits_for_a_second_look(world):
     folder = "https://bad.example/video/12/"
     world.share(by="provider", kind="url", value=folder, reach="folder", quality=None)
@@ -225,6 +231,7 @@ def test_the_board_and_the_inbox_show_what_waits_for_a_second_look(world):
     assert "Waiting for a second look" not in text(world.desk("rival").get("/inbox"))
 
 
+@at_night
 @pytest.mark.parametrize(
     ("viewer", "sees"),
     [("authority", 2), ("agency", 2), ("provider", 2), ("rival", 1), ("observer", 0)],
@@ -238,6 +245,7 @@ def test_each_viewer_sees_the_signals_that_match_too_much_and_concern_it(world, 
     assert page.count('mark--calm">reported by agents</span>') == sees
 
 
+@at_night
 def test_a_signal_that_matches_too_much_leaves_the_board_once_an_agency_clears_it(world):
     uid = world.share(tlp="green")
     world.report_runaway(uid, by="provider")

@@ -9,6 +9,7 @@ from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.enums import Role
+from tests.rounds import at_night
 from tests.world import hex_value, signal_in
 
 
@@ -60,6 +61,7 @@ def test_the_selected_are_adopted_and_undone(officer, uid, share):
     assert str(other) in page
 
 
+@at_night
 def test_what_perpetrators_made_is_selected_already(officer, uid, share):
     wanted, other = *share(1, label="manifesto"), *share(2)
     page = text(officer.get(f"/crises/{uid}/closing"))
@@ -68,6 +70,7 @@ def test_what_perpetrators_made_is_selected_already(officer, uid, share):
     assert "Manifesto" in page
 
 
+@at_night
 def test_an_answer_adopts_what_is_pre_selected_and_lets_the_crisis_be_closed(officer, uid, share):
     wanted, _other = *share(1, label="manifesto"), *share(2)
     room = text(officer.get(f"/crises/{uid}"))
@@ -79,6 +82,7 @@ def test_an_answer_adopts_what_is_pre_selected_and_lets_the_crisis_be_closed(off
     assert "say first which signals stay" not in text(officer.get(f"/crises/{uid}"))
 
 
+@at_night
 def test_an_answer_can_give_another_basis(officer, uid, share):
     share(1)
     data = {"answer-adopt": "all", "answer-legal_basis": "tco"}
@@ -86,6 +90,7 @@ def test_an_answer_can_give_another_basis(officer, uid, share):
     assert Signal.objects.get().legal_basis == "tco"
 
 
+@at_night
 def test_all_that_fit_a_filter_are_adopted_at_once(officer, uid, share):
     wanted = share(1, 2, label="manifesto")
     share(3)
@@ -97,6 +102,7 @@ def test_all_that_fit_a_filter_are_adopted_at_once(officer, uid, share):
     assert adopted() == set()
 
 
+@at_night
 def test_nothing_selected_adopts_nothing(officer, uid, share):
     share(1)
     assert "Select signals, or one of the answers." in text(post(officer, uid, "adopt"))
@@ -105,6 +111,7 @@ def test_nothing_selected_adopts_nothing(officer, uid, share):
     assert adopted() == set()
 
 
+@at_night
 def test_the_list_has_pages(officer, uid, share, monkeypatch):
     monkeypatch.setattr(reads, "PAGE", 2)
     first, second, third = share(1, 2, 3)
@@ -115,6 +122,7 @@ def test_the_list_has_pages(officer, uid, share, monkeypatch):
     assert str(third) in text(officer.get(f"/crises/{uid}/closing?show=all&after={second}"))
 
 
+@at_night
 def test_an_analyst_reads_and_decides_nothing(world, uid, share):
     (one,) = share(1)
     desk = world.desk("authority", Role.ANALYST)
@@ -124,10 +132,12 @@ def test_an_analyst_reads_and_decides_nothing(world, uid, share):
     assert post(desk, uid, "adopt", signal=[one]).status_code == 403
 
 
+@at_night
 def test_an_unknown_act_is_not_there(officer, uid):
     assert post(officer, uid, "burn").status_code == 404
 
 
+@at_night
 def test_an_ended_crisis_offers_nothing(officer, uid, share):
     share(1)
     Crisis.objects.filter(uid=uid).update(stage="ended")

@@ -9,13 +9,14 @@ from django.test import Client
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.parties.models import ContactPoint, Person
 from stemtide.protocol.enums import Role
-from tests.hub.desk.nightly import few
+from tests.rounds import at_night, few
 
 pytestmark = pytest.mark.django_db
 
 MANAGERS = {Role.COORDINATOR, Role.ADMINISTRATOR}
 
 
+@at_night
 @pytest.mark.parametrize(
     ("role", "people", "contact_form"),
     [
@@ -56,6 +57,7 @@ def test_a_colleague_is_added_and_the_link_is_shown_once(world):
     assert link not in html
 
 
+@at_night
 @pytest.mark.parametrize(
     ("facts", "field"),
     [
@@ -138,6 +140,7 @@ POINT = {
 }
 
 
+@at_night
 def test_a_contact_point_is_added_changed_and_removed(world):
     client = world.desk("agency", Role.COORDINATOR)
     assert client.post("/contacts/own/new", POINT).status_code == 302
@@ -165,6 +168,7 @@ def test_the_time_zone_of_a_contact_point_is_found_by_a_part_of_its_name(world):
     assert list(zones) == ["Europe/Brussels", "UTC"]
 
 
+@at_night
 @pytest.mark.parametrize(
     ("facts", "field"),
     [
@@ -181,6 +185,7 @@ def test_a_contact_point_that_cannot_be_is_refused_beside_its_field(world, facts
     assert f'id="id_{field}_error"' in page.content.decode()
 
 
+@at_night
 @pytest.mark.parametrize("step", ["x", "1.5", "-1"])
 def test_a_ladder_of_no_numbers_is_refused_in_words(world, step):
     client = world.desk("agency", Role.COORDINATOR)

@@ -14,6 +14,7 @@ from stemtide.protocol.messages.complaints import (
     ComplaintTakeIn,
 )
 from tests import scene
+from tests.rounds import at_night
 
 pytestmark = pytest.mark.django_db
 WORDS = "This is my own report for the evening news."
@@ -98,6 +99,7 @@ def test_a_second_complaint_with_the_same_link_adds_nothing(link, uploader):
     assert Complaint.objects.count() == 1
 
 
+@at_night
 @pytest.mark.parametrize(
     ("facts", "told"),
     [
@@ -227,6 +229,7 @@ def test_a_page_is_in_the_language_of_its_address_or_of_the_browser(link, upload
     assert page.context["form"]["language"].value() == tag
 
 
+@at_night
 def test_an_order_is_said_to_be_one_and_its_court_is_named(world, link, uploader):
     order = scene._orders(world)["order"]
     path = link(basis="order", ground=order, measure="removed")

@@ -18,6 +18,7 @@ from stemtide.protocol.enums import Role
 from stemtide.protocol.messages.complaints import ComplaintIn, ComplaintTakeIn
 from stemtide.protocol.messages.referrals import AnswerIn, AssessIn, SendIn
 from tests import scene
+from tests.rounds import at_night
 from tests.world import hex_value
 
 pytestmark = pytest.mark.django_db
@@ -108,6 +109,7 @@ def test_words_are_text_and_never_code(world, reviewer):
     assert "&lt;script&gt;alert(1)&lt;/script&gt; news" in page
 
 
+@at_night
 def test_what_follows_is_said_before_it_is_decided(world, reviewer):
     page = said(reviewer.get(taken(world, reviewer)))
     assert "1 signal of others is disputed: your agent undoes what it did" in page
@@ -178,6 +180,7 @@ def test_a_rejection_needs_reasons_and_is_told_in_them(world, reviewer):
     assert state() == ("rejected", "")
 
 
+@at_night
 @pytest.mark.parametrize(
     ("facts", "told"),
     [
@@ -229,6 +232,7 @@ def test_whoever_acted_may_admit_it_and_not_deny_it(world, reviewer):
     assert state() == ("upheld", "")
 
 
+@at_night
 def test_a_colleague_takes_it_over(world, reviewer):
     page = taken(world, reviewer)
     colleague = world.desk("provider", Role.ANALYST)
@@ -275,6 +279,7 @@ def test_a_referral_that_was_acted_on_is_reinstated(world, reviewer):
     assert found.state == "reinstated"
 
 
+@at_night
 def test_a_decision_of_ones_own_asks_nobody(world, reviewer):
     page = taken(world, reviewer, basis="own", ground=None)
     shown = said(reviewer.get(page))
@@ -284,6 +289,7 @@ def test_a_decision_of_ones_own_asks_nobody(world, reviewer):
     assert state() == ("upheld", "")
 
 
+@at_night
 def test_a_signal_that_is_seen_no_more_is_said_to_be_so(world, reviewer):
     page = taken(world, reviewer)
     Signal.objects.update(tlp="red")
@@ -306,6 +312,7 @@ def test_a_link_is_made_at_the_desk_and_opens(reviewer):
     assert not Complaint.objects.exists()
 
 
+@at_night
 @pytest.mark.parametrize(
     ("facts", "told"),
     [
@@ -331,6 +338,7 @@ def test_a_complaint_by_letter_is_filed_and_its_code_passed_on(reviewer):
     assert "already a complaint about this decision" in said(again)
 
 
+@at_night
 def test_what_a_complaint_is_about_leads_to_it_and_to_a_link(world, reviewer, sharer):
     signal = str(world.share())
     page, about = taken(world, reviewer, ground=signal), f"/signals/{signal}"
@@ -343,6 +351,7 @@ def test_what_a_complaint_is_about_leads_to_it_and_to_a_link(world, reviewer, sh
         assert page not in said(other.get(about))
 
 
+@at_night
 def test_a_provider_sees_complaints_beside_referrals_and_orders(world, reviewer):
     parts = scene._referrals(world) | scene._orders(world)
     for name, where in (("referral", "referrals"), ("order", "orders")):
@@ -357,6 +366,7 @@ def test_observers_have_no_way_to_complaints(world):
     assert observer.get("/complaints").status_code == 403
 
 
+@at_night
 def test_an_alert_leads_to_its_complaint(world, reviewer, sharer):
     signal = str(world.share())
     made = reviewer.post("/complaints/links/new", LINK | {"basis": "signal", "ground": signal})

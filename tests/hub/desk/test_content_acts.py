@@ -13,8 +13,8 @@ from stemtide.hub.rooms.parties.writes import competences
 from stemtide.hub.rooms.referrals.models import Referral
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.protocol.enums import Duty, Role
-from tests.hub.desk.nightly import few
 from tests.hub.desk.page_table import REFERRAL
+from tests.rounds import at_night, few
 from tests.world import hex_value
 
 pytestmark = pytest.mark.django_db
@@ -51,6 +51,7 @@ def test_a_referral_from_a_page_names_signal_labels_and_crisis(world, officer, c
     assert fields["labels"] == ["livestream"]
 
 
+@at_night
 def test_a_referral_from_a_signal_has_its_language(world, officer):
     signal = world.share(language="ar")
     assert "Arabic" in officer.get(f"/signals/{signal}").content.decode()
@@ -58,6 +59,7 @@ def test_a_referral_from_a_signal_has_its_language(world, officer):
     assert fields["language"] == "ar"
 
 
+@at_night
 def test_an_order_from_a_room_keeps_the_crisis(world, officer, crisis):
     for duty in Duty:
         party = world.party["authority"]
@@ -70,6 +72,7 @@ def test_an_order_from_a_room_keeps_the_crisis(world, officer, crisis):
     assert Order.objects.get().crisis.uid == crisis
 
 
+@at_night
 def test_a_referral_keeps_the_crisis(officer, crisis):
     sent = {**REFERRAL, "crisis": str(crisis), "do": "search"}
     html = officer.post("/referrals/new", sent).content.decode()
@@ -83,6 +86,7 @@ def test_an_order_names_only_signals_of_the_own_party(world, officer):
     assert "signals" not in acts(officer, f"/signals/{signal}")["order"].address
 
 
+@at_night
 def test_an_act_that_the_role_forbids_is_shown_with_the_reason(world, crisis):
     analyst = world.desk("authority", Role.ANALYST)
     offered = acts(analyst, f"/crises/{crisis}")
@@ -92,6 +96,7 @@ def test_an_act_that_the_role_forbids_is_shown_with_the_reason(world, crisis):
     assert f"Not possible now: {escape(offered['order'].reason)}" in html
 
 
+@at_night
 def test_a_crisis_that_the_party_has_not_joined_is_not_filled_in(world, crisis):
     neighbour = world.desk("neighbour", Role.DUTY_OFFICER)
     fields, html = values(neighbour, f"/referrals/new?crisis={crisis}")
@@ -99,6 +104,7 @@ def test_a_crisis_that_the_party_has_not_joined_is_not_filled_in(world, crisis):
     assert str(crisis) not in html
 
 
+@at_night
 def test_activation_says_what_is_missing_first(world):
     crisis = world.crisis()
     html = " ".join(
@@ -109,6 +115,7 @@ def test_activation_says_what_is_missing_first(world):
     assert "real-world-event," not in html
 
 
+@at_night
 def test_content_is_acted_upon_beside_the_clusters(officer, crisis):
     html = officer.get(f"/crises/{crisis}").content.decode()
     places = [html.index(f'id="{place}"') for place in ("content-acts-title", "block-clusters")]
@@ -116,6 +123,7 @@ def test_content_is_acted_upon_beside_the_clusters(officer, crisis):
     assert html.index('id="block-curve"') < places[0] < html.index('id="block-sightings"')
 
 
+@at_night
 def test_a_provider_asks_about_a_signal_in_the_log_of_its_crisis(world):
     crisis = world.crisis(active=True, joined=("provider",))
     signal = world.share(crisis=crisis)
@@ -126,6 +134,7 @@ def test_a_provider_asks_about_a_signal_in_the_log_of_its_crisis(world):
     assert (fields["signal"], fields["kind"]) == (str(signal), "question")
 
 
+@at_night
 def test_an_ended_signal_shows_what_its_end_forbids(world, officer):
     signal = world.share(by="authority")
     world.withdraw(signal, by="authority")
@@ -136,6 +145,7 @@ def test_an_ended_signal_shows_what_its_end_forbids(world, officer):
     assert "withdraw" not in acts(world.desk("authority", Role.OBSERVER), f"/signals/{signal}")
 
 
+@at_night
 def test_a_room_lists_what_a_later_stage_allows(world, officer):
     path = f"/crises/{world.crisis()}"
     html = " ".join(officer.get(path).content.decode().split())
@@ -145,6 +155,7 @@ def test_a_room_lists_what_a_later_stage_allows(world, officer):
     assert "Not possible now (" not in analyst.get(path).content.decode()
 
 
+@at_night
 def test_whoever_proposed_reads_why_they_cannot_confirm(world, officer):
     path = f"/crises/{world.crisis(ready=True)}"
     sent = {"target": "", "propose-activate-reason": "it spreads"}
@@ -153,6 +164,7 @@ def test_whoever_proposed_reads_why_they_cannot_confirm(world, officer):
     assert "Not possible now: you cannot confirm your own proposal: ask another person" in html
 
 
+@at_night
 def test_a_referral_names_the_states_of_its_later_acts(officer):
     search = officer.post("/referrals/new", {**REFERRAL, "do": "search"}).content.decode()
     searched = re.search(r'name="searched" value="([^"]+)"', search)[1]
@@ -168,6 +180,7 @@ def invited(client, address):
     return list(offer.form["parties"].value() or []), offer.is_open
 
 
+@at_night
 def test_an_invitation_proposes_who_shared_the_content(world, officer, crisis):
     signal = world.share(by="neighbour", tlp="green")
     Signal.objects.filter(uid=signal).update(crisis=Crisis.objects.get(uid=crisis))
@@ -176,6 +189,7 @@ def test_an_invitation_proposes_who_shared_the_content(world, officer, crisis):
     assert invited(officer, f"/crises/{crisis}") == ([], False)
 
 
+@at_night
 @pytest.mark.parametrize(
     ("contact", "proposed"),
     [
@@ -194,12 +208,14 @@ def test_an_invitation_proposes_the_host_of_the_address(world, officer, crisis, 
     assert invited(officer, address)[0] == proposed
 
 
+@at_night
 def test_an_invitation_proposes_nobody_who_takes_part_or_does_not_exist(world, officer):
     crisis = world.crisis(active=True, joined=("provider",))
     address = f"/crises/{crisis}?invite=provider&invite=nobody&invite=rival"
     assert invited(officer, address) == (["rival"], True)
 
 
+@at_night
 @pytest.mark.parametrize(
     ("languages", "language"), [(["ar", None], "ar"), (["ar", "fr"], ""), ([None, None], "")]
 )

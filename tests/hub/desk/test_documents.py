@@ -10,6 +10,7 @@ from stemtide.hub.platform.documents.pdf_seals import seal_pdf
 from stemtide.protocol.messages.documents import MAX_DOCUMENT_BYTES
 from tests.hub.papers.keys_of_parties import lay_out
 from tests.hub.papers.papers import plain
+from tests.rounds import at_night
 
 PATH = "/documents/verify"
 
@@ -52,6 +53,7 @@ def test_the_page_says_what_this_hub_seals_with(desk):
     assert own.certificate(datetime.now(UTC)).fingerprint in words(desk.get(PATH))
 
 
+@at_night
 def test_a_person_is_warned_of_a_document_with_the_seal_of_a_party_alone(desk, settings, tmp_path):
     lay_out(tmp_path, settings, provider={"days": 36_500})
     theirs = own.party_seals.own_seal_of("provider", now=datetime.now(UTC)).seal

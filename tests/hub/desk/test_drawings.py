@@ -9,6 +9,7 @@ from stemtide.hub.desk import labels as words, times
 from stemtide.hub.desk.signals import glyphs
 from stemtide.hub.desk.templatetags import desk
 from stemtide.protocol.enums import Outcome
+from tests.rounds import at_night
 
 NOON = datetime(2026, 3, 4, 12, 0, 0, tzinfo=UTC)
 
@@ -21,6 +22,7 @@ def cells(path):
     return found
 
 
+@at_night
 @given(st.binary(min_size=32, max_size=32))
 def test_a_glyph_has_a_cell_for_every_set_bit(value):
     bits = "".join(f"{byte:08b}" for byte in value)

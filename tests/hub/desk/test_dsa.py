@@ -10,9 +10,9 @@ from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.reports.reads import dsa as reads
 from stemtide.protocol.law.dsa.template import due_year
-from tests.hub.desk.nightly import few
 from tests.hub.desk.test_board import text
 from tests.hub.reports.requests import order
+from tests.rounds import at_night, few
 
 PAGE = "/progress/dsa"
 SENT = {"year": "2025", "half": "0", "kind": "platform", "provider": "Big", "service": "Big"}
@@ -30,6 +30,7 @@ def stored():
     return reads.dsa_report(2025, viewer=viewer, now=datetime.now(UTC))
 
 
+@at_night
 def test_it_opens_on_the_period_that_is_due_with_what_is_missing_on_top(desk):
     page = text(desk.get(PAGE))
     assert f"1 Jan {due_year(datetime.now(UTC).date())}" in page
@@ -83,6 +84,7 @@ def test_what_is_wrong_is_said_and_nothing_is_written(desk, wrong, says):
     assert stored().form.provider == ""
 
 
+@at_night
 def test_a_version_is_finished_and_downloaded(desk):
     desk.post(f"{PAGE}/write", SENT)
     assert "The version is finished." in text(
@@ -96,6 +98,7 @@ def test_a_version_is_finished_and_downloaded(desk):
     assert book["1_report_identification"]["B2"].value == "Big"
 
 
+@at_night
 def test_another_provider_gets_neither_form_nor_version(world, desk):
     desk.post(f"{PAGE}/write", SENT)
     desk.post(f"{PAGE}/finish", {"year": "2025", "half": "0"})

@@ -13,8 +13,8 @@ from stemtide.hub.rooms.orders.models import EnteredDocument, Order
 from stemtide.hub.rooms.parties.writes import competences
 from stemtide.protocol.enums import Duty, Role
 from stemtide.protocol.law.forms import form
-from tests.hub.desk.nightly import few
 from tests.hub.papers.papers import plain, text_of
+from tests.rounds import at_night, few
 from tests.scene import ANNEX_1
 
 pytestmark = pytest.mark.django_db
@@ -84,6 +84,7 @@ def enter(desk, **facts):
     return Order.objects.latest("pk")
 
 
+@at_night
 def test_the_list_leads_to_the_page_for_both_sides(moderator, officer, stage):
     for desk in (moderator, officer):
         assert f'href="{PATH}"' in desk.get("/orders").content.decode()
@@ -106,6 +107,7 @@ def test_nothing_is_entered_before_it_was_compared(moderator):
     assert not Order.objects.exists()
 
 
+@at_night
 def test_an_order_that_is_entered_is_marked_wherever_it_shows(moderator, officer, stage):
     order = enter(moderator)
     page = said(moderator.get(f"/orders/{order.uid}"))
@@ -120,6 +122,7 @@ def test_an_order_that_is_entered_is_marked_wherever_it_shows(moderator, officer
     assert "entered by hand" in said(moderator.get(f"/orders/{order.uid}/answer/annex-2")).lower()
 
 
+@at_night
 def test_an_order_may_be_overdue_when_it_is_entered(moderator):
     facts = {"issued_at": local(100), "received_at": local(90)}
     checked = said(moderator.post(PATH, sent(**facts)))
@@ -129,6 +132,7 @@ def test_an_order_may_be_overdue_when_it_is_entered(moderator):
     assert "The hour has passed" in said(moderator.get(f"/orders/{order.uid}"))
 
 
+@at_night
 def test_a_mistake_keeps_what_was_typed_and_the_document(moderator):
     first = sent(received_at=local(-30))
     refused = moderator.post(PATH, first)
@@ -157,6 +161,7 @@ def test_a_file_that_is_no_order_is_refused(moderator, pdf, says):
     assert not EnteredDocument.objects.exists()
 
 
+@at_night
 def test_without_a_document_or_addresses_it_says_so(moderator):
     refused = moderator.post(PATH, sent(document="", **{"annex-urls": ""}))
     assert refused.status_code == 422
@@ -165,6 +170,7 @@ def test_without_a_document_or_addresses_it_says_so(moderator):
     assert "is missing: enter the address of the content" in said(refused)
 
 
+@at_night
 def test_an_authority_elsewhere_is_named(moderator):
     refused = moderator.post(PATH, sent(issuer="-", issuer_state="G1"))
     assert "Enter the name of the authority." in said(refused)
@@ -181,6 +187,7 @@ def test_an_authority_elsewhere_is_named(moderator):
     assert "choose it from the list of authorities" in said(refused)
 
 
+@at_night
 def test_the_same_order_is_refused_with_the_one_that_is_here(moderator):
     order = enter(moderator)
     refused = moderator.post(PATH, sent())
@@ -188,6 +195,7 @@ def test_the_same_order_is_refused_with_the_one_that_is_here(moderator):
     assert str(order.uid) in said(refused)
 
 
+@at_night
 def test_the_issuer_confirms_on_the_page_of_the_order(moderator, officer):
     order = enter(moderator)
     page = officer.get(f"/orders/{order.uid}")
@@ -198,6 +206,7 @@ def test_the_issuer_confirms_on_the_page_of_the_order(moderator, officer):
     assert "Take the entry back" not in said(moderator.get(f"/orders/{order.uid}"))
 
 
+@at_night
 def test_an_issuer_says_that_it_issued_no_such_order(moderator, officer):
     order = enter(moderator)
     path = f"/orders/{order.uid}/do/repudiate-entry"
@@ -206,6 +215,7 @@ def test_an_issuer_says_that_it_issued_no_such_order(moderator, officer):
     assert "No such file." in said(moderator.get(f"/orders/{order.uid}"))
 
 
+@at_night
 def test_a_provider_disputes_what_an_authority_entered_and_the_hour_goes_on(moderator, officer):
     order = enter(officer, issuer="", to="provider")
     path = f"/orders/{order.uid}/do/dispute-entry"
@@ -216,6 +226,7 @@ def test_a_provider_disputes_what_an_authority_entered_and_the_hour_goes_on(mode
     assert "Time left of the hour" in page
 
 
+@at_night
 def test_who_entered_an_order_takes_it_back(moderator):
     order = enter(moderator)
     path = f"/orders/{order.uid}/do/void-entry"
@@ -232,6 +243,7 @@ def test_the_document_is_downloaded_by_the_sides_alone(moderator, officer, stage
     assert rival.get(f"/orders/{order.uid}/document").status_code == 404
 
 
+@at_night
 def test_the_papers_of_the_order_say_that_they_are_copies(moderator):
     order = enter(moderator)
     pdf = moderator.get(f"/orders/{order.uid}/papers/annex-1.pdf").content
@@ -242,6 +254,7 @@ def test_the_papers_of_the_order_say_that_they_are_copies(moderator):
     assert "entered it by hand" in data["entered"]
 
 
+@at_night
 def test_any_reference_makes_a_plain_file_name(moderator):
     order = enter(moderator, reference='../BE "7"; filename="x.exe')
     answer = moderator.get(f"/orders/{order.uid}/papers/annex-1.json")
@@ -249,6 +262,7 @@ def test_any_reference_makes_a_plain_file_name(moderator):
     assert answer.headers["Content-Disposition"] == name
 
 
+@at_night
 def test_a_sealed_document_is_shown_as_such(moderator):
     pdf = hub_seal.sealed(plain(), reason="Order", now=datetime.now(UTC))
     assert "Genuine" in said(moderator.post(PATH, sent(pdf)))
@@ -263,6 +277,7 @@ def of_a_hub(**facts):
     return hub_seal.sealed(pdf, reason="Order", now=datetime.now(UTC))
 
 
+@at_night
 def test_what_a_hub_wrote_into_its_document_is_filled_in(moderator):
     first = sent(of_a_hub(), reference="", issued_at="", **{"annex-urls": ""})
     checked = moderator.post(PATH, first)
@@ -283,6 +298,7 @@ def test_nothing_is_read_from_a_document_that_this_hub_does_not_trust(moderator)
     assert ANNEX_1["authority_mail"] not in refused
 
 
+@at_night
 def test_a_draft_and_a_copy_hold_nothing_to_read(moderator):
     draft = of_a_hub(is_draft=True)
     assert "A hub made this document" not in said(moderator.post(PATH, sent(draft)))

@@ -26,10 +26,9 @@ from tests import scene
 from tests.hub.api.conftest import Machine
 from tests.hub.api.schema import SCHEMA
 from tests.hub.api.test_strangers import PART_OF
-from tests.hub.desk.nightly import few
 from tests.hub.desk.page_table import PARTS, TABLE
 from tests.hub.desk.test_page_table import ask, browser, where
-from tests.rounds import rounds
+from tests.rounds import at_night, few, rounds
 
 pytestmark = pytest.mark.django_db
 
@@ -88,6 +87,7 @@ def test_no_page_breaks_once_its_content_is_erased(world, erased, party, role):
     assert {answers[name] for name in ("board", "signal", "referrals", "orders", "crisis")} == {200}
 
 
+@at_night
 @pytest.mark.parametrize("party", [party for party, _ in PEOPLE])
 def test_no_endpoint_breaks_once_its_content_is_erased(world, erased, party):
     _, key = parties.new_key(

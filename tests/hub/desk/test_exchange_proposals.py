@@ -20,6 +20,7 @@ from stemtide.interop.exchanges import Terms
 from stemtide.protocol.enums import ExchangeKind, Role
 from tests.hub.desk.test_inbox import said
 from tests.hub.exchanges.conftest import partner as partner_server
+from tests.rounds import at_night
 from tests.world import add_member
 
 pytestmark = pytest.mark.django_db
@@ -110,6 +111,7 @@ def test_nobody_confirms_with_an_account_that_the_first_person_may_use(world):
         proposals.confirm("partner", by=by, now=world.now)
 
 
+@at_night
 def test_a_proposal_is_dropped_with_its_secret_and_its_alert_ends(world, desk):
     propose(world)
     scheduler.run_once(world.now)
@@ -185,6 +187,7 @@ def test_an_exchange_is_removed_at_the_desk_once_it_is_confirmed(world, desk):
     assert row.secret == ""
 
 
+@at_night
 def test_a_test_says_what_the_partner_answers_and_keeps_nothing(world, desk, partner, settings):
     settings.EXCHANGE_LOOPBACK = True
     propose(world, address=f"{partner.address}/root/collections/c1/")
@@ -206,6 +209,7 @@ def test_a_test_reaches_no_private_address(world, desk, partner):
     assert partner.asked == []
 
 
+@at_night
 def test_a_coordinator_withdraws_all_that_an_exchange_brought_and_shares_it_again(world, desk):
     propose(world)
     proposals.confirm("partner", by=coordinator(world, 2), now=world.now)

@@ -13,6 +13,7 @@ from django.test import Client
 from stemtide.hub.rooms.reports.models import PublishedFigures
 from stemtide.hub.rooms.reports.writes.public_figures import publish_due
 from tests.hub.reports.quarter import DUE, Quarter
+from tests.rounds import at_night
 from tests.world import make_world
 
 
@@ -44,6 +45,7 @@ def test_a_hub_without_figures_says_when_the_first_ones_come():
     assert "There are no figures yet. The first figures are published on" in shown
 
 
+@at_night
 @pytest.mark.usefixtures("figures")
 def test_a_stranger_reads_the_latest_quarter_and_chooses_another():
     assert "Public figures, 2027-Q1" in page(language="en")
@@ -55,6 +57,7 @@ def test_a_stranger_reads_the_latest_quarter_and_chooses_another():
     assert get(quarter="0000-Q1").status_code == 404
 
 
+@at_night
 @pytest.mark.usefixtures("figures")
 def test_the_page_sets_no_cookie_and_needs_no_script():
     answer = get()
@@ -73,6 +76,7 @@ def test_the_json_is_what_the_ledger_has_the_digest_of():
     assert get("/quarters").content.decode().split() == ["2027-Q1", "2026-Q4"]
 
 
+@at_night
 @pytest.mark.usefixtures("figures")
 def test_the_csv_has_each_count_once_and_no_formula():
     answer = get("/2026-Q4.csv")
@@ -86,6 +90,7 @@ def test_the_csv_has_each_count_once_and_no_formula():
     assert {line["count"] for line in hidden} == {""}
 
 
+@at_night
 @pytest.mark.usefixtures("figures")
 @pytest.mark.parametrize("path", ["/2025-Q1.json", "/x.csv", "/2026-Q4/proof", "/x/proof"])
 def test_what_is_not_there_is_a_problem_document(path):
@@ -94,6 +99,7 @@ def test_what_is_not_there_is_a_problem_document(path):
     assert answer.headers["Content-Type"].startswith("application/problem+json")
 
 
+@at_night
 @pytest.mark.usefixtures("figures")
 def test_the_two_public_pages_link_to_each_other():
     assert 'href="/transparency?language=en"' in page(language="en")

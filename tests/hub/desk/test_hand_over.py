@@ -7,6 +7,7 @@ import pytest
 
 from stemtide.hub.rooms.situation.models import Message
 from stemtide.protocol.enums import Role
+from tests.rounds import at_night
 
 pytestmark = pytest.mark.django_db
 
@@ -33,6 +34,7 @@ def texts(client, crisis, name, *, hours=8):
     return [message.text for message in context[name]]
 
 
+@at_night
 def test_questions_stay_until_they_are_answered(officer, crisis):
     post(officer, crisis, "question", "Is it on air?")
     answered = post(officer, crisis, "question", "Who filmed it?")
@@ -40,6 +42,7 @@ def test_questions_stay_until_they_are_answered(officer, crisis):
     assert texts(officer, crisis, "questions") == ["Is it on air?"]
 
 
+@at_night
 def test_decisions_of_the_shift_and_pinned_ones_are_listed(world, officer, crisis):
     pinned = post(officer, crisis, "decision", "Refer, do not order.")
     old = post(officer, crisis, "decision", "Wait.")
@@ -51,6 +54,7 @@ def test_decisions_of_the_shift_and_pinned_ones_are_listed(world, officer, crisi
     assert len(texts(officer, crisis, "decisions", hours=12)) == 3
 
 
+@at_night
 def test_acts_and_new_content_of_the_shift_are_counted(world, officer, crisis):
     for number in range(2):
         world.share(crisis=crisis, value=f"{number}{'f0e1d2c3b4a59687' * 4}"[:64])

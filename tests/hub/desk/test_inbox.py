@@ -24,8 +24,8 @@ from stemtide.protocol.messages.batches import BatchIn, BatchRowIn, RowsIn
 from stemtide.protocol.messages.crises import CloseIn, InviteIn
 from stemtide.protocol.messages.orders import OrderIn
 from stemtide.protocol.messages.referrals import AnswerIn, AssessIn, SendIn, TakeBackIn
-from tests.hub.desk.nightly import few
 from tests.orders import issue_order
+from tests.rounds import at_night, few
 from tests.scene import ANNEX_1
 
 pytestmark = pytest.mark.django_db
@@ -110,6 +110,7 @@ def test_an_empty_inbox_says_so_for_orders_and_for_referrals(officer):
     assert NOTHING in page
 
 
+@at_night
 def test_only_a_provider_has_an_inbox_and_is_led_to_it(world, officer):
     authority = world.desk("authority", Role.DUTY_OFFICER)
     assert authority.get("/inbox").status_code == 403
@@ -118,6 +119,7 @@ def test_only_a_provider_has_an_inbox_and_is_led_to_it(world, officer):
     assert '/referrals"' not in said(officer.get("/"))
 
 
+@at_night
 def test_the_bar_counts_orders_and_new_referrals_apart(world, officer):
     made = refer(world)
     issue(world)
@@ -130,6 +132,7 @@ def test_the_bar_counts_orders_and_new_referrals_apart(world, officer):
     assert "1 new" not in page
 
 
+@at_night
 def test_orders_stand_above_with_the_hour_that_ends_first_on_top(world, officer):
     refer(world)
     late, later = issue(world, minutes_ago=70), issue(world, minutes_ago=10)
@@ -143,6 +146,7 @@ def test_orders_stand_above_with_the_hour_that_ends_first_on_top(world, officer)
     assert html.index('id="block-orders"') < html.index('id="block-referrals"')
 
 
+@at_night
 def test_no_word_of_a_referral_stands_among_orders_nor_the_other_way_round(world, officer):
     refer(world)
     issue(world)
@@ -153,6 +157,7 @@ def test_no_word_of_a_referral_stands_among_orders_nor_the_other_way_round(world
     assert "mark--binding" in page.content.decode()
 
 
+@at_night
 def test_what_is_decided_leaves_the_inbox_and_is_found_when_asked_for(world, officer):
     made = refer(world)
     act(officer, made, "answer", answer="removed")
@@ -229,6 +234,7 @@ def test_an_answer_that_does_not_fit_says_so_and_keeps_what_was_written(
     assert state_of(made) == "sent"
 
 
+@at_night
 def test_what_a_colleague_answered_in_the_meantime_is_told(world, officer):
     made = refer(world)
     by = world.actor("provider")
@@ -238,6 +244,7 @@ def test_what_a_colleague_answered_in_the_meantime_is_told(world, officer):
     assert "this referral is removed" in said(act(officer, made, "acknowledge"))
 
 
+@at_night
 def test_reinstated_content_is_noted(world, officer):
     made = refer(world)
     act(officer, made, "answer", answer="removed")
@@ -257,6 +264,7 @@ def test_the_sender_reads_it_on_its_own_page_and_nobody_else_at_all(world):
     assert state_of(made) == "sent"
 
 
+@at_night
 def test_the_form_opens_with_what_the_provider_said_of_the_address_before(world, officer):
     before = refer(world)
     done = world.now - timedelta(hours=3)
@@ -276,6 +284,7 @@ def test_the_form_opens_with_what_the_provider_said_of_the_address_before(world,
     assert re.search(r'value="disabled"[^>]*checked', said(page))
 
 
+@at_night
 def test_the_form_opens_with_what_the_agents_did_and_where_the_crisis_is(world, officer):
     crisis = world.crisis(joined=("provider",))
     signal = world.share(kind="url", value=URL)
@@ -321,6 +330,7 @@ def test_a_batch_is_one_row_with_its_progress(world, officer):
     assert Referral.objects.filter(received_via="desk").count() == 12
 
 
+@at_night
 def test_all_of_a_batch_that_wait_are_acknowledged_and_answered_at_once(world, officer):
     made = batch(world, 230)
     first = Referral.objects.order_by("pk")[0]
@@ -339,6 +349,7 @@ def test_all_of_a_batch_that_wait_are_acknowledged_and_answered_at_once(world, o
     assert NOTHING in said(officer.get("/inbox"))
 
 
+@at_night
 def test_an_answer_to_a_batch_that_does_not_fit_changes_nothing(world, officer):
     made = batch(world, 3)
     path = f"/inbox/batches/{made.id}/do/answer"
@@ -350,6 +361,7 @@ def test_an_answer_to_a_batch_that_does_not_fit_changes_nothing(world, officer):
     assert set(Referral.objects.values_list("state", flat=True)) == {"sent"}
 
 
+@at_night
 def test_chosen_referrals_are_answered_together(world, officer):
     made = [refer(world, url=f"{URL}{one}") for one in range(4)]
     taken = TakeBackIn(reason="mistake")
@@ -367,12 +379,14 @@ def test_chosen_referrals_are_answered_together(world, officer):
     assert [state_of(one) for one in made] == ["not_found", "not_found", "withdrawn", "sent"]
 
 
+@at_night
 def test_nothing_chosen_says_so(world, officer):
     refer(world)
     page = officer.post("/inbox/several", {"do": "acknowledge"}, follow=True)
     assert "Select at least one referral" in said(page)
 
 
+@at_night
 def test_alerts_lead_to_what_was_sent(world, officer):
     made, sent, order = refer(world), batch(world, 2), issue(world)
     alerts.raise_from_ledger(world.now)
@@ -382,6 +396,7 @@ def test_alerts_lead_to_what_was_sent(world, officer):
         assert officer.get(path, follow=True).status_code == 200
 
 
+@at_night
 def test_an_observer_of_the_provider_reads_and_is_offered_nothing(world):
     made = refer(world)
     observer = world.desk("provider", Role.OBSERVER)
@@ -390,6 +405,7 @@ def test_an_observer_of_the_provider_reads_and_is_offered_nothing(world):
     assert act(observer, made, "answer", answer="removed").status_code == 403
 
 
+@at_night
 def test_an_address_in_the_inbox_is_never_a_link(world, officer):
     made = refer(world, url="https://video.example/<script>alert(1)</script>")
     for path in ("/inbox", f"/inbox/referrals/{made.id}"):
@@ -403,6 +419,7 @@ def invite(world, crisis, party="provider"):
     writes_joining.invite(crisis, body=body, by=world.actor("agency"), now=world.now)
 
 
+@at_night
 @pytest.mark.parametrize(("verb", "state"), [("join", "joined"), ("decline", "declined")])
 def test_an_invitation_stands_in_the_inbox_until_it_is_answered(world, officer, verb, state):
     crisis = world.crisis()
@@ -418,6 +435,7 @@ def test_an_invitation_stands_in_the_inbox_until_it_is_answered(world, officer, 
     assert "Invitations to a crisis" not in said(officer.get("/inbox"))
 
 
+@at_night
 def test_an_invitation_to_a_crisis_that_is_closed_leaves_the_inbox(world, officer):
     crisis = world.crisis()
     invite(world, crisis)
@@ -426,6 +444,7 @@ def test_an_invitation_to_a_crisis_that_is_closed_leaves_the_inbox(world, office
     assert "Invitations to a crisis" not in said(officer.get("/inbox"))
 
 
+@at_night
 def test_who_may_not_answer_an_invitation_sees_it_without_buttons(world):
     crisis = world.crisis()
     invite(world, crisis)
@@ -434,6 +453,7 @@ def test_who_may_not_answer_an_invitation_sees_it_without_buttons(world):
     assert f"/crises/{crisis}/do/" not in page
 
 
+@at_night
 def test_the_reason_of_an_invitation_is_read_in_the_inbox_and_in_the_room(world, officer):
     crisis = world.crisis()
     sent = {"invite-parties": ["provider"], "invite-reason": "your service hosts the film"}

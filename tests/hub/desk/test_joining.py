@@ -29,7 +29,7 @@ from stemtide.hub.rooms.parties.writes import (
 from stemtide.protocol.enums import Duty, PartyKind, Role
 from stemtide.protocol.trust.parties import DutyIn, PartyTitleIn
 from tests.hub.desk.conftest import PASSWORD
-from tests.hub.desk.nightly import few
+from tests.rounds import at_night, few
 
 pytestmark = pytest.mark.django_db
 
@@ -94,6 +94,7 @@ def test_an_authority_is_shut_out_until_a_second_person_agrees(desk, world, kind
     assert client.get("/").status_code == 200
 
 
+@at_night
 def test_another_address_ends_the_link_to_the_first(desk):
     desk.post("/parties/new/party", NEW)
     wrong = link_of(desk.post(FIRST, PERSON | {"email": "ada@smal.example"}))
@@ -129,6 +130,7 @@ def test_nobody_else_takes_a_party_in(world, party, role):
         writes.rename_party("observer", body=PartyTitleIn(title="Y"), by=by, now=world.now)
 
 
+@at_night
 @pytest.mark.parametrize(
     ("given", "field"),
     [
@@ -210,6 +212,7 @@ def world_kinds():
     return [kind for kind in kinds if not kind.startswith("person.")]
 
 
+@at_night
 def test_the_other_coordinators_get_an_alert_about_a_proposed_duty(desk, world):
     by = Actor(party=world.party["agency"], ref="person:0", role=Role.COORDINATOR)
     body = DutyIn(duty=Duty.ISSUE, reason="In the State's list.")

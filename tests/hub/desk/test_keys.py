@@ -20,6 +20,7 @@ from stemtide.hub.rooms.parties.reads.parties import Caller
 from stemtide.hub.rooms.parties.rules import keys as rules
 from stemtide.hub.rooms.parties.writes import keys as writes, parties
 from stemtide.protocol.enums import PartyKind, Role, Scope
+from tests.rounds import at_night
 
 pytestmark = pytest.mark.django_db
 
@@ -163,6 +164,7 @@ def test_the_ledger_has_the_replacement_and_the_end(world):
     assert done.text not in str(list(Entry.objects.values()))
 
 
+@at_night
 def test_a_key_is_replaced_at_the_desk_and_shown_once(world):
     old = key_of(world, "provider")
     desk = world.desk("provider", Role.ADMINISTRATOR)

@@ -11,7 +11,7 @@ from django.utils import translation
 from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.rooms.alerts.texts import alerts as words
-from tests.hub.desk.nightly import few
+from tests.rounds import few
 
 pytestmark = pytest.mark.django_db
 

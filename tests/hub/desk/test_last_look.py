@@ -8,6 +8,7 @@ from django.http import HttpResponse
 
 from stemtide.hub.desk.crises import last_look
 from stemtide.protocol.enums import Role
+from tests.rounds import at_night
 
 pytestmark = pytest.mark.django_db
 COOKIE = last_look._NAME
@@ -43,6 +44,7 @@ def crisis(world, officer):
     return uid
 
 
+@at_night
 def test_a_room_says_how_much_is_new_since_the_last_visit(officer, crisis):
     officer.client.cookies[COOKIE] = officer.request.COOKIES[COOKIE]
     html = officer.client.get(f"/crises/{crisis}").content.decode()
@@ -50,6 +52,7 @@ def test_a_room_says_how_much_is_new_since_the_last_visit(officer, crisis):
     assert f"/crises/{crisis}/timeline?after=" in html
 
 
+@at_night
 def test_the_line_stays_during_a_visit_and_goes_after_it(world, officer, crisis):
     assert officer.visit(crisis, at=world.now) == 1
     assert officer.visit(crisis, at=world.now + timedelta(minutes=5)) == 1

@@ -21,6 +21,7 @@ from stemtide.hub.rooms.parties.writes import parties
 from stemtide.hub.rooms.situation.writes import leads, reading
 from stemtide.protocol.enums import Role, Scope
 from stemtide.protocol.messages.situation import LeadIn
+from tests.rounds import at_night
 
 pytestmark = pytest.mark.django_db
 
@@ -95,6 +96,7 @@ def test_no_filter_answers_what_the_list_withholds(world, officer):
     assert history.page(chosen, viewer=world.party["authority"]) == []
 
 
+@at_night
 def test_filters_narrow_and_pages_go_on(world, officer, monkeypatch):
     monkeypatch.setattr(history, "PAGE", 2)
     for number in range(5):
@@ -110,6 +112,7 @@ def test_filters_narrow_and_pages_go_on(world, officer, monkeypatch):
     assert kinds(officer.get("/ledger?kind=signal.shared")) == {"signal.shared"}
 
 
+@at_night
 @pytest.mark.parametrize("role", [role.value for role in Role])
 def test_roles_that_see_people_open_the_ledger(world, role):
     desk = world.desk("authority", Role(role))
@@ -153,6 +156,7 @@ def test_an_export_has_all_entries_in_order_and_is_one_itself(world, officer):
     assert "position" in json.loads(rows[0]["detail"])
 
 
+@at_night
 def test_an_export_by_another_filter_is_another_entry(world, officer):
     share(world, 1)
     for sent in ({"kind": "signal"}, {"kind": "signal"}, {"kind": "lead"}):
@@ -197,6 +201,7 @@ def test_a_stream_holds_one_part_at_a_time(world, monkeypatch):
     assert list(history.stream(chosen, viewer=viewer, until_number=0)) == []
 
 
+@at_night
 def test_a_search_that_finds_a_lead_is_an_entry_without_its_words(world):
     uid = report_lead(world)
     desk = world.desk("authority", Role.DUTY_OFFICER)
@@ -206,6 +211,7 @@ def test_a_search_that_finds_a_lead_is_an_entry_without_its_words(world):
     assert str(uid) not in repr(entry.detail)
 
 
+@at_night
 def test_a_program_that_reads_leads_and_exports_is_an_entry_too(world):
     uid = report_lead(world)
     key = parties.new_key(

@@ -6,8 +6,8 @@ import pytest
 from stemtide.hub.rooms.local_features.models import LocalFeatures
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.protocol.enums import Role
-from tests.hub.desk.nightly import few
 from tests.hub.desk.test_board import text
+from tests.rounds import at_night, few
 
 pytestmark = pytest.mark.django_db
 
@@ -17,6 +17,7 @@ def send(uid, *, now):
     LocalFeatures.objects.create(signal=row, value=b"age", tlp=row.tlp, size_bytes=9, sent_at=now)
 
 
+@at_night
 def test_a_page_says_that_local_features_were_sent_and_what_they_show(world):
     uid = world.share()
     desk = world.desk("authority")
@@ -28,6 +29,7 @@ def test_a_page_says_that_local_features_were_sent_and_what_they_show(world):
     assert "Lokale Merkmale" in text(desk.get(f"/signals/{uid}", headers={"Accept-Language": "de"}))
 
 
+@at_night
 def test_the_page_of_a_signal_whose_features_were_removed_says_nothing(world):
     uid = world.share()
     send(uid, now=world.now)

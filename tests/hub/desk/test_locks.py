@@ -24,9 +24,8 @@ from stemtide.hub.rooms.parties.writes import locks as writes_locks
 from stemtide.protocol.enums import Role
 from tests.hub.alerts.test_mail import post, server
 from tests.hub.desk.conftest import PASSWORD
-from tests.hub.desk.nightly import few
 from tests.hub.desk.test_sign_in import code, secured, sign_in  # noqa: F401  # a fixture
-from tests.rounds import rounds
+from tests.rounds import at_night, few, rounds
 
 pytestmark = pytest.mark.django_db
 
@@ -123,6 +122,7 @@ def test_a_network_that_fails_for_many_accounts_is_locked_and_its_neighbour_is_n
     assert Client().post("/sign-in", fields, REMOTE_ADDR="2001:db8:0:1::1").status_code == 302
 
 
+@at_night
 def test_behind_a_proxy_that_is_not_named_failures_lock_the_account_alone(world, settings):
     """There every caller has the proxy's address: a lock on it would be one on everybody."""
     settings.NETWORKS_ARE_KNOWN = False
@@ -142,6 +142,7 @@ def test_a_lock_ends_after_an_hour_and_tries_meanwhile_do_not_prolong_it(world):
     assert sign_in(person.email)[1].status_code == 302
 
 
+@at_night
 def test_a_wrong_old_password_counts_towards_the_lock(world):
     client = world.desk("provider", Role.DUTY_OFFICER)
     new = "another long sentence"
@@ -207,6 +208,7 @@ def send_mail(inbox):
         writes_deliveries.note(parcel, result=result, jitter=0, now=now)
 
 
+@at_night
 def test_a_locked_account_gets_one_mail_in_its_language(world):
     person = world.person("provider", Role.DUTY_OFFICER)
     Person.objects.update(language="de", time_zone="Europe/Berlin")
@@ -226,6 +228,7 @@ def test_a_locked_account_gets_one_mail_in_its_language(world):
     assert "https://hub.example" not in text  # nothing to click in a mail about signing in
 
 
+@at_night
 def test_the_mail_holds_no_link_and_the_hub_keeps_no_address_of_who_tried(world):
     person = world.person("provider", Role.DUTY_OFFICER)
     with server() as inbox:
@@ -236,6 +239,7 @@ def test_the_mail_holds_no_link_and_the_hub_keeps_no_address_of_who_tried(world)
     assert not list(inbox.messages[0].iter_attachments())
 
 
+@at_night
 def test_the_party_reads_that_an_account_is_locked_but_not_whose(world):
     person = world.person("provider", Role.DUTY_OFFICER)
     fail(person.email)
@@ -246,6 +250,7 @@ def test_the_party_reads_that_an_account_is_locked_but_not_whose(world):
     assert "is locked" not in world.desk("agency", Role.ANALYST).get("/alerts").content.decode()
 
 
+@at_night
 def test_a_lock_that_is_lifted_settles_its_alert_and_a_second_one_sends_a_second_mail(world):
     person = world.person("provider", Role.DUTY_OFFICER)
     by = Actor(world.party["provider"], "operator", Role.ADMINISTRATOR)
@@ -259,6 +264,7 @@ def test_a_lock_that_is_lifted_settles_its_alert_and_a_second_one_sends_a_second
     assert set(Alert.objects.values_list("state", flat=True)) == {"overtaken"}
 
 
+@at_night
 def test_a_colleague_who_acknowledges_the_alert_does_not_stop_the_persons_mail(world):
     person = world.person("provider", Role.DUTY_OFFICER)
     fail(person.email)

@@ -9,6 +9,7 @@ from stemtide.hub.rooms.media.models import Look, Preview
 from stemtide.protocol.enums import Role
 from tests.fingerprints.pictures import encoded, photo
 from tests.hub.desk.test_board import text
+from tests.rounds import at_night
 from tests.world import hex_value
 
 pytestmark = pytest.mark.django_db
@@ -76,12 +77,14 @@ def test_a_picture_is_kept_nowhere_and_runs_nothing(world, signal):
     assert headers["Content-Type"] == "image/jpeg"
 
 
+@at_night
 def test_a_look_without_a_purpose_is_none(world, signal):
     desk = world.desk("agency")
     assert desk.post(f"/signals/{signal}/look", {"purpose": "curiosity"}).status_code == 422
     assert not Look.objects.exists()
 
 
+@at_night
 def test_opening_the_page_is_no_look(world, signal):
     world.desk("agency").get(f"/signals/{signal}/look")
     assert not Look.objects.exists()
@@ -96,6 +99,7 @@ def test_a_look_is_shown_to_nobody_else(world, signal):
     assert other.post(f"{look}/reveal").status_code == 404
 
 
+@at_night
 def test_a_look_is_counted_at_once_in_the_room_of_who_took_it(world, crisis, signal):
     desk, other = world.desk("agency"), world.desk("agency", Role.DUTY_OFFICER)
 
@@ -130,6 +134,7 @@ def test_who_may_look(world, signal):
     assert found == LOOKS
 
 
+@at_night
 def test_the_link_stands_exactly_where_the_look_would_be_allowed(world, crisis, signal):
     link = f'href="/signals/{signal}/look"'
     for party, wanted in (("agency", True), ("provider", True), ("neighbour", False)):
@@ -137,6 +142,7 @@ def test_the_link_stands_exactly_where_the_look_would_be_allowed(world, crisis, 
         assert (link in page) is wanted, party
 
 
+@at_night
 def test_a_cluster_that_was_looked_at_says_so_to_that_person_alone(world, crisis, signal):
     desk = world.desk("agency")
     assert "you looked at a variant" not in text(desk.get(f"/crises/{crisis}"))
@@ -150,6 +156,7 @@ def test_a_cluster_that_was_looked_at_says_so_to_that_person_alone(world, crisis
     assert "you looked at a variant" not in text(other.get(f"/crises/{crisis}"))
 
 
+@at_night
 def test_after_many_looks_a_pause_is_asked_for(world, crisis, signal):
     desk = world.desk("agency")
     for _ in range(10):
@@ -165,6 +172,7 @@ def test_a_data_protection_officer_sees_counts_and_no_names(world, signal):
     assert world.desk("authority", Role.ANALYST).get("/looks").status_code == 403
 
 
+@at_night
 def test_what_is_wrong_with_a_preview_is_said_at_its_field(world, crisis):
     uid = world.share(crisis=crisis)
     desk = world.desk("authority")
@@ -179,6 +187,7 @@ def test_what_is_wrong_with_a_preview_is_said_at_its_field(world, crisis):
     assert world.desk("agency").get(f"/signals/{uid}/preview").status_code == 403
 
 
+@at_night
 def test_a_preview_is_destroyed_from_the_page_of_its_signal(world, signal):
     preview = Preview.objects.get()
     desk = world.desk("authority")
@@ -189,6 +198,7 @@ def test_a_preview_is_destroyed_from_the_page_of_its_signal(world, signal):
     assert f"/previews/{preview.uid}/destroy" not in desk.get(f"/signals/{signal}").content.decode()
 
 
+@at_night
 def test_where_no_preview_is_kept_any_more_a_page_says_so(world, signal):
     other = world.share(value=hex_value(2))
     desk = world.desk("authority", Role.DUTY_OFFICER)

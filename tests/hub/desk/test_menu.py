@@ -7,6 +7,7 @@ import pytest
 
 from stemtide.hub.desk import navigation
 from stemtide.protocol.enums import PartyKind, Role
+from tests.rounds import at_night
 
 READERS = [(role, kind) for role in Role for kind in PartyKind]
 
@@ -53,6 +54,7 @@ def test_the_menu_marks_the_page_of_the_reader(path, group, page):
     assert here == [(group, page)]
 
 
+@at_night
 @pytest.mark.django_db
 def test_a_page_shows_the_other_pages_of_its_entry(world):
     client = world.desk("authority")

@@ -16,6 +16,7 @@ from stemtide.protocol.sync.allowlists import AllowlistIn
 from tests import scene
 from tests.hub.desk.test_complaints import WRONG, taken
 from tests.hub.desk.test_recheck_pages import removed, visit
+from tests.rounds import at_night
 from tests.world import hex_value
 
 pytestmark = pytest.mark.django_db
@@ -66,6 +67,7 @@ def test_whoever_asked_for_a_second_look_reads_that_another_person_gives_it(worl
     assert blocked(officer, path) == {}
 
 
+@at_night
 def test_a_decision_that_was_taken_back_says_how_to_decide_anew(world, officer):
     world.dispute(world.share())
     officer.post("/parties/provider/set-aside", {"target": "1", "set-aside-1-reason": "It is."})
@@ -90,6 +92,7 @@ def test_whoever_proposed_a_suspension_reads_why_they_do_not_confirm_it(world):
     assert not offers[target].is_folded
 
 
+@at_night
 def test_an_ended_signal_that_matched_too_much_is_neither_lowered_nor_cleared(world, officer):
     uid, quiet = world.share(tlp="green"), world.share(tlp="green", value=hex_value(9))
     world.report_runaway(uid, by="provider")
@@ -103,6 +106,7 @@ def test_an_ended_signal_that_matched_too_much_is_neither_lowered_nor_cleared(wo
     assert not decisions & set(blocked(provider, f"/signals/{uid}"))
 
 
+@at_night
 def test_a_visit_that_is_due_already_is_not_asked_for_again(world):
     officer = world.desk("authority", Role.DUTY_OFFICER)
     _referral, row = removed(world)
@@ -115,6 +119,7 @@ def test_a_visit_that_is_due_already_is_not_asked_for_again(world):
     assert blocked(world.desk("agency", Role.COORDINATOR), path) == {}
 
 
+@at_night
 def test_a_reason_is_accepted_once_there_is_one(world):
     reviewer = world.desk("provider", Role.DUTY_OFFICER)
     page = taken(world, reviewer)

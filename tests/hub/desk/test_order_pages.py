@@ -36,11 +36,10 @@ from stemtide.protocol.enums import Duty, Role
 from stemtide.protocol.enums.referrals import ReceiptVia
 from stemtide.protocol.messages.complaints import ComplaintIn, ComplaintOutcomeIn, ComplaintTakeIn
 from stemtide.protocol.messages.orders import EnterIn, InformIn, OrderIn, OrderReasonIn
-from tests.hub.desk.nightly import few
 from tests.hub.orders.elsewhere import report
 from tests.hub.papers.keys_of_parties import lay_out
 from tests.orders import issue_order
-from tests.rounds import rounds
+from tests.rounds import at_night, few, rounds
 from tests.scene import ANNEX_1
 from tests.world import hex_value
 
@@ -120,6 +119,7 @@ def _lines(part):
     return part.lines if hasattr(part, "lines") else ()
 
 
+@at_night
 def test_a_draft_begins_with_what_is_known_and_says_what_is_missing(officer):
     page = officer.post("/orders/new", {"to": "provider", "urls": URL}, follow=True)
     assert "Draft created. Check the fields" in said(page)
@@ -132,6 +132,7 @@ def test_a_draft_begins_with_what_is_known_and_says_what_is_missing(officer):
     assert index in said(page)
 
 
+@at_night
 def test_the_lint_stands_beside_the_fields_after_saving(stage, officer):
     uid = drafted(stage, annex=ANNEX_1 | {"reasons": "Short."})
     page = officer.get(f"/orders/{uid}/draft")
@@ -146,6 +147,7 @@ def test_the_lint_stands_beside_the_fields_after_saving(stage, officer):
     assert "is very short" in reasons
 
 
+@at_night
 def test_saving_changes_nothing_that_was_not_touched(stage, officer):
     uid = drafted(stage)
     before = Order.objects.get(uid=uid).annex
@@ -155,6 +157,7 @@ def test_saving_changes_nothing_that_was_not_touched(stage, officer):
     assert (after.annex, after.emergency) == (before, EMERGENCY)
 
 
+@at_night
 def test_an_order_is_issued_only_by_somebody_who_says_that_they_read_it(stage, officer):
     uid = drafted(stage)
     sent = as_sent(officer.get(f"/orders/{uid}/draft"), do="issue")
@@ -219,6 +222,7 @@ def _answers(client, page, act):
         yield answer
 
 
+@at_night
 @pytest.mark.parametrize("decide", ["confirm", "refuse"])
 def test_a_page_that_is_read_while_the_order_is_decided_is_whole(stage, officer, decide):
     uid = informed(stage)
@@ -238,6 +242,7 @@ def test_a_page_that_is_read_while_the_order_is_decided_is_whole(stage, officer,
     assert {answer.status_code for answer in answers} == {200}
 
 
+@at_night
 def test_a_second_person_refuses_with_reasons_and_it_is_a_draft_again(stage, officer):
     uid = informed(stage)
     sent = as_sent(officer.get(f"/orders/{uid}/draft"), do="issue", confirm="1")
@@ -250,6 +255,7 @@ def test_a_second_person_refuses_with_reasons_and_it_is_a_draft_again(stage, off
     assert "Edit the draft" in page
 
 
+@at_night
 def test_an_order_that_waits_is_taken_back_at_the_desk(stage, officer):
     uid = informed(stage)
     sent = as_sent(officer.get(f"/orders/{uid}/draft"), do="issue", confirm="1")
@@ -258,6 +264,7 @@ def test_an_order_that_waits_is_taken_back_at_the_desk(stage, officer):
     assert "Returned to draft." in said(done)
 
 
+@at_night
 def test_warnings_are_read_by_the_second_person_and_kept_beside_the_order(
     stage, officer, moderator, examiner
 ):
@@ -289,6 +296,7 @@ def test_warnings_are_read_by_the_second_person_and_kept_beside_the_order(
     assert channel in said(stage.desk("agency", Role.ANALYST).get("/orders"))
 
 
+@at_night
 def test_a_lone_authority_has_its_order_confirmed_by_an_agency(stage, officer):
     uid = informed(stage)
     sent = as_sent(officer.get(f"/orders/{uid}/draft"), do="issue", confirm="1")
@@ -301,6 +309,7 @@ def test_a_lone_authority_has_its_order_confirmed_by_an_agency(stage, officer):
     assert agency.get(f"/orders/{uid}").status_code == 404
 
 
+@at_night
 def test_the_provider_reads_why_an_order_that_nobody_confirmed_has_ended(stage, moderator):
     uid = drafted(stage)
     issue.issue(uid, by=stage.actor("authority"), now=stage.now)
@@ -312,6 +321,7 @@ def test_the_provider_reads_why_an_order_that_nobody_confirmed_has_ended(stage, 
     assert "Content that was removed may be restored." in page
 
 
+@at_night
 def test_the_emergency_of_recital_17_is_chosen_beside_the_form_and_stands_in_the_order(
     stage, officer, moderator
 ):
@@ -334,6 +344,7 @@ def test_a_flawed_order_is_not_issued_whatever_is_sent(stage, officer):
     assert Order.objects.get(uid=uid).state == "drafted"
 
 
+@at_night
 def test_an_order_is_issued_only_if_the_page_showed_its_warnings_and_how_it_is_sent(stage, officer):
     uid = drafted(stage)
     sent = as_sent(officer.get(f"/orders/{uid}/draft"), do="issue", confirm="1")
@@ -356,6 +367,7 @@ def test_an_analyst_writes_a_draft_and_does_not_issue_it(stage):
     assert Order.objects.get(uid=uid).state == "drafted"
 
 
+@at_night
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
@@ -422,6 +434,7 @@ def test_to_its_provider_opening_an_order_is_its_receipt_and_the_list_is_not(sta
     assert Receipt.objects.count() == 1
 
 
+@at_night
 def test_its_own_authority_receives_nothing_by_looking(stage, officer):
     uid = issued(stage)
     officer.get(f"/orders/{uid}")
@@ -463,6 +476,7 @@ def answered(page):
     return found
 
 
+@at_night
 def test_an_answer_knows_who_the_provider_is_and_what_it_said_last(stage, moderator):
     first, second = issued(stage), issued(stage, annex=ANNEX_1 | {"urls": [f"{URL}8"]})
     form = moderator.get(f"/orders/{first}/answer/annex-2")
@@ -476,6 +490,7 @@ def test_an_answer_knows_who_the_provider_is_and_what_it_said_last(stage, modera
     assert again["contact_mail"].value() == "tco@provider.example"
 
 
+@at_night
 def test_an_answer_that_is_not_complete_says_so_beside_its_field(stage, moderator):
     uid = issued(stage)
     page = moderator.post(f"/orders/{uid}/answer/annex-2", {})
@@ -497,6 +512,7 @@ def suspended(moderator, uid):
     return moderator.post(f"/orders/{uid}/answer/annex-3", sent, follow=True)
 
 
+@at_night
 def test_annex_three_stops_the_clock_and_clarification_starts_the_hour_anew(
     stage, moderator, officer
 ):
@@ -524,6 +540,7 @@ def test_an_hour_that_passed_is_said_in_words(stage, moderator):
     assert "over by 00:03:" in page
 
 
+@at_night
 def test_opening_a_copy_starts_its_72_hours_and_an_order_is_examined_and_undone(
     stage, examiner, moderator, officer
 ):
@@ -553,6 +570,7 @@ def test_opening_a_copy_starts_its_72_hours_and_an_order_is_examined_and_undone(
     assert "It is the news." in said(moderator.get(f"/orders/{uid}"))
 
 
+@at_night
 def test_after_72_hours_the_page_offers_no_infringement_and_names_article_4_3(stage, examiner):
     uid = issued(stage)
     arrived(stage, uid)
@@ -567,6 +585,7 @@ def test_after_72_hours_the_page_offers_no_infringement_and_names_article_4_3(st
     assert "72 hours of your own initiative ended" in said(refused)
 
 
+@at_night
 def test_a_provider_asks_for_scrutiny_and_obeys_meanwhile(stage, examiner, moderator):
     uid = issued(stage)
     arrived(stage, uid)
@@ -580,6 +599,7 @@ def test_a_provider_asks_for_scrutiny_and_obeys_meanwhile(stage, examiner, moder
     assert Scrutiny.objects.get().state == "upheld"
 
 
+@at_night
 def test_an_examiner_enters_the_request_of_a_content_provider(stage, examiner):
     uid = issued(stage)
     arrived(stage, uid)
@@ -591,6 +611,7 @@ def test_an_examiner_enters_the_request_of_a_content_provider(stage, examiner):
     assert Scrutiny.objects.get().basis == "content_provider"
 
 
+@at_night
 def test_what_was_executed_and_taken_back_is_reinstated(stage, officer, moderator):
     uid = issued(stage)
     form = moderator.get(f"/orders/{uid}/answer/annex-2")
@@ -607,6 +628,7 @@ def test_what_was_executed_and_taken_back_is_reinstated(stage, officer, moderato
     assert Order.objects.get(uid=uid).state == "reinstated"
 
 
+@at_night
 def test_secrecy_and_preservation_are_extended_and_accesses_noted(stage, officer, moderator):
     until = (stage.now + timedelta(days=7)).isoformat()
     secret = {"non_disclosure": True, "non_disclosure_until": until}
@@ -644,6 +666,7 @@ def test_secrecy_and_preservation_are_extended_and_accesses_noted(stage, officer
     assert "the present end of preservation" in said(early)
 
 
+@at_night
 def test_a_preservation_by_another_law_is_recorded_and_extended_at_the_desk(
     stage, officer, moderator
 ):
@@ -680,6 +703,7 @@ def test_a_provider_is_informed_before_a_first_order(stage, officer, moderator):
     assert officer.post("/orders/inform", {"to": "provider", "text": "x"}).status_code == 422
 
 
+@at_night
 def test_alerts_lead_to_what_they_are_about(stage, officer, moderator):
     text = "Orders come by webhook and by mail; you have one hour from receipt."
     officer.post("/orders/inform", {"to": "provider", "text": text})
@@ -702,6 +726,7 @@ def test_whoever_may_not_issue_is_told_why(stage, moderator):
     assert "Agencies send referrals, not removal orders." in agency
 
 
+@at_night
 def test_papers_are_sealed_and_a_draft_says_that_it_is_none(stage, officer):
     uid = drafted(stage)
     draft = officer.get(f"/orders/{uid}/papers/annex-1.pdf")
@@ -716,6 +741,7 @@ def test_papers_are_sealed_and_a_draft_says_that_it_is_none(stage, officer):
         assert officer.get(f"/orders/{uid}/papers/{name}").status_code == 404
 
 
+@at_night
 def test_no_reader_gets_the_seal_of_another_onto_a_document(stage, officer, settings, tmp_path):
     """Whoever downloads it, and whatever they ask for: it has the seal of who it is from."""
     settings.DATA_DIR = tmp_path
@@ -733,6 +759,7 @@ def test_no_reader_gets_the_seal_of_another_onto_a_document(stage, officer, sett
         assert [seal.party for seal in seals] == ["authority", ""], reader
 
 
+@at_night
 def test_an_order_that_somebody_entered_never_gets_its_issuers_seal(
     stage, moderator, settings, tmp_path
 ):
@@ -751,6 +778,7 @@ def test_an_order_that_somebody_entered_never_gets_its_issuers_seal(
     assert "made elsewhere and entered by hand" in said(moderator.get(f"/orders/{uid}"))
 
 
+@at_night
 def test_an_orders_page_shows_whether_it_is_authentic(
     stage, officer, moderator, settings, tmp_path
 ):
@@ -778,6 +806,7 @@ def test_an_address_of_an_order_is_never_a_link(stage, officer):
     assert "<script>alert" not in page
 
 
+@at_night
 def test_an_order_begins_from_a_signal_of_ones_own(stage, officer):
     own, other = stage.share(), stage.share(by="neighbour", value=hex_value(3))
     page = officer.get(f"/signals/{own}").content.decode()
@@ -793,6 +822,7 @@ def test_an_order_begins_from_a_signal_of_ones_own(stage, officer):
     assert "you can name only your own signals" in said(refused)
 
 
+@at_night
 def test_moments_are_told_on_the_readers_clock_and_in_utc(stage):
     uid = issued(stage)
     at = arrived(stage, uid).astimezone(ZoneInfo("Asia/Kolkata"))
@@ -804,6 +834,7 @@ def test_moments_are_told_on_the_readers_clock_and_in_utc(stage):
     assert f"{due.astimezone(UTC):%H:%M:%S} UTC" in page
 
 
+@at_night
 def test_a_moment_that_a_moderator_types_is_of_their_own_clock(stage, moderator):
     uid = issued(stage)
     arrived(stage, uid)
@@ -817,6 +848,7 @@ def test_a_moment_that_a_moderator_types_is_of_their_own_clock(stage, moderator)
     assert Order.objects.get(uid=uid).executed_at == done
 
 
+@at_night
 def test_what_a_complaint_asks_of_the_issuer_stands_on_the_page_of_the_order(
     stage, officer, moderator
 ):
@@ -845,6 +877,7 @@ def test_what_a_complaint_asks_of_the_issuer_stands_on_the_page_of_the_order(
         assert asks not in said(one.get(f"/orders/{uid}"))
 
 
+@at_night
 def test_what_is_no_act_and_what_is_not_open_now_is_refused(stage, officer):
     uid = issued(stage)
     assert officer.post(f"/orders/{uid}/do/nonsense", {}).status_code == 404
@@ -852,6 +885,7 @@ def test_what_is_no_act_and_what_is_not_open_now_is_refused(stage, officer):
     assert "this action is not possible now" in said(page)
 
 
+@at_night
 def test_the_list_is_narrowed_and_says_so_where_nothing_fits(stage, officer, moderator):
     assert "Your authority has drafted no order." in said(officer.get("/orders"))
     assert "No order was addressed to you." in said(moderator.get("/orders"))
@@ -862,6 +896,7 @@ def test_the_list_is_narrowed_and_says_so_where_nothing_fits(stage, officer, mod
     assert officer.get("/orders?state=nonsense").status_code == 200
 
 
+@at_night
 def test_an_appeal_is_recorded_at_the_desk_and_keeps_the_order_from_being_final(stage, officer):
     uid = drafted(stage)
     issue_order(uid, by=stage.actor("authority"), now=stage.now)

@@ -20,6 +20,7 @@ from stemtide.hub.rooms.parties.rules import openid as rules_openid
 from stemtide.protocol.enums import Role
 from tests import allauth_provider
 from tests.openid_provider import IdentityProvider
+from tests.rounds import at_night
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider")]
 
@@ -99,6 +100,7 @@ def test_a_person_who_was_added_comes_in_through_their_organisation(world):
     assert Entry.objects.latest("number").kind == "account.joined"
 
 
+@at_night
 def test_nothing_is_kept_of_what_the_provider_says_but_its_number(world, provider):
     person(world)
     provider.claims |= {"name": "A Person", "phone_number": "+32"}
@@ -110,6 +112,7 @@ def test_nothing_is_kept_of_what_the_provider_says_but_its_number(world, provide
     assert Person.objects.get().email == "duty@provider.example"
 
 
+@at_night
 def test_the_second_time_the_number_is_enough(world):
     person(world)
     come_in()
@@ -170,6 +173,7 @@ def test_a_deactivated_person_stays_out(world):
     refused(*come_in())
 
 
+@at_night
 def test_wrong_passwords_of_others_do_not_shut_this_door(world):
     """It asks for no password that could be guessed: a lock would only keep the officer out."""
     person(world)
@@ -179,6 +183,7 @@ def test_wrong_passwords_of_others_do_not_shut_this_door(world):
     assert client.get("/").status_code == 200
 
 
+@at_night
 @pytest.mark.usefixtures("world")
 def test_whom_it_knows_is_added_to_read_where_its_party_says_so(provider):
     provider.configure(adds_observers=True)
@@ -208,6 +213,7 @@ def test_a_second_factor_is_the_providers_where_it_asks_for_one(world, provider,
     assert client.get("/").status_code == (200 if asks else 302)
 
 
+@at_night
 @pytest.mark.parametrize("process", ["connect", "redirect"])
 def test_a_provider_is_there_to_sign_in_with_and_for_nothing_else(world, process):
     client = world.desk("rival")
@@ -330,6 +336,7 @@ def fields(page):
     return {name: unescape(value) for name, value in HIDDEN.findall(page.text)}
 
 
+@at_night
 def test_a_person_comes_in_through_a_provider_that_is_not_ours(world, settings, allauth):
     person(world)
     for _ in range(2):
@@ -340,12 +347,14 @@ def test_a_person_comes_in_through_a_provider_that_is_not_ours(world, settings, 
     assert not SocialToken.objects.exists()
 
 
+@at_night
 def test_an_address_that_this_provider_has_not_verified_opens_nothing(world, settings, allauth):
     person(world, email=allauth_provider.UNVERIFIED)
     client, answer = come_through(allauth, settings, email=allauth_provider.UNVERIFIED)
     assert "has not verified your mail address" in refused(client, answer)
 
 
+@at_night
 def test_who_consents_to_nothing_at_this_provider_is_not_in(world, settings, allauth):
     person(world)
     client, answer = come_through(allauth, settings, email=allauth_provider.EMAIL, consents=False)
@@ -354,6 +363,7 @@ def test_who_consents_to_nothing_at_this_provider_is_not_in(world, settings, all
     assert not PersonSession.objects.exists()
 
 
+@at_night
 def test_a_wrong_secret_opens_nothing_at_this_provider(world, settings, allauth, monkeypatch):
     person(world)
     monkeypatch.setattr(allauth_provider, "SECRET", "another")

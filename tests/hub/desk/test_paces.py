@@ -8,6 +8,7 @@ from stemtide.hub.rooms.ledger.rules.rate_limits import LimitGroup
 from stemtide.hub.rooms.parties.writes import parties
 from stemtide.protocol.enums import Role, Scope
 from tests.hub.api.conftest import Machine
+from tests.rounds import at_night
 
 WARNING = {
     "name": "Attack at the harbour",
@@ -51,6 +52,7 @@ def test_what_keys_and_people_send_is_counted_together(world, machine):
     assert "do at the desk" in refused.json()["detail"]
 
 
+@at_night
 def test_the_page_says_so_before_somebody_writes_and_the_form_keeps_what_was_written(
     world, machine
 ):
@@ -65,11 +67,13 @@ def test_the_page_says_so_before_somebody_writes_and_the_form_keeps_what_was_wri
     assert Crisis.objects.count() == 4
 
 
+@at_night
 def test_another_party_warns_meanwhile(world, machine):
     warn_four_times(world.desk("authority", Role.DUTY_OFFICER), machine)
     assert world.desk("agency", Role.DUTY_OFFICER).post("/crises/new", FORM).status_code == 302
 
 
+@at_night
 @pytest.mark.parametrize("language", ["nl", "fr", "de"])
 def test_the_sentence_is_in_the_reader_s_language(world, machine, language):
     desk = world.desk("authority", Role.DUTY_OFFICER)

@@ -6,6 +6,8 @@ import re
 import pytest
 from django.template import Context, Template
 
+from tests.rounds import at_night
+
 PAGE = """{% load page_index %}{% indexed %}
 <h2 class="block__title" id="facts">Facts <span>of {{ name }}</span></h2>
 <h3 class="alert__title" id="first" data-in-index>First</h3><h3 id="other">Other</h3>
@@ -36,6 +38,7 @@ def test_one_heading_needs_no_index():
     assert Template(page).render(Context()) == '<h2 class="block__title" id="a">A</h2>'
 
 
+@at_night
 @pytest.mark.django_db
 def test_each_link_of_a_signals_index_leads_to_a_heading(world):
     html = world.desk("authority").get(f"/signals/{world.share()}").content.decode()

@@ -15,9 +15,8 @@ from stemtide.hub.desk import urls
 from stemtide.hub.desk.crises import blocks as room_blocks
 from stemtide.hub.platform import rate_windows
 from tests import scene
-from tests.hub.desk.nightly import few
 from tests.hub.desk.page_table import DATA, FIXED, PARTS, TABLE, TWICE, WHO
-from tests.rounds import rounds
+from tests.rounds import at_night, few, rounds
 from tests.world import add_member
 
 pytestmark = pytest.mark.django_db
@@ -121,6 +120,7 @@ def test_who_gets_which_page(world, stage):
         assert got == wanted, WHO[column]
 
 
+@at_night
 def test_what_the_table_does_not_name_is_no_method(world, stage):
     known = {(method, name) for method, name, *_ in ROWS}
     client = browser(world, *WHO[1])
@@ -193,6 +193,7 @@ OPEN_CURSOR = "SQL statements in progress"
 do they share a connection."""
 
 
+@at_night
 def test_a_page_that_is_read_while_somebody_acts_is_whole(world, stage):
     """A page asks the database many times, and the acts of others fall in between."""
     every = [(*pair, before) for pair in pages_and_acts(stage) for before in range(1, 81, 4)]

@@ -13,6 +13,7 @@ from stemtide.hub.rooms.parties.models import Party, Person, SuspensionProposal
 from stemtide.hub.rooms.parties.writes import parties
 from stemtide.protocol.enums import Role
 from tests.hub.desk.conftest import PASSWORD
+from tests.rounds import at_night
 
 pytestmark = pytest.mark.django_db
 
@@ -61,6 +62,7 @@ def test_a_standing_is_granted_with_a_reason_that_the_history_shows(coordinator,
     assert page.status_code == 422
 
 
+@at_night
 def test_a_party_is_grouped_and_may_speak_for_digests(coordinator, world):
     send(coordinator, "group", **{"group-group": "owner", "group-reason": "One owner."})
     page = send(coordinator, "grant-digests", **{"grant-digests-reason": "Their list is clean."})
@@ -71,6 +73,7 @@ def test_a_party_is_grouped_and_may_speak_for_digests(coordinator, world):
     )
 
 
+@at_night
 def test_a_party_speaks_for_a_mechanism_and_notes_and_ends_its_activation(coordinator, world):
     page = send(coordinator, "mechanism", **{"mechanism-mechanism": "gifct"})
     assert "Mechanism changed." in page
@@ -136,6 +139,7 @@ def test_a_coordinator_who_added_the_other_suspends_nobody_with_them(coordinator
     assert "It took effect at once" in send(added, "confirm", target=uid)
 
 
+@at_night
 def test_an_agency_confirms_the_second_person_of_a_party_with_one(coordinator, world):
     one = world.desk("provider", Role.COORDINATOR)
     facts = {"name": "Two", "email": "two@provider.example", "role": "coordinator"}
@@ -170,6 +174,7 @@ def test_who_made_a_key_does_not_approve_what_the_key_shared(world):
     assert "Approved." in page
 
 
+@at_night
 def test_a_proposal_is_declined_with_a_reason_or_withdrawn(coordinator, colleague):
     send(coordinator, "suspend", **{"suspend-reason": "Spam.", "suspend-confirm": "on"})
     target = str(SuspensionProposal.objects.get().uid)
@@ -189,6 +194,7 @@ def test_an_analyst_of_the_agency_reads_and_is_offered_nothing(world):
     assert analyst.post("/parties/provider/make-trusted", fields).status_code == 403
 
 
+@at_night
 def test_other_parties_do_not_get_the_pages(world):
     for name in ("authority", "provider", "observer"):
         client = world.desk(name, Role.COORDINATOR)
@@ -197,6 +203,7 @@ def test_other_parties_do_not_get_the_pages(world):
         assert 'href="/parties"' not in client.get("/").content.decode()
 
 
+@at_night
 def test_all_disputes_of_a_party_are_set_aside_answered_and_restored(coordinator, world):
     uid = world.share()
     world.dispute(uid)

@@ -22,6 +22,7 @@ from stemtide.hub.rooms.situation.reads import situation
 from stemtide.protocol.enums import Role
 from stemtide.protocol.messages.referrals import AssessIn, SendIn
 from stemtide.protocol.privacy.free_text import OTHER_TEXTS
+from tests.rounds import at_night
 from tests.world import signal_in
 
 PERSONAL = "Ask piet@example.org about it."
@@ -180,6 +181,7 @@ def test_a_setting_keeps_its_value_while_it_asks_again(world):
     assert done.status_code == 302
 
 
+@at_night
 @pytest.mark.django_db
 def test_a_message_of_the_situation_log_is_warned_of(world):
     crisis = world.crisis(active=True)
@@ -194,6 +196,7 @@ def test_a_message_of_the_situation_log_is_warned_of(world):
     assert Message.objects.get().text == PERSONAL
 
 
+@at_night
 @pytest.mark.django_db
 def test_the_basis_of_an_activation_is_warned_of(world):
     crisis = Crisis.objects.get(uid=world.crisis())
@@ -212,6 +215,7 @@ def test_the_basis_of_an_activation_is_warned_of(world):
     assert 'id="reason-insists"' in page
 
 
+@at_night
 @pytest.mark.django_db
 def test_a_section_of_a_report_is_warned_of(world):
     crisis = world.crisis(active=True, joined=("provider",))
@@ -228,6 +232,7 @@ def test_a_section_of_a_report_is_warned_of(world):
     assert PERSONAL in desk.get(address).content.decode()
 
 
+@at_night
 @pytest.mark.django_db
 def test_a_vote_with_personal_data_is_shown_again_and_counts_once_ticked(world):
     crisis = world.crisis(active=True, joined=("provider", "neighbour"))

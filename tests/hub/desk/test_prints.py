@@ -8,9 +8,9 @@ from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.desk import labels as words, long_fingerprints as prints, times
 from stemtide.hub.desk.templatetags import desk
 from stemtide.hub.rooms.signals.reads import signals as reads
-from tests.hub.desk.nightly import few
 from tests.hub.desk.test_board import text
 from tests.prints import LONG, long_value
+from tests.rounds import at_night, few
 
 SAYS = {
     "video": ("video (frames)", "12.0 s, 48 frames, 256 by 144 pixels"),
@@ -20,6 +20,7 @@ SAYS = {
 }
 
 
+@at_night
 @pytest.mark.parametrize("kind", LONG)
 def test_the_page_says_what_a_long_fingerprint_is_and_does_not_show_it(world, kind):
     value = long_value(kind)
@@ -47,6 +48,7 @@ def test_it_is_judged_and_withdrawn_from_its_page(world, kind):
     assert (found.state, found.disputed) == ("withdrawn", True)
 
 
+@at_night
 def test_a_video_stands_for_its_files_on_the_board(world):
     content = uuid4()
     world.share(kind="sha256", value="0a" * 32, content=content)

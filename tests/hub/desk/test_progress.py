@@ -9,6 +9,7 @@ from stemtide.hub.rooms.parties.models import Party, Person
 from stemtide.protocol.messages.progress import Span
 from tests.hub.desk.test_board import text
 from tests.hub.reports.requests import order, referral
+from tests.rounds import at_night
 
 PERIOD = "from=2026-11-01&to=2026-11-30&of=own"
 
@@ -47,6 +48,7 @@ def test_a_provider_reads_nothing_of_what_went_before(busy):
     assert "The authority 2 2 1" in told
 
 
+@at_night
 @pytest.mark.parametrize(
     ("by", "row"),
     [
@@ -98,6 +100,7 @@ def test_figures_are_taken_along(busy):
     assert [row.partition(",")[0] for row in rows] == ["name", "provider", "total"]
 
 
+@at_night
 @pytest.mark.parametrize(
     ("party", "path"),
     [("observer", "/progress"), ("observer", "/progress/orders"), ("agency", "/progress/orders")],

@@ -14,6 +14,7 @@ from stemtide.hub.rooms.propagation.reads import ReachedPosition
 from stemtide.hub.rooms.signals.reads import signals
 from stemtide.protocol.enums.propagation import PropagationStage
 from tests.hub.desk.test_board import text
+from tests.rounds import at_night
 
 pytestmark = pytest.mark.django_db
 
@@ -54,12 +55,14 @@ def test_an_agency_sees_each_recipient(world, signal):
     assert "yes, time not known" in page
 
 
+@at_night
 def test_a_party_that_may_not_see_sums_is_told_who_does(world, signal):
     page = text(world.desk("provider").get(f"/signals/{signal}"))
     assert "Sums are shown to the sharer" in page
     assert "1 of 4" not in page
 
 
+@at_night
 @pytest.mark.usefixtures("signal")
 def test_days_are_shown_by_party(world):
     page = text(world.desk("agency").get("/propagation", day_of(world)))

@@ -17,6 +17,7 @@ from stemtide.protocol.messages.orders import OrderAnswerIn
 from stemtide.protocol.messages.referrals import AnswerIn
 from tests.hub.desk.test_inbox import issue, refer, said
 from tests.hub.orders.cast import ANNEX_2
+from tests.rounds import at_night
 
 pytestmark = pytest.mark.django_db
 
@@ -61,6 +62,7 @@ def test_both_sides_see_on_the_referrals_page_what_each_visit_saw(world, officer
         assert told.index("the server is busy") < told.index("the server says that nothing is")
 
 
+@at_night
 def test_what_never_went_is_still_there(world, officer):
     made, row = removed(world)
     visit(row, hours=1, status=200)
@@ -69,6 +71,7 @@ def test_what_never_went_is_still_there(world, officer):
     assert "came back" not in told.lower()
 
 
+@at_night
 def test_either_side_asks_for_a_visit_once(world, officer):
     made, row = removed(world)
     visit(row, hours=1, status=404)
@@ -83,6 +86,7 @@ def test_either_side_asks_for_a_visit_once(world, officer):
     assert "a visit is already due" in said(again)
 
 
+@at_night
 def test_an_agency_reads_and_asks_for_none(world):
     made, row = removed(world)
     agency = world.desk("agency", Role.COORDINATOR)
@@ -107,6 +111,7 @@ def test_what_agents_met_again_is_told_and_whose_only_to_those_who_may_know(worl
     assert made.reference in said(officer.get("/rechecks?show=met"))
 
 
+@at_night
 def test_the_list_is_narrowed_to_what_came_back(world, officer):
     assert "No re-checks yet." in said(officer.get("/rechecks"))
     back, row = removed(world)
@@ -125,6 +130,7 @@ def test_the_list_is_narrowed_to_what_came_back(world, officer):
     assert "First seen gone" in said(officer.get(f"/rechecks/{row.uid}"))
 
 
+@at_night
 def test_each_address_of_an_order_has_a_re_check_on_the_orders_page(world, officer):
     urls = [f"https://provider.example/thread/{one}" for one in (7, 8)]
     made = issue(world, urls=urls)
@@ -144,6 +150,7 @@ def test_each_address_of_an_order_has_a_re_check_on_the_orders_page(world, offic
     assert asked.headers["Location"] == f"/orders/{made.id}"
 
 
+@at_night
 def test_an_alert_of_what_was_uploaded_again_leads_to_its_re_check(world, officer):
     signal = world.share(kind="pdq")
     _made, row = removed(world, signals=(signal,))

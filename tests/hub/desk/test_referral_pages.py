@@ -11,6 +11,7 @@ from stemtide.hub.rooms.referrals.models import Batch, Hold, Referral
 from stemtide.hub.rooms.referrals.writes import referrals as writes
 from stemtide.protocol.enums import Role
 from stemtide.protocol.messages.referrals import AssessIn, SendIn
+from tests.rounds import at_night
 
 pytestmark = pytest.mark.django_db
 URL = "https://video.example/watch?v=1"
@@ -68,6 +69,7 @@ def test_nothing_is_sent_before_its_sender_saw_what_the_search_found(world, offi
     assert own.get().url == URL
 
 
+@at_night
 def test_the_same_content_is_referred_elsewhere_with_its_fields_filled_in(world, officer):
     made = refer(world)
     assert f"/referrals/new?like={made.id}" in said(officer.get(f"/referrals/{made.id}"))
@@ -143,6 +145,7 @@ def test_a_hold_is_placed_met_overridden_and_lifted(world, officer):
     assert "Lifted." in said(lifted)
 
 
+@at_night
 @pytest.mark.parametrize(
     ("facts", "told"),
     [
@@ -158,12 +161,14 @@ def test_a_hold_that_does_not_fit_says_so_beside_its_field(officer, facts, told)
     assert told in said(page)
 
 
+@at_night
 def test_a_reason_with_personal_data_that_are_needed_is_sent(officer):
     sent = {"reason": "Ask piet@example.org", "insists": "reason"}
     form = searched(officer, **sent) | {"do": "send"}
     assert officer.post("/referrals/new", form).status_code == 302
 
 
+@at_night
 @pytest.mark.parametrize(
     ("facts", "told"),
     [
@@ -181,6 +186,7 @@ def test_a_referral_that_does_not_fit_says_so_beside_its_field(officer, facts, t
     assert Referral.objects.count() == 0
 
 
+@at_night
 def test_a_question_is_answered_from_the_page(world, officer):
     made = refer(world)
     Referral.objects.update(state="needs_context")

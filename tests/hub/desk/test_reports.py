@@ -14,8 +14,8 @@ from stemtide.hub.rooms.reports.writes import reports as writes
 from stemtide.protocol.enums import Role
 from stemtide.protocol.messages.crises import ProposalIn
 from stemtide.protocol.messages.reports import sections_of
-from tests.hub.desk.nightly import few
 from tests.hub.desk.test_board import text
+from tests.rounds import at_night, few
 
 
 @pytest.fixture
@@ -93,6 +93,7 @@ def test_who_is_not_in_the_room_gets_404(world, crisis, page):
     assert world.desk("observer").get(f"/crises/{crisis}/{page}").status_code == 404
 
 
+@at_night
 def test_a_report_goes_from_its_opening_to_its_publication(world, crisis):
     analyst = world.desk("authority")
     assert "There is no report yet" in text(analyst.get(f"/crises/{crisis}/report"))
@@ -142,12 +143,14 @@ def saved(world, report):
 TYPED = {"text-lessons": "Learnt.", "text-outcomes": "Ten copies."}
 
 
+@at_night
 @pytest.mark.parametrize("button", ["sections", "note", "action", "agree"])
 def test_whichever_button_is_pressed_every_section_that_was_typed_is_saved(world, report, button):
     world.desk("authority", Role.DUTY_OFFICER).post(f"/reports/{report.id}/{button}", TYPED)
     assert saved(world, report) == {"lessons": "Learnt.", "outcomes": "Ten copies."}
 
 
+@at_night
 def test_a_note_and_an_action_that_are_half_typed_stay_on_the_page(world, report):
     more = {"note-topic": "idea", "note-text": "Call earlier", "action-text": "Drill them"}
     desk = world.desk("authority")
@@ -158,6 +161,7 @@ def test_a_note_and_an_action_that_are_half_typed_stay_on_the_page(world, report
     assert "Drill them" in noted
 
 
+@at_night
 def test_what_somebody_else_saved_meanwhile_is_not_overwritten(world, report):
     at, bases = f"/reports/{report.id}/sections", {}
     for name in ("lessons", "outcomes"):
@@ -180,6 +184,7 @@ def test_a_report_is_not_there_for_who_may_not_read_it(world, crisis):
     assert "No report is published" in text(desk.get("/reports"))
 
 
+@at_night
 def test_what_is_wrong_in_a_report_is_said(world, crisis):
     desk = world.desk("authority")
     desk.post(f"/crises/{crisis}/report/open")
@@ -200,6 +205,7 @@ def test_what_is_wrong_in_a_report_is_said(world, crisis):
     assert "sections are empty" in text(lead.post(f"{at}/agree", follow=True))
 
 
+@at_night
 def test_a_warning_has_no_report_to_open(world):
     uid = world.crisis()
     desk = world.desk("authority")
@@ -225,6 +231,7 @@ def test_the_search_finds_what_its_reader_may_see(world, crisis):
     )
 
 
+@at_night
 def test_the_search_goes_on_page_by_page(world, crisis, monkeypatch):
     monkeypatch.setattr("stemtide.hub.rooms.situation.reads.search.PAGE", 1)
     desk = world.desk("authority")
@@ -260,6 +267,7 @@ def test_a_draft_is_in_the_language_of_who_opens_the_report(world, crisis):
     assert "Geteilte Signale: 0." in saved(world, report)["outcomes"]
 
 
+@at_night
 def test_the_comparison_shows_what_people_added_and_removed(world, drafted):
     text_now = saved(world, drafted)["outcomes"]
     data = {
@@ -274,6 +282,7 @@ def test_the_comparison_shows_what_people_added_and_removed(world, drafted):
     assert page.count("As drafted.") == len(saved(world, drafted)) - 1
 
 
+@at_night
 def test_drafting_again_renews_what_nobody_changed_and_nothing_else(world, crisis, drafted):
     texts = saved(world, drafted)
     changed = {"text-roles": "We were few.", "basis-roles": fingerprint(texts["roles"])}

@@ -8,6 +8,7 @@ import pytest
 from stemtide.hub.rooms.crises.models import RoleHolding
 from stemtide.hub.rooms.tasks.models import Task
 from stemtide.protocol.enums import Role
+from tests.rounds import at_night
 
 pytestmark = pytest.mark.django_db
 
@@ -32,6 +33,7 @@ def add(client, crisis, **fields):
     return client.post(f"/crises/{crisis}/tasks", {f"task-{k}": v for k, v in sent.items()})
 
 
+@at_night
 def test_a_role_is_taken_and_offered_with_a_note_that_the_next_shift_reads(world, officer, crisis):
     assert act(officer, crisis, "take-role", "media").status_code == 302
     other = world.desk("provider", Role.DUTY_OFFICER)
@@ -46,6 +48,7 @@ def test_a_role_is_taken_and_offered_with_a_note_that_the_next_shift_reads(world
     assert RoleHolding.objects.filter(ended_at=None).count() == 1
 
 
+@at_night
 def test_a_role_for_nobody_is_an_error_at_the_field(officer, crisis):
     sent = act(officer, crisis, "give-role", "media", to="nobody")
     assert sent.status_code == 422
@@ -66,6 +69,7 @@ def test_a_task_is_added_in_the_room_waits_for_its_owner_and_is_done(world, offi
     assert "Reopen" in page
 
 
+@at_night
 def test_open_tasks_come_by_due_time_and_say_when_they_are_overdue(world, officer, crisis):
     add(officer, crisis, title="Later", due_in="24")
     add(officer, crisis, title="Sooner", due_in="1")
@@ -76,6 +80,7 @@ def test_open_tasks_come_by_due_time_and_say_when_they_are_overdue(world, office
     assert "overdue" in officer.get(f"/crises/{crisis}").content.decode()
 
 
+@at_night
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
@@ -92,6 +97,7 @@ def test_a_task_that_is_wrong_is_shown_again_with_the_reason(officer, crisis, fi
     assert f"id_task-{field}_error" in sent.content.decode()
 
 
+@at_night
 def test_a_task_leads_to_what_it_is_about_for_those_who_see_it(world, officer, crisis):
     shared = world.share(crisis=crisis, tlp="red", audience=["agency"])
     add(officer, crisis, link=f"http://testserver/signals/{shared}")

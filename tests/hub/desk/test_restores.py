@@ -11,6 +11,7 @@ from stemtide.hub.scheduler import run_once
 from stemtide.protocol.enums import Role
 from stemtide.protocol.tlog.notes import Checkpoint
 from tests.hub.desk.test_inbox import said
+from tests.rounds import at_night
 
 pytestmark = pytest.mark.django_db
 
@@ -42,6 +43,7 @@ def test_agencies_are_alerted_and_a_coordinator_confirms(world, origin):
     assert alert.state == "overtaken"
 
 
+@at_night
 def test_others_read_of_it_or_not_and_cannot_confirm(world, origin):
     desk = world.desk("agency", Role.DUTY_OFFICER)
     page = said(desk.get("/hub-settings"))

@@ -10,6 +10,7 @@ from stemtide.hub.rooms.retention.models import LegalHold, RetentionChange
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.enums import Role
+from tests.rounds import at_night
 from tests.world import signal_in
 
 pytestmark = pytest.mark.django_db
@@ -88,6 +89,7 @@ def test_an_officer_extends_a_signal_by_a_day_and_a_reason(officer, uid):
     assert RetentionChange.objects.get().reason == "An appeal."
 
 
+@at_night
 def test_pages_say_when_a_live_signal_stops_matching(officer, uid):
     day = Signal.objects.get(uid=uid).expires_at.date().isoformat()
     for path in ("/retention", f"/retention/signal/{uid}", f"/signals/{uid}"):

@@ -24,7 +24,7 @@ from stemtide.hub.rooms.parties.rules import review_pages as rules
 from stemtide.hub.rooms.parties.writes import parties, review_pages as writes
 from stemtide.protocol.enums import Role, Standing
 from stemtide.protocol.sync.agents import AgentStatusIn
-from tests.hub.desk.nightly import few
+from tests.rounds import at_night, few
 
 pytestmark = pytest.mark.django_db
 
@@ -254,6 +254,7 @@ def test_who_loses_the_right_gets_no_token_for_an_open_code(world, page, change)
     assert reviewers[-1] not in reads.reviewers(world.party["provider"])
 
 
+@at_night
 def test_the_tokens_that_come_with_it_open_nothing(world, page):
     answer = exchange(code_of(authorize(signed_in(world), page)), page).json()
     for token in (answer["access_token"], answer["id_token"]):
@@ -328,6 +329,7 @@ def test_the_cache_is_json_under_digests_and_forgets_in_time():
     assert cache.get("a code") is None
 
 
+@at_night
 def test_the_signing_key_is_stored_encrypted_and_made_anew_for_another_secret(settings):
     before = Client().get("/openid/keys").json()["keys"]
     assert Client().get("/openid/keys").json()["keys"] == before

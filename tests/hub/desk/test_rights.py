@@ -7,6 +7,7 @@ import pytest
 
 from stemtide.hub.rooms.rights.models import RightsRequest
 from stemtide.protocol.enums import Role
+from tests.rounds import at_night
 
 pytestmark = pytest.mark.django_db
 
@@ -45,6 +46,7 @@ def test_an_officer_notes_extends_and_answers_a_request(officer, world):
     assert "DP-2026-7" in text(officer.get("/rights-requests?closed"))
 
 
+@at_night
 def test_a_refused_form_says_why_beside_its_field(officer, world):
     tomorrow = (world.now + timedelta(days=3)).date().isoformat()
     answer = note(officer, world, received_on=tomorrow, reference="Jan Janssens")
@@ -55,12 +57,14 @@ def test_a_refused_form_says_why_beside_its_field(officer, world):
     assert not RightsRequest.objects.exists()
 
 
+@at_night
 def test_a_provider_is_asked_for_no_law_and_an_authority_is(officer, world):
     assert 'name="law"' not in text(officer.get("/rights-requests/new"))
     other = world.desk("authority", Role.DATA_PROTECTION_OFFICER)
     assert 'name="law"' in text(other.get("/rights-requests/new"))
 
 
+@at_night
 def test_an_open_request_waits_in_the_to_do_list_of_the_officer_alone(officer, world):
     note(officer, world)
     assert "DP-2026-7" in text(officer.get("/to-do"))

@@ -14,6 +14,7 @@ from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.protocol.enums import JoinState, Role
 from tests.hub.desk.conftest import PDQ
 from tests.hub.desk.test_board import text
+from tests.rounds import at_night
 
 pytestmark = pytest.mark.django_db
 ACT = re.compile(r'action="/crises/[0-9a-f-]+/do/([a-z-]+)"')
@@ -90,10 +91,12 @@ def check(world, uid, table):
             assert forms(page) == wanted, (party, role)
 
 
+@at_night
 def test_what_stands_on_the_page_of_a_warning(world):
     check(world, world.crisis(), WARNING)
 
 
+@at_night
 def test_what_stands_there_for_whom_it_invited(world):
     uid = world.crisis()
     desk = world.desk("authority", Role.COORDINATOR)
@@ -101,6 +104,7 @@ def test_what_stands_there_for_whom_it_invited(world):
     check(world, uid, INVITED)
 
 
+@at_night
 def test_what_stands_on_the_page_of_a_live_crisis(world):
     check(world, world.crisis(active=True, joined=("provider",)), LIVE)
 
@@ -117,6 +121,7 @@ def test_a_stranger_gets_404_for_every_address_of_a_room(world):
 # Acts
 
 
+@at_night
 def test_a_crisis_is_played_from_warning_to_closure_at_the_desk(world):
     officer = world.desk("authority", Role.DUTY_OFFICER)
     other = world.desk("agency", Role.COORDINATOR)
@@ -166,6 +171,7 @@ def test_a_crisis_is_played_from_warning_to_closure_at_the_desk(world):
     assert "propose-close" not in forms(officer.get(path))
 
 
+@at_night
 def test_one_party_activates_as_an_emergency_and_another_confirms(world):
     path = f"/crises/{world.crisis(ready=True)}"
     officer = world.desk("authority", Role.DUTY_OFFICER)
@@ -185,6 +191,7 @@ def test_one_party_activates_as_an_emergency_and_another_confirms(world):
     assert life(world, path.rpartition("/")[2]).activated_at
 
 
+@at_night
 def test_who_may_confirm_a_proposal_is_not_shown_the_emergency_instead(world):
     path = f"/crises/{world.crisis(ready=True)}"
     sent = {"target": "", "propose-activate-reason": "it spreads"}
@@ -214,6 +221,7 @@ def test_what_is_wrong_is_said_at_its_field_and_nothing_is_lost(world):
     assert life(world, uid).triages == []
 
 
+@at_night
 def test_a_form_without_its_fields_is_wrong(world):
     uid = world.crisis()
     desk = world.desk("authority", Role.DUTY_OFFICER)
@@ -229,6 +237,7 @@ def test_an_act_that_the_rules_refuse_is_refused(world):
     assert not life(world, uid).closed_at
 
 
+@at_night
 def test_an_act_on_what_is_not_there_is_not_found_or_told(world):
     uid = world.crisis(active=True)
     desk = world.desk("authority", Role.DUTY_OFFICER)
@@ -248,6 +257,7 @@ def test_a_late_form_is_told_what_happened_meanwhile(world):
     assert "only a warning can be rated" in text(late)
 
 
+@at_night
 def test_a_provider_takes_part_by_its_own_act(world):
     uid = world.crisis()
     world.desk("authority", Role.COORDINATOR).post(
@@ -275,6 +285,7 @@ def test_a_fragment_holds_no_token_and_every_block_once(world):
     assert {"block-head", "block-next", "block-clusters", "block-moment"} <= set(ids)
 
 
+@at_night
 def test_every_id_on_the_page_is_there_once(world):
     uid = world.crisis(active=True, joined=("provider",))
     world.share(crisis=uid)
@@ -292,6 +303,7 @@ def test_an_act_shows_in_the_next_fragment_of_everybody(world):
     assert "1 yes of 6" in text(other.get(f"/crises/{uid}/_blocks"))
 
 
+@at_night
 def test_fragments_are_made_once_for_those_who_see_the_same(world):
     uid = world.crisis(active=True)
     first = world.desk("agency", Role.ANALYST)
@@ -315,6 +327,7 @@ def test_what_a_party_may_not_see_is_not_in_what_is_kept_for_another(world):
     assert "Manifesto" not in provider
 
 
+@at_night
 def test_a_page_writes_nothing(world):
     uid = world.crisis(active=True)
     before = Entry.objects.count()
@@ -324,6 +337,7 @@ def test_a_page_writes_nothing(world):
     assert Entry.objects.count() == before + 1  # the person of this test
 
 
+@at_night
 def test_without_javascript_the_page_reloads_where_somebody_asks_for_it(world):
     uid = world.crisis()
     desk = world.desk("authority")
@@ -334,6 +348,7 @@ def test_without_javascript_the_page_reloads_where_somebody_asks_for_it(world):
 # Pages around it
 
 
+@at_night
 def test_the_list_of_crises_leads_to_the_form_for_those_who_may_warn(world):
     world.crisis()
     page = world.desk("authority").get("/crises")
@@ -360,6 +375,7 @@ def test_a_warning_that_is_wrong_says_where(world):
     assert "is in the future" in text(page)
 
 
+@at_night
 def test_all_clusters_and_one_have_pages(world):
     uid = world.crisis(active=True)
     signal = world.share(crisis=uid)
@@ -369,6 +385,7 @@ def test_all_clusters_and_one_have_pages(world):
     assert desk.get(f"/crises/{uid}/content/{uuid4()}").status_code == 404
 
 
+@at_night
 def test_a_cluster_shows_distances_and_where_it_was_seen(world):
     uid = world.crisis(active=True, joined=("provider", "rival"))
     first = world.share(crisis=uid, tlp="green")
@@ -386,6 +403,7 @@ def test_a_cluster_shows_distances_and_where_it_was_seen(world):
     assert "All providers 42" in own
 
 
+@at_night
 def test_a_cluster_shows_its_curve_and_its_languages_and_compares_pictures(world):
     uid = world.crisis(active=True, joined=("provider", "rival"))
     first = world.share(crisis=uid, tlp="green")
@@ -406,6 +424,7 @@ def test_a_cluster_shows_its_curve_and_its_languages_and_compares_pictures(world
     assert "German" not in own
 
 
+@at_night
 def test_a_single_picture_is_compared_with_nothing(world):
     uid = world.crisis(active=True)
     only = world.share(crisis=uid)
@@ -414,6 +433,7 @@ def test_a_single_picture_is_compared_with_nothing(world):
     assert "Matches and outcomes" not in page
 
 
+@at_night
 def test_the_curve_stands_beside_its_figures(world):
     uid = world.crisis(active=True)
     signal = world.share(crisis=uid, tlp="green")
@@ -426,6 +446,7 @@ def test_the_curve_stands_beside_its_figures(world):
     assert own.status_code == 404
 
 
+@at_night
 def test_a_warning_at_the_desk_leaves_the_time_unknown_and_takes_the_newest_framework(world):
     officer = world.desk("authority", Role.DUTY_OFFICER)
     page = officer.get("/crises/new").content.decode()

@@ -32,7 +32,7 @@ from stemtide.protocol.messages.crises import (
     WarningIn,
 )
 from stemtide.protocol.messages.situation import LeadIn, MessageIn, PublicStatementIn
-from tests.rounds import rounds
+from tests.rounds import at_night, rounds
 from tests.world import hex_value
 
 pytestmark = pytest.mark.django_db
@@ -106,6 +106,7 @@ def test_nobody_gets_what_was_made_for_another(world, uid, desks):
     assert len(set(alone.values())) == len(READERS)
 
 
+@at_night
 def test_nobody_gets_another_language_or_clock(world, uid):
     desks = {}
     for language in ("en", "fr"):
@@ -193,6 +194,7 @@ def act(world, uid):
     yield "withdrawal"
 
 
+@at_night
 def test_after_every_act_each_reader_gets_what_is_new(world, uid):
     few = [READERS[at] for at in rounds((0, 2, 3), nightly=(0, 2, 3, 5, 7))]
     desks = {reader: world.desk(*reader) for reader in few}
@@ -218,6 +220,7 @@ def plain(html):
     return " ".join(re.sub(r"(?<=>)[^<]*(?=</time>)", "", TOKEN.sub("", html)).split())
 
 
+@at_night
 def test_a_block_that_comes_later_is_the_one_on_the_page(world, uid, desks):
     """A template may name what one of its two ways of being made does not hand it: all at once."""
     acts = act(world, uid)
@@ -235,6 +238,7 @@ def test_a_block_that_comes_later_is_the_one_on_the_page(world, uid, desks):
     assert seen >= {"log", "lines", "leads", "neighbours", "ledger"}
 
 
+@at_night
 def test_the_address_of_one_reader_shapes_nobody_elses_log(world, uid, desks):
     body = MessageIn(kind="observation", text="Two men on the roof.")
     situation.post(uid, body=body, by=world.actor("agency"), now=world.now)
@@ -244,6 +248,7 @@ def test_the_address_of_one_reader_shapes_nobody_elses_log(world, uid, desks):
     assert "Two men on the roof." in blocks(desk, uid)
 
 
+@at_night
 def test_blocks_hold_no_token(uid, desks):
     assert "csrfmiddlewaretoken" not in blocks(desks["authority", Role.DUTY_OFFICER], uid)
 

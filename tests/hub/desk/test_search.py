@@ -15,9 +15,9 @@ from stemtide.hub.rooms.referrals.writes import referrals as referring
 from stemtide.protocol.enums import Role
 from stemtide.protocol.messages.referrals import AssessIn, SendIn
 from tests.hub.desk.conftest import PDQ
-from tests.hub.desk.nightly import few
 from tests.hub.desk.test_complaints import file
 from tests.hub.desk.test_inbox import issue
+from tests.rounds import at_night, few
 from tests.world import hex_value
 
 pytestmark = pytest.mark.django_db
@@ -50,6 +50,7 @@ def desks(world):
     }
 
 
+@at_night
 def test_a_referral_is_found_by_its_number_id_and_address_by_those_who_may_see_it(world, desks):
     body = AssessIn(url=URL, provider="provider", labels=["incitement"], reason="It incites.")
     referring.refer(body, assessment=SendIn(), by=world.actor("authority"), now=world.now)
@@ -75,6 +76,7 @@ def test_an_order_is_found_by_its_sides_and_finding_it_is_no_receipt(world, desk
     assert Order.objects.get().received_at is None
 
 
+@at_night
 def test_a_complaint_is_found_by_its_own_provider_alone(world, desks):
     complaint = file(world, basis="own", ground=None)
     for query in (complaint.number, short(complaint.number), "case-1", str(complaint.id)):
@@ -83,6 +85,7 @@ def test_a_complaint_is_found_by_its_own_provider_alone(world, desks):
     assert found(world.desk("provider", Role.OBSERVER), complaint.number) == []
 
 
+@at_night
 def test_a_signal_is_found_by_how_its_fingerprint_begins_and_by_its_host(world, desks):
     picture = world.share(value=hex_value(5))
     page = world.share(kind="url", value="https://forum.example/thread/7?page=2")
@@ -99,6 +102,7 @@ def test_a_signal_is_found_by_how_its_fingerprint_begins_and_by_its_host(world, 
     assert found(desks["provider"], "forum.example") == [f"/signals/{page}"]
 
 
+@at_night
 def test_what_ended_is_found_too(world, desks):
     uid = world.share(value=hex_value(5))
     world.withdraw(uid)
@@ -128,6 +132,7 @@ def test_what_is_marked_red_is_found_by_its_recipients_alone_and_leaves_no_trace
         assert len(asked) == len(asked_unknown)
 
 
+@at_night
 def test_content_is_found_by_the_words_of_its_titles_as_clusters_and_signals(world, desks):
     crisis = world.crisis(active=True, joined=("provider",))
     first = world.share(crisis=crisis, tlp="green")
@@ -147,6 +152,7 @@ def test_content_is_found_by_the_words_of_its_titles_as_clusters_and_signals(wor
     assert "Title in a cluster · 2 variants · " in page
 
 
+@at_night
 def test_a_cluster_is_not_found_by_those_who_do_not_see_its_crisis(world, desks):
     crisis = world.crisis(active=True)
     first = world.share(crisis=crisis, tlp="green")
@@ -155,6 +161,7 @@ def test_a_cluster_is_not_found_by_those_who_do_not_see_its_crisis(world, desks)
     assert found(desks["rival"], "bridge") == [f"/signals/{first}"]
 
 
+@at_night
 def test_parties_are_found_by_all_and_people_by_those_who_may_see_them(world, desks):
     assert found(desks["provider"], "the rival") == ["/contacts#party-rival"]
     assert found(desks["agency"], "The Rival") == ["/parties/rival"]
@@ -167,6 +174,7 @@ def test_parties_are_found_by_all_and_people_by_those_who_may_see_them(world, de
     assert found(world.desk("rival", Role.ADMINISTRATOR), officer) == []
 
 
+@at_night
 def test_pages_are_found_by_the_words_of_their_titles_as_far_as_one_may_open_them(desks):
     assert found(desks["authority"], "new hold", page="/search/_results") == [
         "/referrals/holds/new"
@@ -185,6 +193,7 @@ def test_the_palette_compares_no_pictures_and_reads_no_logs(world, desks, settin
         ]
 
 
+@at_night
 def test_a_query_that_is_too_long_is_refused_beside_the_field(desks):
     answer = desks["authority"].get("/search", {"q": "x" * 5000})
     assert answer.status_code == 422

@@ -13,6 +13,7 @@ from stemtide.hub.rooms.signals.models import DisputeTally, OpinionRow, Signal
 from stemtide.protocol.enums import Duty, Role, SignalState
 from stemtide.protocol.trust.limits import limits
 from stemtide.protocol.trust.second_look import WaitingAct, second_look
+from tests.rounds import at_night
 from tests.world import hex_value
 
 pytestmark = pytest.mark.django_db
@@ -43,6 +44,7 @@ def confirm(client, act, signals, **fields):
     return send(client, act, signals, do="confirm", **values)
 
 
+@at_night
 def test_a_preview_says_what_acts_and_what_is_refused_and_why(world, officer):
     own, other = shared(world, 2), world.share(by="neighbour", value=hex_value(9))
     world.withdraw(own[1])
@@ -69,6 +71,7 @@ def test_without_a_reason_nothing_is_withdrawn(world, officer):
     assert Signal.objects.get().state == SignalState.LIVE
 
 
+@at_night
 def test_a_preview_names_what_waits_for_a_second_look(world, officer):
     own, most = shared(world, 3), second_look().ends_a_day.number
     ActCount.objects.create(
@@ -95,6 +98,7 @@ def test_a_confirmation_of_many_is_undone_by_one_button(world):
     assert set(OpinionRow.objects.values_list("opinion", flat=True)) == {"seen"}
 
 
+@at_night
 def test_own_signals_and_those_confirmed_already_are_refused(world, officer):
     own, other = world.share(), world.share(by="neighbour", value=hex_value(2))
     confirm(officer, "confirm", [other], text="")
@@ -102,6 +106,7 @@ def test_own_signals_and_those_confirmed_already_are_refused(world, officer):
     assert (acting, len(refused)) == (0, 2)
 
 
+@at_night
 def test_disputes_beyond_those_of_a_day_are_refused_in_the_preview(world):
     provider = world.desk("provider", Role.ANALYST)
     signals = shared(world, 2)
@@ -116,6 +121,7 @@ def test_disputes_beyond_those_of_a_day_are_refused_in_the_preview(world):
     assert effects(confirm(provider, "dispute", signals, text="It is news."))[0] == 1
 
 
+@at_night
 def test_signals_expire_later_and_agents_learn_of_it(world, officer):
     soon = world.now + timedelta(hours=2)
     signals = shared(world, 2, expires_at=soon)
@@ -135,6 +141,7 @@ def test_an_expiry_is_never_brought_forward(world, officer):
     assert Signal.objects.get().expires_at == world.now + timedelta(days=90)
 
 
+@at_night
 def test_a_cluster_stands_for_its_live_signals(world, officer):
     crisis = world.crisis(active=True)
     first = world.share(crisis=crisis)
@@ -145,6 +152,7 @@ def test_a_cluster_stands_for_its_live_signals(world, officer):
     assert near not in page.context["selection"].signals
 
 
+@at_night
 def test_a_referral_of_a_selection_names_signals_labels_and_crisis(world, officer):
     crisis = world.crisis(active=True)
     signals = shared(world, 2, crisis=crisis)
@@ -179,6 +187,7 @@ def test_a_role_that_only_reads_selects_nothing(world):
     assert send(observer, "withdraw", [signal]).status_code == 403
 
 
+@at_night
 @pytest.mark.parametrize(
     "path",
     [

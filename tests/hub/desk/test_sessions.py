@@ -13,6 +13,7 @@ from django.test import Client
 
 from stemtide.hub.platform.sessions import SessionStore, stored_key
 from tests.hub.desk.conftest import PASSWORD
+from tests.rounds import at_night
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
@@ -109,6 +110,7 @@ async def _use_as_streams_do():
     await store.adelete()
 
 
+@at_night
 @pytest.mark.parametrize(("https", "prefix"), [("1", "__Host-"), ("", "")])
 def test_cookies_under_https_are_bound_to_the_host(tmp_path, https, prefix):
     """With the prefix, browsers refuse a cookie that has a domain or another path."""

@@ -12,8 +12,8 @@ from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.protocol.enums import Role
 from tests.fingerprints.languages import SENTENCES
 from tests.hub.desk.conftest import PDQ
-from tests.hub.desk.nightly import few
 from tests.hub.desk.test_board import text
+from tests.rounds import at_night, few
 
 SHA = "ab12" * 16
 GERMAN = " ".join(SENTENCES["de"])
@@ -63,6 +63,7 @@ def test_a_hash_is_previewed_then_shared_then_taken_back(world):
     assert live(world) == set()
 
 
+@at_night
 @pytest.mark.parametrize(
     ("typed", "kinds"),
     [
@@ -97,6 +98,7 @@ def test_a_text_is_not_read_without_consent(world):
     assert [row["kind"] for row in json.loads(items_of(page))[0]["prints"]] == ["text"]
 
 
+@at_night
 def test_the_language_of_a_text_is_suggested_and_shared_if_nobody_changes_it(world):
     desk = world.desk("authority")
     page = preview(desk, value=GERMAN, agree="on")
@@ -177,11 +179,13 @@ def test_what_the_party_shares_already_is_left_out(world):
     assert "Nothing here can be shared" in text(page)
 
 
+@at_night
 def test_the_page_says_what_agents_will_do(world):
     assert "Can block at agents" in text(preview(world.desk("authority"), value=SHA))
     assert "no other party whose word counts" in text(preview(world.desk("provider"), value=SHA))
 
 
+@at_night
 def test_the_room_gives_crisis_and_marks(world):
     crisis = world.crisis(active=True)
     world.share(value=PDQ, crisis=crisis, severity="critical", tlp="green")
@@ -283,6 +287,7 @@ def test_the_board_offers_to_share_to_those_who_may(world, party, role, offered)
     assert ('data-share="/share"' in page) is offered
 
 
+@at_night
 def test_a_room_offers_to_share_to_those_who_take_part(world):
     crisis = world.crisis(active=True, joined=["provider"])
     offers = {

@@ -19,7 +19,7 @@ from stemtide.hub.rooms.parties.models import Person, PersonSession
 from stemtide.hub.rooms.parties.writes import people as writes_people
 from stemtide.protocol.enums import Role
 from tests.hub.desk.conftest import PASSWORD
-from tests.hub.desk.nightly import few
+from tests.rounds import at_night, few
 from tests.world import lift, suspend
 
 pytestmark = pytest.mark.django_db
@@ -112,6 +112,7 @@ def test_eight_wrong_codes_lock_every_door(secured):
     assert client.post("/sign-in/code", {"code": code(secret)}).status_code == 429
 
 
+@at_night
 def test_wrong_passwords_and_wrong_codes_add_up(secured):
     email, _ = secured
     for _ in range(4):
@@ -121,6 +122,7 @@ def test_wrong_passwords_and_wrong_codes_add_up(secured):
     assert page.status_code == 429
 
 
+@at_night
 def test_a_wrong_password_again_counts_towards_the_lock(world):
     client = world.desk("provider", Role.DUTY_OFFICER)
     for _ in range(8):
@@ -382,6 +384,7 @@ def test_what_a_page_fetches_by_itself_keeps_no_sitting_alive(world):
     assert PersonSession.objects.get().seen_at > long_ago
 
 
+@at_night
 def test_a_person_signs_out_elsewhere(world):
     here, there = world.desk("provider"), Client()
     there.force_login(Person.objects.get(), backend="django.contrib.auth.backends.ModelBackend")

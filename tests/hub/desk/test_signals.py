@@ -6,8 +6,8 @@ import pytest
 from stemtide.hub.rooms.signals.reads import outliers as reads_outliers, signals as reads
 from stemtide.protocol.enums import Opinion, Role, SignalState
 from tests.hub.desk.conftest import PDQ
-from tests.hub.desk.nightly import few
 from tests.hub.desk.test_board import text
+from tests.rounds import at_night, few
 from tests.world import approve_all
 
 WITHDRAW = {"withdraw-reason": "mistake", "withdraw-note": ""}
@@ -87,6 +87,7 @@ def test_a_withdrawal_that_is_not_filled_in_changes_nothing(world, change, says)
     assert reads.signal(uid, viewer=world.party["authority"]).state is SignalState.LIVE
 
 
+@at_night
 def test_a_dispute_needs_a_reason_of_ones_own_words(world):
     uid = world.share()
     page = world.desk("provider").post(f"/signals/{uid}/do/dispute", {"dispute-text": " "})
@@ -127,6 +128,7 @@ def test_the_page_says_what_the_marks_allow(world):
     assert "The agency, The provider" in page
 
 
+@at_night
 def test_the_page_shows_opinions_sightings_and_the_ledger(world):
     uid = world.share(tlp="green")
     other = world.share(tlp="green", value=f"0{PDQ[1:]}")
@@ -170,6 +172,7 @@ def test_words_of_others_are_never_markup(world):
     assert "<script>alert" not in html
 
 
+@at_night
 def test_the_page_and_the_board_say_what_an_address_covers_and_who_made_it(world):
     uid = world.share(
         kind="url", value="https://m.bad.example/video/12", reach="host",
@@ -185,6 +188,7 @@ def test_the_page_and_the_board_say_what_an_address_covers_and_who_made_it(world
         assert "The Base" in said
 
 
+@at_night
 def test_an_address_by_itself_says_so_and_nothing_is_said_of_makers_unknown(world):
     uid = world.share(kind="url", value="https://m.bad.example/video/12")
     page = text(world.desk("agency").get(f"/signals/{uid}"))
@@ -193,6 +197,7 @@ def test_an_address_by_itself_says_so_and_nothing_is_said_of_makers_unknown(worl
     assert "Listed entity" not in page
 
 
+@at_night
 def test_uploads_beyond_the_look_ups_are_shown_apart_until_somebody_counts_them(world):
     uid = world.share(tlp="green")
     world.outcome(uid, by="provider", count=5)
@@ -218,6 +223,7 @@ def test_uploads_beyond_the_look_ups_are_shown_apart_until_somebody_counts_them(
     assert "Count these uploads" not in text(world.desk("provider").get(f"/signals/{uid}"))
 
 
+@at_night
 def test_the_page_says_why_a_signal_acts_or_does_not(world):
     uid = world.share(by="rival", tlp="green")
     desk = world.desk("agency")
@@ -234,6 +240,7 @@ def test_the_page_says_why_a_signal_acts_or_does_not(world):
     assert "Holds: it is disputed" in text(desk.get(f"/signals/{uid}"))
 
 
+@at_night
 def test_the_agency_sets_a_dispute_aside_and_the_party_answers_on_the_page(world):
     uid = world.share(tlp="green")
     world.dispute(uid, by="provider")
@@ -261,6 +268,7 @@ def test_the_agency_sets_a_dispute_aside_and_the_party_answers_on_the_page(world
     assert agency.post(f"/signals/{uid}/do/restored", {}).status_code == 404
 
 
+@at_night
 def test_what_was_lowered_before_it_matched_anything_has_no_curve(world):
     uid = world.share(tlp="green")
     world.report_runaway(uid, by="provider", matches=0)
@@ -269,6 +277,7 @@ def test_what_was_lowered_before_it_matched_anything_has_no_curve(world):
     assert "Until Matches Plausible" not in page
 
 
+@at_night
 def test_a_signal_that_matches_too_much_shows_who_says_so_and_an_agency_clears_it(world):
     uid = world.share(tlp="green")
     world.report_runaway(uid, by="provider")
@@ -287,6 +296,7 @@ def test_a_signal_that_matches_too_much_shows_who_says_so_and_an_agency_clears_i
     assert "Lowered: it leads to hold" in text(desk.get(f"/signals/{uid}"))
 
 
+@at_night
 def test_a_party_asks_the_sharer_on_the_page_and_only_the_two_read_it(world):
     uid = world.share(tlp="green")
     provider, authority = world.desk("provider"), world.desk("authority")

@@ -13,7 +13,7 @@ from stemtide.hub.rooms.signing.writes import add_key, revoke_key
 from stemtide.protocol.enums import Role
 from stemtide.protocol.signing.messages import SigningKeyIn
 from stemtide.protocol.signing.secret_keys import SignerSecret
-from tests.hub.desk.nightly import few
+from tests.rounds import at_night, few
 
 pytestmark = pytest.mark.django_db
 
@@ -42,6 +42,7 @@ def test_a_key_is_registered_and_recorded_under_the_person(world):
     assert entry.detail["through"].startswith("person:")
 
 
+@at_night
 def test_a_key_replaces_another_one(world):
     desk, old, key = world.desk("provider", Role.COORDINATOR), register(world), new_key()
     desk.post("/signing-keys/new", {"key": key, "replaces": old})
@@ -69,6 +70,7 @@ def test_what_is_no_key_of_the_party_is_refused_at_its_field(world, text, words)
     assert not SigningKey.objects.exists()
 
 
+@at_night
 def test_a_key_that_ended_is_not_registered_again(world):
     desk, key = world.desk("provider", Role.ADMINISTRATOR), register(world)
     desk.post("/signing-keys/revoke", {"key": key, "confirm": "yes"})
@@ -87,6 +89,7 @@ def test_a_key_is_revoked_after_a_confirmation_and_only_by_its_party(world):
     assert SigningKey.objects.get(text=other).end == ""
 
 
+@at_night
 def test_keys_of_others_are_shown_without_a_button_to_revoke(world):
     other = register(world, "rival")
     page = page_of(world.desk("provider", Role.ADMINISTRATOR))

@@ -11,8 +11,8 @@ from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.situation.reads import leads as reads_leads, situation as reads
 from stemtide.protocol.enums import Role
 from stemtide.protocol.enums.response import ResponseRole
-from tests.hub.desk.nightly import few
 from tests.hub.desk.test_board import text
+from tests.rounds import at_night, few
 
 LEAD = {
     "level": "high_specific",
@@ -47,6 +47,7 @@ def test_a_message_is_written_and_read_by_the_room(world, crisis):
     assert "The authority, analyst" in text(block)
 
 
+@at_night
 def test_a_wrong_message_is_shown_again_with_its_fault(world, crisis):
     desk = world.desk("authority")
     wrong = SAID | {"message-tlp": "red"}
@@ -59,6 +60,7 @@ def test_a_wrong_message_is_shown_again_with_its_fault(world, crisis):
     assert desk.post(f"/crises/{crisis}/log/post", {}).status_code == 422
 
 
+@at_night
 def test_a_question_offers_its_answer_and_a_message_its_correction(world, crisis):
     desk = world.desk("authority")
     desk.post(f"/crises/{crisis}/log/post", SAID | {"message-kind": "question"})
@@ -74,6 +76,7 @@ def test_a_question_offers_its_answer_and_a_message_its_correction(world, crisis
     assert "Answer a question" in text(desk.get(f"/crises/{crisis}/log?answers={said.id}"))
 
 
+@at_night
 def test_a_message_is_pinned_by_who_leads(world, crisis):
     world.desk("authority").post(f"/crises/{crisis}/log/post", SAID)
     said = reads.latest(crisis, viewer=world.party["authority"])[0]
@@ -84,6 +87,7 @@ def test_a_message_is_pinned_by_who_leads(world, crisis):
     assert "Pinned messages" not in lead.get(f"/crises/{crisis}/log").content.decode()
 
 
+@at_night
 def test_the_log_is_read_by_kind_and_page_by_page(world, crisis, monkeypatch):
     monkeypatch.setattr("stemtide.hub.desk.situation.views.ROWS", 2)
     desk = world.desk("authority")
@@ -132,6 +136,7 @@ def propose(desk, crisis, **more):
     return desk.post(f"/crises/{crisis}/lines/propose", said, follow=True)
 
 
+@at_night
 def test_a_line_is_proposed_agreed_and_objected_to(world, crisis):
     mine = world.desk("authority", Role.DUTY_OFFICER)
     assert "No line may be used in public now." in text(propose(mine, crisis))
@@ -148,6 +153,7 @@ def test_a_line_is_proposed_agreed_and_objected_to(world, crisis):
     assert "Withdrawn." in text(gone)
 
 
+@at_night
 def test_a_wrong_line_is_shown_again(world, crisis):
     desk = world.desk("authority")
     assert desk.post(f"/crises/{crisis}/lines/propose", {}).status_code == 422
@@ -157,6 +163,7 @@ def test_a_wrong_line_is_shown_again(world, crisis):
     assert "no public line" in text(propose(desk, crisis, **{"line-replaces": other}))
 
 
+@at_night
 def test_a_word_on_a_line_that_is_none_changes_nothing(world, crisis):
     mine = world.desk("authority")
     propose(mine, crisis)
@@ -185,6 +192,7 @@ def test_a_lead_goes_from_its_sender_to_its_end(world, crisis):
     assert "2026-11-24T09:30:00+05:30" in text(duty.get(f"/leads/{lead.id}"))
 
 
+@at_night
 def test_a_text_that_comes_too_late_is_shown_to_be_copied(world):
     world.desk("provider").post("/leads/new", LEAD)
     lead = reads_leads.leads(viewer=world.party["provider"])[0]
@@ -205,6 +213,7 @@ def test_a_text_that_comes_too_late_is_shown_to_be_copied(world):
     assert "threat_averted" not in page
 
 
+@at_night
 def test_a_wrong_lead_is_shown_again(world):
     desk = world.desk("provider")
     assert desk.post("/leads/new", {}).status_code == 422
@@ -267,6 +276,7 @@ def test_who_reads_a_lead_by_role(world, crisis, role, page):
         assert shown is (page == 200)
 
 
+@at_night
 def test_searches_by_similarity_are_counted_at_the_desk_as_well(world, settings):
     settings.RATES = {"heavy": 2}
     client = world.desk("authority")
@@ -294,6 +304,7 @@ def test_a_message_links_what_the_reader_may_see_and_says_no_more_to_others(worl
     assert "Hidden title" not in other
 
 
+@at_night
 def test_a_wrong_mention_is_an_error_near_the_field_and_the_text_is_kept(world, crisis):
     written = SAID | {"message-text": "Ask @role:lead, please."}
     answer = world.desk("authority").post(f"/crises/{crisis}/log/post", written)
@@ -304,6 +315,7 @@ def test_a_wrong_mention_is_an_error_near_the_field_and_the_text_is_kept(world, 
     assert "which nobody holds: mention a party, or give the role" in error
 
 
+@at_night
 @pytest.mark.parametrize(
     ("query", "proposed"),
     [

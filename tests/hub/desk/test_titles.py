@@ -14,6 +14,7 @@ from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.protocol.enums import Role
 from tests.hub.desk.test_share import preview, share
 from tests.prints import long_value
+from tests.rounds import at_night
 from tests.world import hex_value
 
 pytestmark = pytest.mark.django_db
@@ -29,6 +30,7 @@ def name(client, signal, title):
     return client.post(f"/signals/{signal}/do/name", {"name-title": title})
 
 
+@at_night
 def test_a_title_stands_on_the_pages_of_all_who_see_the_signal(world, officer):
     crisis = world.crisis(active=True)
     signal = world.share(crisis=crisis)
@@ -63,6 +65,7 @@ def test_a_title_with_personal_data_is_refused(world, officer):
     assert "contains personal data" in page.content.decode()
 
 
+@at_night
 def test_an_empty_title_takes_the_earlier_one_away(world, officer):
     signal = world.share()
     name(officer, signal, TITLE)
@@ -70,6 +73,7 @@ def test_an_empty_title_takes_the_earlier_one_away(world, officer):
     assert "Picture of" in officer.get(f"/signals/{signal}").content.decode()
 
 
+@at_night
 def test_a_proposed_name_says_kind_time_length_and_the_country_of_the_first_report(world, officer):
     crisis = world.crisis(active=True)
     film = replace(VideoPrint.from_bytes(long_value("video")), duration_ms=134_000)
@@ -80,6 +84,7 @@ def test_a_proposed_name_says_kind_time_length_and_the_country_of_the_first_repo
         assert proposed.search(officer.get(path).content.decode()), path
 
 
+@at_night
 def test_a_proposed_name_says_no_place_for_a_provider_that_is_based_somewhere(world, officer):
     loose = world.share(value=hex_value(3), by="provider")
     page = officer.get(f"/signals/{loose}").content.decode()
@@ -87,6 +92,7 @@ def test_a_proposed_name_says_no_place_for_a_provider_that_is_based_somewhere(wo
     assert "reported in" not in page
 
 
+@at_night
 def test_a_title_is_given_while_sharing_and_numbered(officer):
     page = preview(officer, value=f"{hex_value(7)}\n{hex_value(8)}")
     assert share(officer, page, title="by anna@mail.example").status_code == 422

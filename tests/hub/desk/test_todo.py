@@ -11,6 +11,7 @@ from stemtide.hub.rooms.alerts.reads.alerts import AlertRow
 from stemtide.hub.rooms.alerts.rules.alerts import AlertState
 from stemtide.protocol.enums import Role, Urgency
 from tests import scene
+from tests.rounds import at_night
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -58,6 +59,7 @@ def furnished(world):
     return scene.assemble(world)
 
 
+@at_night
 @pytest.mark.django_db
 def test_a_provider_sees_orders_referrals_and_complaints_with_their_acts(world, furnished):
     answer, rows = shown(world.desk("provider", Role.DUTY_OFFICER))
@@ -67,6 +69,7 @@ def test_a_provider_sees_orders_referrals_and_complaints_with_their_acts(world, 
     assert f"/orders/{furnished['order']}" in answer.content.decode()
 
 
+@at_night
 @pytest.mark.django_db
 def test_an_alert_about_an_entry_is_acknowledged_there_and_not_listed_twice(world, furnished):
     _, rows = shown(world.desk("provider", Role.DUTY_OFFICER))
@@ -84,6 +87,7 @@ def test_merging_keeps_alerts_that_no_entry_is_about():
     assert merged[0].urgency is Urgency.NOW
 
 
+@at_night
 @pytest.mark.django_db
 @pytest.mark.usefixtures("furnished")
 def test_an_observer_who_may_do_nothing_has_no_acts(world):

@@ -13,7 +13,7 @@ from stemtide.hub.rooms.transparency.writes import leaves, witnesses
 from stemtide.protocol.sync.witnesses import CosignatureIn
 from stemtide.protocol.tlog.cosignatures import WitnessKey, cosign
 from stemtide.protocol.tlog.notes import Checkpoint, Note, encode_base64
-from tests.hub.desk.nightly import few
+from tests.rounds import few
 
 NOW = datetime.now(UTC)
 OLD = NOW - timedelta(days=2)

@@ -15,6 +15,7 @@ from stemtide.hub.rooms.parties.reads.people import SessionRef
 from stemtide.hub.rooms.parties.writes import sessions as writes_sittings
 from stemtide.protocol.enums import Role
 from stemtide.protocol.messages.crises import InviteIn, PartyIn
+from tests.rounds import at_night
 from tests.world import lift, suspend
 
 PARTIES = ("authority", "agency", "provider", "rival")
@@ -51,6 +52,7 @@ def names(found):
     return {one.party.name for one in found}
 
 
+@at_night
 @pytest.mark.django_db
 def test_everyone_goes_on_where_nothing_happened(watchers):
     assert allowed_watchers(watchers.values()) == set(watchers.values())
@@ -63,6 +65,7 @@ def test_who_signs_out_watches_no_longer_and_the_others_do(watchers, desks):
     assert names(allowed_watchers(watchers.values())) == set(PARTIES) - {"provider"}
 
 
+@at_night
 @pytest.mark.django_db
 def test_a_session_without_its_sitting_watches_no_longer(world, watchers):
     mine = watchers["agency"].seat
@@ -71,6 +74,7 @@ def test_a_session_without_its_sitting_watches_no_longer(world, watchers):
     assert names(allowed_watchers(watchers.values())) == set(PARTIES) - {"agency"}
 
 
+@at_night
 @pytest.mark.django_db
 def test_the_people_of_a_suspended_party_watch_no_longer(world, watchers):
     suspend(world.party["provider"], agency=world.party["agency"], now=world.now)
@@ -79,6 +83,7 @@ def test_the_people_of_a_suspended_party_watch_no_longer(world, watchers):
     assert "provider" in names(allowed_watchers(watchers.values()))
 
 
+@at_night
 @pytest.mark.django_db
 def test_nobody_watches_on_the_seat_of_another(watchers):
     theirs, mine = watchers["authority"].seat, watchers["rival"]
@@ -88,6 +93,7 @@ def test_nobody_watches_on_the_seat_of_another(watchers):
     assert allowed_watchers([odd]) == set()
 
 
+@at_night
 @pytest.mark.django_db
 def test_a_party_whose_invitation_is_taken_back_watches_no_longer(world, watchers, crisis):
     assert "rival" in names(allowed_watchers(watchers.values()))

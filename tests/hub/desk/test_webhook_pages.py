@@ -16,6 +16,7 @@ from stemtide.hub.rooms.webhooks.writes import webhooks as writes
 from stemtide.protocol.enums import Role, Scope
 from stemtide.protocol.messages.webhooks import WebhookChangeIn, WebhookIn
 from tests.hub.desk.test_inbox import said
+from tests.rounds import at_night
 
 pytestmark = pytest.mark.django_db
 SECRET = re.compile(r"whsec_[A-Za-z0-9+/=]+")
@@ -72,6 +73,7 @@ def test_a_dead_letter_is_sent_again_from_its_first_attempt(hook, manager):
     assert (Delivery.objects.get().state, Delivery.objects.get().attempts) == ("failed", 0)
 
 
+@at_night
 def test_the_log_goes_on_where_its_first_page_ends(hook, manager):
     row = Webhook.objects.get()
     facts = {"webhook": row, "state": "sent", "kind": "signal.shared", "happened_at": row.made_at}

@@ -15,6 +15,7 @@ from stemtide.protocol.enums import Duty
 from stemtide.protocol.law.yearly import YearlyForm, YearlyKind
 from tests.hub.desk.test_board import text
 from tests.hub.reports.requests import order
+from tests.rounds import at_night
 
 PAGE = "/progress/yearly"
 
@@ -31,6 +32,7 @@ def busy(world):
     return world
 
 
+@at_night
 def test_an_authority_reads_its_report_point_by_point(busy):
     page = busy.desk("authority").get(f"{PAGE}?year=2026")
     told = text(page)
@@ -61,6 +63,7 @@ def test_without_a_year_it_is_the_one_that_is_due(world):
     assert f", {year}" in text(world.desk("authority").get(PAGE))
 
 
+@at_night
 def test_a_year_is_compared_with_the_one_before(busy):
     desk = busy.desk("authority")
     assert "year before: 0" in text(desk.get(f"{PAGE}?year=2026"))
@@ -95,6 +98,7 @@ def test_an_exercise_is_written_apart(world):
     assert "3 as your party states it" not in text(desk.get(f"{PAGE}?year=2026"))
 
 
+@at_night
 @pytest.mark.parametrize(
     ("sent", "says"),
     [
@@ -118,6 +122,7 @@ def test_who_only_reads_finds_no_form(busy):
     assert "Removal orders issued in the year 2" in text(page)
 
 
+@at_night
 def test_only_who_publishes_one_is_led_there(world):
     assert "Yearly report" in text(world.desk("provider").get("/progress"))
     agency = world.desk("agency")
@@ -131,6 +136,7 @@ def test_a_wrong_year_is_said_beside_the_form(world):
     assert "Select a valid choice" in text(page)
 
 
+@at_night
 def test_the_return_of_the_member_state_is_chosen_completed_and_finished(busy):
     authority = busy.party["authority"]
     competences.name_competent(authority, Duty.ISSUE, actor="operator", now=busy.now)

@@ -22,7 +22,7 @@ from stemtide.hub.rooms.tasks import reads as tasks
 from stemtide.protocol.law.retention.adoptions import AdoptIn
 from stemtide.protocol.messages.previews import PreviewIn
 from stemtide.protocol.messages.situation import MessageIn
-from tests.hub.rooms.at_night import at_night, on_sqlite, some_of
+from tests.rounds import at_night, on_sqlite, some_of
 from tests.world import NOON, hex_value
 
 TAIL = timedelta(days=30)

@@ -28,7 +28,7 @@ from stemtide.protocol.law.retention.adoptions import AdoptIn, AdoptionAnswerIn,
 from stemtide.protocol.law.retention.messages import RetentionChangeIn, RetentionIn
 from stemtide.protocol.messages.crises import CloseIn, ProposalIn, TriageIn
 from stemtide.protocol.messages.signals import WithdrawIn
-from tests.hub.rooms.at_night import at_night, on_sqlite
+from tests.rounds import at_night, on_sqlite
 from tests.world import NOON, hex_value, signal_in
 
 pytestmark = on_sqlite

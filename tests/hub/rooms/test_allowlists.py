@@ -28,7 +28,7 @@ from stemtide.protocol.sync.allowlists import (
     AllowRemoveIn,
     AllowRestoreIn,
 )
-from tests.hub.rooms.at_night import some_of
+from tests.rounds import some_of
 from tests.world import NOON, hex_value, signal_in
 
 pytestmark = pytest.mark.django_db

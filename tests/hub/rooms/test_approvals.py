@@ -20,8 +20,7 @@ from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.approvals import ApproveIn, RefuseIn
 from stemtide.protocol.messages.signals import WithdrawIn
 from stemtide.protocol.trust.second_look import SharesADay, second_look
-from tests.hub.rooms.at_night import on_sqlite
-from tests.rounds import rounds
+from tests.rounds import on_sqlite, rounds
 from tests.world import NOON, add_member, hex_value, signal_in, suspend
 
 FOLDER = {"kind": "url", "value": "https://bad.example/video/12/", "reach": "folder"}

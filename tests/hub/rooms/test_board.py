@@ -4,7 +4,7 @@ from uuid import uuid4
 from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.hub.rooms.signals.writes import signals as writes
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
-from tests.hub.rooms.at_night import at_night
+from tests.rounds import at_night
 from tests.world import NOON, hex_value, outcome, report_of
 
 

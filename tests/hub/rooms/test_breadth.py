@@ -16,9 +16,9 @@ from stemtide.matching.common.content import common_set
 from stemtide.protocol.enums import Standing
 from stemtide.protocol.messages.signals import WithdrawIn
 from stemtide.protocol.trust.breadth import breadth_limits
-from tests.hub.rooms.at_night import at_night, on_sqlite
 from tests.matching.test_common import GREETING
 from tests.prints import long_value
+from tests.rounds import at_night, on_sqlite
 from tests.world import NOON, add_member, hex_value, signal_in
 
 pytestmark = pytest.mark.django_db

@@ -16,8 +16,7 @@ from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.hub.rooms.signals.writes import entries, signals as writes
 from stemtide.protocol.enums import Severity, SignalState
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
-from tests.hub.rooms.at_night import at_night
-from tests.rounds import rounds
+from tests.rounds import at_night, rounds
 from tests.world import NOON, hex_value, outcome, report_of, signal_in
 
 pytestmark = pytest.mark.django_db

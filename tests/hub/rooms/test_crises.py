@@ -24,7 +24,7 @@ from stemtide.protocol.messages.crises import (
     TriageIn,
     WarningIn,
 )
-from tests.hub.rooms.at_night import at_night
+from tests.rounds import at_night
 from tests.world import NOON
 
 YES = CheckIn(answer="yes", evidence="seen by two officers")

@@ -22,7 +22,7 @@ from stemtide.protocol.messages.crises import (
     ReasonIn,
 )
 from stemtide.protocol.trust.parties import MechanismIn
-from tests.hub.rooms.at_night import at_night, some_of
+from tests.rounds import at_night, some_of
 from tests.world import NOON, hex_value, suspend
 
 PCI = {"framework": "gifct", "version": "2025", "type": "perpetrator-content-incident"}

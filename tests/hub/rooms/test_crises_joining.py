@@ -13,7 +13,7 @@ from stemtide.hub.rooms.crises.writes import participants as writes_joining
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.protocol.enums import Capacity, JoinState
 from stemtide.protocol.messages.crises import InviteIn, OptionalReasonIn, PartyIn
-from tests.hub.rooms.at_night import at_night
+from tests.rounds import at_night
 from tests.world import NOON
 
 

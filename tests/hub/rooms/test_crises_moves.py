@@ -9,7 +9,7 @@ from stemtide.hub.rooms.crises.reads import crises as reads, life as reads_life
 from stemtide.hub.rooms.crises.writes import crises as writes, moves as writes_moves
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.protocol.messages.crises import CheckIn, CloseIn, KeepIn, ProposalIn, ReasonIn
-from tests.hub.rooms.at_night import at_night, on_sqlite, some_of
+from tests.rounds import at_night, on_sqlite, some_of
 from tests.world import NOON, suspend
 
 ACTIVATE = ProposalIn(act="activate", reason="it spreads")

@@ -16,7 +16,7 @@ from stemtide.protocol.enums.response import ResponseRole
 from stemtide.protocol.law.frameworks import framework
 from stemtide.protocol.messages.crises import OptionalReasonIn
 from stemtide.protocol.messages.situation import RoleGiveIn
-from tests.hub.rooms.at_night import at_night, on_sqlite, some_of
+from tests.rounds import at_night, on_sqlite, some_of
 from tests.world import NOON, suspend
 
 MEDIA, LEAD = ResponseRole.MEDIA, ResponseRole.LEAD

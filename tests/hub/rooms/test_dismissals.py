@@ -16,7 +16,7 @@ from stemtide.hub.rooms.signals.writes import dismissals as writes, disputes, si
 from stemtide.protocol.enums import PartyKind, Role
 from stemtide.protocol.messages.signals import DisputeAnswerIn, OpinionIn, SetAsideIn
 from stemtide.protocol.trust.disputes import DismissalAnswerIn, DismissIn
-from tests.hub.rooms.at_night import at_night
+from tests.rounds import at_night
 from tests.world import NOON, add_member, hex_value
 
 WHY = "All of it is the attacker's own footage."

@@ -29,8 +29,7 @@ from stemtide.protocol.messages.signals import DisputeAnswerIn, OpinionIn, SetAs
 from stemtide.protocol.trust.limits import limits
 from stemtide.protocol.trust.parties import GroupIn
 from stemtide.protocol.trust.standing import PartyTrust
-from tests.hub.rooms.at_night import at_night
-from tests.rounds import rounds
+from tests.rounds import at_night, rounds
 from tests.world import NOON, hex_value
 
 PROVIDER, AUTHORITY, AGENCY = PartyKind.PROVIDER, PartyKind.AUTHORITY, PartyKind.AGENCY

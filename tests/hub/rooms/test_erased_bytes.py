@@ -18,8 +18,7 @@ from stemtide.hub.rooms.transparency.reads.verification import verify
 from stemtide.hub.rooms.transparency.writes import leaves
 from stemtide.protocol.law.deadlines import months_after
 from stemtide.protocol.tlog.tiles import tiles_of
-from tests.hub.rooms.at_night import on_sqlite
-from tests.rounds import rounds
+from tests.rounds import on_sqlite, rounds
 from tests.world import NOON, hex_value, signal_in
 
 COUNT = rounds(60, nightly=1000)

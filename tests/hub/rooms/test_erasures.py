@@ -37,8 +37,8 @@ from stemtide.protocol.messages.situation import LeadIn
 from stemtide.protocol.sync.local_features import LocalFeaturesIn
 from tests.fingerprints.pictures import photo
 from tests.hub.orders import cast
-from tests.hub.rooms.at_night import at_night, on_sqlite
 from tests.hub.situation.conftest import LEAD
+from tests.rounds import at_night, on_sqlite
 from tests.world import NOON, hex_value, signal_in
 
 local = pytest.importorskip("stemtide.fingerprints.image.local", reason="needs stemtide[local]")

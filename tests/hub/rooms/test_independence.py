@@ -31,7 +31,7 @@ from stemtide.protocol.approvals import ApproveIn
 from stemtide.protocol.enums import Duty, ExchangeKind, Scope
 from stemtide.protocol.messages.crises import ProposalIn
 from stemtide.protocol.trust.parties import ConfirmPersonIn, DutyIn, SuspensionIn
-from tests.hub.rooms.at_night import at_night, some_of
+from tests.rounds import at_night, some_of
 from tests.world import NOON, PASSWORD, signal_in
 
 pytestmark = pytest.mark.django_db

@@ -18,7 +18,7 @@ from stemtide.hub.rooms.transparency.writes.kept_head import FILE, KeptHead
 from stemtide.hub.scheduler import follow_ledger
 from stemtide.protocol.tlog.notes import Checkpoint
 from stemtide.protocol.tlog.statements import Statement
-from tests.hub.rooms.at_night import at_night, on_sqlite
+from tests.rounds import at_night, on_sqlite
 from tests.world import NOON, hex_value
 
 pytestmark = pytest.mark.django_db

@@ -17,8 +17,8 @@ from stemtide.hub.rooms.signals.rules.signals import RateLimitError
 from stemtide.hub.rooms.signals.writes import signals as writes
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from stemtide.protocol.sync.feed import MAX_PAGE_VALUE_BYTES, FeedPage
-from tests.hub.rooms.at_night import at_night, some_of
 from tests.prints import LONG, long_value, text_value
+from tests.rounds import at_night, some_of
 from tests.world import NOON, hex_value, outcome, report_of, signal_in
 
 

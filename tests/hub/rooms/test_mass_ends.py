@@ -11,7 +11,7 @@ from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.approvals import ApproveIn, RefuseIn
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from stemtide.protocol.trust.second_look import EndsADay, second_look
-from tests.hub.rooms.at_night import at_night, some_of
+from tests.rounds import at_night, some_of
 from tests.world import NOON, hex_value
 
 pytestmark = pytest.mark.django_db

@@ -19,7 +19,7 @@ from stemtide.protocol.enums import PartyKind, Role, SignalState
 from stemtide.protocol.messages.previews import PreviewIn, PreviewKind, Purpose
 from stemtide.protocol.messages.signals import WithdrawIn
 from tests.fingerprints.pictures import encoded, photo
-from tests.hub.rooms.at_night import at_night
+from tests.rounds import at_night
 from tests.world import NOON, hex_value, signal_in
 
 MOST = timedelta(days=14)

@@ -26,7 +26,7 @@ from stemtide.protocol.activations import (
     verify,
 )
 from stemtide.protocol.messages.crises import InviteIn, NeighbourIn
-from tests.hub.rooms.at_night import at_night, some_of
+from tests.rounds import at_night, some_of
 from tests.world import NOON, suspend
 
 KEY = Ed25519PrivateKey.generate()

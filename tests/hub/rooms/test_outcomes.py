@@ -14,7 +14,7 @@ from stemtide.hub.rooms.signals.rules import signals as rules
 from stemtide.hub.rooms.signals.writes import signals as writes
 from stemtide.protocol.enums import Outcome, PartyKind
 from stemtide.protocol.messages.signals import WithdrawIn
-from tests.hub.rooms.at_night import at_night, on_sqlite
+from tests.rounds import at_night, on_sqlite
 from tests.world import NOON, hex_value, outcome, report_of
 
 

@@ -15,7 +15,7 @@ from stemtide.hub.rooms.signals.reads import (
 from stemtide.hub.rooms.signals.writes import outliers as writes_outliers, signals as writes
 from stemtide.protocol.enums import Outcome, Role
 from stemtide.protocol.sync.agents import BUCKET, Lookups, OutcomeReportIn, OutlierDecisionIn
-from tests.hub.rooms.at_night import on_sqlite
+from tests.rounds import on_sqlite
 from tests.world import NOON, outcome, report_of
 
 COUNT, DISCARD = OutlierDecisionIn(is_counted=True), OutlierDecisionIn(is_counted=False)

@@ -15,7 +15,7 @@ from stemtide.hub.rooms.ledger.rules.rate_limits import Act, LimitGroup, check_r
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.protocol.enums import Role
 from stemtide.protocol.messages.crises import InviteIn, WarningIn
-from tests.hub.rooms.at_night import at_night
+from tests.rounds import at_night
 from tests.world import NOON
 
 pytestmark = pytest.mark.usefixtures("few")

@@ -28,7 +28,7 @@ from stemtide.hub.rooms.parties.writes import (
     sessions as writes_sittings,
 )
 from stemtide.protocol.enums import Role
-from tests.hub.rooms.at_night import some_of
+from tests.rounds import some_of
 from tests.world import NOON
 
 IDLE = timedelta(hours=2)

@@ -25,7 +25,7 @@ from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from stemtide.protocol.private_match.messages import BlindedIn, BucketsIn
 from stemtide.protocol.private_match.oprf import blind
 from stemtide.protocol.private_match.rows import input_of, split_rows, tag_of, unseal
-from tests.hub.rooms.at_night import at_night
+from tests.rounds import at_night
 from tests.world import NOON, hex_value
 
 WEEK = timedelta(days=7, seconds=1)

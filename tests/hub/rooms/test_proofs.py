@@ -24,7 +24,7 @@ from stemtide.protocol.sync.feed import FeedSignal
 from stemtide.protocol.sync.proofs import ProofsIn, check_head, open_things
 from stemtide.protocol.tlog.merkle import ProofError
 from stemtide.protocol.tlog.notes import read_checkpoint
-from tests.hub.rooms.at_night import on_sqlite
+from tests.rounds import on_sqlite
 from tests.world import NOON, hex_value, signal_in
 
 LATER = NOON + timedelta(hours=3)

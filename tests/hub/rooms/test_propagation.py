@@ -23,7 +23,7 @@ from stemtide.protocol.enums.propagation import PropagationStage
 from stemtide.protocol.files.propagation import days_csv, recipients_csv
 from stemtide.protocol.messages.signals import WithdrawIn
 from stemtide.protocol.sync.agents import AgentStatusIn, EarlierUploads
-from tests.hub.rooms.at_night import at_night, some_of
+from tests.rounds import at_night, some_of
 from tests.world import NOON, add_member, hex_value, outcome, report_of, signal_in, suspend
 
 DELIVERED, APPLIED = PropagationStage.DELIVERED, PropagationStage.APPLIED

@@ -15,7 +15,7 @@ from stemtide.protocol.enums.retention import LegalBasis
 from stemtide.protocol.enums.rights import DataLaw
 from stemtide.protocol.law.records import records
 from stemtide.protocol.law.retention import RowClass, retention
-from tests.hub.rooms.at_night import at_night
+from tests.rounds import at_night
 from tests.world import NOON, hex_value
 
 PARTIES = {

@@ -19,8 +19,8 @@ from stemtide.hub.rooms.transparency.writes import leaves, restarts as writes
 from stemtide.protocol.enums import Role
 from stemtide.protocol.tlog.notes import read_checkpoint
 from stemtide.protocol.tlog.statements import Statement, folder_of
-from tests.hub.rooms.at_night import at_night, on_sqlite
 from tests.hub.rooms.test_transparency import lift_guards
+from tests.rounds import at_night, on_sqlite
 from tests.world import NOON, hex_value
 
 pytestmark = pytest.mark.django_db

@@ -39,7 +39,7 @@ from stemtide.protocol.law.retention.messages import (
 from stemtide.protocol.messages.signals import WithdrawIn
 from tests.hub.orders import cast
 from tests.hub.outside import check_purge
-from tests.hub.rooms.at_night import at_night
+from tests.rounds import at_night
 from tests.world import NOON, hex_value, signal_in
 
 FAR = months_after(NOON, 43)

@@ -26,7 +26,7 @@ from stemtide.protocol.law.rights.messages import (
     RightsExtensionIn,
     RightsRequestIn,
 )
-from tests.hub.rooms.at_night import at_night
+from tests.rounds import at_night
 from tests.world import NOON
 
 TODAY = NOON.date()

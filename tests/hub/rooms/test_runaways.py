@@ -20,8 +20,8 @@ from stemtide.protocol.enums import PartyKind, Role, Standing
 from stemtide.protocol.messages.signals import OpinionIn
 from stemtide.protocol.sync.runaways import RunawayDecisionIn, RunawayReportIn
 from stemtide.protocol.trust.standing import PartyTrust
-from tests.hub.rooms.at_night import at_night, some_of
 from tests.hub.rooms.test_disputes import change
+from tests.rounds import at_night, some_of
 from tests.world import NOON
 
 PROVIDER, AUTHORITY, AGENCY = PartyKind.PROVIDER, PartyKind.AUTHORITY, PartyKind.AGENCY

@@ -17,7 +17,7 @@ from stemtide.hub.rooms.signals.writes import signals as writes
 from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.messages.crises import CloseIn
 from stemtide.protocol.messages.signals import RowError, WithdrawIn
-from tests.hub.rooms.at_night import at_night, on_sqlite
+from tests.rounds import at_night, on_sqlite
 from tests.world import NOON, hex_value, signal_in
 
 

@@ -12,7 +12,7 @@ from stemtide.hub.rooms.signals.rules import signals as rules
 from stemtide.hub.rooms.signals.views import CurvePoint
 from stemtide.hub.rooms.signals.writes import outcomes as writes_outcomes, signals as writes
 from stemtide.protocol.sync.agents import OutcomeRow
-from tests.hub.rooms.at_night import at_night
+from tests.rounds import at_night
 from tests.world import NOON, hex_value, report_of, signal_in
 
 pytestmark = pytest.mark.django_db

@@ -21,7 +21,7 @@ from stemtide.protocol.trust.parties import (
     SuspensionIn,
     SuspensionReasonIn,
 )
-from tests.hub.rooms.at_night import at_night, on_sqlite
+from tests.rounds import at_night, on_sqlite
 from tests.world import NOON, hex_value, lift, signal_in, suspend
 
 WHY = "They asked for it."

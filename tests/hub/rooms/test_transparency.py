@@ -28,7 +28,7 @@ from stemtide.protocol.tlog.notes import read_checkpoint
 from stemtide.protocol.tlog.tiles import Tile, TiledTree, tiles_of, unpack_hashes, unpack_leaves
 from tests.hub.orders import cast
 from tests.hub.rewrites import change_an_entry, lift_guards, rows
-from tests.hub.rooms.at_night import at_night
+from tests.rounds import at_night
 from tests.world import NOON, hex_value, signal_in
 
 LATER = NOON + timedelta(hours=30)

@@ -30,8 +30,7 @@ from stemtide.protocol.messages.signals import OpinionIn, SetAsideIn, WithdrawIn
 from stemtide.protocol.sync.allowlists import AllowlistIn, AllowRemoveIn
 from stemtide.protocol.sync.runaways import RunawayDecisionIn, RunawayReportIn
 from stemtide.protocol.trust.disputes import DismissIn
-from tests.hub.rooms.at_night import at_night
-from tests.rounds import rounds
+from tests.rounds import at_night, rounds
 from tests.world import NOON, add_member, hex_value, signal_in
 
 WHY = "as we see it"

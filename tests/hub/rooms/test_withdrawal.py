@@ -14,7 +14,7 @@ from stemtide.hub.rooms.signals.rules import signals as rules
 from stemtide.hub.rooms.signals.writes import signals as writes
 from stemtide.protocol.enums import PartyKind, Role, SignalState
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
-from tests.hub.rooms.at_night import at_night, some_of
+from tests.rounds import at_night, some_of
 from tests.world import NOON, hex_value
 
 PASS, NO, CONFLICT = None, NotAllowedError, ConflictError

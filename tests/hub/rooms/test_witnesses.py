@@ -16,7 +16,7 @@ from stemtide.hub.rooms.transparency.writes import leaves, witnesses
 from stemtide.protocol.sync.witnesses import CosignatureIn
 from stemtide.protocol.tlog.cosignatures import WitnessKey, cosign, cosigners
 from stemtide.protocol.tlog.notes import Note, read_checkpoint
-from tests.hub.rooms.at_night import at_night, some_of
+from tests.rounds import at_night, some_of
 from tests.witness import WitnessServer, serving
 from tests.world import NOON, hex_value
 

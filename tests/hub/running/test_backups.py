@@ -28,7 +28,7 @@ from stemtide.protocol.tlog.notes import Checkpoint
 from tests import tables
 from tests.cli.conftest import COMMAND, run, run_process
 from tests.hub.api.conftest import empty_database, laid_database
-from tests.hub.rooms.at_night import some_of
+from tests.rounds import some_of
 
 PERSON = "duty@agency.example"
 NEWER = {"signals": "9999_of_the_future"}

@@ -20,7 +20,7 @@ from stemtide.protocol.tlog.notes import encode_base64
 from tests.cli.conftest import run
 from tests.hub.alerts.test_mail import server as mail_server
 from tests.hub.conftest import guards_lifted
-from tests.hub.rooms.at_night import some_of
+from tests.rounds import some_of
 
 pytestmark = pytest.mark.django_db
 

@@ -27,8 +27,8 @@ from stemtide.protocol.messages.situation import LeadIn
 from tests.cli.conftest import run
 from tests.hub.api.conftest import laid_database
 from tests.hub.conftest import guards_lifted
-from tests.hub.rooms.at_night import on_sqlite, some_of
 from tests.hub.situation.conftest import LEAD
+from tests.rounds import on_sqlite, some_of
 from tests.world import NOON, hex_value, signal_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]

@@ -20,7 +20,7 @@ from stemtide.exercises.stress.report import report
 from tests import tables
 from tests.accepted_walls import ACCEPTED
 from tests.hub.api.conftest import serving
-from tests.hub.rooms.at_night import some_of
+from tests.rounds import some_of
 
 AGENTS = 30
 COMMAND = Path(sys.executable).with_name("stemtide")

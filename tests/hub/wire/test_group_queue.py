@@ -15,7 +15,7 @@ from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.wire import group_queue, shares
 from stemtide.hub.wire.group_queue import QueueFullError
 from stemtide.hub.wire.shares import ShareQueue
-from tests.hub.rooms.at_night import on_sqlite
+from tests.rounds import on_sqlite
 from tests.world import NOON, hex_value, signal_in
 
 pytestmark = pytest.mark.django_db(transaction=True)

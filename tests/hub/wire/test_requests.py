@@ -12,8 +12,7 @@ import httpx
 import pytest
 
 from tests.hub.api.conftest import serving, signal, wait_until
-from tests.hub.rooms.at_night import some_of
-from tests.rounds import rounds
+from tests.rounds import rounds, some_of
 from tests.world import hex_value
 
 FEED = "/api/v1/feed"
