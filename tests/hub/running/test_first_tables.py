@@ -9,8 +9,6 @@ import json
 import subprocess
 import sys
 
-import pytest
-
 from tests.hub.api.conftest import empty_database
 
 DESCRIBE = """
@@ -69,7 +67,6 @@ def facts_after(script, *, folder, environment):
     return {tuple(fact) for fact in json.loads(printed.stdout)}
 
 
-@pytest.mark.nightly
 def test_the_tables_made_at_once_are_those_of_all_migrations(empty_hub, tmp_path):
     at_once = facts_after(AT_ONCE, folder=tmp_path / "once", environment=empty_hub)
     by_step = facts_after(STEP_BY_STEP, folder=tmp_path / "steps", environment=empty_hub)
