@@ -16,6 +16,7 @@ from stemtide.hub.rooms.signals.models import Signal
 from stemtide.interop.exchanges import Pull, SourceRecord, Terms
 from stemtide.protocol.enums import Direction, ExchangeKind
 from tests.exchange_servers import GROUP
+from tests.opencti_server import STREAM
 from tests.world import NOON, add_member, hex_value
 
 PATHS = {
@@ -26,6 +27,7 @@ PATHS = {
     "threatexchange": f"/v26.0/{GROUP}",
     "tcap": "/",
     "tx-file": "",
+    "opencti": f"/stream/{STREAM}",
 }
 
 
