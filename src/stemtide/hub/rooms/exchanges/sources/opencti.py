@@ -213,7 +213,7 @@ class _Page:
 
     def _pause(self, place: _Position | None) -> bool:
         """Note a heartbeat; return whether to read on."""
-        if place is None or place < (self.recover or self.last):
+        if place is None or place < max(self.last, self.recover or _START):
             return not self.is_full
         self.is_over = True
         behind = (place[0] - _BEHIND_MS, 0)
