@@ -17,6 +17,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 from xml.sax.saxutils import escape
 
+from tests import opencti_server
+
 APP, SECRET = 12345678901, "0123456789abcdefghij_-XYZ"
 TOKEN = f"{APP}|{SECRET}"
 GROUP = 1012185296055235
@@ -223,7 +225,7 @@ class HashList:
 
 @contextmanager
 def lists():
-    """Run a small list of each service; give the variables of docs/use/connect/hash-lists.md."""
+    """Run a small list of each service; give the variables of hash-lists.md and opencti.md."""
     graph, hashes, now_s = Graph(), HashList(), int(time.time()) - 60
     shared = [descriptor(tags=["attacker_manifesto"], privacy_type="HAS_PRIVACY_GROUP")]
     graph.put("1f" * 16 + "c3a5" * 8, at=now_s, descriptors=shared)
@@ -237,8 +239,15 @@ def lists():
     sharing.put("image1", md5="0cc175b9c0f1b6a831c399e269772661", pdq="4c" * 16 + "5ac3" * 8)
     sharing.put("video1", kind="video", sha1="da39a3ee5e6b4b0d3255bfef95601890afd80709")
     servers = serving(graph), serving(hashes), serving(sharing)
-    with servers[0] as at_meta, servers[1] as at_tat, servers[2] as at_ncmec:
+    with (
+        servers[0] as at_meta,
+        servers[1] as at_tat,
+        servers[2] as at_ncmec,
+        opencti_server.example().running() as opencti,
+    ):
         yield {
+            "OPENCTI_URL": f"{opencti.address}/stream/{opencti_server.STREAM}",
+            "OPENCTI_TOKEN": opencti_server.TOKEN,
             "THREATEXCHANGE_URL": f"{at_meta.address}/v26.0/{GROUP}",
             "THREATEXCHANGE_TOKEN": TOKEN,
             "TCAP_URL": at_tat.address,

@@ -22,7 +22,14 @@ from stemtide.client import (
     TooManyError,
     UnreachableError,
 )
-from stemtide.client.lines import MAX_EVENT_BYTES, EndlessLineError, EventParser, LineSplitter
+from stemtide.client.lines import (
+    MAX_EVENT_BYTES,
+    EndlessLineError,
+    EventParser,
+    EventReader,
+    LineSplitter,
+    ServerEvent,
+)
 from stemtide.protocol.messages.crises import WarningIn
 from tests.client.conftest import broken_off, problem_answer
 from tests.rounds import rounds
@@ -211,7 +218,7 @@ def test_a_stream_that_ends_ends(odd, later):
         (Response("event: wake\ndata: {}\n\n", media_type=STREAM), "unreadable"),
         (
             Response(b"data: " + b"x" * (MAX_EVENT_BYTES + 1), media_type=STREAM),
-            "a line without an end",
+            "an event of more than",
         ),
         (
             Response(b"data: xxxxxxxxxxxxxxx\n" * (MAX_EVENT_BYTES // 20), media_type=STREAM),
@@ -309,6 +316,18 @@ def test_events_are_cut_whatever_the_parts(end):
     for one in text:
         found += cutter.take(bytes([one]))
     assert found == ["a\nb"]
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_an_event_that_is_too_large_is_cut_off_alone(size):
+    text = (
+        b"id: 1\ndata: " + b"\r" * 60 + b"\r\n\r\n: ping\n\nid: 2\ndata: b\n\nid: 3\n" + b"x" * 60
+    )
+    reader, found = EventReader(50), []
+    for start in range(0, len(text), size):
+        found += reader.take(text[start : start + size])
+    assert found == [ServerEvent("", "1", "", is_too_large=True), ServerEvent("", "2", "b")]
+    assert reader.too_large == ServerEvent("", "3", "", is_too_large=True)
 
 
 @both

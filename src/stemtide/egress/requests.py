@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One bounded request to another program's server, with a key of ours.
+"""Bounded requests to another program's server, with a key of ours.
 
 1 The address is checked, its host resolved once, and the connection made to the checked address
   (addresses.py, connections.py).
@@ -11,9 +11,9 @@ source: OWASP, Server-Side Request Forgery Prevention Cheat Sheet.
 """
 
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 import httpcore
@@ -67,9 +67,37 @@ def send_request(
 
     raises: NoAnswerError; TooLargeError.
     """
+    with _errors_in_words(), streaming(question, reach=reach, until=until) as response:
+        return _read(response, max_bytes=max_bytes)
+
+
+def stream_response(
+    question: OutboundRequest, *, reach: AllowedAddresses, until: float, max_bytes: int
+) -> Generator[Response, None, None]:
+    """Yield a response without its body, then again with each part of it as it comes.
+
+    Close the iterator to end the connection. It ends by itself at `until`, in the middle too.
+
+    raises: NoAnswerError; TooLargeError.
+    """
+    with _errors_in_words(), streaming(question, reach=reach, until=until) as response:
+        head, size = _head(response), 0
+        yield head
+        try:
+            for chunk in response.iter_stream():
+                size += len(chunk)
+                if size > max_bytes:
+                    raise TooLargeError(f"its answer has more than {max_bytes:,} bytes")
+                yield replace(head, body=chunk)
+        except (OutOfTimeError, httpcore.TimeoutException):
+            return
+
+
+@contextmanager
+def _errors_in_words() -> Iterator[None]:
+    """Raise errors of a request as NoAnswerError, with the reason in words."""
     try:
-        with streaming(question, reach=reach, until=until) as response:
-            return _read(response, max_bytes=max_bytes)
+        yield
     except AddressNotAllowedError as error:
         raise NoAnswerError(str(error)) from error
     except (OutOfTimeError, httpcore.TimeoutException) as error:
@@ -113,6 +141,16 @@ def streaming(
 
 def _read(response: httpcore.Response, *, max_bytes: int) -> Response:
     """Return a complete response. raises: NoAnswerError; TooLargeError."""
+    head, body = _head(response), bytearray()
+    for chunk in response.iter_stream():
+        body += chunk
+        if len(body) > max_bytes:
+            raise TooLargeError(f"its answer has more than {max_bytes:,} bytes")
+    return replace(head, body=bytes(body))
+
+
+def _head(response: httpcore.Response) -> Response:
+    """Return a response without its body. raises: NoAnswerError."""
     if _REDIRECT <= response.status < _WRONG and response.status != 304:  # noqa: PLR2004  # Not Modified
         raise NoAnswerError(
             f"it redirects ({response.status}); this is not followed: give the final address"
@@ -123,12 +161,7 @@ def _read(response: httpcore.Response, *, max_bytes: int) -> Response:
     }
     if headers.get("content-encoding", "identity").lower() not in {"", "identity"}:
         raise NoAnswerError("its answer came compressed, which was not asked for")
-    body = bytearray()
-    for chunk in response.iter_stream():
-        body += chunk
-        if len(body) > max_bytes:
-            raise TooLargeError(f"its answer has more than {max_bytes:,} bytes")
-    return Response(response.status, headers, bytes(body))
+    return Response(response.status, headers, b"")
 
 
 def error_text(error: Exception) -> str:

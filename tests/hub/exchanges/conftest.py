@@ -17,6 +17,7 @@ from stemtide.hub.rooms.signals.models import Signal
 from stemtide.interop.exchanges import Pull, SourceRecord, Terms
 from stemtide.protocol.enums import Direction, ExchangeKind
 from tests.exchange_servers import GROUP
+from tests.opencti_server import STREAM
 from tests.rounds import rounds
 from tests.world import NOON, add_member, hex_value
 
@@ -28,6 +29,7 @@ PATHS = {
     "threatexchange": f"/v26.0/{GROUP}",
     "tcap": "/",
     "tx-file": "",
+    "opencti": f"/stream/{STREAM}",
 }
 
 

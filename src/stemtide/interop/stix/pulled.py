@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Convert indicators of a TAXII server to source records.
+"""Convert indicators of a TAXII server or an OpenCTI to source records.
 
 An indicator that joins several comparisons with OR becomes a record for each. A record is named
 by the indicator and by the comparison, so newer versions update it in any order.
@@ -17,6 +17,7 @@ from stemtide.interop.stix.objects import EXTENSION, Stix, signal_uids
 from stemtide.interop.stix.posted import PostedError, hops_of, read_object, signals_of
 from stemtide.interop.vocabulary import RefusedTagError, parse_tags, strictest_marks
 from stemtide.protocol.enums import WithdrawReason
+from stemtide.protocol.handling import Tlp
 from stemtide.protocol.messages.signals import SignalIn
 
 _FIELDS = (
@@ -28,7 +29,11 @@ _FIELDS = (
 MAX_SIGNALS = 20_000
 """Maximum signals of a page, as of a post."""
 
-_PART_DIGITS = 32
+_OPENCTI = "extension-definition--ea279b3e-5c71-4632-ac08-831c66a786ba"
+"""Extension of OpenCTI, which names an object's other ids, and organisations that alone may see it.
+"""
+
+_MAX_NAMES, _PART_DIGITS = 20, 32
 
 
 class TooManySignalsError(Exception):
@@ -73,8 +78,10 @@ def _read(stix: Stix) -> list[SourceRecord]:
     requested = signals_of(posted, crisis=None, exercise=False)
     if not requested.signals:
         raise PostedError(requested.why)
-    extension = _extension(stix)
+    extension, opencti = _extension(stix), _extension(stix, _OPENCTI)
     via = words.via or list(hops_of(extension))
+    names = opencti.get("stix_ids")
+    keys = [key, *(str(name) for name in (names if isinstance(names, list) else ()))]
     whole = SourceRecord(
         key,
         str(posted.version),
@@ -82,7 +89,7 @@ def _read(stix: Stix) -> list[SourceRecord]:
         is_exercise=words.is_exercise or extension.get("exercise") is True,
         is_disputed=words.is_disputed or extension.get("disputed") is True,
         via=tuple(via),
-        signals=signal_uids(key),
+        signals=tuple(uid for name in keys[:_MAX_NAMES] for uid in signal_uids(name)),
         makers=(str(stix.get("created_by_ref")),),
         beside=requested.others,
     )
@@ -132,13 +139,14 @@ def _stated_fields(
         if not is_stated:
             del stated[name]
     own = {"labels": words["labels"]} if "labels" in words else {}
-    return {**words, **stated, **own, **strictest_marks([words, stated])}
+    granted = {"tlp": Tlp.AMBER} if _extension(stix, _OPENCTI).get("granted_refs") else {}
+    return {**words, **stated, **own, **strictest_marks([words, stated, granted])}
 
 
-def _extension(stix: Stix) -> Stix:
-    """Return the Stemtide extension of an indicator, {} if it has none."""
+def _extension(stix: Stix, name: str = EXTENSION) -> Stix:
+    """Return an extension of an indicator, {} if it has none."""
     extensions = stix.get("extensions")
-    extension = extensions.get(EXTENSION) if isinstance(extensions, dict) else None
+    extension = extensions.get(name) if isinstance(extensions, dict) else None
     return extension if isinstance(extension, dict) else {}
 
 

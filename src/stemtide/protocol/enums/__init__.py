@@ -408,6 +408,7 @@ class ExchangeKind(StrEnum):
     THREATEXCHANGE = "threatexchange"
     TCAP = "tcap"
     TX_FILE = "tx-file"
+    OPENCTI = "opencti"
 
 
 class Direction(StrEnum):

@@ -30,7 +30,7 @@ def add(
     kind: Annotated[ExchangeKind, typer.Option(help="Protocol of the other hub.")],
     address: Annotated[
         str,
-        typer.Option(help="URL of the TAXII collection, StopNCII endpoint, feed, list or file."),
+        typer.Option(help="URL of the collection, StopNCII endpoint, feed, stream, list or file."),
     ],
     party: Annotated[str, typer.Option(help="Party that owns its signals; use a separate one.")],
     account: Annotated[str, typer.Option(help="User name for HTTP Basic. Default: Bearer.")] = "",

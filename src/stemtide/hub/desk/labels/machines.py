@@ -22,6 +22,7 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         ExchangeKind.THREATEXCHANGE: "ThreatExchange",
         ExchangeKind.TCAP: "Tech Against Terrorism",
         ExchangeKind.TX_FILE: _("file"),
+        ExchangeKind.OPENCTI: "OpenCTI",
     },
     "exchange": {
         ExchangeState.PROPOSED: _("waits for a second person"),

@@ -23,6 +23,7 @@ from stemtide.hub.rooms.exchanges.rules.exchanges import OF_THE_PACKAGE, TooMany
 from stemtide.hub.rooms.exchanges.sources import (
     misp,
     misp_push,
+    opencti,
     stopncii,
     stopncii_push,
     taxii,
@@ -63,6 +64,7 @@ PULLERS: Mapping[ExchangeKind, Puller] = {
     ExchangeKind.STOPNCII: stopncii.pull,
     ExchangeKind.MISP_FEED: misp.pull,
     ExchangeKind.MISP: misp.pull_by_api,
+    ExchangeKind.OPENCTI: opencti.pull,
     **{kind: tx_pull.puller_of(kind) for kind in OF_THE_PACKAGE},
 }
 

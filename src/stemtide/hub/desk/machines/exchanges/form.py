@@ -44,7 +44,8 @@ class ExchangeForm(DeskForm):
         label=gettext_lazy("Address"),
         help_text=gettext_lazy(
             "A public https address: of the TAXII collection, the StopNCII interface, the MISP"
-            " feed, the privacy group of ThreatExchange or the hash list of Tech Against Terrorism."
+            " feed, the privacy group of ThreatExchange, the hash list of Tech Against Terrorism"
+            " or the live stream of OpenCTI."
         ),
         max_length=300,
         widget=forms.TextInput(attrs={"inputmode": "url", "spellcheck": "false"}),

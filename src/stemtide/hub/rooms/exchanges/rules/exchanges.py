@@ -54,7 +54,9 @@ JITTER = 0.1
 OF_THE_PACKAGE = frozenset({ExchangeKind.THREATEXCHANGE, ExchangeKind.TCAP, ExchangeKind.TX_FILE})
 """Kinds that the package threatexchange speaks, which is an extra."""
 
-READ_ONLY = frozenset({ExchangeKind.MISP_FEED, ExchangeKind.TCAP, ExchangeKind.TX_FILE})
+READ_ONLY = frozenset(
+    {ExchangeKind.MISP_FEED, ExchangeKind.TCAP, ExchangeKind.TX_FILE, ExchangeKind.OPENCTI}
+)
 """Kinds that nothing is pushed to."""
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
@@ -186,6 +188,8 @@ def check_address(kind: ExchangeKind, address: str) -> str:
             "address",
             "must end with the number of the privacy group: https://graph.facebook.com/v26.0/GROUP",
         )
+    if kind is ExchangeKind.OPENCTI and not re.search(r"/stream/[A-Za-z0-9-]{1,64}$", address):
+        raise InvalidError("address", "must be that of a live stream: https://host/stream/ID")
     return address
 
 

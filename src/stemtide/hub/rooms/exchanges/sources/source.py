@@ -4,7 +4,7 @@
 import base64
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -20,6 +20,7 @@ from stemtide.egress.requests import (
     Response,
     TooLargeError,
     send_request,
+    stream_response,
 )
 from stemtide.hub.rooms.exchanges.rules.exchanges import LONGEST_PAUSE
 from stemtide.interop.exchanges import Pull
@@ -161,15 +162,7 @@ class SourceClient:
 
         raises: SourceError, SourceRefusedError, LargeError.
         """
-        started = time.monotonic()
-        if started >= self._end:
-            raise SourceError("it is too slow for one run: it is asked again later")
-        if self._left <= 0:
-            words = (
-                f"it sends more than {MAX_RUN_BYTES:,} bytes in one run: it is asked again later"
-            )
-            raise SourceError(words)
-        until = min(self._end, started + ONE_TIMEOUT_S)
+        until = self._until_of_next()
         try:
             response = send_request(
                 question, reach=self._reach, until=until, max_bytes=MAX_ANSWER_BYTES
@@ -183,6 +176,46 @@ class SourceClient:
         if _OK <= response.status < _MULTIPLE or response.status == 304:  # noqa: PLR2004  # Not Modified
             return response
         raise _error(response, now=self.now)
+
+    def stream(self, question: OutboundRequest) -> Generator[bytes, None, None]:
+        """Send a request; yield its response in parts, until it ends or its time is over.
+
+        Close the iterator to end the connection.
+
+        raises: SourceError, SourceRefusedError, LargeError.
+        """
+        parts = stream_response(
+            question,
+            reach=self._reach,
+            until=self._until_of_next(),
+            max_bytes=MAX_ANSWER_BYTES,
+        )
+        try:
+            for part in parts:
+                if part.status != _OK:
+                    raise _error(part, now=self.now)
+                if not part.headers.get("content-type", "").startswith("text/event-stream"):
+                    raise SourceError("its answer is no stream of events")
+                self._left -= len(part.body)
+                yield part.body
+        except TooLargeError as error:
+            raise LargeError(str(error)) from error
+        except NoAnswerError as error:
+            raise SourceError(str(error)) from error
+        finally:
+            parts.close()
+
+    def _until_of_next(self) -> float:
+        """Return when the next request must be over. raises: SourceError if none is allowed."""
+        started = time.monotonic()
+        if started >= self._end:
+            raise SourceError("it is too slow for one run: it is asked again later")
+        if self._left <= 0:
+            words = (
+                f"it sends more than {MAX_RUN_BYTES:,} bytes in one run: it is asked again later"
+            )
+            raise SourceError(words)
+        return min(self._end, started + ONE_TIMEOUT_S)
 
     def signed(self, *, bare: bool = False) -> dict[str, str]:
         """Return the Authorization header: Basic with an account, else Bearer, or bare the secret.
