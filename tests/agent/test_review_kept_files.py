@@ -22,7 +22,7 @@ KEEP = ReviewSettings(enabled=True, keep_files_hours=2, keep_files_mb=1)
 
 @pytest.fixture(autouse=True)
 def _swept_often(monkeypatch):
-    monkeypatch.setattr(kept_files, "_SWEEP_S", 0.1)
+    monkeypatch.setattr(kept_files, "_SWEEP_S", 0.3)
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_an_unreadable_upload_that_is_held_is_kept(agent, config):
 def test_a_copy_is_destroyed_at_its_hour(hub, agent, config):
     upload_held(hub, agent, "a")
     change_rows(config, "UPDATE kept_files SET at = at - 7150")
-    time.sleep(5 * kept_files._SWEEP_S)
+    time.sleep(2 * kept_files._SWEEP_S)
     assert len(files(config)) == 1
     change_rows(config, "UPDATE kept_files SET at = at - 60")
     wait_gone(config)
