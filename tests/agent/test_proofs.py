@@ -211,9 +211,9 @@ def test_a_signal_of_which_the_log_says_something_else_twice_is_switched_off(
     assert not follower.is_off(other)
     assert follower.undone == 1
     (proof,) = follower.status.wrong
-    (name,) = changed
-    assert json.loads(proof.logged)[name] == changed[name]
-    assert json.loads(proof.applied)[name] != changed[name]
+    ((name, value),) = CHANGES[changed].items()
+    assert json.loads(proof.logged)[name] == value
+    assert json.loads(proof.applied)[name] != value
     assert proof.head.startswith(log.origin)
     assert "says something else about 1 signals" in follower.status.alarm
 

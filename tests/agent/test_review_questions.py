@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
+from stemtide.agent.config.journal import JournalSettings
 from stemtide.agent.config.review import ReviewSettings
 from stemtide.agent.outbox import questions
 from stemtide.protocol.problems import ProblemType
@@ -18,7 +19,9 @@ WHOLE = "Is the whole film meant, or only the beginning?"
 
 @pytest.fixture
 def config(hub, tmp_path):
-    return config_of(hub, tmp_path, review=ReviewSettings(enabled=True))
+    # A search of the journal for a new signal may find the upload, too, and record it again.
+    journal = JournalSettings(enabled=False)
+    return config_of(hub, tmp_path, review=ReviewSettings(enabled=True), journal=journal)
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ import pytest
 
 from tests import forks, tables
 
+pytestmark = pytest.mark.both_databases
+
 HOLD = """
 import sys
 from stemtide.hub import boot
