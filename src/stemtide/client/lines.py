@@ -87,7 +87,7 @@ class EventReader:
 
     @property
     def too_large(self) -> ServerEvent | None:
-        """The present event, if it is too large already."""
+        """Return the present event if it is too large already."""
         return self._event() if self._size > self.max_bytes else None
 
     def _end_line(self) -> ServerEvent | None:
