@@ -59,8 +59,7 @@ SHORT = {
         "test_crisis_troubles.py::"
         "test_a_crisis_survives_a_lost_connection_and_a_form_keeps_what_was_written"
     ),
-    # The board changes by itself, and the desk works without JavaScript.
-    "test_board_in_browser.py::test_a_signal_appears_on_the_board_without_a_reload",
+    # The desk works without JavaScript.
     "test_board_in_browser.py::test_everything_works_without_javascript",
     # An invitation, a password, and codes from an app.
     "test_sign_in_in_browser.py::test_from_an_invitation_to_the_desk_by_password_and_code",
