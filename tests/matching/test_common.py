@@ -14,6 +14,7 @@ from PIL import Image
 from stemtide.fingerprints.text.fingerprint import sketch
 from stemtide.matching.common import nearness
 from stemtide.matching.common.content import common_places, common_set
+from stemtide.matching.hamming import HammingIndex
 from tests.fingerprints.texts import prose
 from tests.rounds import rounds
 
@@ -128,3 +129,16 @@ def test_a_picture_is_ordinary_whatever_travels_upon_it():
     made = [ordinary(np.random.default_rng(at), whole) for at in range(count)]
     hashes = np.array([breadth.hashed(picture)[0] for picture in made])
     assert not breadth.held(hashes).any()
+
+
+@pytest.mark.parametrize("row", [0x0123456789ABCDEF, 0xFFFF0000FFFF0000], ids=["any", "stripes"])
+def test_another_picture_matches_up_to_the_distance_and_no_further(row):
+    """Stripes are searched further than that: for common pictures."""
+    query = np.array([[row] * 4], np.uint64)
+    others = np.repeat(query, 2, axis=0)
+    for place, bits in enumerate((breadth.NEAR.within_bits, breadth.NEAR.within_bits + 1)):
+        others[place, 0] ^= np.uint64((1 << bits) - 1)
+    index = nearness.with_common(HammingIndex())
+    index.put(np.array([nearness.OTHERS, nearness.OTHERS + 1]), others)
+    found = nearness.search_pictures(query, limits=breadth.NEAR, index=index)
+    assert found.others == {0: [nearness.OTHERS]}
