@@ -240,3 +240,24 @@ def read_there(client, path, value, replica, before):
     """Whether a read shows a value, and the replica has counted more reads."""
     assert value in shown(client, path)
     return reads_of(replica) > before
+
+
+def test_a_page_whose_replica_hangs_is_read_from_the_primary(tmp_path):
+    with (
+        standby.pair(is_synchronous=False) as (primary, replica),
+        hub(tmp_path, primary=primary, replica=replica) as client,
+        signed_in(tmp_path, client) as desk,
+        ThreadPoolExecutor() as pool,
+    ):
+        _, uid = share(client)
+        before = reads_of(replica)
+        until(lambda: is_read_there(desk, "/signals", replica, before))
+        with psycopg.connect(**place_of(primary)) as session:
+            session.execute("LOCK TABLE signals_signal")  # of its standby, too
+            until(lambda: replica.ask("SELECT 1 FROM pg_locks WHERE mode = 'AccessExclusiveLock'"))
+            waiting = pool.submit(page_of, desk, "/signals")
+            stopped = stop_in_a_read(replica)
+        try:
+            assert uid in waiting.result()
+        finally:
+            os.kill(stopped, signal.SIGCONT)

@@ -12,15 +12,18 @@ TYPES = frozenset({"create", "update", "delete", "merge"})
 """Names of events that carry objects."""
 
 
-class EventError(Exception):
+class UnreadableEventError(Exception):
     """An event has no objects that can be read. The text says why."""
 
 
 def objects_of(name: str, event: Any) -> list[Stix]:  # noqa: ANN401  # JSON of any shape
-    """Return the objects of an event; those that it deletes are revoked. raises: EventError."""
+    """Return the objects of an event; those that it deletes are revoked.
+
+    raises: UnreadableEventError.
+    """
     stix = event.get("data") if isinstance(event, dict) else None
     if not _is_object(stix):
-        raise EventError("its data is no object of STIX")
+        raise UnreadableEventError("its data is no object of STIX")
     if name == "delete":
         return [_revoked(stix)]
     if name != "merge":
@@ -28,7 +31,7 @@ def objects_of(name: str, event: Any) -> list[Stix]:  # noqa: ANN401  # JSON of 
     context = event.get("context")
     merged = context.get("sources") if isinstance(context, dict) else None
     if not isinstance(merged, list) or not all(map(_is_object, merged)):
-        raise EventError("it is a merge, and does not name the objects that it deletes")
+        raise UnreadableEventError("it is a merge, and does not name the objects that it deletes")
     return [*(_revoked(source) for source in merged if source["id"] != stix["id"]), stix]
 
 

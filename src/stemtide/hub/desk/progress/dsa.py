@@ -18,7 +18,7 @@ from stemtide.hub.desk.error_messages import fill_template
 from stemtide.hub.desk.progress.dsa_forms import FinishForm, PeriodForm, ReportFields
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows
-from stemtide.hub.platform.postgresql.replica import reading
+from stemtide.hub.platform.postgresql.replica import reads_replica
 from stemtide.hub.rooms.reports.reads import dsa as reads
 from stemtide.hub.rooms.reports.rules import dsa as rules
 from stemtide.hub.rooms.reports.writes import dsa as writes
@@ -148,9 +148,9 @@ def _query_form(parameters: Mapping[str, object], *, now: datetime) -> PeriodFor
     return PeriodForm(query, years=rules.years(now=now))
 
 
+@reads_replica
 def _report(request: SignedInRequest, query: PeriodForm, *, now: datetime) -> DsaReportOut:
-    with reading():
-        return reads.dsa_report(query.year, query.half_year, viewer=request.user.party, now=now)
+    return reads.dsa_report(query.year, query.half_year, viewer=request.user.party, now=now)
 
 
 def _file(request: SignedInRequest, query: PeriodForm, *, as_: str, now: datetime) -> HttpResponse:

@@ -19,7 +19,7 @@ from stemtide.hub.desk.progress.dsa_forms import FinishForm
 from stemtide.hub.desk.progress.yearly_forms import LinesForm, YearForm
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows
-from stemtide.hub.platform.postgresql.replica import reading
+from stemtide.hub.platform.postgresql.replica import reads_replica
 from stemtide.hub.rooms.reports import paper
 from stemtide.hub.rooms.reports.reads import member_state, yearly as yearly_reads
 from stemtide.hub.rooms.reports.rules import yearly as rules
@@ -141,17 +141,17 @@ def _query_form(
     )
 
 
+@reads_replica
 def _report(request: SignedInRequest, query: YearForm, *, now: datetime, zone: str) -> YearlyReport:
     """Return the requested report."""
-    with reading():
-        return yearly_reads.yearly(
-            query.year,
-            viewer=request.user.party,
-            now=now,
-            zone=zone,
-            is_exercise=query.is_exercise,
-            form=query.form,
-        )
+    return yearly_reads.yearly(
+        query.year,
+        viewer=request.user.party,
+        now=now,
+        zone=zone,
+        is_exercise=query.is_exercise,
+        form=query.form,
+    )
 
 
 def _page(

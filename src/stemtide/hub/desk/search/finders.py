@@ -2,7 +2,7 @@
 """Find what a query names, kind by kind, by the reads of each room: each takes the viewer."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -19,7 +19,7 @@ from stemtide.hub.desk.search.results import HitKind, KindGroup, SearchHit
 from stemtide.hub.desk.situation.leads import may_read_leads
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.permissions import allows
-from stemtide.hub.platform.postgresql.replica import reading
+from stemtide.hub.platform.postgresql.replica import reads_replica
 from stemtide.hub.rooms.complaints.reads import complaints
 from stemtide.hub.rooms.complaints.rules.complaints import check_read as check_read_complaints
 from stemtide.hub.rooms.crises.reads import crises
@@ -99,19 +99,9 @@ def find(
 
     raises: InvalidError for a query that is too short or too long.
     """
-    with nullcontext() if asks_for_similar(text) else reading():  # pictures are in memory
-        search_out = reads.search(
-            text,
-            viewer=by.party,
-            kind=kind,
-            page=page,
-            leads=may_read_leads(by),
-            is_quick=is_quick,
-        )
-        query = _read(search_out, by=by)
-        groups = [_searched(group, _REASONS[search_out.recognised]) for group in search_out.groups]
-        if kind is None:
-            groups += _groups(_FINDERS, query)
+    is_in_memory = asks_for_similar(text)  # the hub's pictures are
+    read = _find_in_database if is_in_memory else reads_replica(_find_in_database)
+    search_out, query, groups = read(text, by=by, kind=kind, page=page, is_quick=is_quick)
     if kind is None:
         groups += _groups(_IN_MEMORY, query)
     _note(groups, by=by)
@@ -121,6 +111,20 @@ def find(
         is_reference=bool(query.reference),
         groups=sorted(groups, key=lambda group: order.index(group.kind)),
     )
+
+
+def _find_in_database(
+    text: str, *, by: Actor, kind: ResultKind | None, page: int, is_quick: bool
+) -> tuple[SearchOut, SearchQuery, list[KindGroup]]:
+    """Return what the search says of a query, how it is read, and the groups that have results."""
+    search_out = reads.search(
+        text, viewer=by.party, kind=kind, page=page, leads=may_read_leads(by), is_quick=is_quick
+    )
+    query = _read(search_out, by=by)
+    groups = [_searched(group, _REASONS[search_out.recognised]) for group in search_out.groups]
+    if kind is None:
+        groups += _groups(_FINDERS, query)
+    return search_out, query, groups
 
 
 def _groups(finders: Mapping[HitKind, _Finder], query: SearchQuery) -> list[KindGroup]:

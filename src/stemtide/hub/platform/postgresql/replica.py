@@ -64,19 +64,21 @@ class _Rest:
 
 
 @contextmanager
-def reading() -> Iterator[None]:
+def reading() -> Iterator[bool]:
     """Let the block read from the replica, if there is one that is as new as the primary.
+
+    yields: whether it does.
 
     The block must not write: the replica refuses it. It fails if it takes READ_OF_REPLICA_S.
     """
     if not _is_current():
-        yield
+        yield False
         return
     primary = connections[DEFAULT_DB_ALIAS]
     connections[DEFAULT_DB_ALIAS] = connections[ALIAS]  # of this thread alone
     try:
         with _given_up_after(READ_OF_REPLICA_S):
-            yield
+            yield True
     except Error as error:
         _rest(error)
         raise
@@ -85,15 +87,22 @@ def reading() -> Iterator[None]:
 
 
 def reads_replica(view: Callable[_Params, _Response]) -> Callable[_Params, _Response]:
-    """Let a view read from the replica. It and its template must not write; see `reading`.
+    """Let a view, or a function, read from the replica. It must not write; see `reading`.
 
-    Do so for pages that read much: the two questions to primary and replica cost a millisecond.
+    If the replica fails meanwhile, it is called again and reads the primary. Do so for what reads
+    much: the two questions to primary and replica cost a millisecond.
     """
 
     @wraps(view)
     def read(*args: _Params.args, **named: _Params.kwargs) -> _Response:
-        with reading():
-            return view(*args, **named)
+        is_of_replica = False
+        try:
+            with reading() as is_of_replica:
+                return view(*args, **named)
+        except Error:
+            if not is_of_replica:
+                raise
+        return view(*args, **named)
 
     read.reads_replica = True  # type: ignore[attr-defined]  # by which tests find such views
     return read

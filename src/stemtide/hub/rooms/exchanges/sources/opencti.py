@@ -31,7 +31,7 @@ from stemtide.hub.rooms.exchanges.sources.source import (
     decode_json,
 )
 from stemtide.interop.exchanges import Pull, RecordError
-from stemtide.interop.stix.events import TYPES, EventError, objects_of
+from stemtide.interop.stix.events import TYPES, UnreadableEventError, objects_of
 from stemtide.interop.stix.objects import Stix
 from stemtide.interop.stix.pulled import MAX_SIGNALS, TooManySignalsError, read_objects
 
@@ -230,7 +230,7 @@ class _Page:
             return
         try:
             objects = objects_of(event.name, decode_json(event.data.encode()))
-        except EventError as error:
+        except UnreadableEventError as error:
             self._refuse(event, str(error))
         except SourceError:
             self._refuse(event, "its data is no JSON")
