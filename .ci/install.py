@@ -2,12 +2,19 @@
 """Install packages with pip and show how far it is: python .ci/install.py WHAT PIP-ARGUMENTS …
 
 Where everything is there already, nothing is shown. Where pip fails, all that it said is shown.
+Two packages that the tests need exist as source alone. Where the machine has no C++ compiler,
+ziglang, which is installed already, compiles them.
 """
 
+import importlib.util
+import os
+import shutil
 import subprocess
 import sys
+import sysconfig
 import threading
 import time
+from pathlib import Path
 
 EVERY_S = 5.0
 """How often a line says how far it is."""
@@ -45,7 +52,11 @@ def install(what: str, arguments: list[str]) -> int:
     command = [*pip, "--progress-bar", "off", *arguments]
     progress, is_over = Progress(what), threading.Event()
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        env=os.environ | _compiler(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as pip_process:
         ticker = threading.Thread(target=_tick, args=(progress, is_over))
         ticker.start()
@@ -56,10 +67,20 @@ def install(what: str, arguments: list[str]) -> int:
         ticker.join()
     if code:
         print("\n".join(progress.lines), file=sys.stderr)
+        if not Path(sysconfig.get_path("include"), "Python.h").exists():
+            print("Python's headers are missing: apt install python3-dev", file=sys.stderr)
     elif any(line.startswith("Successfully installed") for line in progress.lines):
         progress.step = "done"
         progress.show()
     return code
+
+
+def _compiler() -> dict[str, str]:
+    """Return what tells setuptools to compile with ziglang; empty if there is a compiler."""
+    if shutil.which("c++") or importlib.util.find_spec("ziglang") is None:
+        return {}
+    c, cxx = f"{sys.executable} -m ziglang cc", f"{sys.executable} -m ziglang c++"
+    return {"CC": c, "CXX": cxx, "LDSHARED": f"{c} -shared", "LDCXXSHARED": f"{cxx} -shared"}
 
 
 def _tick(progress: Progress, is_over: threading.Event) -> None:

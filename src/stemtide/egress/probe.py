@@ -32,7 +32,7 @@ from stemtide.egress.addresses import (
     AllowedAddresses,
     check_url,
 )
-from stemtide.egress.connections import CheckedBackend, OutOfTimeError
+from stemtide.egress.connections import CheckedBackend, OutOfTimeError, tls_context
 
 TIMEOUT_S = 15.0
 """Longest duration of a probe with its redirects. DNS look-ups end by the system's own limits,
@@ -152,7 +152,7 @@ def _ask(
     backend = CheckedBackend(scheme=urlsplit(url).scheme, reach=reach, until=until)
     with (
         httpcore.ConnectionPool(
-            ssl_context=ssl.create_default_context(), network_backend=backend, max_connections=1
+            ssl_context=tls_context(), network_backend=backend, max_connections=1
         ) as pool,
         pool.stream("GET", url, headers=dict(_HEADERS)) as response,
     ):

@@ -24,7 +24,7 @@ from stemtide.egress.addresses import (
     AllowedAddresses,
     check_url,
 )
-from stemtide.egress.connections import CheckedBackend, OutOfTimeError
+from stemtide.egress.connections import CheckedBackend, OutOfTimeError, tls_context
 
 PORTS = frozenset({443, 8443})
 """Ports of https; other ports belong to other services."""
@@ -130,7 +130,7 @@ def streaming(
     backend = CheckedBackend(scheme=urlsplit(url).scheme, reach=reach, until=until)
     with (
         httpcore.ConnectionPool(
-            ssl_context=ssl.create_default_context(), network_backend=backend, max_connections=1
+            ssl_context=tls_context(), network_backend=backend, max_connections=1
         ) as pool,
         pool.stream(
             question.method, url, headers=list(headers.items()), content=question.body or None

@@ -333,6 +333,18 @@ def test_the_certificate_is_checked_for_the_name_that_was_asked_for(
     assert result.fate is fate
 
 
+def test_authorities_that_change_are_read_again(monkeypatch, certificate, tmp_path):
+    authorities = tmp_path / "authorities.pem"
+    authorities.write_text("")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authorities))
+    told_by(monkeypatch, ["127.0.0.1"])
+    for expected in (PostOutcome.FAILED, PostOutcome.SENT):
+        with receiver(answer(), wrap=secure(certificate)) as to:
+            result = webhook.send(outgoing(f"https://hook.example:{to.port}/"), post=HERE)
+        assert result.fate is expected
+        authorities.write_bytes(certificate[0].read_bytes())
+
+
 def test_a_certificate_of_nobody_is_refused(monkeypatch, certificate):
     told_by(monkeypatch, ["127.0.0.1"])
     with receiver(answer(), wrap=secure(certificate)) as to:
