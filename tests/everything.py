@@ -38,6 +38,9 @@ QUICK = "not nightly"
 POSTGRES = "not browser and not flow"
 POSTGRES_QUICK = f"{QUICK} and {POSTGRES} and both_databases and not further_case"
 DURATIONS = "--durations=30"
+SAME_ORDER = "--randomly-seed=20191007"
+LONG = ["-o", "faulthandler_timeout=3600"]
+"""By night a test may go on for an hour: one builds a release and two container images."""
 
 
 def _begin(
@@ -122,8 +125,8 @@ def main() -> int:
         return 1
     nightly = "--nightly" in sys.argv[1:]
     given = [argument for argument in sys.argv[1:] if argument != "--nightly"]
-    order = f"--randomly-seed={datetime.now(UTC):%Y%m%d}" if nightly else "--randomly-seed=20191007"
-    worst = _run([order, *given], nightly=nightly)
+    how = [f"--randomly-seed={datetime.now(UTC):%Y%m%d}", *LONG] if nightly else [SAME_ORDER]
+    worst = _run([*how, *given], nightly=nightly)
     if not nightly:
         print("LEFT OUT: the long tests, which `make nightly` runs (listed in tests/NIGHTLY.md)")
     for thing in missing:
