@@ -4,6 +4,7 @@
 import io
 import json
 import sqlite3
+import time
 
 import numpy as np
 import pytest
@@ -312,6 +313,17 @@ def test_old_entries_are_forgotten_and_the_earliest_beyond_the_size(tmp_path, ch
     after = file.size()
     assert after.size_bytes <= before.size_bytes // 2
     assert after.oldest_hour == 200 * 3600
+
+
+def test_an_agent_forgets_uploads_of_longer_ago_than_is_set(hub, sandbox, tmp_path, chosen):
+    config = config_of(hub, tmp_path, journal=JournalSettings(days=2))
+    config.data_dir.mkdir()
+    file, now = JournalFile(config.data_dir), time.time()
+    file.add([entry("old", chosen.bytes(32), at=now - 3 * 24 * 3600)])
+    file.add([entry("new", chosen.bytes(32), at=now)])
+    file.close()
+    with agent_of(config, sandbox) as agent:
+        until(lambda: agent.http.get("/journal").json()["entries"] == 1, what="an end of the old")
 
 
 def test_a_damaged_file_is_set_aside(tmp_path, chosen):

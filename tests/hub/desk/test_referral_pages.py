@@ -250,6 +250,13 @@ def test_an_address_is_never_a_link(world, officer):
     assert "<script>alert" not in page
 
 
+def test_a_reason_is_text_and_never_code(world, officer):
+    made = refer(world, reason="<script>alert(1)</script> is in its title.")
+    page = officer.get(f"/referrals/{made.id}").content.decode()
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; is in its title." in page
+    assert "<script>alert" not in page
+
+
 def test_to_its_provider_opening_a_referral_is_its_receipt(world):
     made = refer(world)
     world.desk("provider", Role.OBSERVER).get(f"/referrals/{made.id}")

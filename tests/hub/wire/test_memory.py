@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The memory gives each reader what the database gives, whatever happened before."""
 
+import json
 import random
 from contextlib import suppress
 from itertools import product
@@ -10,6 +11,7 @@ import pytest
 from stemtide.hub.platform.errors import RefusalError
 from stemtide.hub.rooms.ledger.models import Placement
 from stemtide.hub.rooms.ledger.reads import ledger
+from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.writes import parties
 from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.hub.rooms.signals.writes import opinions, signals
@@ -108,6 +110,20 @@ def test_after_each_act_every_reader_gets_the_page_of_the_database(world, seed):
         memory.refresh()
         assert_everybody_reads_the_same(memory, world, random=play.random)
     assert any(b'"crisis":"' in expected(world.agency, FeedQuery(exercise=x)) for x in (0, 1))
+
+
+@pytest.mark.parametrize("is_rehearsing", [False, True])
+def test_who_exists_for_an_exercise_reads_nothing_real(world, is_rehearsing):
+    world.share(value=hex_value(1), tlp="green")
+    rehearsed = world.share(value=hex_value(2), tlp="green", exercise=True)
+    Party.objects.filter(pk=world.small_provider.pk).update(exercise=True)
+    world.small_provider.refresh_from_db()
+    memory, query = Memory(), FeedQuery(exercise=is_rehearsing)
+    memory.refresh()
+    got = page(memory, world.small_provider, query)
+    assert got == expected(world.small_provider, query)
+    ids = [entry["id"] for entry in json.loads(got)["entries"]]
+    assert ids == ([str(rehearsed.id)] if is_rehearsing else [])
 
 
 def test_a_memory_that_begins_late_reads_the_same(world):
