@@ -233,7 +233,7 @@ OPTIONS = {"runOnly": RULES, "resultTypes": ["violations"]}
 
 WIDE, NARROW = {"width": 1440, "height": 1000}, {"width": 320, "height": 700}
 LANGUAGES = ("en", "nl", "fr", "de")
-WIDTHS = (1440, 1024, 390)
+WIDTHS = (1440, 1280, 1024, 390)
 HEIGHT = 900
 STREAM_LEFT = "[object Event]"
 """What htmx says of a stream that ends because its page is left."""
@@ -244,6 +244,9 @@ CUT_OFF = """
   const wrong = [];
   const root = document.documentElement;
   if (root.scrollWidth > root.clientWidth) wrong.push(`the page is ${root.scrollWidth} wide`);
+  const bar = document.querySelector(".bar");
+  if (bar && root.clientWidth > 1152 && bar.offsetHeight > 130)
+    wrong.push(`the bar on top is ${bar.offsetHeight} high`);
   const name = (node) => `${node.tagName.toLowerCase()}.${node.className}`;
   for (const node of document.body.querySelectorAll("*")) {
     if (node.scrollWidth <= node.clientWidth + 1 || !node.clientWidth) continue;
@@ -395,9 +398,10 @@ def test_pages_are_open_to_all_and_whole_on_a_small_screen_in_german(chromium, f
         eyes.page.set_extra_http_headers({"Accept-Language": "de"})
         eyes.page.set_viewport_size(NARROW)
         eyes.look(path)
-        eyes.page.set_viewport_size({"width": WIDTHS[-1], "height": HEIGHT})
-        for fault in eyes.page.evaluate(CUT_OFF):
-            eyes.note(f"{scheme}: {fault}")
+        for width in (1280, 390):
+            eyes.page.set_viewport_size({"width": width, "height": HEIGHT})
+            for fault in eyes.page.evaluate(CUT_OFF):
+                eyes.note(f"{scheme} at {width}: {fault}")
         if eyes.page.evaluate(SCREENS) > MOST_SCREENS and not eyes.page.locator(".jumps").count():
             eyes.note("it is longer than three screens of a telephone, and has no index")
 
