@@ -115,6 +115,13 @@ def test_a_lead_without_a_country_goes_to_the_agency_and_home(room):
     assert (lead.addressed_to, lead.copied_to) == ("eu-referral-unit", "fr-referral-unit")
 
 
+def test_who_gets_a_copy_of_a_lead_reads_it(room):
+    lead = room.lead("small_provider", country="")
+    assert reads.lead(lead.id, viewer=room.world.other_authority) == lead
+    assert reads.leads(viewer=room.world.other_authority) == [lead]
+    assert reads.leads(viewer=room.world.authority) == []
+
+
 def test_a_lead_without_a_country_from_where_no_authority_is_goes_to_the_agency_alone(room):
     lead = room.lead("big_provider", country="")
     assert (lead.addressed_to, lead.copied_to) == ("eu-referral-unit", None)
