@@ -1,11 +1,7 @@
 # The two commands: `make run` plays a crisis and stays up; `make test` runs the tests.
 # Both set themselves up. They need Python 3.11 or newer with venv, and make.
 
-# The distribution's Python, where it is complete: others are often built without optimisations, and
-# then everything takes half as long again (docs/decide/0229-python-of-the-distribution.md).
-COMPLETE := import ensurepip, os, sys, sysconfig, venv; \
-  sys.exit(sys.version_info < (3, 11) or not os.path.exists(sysconfig.get_path("include") + "/Python.h"))
-PYTHON ?= $(shell /usr/bin/python3 -c '$(COMPLETE)' 2>/dev/null && echo /usr/bin/python3 || echo python3)
+PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python .ci/install.py

@@ -77,9 +77,12 @@ def install(what: str, arguments: list[str]) -> int:
 
 def _compiler() -> dict[str, str]:
     """Return what tells setuptools to compile with ziglang; empty if there is a compiler."""
-    if shutil.which("c++") or importlib.util.find_spec("ziglang") is None:
+    package = importlib.util.find_spec("ziglang")
+    if shutil.which("c++") or package is None or package.origin is None:
         return {}
-    c, cxx = f"{sys.executable} -m ziglang cc", f"{sys.executable} -m ziglang c++"
+    # By its path, because pip builds packages where they cannot import ours.
+    zig = Path(package.origin).with_name("zig")
+    c, cxx = f"{zig} cc", f"{zig} c++"
     return {"CC": c, "CXX": cxx, "LDSHARED": f"{c} -shared", "LDCXXSHARED": f"{cxx} -shared"}
 
 

@@ -32,11 +32,8 @@ def tls_context() -> ssl.SSLContext:
 
 
 @lru_cache(maxsize=1)
-def _tls_context(
-    file: str | None,  # noqa: ARG001  # the arguments tell when the context is out of date
-    folder: str | None,  # noqa: ARG001
-    changed_at_ns: int | None,  # noqa: ARG001
-) -> ssl.SSLContext:
+def _tls_context(*_state: object) -> ssl.SSLContext:
+    """Return the settings, made anew when the state of the authorities is another."""
     return ssl.create_default_context()
 
 
