@@ -4,7 +4,7 @@
 The active time zone is used: the person's own, or UTC.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -17,14 +17,18 @@ _NOW_S = 2
 def stamp(at: datetime) -> str:
     """Format a time in full, in the reader's time zone: "24 Nov 2026, 13:03:11 CET"."""
     local = timezone.localtime(at)
-    # Translators: the day before a time, in Django's letters: j the day, b the month, Y the year.
-    day = date_format(local, _("j M Y"))
-    return f"{day}, {local:%H:%M:%S} {zone(at)}"
+    return f"{day(local)}, {local:%H:%M:%S} {zone(at)}"
 
 
 def in_utc(at: datetime) -> str:
     """Format a time in full, in UTC: "24 Nov 2026, 12:03:11 UTC"."""
-    return f"{date_format(at.astimezone(UTC), _('j M Y'))}, {at.astimezone(UTC):%H:%M:%S} UTC"
+    return f"{day(at.astimezone(UTC))}, {at.astimezone(UTC):%H:%M:%S} UTC"
+
+
+def day(on: date) -> str:
+    """Format a day: "24 Nov 2026". A datetime is not converted to another time zone."""
+    # Translators: a day, in Django's letters: j the day, b the month, Y the year.
+    return date_format(on, _("j M Y"))
 
 
 def zone(at: datetime) -> str:

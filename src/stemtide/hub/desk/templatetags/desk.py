@@ -2,7 +2,7 @@
 """Template tags and filters of the desk: times, labels, marks, glyphs and bars."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from django import template
@@ -312,6 +312,12 @@ def stamp(at: datetime) -> SafeString:
         times.in_utc(at),
         times.stamp(at),
     )
+
+
+@register.filter(expects_localtime=True)
+def day(on: date) -> str:
+    """Return a day, a datetime's in the reader's time zone."""
+    return times.day(on)
 
 
 @register.simple_tag
