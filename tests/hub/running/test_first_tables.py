@@ -10,6 +10,8 @@ import subprocess
 import sys
 
 from tests.hub.api.conftest import empty_database
+from tests.hub.running import compared_migrations
+from tests.rounds import rounds
 
 DESCRIBE = """
 import json
@@ -69,6 +71,7 @@ def facts_after(script, *, folder, environment):
 
 def test_the_tables_made_at_once_are_those_of_all_migrations(empty_hub, tmp_path):
     at_once = facts_after(AT_ONCE, folder=tmp_path / "once", environment=empty_hub)
-    by_step = facts_after(STEP_BY_STEP, folder=tmp_path / "steps", environment=empty_hub)
-    assert at_once ^ by_step == set()
     assert ("rows", "ledger_numbering", "1") in at_once
+    if rounds(not compared_migrations.are_compared(), nightly=True):
+        by_step = facts_after(STEP_BY_STEP, folder=tmp_path / "steps", environment=empty_hub)
+        assert at_once ^ by_step == set()
