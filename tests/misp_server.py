@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A MISP-shaped server on this machine: events, their index, objects, deletions, sightings.
+"""A MISP-shaped server on this machine: events, their index, objects, deletions, sightings, groups.
 
 It keeps MISP's rules that matter to those who push: attributes are merged by uuid, a value is once
-in an event, deleted ones stay as deleted, an unknown event is 404, one on the blocklist 403. A
+in an event, deleted ones stay as deleted, an unknown event is 404, one on the blocklist 403. An
+event that is deleted goes onto the blocklist. A
 change of an event raises its timestamp and takes its publication back; a sighting raises only the
 time of its sightings. tests/hub/exchanges/test_misp_push.py and test_misp_api.py drive it by
 PyMISP, unchanged, so that its shape is that of MISP.
@@ -13,6 +14,7 @@ import json
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from uuid import uuid4
 
 KEY = "m" * 40
 _IDS = itertools.count(1)
@@ -27,7 +29,9 @@ _FIXED = {
 class MispServer(ThreadingHTTPServer):
     """events: by uuid. sightings: (uuid of the attribute, source). asked: paths in order.
 
+    groups: sharing groups as the index shows them, by number.
     clock: its time in seconds. org: whose sightings it takes. index: a wrong answer of a test.
+    ignores_groups: whether it keeps events of a group for the own organisation.
     """
 
     daemon_threads = True
@@ -36,7 +40,7 @@ class MispServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Door)
         self.events, self.sightings, self.asked = {}, [], []
         self.refused_values, self.blocked = set(), set()
-        self.index = None
+        self.index, self.groups, self.ignores_groups = None, {}, False
         self.clock, self.org = time.time, "55f6ea5e-2c60-40e5-964f-47a8950d210f"
 
     @property
@@ -53,6 +57,35 @@ class MispServer(ThreadingHTTPServer):
         self.server_close()
         self._thread.join()
 
+    def group(self, number, *orgs, roaming=False, all_orgs=False, uuid=None):
+        """Add a sharing group of organisations, or change it; return its number."""
+        have = self.groups.get(number, {}).get("SharingGroup", {}).get("uuid")
+        members = [
+            {
+                "id": str(place),
+                "org_id": str(place),
+                "extend": False,
+                "Organisation": {"id": str(place), "name": f"Org {place}", "uuid": org},
+            }
+            for place, org in enumerate(orgs, start=1)
+        ]
+        self.groups[number] = {
+            "SharingGroup": {
+                "id": str(number),
+                "uuid": str(uuid or have or uuid4()),
+                "name": f"Group {number}",
+                "active": True,
+                "roaming": roaming,
+                "org_count": str(len(orgs)),
+            },
+            "Organisation": {"id": "1", "name": "Org 1", "uuid": self.org},
+            "SharingGroupOrg": members,
+            "SharingGroupServer": [{"all_orgs": all_orgs, "Server": []}],
+            "editable": False,
+            "deletable": False,
+        }
+        return number
+
     def attributes(self, *, deleted=False):
         """All attributes, those of objects too, by value."""
         return {
@@ -67,6 +100,12 @@ class MispServer(ThreadingHTTPServer):
         for name in ("info", "distribution", "sharing_group_id", "Tag", "Orgc"):
             if name in sent:
                 event[name] = sent[name]
+        if event.get("distribution") == "4" and self.ignores_groups:
+            event["distribution"] = "1"
+        group = self.groups.get(int(event.get("sharing_group_id") or 0))
+        if group:
+            inner = {name: group[name] for name in ("SharingGroupOrg", "SharingGroupServer")}
+            event["SharingGroup"] = group["SharingGroup"] | inner
         self.touch(event)
         for attribute in sent.get("Attribute", []):
             self._put(event, event["Attribute"], attribute)
@@ -138,6 +177,9 @@ class _Door(BaseHTTPRequestHandler):
             ("events", "view"): lambda: self._view(uuid, sent),
             ("events", "index"): lambda: self._index(sent),
             ("events", "publish"): lambda: self._publish(uuid),
+            ("events", "delete"): lambda: self._delete_event(uuid),
+            ("sharing_groups", "index"): lambda: self._groups(uuid),
+            ("sharingGroups", "index"): lambda: self._groups(uuid),
             ("attributes", "delete"): lambda: self._delete(noun, uuid),
             ("objects", "delete"): lambda: self._delete(noun, uuid),
             ("sightings", "add"): lambda: self._sighting(uuid or sent.get("uuid"), sent),
@@ -168,6 +210,18 @@ class _Door(BaseHTTPRequestHandler):
             if published is None or event["published"] is bool(published)
         ]
         return 200, rows if self.server.index is None else self.server.index
+
+    def _groups(self, limit):
+        """The index of sharing groups: the first 60, unless a limit is given as MISP names it."""
+        count = int(limit.removeprefix("limit:") or 60)
+        rows = [group for _, group in sorted(self.server.groups.items())]
+        return 200, {"response": rows[:count]}
+
+    def _delete_event(self, uuid):
+        if self.server.events.pop(uuid, None) is None:
+            return self._missing()
+        self.server.blocked.add(uuid)
+        return 200, {"saved": True, "success": True, "message": "Event deleted."}
 
     def _publish(self, uuid):
         event = next(

@@ -34,13 +34,17 @@ class ExchangeState(StrEnum):
 
 
 class OutgoingState(StrEnum):
-    """Delivery state of a signal to another hub. taking_back: its withdrawal is to be delivered."""
+    """Delivery state of a signal to another hub. taking_back: its withdrawal is to be delivered.
+
+    held_back: it has an audience, and the other side has no sharing group of only these parties.
+    """
 
     WAITING = "waiting"
     SENT = "sent"
     TAKING_BACK = "taking_back"
     ENDED = "ended"
     REFUSED = "refused"
+    HELD_BACK = "held_back"
 
 
 class RecordOutcome(StrEnum):
@@ -79,6 +83,7 @@ class Terms(BaseModel):
     most_a_day:  new signals; a source that brings more has to wait.
     feedback:    whether opinions and counts of the source are taken, too.
     sharing_group: number of the group at a MISP to which it may pass on TLP:AMBER.
+    organisations: which organisation of a MISP, by its UUID, is which party here, by its name.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -96,6 +101,7 @@ class Terms(BaseModel):
     exercise: bool = False
     feedback: bool = False
     sharing_group: int | None = Field(default=None, ge=1, le=2_147_483_647)
+    organisations: dict[UUID, str] = Field(default={})
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +167,7 @@ class SourceRecord:
     beside:   number of comparisons of the record that are not signals.
     place:    its name at the source for opinions on it; "" if the source takes none.
     is_from_us: whether it was brought there by this hub alone, so that its tags are ours.
+    audience: names of the parties here that may see it; empty if its marks decide that.
     """
 
     key: str
@@ -177,6 +184,7 @@ class SourceRecord:
     beside: int = 0
     place: str = ""
     is_from_us: bool = False
+    audience: tuple[str, ...] = ()
 
     @property
     def whole(self) -> str:
@@ -214,6 +222,7 @@ class ExchangeOut(BaseModel):
     why: the error, and since when, if it is failing. counts: records by their outcome.
     hub: the other side's id, if it sent one. waiting: signals still to be pushed.
     inside: whether TLP:AMBER signals may go there. push_address: "" if it is the address.
+    held_back: signals with an audience that fits no sharing group there.
     """
 
     name: str
@@ -235,6 +244,7 @@ class ExchangeOut(BaseModel):
     hub: str
     inside: bool = False
     push_address: str = ""
+    held_back: int = 0
 
 
 class WithdrawAllIn(BaseModel):

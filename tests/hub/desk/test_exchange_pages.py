@@ -140,10 +140,16 @@ def test_counts_of_another_hub_stand_apart_on_the_page_of_their_signal(world, co
 
 def test_the_page_of_an_exchange_says_that_opinions_and_counts_are_taken_over(world, coordinator):
     row = exchange(world, "partner")
-    row.terms |= {"feedback": True, "sharing_group": 7}
+    uuid = "55f6ea5e-2c60-40e5-964f-47a8950d210f"
+    row.terms |= {"feedback": True, "sharing_group": 7, "organisations": {uuid: "partner"}}
     row.counts = {"opinions": 3, "sightings": 5}
+    row.pushes = True
     row.save()
+    signal = Signal.objects.get(uid=world.share())
+    Outgoing.objects.create(exchange=row, signal=signal, state="held_back")
     page = said(coordinator.get("/exchanges/partner"))
     assert "Opinions and counts" in page
     assert "Sharing group in MISP" in page
+    assert f"{uuid}</span> The partner" in page
+    assert "held back: no sharing group for only their audience" in page
     assert "opinions of the other hub, taken over" in page

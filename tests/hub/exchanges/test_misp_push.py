@@ -196,6 +196,19 @@ def test_a_signal_that_misp_does_not_keep_is_refused_with_a_reason(desk, pushing
     assert any("does not contain it" in line for line in desk.log())
 
 
+def test_a_refused_signal_takes_the_place_of_none_with_another_tlp(desk, pushing):
+    """What one party shared with the community is withdrawn there, though another has it."""
+    misp = pushing(inside=True)
+    wide = share(desk)
+    assert desk.run() == {"pushed": 1}
+    misp.refused_values.add(hex_value(digits=32))
+    share(desk, by=desk.world.agency, tlp="amber")
+    assert desk.run() == {"push_refused": 1}
+    withdraw(desk, wide)
+    desk.run()
+    assert misp.attributes() == {}
+
+
 def test_matches_are_reported_as_a_sighting_once_for_each_time_they_grew(desk, pushing):
     misp = pushing()
     shared = share(desk)

@@ -331,6 +331,7 @@ ENTRY_PHRASES = {
     "exchange.expired": gettext_lazy("let the proposal of an exchange expire"),
     "exchange.tested": gettext_lazy("tested the connection to another hub"),
     "exchange.added": gettext_lazy("added an exchange with another hub"),
+    "exchange.changed": gettext_lazy("changed which party an organisation of a MISP is"),
     "exchange.paused": gettext_lazy("paused an exchange with another hub"),
     "exchange.resumed": gettext_lazy("resumed an exchange with another hub"),
     "exchange.removed": gettext_lazy("ended an exchange with another hub"),

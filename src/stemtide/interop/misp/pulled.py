@@ -6,10 +6,10 @@ source: MISP core format (draft-dulaunoy-misp-core-format).
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from stemtide.fingerprints.kinds import Kind
@@ -29,11 +29,16 @@ _TLP_OF = {"0": Tlp.AMBER_STRICT, "4": Tlp.AMBER, "1": Tlp.GREEN, "2": Tlp.GREEN
 """Loosest TLP of each distribution, the narrowest first: an organisation, a sharing group, a
 community, and those connected to it."""
 
-_ONLY_WITHIN = frozenset({"0", "4"})
+_SHARING_GROUP = "4"
+_ONLY_WITHIN = frozenset({"0", _SHARING_GROUP})
 """Distributions that restrict an attribute without a TLP of its own, too."""
 
 _LAST_S = 253_402_300_799
 _MAX_DIGITS = 15
+
+
+AudienceOf: TypeAlias = Callable[[frozenset[str]], tuple[str, ...]]
+"""Returns the parties that may see what is restricted to all of these sharing groups."""
 
 
 class EventError(ValueError):
@@ -45,7 +50,8 @@ class _Event:
     """Properties of an event that apply to all its attributes.
 
     refused: why none is taken. distribution: how far MISP may pass it on; None if it is a feed's,
-    which anyone with the feed has.
+    which anyone with the feed has. group: number of its sharing group, if it is for one.
+    audience_of: returns the parties that all of some sharing groups, by number, consist of.
     """
 
     words: TagMeaning
@@ -54,14 +60,18 @@ class _Event:
     maker: str
     stamp: int | None
     distribution: str | None = None
+    group: str = ""
+    audience_of: AudienceOf | None = None
 
 
 def read_event(
-    sent: object, *, is_api: bool = False
+    sent: object, *, is_api: bool = False, audience_of: AudienceOf | None = None
 ) -> tuple[list[SourceRecord], list[RecordError], int]:
     """Return an event's records, its errors, and the number of attributes that are not signals.
 
     is_api: whether it came by MISP's API, so that its distribution restricts it.
+    audience_of: returns the parties that all of some sharing groups, by number, consist of; empty
+    if others can read in one of them.
 
     raises: EventError.
     """
@@ -72,7 +82,7 @@ def read_event(
     if len(attributes) > MAX_ATTRIBUTES:
         raise EventError(f"it has more than {MAX_ATTRIBUTES:,} attributes")
     # Once per event: its tags would otherwise be read for each of 20,000 attributes.
-    event = _event(body, is_api=is_api)
+    event = replace(_event(body, is_api=is_api), audience_of=audience_of)
     records: list[SourceRecord] = []
     faults: list[RecordError] = []
     others = 0
@@ -102,7 +112,8 @@ def _event(body: dict[str, Any], *, is_api: bool) -> _Event:
     except RefusedTagError as error:
         refused = str(error)
     distribution = str(body.get("distribution")) if is_api else None
-    return _Event(words, refused, tags, str(uuid), stamp_of(body.get("timestamp")), distribution)
+    stamp, group = stamp_of(body.get("timestamp")), str(body.get("sharing_group_id"))
+    return _Event(words, refused, tags, str(uuid), stamp, distribution, group)
 
 
 def attributes_of(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -112,7 +123,11 @@ def attributes_of(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for thing in objects_in(body.get("Object")):
         for attribute in objects_in(thing.get("Attribute")):
             ended = _is_set(attribute.get("deleted")) or _is_set(thing.get("deleted"))
-            group = {"object": thing.get("name"), "object_distribution": thing.get("distribution")}
+            group = {
+                "object": thing.get("name"),
+                "object_distribution": thing.get("distribution"),
+                "object_sharing_group_id": thing.get("sharing_group_id"),
+            }
             yield {**attribute, **group, "deleted": ended}
 
 
@@ -147,7 +162,8 @@ def _read(
     ended = _is_set(attribute.get("deleted"))
     is_for_machines = _is_set(attribute.get("to_ids"))
     reach = _reach(attribute, event=event)
-    levels = [] if event.distribution is None else [reach]
+    audience = _audience(attribute, event=event) if reach == _SHARING_GROUP else ()
+    levels = [] if event.distribution is None else [reach, *audience]
     version = _digest([kind.value, value, ended, is_for_machines, sorted(own), event.tags, *levels])
     stamp = stamp_of(attribute.get("timestamp")) or event.stamp
     said_at = datetime.fromtimestamp(stamp, UTC) if stamp is not None else None
@@ -168,6 +184,7 @@ def _read(
         via=tuple(words.via or event.words.via),
         signals=signal_uids(uuid, crisis=None),
         makers=(event.maker,),
+        audience=audience,
     )
 
 
@@ -210,6 +227,21 @@ def _reach(attribute: dict[str, Any], *, event: _Event) -> str:
     levels = {str(attribute.get(name)) for name in ("distribution", "object_distribution")}
     levels.add(event.distribution)
     return next((level for level in _TLP_OF if level in levels), "")
+
+
+def _audience(attribute: dict[str, Any], *, event: _Event) -> tuple[str, ...]:
+    """Return the parties of the sharing groups that restrict an attribute; empty if unknown."""
+    if event.audience_of is None:
+        return ()
+    levels = (
+        (event.distribution, event.group),
+        *(
+            (str(attribute.get(f"{of}distribution")), str(attribute.get(f"{of}sharing_group_id")))
+            for of in ("", "object_")
+        ),
+    )
+    groups = frozenset(group for level, group in levels if level == _SHARING_GROUP)
+    return event.audience_of(groups)
 
 
 def _is_set(sent: object) -> bool:

@@ -8,6 +8,9 @@ group does not open the events of the first, and MISP's distribution keeps the T
 clear             all communities
 green             this community
 amber             the sharing group of the exchange, or this organisation only
+
+The signals of an audience, of any TLP, are in events of their own in a sharing group, whose ids do
+not follow from them: MISP may not take an event again that was deleted.
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,14 +35,19 @@ class EventKey:
     """What the signals of one event have in common.
 
     block: their number, in parts. sharing_group: to which MISP may pass them on; None for no one.
+    own: the id of an event of one audience. group_uuid: of the sharing group that has it.
     """
 
     tlp: Tlp
     block: int
     sharing_group: int | None = None
+    own: UUID | None = None
+    group_uuid: UUID | None = None
 
     def uuid(self, hub: str) -> UUID:
         """Return the id of the event."""
+        if self.own is not None:
+            return self.own
         name = f"{hub}\nmisp push\n{self.tlp}\n{self.block}"
         return named_uuid(name if self.sharing_group is None else f"{name}\n{self.sharing_group}")
 
@@ -102,6 +110,19 @@ def attribute_ids(answered: object) -> set[str]:
     }
 
 
+def is_in_group(answered: object, *, key: EventKey) -> bool:
+    """Whether an event, as MISP answers it, is distributed to the sharing group of its key."""
+    body = answered.get("Event") if isinstance(answered, dict) else None
+    if not isinstance(body, dict):
+        return False
+    group = body.get("SharingGroup")
+    shown = group.get("uuid") if isinstance(group, dict) else None
+    is_named = str(body.get("distribution")) == _SHARING_GROUP and (
+        str(body.get("sharing_group_id")) == str(key.sharing_group)
+    )
+    return is_named and (shown is None or str(shown).lower() == str(key.group_uuid))
+
+
 def _attributes(body: Mapping[str, Any]) -> list[Json]:
     """Return the attributes of an event, and those of its objects."""
     things = [thing for thing in body.get("Object") or [] if isinstance(thing, dict)]
@@ -130,10 +151,10 @@ def _distance(pdq: Json, *, bits: int) -> Json:
 
 def _distribution(key: EventKey) -> Json:
     """Return to whom MISP may pass an event on: never further than its TLP allows."""
+    if key.sharing_group is not None:
+        return {"distribution": _SHARING_GROUP, "sharing_group_id": str(key.sharing_group)}
     if key.tlp is Tlp.CLEAR:
         return {"distribution": _ALL}
     if key.tlp is Tlp.GREEN:
         return {"distribution": _COMMUNITY}
-    if key.sharing_group is None:
-        return {"distribution": _OWN_ORGANISATION}
-    return {"distribution": _SHARING_GROUP, "sharing_group_id": str(key.sharing_group)}
+    return {"distribution": _OWN_ORGANISATION}

@@ -145,7 +145,7 @@ def list_exchanges(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
 @exchange.command("show")
 def show(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Show one exchange with its terms, state and outcomes of records."""
+    """Show one exchange: terms, state and outcomes of records."""
     open_hub(data_dir)
     from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 
@@ -199,6 +199,38 @@ def run(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     )
     if row.why:
         fail(row.why)
+
+
+@exchange.command("organisation")
+def match_organisation(
+    name: Name,
+    uuid: Annotated[UUID, typer.Argument(help="The organisation's UUID in that MISP.")],
+    party: Annotated[str, typer.Option(help="The party that this organisation is.")] = "",
+    remove: Annotated[
+        bool, typer.Option("--remove", help="The organisation is no party any more.")
+    ] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Note which party an organisation of a MISP is.
+
+    A signal for named parties is then pushed to a sharing group of only their organisations.
+    """
+    if bool(party) is remove:
+        fail("give either --party NAME or --remove", code=2)
+    open_hub(data_dir)
+    from stemtide.hub.rooms.exchanges.writes import groups
+    from stemtide.hub.rooms.parties.reads import parties
+
+    with fail_on(InvalidError, NotFoundError):
+        row = groups.match_organisation(
+            name,
+            uuid,
+            party=parties.party(party) if party else None,
+            actor=OPERATOR,
+            now=now(),
+        )
+    _show(row, as_json=as_json)
 
 
 @exchange.command("pause")

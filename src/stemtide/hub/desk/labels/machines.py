@@ -56,6 +56,7 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         OutgoingState.TAKING_BACK: _("withdrawal waiting to be sent"),
         OutgoingState.ENDED: _("withdrawn there"),
         OutgoingState.REFUSED: _("refused there"),
+        OutgoingState.HELD_BACK: _("held back: no sharing group for only their audience"),
     },
     "scope": {
         Scope.FEED_READ: _("read signals and crises (feed:read)"),
@@ -148,7 +149,11 @@ TONES: dict[str, dict[str, str]] = {
         WebhookDeliveryState.DEAD: "bad",
         WebhookDeliveryState.STOPPED: "bad",
     },
-    "outgoing": {OutgoingState.REFUSED: "bad", OutgoingState.TAKING_BACK: "warn"},
+    "outgoing": {
+        OutgoingState.REFUSED: "bad",
+        OutgoingState.TAKING_BACK: "warn",
+        OutgoingState.HELD_BACK: "warn",
+    },
 }
 
 REASONS = (

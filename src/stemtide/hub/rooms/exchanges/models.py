@@ -213,6 +213,29 @@ class Line(models.Model):
         return self.words
 
 
+class GroupEvent(models.Model):
+    """An event in a sharing group of a MISP, with the signals of one audience and one TLP.
+
+    uuid:  of the event there: a new one each time, as MISP may not take a deleted one again.
+    group, group_uuid: number and UUID of the sharing group there.
+    block: of the signals' numbers, in parts.
+    readers: the parties that may see its signals, in the stored form of an audience.
+    is_over: others can read in the group now, or may: it is to be deleted there.
+    """
+
+    exchange = models.ForeignKey(Exchange, models.CASCADE, related_name="group_events")
+    uuid = models.UUIDField(unique=True)
+    group = models.PositiveIntegerField()
+    group_uuid = models.UUIDField()
+    tlp = models.CharField(max_length=20)
+    block = models.PositiveBigIntegerField()
+    readers = models.TextField()
+    is_over = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return f"{self.uuid} in {self.group}"
+
+
 class Outgoing(models.Model):
     """A signal that is queued for another hub, or was sent there.
 
@@ -221,6 +244,7 @@ class Outgoing(models.Model):
     attempts: how often sending was begun, or how often its withdrawal was refused.
     refused_since: since when it is refused in runs in which nothing new is accepted.
     sighted: uploads that had matched when the other hub last learned of a sighting.
+    event: in which a sharing group has it, or gets it; None for signals without an audience.
     """
 
     exchange = models.ForeignKey(Exchange, models.CASCADE, related_name="outgoing")
@@ -232,6 +256,7 @@ class Outgoing(models.Model):
     next_at = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)
     sighted = models.PositiveBigIntegerField(default=0, db_default=0)
+    event = models.ForeignKey(GroupEvent, models.SET_NULL, null=True, related_name="outgoing")
     last_error = models.CharField(max_length=300, blank=True)
 
     class Meta:

@@ -17,13 +17,18 @@ from stemtide.hub.platform.errors import RefusalError
 from stemtide.hub.platform.jobs import HUB_FAILED, JobRunner
 from stemtide.hub.rooms.exchanges import encryption
 from stemtide.hub.rooms.exchanges.encryption import LostSecretError
-from stemtide.hub.rooms.exchanges.reads import exchanges as reads, pushes
+from stemtide.hub.rooms.exchanges.reads import (
+    exchanges as reads,
+    groups as groups_reads,
+    pushes,
+)
 from stemtide.hub.rooms.exchanges.reads.exchanges import ClaimedRun
 from stemtide.hub.rooms.exchanges.rules.exchanges import OF_THE_PACKAGE, TooManyNewError
 from stemtide.hub.rooms.exchanges.sources import (
     misp,
     misp_push,
     opencti,
+    sharing_groups,
     stopncii,
     stopncii_push,
     taxii,
@@ -32,6 +37,7 @@ from stemtide.hub.rooms.exchanges.sources import (
 from stemtide.hub.rooms.exchanges.sources.source import (
     AllRefusedError,
     Endpoint,
+    GroupsError,
     Puller,
     Pusher,
     Reactor,
@@ -41,10 +47,12 @@ from stemtide.hub.rooms.exchanges.sources.source import (
 from stemtide.hub.rooms.exchanges.sources.tx import pull as tx_pull, push as tx_push
 from stemtide.hub.rooms.exchanges.writes import (
     exchanges as writes,
+    groups as groups_writes,
     proposals,
     pulls,
     pushes as pushes_writes,
 )
+from stemtide.interop.misp.groups import SharingGroup
 from stemtide.protocol.enums import ExchangeKind
 
 log = logging.getLogger(__name__)
@@ -106,7 +114,7 @@ class ExchangeRunner(JobRunner[ClaimedRun]):
             more = self._run(job, counts=counts)
         except (SourceError, RefusalError, LostSecretError) as error:
             retry_after_s = getattr(error, "retry_after_s", None)
-            answers = isinstance(error, TooManyNewError | AllRefusedError)
+            answers = isinstance(error, TooManyNewError | AllRefusedError | GroupsError)
             self._trouble(job, str(error), retry_after_s=retry_after_s, answers=answers)
             return dict(+counts)
         except Exception:
@@ -128,25 +136,28 @@ class ExchangeRunner(JobRunner[ClaimedRun]):
             feedback=run.feedback,
             sharing_group=run.sharing_group,
             tlp_strictest=run.tlp_strictest,
+            organisations=run.organisations,
         )
         part_s = RUN_S / 2 if run.pulls and run.pushes else RUN_S
 
         def client() -> SourceClient:
             return SourceClient(endpoint, until=time.monotonic() + part_s, now=self.now())
 
-        more, day_is_full = False, None
+        more, day_is_full, trouble = False, None, None
         try:
             more = run.pulls and self._pull(run, client=client(), counts=counts)
         except TooManyNewError as error:
             day_is_full = error  # pushing goes on
         if run.pushes:
             sender = client()
+            trouble = self._place_audiences(run, client=sender)
             more = self._push(run, client=sender, counts=counts) or more
             if run.kind is ExchangeKind.MISP:
                 self._push_sightings(run, client=sender, counts=counts)
             more = self._react(run, client=sender) or more
-        if day_is_full is not None:
-            raise day_is_full
+        for problem in (day_is_full, trouble):
+            if problem is not None:
+                raise problem
         return more
 
     def _pull(self, run: ClaimedRun, *, client: SourceClient, counts: Counter[str]) -> bool:
@@ -178,11 +189,45 @@ class ExchangeRunner(JobRunner[ClaimedRun]):
             raise day_is_full
         return more
 
-    def _push(self, run: ClaimedRun, *, client: SourceClient, counts: Counter[str]) -> bool:
-        """Push batch by batch; return whether there is more. raises: SourceError."""
+    def _place_audiences(self, run: ClaimedRun, *, client: SourceClient) -> GroupsError | None:
+        """Compare the sharing groups of a MISP with audiences: delete events there, queue signals.
+
+        Signals that changed are queued on the way. Return an error that stops nothing else.
+        """
+        groups: Mapping[int, SharingGroup] = {}
+        trouble = None
+        uses_groups = run.kind is ExchangeKind.MISP and groups_reads.uses_groups(run)
+        try:
+            if uses_groups:
+                groups = sharing_groups.read(client, address=client.endpoint.push_address)
+                self._delete_events(run, groups, client=client)
+        except GroupsError as error:
+            trouble = error
         for _ in range(MAX_PAGES):
             if not pushes_writes.note_waiting(run, now=self.now()):
                 break
+        for _ in range(MAX_PAGES if groups else 0):
+            if not groups_writes.place_held(run, groups, now=self.now()):
+                break
+        return trouble
+
+    def _delete_events(
+        self, run: ClaimedRun, groups: Mapping[int, SharingGroup], *, client: SourceClient
+    ) -> None:
+        """Delete events whose sharing group others may read by now. raises: GroupsError."""
+        trouble = None
+        for event in groups_writes.end_events(run, groups):
+            try:
+                misp_push.delete_event(event.uuid, client=client)
+            except GroupsError as error:
+                trouble = error
+                continue
+            groups_writes.note_deleted(run, event, now=self.now())
+        if trouble is not None:
+            raise trouble
+
+    def _push(self, run: ClaimedRun, *, client: SourceClient, counts: Counter[str]) -> bool:
+        """Push batch by batch; return whether there is more. raises: SourceError."""
         for _ in range(MAX_PAGES):
             row = reads.claimed_exchange(run)
             if row is None:

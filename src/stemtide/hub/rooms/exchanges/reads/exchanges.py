@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read exchanges: state, log, the input of a run, and records that are known here."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,13 @@ from stemtide.hub.rooms.signals import bulk_sql
 from stemtide.hub.rooms.signals.long_values import batches
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads.signals import visible
-from stemtide.interop.exchanges import ExchangeLineOut, ExchangeOut, ExchangeState, Terms
+from stemtide.interop.exchanges import (
+    ExchangeLineOut,
+    ExchangeOut,
+    ExchangeState,
+    OutgoingState,
+    Terms,
+)
 from stemtide.interop.misp.events import organisation_uuid
 from stemtide.interop.stix.objects import named_id
 from stemtide.protocol.enums import Direction, ExchangeKind, SignalState, Standing
@@ -50,6 +56,7 @@ class ClaimedRun:
     feedback: bool = False
     sharing_group: int | None = None
     tlp_strictest: Tlp = Tlp.AMBER
+    organisations: Mapping[UUID, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,7 @@ class SameValueSignal:
     withdrawn_at: datetime | None
     tlp: str
     pap: str
+    audience: str
 
 
 def exchanges(*, viewer: Party) -> list[ExchangeOut]:
@@ -137,6 +145,7 @@ def describe(row: Exchange) -> ExchangeOut:
         hub=row.hub,
         inside=row.inside,
         push_address=row.push_address if row.push_address != row.address else "",
+        held_back=row.outgoing.filter(state=OutgoingState.HELD_BACK).count(),
     )
 
 
@@ -166,6 +175,7 @@ def run_of(row: Exchange) -> ClaimedRun:
         feedback=terms.feedback,
         sharing_group=terms.sharing_group,
         tlp_strictest=terms.tlp_strictest,
+        organisations=terms.organisations,
     )
 
 
@@ -265,6 +275,7 @@ def same_value_signals(
                 withdrawn_at=row.withdrawn_at,
                 tlp=row.tlp,
                 pap=row.pap,
+                audience=row.audience,
             )
             by_key.setdefault((row.kind, row.value, row.exercise), []).append(rival)
     return by_key

@@ -9,7 +9,7 @@ from django.db.models import Exists, F, OuterRef, Q, Sum
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.platform.exemptions import needs_no_viewer
-from stemtide.hub.rooms.exchanges.models import Exchange, Outgoing, Record
+from stemtide.hub.rooms.exchanges.models import Exchange, GroupEvent, Outgoing, Record
 from stemtide.hub.rooms.exchanges.reads.exchanges import ClaimedRun
 from stemtide.hub.rooms.exchanges.rules import pushes as rules
 from stemtide.hub.rooms.exchanges.rules.pushes import OutgoingFacts
@@ -19,6 +19,7 @@ from stemtide.hub.rooms.signals.models import OpinionRow, Sighting, Signal
 from stemtide.hub.rooms.signals.reads import collection
 from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.interop.exchanges import OutgoingState
+from stemtide.interop.misp.pushed import EventKey
 from stemtide.protocol.enums import Opinion, Outcome, SignalState, Standing
 from stemtide.protocol.handling import Pap, Tlp
 
@@ -90,11 +91,11 @@ def outgoing_signals(
     party may no longer see the signal; a new signal only while viewer may see it.
     """
     is_new = Q(visible(viewer, "signal__"), state=OutgoingState.WAITING)
-    is_new &= Q(signal__state=SignalState.LIVE)
+    is_new &= Q(signal__state=SignalState.LIVE) & (Q(event=None) | Q(event__is_over=False))
     due = Outgoing.objects.filter(exchange=run.pk, next_at__lte=now)
     due = due.filter(Q(state=OutgoingState.TAKING_BACK) | is_new)
     last = F("refused_since").asc(nulls_first=True)
-    outgoing = list(due.select_related("signal").order_by("state", last, "pk")[:limit])
+    outgoing = list(due.select_related("signal", "event").order_by("state", last, "pk")[:limit])
     chosen = Signal.objects.filter(pk__in=[item.signal_id for item in outgoing])
     rows, _ = collection.page(chosen, viewer=viewer, limit=limit)
     by_pk = {row["pk"]: row for row in rows}
@@ -106,10 +107,16 @@ def outgoing_signals(
             is_back=item.state == OutgoingState.TAKING_BACK,
             withdrawn_at=_ended_at(item.signal, now=now),
             refused_since=item.refused_since,
+            event=key_of(item.event) if item.event else None,
         )
         for item in outgoing
         if item.signal_id in by_pk
     ]
+
+
+def key_of(event: GroupEvent) -> EventKey:
+    """Return how an event in a sharing group is built."""
+    return EventKey(Tlp(event.tlp), event.block, event.group, event.uuid, event.group_uuid)
 
 
 @dataclass(frozen=True, slots=True)

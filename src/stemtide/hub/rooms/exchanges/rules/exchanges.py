@@ -3,6 +3,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -212,6 +213,7 @@ def signal_of(source_record: SourceRecord, *, terms: Terms, now: datetime) -> Si
         "crisis": terms.crisis,
         "exercise": terms.exercise,
         "via": _hops(source_record.via),
+        **({"audience": source_record.audience} if source_record.audience else {}),
     }
     try:
         return SignalIn.model_validate(fields)
@@ -265,19 +267,39 @@ def _strictest(order: list[Any], *marks: Any) -> Any:  # noqa: ANN401  # TLP or 
     return min(marks, key=order.index)
 
 
-def is_stricter(body: SignalIn, *, tlp: str, pap: str) -> bool:
-    """Whether one of a signal's marks is stricter than those given."""
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What restricts a signal. audience: the parties that may see it; empty if TLP decides."""
+
+    tlp: Tlp
+    pap: Pap
+    audience: frozenset[str]
+
+
+def is_stricter(body: SignalIn, than: Marks) -> bool:
+    """Whether one of a signal's marks is stricter than those given, or its audience is narrower."""
     order, acts = list(Tlp), list(Pap)
-    return order.index(body.tlp) < order.index(Tlp(tlp)) or (
-        acts.index(body.pap) < acts.index(Pap(pap))
+    audience = frozenset(body.audience)
+    is_narrower = bool(audience) and not (than.audience and than.audience <= audience)
+    return (
+        order.index(body.tlp) < order.index(than.tlp)
+        or acts.index(body.pap) < acts.index(than.pap)
+        or is_narrower
     )
 
 
-def with_stricter_marks(body: SignalIn, *, tlp: str, pap: str) -> SignalIn:
-    """Return a signal with the strictest of its marks and those given."""
+def with_stricter_marks(body: SignalIn, other: Marks, *, party: str) -> SignalIn:
+    """Return a signal with the strictest of its marks and those given, for both audiences.
+
+    party: that shares it, and alone may see it if no other is in both.
+    """
+    audience = frozenset(body.audience) or other.audience
+    if audience and other.audience:
+        audience = (audience & other.audience) or frozenset({party})
     marks = {
-        "tlp": _strictest(list(Tlp), body.tlp, Tlp(tlp)),
-        "pap": _strictest(list(Pap), body.pap, Pap(pap)),
+        "tlp": _strictest(list(Tlp), body.tlp, other.tlp),
+        "pap": _strictest(list(Pap), body.pap, other.pap),
+        "audience": tuple(sorted(audience)),
     }
     return body.model_copy(update=marks)
 

@@ -78,7 +78,12 @@ def may_leave(
         and (terms.crisis is None or signal.crisis == terms.crisis)
         and (not terms.kinds or signal.kind in terms.kinds)
     )
-    is_for_others = signal.has_audience and kind in OF_MANY
+    # The groups of a MISP whose organisations are parties here are compared when it is sent.
+    is_for_others = (
+        signal.has_audience
+        and kind in OF_MANY
+        and not (kind is ExchangeKind.MISP and terms.organisations)
+    )
     is_known_there = bool(hub) and hub in signal.via
     is_supported = kind is ExchangeKind.TAXII or (
         signal.kind in EXPRESSED[kind]

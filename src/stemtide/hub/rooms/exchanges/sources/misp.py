@@ -5,7 +5,8 @@
   the API, the index of published events is the list.
 2 New events are put into the checkpoint, a limited number at a time; each step reads one event.
 3 An event that cannot be read is logged and skipped until its timestamp rises.
-4 By the API, sightings of attributes are read too, if they are asked for.
+4 By the API, the sharing groups are read too, if its organisations are known as parties.
+5 By the API, sightings of attributes are read too, if they are asked for.
 
 Events that vanish from the list end nothing, as in MISP: ended attributes are marked as deleted.
 
@@ -19,6 +20,7 @@ from typing import Any
 import msgspec
 
 from stemtide.egress.requests import OutboundRequest
+from stemtide.hub.rooms.exchanges.sources import sharing_groups
 from stemtide.hub.rooms.exchanges.sources.source import (
     LargeError,
     SourceClient,
@@ -141,7 +143,8 @@ def _event(checkpoint: dict[str, Any], *, client: SourceClient, is_api: bool) ->
         question = _question(f"events/view/{uuid}", client=client, body={"deleted": [0, 1]})
     try:
         sent = read_json(client.ask(question))
-        source_records, faults, others = read_event(sent, is_api=is_api)
+        audience_of = sharing_groups.audiences(client) if is_api else None
+        source_records, faults, others = read_event(sent, is_api=is_api, audience_of=audience_of)
     except (EventError, LargeError) as error:
         fault = RecordError(_key(uuid), str(error))
         return Pull([], [fault], onward, more=more, events=events)

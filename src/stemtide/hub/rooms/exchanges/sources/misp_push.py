@@ -21,6 +21,7 @@ from stemtide.egress.requests import OutboundRequest
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.rooms.exchanges.sources.bisect import UNPROCESSABLE, send_bisecting
 from stemtide.hub.rooms.exchanges.sources.source import (
+    GroupsError,
     OutgoingSignal,
     SourceClient,
     SourceError,
@@ -33,12 +34,14 @@ from stemtide.interop.misp.pushed import (
     EventKey,
     attribute_id,
     attribute_ids,
+    is_in_group,
     key_of,
     pushed_event,
 )
 from stemtide.interop.misp.sightings import HUB_SOURCE
 
 _NOT_KEPT = "MISP answers, and the event does not contain it: it may have this value already"
+_NOT_IN_GROUP = "MISP does not keep the event in its sharing group: it is deleted there"
 _FORBIDDEN, _NOT_FOUND = 403, 404
 _MESSAGE_CHARS = 160
 
@@ -67,7 +70,7 @@ def push(
         if outgoing_signal.is_back:
             groups.append([outgoing_signal])
         else:
-            key = key_of(outgoing_signal.row, sharing_group=client.endpoint.sharing_group)
+            key = _key(outgoing_signal, client=client)
             events.setdefault(key, []).append(outgoing_signal)
     groups += events.values()
 
@@ -103,7 +106,7 @@ def _send(outgoing_signals: Sequence[OutgoingSignal], *, client: SourceClient) -
     """
     if outgoing_signals[0].is_back:
         return {outgoing_signals[0].pk: _delete(outgoing_signals[0], client=client)}
-    key = key_of(outgoing_signals[0].row, sharing_group=client.endpoint.sharing_group)
+    key = _key(outgoing_signals[0], client=client)
     body = pushed_event(
         key,
         [outgoing_signal.row for outgoing_signal in outgoing_signals],
@@ -120,10 +123,27 @@ def _send(outgoing_signals: Sequence[OutgoingSignal], *, client: SourceClient) -
     there = attribute_ids(answered)
     if not isinstance(answered, dict) or "Event" not in answered:
         raise SourceError("its answer is no event of MISP")
+    if key.own is not None and not is_in_group(answered, key=key):
+        delete_event(uuid, client=client)
+        return {outgoing_signal.pk: _NOT_IN_GROUP for outgoing_signal in outgoing_signals}
     return {
         outgoing_signal.pk: "" if _id(outgoing_signal) in there else _NOT_KEPT
         for outgoing_signal in outgoing_signals
     }
+
+
+def delete_event(uuid: UUID, *, client: SourceClient) -> None:
+    """Delete an event in a sharing group; one that is not there is deleted already.
+
+    raises: GroupsError.
+    """
+    try:
+        _ask(f"events/delete/{uuid}", {}, client=client)
+    except SourceError as error:
+        if isinstance(error, SourceRefusedError) and error.status == _NOT_FOUND:
+            return
+        words = f"event {uuid} is not deleted, though others may read its sharing group: {error}"
+        raise GroupsError(words) from error
 
 
 def _delete(outgoing_signal: OutgoingSignal, *, client: SourceClient) -> str:
@@ -141,6 +161,13 @@ def _delete(outgoing_signal: OutgoingSignal, *, client: SourceClient) -> str:
         if error.status != _NOT_FOUND:
             raise
     return ""
+
+
+def _key(outgoing_signal: OutgoingSignal, *, client: SourceClient) -> EventKey:
+    """Return the event that a signal belongs to."""
+    if outgoing_signal.event is not None:
+        return outgoing_signal.event
+    return key_of(outgoing_signal.row, sharing_group=client.endpoint.sharing_group)
 
 
 def _id(outgoing_signal: OutgoingSignal) -> str:

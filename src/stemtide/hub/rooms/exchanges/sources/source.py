@@ -5,9 +5,10 @@ import base64
 import hashlib
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
+from uuid import UUID
 
 import msgspec
 
@@ -24,6 +25,8 @@ from stemtide.egress.requests import (
 )
 from stemtide.hub.rooms.exchanges.rules.exchanges import LONGEST_PAUSE
 from stemtide.interop.exchanges import Pull
+from stemtide.interop.misp.groups import SharingGroup
+from stemtide.interop.misp.pushed import EventKey
 from stemtide.protocol.handling import Tlp
 from stemtide.protocol.retry_after import retry_after
 
@@ -83,6 +86,13 @@ class AllRefusedError(SourceError):
         self.results = results
 
 
+class GroupsError(SourceError):
+    """The sharing groups of a MISP cannot be read, or an event in one cannot be deleted.
+
+    Everything without an audience goes on.
+    """
+
+
 class LargeError(SourceError):
     """A response is larger than the limit; a smaller page may fit."""
 
@@ -95,6 +105,7 @@ class Endpoint:
     feedback: whether opinions and sightings are asked for, too.
     sharing_group: to which a MISP may pass TLP:AMBER events on; None for no one.
     tlp_strictest: the strictest mark of records that are taken.
+    organisations: which organisation of a MISP, by its UUID, is which party here, by its name.
     """
 
     address: str
@@ -106,6 +117,7 @@ class Endpoint:
     feedback: bool = False
     sharing_group: int | None = None
     tlp_strictest: Tlp = Tlp.AMBER
+    organisations: Mapping[UUID, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +126,7 @@ class OutgoingSignal:
 
     row: the signal as collections have it. remote: its id there.
     refused_since: since when it is refused in runs in which nothing new is accepted.
+    event: of one audience, in a sharing group of a MISP.
     """
 
     pk: int
@@ -122,6 +135,7 @@ class OutgoingSignal:
     is_back: bool
     withdrawn_at: datetime | None
     refused_since: datetime | None = None
+    event: EventKey | None = None
 
 
 VersionsOf: TypeAlias = Callable[[Iterable[str]], Mapping[str, str]]
@@ -134,9 +148,11 @@ class SourceClient:
     until: of time.monotonic(); nothing new is begun after it. now: for Retry-After.
     after_s: how much longer requests take that were begun in time; None for AFTER_S.
     pages: what a source still yields in this run, if it is read in one go.
+    groups: the sharing groups of a MISP, once they were read.
     """
 
     pages: Iterator[Pull] | None = None
+    groups: Mapping[int, SharingGroup] | None = None
 
     def __init__(
         self, endpoint: Endpoint, *, until: float, now: datetime, after_s: float | None = None

@@ -28,6 +28,9 @@ from stemtide.protocol.enums import ExchangeKind, SignalState
 
 _MAX_ATTEMPTS = 30_000
 
+_NOT_BEGUN = (OutgoingState.WAITING, OutgoingState.HELD_BACK)
+"""States of signals that did not arrive, unless sending was begun."""
+
 LOOKED_AT_ONCE = 1_000
 """Signals that one transaction checks, so that other writers are not blocked."""
 
@@ -80,14 +83,19 @@ def _begin(row: Exchange, signals: Iterable[Signal], *, now: datetime) -> None:
         )
     }
     queued = Outgoing.objects.filter(exchange=row, signal__in=pks)
-    waiting = queued.filter(state=OutgoingState.WAITING, attempts=0)
+    waiting = queued.filter(state__in=_NOT_BEGUN, attempts=0)
     waiting.exclude(signal__in=leaving).delete()
     begun = set(queued.values_list("signal", flat=True))
     Outgoing.objects.bulk_create(
-        Outgoing(exchange=row, signal=signal, state=OutgoingState.WAITING, next_at=now)
-        for signal in live
-        if signal.pk in leaving - begun
+        _queued(row, signal, kind=kind, now=now) for signal in live if signal.pk in leaving - begun
     )
+
+
+def _queued(row: Exchange, signal: Signal, *, kind: ExchangeKind, now: datetime) -> Outgoing:
+    """Return a new row of the queue; a signal with an audience waits for a group that fits it."""
+    if signal.audience and kind in pushes_rules.OF_MANY:
+        return Outgoing(exchange=row, signal=signal, state=OutgoingState.HELD_BACK)
+    return Outgoing(exchange=row, signal=signal, state=OutgoingState.WAITING, next_at=now)
 
 
 def _end(row: Exchange, signals: Iterable[Signal], *, now: datetime) -> None:
@@ -102,7 +110,7 @@ def _end(row: Exchange, signals: Iterable[Signal], *, now: datetime) -> None:
         is_unsure = outgoing.state == OutgoingState.WAITING and outgoing.attempts > 0
         if outgoing.state == OutgoingState.SENT or is_unsure:
             _hand_over(row, outgoing, now=now)
-        elif outgoing.state in {OutgoingState.WAITING, OutgoingState.REFUSED}:
+        elif outgoing.state in {*_NOT_BEGUN, OutgoingState.REFUSED}:
             outgoing.state, outgoing.next_at = OutgoingState.ENDED, None
         outgoing.save()
 
@@ -110,7 +118,7 @@ def _end(row: Exchange, signals: Iterable[Signal], *, now: datetime) -> None:
 def _end_unseen(row: Exchange, *, now: datetime) -> None:
     """Remove queued signals that the partner's party no longer sees, though they did not change."""
     live = Outgoing.objects.filter(
-        exchange=row, state=OutgoingState.WAITING, signal__state=SignalState.LIVE
+        exchange=row, state__in=_NOT_BEGUN, signal__state=SignalState.LIVE
     )
     unseen = live.exclude(visible(row.party, "signal__")).select_related("signal")
     hidden = list(unseen[:LOOKED_AT_ONCE])
@@ -128,6 +136,7 @@ def _end_unseen(row: Exchange, *, now: datetime) -> None:
 def _hand_over(row: Exchange, outgoing: Outgoing, *, now: datetime) -> None:
     """Give the record at the other hub to another signal of the value, or queue its withdrawal.
 
+    In a MISP, the heir is of the same TLP, and of the same event if that is in a sharing group.
     A signal with its own record there keeps that, and this one is withdrawn. A signal that was
     refused while this one's arrival is uncertain is sent again after the withdrawal.
     """
@@ -135,11 +144,14 @@ def _hand_over(row: Exchange, outgoing: Outgoing, *, now: datetime) -> None:
     heirs = Outgoing.objects.filter(
         visible(row.party, "signal__"),
         exchange=row,
+        event=outgoing.event,
         signal__kind=signal.kind,
         signal__value=signal.value,
         signal__exercise=signal.exercise,
         signal__state=SignalState.LIVE,
     )
+    if row.kind == ExchangeKind.MISP:  # MISP's event keeps the TLP
+        heirs = heirs.filter(signal__tlp=signal.tlp)
     is_same_there = Q(state=OutgoingState.SENT, remote=outgoing.remote)
     heir = heirs.filter(is_same_there | Q(state=OutgoingState.REFUSED)).order_by("-state").first()
     is_unsure = outgoing.state == OutgoingState.WAITING

@@ -12,7 +12,7 @@ from stemtide.hub.rooms.exchanges.models import Record
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 from stemtide.hub.rooms.exchanges.reads.exchanges import SameValueSignal
 from stemtide.hub.rooms.exchanges.rules import exchanges as rules
-from stemtide.hub.rooms.exchanges.rules.exchanges import NotTakenError
+from stemtide.hub.rooms.exchanges.rules.exchanges import Marks, NotTakenError
 from stemtide.hub.rooms.exchanges.writes import feedback
 from stemtide.hub.rooms.exchanges.writes.exchanges import write_records
 from stemtide.hub.rooms.exchanges.writes.states import RecordLinks
@@ -21,7 +21,7 @@ from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import collection
 from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.hub.rooms.signals.rules.opinions import OpinionChangedError
-from stemtide.hub.rooms.signals.rules.signals import SignalDraft, read_rows
+from stemtide.hub.rooms.signals.rules.signals import SignalDraft, read_rows, unpack_audience
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.interop.exchanges import (
     Pull,
@@ -31,6 +31,7 @@ from stemtide.interop.exchanges import (
     Terms,
 )
 from stemtide.protocol.enums import Opinion, PartyKind, SignalState, WithdrawReason
+from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.messages.signals import RowError, SignalIn
 
 
@@ -42,14 +43,19 @@ class Candidate:
     draft: SignalDraft
     record: Record | None
 
-    def tighten(self, other: SignalIn | Signal) -> None:
-        """Adopt the stricter marks of another signal."""
-        self.draft.body = rules.with_stricter_marks(self.draft.body, tlp=other.tlp, pap=other.pap)
+    def tighten(self, other: Marks, *, party: str) -> None:
+        """Adopt the stricter marks of another signal, and its audience. party: that shares it."""
+        self.draft.body = rules.with_stricter_marks(self.draft.body, other, party=party)
 
 
 def _is_stricter(candidate: Candidate, row: Signal | SameValueSignal) -> bool:
     """Whether a candidate has a stricter mark than a signal."""
-    return rules.is_stricter(candidate.draft.body, tlp=row.tlp, pap=row.pap)
+    return rules.is_stricter(candidate.draft.body, _marks_of(row))
+
+
+def _marks_of(row: Signal | SameValueSignal) -> Marks:
+    """Return what restricts a signal here."""
+    return Marks(Tlp(row.tlp), Pap(row.pap), unpack_audience(row.audience))
 
 
 @dataclass
@@ -212,7 +218,9 @@ class PageImport(RecordLinks):
         for candidate in candidates:
             if candidate.draft.key in new:
                 twins.append(candidate)
-                new[candidate.draft.key].tighten(candidate.draft.body)
+                body = candidate.draft.body
+                marks = Marks(body.tlp, body.pap, frozenset(body.audience))
+                new[candidate.draft.key].tighten(marks, party=party.name)
             elif self._is_new(candidate, rivals.get(candidate.draft.key, [])):
                 new[candidate.draft.key] = candidate
         self._share(list(new.values()))
@@ -309,7 +317,7 @@ class PageImport(RecordLinks):
         It needs no room in the day's limit: the signal had its place already, and marks only get
         stricter.
         """
-        candidate.tighten(row)
+        candidate.tighten(_marks_of(row), party=self.row.party.name)
         self._leave(candidate.source_record.key)
         self._withdraw(row, reason=WithdrawReason.SUPERSEDED, is_counted=False)
         self._heirs[row.pk] = candidate
