@@ -9,26 +9,17 @@ from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.rooms.exchanges.sources import opencti as port, source as requests
 from stemtide.hub.rooms.signals.models import Signal
 from tests.hub.stix.conftest import indicator as stix_indicator
-from tests.opencti_server import EXTENSION, STREAM, TOKEN, OpenCtiServer
+from tests.opencti_server import EXTENSION, STREAM, TOKEN
 from tests.world import NOON, hex_value
 
 HOUR_S = 3600
 
 
 @pytest.fixture
-def server(desk):
-    """An OpenCTI with the clock of the desk."""
-    made = OpenCtiServer()
-    made.clock = lambda: desk.now.timestamp()  # noqa: PLW0108  # the time goes on
-    with made.running():
-        yield made
-
-
-@pytest.fixture
-def source(desk, server):
+def source(desk, opencti):
     """The exchange, with an OpenCTI that has something already."""
-    desk.add("opencti", address=server.address, secret=TOKEN)
-    return server
+    desk.add("opencti", address=opencti.address, secret=TOKEN)
+    return opencti
 
 
 def indicator(number=1, **more):
