@@ -114,6 +114,16 @@ def test_a_wrong_event_costs_itself_alone(desk, source, monkeypatch):
     assert "events that are not known: 1 drop" in log
 
 
+def test_a_name_that_no_database_can_have_costs_itself_alone(desk, source):
+    """PostgreSQL stores no NUL: a page with one could never be written."""
+    wrong = {"id": "indicator--\x00"}
+    source.put(indicator(1) | wrong, indicator(2))
+    source.delete(indicator(1) | wrong)
+    source.put(indicator(1) | {"id": "indicator--\x00\x00"})
+    assert desk.run() == {"shared": 1, "refused": 1}
+    assert desk.row.trouble == ""
+
+
 @pytest.mark.parametrize(
     ("more", "tlp"),
     [

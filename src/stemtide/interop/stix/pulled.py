@@ -59,7 +59,7 @@ def read_objects(sent: Iterable[object]) -> tuple[list[SourceRecord], list[Recor
         try:
             records += _read(stix)
         except (PostedError, RefusedTagError) as error:
-            faults.append(RecordError(str(stix.get("id"))[:300], str(error)))
+            faults.append(RecordError(_key(stix), str(error)))
         if len(records) > MAX_SIGNALS:
             raise TooManySignalsError
     return records, faults, others
@@ -67,7 +67,7 @@ def read_objects(sent: Iterable[object]) -> tuple[list[SourceRecord], list[Recor
 
 def _read(stix: Stix) -> list[SourceRecord]:
     """Return an indicator's records, one per comparison. raises: PostedError, RefusedTagError."""
-    key = str(stix.get("id"))[:300]
+    key = _key(stix)
     if stix.get("revoked") is True:  # even if the object is invalid otherwise
         return [SourceRecord(key, str(stix.get("modified"))[:80], reason=_withdraw_reason(stix))]
     posted = read_object(_limit_distance(stix))
@@ -100,6 +100,12 @@ def _read(stix: Stix) -> list[SourceRecord]:
         replace(whole, key=name, part_of=key, facts=facts_of_part)
         for name, facts_of_part in facts.items()
     ]
+
+
+def _key(stix: Stix) -> str:
+    """Return the name of an indicator, also of one whose id no database can have."""
+    name = str(stix.get("id"))[:300]
+    return "".join(character if character.isprintable() else "?" for character in name)
 
 
 def _limit_distance(stix: Stix) -> Stix:
