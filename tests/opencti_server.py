@@ -72,7 +72,18 @@ class OpenCtiServer(ThreadingHTTPServer):
         for source in sources:
             del self.objects[source["id"]]
         self.objects[target["id"]] = (self.now_ms, target)
+        for source in sources:
+            self._move_references(source["id"], target["id"])
         self.say("merge", target, context={"sources": list(sources)})
+
+    def _move_references(self, source, target):
+        """Let opinions and sightings refer to the remaining object: no event says so."""
+        for name, (changed, stix) in self.objects.items():
+            moved = {key: target for key in ("sighting_of_ref",) if stix.get(key) == source}
+            if source in stix.get("object_refs", ()):
+                refs = [target if ref == source else ref for ref in stix["object_refs"]]
+                moved["object_refs"] = refs
+            self.objects[name] = (changed, stix | moved)
 
     def say(self, name, stix, **more):
         """Add an event."""
@@ -81,7 +92,7 @@ class OpenCtiServer(ThreadingHTTPServer):
 
 
 def example():
-    """An OpenCTI with two indicators, and a third whose marking we could not keep."""
+    """An OpenCTI with two indicators, a third whose marking we could not keep, and feedback."""
     server = OpenCtiServer()
     for number in range(3):
         stix = {
@@ -97,6 +108,14 @@ def example():
         if number == 2:
             stix["object_marking_refs"] = [f"marking-definition--{_IDENTITY['id'][10:]}"]
         server.put(stix)
+    of = "indicator--00000000-0000-4000-8000-000000000000"
+    for kind, facts in (
+        ("opinion", {"opinion": "disagree", "object_refs": [of]}),
+        ("sighting", {"count": 3, "sighting_of_ref": of, "where_sighted_refs": [_IDENTITY["id"]]}),
+    ):
+        head = {"type": kind, "spec_version": "2.1", "id": f"{kind}{of[9:]}"}
+        times = {"created": "2026-11-24T12:00:00.000Z", "modified": "2026-11-24T12:00:00.000Z"}
+        server.put({**head, **times, **facts})
     return server
 
 

@@ -116,8 +116,12 @@ class RecordError:
 class SourceOpinion:
     """An opinion that a party of the source has of one of its records.
 
-    key, version: of the opinion at the source. about: the key of the record.
+    key, version: of the opinion at the source.
+    about: the key of the record; "" if the opinion is about none of them, or no longer.
     opinion: SEEN for an opinion that was taken back, or does not count there.
+    author: who gave it there; "" if no other opinion is of the same author.
+    tlp: its own mark; None if it has none that is stricter than its record's.
+    ids: its ids there, of which one may be of this hub.
     """
 
     key: str
@@ -125,6 +129,9 @@ class SourceOpinion:
     about: str
     opinion: Opinion
     note: str = ""
+    author: str = ""
+    tlp: Tlp | None = None
+    ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +148,35 @@ class SourceSighting:
 
 
 @dataclass(frozen=True, slots=True)
+class SingleSighting:
+    """A sighting of one of the records of a source that gives no sums.
+
+    key, version: of the sighting at the source. about: the key of the record.
+    count: 0 for a sighting that was taken back, or does not count here.
+    tlp, ids: as of an opinion.
+    """
+
+    key: str
+    version: str
+    about: str
+    count: int
+    last_at: datetime
+    tlp: Tlp | None = None
+    ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SourceFeedback:
-    """Opinions and sightings of one page of a source, and those that cannot be read."""
+    """Opinions and sightings of one page of a source, and those that cannot be read.
+
+    sightings: sums, one for each record. merged: records that were merged, with the remaining one.
+    """
 
     opinions: tuple[SourceOpinion, ...] = ()
     sightings: tuple[SourceSighting, ...] = ()
     faults: tuple[RecordError, ...] = ()
+    single_sightings: tuple[SingleSighting, ...] = ()
+    merged: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

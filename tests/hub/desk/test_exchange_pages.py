@@ -7,7 +7,13 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
-from stemtide.hub.rooms.exchanges.models import Exchange, Outgoing, PartnerSighting, Record
+from stemtide.hub.rooms.exchanges.models import (
+    Exchange,
+    Outgoing,
+    PartnerOpinion,
+    PartnerSighting,
+    Record,
+)
 from stemtide.hub.rooms.exchanges.writes import exchanges as writes
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.interop.exchanges import Terms
@@ -136,6 +142,22 @@ def test_counts_of_another_hub_stand_apart_on_the_page_of_their_signal(world, co
     assert page.index("At other hubs") < page.index("The partner")
     assert re.search(r"1.234 blocked", page)
     assert "No match has been reported yet." in page
+
+
+def test_opinions_at_another_hub_are_shown_also_of_what_it_shared_itself(world, coordinator):
+    row = exchange(world, "partner")
+    shared = world.share()
+    signal = Signal.objects.get(uid=shared)
+    facts = {"exchange": row, "version": "1"}
+    Record.objects.create(key="theirs", signal=signal, seen_at=world.now, **facts)
+    for number, stance in enumerate(["dispute", "dispute", "agree", "seen"]):
+        PartnerOpinion.objects.create(
+            key=str(number), about="theirs", opinion=stance, seen_at=world.now, **facts
+        )
+    page = said(coordinator.get(f"/signals/{shared}"))
+    assert page.index("At other hubs") < page.index("The partner")
+    assert re.search(r"2 disputes, 1 confirmation(?!s)", page)
+    assert "0 blocked" not in page
 
 
 def test_the_page_of_an_exchange_says_that_opinions_and_counts_are_taken_over(world, coordinator):

@@ -17,7 +17,7 @@ from stemtide.hub.rooms.signals.models import Signal
 from stemtide.interop.exchanges import Pull, SourceRecord, Terms
 from stemtide.protocol.enums import Direction, ExchangeKind
 from tests.exchange_servers import GROUP
-from tests.opencti_server import STREAM
+from tests.opencti_server import STREAM, OpenCtiServer
 from tests.rounds import rounds
 from tests.world import NOON, add_member, hex_value
 
@@ -175,3 +175,12 @@ def desk(world):
 @pytest.fixture
 def committed_desk(committed_world):
     return Desk(committed_world)
+
+
+@pytest.fixture
+def opencti(desk):
+    """An OpenCTI with the clock of the desk."""
+    made = OpenCtiServer()
+    made.clock = lambda: desk.now.timestamp()  # noqa: PLW0108  # the time goes on
+    with made.running():
+        yield made

@@ -228,6 +228,24 @@ def test_sums_of_sightings_are_shown_and_never_added_to_ours(desk, shelf, copy, 
     assert own_sightings.totals() == {}
 
 
+def test_sums_of_two_copies_of_one_signal_are_added(desk, shelf, copy, ours):
+    twin = copy | {"id": f"indicator--{uuid4()}"}
+    shelf.put(twin, sighting(copy, blocked=12), sighting(twin, minutes=3, blocked=2))
+    assert desk.run() == {"echo": 2, "sightings": 2}
+    (row,) = reads.partner_counts(ours.id, viewer=desk.world.big_provider)
+    assert row.outcomes == {"blocked": 14}
+
+
+def test_an_opinion_that_is_about_no_indicator_any_more_is_taken_back(desk, shelf, copy):
+    sent = opinion(copy)
+    shelf.put(sent)
+    desk.run()
+    other = {"object_refs": [f"malware--{uuid4()}"]}
+    shelf.put(newer(sent, minutes=9, **other), at=NOON + timedelta(minutes=2))
+    assert again(desk) == {"opinions": 1}
+    assert given() == {"partner-bridge": "seen"}
+
+
 def test_sightings_of_a_signal_are_for_those_who_see_it(desk, shelf):
     hidden = desk.world.share(
         kind="sha256",

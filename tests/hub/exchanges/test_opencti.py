@@ -9,26 +9,17 @@ from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.rooms.exchanges.sources import opencti as port, source as requests
 from stemtide.hub.rooms.signals.models import Signal
 from tests.hub.stix.conftest import indicator as stix_indicator
-from tests.opencti_server import EXTENSION, STREAM, TOKEN, OpenCtiServer
+from tests.opencti_server import EXTENSION, STREAM, TOKEN
 from tests.world import NOON, hex_value
 
 HOUR_S = 3600
 
 
 @pytest.fixture
-def server(desk):
-    """An OpenCTI with the clock of the desk."""
-    made = OpenCtiServer()
-    made.clock = lambda: desk.now.timestamp()  # noqa: PLW0108  # the time goes on
-    with made.running():
-        yield made
-
-
-@pytest.fixture
-def source(desk, server):
+def source(desk, opencti):
     """The exchange, with an OpenCTI that has something already."""
-    desk.add("opencti", address=server.address, secret=TOKEN)
-    return server
+    desk.add("opencti", address=opencti.address, secret=TOKEN)
+    return opencti
 
 
 def indicator(number=1, **more):
@@ -121,6 +112,16 @@ def test_a_wrong_event_costs_itself_alone(desk, source, monkeypatch):
     assert f"event {at}-2: it is a merge, and does not name" in log
     assert f"event {at}-3: it has more than 5,000 bytes" in log
     assert "events that are not known: 1 drop" in log
+
+
+def test_a_name_that_no_database_can_have_costs_itself_alone(desk, source):
+    """PostgreSQL stores no NUL: a page with one could never be written."""
+    wrong = {"id": "indicator--\x00"}
+    source.put(indicator(1) | wrong, indicator(2))
+    source.delete(indicator(1) | wrong)
+    source.put(indicator(1) | {"id": "indicator--\x00\x00"})
+    assert desk.run() == {"shared": 1, "refused": 1}
+    assert desk.row.trouble == ""
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,10 @@ def read_feedback(sent: Iterable[object]) -> SourceFeedback:
 
 
 def _opinions(stix: Stix) -> list[SourceOpinion]:
-    """Return an opinion, once for each of its indicators. raises: PostedError."""
+    """Return an opinion, once for each of its indicators; if there is none, as taken back.
+
+    raises: PostedError.
+    """
     posted = read_object(stix)
     read = opinion_of(posted)
     labels = stix.get("labels") or []
@@ -58,11 +61,21 @@ def _opinions(stix: Stix) -> list[SourceOpinion]:
             version=_version(posted),
             about=about,
             opinion=read.opinion if is_counting else Opinion.SEEN,
-            note="".join(letter for letter in read.note if letter.isprintable()).strip(),
+            note=plain_note(read.note),
         )
         for about in read.of
-        if signal_uids(about)
-    ]
+        if len(about) <= _MAX_KEY and signal_uids(about)
+    ] or [taken_back(posted.id)]
+
+
+def taken_back(key: str) -> SourceOpinion:
+    """Return an opinion that is about no indicator, or no longer."""
+    return SourceOpinion(key=key, version="", about="", opinion=Opinion.SEEN)
+
+
+def plain_note(text: str) -> str:
+    """Return a note without characters that a database or a page cannot have."""
+    return "".join(letter for letter in text if letter.isprintable()).strip()
 
 
 def _sighting(stix: Stix) -> SourceSighting | None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS
 from stemtide.interop.exchanges import RecordError, SourceRecord
+from stemtide.interop.stix.events import ids_of, is_for_organisations
 from stemtide.interop.stix.objects import EXTENSION, Stix, signal_uids
 from stemtide.interop.stix.posted import PostedError, hops_of, read_object, signals_of
 from stemtide.interop.vocabulary import RefusedTagError, parse_tags, strictest_marks
@@ -29,11 +30,7 @@ _FIELDS = (
 MAX_SIGNALS = 20_000
 """Maximum signals of a page, as of a post."""
 
-_OPENCTI = "extension-definition--ea279b3e-5c71-4632-ac08-831c66a786ba"
-"""Extension of OpenCTI, which names an object's other ids, and organisations that alone may see it.
-"""
-
-_MAX_NAMES, _PART_DIGITS = 20, 32
+_PART_DIGITS = 32
 
 
 class TooManySignalsError(Exception):
@@ -62,7 +59,7 @@ def read_objects(sent: Iterable[object]) -> tuple[list[SourceRecord], list[Recor
         try:
             records += _read(stix)
         except (PostedError, RefusedTagError) as error:
-            faults.append(RecordError(str(stix.get("id"))[:300], str(error)))
+            faults.append(RecordError(_key(stix), str(error)))
         if len(records) > MAX_SIGNALS:
             raise TooManySignalsError
     return records, faults, others
@@ -70,7 +67,7 @@ def read_objects(sent: Iterable[object]) -> tuple[list[SourceRecord], list[Recor
 
 def _read(stix: Stix) -> list[SourceRecord]:
     """Return an indicator's records, one per comparison. raises: PostedError, RefusedTagError."""
-    key = str(stix.get("id"))[:300]
+    key = _key(stix)
     if stix.get("revoked") is True:  # even if the object is invalid otherwise
         return [SourceRecord(key, str(stix.get("modified"))[:80], reason=_withdraw_reason(stix))]
     posted = read_object(_limit_distance(stix))
@@ -78,10 +75,8 @@ def _read(stix: Stix) -> list[SourceRecord]:
     requested = signals_of(posted, crisis=None, exercise=False)
     if not requested.signals:
         raise PostedError(requested.why)
-    extension, opencti = _extension(stix), _extension(stix, _OPENCTI)
+    extension = _extension(stix)
     via = words.via or list(hops_of(extension))
-    names = opencti.get("stix_ids")
-    keys = [key, *(str(name) for name in (names if isinstance(names, list) else ()))]
     whole = SourceRecord(
         key,
         str(posted.version),
@@ -89,7 +84,7 @@ def _read(stix: Stix) -> list[SourceRecord]:
         is_exercise=words.is_exercise or extension.get("exercise") is True,
         is_disputed=words.is_disputed or extension.get("disputed") is True,
         via=tuple(via),
-        signals=tuple(uid for name in keys[:_MAX_NAMES] for uid in signal_uids(name)),
+        signals=tuple(uid for name in ids_of(stix) for uid in signal_uids(name)),
         makers=(str(stix.get("created_by_ref")),),
         beside=requested.others,
     )
@@ -105,6 +100,12 @@ def _read(stix: Stix) -> list[SourceRecord]:
         replace(whole, key=name, part_of=key, facts=facts_of_part)
         for name, facts_of_part in facts.items()
     ]
+
+
+def _key(stix: Stix) -> str:
+    """Return the name of an indicator, also of one whose id no database can have."""
+    name = str(stix.get("id"))[:300]
+    return "".join(character if character.isprintable() else "?" for character in name)
 
 
 def _limit_distance(stix: Stix) -> Stix:
@@ -139,14 +140,14 @@ def _stated_fields(
         if not is_stated:
             del stated[name]
     own = {"labels": words["labels"]} if "labels" in words else {}
-    granted = {"tlp": Tlp.AMBER} if _extension(stix, _OPENCTI).get("granted_refs") else {}
+    granted = {"tlp": Tlp.AMBER} if is_for_organisations(stix) else {}
     return {**words, **stated, **own, **strictest_marks([words, stated, granted])}
 
 
-def _extension(stix: Stix, name: str = EXTENSION) -> Stix:
-    """Return an extension of an indicator, {} if it has none."""
+def _extension(stix: Stix) -> Stix:
+    """Return our extension of an indicator, {} if it has none."""
     extensions = stix.get("extensions")
-    extension = extensions.get(name) if isinstance(extensions, dict) else None
+    extension = extensions.get(EXTENSION) if isinstance(extensions, dict) else None
     return extension if isinstance(extension, dict) else {}
 
 

@@ -74,9 +74,7 @@ def add(
     ] = False,
     feedback: Annotated[
         bool,
-        typer.Option(
-            "--feedback", help="Take opinions and counts of a TAXII server or a MISP, too."
-        ),
+        typer.Option("--feedback", help="Take opinions and counts of TAXII, MISP or OpenCTI, too."),
     ] = False,
     sharing_group: Annotated[
         int | None, typer.Option(help="MISP's sharing group for TLP:AMBER events.")

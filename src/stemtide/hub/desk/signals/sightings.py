@@ -14,12 +14,17 @@ from stemtide.protocol.enums import Outcome
 
 @dataclass(frozen=True, slots=True)
 class OutcomeBar:
-    """One provider, or all together. counts: by outcome."""
+    """One provider, another hub, or all together. counts: by outcome.
+
+    disputes, confirmations: opinions at another hub.
+    """
 
     title: str
     counts: dict[str, int]
     signals: int
     last_at: datetime | None
+    disputes: int = 0
+    confirmations: int = 0
 
     @property
     def height(self) -> int:
@@ -46,13 +51,15 @@ def summary(*, viewer: Viewer, signal: UUID | None = None) -> Summary:
 
 
 def partners(*, viewer: Viewer, signal: UUID) -> list[OutcomeBar]:
-    """Return the counts of a signal that other hubs report, by partner."""
+    """Return the counts and opinions of a signal that other hubs report, by partner."""
     return [
         OutcomeBar(
             title=row.title,
             counts={str(outcome): row.outcomes.get(outcome, 0) for outcome in Outcome},
             signals=1,
             last_at=row.last_at,
+            disputes=row.disputes,
+            confirmations=row.confirmations,
         )
         for row in feedback.partner_counts(signal, viewer=viewer)
     ]

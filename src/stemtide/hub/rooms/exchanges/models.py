@@ -113,8 +113,11 @@ class PartnerOpinion(models.Model):
 
     key, about: names of the opinion and of the record there. The record may come later.
     opinion: SEEN if it was taken back there, or does not count there.
+    author:  who gave it there; "" if no other opinion is of the same author.
+    tlp:     its own mark; "" if it has none that is stricter than its record's.
     is_due:  whether it has yet to be counted in the opinion of the exchange's party here.
     seen_at: when it came, or was last held up by the limits of that party.
+    read_at: when it came last, if its source sends everything again after a gap.
     """
 
     exchange = models.ForeignKey(Exchange, models.CASCADE, related_name="partner_opinions")
@@ -123,8 +126,11 @@ class PartnerOpinion(models.Model):
     version = models.CharField(max_length=80)
     opinion = models.CharField(max_length=10, choices=[(o, o) for o in Opinion])
     note = models.CharField(max_length=500, blank=True)
+    author = models.CharField(max_length=300, blank=True, db_default="")
+    tlp = models.CharField(max_length=15, blank=True, db_default="")
     is_due = models.BooleanField(default=True)
     seen_at = models.DateTimeField()
+    read_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
@@ -158,6 +164,33 @@ class PartnerSighting(models.Model):
 
     def __str__(self) -> str:
         return f"{self.outcomes} of {self.about}"
+
+
+class PartnerSingleSighting(models.Model):
+    """A sighting of the other side, if it gives single ones and no sums.
+
+    key, about: names of the sighting and of the record there. The record may come later.
+    tlp:     its own mark; "" if it has none that is stricter than its record's.
+    seen_at: when it came last.
+    """
+
+    exchange = models.ForeignKey(Exchange, models.CASCADE, related_name="single_sightings")
+    key = models.CharField(max_length=300)
+    about = models.CharField(max_length=300)
+    version = models.CharField(max_length=80)
+    count = models.PositiveIntegerField()
+    last_at = models.DateTimeField()
+    tlp = models.CharField(max_length=15, blank=True)
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("exchange", "key", name="one_single_sighting_a_name")
+        ]
+        indexes = [models.Index("exchange", "about", name="single_sightings_by_record")]
+
+    def __str__(self) -> str:
+        return f"{self.count} of {self.about}"
 
 
 class Withdrawal(models.Model):

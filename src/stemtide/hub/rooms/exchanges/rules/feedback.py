@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from stemtide.hub.platform.errors import InvalidError
 from stemtide.protocol.enums import ExchangeKind, Opinion, PartyKind
+from stemtide.protocol.handling import Tlp
 
 MAX_STORED = 100_000
 """Opinions, and sightings, that are stored of one exchange: a source cannot fill the database."""
@@ -20,10 +21,11 @@ def check_feedback(*, kind: ExchangeKind, party: PartyKind) -> None:
 
     An agency's dispute stops a signal everywhere, and another hub must not be able to.
     """
-    if kind not in {ExchangeKind.TAXII, ExchangeKind.MISP}:
+    if kind not in {ExchangeKind.TAXII, ExchangeKind.MISP, ExchangeKind.OPENCTI}:
         raise InvalidError(
             "feedback",
-            "only a TAXII server and a MISP have opinions and sightings: leave the option out",
+            "only a TAXII server, a MISP and an OpenCTI have opinions and sightings: leave the"
+            " option out",
         )
     if party is PartyKind.AGENCY:
         raise InvalidError(
@@ -32,10 +34,19 @@ def check_feedback(*, kind: ExchangeKind, party: PartyKind) -> None:
         )
 
 
+def marks_within(tlp: Tlp) -> list[str]:
+    """Return the marks of opinions and sightings that the readers of a signal may have.
+
+    tlp: of the signal. "" is no mark of their own.
+    """
+    strictest_first = list(Tlp)
+    return ["", *strictest_first[strictest_first.index(tlp) :]]
+
+
 def joint_opinion(counts: Mapping[Opinion, int], *, reason: str, party: str) -> tuple[Opinion, str]:
     """Return the one opinion of a source's party, and the note with it.
 
-    counts: parties of the source by opinion. reason: of one that disputes. A dispute counts more
+    counts: authors at the source by opinion. reason: of one that disputes. A dispute counts more
     than any number of confirmations.
     """
     if disputes := counts.get(Opinion.DISPUTE, 0):

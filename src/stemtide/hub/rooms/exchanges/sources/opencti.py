@@ -30,13 +30,17 @@ from stemtide.hub.rooms.exchanges.sources.source import (
     VersionsOf,
     decode_json,
 )
-from stemtide.interop.exchanges import Pull, RecordError
+from stemtide.interop.exchanges import Pull, RecordError, SourceFeedback
+from stemtide.interop.stix.event_feedback import read_event_feedback
 from stemtide.interop.stix.events import TYPES, UnreadableEventError, objects_of
 from stemtide.interop.stix.objects import Stix
 from stemtide.interop.stix.pulled import MAX_SIGNALS, TooManySignalsError, read_objects
 
 PAGE = 100
 """Indicators of one page: with 200 comparisons each, the most signals that are taken at once."""
+
+PAGE_FEEDBACK = 2_000
+"""Opinions and sightings of one page."""
 
 MAX_EVENTS = 10_000
 """Most events of one page, whatever they are."""
@@ -72,16 +76,19 @@ def pull(checkpoint: dict[str, Any], *, client: SourceClient, versions_of: Versi
     if page.is_gap:
         note = "it no longer has all events since the last run: everything is read again"
         return Pull(checkpoint=_from_start(client.now), more=True, notes=(note,))
-    return _pulled(page, checkpoint)
+    return _pulled(page, checkpoint, client=client)
 
 
-def _pulled(page: "_Page", checkpoint: dict[str, Any]) -> Pull:
+def _pulled(page: "_Page", checkpoint: dict[str, Any], *, client: SourceClient) -> Pull:
     """Return the records of a page. raises: SourceError."""
     try:
         source_records, faults, others = read_objects(page.objects)
     except TooManySignalsError as error:
         words = f"it brings more than {MAX_SIGNALS:,} signals under one id: no way on"
         raise SourceError(words) from error
+    feedback = SourceFeedback()
+    if client.endpoint.feedback:
+        feedback = read_event_feedback(page.objects, now=client.now)
     since = checkpoint.get("full_since")
     is_whole = page.is_over and since is not None
     onward = {"after": _text(page.position)}
@@ -94,6 +101,7 @@ def _pulled(page: "_Page", checkpoint: dict[str, Any]) -> Pull:
         more=not page.is_over and page.has_progress,
         others=others + page.unknown.total(),
         notes=_notes(page.unknown),
+        feedback=feedback,
         full_since=datetime.fromisoformat(since) if since else None,
         is_whole=is_whole,
     )
@@ -158,12 +166,21 @@ class _Page:
 
     def __post_init__(self) -> None:
         self.position = self.group = self.last = self.start
-        self._event_count = self._indicator_count = 0
+        self._event_count = 0
+        self._type_counts: Counter[str] = Counter()
 
     @property
     def has_progress(self) -> bool:
         """Whether the next page begins later than this one."""
         return self.position > self.start
+
+    @property
+    def _is_long(self) -> bool:
+        """Whether the next id goes to the next page."""
+        counts = self._type_counts
+        return (
+            counts["indicator"] >= PAGE or counts["opinion"] + counts["sighting"] >= PAGE_FEEDBACK
+        )
 
     def take(self, event: ServerEvent) -> bool:
         """Read an event; return whether to read on. raises: SourceError."""
@@ -178,7 +195,7 @@ class _Page:
             return self._pause(place)
         if place is not None and place > self.group:
             self.position = self.group
-            self.is_full |= self.has_progress and self._indicator_count >= PAGE
+            self.is_full |= self.has_progress and self._is_long
             if self.is_full:
                 return False
             self.group = place
@@ -236,7 +253,7 @@ class _Page:
             self._refuse(event, "its data is no JSON")
         else:
             self.objects += objects
-            self._indicator_count += sum(stix["type"] == "indicator" for stix in objects)
+            self._type_counts.update(stix["type"] for stix in objects)
 
     def _refuse(self, event: ServerEvent, words: str) -> None:
         """Note an event that cannot be read."""

@@ -120,7 +120,7 @@ def _import_part(
     taking = PageImport(row, now=now, is_full=is_full)
     taking.take(pull)
     if taking.terms.feedback:
-        taking.take_feedback(pull.feedback)
+        taking.take_feedback(pull)
     pending.counts += taking.counts
     pending.named += taking.named
     # If the page is fetched again, unwritten records are counted and logged then.

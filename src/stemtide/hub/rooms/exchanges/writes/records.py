@@ -26,7 +26,6 @@ from stemtide.hub.rooms.signals.writes import signals
 from stemtide.interop.exchanges import (
     Pull,
     RecordOutcome,
-    SourceFeedback,
     SourceRecord,
     Terms,
 )
@@ -165,12 +164,12 @@ class PageImport(RecordLinks):
                     self._link(pairs[draft.row][0], signal=rival.pk, is_own=False)
                     break
 
-    def take_feedback(self, pulled: SourceFeedback) -> None:
+    def take_feedback(self, pull: Pull) -> None:
         """Take the opinions and sightings of a page, after its records."""
         ended = {record.key for record in self._records.values() if record.ended}
         feedback.note_ended(self.row, ended)
-        self.counts += feedback.take(self.row, pulled, now=self.now)
-        for fault in pulled.faults:
+        self.counts += feedback.take(self.row, pull, now=self.now)
+        for fault in pull.feedback.faults:
             self.counts[RecordOutcome.REFUSED] += 1
             self.named.append(f"refused: {fault.key}: {fault.words}")
 
