@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("exchanges", "0012_opencti"),
+        ("exchanges", "0013_sharing_groups"),
     ]
 
     operations = [
