@@ -398,7 +398,7 @@ def test_pages_are_open_to_all_and_whole_on_a_small_screen_in_german(chromium, f
         eyes.page.set_extra_http_headers({"Accept-Language": "de"})
         eyes.page.set_viewport_size(NARROW)
         eyes.look(path)
-        for width in (1280, 390):
+        for width in (1280, 1100, 390):
             eyes.page.set_viewport_size({"width": width, "height": HEIGHT})
             for fault in eyes.page.evaluate(CUT_OFF):
                 eyes.note(f"{scheme} at {width}: {fault}")

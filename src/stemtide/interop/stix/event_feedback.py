@@ -16,7 +16,6 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from stemtide.interop.exchanges import (
     RecordError,
@@ -197,7 +196,7 @@ def _ids(stix: Stix) -> tuple[str, ...]:
     return tuple(name for name in ids_of(stix) if _ID.fullmatch(name))
 
 
-def _version(posted: Posted, *facts: Any) -> str:  # noqa: ANN401  # facts of any type
+def _version(posted: Posted, *facts: object) -> str:
     """Return the version of an object: deletions and labels do not change its own."""
     digest = hashlib.sha256(repr(facts).encode()).hexdigest()
     return f"{posted.version} {digest[:_DIGITS]}"

@@ -83,10 +83,16 @@ def opinions_of(row: Exchange, signal: Signal) -> tuple[dict[Opinion, int], str]
         about__in=_keys(row, signal).filter(ended=False),
         tlp__in=rules.marks_within(Tlp(signal.tlp)),
     )
-    counts = rows.order_by().values_list("opinion").annotate(authors=Count(_AUTHOR, distinct=True))
     disputes = rows.filter(opinion=Opinion.DISPUTE).exclude(note="").order_by("pk")
     reason = disputes.values_list("note", flat=True).first() or ""
-    return {Opinion(opinion): count for opinion, count in counts}, reason
+    return _authors(rows), reason
+
+
+def _authors(opinions: QuerySet[PartnerOpinion]) -> dict[Opinion, int]:
+    """Return how many authors have each opinion."""
+    counts = opinions.order_by().values_list("opinion")
+    counted = counts.annotate(authors=Count(_AUTHOR, distinct=True))
+    return {Opinion(opinion): count for opinion, count in counted}
 
 
 def due_of(row: Exchange, signal: Signal) -> QuerySet[PartnerOpinion]:
@@ -129,7 +135,6 @@ def _add(counts: PartnerCounts, row: Exchange, *, keys: QuerySet[Record, str], t
     single = row.single_sightings.filter(**among).aggregate(sum=Sum("count"), last=Max("last_at"))
     if single["sum"]:
         counts.add(Outcome.LOGGED.value, single["sum"], last_at=single["last"])
-    opinions = row.partner_opinions.filter(**among).order_by().values_list("opinion")
-    authors = dict(opinions.annotate(authors=Count(_AUTHOR, distinct=True)))
+    authors = _authors(row.partner_opinions.filter(**among))
     counts.disputes += authors.get(Opinion.DISPUTE, 0)
     counts.confirmations += authors.get(Opinion.AGREE, 0)
