@@ -2,6 +2,9 @@
 """The index of the upload journal finds what comparing every entry finds, in orientations too."""
 
 import io
+import os
+import sys
+import threading
 
 import numpy as np
 import pytest
@@ -151,3 +154,16 @@ def test_values_that_begin_alike_do_not_look_equal(chosen):
     values = [b"alike" + bytes([n]) + chosen.bytes(26) for n in range(256)]
     values += [chosen.bytes(7) + b"e" + chosen.bytes(24) for _ in range(256)]
     assert len(set(digests.hash_values(values).tolist())) == 512
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")
+@pytest.mark.skipif(os.cpu_count() == 1, reason="one core is searched with one thread")
+def test_a_search_for_many_signals_leaves_the_cores_to_look_ups(chosen):
+    found = JournalIndex(loose_values=0)
+    found.put([entry(n + 1, chosen.bytes(32)) for n in range(200)])
+    found.find([IndexedSignal(n, Kind.PDQ, chosen.bytes(32)) for n in range(200)])
+    ours = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    searching = [t for t in threading.enumerate() if t.name.startswith("match-background")]
+    theirs = [os.getpriority(os.PRIO_PROCESS, thread.native_id) for thread in searching]
+    assert theirs
+    assert min(theirs) > ours

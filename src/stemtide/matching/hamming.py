@@ -9,6 +9,7 @@ how the tables find every row, and at which cost.
 
 import ctypes
 import os
+import sys
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -58,6 +59,9 @@ _LARGE_PART = 8
 """A second segment is merged into the large one when it has one in this many of its rows."""
 
 _QUERIES_A_THREAD = 64
+
+_BACKGROUND_NICENESS = 10
+"""Such a thread gets a ninth of a processor that another thread wants."""
 """Minimum number of queries for a second thread."""
 
 
@@ -323,8 +327,12 @@ def search_all(
     *,
     count: int,
     within_bits: int,
+    in_background: bool = False,
 ) -> Hits:
-    """Search with one threshold, in threads if there are many queries; see HammingIndex.search."""
+    """Search with one threshold, in threads if there are many queries; see HammingIndex.search.
+
+    in_background: whether these threads leave the processors to others who want them.
+    """
     if min(_threads(), count // _QUERIES_A_THREAD) < 2:  # noqa: PLR2004 - this one alone
         return hamming.search(structs, queries, count=count, within_bits=within_bits)
     rows = np.frombuffer(queries, dtype=np.uint64).reshape(count, -1)
@@ -336,21 +344,32 @@ def search_all(
             structs, batch, count=len(batch), first=first, within_bits=within_bits
         )
 
-    return np.concatenate(list(_pool().map(part, range(0, count, step))))
+    return np.concatenate(list(_pool(in_background=in_background).map(part, range(0, count, step))))
 
 
 def search_each(
     structs: ctypes.Array[SegmentStruct],
     queries: Words,
     thresholds: npt.NDArray[np.integer],
+    *,
+    in_background: bool = False,
 ) -> Hits:
-    """Search with a threshold for each query; queries of one threshold run together."""
+    """Search with a threshold for each query; queries of one threshold run together.
+
+    in_background: as of search_all.
+    """
     results = [np.empty(0, dtype=hamming.HIT)]
     for bits in np.unique(thresholds).tolist():
         which = np.flatnonzero(thresholds == bits)
         batch = np.ascontiguousarray(queries[which])
         within_bits = check_within_bits(bits)
-        hits = search_all(structs, batch, count=len(batch), within_bits=within_bits)
+        hits = search_all(
+            structs,
+            batch,
+            count=len(batch),
+            within_bits=within_bits,
+            in_background=in_background,
+        )
         hits["query"] = which[hits["query"]]
         results.append(hits)
     hits = np.concatenate(results)
@@ -373,8 +392,16 @@ def _last_of_each(keys: Keys) -> slice | npt.NDArray[np.intp]:
 
 
 @cache
-def _pool() -> ThreadPoolExecutor:
+def _pool(*, in_background: bool) -> ThreadPoolExecutor:
+    if in_background:
+        return ThreadPoolExecutor(_threads(), "match-background", initializer=_lower_priority)
     return ThreadPoolExecutor(_threads(), "match")
+
+
+def _lower_priority() -> None:
+    """Let other threads of this process go first: on Linux each thread has a priority."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _BACKGROUND_NICENESS)
 
 
 @cache

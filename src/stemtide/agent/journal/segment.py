@@ -98,7 +98,7 @@ class _Pictures:
         return self.rows.rows, unpack_offsets(self.offsets, first=self.first)
 
     def find(self, queries: Words, within_bits: Distances) -> tuple[npt.NDArray[np.intp], Seqs]:
-        hits = search_each(as_structs([self.rows.struct]), queries, within_bits)
+        hits = search_each(as_structs([self.rows.struct]), queries, within_bits, in_background=True)
         owners = unpack_offsets(self.offsets[hits["key"]], first=self.first)
         return hits["query"].astype(np.intp), owners
 

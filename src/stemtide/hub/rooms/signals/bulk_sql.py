@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache, partial
-from itertools import chain, compress, groupby
+from itertools import compress
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
+from stemtide.hub.platform.bulk_insert import insert_rows, prepare, prepare_ids
 from stemtide.hub.platform.retention.columns import basis_columns, with_given
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.long_values import batches
@@ -28,8 +29,6 @@ _FIELDS: dict[str, Any] = {
 }
 _ROW_COLUMNS = ("uid", "position", "value", "url")
 """Columns that differ from row to row; many rows of a bulk share the values of the others."""
-_VALUES_IN_A_STATEMENT = 30_000
-"""Most parameters of a statement in SQLite. source: SQLite, Implementation Limits, section 9."""
 _SIGNATURE = "signature"
 """The same, where a row of the bulk is signed."""
 _SHARED_COLUMNS = tuple(name for name in _FIELDS if name not in (*_ROW_COLUMNS, _SIGNATURE))
@@ -104,21 +103,22 @@ def insert(
     shared_columns = {
         share_key: tuple(compress(row, has_values)) for share_key, row in shared_columns.items()
     }
-    is_native = connection.features.has_native_uuid_field
+    uids = prepare_ids(draft.uid for draft in drafts)
     is_signed = any(draft.body.signature for draft in drafts)
     rows = [
         (
-            draft.uid if is_native else draft.uid.hex,
+            uid,
             draft.position,
             draft.value,
             draft.url,
             *([draft.body.signature] if is_signed else ()),
             *shared_columns[share_key],
         )
-        for share_key, draft in zip(keys, drafts, strict=True)
+        for uid, share_key, draft in zip(uids, keys, drafts, strict=True)
     ]
     own_columns = [*_ROW_COLUMNS, *([_SIGNATURE] if is_signed else ())]
-    _add([*own_columns, *compress(_SHARED_COLUMNS, has_values)], rows)
+    columns = [*own_columns, *compress(_SHARED_COLUMNS, has_values)]
+    insert_rows("signals_signal", columns, rows)
 
 
 def _share_columns(*, by: Party, now: datetime) -> dict[str, object]:
@@ -142,9 +142,12 @@ def _share_columns(*, by: Party, now: datetime) -> dict[str, object]:
 
 
 def _share_key(draft: SignalDraft) -> tuple[object, ...]:
-    """Return the key of drafts that have the same values in all columns except _OF_EACH."""
+    """Return the key of drafts that have the same values in all columns except _ROW_COLUMNS.
+
+    Facts by their identity: their values take long to hash, and equal ones are mostly one object.
+    """
     body = draft.body
-    return (draft.facts, body.kind, body.exercise, body.via, body.retention)
+    return (id(draft.facts), body.kind, body.exercise, body.via, body.retention)
 
 
 def _retention_columns(draft: SignalDraft, *, by: Party, now: datetime) -> dict[str, object]:
@@ -162,25 +165,6 @@ def _facts_columns(draft: SignalDraft) -> dict[str, object]:
         "exercise": _prepared("exercise", draft.body.exercise),
         "via": " ".join(map(str, draft.body.via)),
     }
-
-
-def _add(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Insert rows of signals in the fastest way that the database has."""
-    into = f"signals_signal ({', '.join(columns)})"
-    if connection.vendor == "postgresql" and len(rows) > 1:
-        with connection.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
-        return
-    # Many rows in each statement: after every statement other threads of this process may take
-    # Python's lock, for which this one would wait while it holds the write lock.
-    placeholders = f"({', '.join(['%s'] * len(columns))})"
-    at_once = max(1, _VALUES_IN_A_STATEMENT // len(columns))
-    groups = [rows[start : start + at_once] for start in range(0, len(rows), at_once)]
-    for size, same in groupby(groups, key=len):
-        all_placeholders = ", ".join([placeholders] * size)
-        values = [list(chain.from_iterable(group)) for group in same]
-        _run_many(f"INSERT INTO {into} VALUES {all_placeholders}", values)  # noqa: S608  # our own column names
 
 
 def add_sightings(
@@ -312,10 +296,7 @@ def date_signals(pks: Iterable[int], *, expires_at: datetime, first: int, now: d
 
 def _prepared(name: str, value: object) -> object:
     """Return a column's value in the form that the database driver takes."""
-    prepared = _FIELDS[name].get_db_prep_save(value, connection)
-    # Convert bools: the lookup of an adapter for bool is slow in sqlite3.
-    is_sqlite_bool = isinstance(prepared, bool) and connection.vendor == "sqlite"
-    return int(prepared) if is_sqlite_bool else prepared
+    return prepare(_FIELDS[name], value)
 
 
 def _run_many(statement: str, rows: Sequence[Sequence[Any]]) -> None:

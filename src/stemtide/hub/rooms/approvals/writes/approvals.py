@@ -4,10 +4,13 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import connection, transaction
 
+from stemtide.hub.platform.bulk_insert import insert_rows, prepare, prepare_ids
 from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
 from stemtide.hub.rooms.approvals import acts, rules
 from stemtide.hub.rooms.approvals.models import ENDED, AffectedSignal, Approval, WaitingSignal
@@ -36,6 +39,11 @@ _MOST = {
 MAX_NAMED = 100
 """Rows that were refused when their share was approved, as the approval names them."""
 
+
+_SIGNAL_FIELDS: dict[str, Any] = {
+    field.attname: field
+    for field in WaitingSignal._meta.local_concrete_fields  # noqa: SLF001  # Django documents it as public
+}
 
 _COUNT = """
 INSERT INTO approvals_actcount AS had (party_id, act, exercise, day, count)
@@ -104,20 +112,7 @@ def ask(asking: Asking, *, by: Party, now: datetime) -> Approval:
         waiting = reads.count_own_signals(party=by, exercise=asking.exercise)
         rules.check_room(waiting, more=len(asking.signals))
     row = _open_act(asking, by=by, now=now) or _new(asking, by=by, now=now)
-    WaitingSignal.objects.bulk_create(
-        WaitingSignal(
-            uid=signal.uid,
-            approval=row,
-            party=by,
-            kind=signal.kind,
-            value=signal.value,
-            exercise=asking.exercise,
-            body=signal.body,
-            notes=signal.notes,
-            is_open=not asking.is_done,
-        )
-        for signal in asking.signals
-    )
+    _insert_signals(asking, approval=row, by=by)
     AffectedSignal.objects.bulk_create(
         AffectedSignal(
             uid=signal.uid,
@@ -133,6 +128,32 @@ def ask(asking: Asking, *, by: Party, now: datetime) -> Approval:
     detail = _detail(row) | {"count": asking.count, "through": asking.ref}
     _append("approval.asked", row, actor=by.ref, now=now, detail=detail)
     return row
+
+
+def _insert_signals(asking: Asking, *, approval: Approval, by: Party) -> None:
+    """Store the signals of an act that waits. Most have the same notes, which are prepared once."""
+    notes = cache(lambda found: prepare(_SIGNAL_FIELDS["notes"], dict(found)))
+    shared = {
+        "approval_id": approval.pk,
+        "party_id": by.pk,
+        "exercise": asking.exercise,
+        "is_open": not asking.is_done,
+    }
+    of_all = [prepare(_SIGNAL_FIELDS[name], value) for name, value in shared.items()]
+    uids = prepare_ids(signal.uid for signal in asking.signals)
+    rows = [
+        (
+            uid,
+            signal.kind,
+            signal.value,
+            signal.body,
+            notes(tuple(signal.notes.items())),
+            *of_all,
+        )
+        for uid, signal in zip(uids, asking.signals, strict=True)
+    ]
+    columns = ["uid", "kind", "value", "body", "notes", *shared]
+    insert_rows(WaitingSignal._meta.db_table, columns, rows)  # noqa: SLF001  # Django documents it as public
 
 
 def _open_act(asking: Asking, *, by: Party, now: datetime) -> Approval | None:

@@ -80,6 +80,10 @@ __all__ = [
 
 _DAY_S = 86_400
 
+_ID_BYTES = 10
+_ID_RANDOM = ((1 << 12) - 1) << 64 | (1 << 62) - 1
+"""Random bytes asked for an id, and the 74 bits of an id that take them."""
+
 EXCHANGE = "exchange:"
 """How the reference to an exchange begins, through which signals come."""
 
@@ -614,6 +618,7 @@ def read_rows(
     """
     facts_cache: dict[tuple[object, ...], Facts] = {}
     term_ends = signal_term_ends(now)
+    ids = uuids_at(now, count=len(bodies))
     for row, body in enumerate(bodies):
         if isinstance(body, RowError):
             errors.append(body)
@@ -629,8 +634,9 @@ def read_rows(
             facts = facts_cache.get(cache_key := _facts_in(body)) or facts_cache.setdefault(
                 cache_key, facts_of(body)
             )
-            uid = uuid_at(now)
-            yield SignalDraft(row, body, value=value, url=address, facts=facts, uid=uid, long=long)
+            yield SignalDraft(
+                row, body, value=value, url=address, facts=facts, uid=next(ids), long=long
+            )
 
 
 def uuid_at(now: datetime) -> UUID:
@@ -638,10 +644,17 @@ def uuid_at(now: datetime) -> UUID:
 
     source: RFC 9562 section 5.7 (UUIDv7: 48 bits of milliseconds, 74 random bits).
     """
+    return next(uuids_at(now, count=1))
+
+
+def uuids_at(now: datetime, *, count: int) -> Iterator[UUID]:
+    """Yield so many ids as of uuid_at, whose random bits are asked of the system together."""
     milliseconds = int(now.timestamp() * 1000)
     fixed = milliseconds << 80 | 0x7 << 76 | 0b10 << 62
-    random_bits = secrets.randbits(74)
-    return UUID(int=fixed | random_bits >> 62 << 64 | random_bits & (1 << 62) - 1)
+    random_bytes = secrets.token_bytes(count * _ID_BYTES)
+    for start in range(0, len(random_bytes), _ID_BYTES):
+        random_bits = int.from_bytes(random_bytes[start : start + _ID_BYTES])
+        yield UUID(int=fixed | random_bits & _ID_RANDOM)
 
 
 def _stored_value(body: SignalIn) -> tuple[str, str, bytes | None]:
