@@ -22,6 +22,7 @@ from stemtide.hub.desk.signals import glyphs, names
 from stemtide.hub.desk.situation import references
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.alerts.reads import alerts
+from stemtide.hub.rooms.alerts.texts import errors
 from stemtide.hub.rooms.exchanges.reads import exchanges
 from stemtide.hub.rooms.exercises import reads as exercises
 from stemtide.hub.rooms.exercises.rules import check_direct
@@ -149,6 +150,12 @@ def found_words(note: str, reason: str) -> str:
 def wait_words(words: str) -> str:
     """Translate why a signal waits."""
     return approvals.translated_reason(words)
+
+
+@register.filter
+def delivery_error(error: str) -> str:
+    """Translate why an alert or a webhook's event was not delivered."""
+    return errors.translated_error(error)
 
 
 @register.filter
