@@ -244,6 +244,12 @@ def thousands(number: float) -> str:
 
 
 @register.filter
+def counted(count: int, outcome: str) -> str:
+    """Return a number of outcomes in words, as in "41 blocked"."""
+    return labels.counted_outcome(outcome, count, number=thousands(count))
+
+
+@register.filter
 def of(titles: Mapping[str, str], name: str) -> str:
     """Return a party's title by its name; the name itself if there is no such party."""
     return titles.get(name, name)
