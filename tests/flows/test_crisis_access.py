@@ -283,9 +283,10 @@ CUT_OFF = """
     if (!heading.checkVisibility()) continue;
     const lines = document.createRange();
     lines.selectNodeContents(heading);
-    const widths = [...lines.getClientRects()].map((line) => line.width).filter(Boolean);
+    const rects = [...lines.getClientRects()].filter((rect) => rect.width);
+    const count = new Set(rects.map((rect) => Math.round(rect.top))).size;
     const size = parseFloat(getComputedStyle(heading).fontSize);
-    if (widths.length > 2 && Math.max(...widths) < 2.5 * size)
+    if (count > 2 && Math.max(...rects.map((rect) => rect.width)) < 2.5 * size)
       wrong.push(`${name(heading)} is squeezed: "${heading.textContent.trim()}"`);
   }
   for (const attribute of ["aria-describedby", "aria-labelledby"]) {
