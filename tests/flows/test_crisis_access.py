@@ -261,6 +261,34 @@ CUT_OFF = """
       if (!isReached) wrong.push(`${name(node)} scrolls, and no key reaches it: "${words}"`);
     }
   }
+  const canvas = document.createElement("canvas").getContext("2d");
+  for (const select of document.querySelectorAll("select:not([multiple], [size])")) {
+    if (!select.checkVisibility()) continue;
+    const style = getComputedStyle(select);
+    const [size, ...sides] = ["fontSize", "paddingLeft", "paddingRight"].map((property) =>
+      parseFloat(style[property]),
+    );
+    const room = select.clientWidth - sides[0] - sides[1];
+    const chosen = select.selectedIndex;
+    canvas.font = style.font;
+    for (const option of select.options) {
+      if (canvas.measureText(option.text).width <= room) continue;
+      option.selected = true;
+      if (select.clientHeight < 3 * size) wrong.push(`${select.name} cuts off "${option.text}"`);
+    }
+    select.selectedIndex = chosen;
+  }
+  for (const heading of document.querySelectorAll("h1, h2, h3, th")) {
+    if (heading.closest(".unseen") || heading.closest("thead, .block")?.offsetWidth <= 1) continue;
+    if (!heading.checkVisibility()) continue;
+    const lines = document.createRange();
+    lines.selectNodeContents(heading);
+    const rects = [...lines.getClientRects()].filter((rect) => rect.width);
+    const count = new Set(rects.map((rect) => Math.round(rect.top))).size;
+    const size = parseFloat(getComputedStyle(heading).fontSize);
+    if (count > 2 && Math.max(...rects.map((rect) => rect.width)) < 2.5 * size)
+      wrong.push(`${name(heading)} is squeezed: "${heading.textContent.trim()}"`);
+  }
   for (const attribute of ["aria-describedby", "aria-labelledby"]) {
     for (const node of document.querySelectorAll(`[${attribute}]`)) {
       for (const id of node.getAttribute(attribute).split(" ").filter(Boolean)) {
@@ -271,7 +299,8 @@ CUT_OFF = """
   return wrong;
 }
 """
-"""What is cut off on a page, and what refers to nothing. Keys must reach a box that scrolls.
+"""What is cut off or squeezed on a page, also in a select with any of its options chosen, and what
+refers to nothing. Keys must reach a box that scrolls.
 
 source: WCAG 2.2, criteria 1.4.10 and 2.1.1.
 """

@@ -338,7 +338,7 @@ def test_a_batch_is_one_alert_for_each_provider(desk):  # noqa: F811
     assert told("referrals") == ["big-video"]
     assert told("referral") == []
     said = reads.alert(Alert.objects.get().uid, viewer=desk.world.big_provider)
-    assert said.title == "5 referrals (voluntary)"
+    assert said.title == "Referrals (voluntary): 5"
 
 
 def test_a_question_is_told_to_the_sender_and_the_context_to_the_provider(desk):  # noqa: F811

@@ -42,14 +42,14 @@ def alert_to(world, party):
     return Alert.objects.get(party=world.party[party])
 
 
-def dead_letter(world, party):
+def dead_letter(world, party, *, error="no such user"):
     """A delivery to a party that was given up."""
     contact(world, party)
     drill(world, party)
     parcels = writes_deliveries.claim_due(world.now, limit=9, home=Home())
     for one in parcels:
         refused = (
-            Result(PostOutcome.REFUSED, "no such user")
+            Result(PostOutcome.REFUSED, error)
             if one.channel == "mail"
             else Result(PostOutcome.SENT)
         )
@@ -206,6 +206,13 @@ def test_a_dead_letter_is_seen_with_its_reason_and_retried(world):
     assert "tries to deliver it again" in answer.content.decode()
     row.refresh_from_db()
     assert (row.state, row.attempts) == ("queued", 0)
+
+
+def test_the_error_of_a_dead_letter_is_in_the_readers_language(world):
+    dead_letter(world, "provider", error="the mail server refuses the address (550)")
+    desk = world.desk("provider")
+    page = desk.get(reverse("deliveries"), HTTP_ACCEPT_LANGUAGE="de").content.decode()
+    assert "der Mailserver lehnt die Adresse ab (550)" in page
 
 
 @at_night

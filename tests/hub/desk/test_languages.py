@@ -5,6 +5,7 @@ import re
 from html import unescape
 
 import pytest
+from django.template import Context, Template
 from django.test import Client
 from django.utils import translation
 
@@ -96,3 +97,35 @@ def test_a_room_leaves_no_english(world, below, language):
     path = "/leads/new" if below == "/leads/new" else f"/crises/{uid}{below}"
     page = client.get(path, headers={"Accept-Language": language})
     assert left_over(read(page.content.decode()), language) == set()
+
+
+NEW = (
+    "{% blocktranslate count waiting=count with number=count %}"
+    "{{ number }} new{% plural %}{{ number }} new{% endblocktranslate %}"
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "counts"),
+    [
+        (
+            '{% load desk %}{{ count|counted:"blocked" }}',
+            {0: "0 bloqué", 1: "1 bloqué", 41: "41 bloqués"},
+        ),
+        ('{% load desk %}{{ count|counted:"reversed" }}', {1: "1 annulé", 2: "2 annulés"}),
+        (
+            "{% load i18n %}" + NEW,
+            {1: "1 nouveau", 2: "2 nouveaux"},
+        ),
+    ],
+)
+def test_a_french_participle_agrees_with_the_number_before_it(source, counts):
+    with translation.override("fr"):
+        shown = {count: Template(source).render(Context({"count": count})) for count in counts}
+    assert shown == counts
+
+
+def test_alerts_about_one_and_about_many_referrals_have_the_same_grammar():
+    with translation.override("fr"):
+        titles = [words.title("referrals", {"count": count}, exercise=False) for count in "15"]
+    assert titles == ["Signalements (volontaires) : 1", "Signalements (volontaires) : 5"]

@@ -3,7 +3,7 @@
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from django.utils.translation import gettext, gettext_lazy as _
+from django.utils.translation import gettext, gettext_lazy as _, ngettext
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.desk.labels import (
@@ -274,3 +274,17 @@ def tlp_seen_by(tlp: Tlp) -> str:
 def pap_says(pap: Pap) -> str:
     """Return which actions an agent may take on a signal."""
     return str(ACTIONS[PAP_ALLOWS[pap]])
+
+
+def counted_outcome(outcome: str, count: int, *, number: str) -> str:
+    """Return a number of outcomes in words, as in "41 blocked". number: the count as it is shown.
+
+    raises: ValueError for what is no outcome.
+    """
+    texts = {
+        Outcome.BLOCKED: ngettext("%(number)s blocked", "%(number)s blocked", count),
+        Outcome.HELD: ngettext("%(number)s held", "%(number)s held", count),
+        Outcome.LOGGED: ngettext("%(number)s logged", "%(number)s logged", count),
+        Outcome.REVERSED: ngettext("%(number)s reversed", "%(number)s reversed", count),
+    }
+    return texts[Outcome(outcome)] % {"number": number}

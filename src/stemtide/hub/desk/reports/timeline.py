@@ -166,7 +166,7 @@ def _facts(entry: TimelineEntry, *, titles: Mapping[str, str], framework: Framew
     if test := framework.tests.get(str(detail.get("test"))):
         return f"{translated(test.question)} {label(str(detail.get('answer')), 'answer')}"
     return ", ".join(
-        f"{title}: {_value(entry, name, titles=titles, framework=framework)}"
+        f"{title}{_(':')} {_value(entry, name, titles=titles, framework=framework)}"
         for name, title in _FACTS.items()
         if detail.get(name) not in (None, "", [])
     )

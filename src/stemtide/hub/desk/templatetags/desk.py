@@ -22,6 +22,7 @@ from stemtide.hub.desk.signals import glyphs, names
 from stemtide.hub.desk.situation import references
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.alerts.reads import alerts
+from stemtide.hub.rooms.alerts.texts import errors
 from stemtide.hub.rooms.exchanges.reads import exchanges
 from stemtide.hub.rooms.exercises import reads as exercises
 from stemtide.hub.rooms.exercises.rules import check_direct
@@ -152,6 +153,12 @@ def wait_words(words: str) -> str:
 
 
 @register.filter
+def delivery_error(error: str) -> str:
+    """Translate why an alert or a webhook's event was not delivered."""
+    return errors.translated_error(error)
+
+
+@register.filter
 def translated(text: str) -> str:
     """Translate a text of our data files, such as the title of a stage."""
     return labels.translated(text)
@@ -234,6 +241,12 @@ def shared_words(signal: SignalOut) -> list[tuple[Vocabulary, list[str]]]:
 def thousands(number: float) -> str:
     """Format a number with thin spaces between thousands: "1 204 311"."""
     return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+@register.filter
+def counted(count: int, outcome: str) -> str:
+    """Return a number of outcomes in words, as in "41 blocked"."""
+    return labels.counted_outcome(outcome, count, number=thousands(count))
 
 
 @register.filter

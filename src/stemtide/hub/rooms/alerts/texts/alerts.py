@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _, gettext_lazy
 
 from stemtide.hub.rooms.alerts.rules.alerts import Urgency
 from stemtide.hub.rooms.alerts.texts import requests
+from stemtide.hub.rooms.alerts.texts.errors import translated_error
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -369,6 +370,8 @@ def _shown(parameters: Mapping[str, str]) -> _Parameters:
         parameters_shown["about"] = title(parameters["kind"], own_parameters, exercise=False)
     if "act" in parameters:
         parameters_shown["act"] = str(ACTS.get(parameters["act"], parameters["act"]))
+    if "error" in parameters_shown:
+        parameters_shown["error"] = translated_error(parameters_shown["error"])
     if "channel" in parameters:
         parameters_shown["channel"] = str(
             CHANNELS.get(parameters["channel"], parameters["channel"])

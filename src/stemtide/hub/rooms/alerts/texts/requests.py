@@ -41,7 +41,7 @@ TITLES: Mapping[str, Words] = {
     "scrutiny_communicated": gettext_lazy("Decision on removal order %(reference)s"),
     "scrutiny_missed": gettext_lazy("Scrutiny of removal order %(reference)s is OVERDUE"),
     "referral": gettext_lazy("Referral %(reference)s (voluntary)"),
-    "referrals": gettext_lazy("%(count)s referrals (voluntary)"),
+    "referrals": gettext_lazy("Referrals (voluntary): %(count)s"),
     "referral_explained": gettext_lazy("Referral %(reference)s: the context that you asked for"),
     "referral_question": gettext_lazy("Referral %(reference)s: the provider asks for context"),
     "referral_answer": gettext_lazy("%(by)s answered a referral"),
