@@ -14,6 +14,7 @@ KNOWS = re.compile(
 TESTED = {
     "base.py": "running/test_timelines.py",
     "boot.py": "running/test_migration_lock.py",
+    "bulk_insert.py": "rooms/test_bulks.py",
     "database.py": "running/test_doctor.py",
     "databases.py": "running/test_backups.py",
     "disconnects.py": "api/test_disconnects.py",

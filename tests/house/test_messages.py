@@ -106,6 +106,13 @@ def said(language):
     return [one for one in messages.catalogue(language) if one.id]
 
 
+def test_french_marks_do_not_begin_a_line():
+    """A no-break space stands before double marks and within quotation marks."""
+    torn = re.compile(r"\S [:;!](?=\s|$)|[^\s] \?$|« | »")
+    found = [text for one in said("fr") for text in strings_of(one) if torn.search(text)]
+    assert found == []
+
+
 def test_a_catalogue_holds_the_texts_that_there_are_and_no_other():
     wanted = {(one.one, one.plural) if one.plural else (one.one,) for one in messages.texts()}
     for language in messages.LANGUAGES:

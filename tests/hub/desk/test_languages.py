@@ -80,7 +80,7 @@ def test_a_refused_field_is_said_in_german():
     ("language", "title"),
     [
         ("nl", "Vroegtijdige waarschuwing: Haven"),
-        ("fr", "Alerte précoce : Haven"),
+        ("fr", "Alerte précoce\N{NO-BREAK SPACE}: Haven"),
         ("de", "Frühwarnung: Haven"),
     ],
 )
@@ -128,4 +128,5 @@ def test_a_french_participle_agrees_with_the_number_before_it(source, counts):
 def test_alerts_about_one_and_about_many_referrals_have_the_same_grammar():
     with translation.override("fr"):
         titles = [words.title("referrals", {"count": count}, exercise=False) for count in "15"]
-    assert titles == ["Signalements (volontaires) : 1", "Signalements (volontaires) : 5"]
+    before = "Signalements (volontaires)\N{NO-BREAK SPACE}:"
+    assert titles == [f"{before} 1", f"{before} 5"]

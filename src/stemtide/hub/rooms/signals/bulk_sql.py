@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from stemtide.hub.platform.bulk_insert import insert_rows, prepare, prepare_ids
+from stemtide.hub.platform.database.bulk_insert import insert_rows, prepare, prepare_ids
 from stemtide.hub.platform.retention.columns import basis_columns, with_given
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.long_values import batches

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from django.db import connection, transaction
 
-from stemtide.hub.platform.bulk_insert import insert_rows, prepare, prepare_ids
+from stemtide.hub.platform.database.bulk_insert import insert_rows, prepare, prepare_ids
 from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
 from stemtide.hub.rooms.approvals import acts, rules
 from stemtide.hub.rooms.approvals.models import ENDED, AffectedSignal, Approval, WaitingSignal
@@ -132,7 +132,7 @@ def ask(asking: Asking, *, by: Party, now: datetime) -> Approval:
 
 def _insert_signals(asking: Asking, *, approval: Approval, by: Party) -> None:
     """Store the signals of an act that waits. Most have the same notes, which are prepared once."""
-    notes = cache(lambda found: prepare(_SIGNAL_FIELDS["notes"], dict(found)))
+    notes = cache(lambda items: prepare(_SIGNAL_FIELDS["notes"], dict(items)))
     shared = {
         "approval_id": approval.pk,
         "party_id": by.pk,

@@ -23,7 +23,7 @@ def prepare(field: "Field[Any, Any]", value: object) -> object:
 
 def prepare_ids(ids: Iterable[UUID]) -> list[UUID] | list[str]:
     """Return ids in the form that the database driver takes, without asking the column of each."""
-    return list(ids) if connection.features.has_native_uuid_field else [one.hex for one in ids]
+    return list(ids) if connection.features.has_native_uuid_field else [uid.hex for uid in ids]
 
 
 def insert_rows(table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
