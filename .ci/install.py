@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Install packages with pip and show how far it is: python .ci/install.py WHAT PIP-ARGUMENTS …
 
-Where everything is there already, nothing is shown. Where pip fails, all that it said is shown.
+With `--rest-of LONG.lock SHORT.lock` in place of PIP-ARGUMENTS, what the first file has and the
+second has not is installed, while another process may install the second: on two cores this takes
+half of the time. Where everything is there already, nothing is shown. Where pip fails, all that it said is shown.
 Two packages that the tests need exist as source alone. Where the machine has no C++ compiler,
 ziglang, which is installed already, compiles them.
 """
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -44,6 +48,29 @@ class Progress:
         """Say how far it is."""
         passed_s = time.monotonic() - self.began
         print(f"  {self.what}: {self.step} ({passed_s:.0f} s)", file=sys.stderr, flush=True)
+
+
+def requirements(lock: Path) -> list[str]:
+    """Return the requirements of a lock file, each with the lines of its hashes."""
+    text = "".join(f"{line}\n" for line in lock.read_text("utf-8").splitlines() if line[:1] != "#")
+    return [one for one in re.split(r"\n(?=\S)", text) if one.strip()]
+
+
+def install_rest(what: str, locks: list[str]) -> int:
+    """Install what one lock file has and another has not; return pip's exit code."""
+    whole, installed = (requirements(Path(lock)) for lock in locks)
+    known = {named(one) for one in installed}
+    rest = "\n".join(one for one in whole if named(one) not in known)
+    with tempfile.NamedTemporaryFile("w", suffix=".lock", encoding="utf-8") as file:
+        file.write(rest)
+        file.flush()
+        # Without asking for what they depend on, which may not be there yet: both files are whole.
+        return install(what, ["--no-deps", "--require-hashes", "-r", file.name])
+
+
+def named(requirement: str) -> str:
+    """Return the package, version and platforms of a requirement: its first line."""
+    return requirement.strip().partition("\n")[0]
 
 
 def install(what: str, arguments: list[str]) -> int:
@@ -93,4 +120,7 @@ def _tick(progress: Progress, is_over: threading.Event) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(install(sys.argv[1], sys.argv[2:]))
+    what, *arguments = sys.argv[1:]
+    if arguments[0] == "--rest-of":
+        sys.exit(install_rest(what, arguments[1:]))
+    sys.exit(install(what, arguments))
