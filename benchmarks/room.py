@@ -25,6 +25,9 @@ from pathlib import Path
 import httpx
 
 BAR_MS = 300.0
+QUIET_MS = 100.0
+"""Processor time in a second of a hub that has nothing left to do."""
+
 PARTIES = ("authority", "authority", "agency", "provider", "provider", "provider", "consortium")
 
 
@@ -166,6 +169,15 @@ def spent_ms(pid: int) -> float:
     return 1000 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def settle(pid: int) -> None:
+    """Wait until the hub has done what follows from the crisis that was made: its STIX, its log."""
+    quiet = 0
+    while quiet < 3:
+        before_ms = spent_ms(pid)
+        time.sleep(1)
+        quiet = quiet + 1 if spent_ms(pid) - before_ms < QUIET_MS else 0
+
+
 def show(what: str, took_ms: list[float]) -> None:
     """One line: median, p95 and p99, held against the bar."""
     if not took_ms:
@@ -292,4 +304,5 @@ if __name__ == "__main__":
     else:
         with running(asked.signals, asked.viewers, postgres=asked.postgres) as (where, made_facts):
             print(f"{asked.signals} signals, {'PostgreSQL' if asked.postgres else 'SQLite'}")
+            settle(made_facts["pid"])
             measure(where, made_facts, acts=asked.acts)

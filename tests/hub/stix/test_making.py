@@ -5,8 +5,11 @@ from datetime import timedelta
 
 import pytest
 
+from stemtide.hub.rooms.ledger.reads.ledger import heads
 from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.reads import sightings
 from stemtide.hub.rooms.signals.writes import disputes as writes_disputes, signals
+from stemtide.hub.rooms.stix.writes import builder
 from stemtide.interop.stix.context import PASSED_ON, SET_ASIDE
 from stemtide.interop.stix.objects import EXTENSION
 from stemtide.protocol.messages.signals import OpinionIn, SetAsideIn
@@ -75,6 +78,49 @@ def test_sightings_are_told_in_sum_and_again_when_they_change(shelf):
     shelf.make(NOON + timedelta(seconds=31))
     (second,) = told(shelf, "sighting")
     assert (second["id"], second["count"]) == (first["id"], 16)
+
+
+def test_many_sums_are_told_in_parts_each_once_and_the_changed_ones_again(shelf, monkeypatch):
+    monkeypatch.setattr(builder, "_SUMS_AT_ONCE", 2)
+    world = shelf.world
+    shared = [world.share(value=hex_value(number)) for number in range(5)]
+    rows = [outcome(one.id, "blocked", count=4) for one in shared]
+    signals.report_outcomes(report_of(*rows), by=world.big_provider, now=NOON)
+    shelf.make()
+    first = {one["id"]: one["count"] for one in told(shelf, "sighting")}
+    assert sorted(first.values()) == [4] * 5
+    more = report_of(outcome(shared[3].id, "blocked", count=1))
+    signals.report_outcomes(more, by=world.big_provider, now=NOON)
+    assert shelf.make(NOON + timedelta(seconds=31)) == 1
+    second = {one["id"]: one["count"] for one in told(shelf, "sighting")}
+    assert sorted(second.values()) == [4, 4, 4, 4, 5]
+    assert second.keys() == first.keys()
+
+
+@pytest.mark.parametrize("reports", [1, 120])
+def test_counts_that_change_while_sums_are_told_are_told_the_next_time(shelf, monkeypatch, reports):
+    world, shared = shelf.world, shelf.world.share()
+
+    def report():
+        rows = report_of(outcome(shared.id, "blocked", count=1))
+        signals.report_outcomes(rows, by=world.big_provider, now=NOON)
+
+    def sums_before_more(pks):
+        read = sums(pks)
+        for _ in range(reports):
+            report()
+        return read
+
+    report()
+    sums = sightings.sums
+    monkeypatch.setattr(sightings, "sums", sums_before_more)
+    shelf.make()
+    monkeypatch.setattr(sightings, "sums", sums)
+    builder.FOLLOWER.skip_to(heads().entries)  # another process has read the reports meanwhile
+    shelf.make(NOON + timedelta(seconds=31))
+    (last,) = told(shelf, "sighting")
+    assert last["count"] == 1 + reports
+    assert shelf.make(NOON + timedelta(seconds=62)) == 0
 
 
 def test_a_crisis_has_an_incident_a_grouping_and_at_its_end_a_report(shelf):

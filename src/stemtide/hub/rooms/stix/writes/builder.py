@@ -7,9 +7,9 @@ the changed sums are published.  All of it derives from the ledger, so it adds n
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -22,12 +22,14 @@ from stemtide.hub.rooms.ledger.reads import ledger as ledger_reads
 from stemtide.hub.rooms.ledger.rules.ledger import crisis_named
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.ledger.writes.followers import LedgerFollower
+from stemtide.hub.rooms.ledger.writes.transactions import part
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import OpinionRow, Signal
 from stemtide.hub.rooms.signals.reads import opinions as opinion_reads, sightings as sighting_reads
 from stemtide.hub.rooms.signals.reads.sightings import SightingSum
 from stemtide.hub.rooms.stix.models import StixObject, SumPublication, ToldSum
 from stemtide.hub.rooms.stix.reads import stix as reads
+from stemtide.hub.rooms.stix.reads.stix import Face
 from stemtide.interop.stix.context import (
     PASSED_ON,
     SET_ASIDE,
@@ -46,9 +48,17 @@ FOLLOWER = LedgerFollower("stix", batch=500)
 COUNT_EVERY = timedelta(seconds=30)
 """Interval of publishing sums of sightings, which change all the time."""
 
-_SUMS_AT_ONCE = 500
+_SUMS_AT_ONCE = 200
+"""Sums that one transaction publishes: others who write wait for it."""
+
 _DECISIONS = frozenset({"dispute.dismissed", "dispute.restored"})
 """Ledger kinds of decisions on one dispute, whose opinion gets or loses a label."""
+
+_COUNTED = frozenset({"outcomes.reported", "outlier.decided"})
+"""Ledger kinds after which sums differ."""
+
+_FEW_ENTRIES = 100
+"""Entries that are looked at one by one; with more, counts are taken to have changed."""
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -62,7 +72,7 @@ def follow_ledger(now: datetime) -> int:
     count = 0
     while FOLLOWER.is_behind():
         count += _read_entries(now)
-    while _sums_are_due(now):
+    if _sums_are_due(now):
         count += _publish_sums(now)
     return count
 
@@ -90,7 +100,7 @@ def _read_entries(now: datetime) -> int:
                 decided.add((entry.subject.partition(":")[2], party))
             elif (crisis := crisis_named(entry.subject)) and entry.kind.startswith("crisis."):
                 moved.add(crisis)
-        if any(entry.kind in {"outcomes.reported", "outlier.decided"} for entry in entries):
+        if any(entry.kind in _COUNTED for entry in entries):
             SumPublication.objects.update_or_create(pk=1, defaults={"counts_due": True})
         making = _Builder(ledger_reads.heads().hub, now=now)
         making.parties()
@@ -99,21 +109,45 @@ def _read_entries(now: datetime) -> int:
     return making.count
 
 
-@transaction.atomic
 def _publish_sums(now: datetime) -> int:
-    """Publish some changed sums; the last batch records the time."""
-    ledger.lock_ledger()
+    """Publish the sums that have changed; return how many.
+
+    They are looked for without the ledger's lock, as that takes the longer the more signals were
+    ever met. Counts that change meanwhile are published the next time.
+    """
+    seen = ledger_reads.heads().entries
     published = dict(ToldSum.objects.values_list("signal_id", "total"))
     totals = sighting_reads.totals()
     changed = sorted(pk for pk, total in totals.items() if published.get(pk) != total)
+    count = 0
+    for start in range(0, len(changed), _SUMS_AT_ONCE):
+        some = {pk: totals[pk] for pk in changed[start : start + _SUMS_AT_ONCE]}
+        count += _publish_some(some, now=now)
+    _note_published(seen, now=now)
+    return count
+
+
+@part()
+def _publish_some(totals: Mapping[int, int], *, now: datetime) -> int:
+    """Publish the sums of some signals. totals: what to compare later sums with, by primary key."""
     making = _Builder(ledger_reads.heads().hub, now=now)
-    for sighting_sum in sighting_reads.sums(changed[:_SUMS_AT_ONCE]):
-        making.sighting(sighting_sum)
-        pk = sighting_sum.signal.pk
-        ToldSum.objects.update_or_create(signal_id=pk, defaults={"total": totals[pk]})
-    if len(changed) <= _SUMS_AT_ONCE:
-        SumPublication.objects.update(counts_due=False, counted_at=now)
+    making.sightings(sighting_reads.sums(totals))
+    ToldSum.objects.bulk_create(
+        [ToldSum(signal_id=pk, total=total) for pk, total in totals.items()],
+        update_conflicts=True,
+        unique_fields=["signal"],
+        update_fields=["total"],
+    )
     return making.count
+
+
+@transaction.atomic
+def _note_published(seen: int, *, now: datetime) -> None:
+    """Note that sums were published; they are due again if counts changed since an entry."""
+    ledger.lock_ledger()
+    since = ledger_reads.unfiltered(after=seen, limit=_FEW_ENTRIES)
+    is_due = len(since) == _FEW_ENTRIES or any(entry.kind in _COUNTED for entry in since)
+    SumPublication.objects.update(counts_due=is_due, counted_at=now)
 
 
 class _Builder:
@@ -135,7 +169,7 @@ class _Builder:
                 "made_from": f"party:{party.pk}",
                 "exercise": party.exercise,
             }
-            self._store(body, **facts)
+            self._store(_Draft(body, facts))
 
     def opinions(
         self,
@@ -185,14 +219,19 @@ class _Builder:
             ],
         )
         facts = {"made_from": f"opinion:{row.pk}", "shared_by": row.party}
-        self._store(body, signal=row.signal, **facts)
+        self._store(_Draft(body, _of_signal(row.signal) | facts))
 
-    def sighting(self, sums: SightingSum) -> None:
-        """Generate the sighting of a signal: how often matching content was met."""
+    def sightings(self, sums: Sequence[SightingSum]) -> None:
+        """Generate the sightings of signals: how often matching content was met."""
+        faces = reads.faces([row.signal.pk for row in sums])
+        self._store(*(self._sighting(row, face=faces.get(row.signal.pk)) for row in sums))
+
+    def _sighting(self, sums: SightingSum, *, face: Face | None) -> "_Draft":
+        """Return the sighting of a signal. face: the indicator that was posted for it."""
         row = sums.signal
         body = sighting(
             indicator_id(row.uid).replace("indicator", "sighting", 1),
-            of=self._indicator(row),
+            of=face.stix_id if face else indicator_id(row.uid),
             outcomes=sums.outcomes,
             span=(sums.first_at, sums.last_at),
             tlp=Tlp(row.tlp),
@@ -201,7 +240,7 @@ class _Builder:
             by=reads.party_id(self._hub, row.shared_by.name),
         )
         facts = {"made_from": f"sightings:{row.pk}", "shared_by": row.shared_by}
-        self._store(body, signal=row, **facts)
+        return _Draft(body, _of_signal(row) | facts)
 
     def crises(self, moved: Collection[UUID]) -> None:
         """Generate the objects of crises that were warned of, moved, or ended."""
@@ -221,7 +260,7 @@ class _Builder:
             facts: dict[str, Any] = {"made_from": f"crisis:{row.pk}:{kind}", "crisis": row}
             # Everyone who may read a crisis's collection may also read the crisis object itself.
             facts |= {"shared_by": row.opened_by, "tlp": Tlp.GREEN.value}
-            self._store(body, exercise=row.exercise, **facts)
+            self._store(_Draft(body, facts | {"exercise": row.exercise}))
 
     def _indicator(self, row: Signal) -> str:
         """Return the id of a signal's indicator."""
@@ -232,38 +271,61 @@ class _Builder:
         """Revoke an opinion that a party posted, as its opinion has changed."""
         body: Stix = json.loads(old.body)
         body |= {"revoked": True, "modified": stix_time(self._now)}
-        facts = {"shared_by": old.shared_by, "tlp": old.tlp, "made_from": f"revoked:{old.pk}"}
-        self._store(body, signal=old.signal, **facts)
+        facts: dict[str, Any] = {"shared_by": old.shared_by, "tlp": old.tlp}
+        if old.signal is not None:
+            facts |= _of_signal(old.signal)
+        self._store(_Draft(body, facts | {"made_from": f"revoked:{old.pk}"}))
 
-    def _store(
-        self,
-        body: Stix,
-        *,
-        signal: Signal | None = None,
-        **facts: Any,  # noqa: ANN401  # columns
-    ) -> None:
-        """Store a new version of an object, unless only its timestamp changed."""
-        before = list(StixObject.objects.filter(stix_id=body["id"]).order_by("position"))
-        if before:
-            last = json.loads(before[-1].body)
-            body["created"] = last.get("created", body.get("created"))
-            if _without_timestamp(last) == _without_timestamp(body):
-                return
-            StixObject.objects.filter(stix_id=body["id"]).update(is_latest=False)
-        if signal is not None:
-            facts |= {"crisis": signal.crisis, "exercise": signal.exercise, "tlp": signal.tlp}
-        StixObject.objects.create(
-            position=ledger.take_positions(1, now=self._now),
-            stix_id=body["id"],
-            type=body["type"],
-            version_at=datetime.fromisoformat(body["modified"]),
-            body=_ENCODER.encode(body).decode(),
-            signal=signal,
-            is_first=not before,
-            kept_at=self._now,
-            **facts,
+    def _store(self, *drafts: "_Draft") -> None:
+        """Store new versions of objects, unless only their timestamp changed."""
+        ids = [draft.body["id"] for draft in drafts]
+        stored = StixObject.objects.filter(stix_id__in=ids, is_latest=True)
+        latest = dict(stored.values_list("stix_id", "body"))
+        new = [draft for draft in drafts if _is_new(draft.body, latest.get(draft.body["id"]))]
+        if not new:
+            return
+        stored.filter(stix_id__in=[draft.body["id"] for draft in new]).update(is_latest=False)
+        first = ledger.take_positions(len(new), now=self._now)
+        StixObject.objects.bulk_create(
+            StixObject(
+                position=position,
+                stix_id=draft.body["id"],
+                type=draft.body["type"],
+                version_at=datetime.fromisoformat(draft.body["modified"]),
+                body=_ENCODER.encode(draft.body).decode(),
+                is_first=draft.body["id"] not in latest,
+                kept_at=self._now,
+                **draft.facts,
+            )
+            for position, draft in enumerate(new, start=first)
         )
-        self.count += 1
+        self.count += len(new)
+
+
+class _Draft(NamedTuple):
+    """An object to store: its body, and the other columns of its row."""
+
+    body: Stix
+    facts: dict[str, Any]
+
+
+def _of_signal(signal: Signal) -> dict[str, Any]:
+    """Return the columns of an object that refers to a signal."""
+    return {
+        "signal": signal,
+        "crisis": signal.crisis,
+        "exercise": signal.exercise,
+        "tlp": signal.tlp,
+    }
+
+
+def _is_new(body: Stix, latest: str | None) -> bool:
+    """Whether an object differs from its latest version, whose time of creation it gets."""
+    if latest is None:
+        return True
+    last: Stix = json.loads(latest)
+    body["created"] = last.get("created", body.get("created"))
+    return _without_timestamp(last) != _without_timestamp(body)
 
 
 def _without_timestamp(body: Stix) -> Stix:
