@@ -43,7 +43,8 @@ from stemtide.interop.stix.objects import Stix, identity, indicator_id, named_id
 from stemtide.protocol.enums import Opinion
 from stemtide.protocol.handling import Tlp
 
-FOLLOWER = LedgerFollower("stix", batch=500)
+FOLLOWER = LedgerFollower("stix", batch=100)
+"""Few entries in a transaction: others who write wait for it, and an opinion takes some ms."""
 
 COUNT_EVERY = timedelta(seconds=30)
 """Interval of publishing sums of sightings, which change all the time."""
