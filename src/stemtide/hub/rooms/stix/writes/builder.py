@@ -116,20 +116,20 @@ def _publish_sums(now: datetime) -> int:
     They are looked for without the ledger's lock, as that takes the longer the more signals were
     ever met. Counts that change meanwhile are published the next time.
     """
-    seen = ledger_reads.heads().entries
+    last_entry = ledger_reads.heads().entries
     published = dict(ToldSum.objects.values_list("signal_id", "total"))
     totals = sighting_reads.totals()
     changed = sorted(pk for pk, total in totals.items() if published.get(pk) != total)
     count = 0
     for start in range(0, len(changed), _SUMS_AT_ONCE):
-        some = {pk: totals[pk] for pk in changed[start : start + _SUMS_AT_ONCE]}
-        count += _publish_some(some, now=now)
-    _note_published(seen, now=now)
+        batch = {pk: totals[pk] for pk in changed[start : start + _SUMS_AT_ONCE]}
+        count += _publish_batch(batch, now=now)
+    _note_published(last_entry, now=now)
     return count
 
 
 @part()
-def _publish_some(totals: Mapping[int, int], *, now: datetime) -> int:
+def _publish_batch(totals: Mapping[int, int], *, now: datetime) -> int:
     """Publish the sums of some signals. totals: what to compare later sums with, by primary key."""
     making = _Builder(ledger_reads.heads().hub, now=now)
     making.sightings(sighting_reads.sums(totals))
@@ -143,10 +143,10 @@ def _publish_some(totals: Mapping[int, int], *, now: datetime) -> int:
 
 
 @transaction.atomic
-def _note_published(seen: int, *, now: datetime) -> None:
+def _note_published(last_entry: int, *, now: datetime) -> None:
     """Note that sums were published; they are due again if counts changed since an entry."""
     ledger.lock_ledger()
-    since = ledger_reads.unfiltered(after=seen, limit=_FEW_ENTRIES)
+    since = ledger_reads.unfiltered(after=last_entry, limit=_FEW_ENTRIES)
     is_due = len(since) == _FEW_ENTRIES or any(entry.kind in _COUNTED for entry in since)
     SumPublication.objects.update(counts_due=is_due, counted_at=now)
 
