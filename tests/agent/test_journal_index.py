@@ -3,6 +3,7 @@
 
 import io
 import os
+import subprocess
 import sys
 import threading
 
@@ -167,3 +168,22 @@ def test_a_search_for_many_signals_leaves_the_cores_to_look_ups(chosen):
     theirs = [os.getpriority(os.PRIO_PROCESS, thread.native_id) for thread in searching]
     assert theirs
     assert min(theirs) > ours
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")
+def test_a_process_of_low_priority_searches_all_the_same():
+    script = (
+        "import os, numpy as np\n"
+        "from stemtide.matching.hamming import search_each\n"
+        "from stemtide.matching.packed import loose_struct\n"
+        "from stemtide.kernels.hamming import as_structs\n"
+        "rows = np.arange(4000, dtype='<u8').reshape(-1, 4)\n"
+        "within, index = np.zeros(len(rows), dtype=int), as_structs([loose_struct(rows)])\n"
+        "search_each(index, rows[:1], within[:1])\n"  # loads the kernels while it may read them
+        "if os.getuid() == 0: os.setuid(65534)\n"
+        "hits = search_each(index, rows, within, in_background=True)\n"
+        "print(len(hits))"
+    )
+    command = ["nice", "-n", "15", sys.executable, "-c", script]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.stdout.strip(), ended.stderr) == ("1000", "")

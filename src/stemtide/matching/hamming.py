@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from itertools import count
@@ -62,6 +63,8 @@ _QUERIES_A_THREAD = 64
 
 _BACKGROUND_NICENESS = 10
 """Such a thread gets a ninth of a processor that another thread wants."""
+
+_LOWEST_PRIORITY = 19
 """Minimum number of queries for a second thread."""
 
 
@@ -399,9 +402,16 @@ def _pool(*, in_background: bool) -> ThreadPoolExecutor:
 
 
 def _lower_priority() -> None:
-    """Let other threads of this process go first: on Linux each thread has a priority."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _BACKGROUND_NICENESS)
+    """Let other threads of this process go first: on Linux each thread has a priority.
+
+    Where the system refuses that, the search goes on as it is.
+    """
+    if sys.platform != "linux":
+        return
+    thread = threading.get_native_id()
+    with suppress(OSError):
+        niceness = os.getpriority(os.PRIO_PROCESS, thread) + _BACKGROUND_NICENESS
+        os.setpriority(os.PRIO_PROCESS, thread, min(niceness, _LOWEST_PRIORITY))
 
 
 @cache
