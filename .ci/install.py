@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Install packages with pip and show how far it is: python .ci/install.py WHAT PIP-ARGUMENTS …
 
-With `--rest-of LONG.lock SHORT.lock` in place of PIP-ARGUMENTS, what the first file has and the
-second has not is installed, while another process may install the second: on two cores this takes
-half of the time. Where everything is there already, nothing is shown. Where pip fails, all that it said is shown.
+With `--rest-of LONG.lock SHORT.lock` in place of PIP-ARGUMENTS, it installs what the first file has
+and the second has not. Another process may install the second file at the same time.
+
+Where everything is there already, nothing is shown. Where pip fails, all that it said is shown.
 Two packages that the tests need exist as source alone. Where the machine has no C++ compiler,
 ziglang, which is installed already, compiles them.
 """
@@ -53,14 +54,14 @@ class Progress:
 def requirements(lock: Path) -> list[str]:
     """Return the requirements of a lock file, each with the lines of its hashes."""
     text = "".join(f"{line}\n" for line in lock.read_text("utf-8").splitlines() if line[:1] != "#")
-    return [one for one in re.split(r"\n(?=\S)", text) if one.strip()]
+    return [entry for entry in re.split(r"\n(?=\S)", text) if entry.strip()]
 
 
 def install_rest(what: str, locks: list[str]) -> int:
     """Install what one lock file has and another has not; return pip's exit code."""
     whole, installed = (requirements(Path(lock)) for lock in locks)
-    known = {named(one) for one in installed}
-    rest = "\n".join(one for one in whole if named(one) not in known)
+    known = {first_line(entry) for entry in installed}
+    rest = "\n".join(entry for entry in whole if first_line(entry) not in known)
     with tempfile.NamedTemporaryFile("w", suffix=".lock", encoding="utf-8") as file:
         file.write(rest)
         file.flush()
@@ -68,8 +69,8 @@ def install_rest(what: str, locks: list[str]) -> int:
         return install(what, ["--no-deps", "--require-hashes", "-r", file.name])
 
 
-def named(requirement: str) -> str:
-    """Return the package, version and platforms of a requirement: its first line."""
+def first_line(requirement: str) -> str:
+    """Return the package, version and platforms of a requirement."""
     return requirement.strip().partition("\n")[0]
 
 

@@ -4,7 +4,7 @@
     python -m benchmarks.counts [--signals 2000] [--rounds 3]
 
 Providers report outcomes of so many signals, and the scheduler publishes the sums, in each round
-again. It holds the ledger's lock meanwhile, for which shares wait. Runs on a throw-away SQLite
+again. Each part of them is a transaction, for which shares wait. Runs on a throw-away SQLite
 file, or on the database that STEMTIDE_DATABASE_URL names, in one process.
 """
 

@@ -49,6 +49,8 @@ SEARCHED = 2000
 SINGLE_SEARCHES = 50
 LIBRARY = 100_000
 LOOKUPS = 20_000
+"""So many meet many of the batches that a search consists of."""
+
 TURNS = (
     None,
     Image.Transpose.ROTATE_270,
@@ -175,7 +177,6 @@ def _print_lookups(
         )
         for _ in range(LOOKUPS)
     ]
-    # Enough of them to meet many of the batches that the search consists of.
     alone = [_seconds(lambda upload=upload: library.match_many([upload])) for upload in uploads]
     searching = threading.Thread(target=_search, args=(index, signals))
     searching.start()

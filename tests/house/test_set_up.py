@@ -28,8 +28,10 @@ def test_both_lists_together_are_the_longer_lock_file(monkeypatch):
     ((arguments, rest),) = given
     assert "--require-hashes" in arguments
     assert all("--hash=sha256:" in one for one in rest)
-    longer, shorter = ({module.named(one) for one in module.requirements(lock)} for lock in locks)
-    lines = {module.named(one) for one in rest}
+    longer, shorter = (
+        {module.first_line(one) for one in module.requirements(lock)} for lock in locks
+    )
+    lines = {module.first_line(one) for one in rest}
     assert lines | shorter >= longer
     assert not lines & shorter
     assert 100 < len(lines) < len(longer)
@@ -41,7 +43,7 @@ def test_a_package_in_both_lists_has_the_same_versions():
     def versions(lock):
         found = {}
         for one in module.requirements(ROOT / lock):
-            name, _, version = module.named(one).partition("==")
+            name, _, version = module.first_line(one).partition("==")
             found.setdefault(name, set()).add(version.split()[0])
         return found
 

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Why a delivery failed, in the reader's language. What servers say stays as it is."""
 
+import ast
+import re
+from pathlib import Path
+
 import pytest
 from django.utils import translation
 
+import stemtide
 from stemtide.egress.addresses import AddressNotAllowedError, check_url
 from stemtide.egress.posts import post, reach_of
 from stemtide.hub.platform.jobs import HUB_FAILED
@@ -14,6 +19,8 @@ from stemtide.hub.rooms.alerts.texts import alerts
 from stemtide.hub.rooms.alerts.texts.errors import TEXTS, translated_error
 from tests.hub.alerts.receivers import nobody, outgoing
 from tests.world import NOON
+
+SRC = Path(stemtide.__file__).parent
 
 URLS = (
     "nowhere",
@@ -43,6 +50,28 @@ def test_an_error_of_a_delivery_is_in_the_readers_language(language):
     with translation.override(language):
         assert [error for error in errors() if translated_error(error) == error] == []
         assert [text for text in TEXTS if translated_error(text) == text] == []
+
+
+def texts_in(source):
+    """Yield the texts in a module, with a hole for each value that they get."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield re.sub(r"\{\w+\}", "{}", node.value)
+        elif isinstance(node, ast.JoinedStr):
+            values = (getattr(part, "value", "") for part in node.values)
+            yield "".join(value if isinstance(value, str) else "{}" for value in values)
+
+
+def test_each_text_is_one_that_the_code_makes():
+    folders = ("egress", "hub/platform", "hub/rooms/alerts/channels", "hub/rooms/webhooks")
+    paths = [path for folder in folders for path in (SRC / folder).rglob("*.py")]
+    made = {text for path in paths for text in texts_in(path.read_text("utf-8"))}
+    patterns = [
+        re.escape(text).replace(r"\{\}", ".+") for text in made if re.search(r"\w \w", text)
+    ]
+    known = re.compile("|".join(patterns))
+    assert [text for text in TEXTS if not known.fullmatch(text)] == []
+    assert not known.fullmatch("the receiver is asleep")
 
 
 def test_what_a_server_says_stays_as_it_is():

@@ -7,14 +7,15 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Field
+from django.db.models import Model
 
 _VALUES_IN_A_STATEMENT = 30_000
 """Most parameters of a statement in SQLite. source: SQLite, Implementation Limits, section 9."""
 
 
-def prepare(field: "Field[Any, Any]", value: object) -> object:
+def prepare(model: type[Model], column: str, value: object) -> object:
     """Return a column's value in the form that the database driver takes."""
+    field: Any = model._meta.get_field(column)  # noqa: SLF001  # Django documents it as public
     prepared = field.get_db_prep_save(value, connection)
     # Convert bools: the lookup of an adapter for bool is slow in sqlite3.
     is_sqlite_bool = isinstance(prepared, bool) and connection.vendor == "sqlite"
@@ -26,8 +27,9 @@ def prepare_ids(ids: Iterable[UUID]) -> list[UUID] | list[str]:
     return list(ids) if connection.features.has_native_uuid_field else [uid.hex for uid in ids]
 
 
-def insert_rows(table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Insert rows into a table. rows: values in the form that the database driver takes."""
+def insert_rows(model: type[Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Insert rows of a model. rows: values in the form that the database driver takes."""
+    table = model._meta.db_table  # noqa: SLF001  # Django documents it as public
     into = f"{table} ({', '.join(columns)})"
     if connection.vendor == "postgresql" and len(rows) > 1:
         with connection.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN") as copy:

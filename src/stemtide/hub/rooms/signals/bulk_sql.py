@@ -118,7 +118,7 @@ def insert(
     ]
     own_columns = [*_ROW_COLUMNS, *([_SIGNATURE] if is_signed else ())]
     columns = [*own_columns, *compress(_SHARED_COLUMNS, has_values)]
-    insert_rows("signals_signal", columns, rows)
+    insert_rows(Signal, columns, rows)
 
 
 def _share_columns(*, by: Party, now: datetime) -> dict[str, object]:
@@ -296,7 +296,7 @@ def date_signals(pks: Iterable[int], *, expires_at: datetime, first: int, now: d
 
 def _prepared(name: str, value: object) -> object:
     """Return a column's value in the form that the database driver takes."""
-    return prepare(_FIELDS[name], value)
+    return prepare(Signal, name, value)
 
 
 def _run_many(statement: str, rows: Sequence[Sequence[Any]]) -> None:

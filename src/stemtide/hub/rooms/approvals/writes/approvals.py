@@ -5,7 +5,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import connection, transaction
@@ -39,11 +38,6 @@ _MOST = {
 MAX_NAMED = 100
 """Rows that were refused when their share was approved, as the approval names them."""
 
-
-_SIGNAL_FIELDS: dict[str, Any] = {
-    field.attname: field
-    for field in WaitingSignal._meta.local_concrete_fields  # noqa: SLF001  # Django documents it as public
-}
 
 _COUNT = """
 INSERT INTO approvals_actcount AS had (party_id, act, exercise, day, count)
@@ -132,14 +126,14 @@ def ask(asking: Asking, *, by: Party, now: datetime) -> Approval:
 
 def _insert_signals(asking: Asking, *, approval: Approval, by: Party) -> None:
     """Store the signals of an act that waits. Most have the same notes, which are prepared once."""
-    notes = cache(lambda items: prepare(_SIGNAL_FIELDS["notes"], dict(items)))
+    notes = cache(lambda items: prepare(WaitingSignal, "notes", dict(items)))
     shared = {
         "approval_id": approval.pk,
         "party_id": by.pk,
         "exercise": asking.exercise,
         "is_open": not asking.is_done,
     }
-    of_all = [prepare(_SIGNAL_FIELDS[name], value) for name, value in shared.items()]
+    of_all = [prepare(WaitingSignal, name, value) for name, value in shared.items()]
     uids = prepare_ids(signal.uid for signal in asking.signals)
     rows = [
         (
@@ -153,7 +147,7 @@ def _insert_signals(asking: Asking, *, approval: Approval, by: Party) -> None:
         for uid, signal in zip(uids, asking.signals, strict=True)
     ]
     columns = ["uid", "kind", "value", "body", "notes", *shared]
-    insert_rows(WaitingSignal._meta.db_table, columns, rows)  # noqa: SLF001  # Django documents it as public
+    insert_rows(WaitingSignal, columns, rows)
 
 
 def _open_act(asking: Asking, *, by: Party, now: datetime) -> Approval | None:

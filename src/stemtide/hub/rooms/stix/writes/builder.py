@@ -232,7 +232,7 @@ class _Builder:
         row = sums.signal
         body = sighting(
             indicator_id(row.uid).replace("indicator", "sighting", 1),
-            of=face.stix_id if face else indicator_id(row.uid),
+            of=_indicator_id(row, face),
             outcomes=sums.outcomes,
             span=(sums.first_at, sums.last_at),
             tlp=Tlp(row.tlp),
@@ -265,8 +265,7 @@ class _Builder:
 
     def _indicator(self, row: Signal) -> str:
         """Return the id of a signal's indicator."""
-        face = reads.faces([row.pk]).get(row.pk)
-        return face.stix_id if face else indicator_id(row.uid)
+        return _indicator_id(row, reads.faces([row.pk]).get(row.pk))
 
     def _revoke(self, old: StixObject) -> None:
         """Revoke an opinion that a party posted, as its opinion has changed."""
@@ -308,6 +307,11 @@ class _Draft(NamedTuple):
 
     body: Stix
     facts: dict[str, Any]
+
+
+def _indicator_id(signal: Signal, face: Face | None) -> str:
+    """Return the id of a signal's indicator: of the one that was posted for it, if there is one."""
+    return face.stix_id if face else indicator_id(signal.uid)
 
 
 def _of_signal(signal: Signal) -> dict[str, Any]:
