@@ -3,8 +3,8 @@
 
     python -m benchmarks.hub [--signals 200000] [--bulk 20000] [--streams 50]
 
-Prints bulk load, snapshot, feed and single calls a second, and how long a share takes to reach
-open event streams.
+Prints bulk load (by one party, and by two at once), snapshot, feed and single calls a second, and
+how long a share takes to reach open event streams.
 """
 
 import argparse
@@ -19,11 +19,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import httpx
 
-LOAD_BAR = 10_000
+LOAD_BAR = 20_000
 SNAPSHOT_BAR = 60_000
 LATENCY_BAR_MS = 30.0
 STREAM = "/api/v1/events/stream"
@@ -139,13 +140,27 @@ def bulks(client: httpx.Client, bodies: list[bytes], *, media_type: str) -> None
         assert answer.status_code == 201, answer.text[:500]
 
 
-def load(client: httpx.Client, *, count: int, size: int) -> None:
-    parts = [json.dumps({"signals": signals(size)}).encode() for _ in range(count // size)]
-    rate = rate_of(count, lambda: bulks(client, parts, media_type="application/json"))
-    show(f"bulk load, {count:,} in bulks of {size:,}, JSON", rate, LOAD_BAR)
+def load(clients: list[httpx.Client], *, count: int, size: int) -> None:
+    """Load with the first party, then with all others at once, then JSON lines with the last."""
+    client = clients[-1]
+    for sharers in (clients[:1], clients[1:]):
+        rate = load_rate(sharers, count=count, size=size)
+        show(f"bulk load, {count:,} by {len(sharers)} at once, JSON", rate, LOAD_BAR)
     lines = [b"\n".join(json.dumps(one).encode() for one in signals(size)) for _ in range(2)]
     rate = rate_of(2 * size, lambda: bulks(client, lines, media_type="application/x-ndjson"))
     show("bulk load, JSON lines", rate, LOAD_BAR)
+
+
+def load_rate(clients: list[httpx.Client], *, count: int, size: int) -> float:
+    """Signals a second, by parties that each send one bulk after the other."""
+    bodies = [json.dumps({"signals": signals(size)}).encode() for _ in range(count // size)]
+    shares = [bodies[number :: len(clients)] for number in range(len(clients))]
+
+    def send(client: httpx.Client, share: list[bytes]) -> None:
+        bulks(client, share, media_type="application/json")
+
+    with ThreadPoolExecutor(len(clients)) as pool:
+        return rate_of(count, lambda: list(pool.map(send, clients, shares)))
 
 
 def follow_all(client: httpx.Client) -> None:
@@ -225,8 +240,8 @@ def main() -> None:
         serve(options.serve, options.port)
         return
     # After the bulks, single shares of the same party would wait for a second look.
-    with running(2) as (address, keys):
-        sharer, reader, single = (
+    with running(2, STEMTIDE_BENCH_AUTHORITIES="3") as (address, keys):
+        sharer, reader, single, second, third = (
             httpx.Client(
                 base_url=address,
                 headers={"Authorization": f"Bearer {key}"},
@@ -235,8 +250,8 @@ def main() -> None:
             )
             for key in keys
         )
-        with sharer, reader, single:
-            load(sharer, count=options.signals, size=options.bulk)
+        with sharer, reader, single, second, third:
+            load([sharer, second, third], count=options.signals, size=options.bulk)
             read(reader)
             calls(single, reader)
         for streams in (3, options.streams):
