@@ -3,6 +3,7 @@ import hashlib
 from uuid import uuid4
 
 import pytest
+from django.utils import translation
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.desk import labels as words, long_fingerprints as prints, times
@@ -84,6 +85,7 @@ def test_every_kind_has_words_and_those_with_long_values_say_what_they_hold(kind
     [
         (0, "0.0 s"),
         (59.94, "59.9 s"),
+        (9.96, "10.0 s"),
         (72, "1 min 12 s"),
         (3723, "1 h 02 min"),
         (9e4, "25 h 00 min"),
@@ -91,3 +93,11 @@ def test_every_kind_has_words_and_those_with_long_values_say_what_they_hold(kind
 )
 def test_a_span_is_said_in_its_largest_units(seconds, says):
     assert times.span(seconds) == says
+
+
+@pytest.mark.parametrize(
+    ("language", "shown"), [("en", "5.5 s"), ("fr", "5,5 s"), ("de", "5,5 s"), ("nl", "5,5 s")]
+)
+def test_a_length_has_the_decimal_sign_of_its_language(language, shown):
+    with translation.override(language):
+        assert times.span(5.5) == shown

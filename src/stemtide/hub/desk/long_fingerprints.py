@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _, ngettext
 
 from stemtide.fingerprints.kinds import FingerprintError, Kind
@@ -43,7 +44,12 @@ def describe(kind: Kind, text: str) -> FingerprintSummary | None:
         # An earlier version accepted it; its page must still open, if only to withdraw it.
         holds = ()
     digest = hashlib.sha256(value).hexdigest()
-    return FingerprintSummary(digest, _("%.1f KB") % (len(value) / 1000), holds)
+    return FingerprintSummary(digest, kilobytes(len(value)), holds)
+
+
+def kilobytes(size_bytes: int) -> str:
+    """Format the size of a value: "3.4 KB"."""
+    return _("%s KB") % number_format(round(size_bytes / 1000, 1), 1)
 
 
 def _video(value: bytes) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ The active time zone is used: the person's own, or UTC.
 from datetime import UTC, date, datetime, timedelta
 
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
@@ -95,7 +95,7 @@ def remaining(due: datetime, *, now: datetime) -> str:
 def span(seconds: float) -> str:
     """Format a duration: "12.3 s", "1 min 12 s", "1 h 02 min"."""
     if seconds < _MINUTE_S:
-        return _("%.1f s") % seconds
+        return _("%s s") % number_format(round(seconds, 1), 1)
     if seconds < _HOUR_S:
         minutes, rest = divmod(int(seconds), _MINUTE_S)
         return _("%(minutes)d min %(seconds)02d s") % {"minutes": minutes, "seconds": rest}

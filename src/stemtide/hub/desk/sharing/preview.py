@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
 from stemtide.fingerprints.kinds import Kind
+from stemtide.hub.desk.long_fingerprints import kilobytes
 from stemtide.hub.desk.sharing.items import Item, ItemRow, rows_of
 from stemtide.hub.desk.signals import opinions
 from stemtide.hub.rooms.parties.reads.parties import Viewer
@@ -163,8 +164,7 @@ def _row_preview(
     value = fingerprint.value.lower()
     return RowPreview(
         kind=fingerprint.kind,
-        shown=row.item.url
-        or (_("%.1f KB") % (len(value) / 2000) if is_long(fingerprint.kind) else value),
+        shown=row.item.url or (kilobytes(len(value) // 2) if is_long(fingerprint.kind) else value),
         part=fingerprint.part,
         quality=fingerprint.quality,
         why_not=why_not,

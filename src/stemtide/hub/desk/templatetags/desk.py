@@ -337,7 +337,7 @@ def day(on: date) -> str:
 def ago(at: datetime, now: datetime) -> SafeString:
     """Return a relative time, with the full time as its title."""
     return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
+        '<time class="ago" datetime="{}" title="{}">{}</time>',
         _iso_utc(at),
         times.stamp(at),
         times.relative(at, now=now),
