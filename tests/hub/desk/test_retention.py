@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from stemtide.hub.desk import times
 from stemtide.hub.rooms.retention.models import LegalHold, RetentionChange
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.writes import signals
@@ -91,7 +92,7 @@ def test_an_officer_extends_a_signal_by_a_day_and_a_reason(officer, uid):
 
 @at_night
 def test_pages_say_when_a_live_signal_stops_matching(officer, uid):
-    day = Signal.objects.get(uid=uid).expires_at.date().isoformat()
+    day = times.day(Signal.objects.get(uid=uid).expires_at)
     for path in ("/retention", f"/retention/signal/{uid}", f"/signals/{uid}"):
         assert "Stops matching on" in text(officer.get(path))
         assert day in text(officer.get(path))

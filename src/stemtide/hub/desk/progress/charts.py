@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from django.utils.formats import date_format
-
+from stemtide.hub.desk import times
 from stemtide.hub.desk.labels.progress import Words
 from stemtide.hub.desk.signals.curves import round_counts
 from stemtide.protocol.messages.progress import Span
@@ -143,5 +142,5 @@ def _days(firsts: Sequence[date], *, step: float) -> list[tuple[float, str, str]
         is_last = index == len(firsts) - 1 and index > 0
         anchor = "start" if index == 0 else "end" if is_last else "middle"
         x = _LEFT + step * (index + (0 if anchor == "start" else 1 if is_last else 0.5))
-        ticks.append((round(x, 1), anchor, date_format(firsts[index], "j M Y")))
+        ticks.append((round(x, 1), anchor, times.day(firsts[index])))
     return ticks
