@@ -29,7 +29,7 @@ from stemtide.agent.store.match_rates import IS_LOWERED, LOWERED_IDS
 from stemtide.agent.store.own_banks import FIRST_KEY, OwnSignal
 from stemtide.agent.store.parties import Parties, put_parties, read_parties, replace_parties
 from stemtide.agent.store.position import BehindError, Origin, SignalSummary, read_view, set_state
-from stemtide.agent.store.rows import INSERT_NUMBERED, SignalRow, change_rows
+from stemtide.agent.store.rows import SignalRow, change_rows, insert_numbered
 from stemtide.agent.store.schema import StoreError, TornError
 from stemtide.agent.store.switched_off import WHY_OFF
 from stemtide.fingerprints.kinds import SIZE_BYTES, Fingerprints, Kind, parse_value
@@ -456,7 +456,7 @@ class Store(AbstractContextManager["Store"]):
                 self._writer.execute(f"PRAGMA {pragma}")
             try:
                 with self.write() as tx:
-                    tx.executemany(INSERT_NUMBERED, [(seq, *row) for seq, row in numbered])
+                    insert_numbered(tx, numbered)
             finally:
                 for pragma in schema.DURABLE:
                     self._writer.execute(f"PRAGMA {pragma}")

@@ -12,12 +12,9 @@ import numpy.typing as npt
 
 from stemtide.agent.store import index
 from stemtide.agent.store.index import Columns
-from stemtide.agent.store.rows import SignalRow
+from stemtide.agent.store.rows import NumberedRow, SignalRow
 from stemtide.fingerprints.kinds import SIZE_BYTES, Kind
 from stemtide.matching.library import Library
-
-NumberedRow = tuple[int, SignalRow]
-"""A signal's number, and its row."""
 
 
 @dataclass(slots=True)

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
+from msgspec import to_builtins
+
 from stemtide.agent.store.index import KEEP_GONE, Fingerprinted
 from stemtide.fingerprints.blanks import why_blank
 from stemtide.fingerprints.kinds import SIZE_BYTES, Kind, parse_value
@@ -15,7 +17,9 @@ from stemtide.protocol.sync.feed import FeedSignal
 
 _COLUMNS = "id, kind, value, within_bits, expires_at, exercise, disputed, body"
 _INSERT = f"INSERT INTO signals ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - our own names
-INSERT_NUMBERED = f"INSERT INTO incoming (seq, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - our own names
+_ROWS_AT_ONCE = 500
+"""Rows of one statement. SQLite notes the highest number of a table after each statement."""
+
 _UPDATE = "UPDATE signals SET expires_at = ?, exercise = ?, disputed = ?, body = ? WHERE seq = ?"
 _KNOWN = (
     "SELECT id, seq, kind, value, within_bits FROM signals"
@@ -41,6 +45,10 @@ class SignalRow(NamedTuple):
         return self.kind, self.value, self.within_bits
 
 
+NumberedRow = tuple[int, SignalRow]
+"""A signal's number, and its row."""
+
+
 class LibraryChange(NamedTuple):
     """A page's changes to a Library. gone: the highest number in the table of that name."""
 
@@ -62,7 +70,7 @@ def signal_row(signal: FeedSignal, body: str) -> SignalRow:
     if bits is not None and (signal.kind is not Kind.PDQ or bits < 0):
         raise ValueError(f"signal {signal.id}: within_bits {bits} does not suit {signal.kind}")
     return SignalRow(
-        id=str(signal.id),
+        id=to_builtins(signal.id),  # as str(), in a fifth of the time
         kind=signal.kind.value,
         value=value,
         within_bits=bits,
@@ -81,6 +89,15 @@ def _without_value(signal: FeedSignal) -> str:
     """
     digest = sha256(signal.value.encode()).hexdigest()
     return signal.model_copy(update={"value": digest}).model_dump_json()
+
+
+def insert_numbered(tx: sqlite3.Connection, rows: Sequence[NumberedRow]) -> None:
+    """Insert rows of a snapshot being loaded, with their numbers."""
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        part = rows[start : start + _ROWS_AT_ONCE]
+        places = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?)"] * len(part))
+        values = [value for seq, row in part for value in (seq, *row)]
+        tx.execute(f"INSERT INTO incoming (seq, {_COLUMNS}) VALUES {places}", values)  # noqa: S608 - our own names
 
 
 def change_rows(
