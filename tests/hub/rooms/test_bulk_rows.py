@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
+from stemtide.hub.platform.database import bulk_insert
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.rules import checks as rules_ready
 from stemtide.hub.rooms.signals.writes import signals as writes
@@ -72,3 +73,18 @@ def test_columns_that_no_row_fills_are_not_sent(world):
     (insert,) = [sql for sql in asked if sql.startswith("INSERT INTO signals_signal")]
     assert "within_bits" in insert
     assert "withdrawn_at" not in insert
+
+
+def test_rows_of_several_statements_keep_their_order_and_what_they_share(world, monkeypatch):
+    monkeypatch.setattr(bulk_insert, "_VALUES_IN_A_STATEMENT", 60)
+    bodies = [signal_in(value=hex_value(number), confidence=number % 3) for number in range(30)]
+
+    rows = stored(writes.share_many(bodies, by=world.authority, now=NOON))
+
+    assert [row.value for row in rows] == [body.value for body in bodies]
+    assert [row.confidence for row in rows] == [body.confidence for body in bodies]
+    assert [row.pk for row in rows] == sorted(row.pk for row in rows)
+    assert [row.position for row in rows] == sorted(row.position for row in rows)
+    assert {(row.shared_by_id, row.tlp, row.title) for row in rows} == {
+        (world.authority.pk, "amber", rows[0].title)
+    }

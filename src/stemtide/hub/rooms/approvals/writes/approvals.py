@@ -133,21 +133,14 @@ def _insert_signals(asking: Asking, *, approval: Approval, by: Party) -> None:
         "exercise": asking.exercise,
         "is_open": not asking.is_done,
     }
-    of_all = [prepare(WaitingSignal, name, value) for name, value in shared.items()]
+    of_all = {name: prepare(WaitingSignal, name, value) for name, value in shared.items()}
     uids = prepare_ids(signal.uid for signal in asking.signals)
     rows = [
-        (
-            uid,
-            signal.kind,
-            signal.value,
-            signal.body,
-            notes(tuple(signal.notes.items())),
-            *of_all,
-        )
+        (uid, signal.kind, signal.value, signal.body, notes(tuple(signal.notes.items())))
         for uid, signal in zip(uids, asking.signals, strict=True)
     ]
-    columns = ["uid", "kind", "value", "body", "notes", *shared]
-    insert_rows(WaitingSignal, columns, rows)
+    columns = ["uid", "kind", "value", "body", "notes"]
+    insert_rows(WaitingSignal, columns, rows, shared=of_all)
 
 
 def _open_act(asking: Asking, *, by: Party, now: datetime) -> Approval | None:
