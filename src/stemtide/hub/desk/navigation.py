@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from stemtide.hub.desk.labels import Words
 from stemtide.hub.platform.permissions import allows, check_person_may_write
 from stemtide.hub.rooms.complaints.rules.complaints import check_read as check_read_complaints
-from stemtide.hub.rooms.ledger.rules.reading import check_auditor
+from stemtide.hub.rooms.ledger.rules.ledger import check_auditor
 from stemtide.hub.rooms.media.rules import check_may_see_counts
 from stemtide.hub.rooms.parties.rules.keys import check_manage_keys
 from stemtide.hub.rooms.parties.rules.parties import COORDINATING
@@ -146,7 +146,7 @@ def menu(path: str, *, role: Role, kind: PartyKind) -> list[MenuGroup]:
     """Return the entries for a role and a kind of party; path: of the current page."""
     groups = []
     for group, (title, names) in GROUPS.items():
-        open_names = [name for name in names if _may_open(name, role=role, kind=kind)]
+        open_names = [name for name in names if may_open(name, role=role, kind=kind)]
         here = _longest_match(path, open_names)
         pages = [
             NavigationLink(name, str(PAGES[name]), _menu_address(name), is_here=name == here)
@@ -171,7 +171,7 @@ def _menu_address(name: str) -> str:
     return address(name)
 
 
-def _may_open(name: str, *, role: Role, kind: PartyKind) -> bool:
+def may_open(name: str, *, role: Role, kind: PartyKind) -> bool:
     """Whether the menu shows a page to a role in a kind of party."""
     if name in CHECKS and not allows(CHECKS[name], role):
         return False

@@ -23,7 +23,7 @@ from stemtide.hub.platform.request_threads import pull
 from stemtide.hub.rooms.ledger.reads import history, ledger
 from stemtide.hub.rooms.ledger.reads.history import LedgerFilter
 from stemtide.hub.rooms.ledger.reads.ledger import EntryRow
-from stemtide.hub.rooms.ledger.rules.reading import check_auditor
+from stemtide.hub.rooms.ledger.rules.ledger import check_auditor
 from stemtide.hub.rooms.ledger.writes.reading import note_ledger_exported
 from stemtide.hub.rooms.parties.reads import parties, people
 from stemtide.hub.rooms.parties.reads.parties import Actor

@@ -6,7 +6,8 @@ from typing import Protocol
 from uuid import UUID
 
 from stemtide.hub.platform.errors import ConflictError, NotAllowedError
-from stemtide.protocol.enums import PartyKind
+from stemtide.hub.platform.permissions import MAY, Verb
+from stemtide.protocol.enums import PartyKind, Role
 
 CLOCK = "clock"
 """The actor of what the scheduler does."""
@@ -206,3 +207,27 @@ def crisis_named(subject: str) -> UUID | None:
     """Return the crisis in a subject; None for all other subjects."""
     thing, _, uid = subject.partition(":")
     return UUID(uid) if thing == "crisis" else None
+
+
+READ_ONCE_IN = timedelta(hours=1)
+"""A person or key that reads the same thing again within this time adds no entry."""
+
+READ_KINDS = (
+    *("lead.read", "complaint.read", "people.searched", "signals.exported"),
+    *("preview.opened", "preview.revealed"),
+    *("timeline.exported", "ledger.exported"),
+)
+"""The kinds of entries that say who read or exported what: decision 0201."""
+
+
+def check_auditor(role: Role | None) -> None:
+    """Refuse roles that may not see what single colleagues do.
+
+    None: a machine, whose key's scope was checked.
+    """
+    if role is not None and Verb.SEE_PEOPLE not in MAY[role]:
+        raise NotAllowedError(
+            "your role ({role}) cannot read the ledger by person: ask the data protection officer"
+            " or the coordinator of your party",
+            role=role.replace("_", " "),
+        )
