@@ -21,7 +21,6 @@ from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.orders.models import AgencyCopy, Copy, Order, OrderDoubt
 from stemtide.hub.rooms.orders.reads import (
-    decisions,
     drafts,
     interests,
     orders as reads,
@@ -31,7 +30,7 @@ from stemtide.hub.rooms.orders.rules import lint, orders as rules, second_look
 from stemtide.hub.rooms.orders.rules.findings import Doubt
 from stemtide.hub.rooms.orders.writes import endings
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.parties.reads import competences
+from stemtide.hub.rooms.parties.reads import competences, parties
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.writes import competences as competences_writes
 from stemtide.protocol.approvals import ApproveIn, RefuseIn
@@ -217,7 +216,7 @@ def _send_to_agencies(row: Order, *, by: Actor, now: datetime) -> None:
 
     source: Regulation (EU) 2021/784 Art. 14(6).
     """
-    agencies = decisions.agencies(by=row.issuer, exercise=row.exercise)
+    agencies = list(parties.agencies(exercise=row.exercise).exclude(pk=row.issuer.pk))
     if not (row.copy_to_europol and agencies):
         return
     AgencyCopy.objects.bulk_create(
