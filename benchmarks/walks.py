@@ -29,8 +29,11 @@ import httpx
 
 SOURCES = f"{Path(__file__).parents[1] / 'src/stemtide'}/"
 WALKS = {"upload": "upload to board", "share": "share to block", "order": "order to answer"}
-SETTLE_S = 0.5
+SETTLE_S = 1.0
 """Threads that a step wakes, such as the sender of alerts, get so long; what they do counts."""
+
+LATER = {"positions", "tidy"}
+"""Threads that store or tidy up now and then, for whatever came before. They do not count."""
 
 CSRF = "c" * 32
 ORDER = {
@@ -79,7 +82,7 @@ class Footprints:
             return
         code = frame.f_code
         is_function = code.co_flags & inspect.CO_OPTIMIZED  # bodies of modules and classes are not
-        if is_function and code.co_filename.startswith(SOURCES):
+        if is_function and code.co_filename.startswith(SOURCES) and not _is_later():
             self._entered.add(code.co_filename.removeprefix(SOURCES))
 
     @contextmanager
@@ -96,6 +99,10 @@ class Footprints:
     def files(self, walk: str) -> set[str]:
         """Return the files of all steps of a walk."""
         return set().union(*self.steps[walk].values())
+
+
+def _is_later() -> bool:
+    return threading.current_thread().name in LATER
 
 
 class Callers:
@@ -132,6 +139,11 @@ class Callers:
         self._agent = create_app(config, store=self.store, sandbox=self.sandbox)
 
     def close(self) -> None:
+        from stemtide.hub.notifier import notifier
+        from stemtide.hub.wire.positions import positions
+
+        notifier.close()
+        positions.stop()
         self.store.close()
         self.sandbox.close()
 
