@@ -20,9 +20,8 @@ from stemtide.hub.desk.orders.deadlines import deadlines, hour_context, steps
 from stemtide.hub.desk.orders.forms import DraftExtrasForm
 from stemtide.hub.desk.orders.offers import ORDER_ACTIONS, PRESERVATION_BLOCK, OpenMoves
 from stemtide.hub.desk.orders.remarks import LintRemark, lint_remarks
-from stemtide.hub.platform.permissions import allows
+from stemtide.hub.platform.permissions import allows, check_may_read_complaints
 from stemtide.hub.rooms.complaints.reads import redress
-from stemtide.hub.rooms.complaints.rules.complaints import check_read
 from stemtide.hub.rooms.orders.reads import (
     authenticity,
     decisions,
@@ -209,7 +208,9 @@ def _context(
         "steps": steps(order_out, titles=party_titles()),
         "offers": [offer for offer in offers if offer.action.block != PRESERVATION_BLOCK],
         "preservations": _preservations(order_out, offers),
-        "asked": redress.of_order(uid, viewer=by.party) if allows(check_read, by.role) else [],
+        "asked": redress.of_order(uid, viewer=by.party)
+        if allows(check_may_read_complaints, by.role)
+        else [],
         "rechecks": rechecks.of_request(request, order=uid),
         "entries": ledger_sentences.of_request(reads.history(uid, viewer=by.party)),
     }

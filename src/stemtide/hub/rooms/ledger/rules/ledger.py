@@ -6,8 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from stemtide.hub.platform.errors import ConflictError, NotAllowedError
-from stemtide.hub.platform.permissions import MAY, Verb
-from stemtide.protocol.enums import PartyKind, Role
+from stemtide.protocol.enums import PartyKind
 
 CLOCK = "clock"
 """The actor of what the scheduler does."""
@@ -218,16 +217,3 @@ READ_KINDS = (
     *("timeline.exported", "ledger.exported"),
 )
 """The kinds of entries that say who read or exported what: decision 0201."""
-
-
-def check_auditor(role: Role | None) -> None:
-    """Refuse roles that may not see what single colleagues do.
-
-    None: a machine, whose key's scope was checked.
-    """
-    if role is not None and Verb.SEE_PEOPLE not in MAY[role]:
-        raise NotAllowedError(
-            "your role ({role}) cannot read the ledger by person: ask the data protection officer"
-            " or the coordinator of your party",
-            role=role.replace("_", " "),
-        )
