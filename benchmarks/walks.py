@@ -117,7 +117,7 @@ class Callers:
 
         self._loop = asyncio.new_event_loop()
         self._hub, self.scheduler = application, Scheduler()
-        self.provider, self.keys, self._sessions = _parties()
+        self.keys, self._sessions = _parties()
         self._open_agent(folder)
 
     def _open_agent(self, folder: Path) -> None:
@@ -176,7 +176,7 @@ class Callers:
 
 
 def _parties():
-    """Create two parties; return the provider, and of each a key and a session."""
+    """Create two parties without contact points; return a key and a session of each."""
     from django.test import Client
 
     from stemtide.hub.rooms.parties.writes import competences, parties
@@ -201,7 +201,7 @@ def _parties():
         keys[kind], sessions[kind] = key[1], client.cookies["sessionid"].value
         if kind == "authority":
             competences.name_competent(party, Duty.ISSUE, actor="operator", now=now)
-    return party, keys, sessions
+    return keys, sessions
 
 
 def picture(number: int) -> bytes:
@@ -290,6 +290,8 @@ def order_to_answer(callers: Callers, steps: Footprints, number: int) -> None:
     assert issued["state"] == "issued", issued
     with steps.step("order", "scheduler raises the alert"):
         callers.scheduler.run_jobs(is_deadline=False)
+    alerts = callers.machine("provider", "GET", "/alerts").json()
+    assert f"order:{uid}" in json.dumps(alerts), alerts
     with steps.step("order", "desk GET /orders/… (receipt)"):
         callers.person("provider", "GET", order)
     with steps.step("order", "desk POST acknowledge"):
