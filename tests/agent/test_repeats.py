@@ -3,7 +3,7 @@
 
 from dataclasses import replace
 
-from stemtide.agent.recognise.repeats import RepeatedContent
+from stemtide.agent.recognise.recent import RepeatedContent
 from stemtide.fingerprints.kinds import LIMIT, Fingerprint, Fingerprints, Kind
 from tests.agent.world import picture, sha256
 from tests.world import hex_value

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from stemtide.fingerprints.kinds import Kind
+from stemtide.fingerprints.sandbox.channel import BUFFER_BYTES, SharedBuffer
 from stemtide.fingerprints.sandbox.decoders import DecoderGroup
 from stemtide.fingerprints.sandbox.pool import Sandbox
-from stemtide.fingerprints.sandbox.shared_memory import BUFFER_BYTES, SharedBuffer
 from tests.fingerprints.pictures import encoded, photo
 
 IS_LINUX = sys.platform == "linux"

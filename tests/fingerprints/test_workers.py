@@ -169,9 +169,9 @@ def test_a_worker_that_was_taken_over_costs_one_remark(taken, does, remark):
 
 def test_decoders_that_cannot_be_loaded_are_named(tmp_path, monkeypatch):
     server = tmp_path / "server"
-    report = "import socket, sys\nfrom stemtide.fingerprints.sandbox import messages\n"
+    report = "import socket, sys\nfrom stemtide.fingerprints.sandbox import channel\n"
     report += "socket.socket(fileno=int(sys.argv[-2])).sendall("
-    report += 'messages.encode({"error": "ImportError: no decoder"}))\n'
+    report += 'channel.encode({"error": "ImportError: no decoder"}))\n'
     server.write_text(f"#!{sys.executable}\n{report}")
     server.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(server))

@@ -40,8 +40,7 @@ from stemtide.hub.platform.request_threads import (  # noqa: E402
 )
 from stemtide.hub.platform.uploads import memory_file  # noqa: E402
 from stemtide.hub.wire.app import wire  # noqa: E402
-from stemtide.hub.wire.lane import LaneFullError  # noqa: E402
-from stemtide.hub.wire.places import Places, busy  # noqa: E402
+from stemtide.hub.wire.places import LaneFullError, Places, busy  # noqa: E402
 from stemtide.hub.wire.roles import limit_roles  # noqa: E402
 from stemtide.hub.wire.stream import ADDRESS, stream  # noqa: E402
 

@@ -211,7 +211,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "stemtide.hub.api.middleware.problem_responses",
     "django.middleware.security.SecurityMiddleware",
-    "stemtide.hub.platform.compression.CompressedPages",
+    "stemtide.hub.desk.middleware.CompressedPages",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -221,7 +221,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "stemtide.hub.desk.headers.safe_headers",
+    "stemtide.hub.desk.middleware.safe_headers",
     "stemtide.hub.desk.auth.preferences.localise",
     "allauth.account.middleware.AccountMiddleware",
     "axes.middleware.AxesMiddleware",

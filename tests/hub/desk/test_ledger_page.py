@@ -14,8 +14,7 @@ from django.test import Client
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.ledger.reads import history
 from stemtide.hub.rooms.ledger.reads.history import LedgerFilter
-from stemtide.hub.rooms.ledger.rules.ledger import stays_in_its_room
-from stemtide.hub.rooms.ledger.rules.reading import READ_KINDS
+from stemtide.hub.rooms.ledger.rules.ledger import READ_KINDS, stays_in_its_room
 from stemtide.hub.rooms.ledger.writes.reading import note_read
 from stemtide.hub.rooms.parties.writes import parties
 from stemtide.hub.rooms.situation.writes import leads, reading

@@ -7,7 +7,7 @@ import pytest
 
 from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.rooms.orders.rules import lint as rules_lint
-from stemtide.hub.rooms.orders.rules.interests import Interest, InterestKind
+from stemtide.hub.rooms.orders.rules.findings import Interest, InterestKind
 from stemtide.hub.rooms.orders.rules.lint import LintFacts
 from stemtide.protocol.law.forms import FaultKind, form
 from tests.hub.orders.cast import ANNEX_1, ANNEX_2, after

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
-from stemtide.hub.platform.permissions import allows
+from stemtide.hub.platform.permissions import allows, check_may_see_preview_counts
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.media import keys as media_keys, reads, rules, writes
 from stemtide.hub.rooms.media.models import Look, Preview
@@ -234,7 +234,7 @@ def test_who_destroys(who, may):
     ],
 )
 def test_who_sees_counts_of_a_party(role, may):
-    assert allows(rules.check_may_see_counts, role) is may
+    assert allows(check_may_see_preview_counts, role) is may
 
 
 def test_observers_send_none():

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from stemtide.hub.wire.lane import Lane, LaneFullError
+from stemtide.hub.wire.places import Lane, LaneFullError
 
 
 class Work:

@@ -12,9 +12,8 @@ from django.test import RequestFactory
 
 from stemtide.hub import asgi
 from stemtide.hub.wire import places
-from stemtide.hub.wire.lane import Lane
 from stemtide.hub.wire.memory import Memory
-from stemtide.hub.wire.places import Places, busy
+from stemtide.hub.wire.places import Lane, Places, busy
 
 REQUEST = RequestFactory()
 WITHDRAW = "/api/v1/signals/00000000-0000-0000-0000-000000000001/withdraw"

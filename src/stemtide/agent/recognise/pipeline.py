@@ -36,8 +36,7 @@ from stemtide.agent.recognise.policy import (
     is_active,
     unread_remark,
 )
-from stemtide.agent.recognise.recent import RecentUploads
-from stemtide.agent.recognise.repeats import RepeatedContent, content_digest
+from stemtide.agent.recognise.recent import RecentUploads, RepeatedContent, content_digest
 from stemtide.agent.store import allowed, match_rates, own_list, review
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.store.own_banks import is_tried

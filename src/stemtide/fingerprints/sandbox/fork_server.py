@@ -18,7 +18,7 @@ from typing import Self
 import stemtide
 from stemtide.fingerprints.external.installed import locations
 from stemtide.fingerprints.limits import DecodingLimits, SandboxError
-from stemtide.fingerprints.sandbox import messages
+from stemtide.fingerprints.sandbox.channel import receive
 from stemtide.fingerprints.sandbox.decoders import DecoderGroup
 from stemtide.fingerprints.sandbox.fork_server_process import ENDED, FORK
 
@@ -127,7 +127,7 @@ class ForkServer:
         """Wait for the first message; return what went wrong, "" if nothing did."""
         until = self._started + self._limits.start_s
         try:
-            hello = messages.receive(self._control, at_most=_HELLO_BYTES, until=until)
+            hello = receive(self._control, at_most=_HELLO_BYTES, until=until)
         except TimeoutError:
             return f"a worker was not ready within {self._limits.start_s:g} s (start_s)"
         except (OSError, ValueError, TypeError):

@@ -27,7 +27,7 @@ import sys
 from contextlib import suppress
 
 from stemtide.fingerprints.limits import DecodingLimits
-from stemtide.fingerprints.sandbox import messages
+from stemtide.fingerprints.sandbox.channel import encode
 from stemtide.fingerprints.sandbox.decoders import DecoderGroup, Decoders, load
 from stemtide.fingerprints.sandbox.lockdown import (
     address_space_bytes,
@@ -74,13 +74,13 @@ class _Server:
             self._walls |= isolate() if not self._walls else set()
         except Exception as error:  # noqa: BLE001 - told to the parent, who raises it
             report = {"error": f"{type(error).__name__}: {error}"}
-            self._control.sendall(messages.encode(report))
+            self._control.sendall(encode(report))
             return
         os.environ.clear()
         gc.collect()
         gc.freeze()  # a collection in a worker would touch, and so copy, every object
         self._space_bytes = address_space_bytes()
-        self._control.sendall(messages.encode({"pid": os.getpid()}))
+        self._control.sendall(encode({"pid": os.getpid()}))
         self._watch()
 
     def _watch(self) -> None:

@@ -35,9 +35,8 @@ from stemtide.fingerprints.kinds import (
     parse_value,
 )
 from stemtide.fingerprints.limits import DecodingLimits, SandboxError
-from stemtide.fingerprints.sandbox import messages
+from stemtide.fingerprints.sandbox.channel import SharedBuffer, TooLongError, receive
 from stemtide.fingerprints.sandbox.fork_server import ForkServer, ended_by, has_ended, how_ended
-from stemtide.fingerprints.sandbox.shared_memory import SharedBuffer
 from stemtide.fingerprints.sandbox.walls import Wall
 from stemtide.fingerprints.values.checks import check_value
 
@@ -199,7 +198,7 @@ class Worker:
             yield
         except TimeoutError as error:
             raise self._too_slow() from error
-        except messages.TooLongError as error:
+        except TooLongError as error:
             most = f"{self._limits.output_bytes:,} bytes (output_bytes)"
             raise WorkerFailedError(
                 f"{LIMIT}the decoder would answer with more than {most}"
@@ -210,7 +209,7 @@ class Worker:
             raise WorkerFailedError(f"{UNDECODABLE}the decoder gave no sensible answer") from error
 
     def _receive(self, *, until: float) -> dict[str, Any]:
-        return messages.receive(self._channel, at_most=self._limits.output_bytes, until=until)
+        return receive(self._channel, at_most=self._limits.output_bytes, until=until)
 
     def _too_slow(self) -> WorkerFailedError:
         return WorkerFailedError(

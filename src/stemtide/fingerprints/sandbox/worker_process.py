@@ -34,7 +34,7 @@ from stemtide.fingerprints.analysis import (
 from stemtide.fingerprints.external.fingerprint import with_external
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE, Fingerprints
 from stemtide.fingerprints.limits import DecodingLimits
-from stemtide.fingerprints.sandbox import messages
+from stemtide.fingerprints.sandbox.channel import encode
 from stemtide.fingerprints.sandbox.decoders import Decoders, module_of
 from stemtide.fingerprints.sandbox.lockdown import limit_time
 from stemtide.fingerprints.sandbox.opened import OpenedFile
@@ -184,7 +184,7 @@ class _ProgressSender:
         if now < self._next_at:
             return
         self._next_at = now + _PROGRESS_EVERY_S
-        message = messages.encode({"progress": [done, total]})
+        message = encode({"progress": [done, total]})
         with suppress(BlockingIOError):  # so few bytes go whole or not at all
             self._channel.send(message, socket.MSG_DONTWAIT)
 
@@ -222,7 +222,7 @@ def _chunk_to_json(chunk: LiveChunk | None) -> list[Any] | None:
 
 def _send(channel: socket.socket, answer: dict[str, Any], *, at_most: int | None = None) -> bool:
     """Send a response, unless it is longer than allowed."""
-    message = messages.encode(answer)
+    message = encode(answer)
     if at_most is not None and len(message) > at_most:
         return False
     channel.sendall(message)

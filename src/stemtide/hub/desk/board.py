@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from stemtide.hub.desk import ledger_sentences
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.forms import page_number
-from stemtide.hub.desk.sharing.permissions import may_share
+from stemtide.hub.desk.navigation import may_open
 from stemtide.hub.desk.signals import sightings
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.approvals.reads import approvals
@@ -29,7 +29,7 @@ from stemtide.hub.rooms.signals.reads import (
     times,
 )
 from stemtide.hub.vitals import vitals
-from stemtide.protocol.enums import Outcome
+from stemtide.protocol.enums import Outcome, Role
 
 CLOSED_FOR = timedelta(days=1)
 """A closed crisis stays on the board this long."""
@@ -89,7 +89,7 @@ def blocks(request: SignedInRequest) -> HttpResponse:
 
 def _context(request: SignedInRequest) -> dict[str, object]:
     """Return the template context of the board, for the signed-in person's party."""
-    viewer, now = request.user.party, datetime.now(UTC)
+    by, viewer, now = actor_of(request), request.user.party, datetime.now(UTC)
     page = min(page_number(request.GET.get("page")), LAST_PAGE)
     rows = signals.board(viewer=viewer, limit=ROWS + 1, skip=(page - 1) * ROWS)
     agents = parties.agents(viewer=viewer, now=now, head=times.last_position())
@@ -116,8 +116,8 @@ def _context(request: SignedInRequest) -> dict[str, object]:
         "sightings": summary,
         "outliers": outliers.outliers(viewer=viewer, is_open=True),
         "entries": ledger_sentences.latest(viewer=viewer),
-        "may_share": may_share(actor_of(request)),
-        "may_warn": allows(check_warn, by=actor_of(request)),
+        "may_share": may_open("share", role=Role(request.user.role), kind=by.kind),
+        "may_warn": allows(check_warn, by=by),
         "figures": _figures(
             *(
                 totals_at(viewer, hub=heads.hub, position=heads.positions, exercise=exercise)

@@ -12,8 +12,7 @@ from django.utils.translation import gettext as _, gettext_lazy
 from stemtide.hub.platform.errors import NotAllowedError, NotFoundError
 from stemtide.hub.rooms.complaints.reads.complaints import COMPLAINANT
 from stemtide.hub.rooms.ledger.reads import ledger
-from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
-from stemtide.hub.rooms.ledger.rules.reading import READ_KINDS
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK, READ_KINDS
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.reads.parties import Viewer
 from stemtide.hub.rooms.parties.writes.locks import HUB

@@ -9,17 +9,20 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
 from stemtide.hub.desk.labels import Words
-from stemtide.hub.platform.permissions import allows, check_person_may_write
-from stemtide.hub.rooms.complaints.rules.complaints import check_read as check_read_complaints
-from stemtide.hub.rooms.ledger.rules.reading import check_auditor
-from stemtide.hub.rooms.media.rules import check_may_see_counts
-from stemtide.hub.rooms.parties.rules.keys import check_manage_keys
+from stemtide.hub.platform.permissions import (
+    allows,
+    check_may_manage_signing_keys,
+    check_may_manage_webhooks,
+    check_may_read_complaints,
+    check_may_read_ledger_by_person,
+    check_may_see_people,
+    check_may_see_preview_counts,
+    check_may_see_rights_requests,
+    check_may_stop_erasure,
+    check_person_may_manage,
+    check_person_may_write,
+)
 from stemtide.hub.rooms.parties.rules.parties import COORDINATING
-from stemtide.hub.rooms.parties.rules.people import check_see_people
-from stemtide.hub.rooms.retention.rules import check_keeper
-from stemtide.hub.rooms.rights.rules import check_officer
-from stemtide.hub.rooms.signing.rules import check_manage
-from stemtide.hub.rooms.webhooks.rules import check_may_manage
 from stemtide.protocol.enums import PartyKind, Role
 
 PAGES: dict[str, Words] = {
@@ -79,17 +82,17 @@ GROUPS: dict[str, tuple[Words, tuple[str, ...]]] = {
 """Entries of the menu, with their pages. An entry leads to the first page that its reader has."""
 
 CHECKS: dict[str, Callable[[Role], None]] = {
-    "colleagues": check_see_people,
-    "complaints": check_read_complaints,
-    "keys": check_manage_keys,
-    "look-counts": check_may_see_counts,
-    "retention": check_keeper,
-    "rights-requests": check_officer,
-    "ledger": check_auditor,
-    "records": check_keeper,
+    "colleagues": check_may_see_people,
+    "complaints": check_may_read_complaints,
+    "keys": check_person_may_manage,
+    "look-counts": check_may_see_preview_counts,
+    "retention": check_may_stop_erasure,
+    "rights-requests": check_may_see_rights_requests,
+    "ledger": check_may_read_ledger_by_person,
+    "records": check_may_stop_erasure,
     "share": check_person_may_write,
-    "signing-keys": check_manage,
-    "webhooks": check_may_manage,
+    "signing-keys": check_may_manage_signing_keys,
+    "webhooks": check_may_manage_webhooks,
 }
 """Pages that some roles may not open: the same rule guards the page and its link."""
 
@@ -146,7 +149,7 @@ def menu(path: str, *, role: Role, kind: PartyKind) -> list[MenuGroup]:
     """Return the entries for a role and a kind of party; path: of the current page."""
     groups = []
     for group, (title, names) in GROUPS.items():
-        open_names = [name for name in names if _may_open(name, role=role, kind=kind)]
+        open_names = [name for name in names if may_open(name, role=role, kind=kind)]
         here = _longest_match(path, open_names)
         pages = [
             NavigationLink(name, str(PAGES[name]), _menu_address(name), is_here=name == here)
@@ -171,7 +174,7 @@ def _menu_address(name: str) -> str:
     return address(name)
 
 
-def _may_open(name: str, *, role: Role, kind: PartyKind) -> bool:
+def may_open(name: str, *, role: Role, kind: PartyKind) -> bool:
     """Whether the menu shows a page to a role in a kind of party."""
     if name in CHECKS and not allows(CHECKS[name], role):
         return False

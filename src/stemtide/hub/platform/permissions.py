@@ -90,3 +90,110 @@ def check_person_may_manage(role: Role | None) -> None:
             "administrator of your party",
             role=role.replace("_", " "),
         )
+
+
+def check_may_see_people(role: Role | None) -> None:
+    """Refuse the list of people to roles that do not manage or protect them."""
+    if role is None or Verb.SEE_PEOPLE not in MAY[role]:
+        raise NotAllowedError(
+            "only administrators, coordinators and the data protection officer can see the "
+            "people of your party: ask one of them"
+        )
+
+
+def check_may_erase_people(role: Role | None) -> None:
+    """Refuse erasing a person's data to roles that do not manage or protect people.
+
+    source: Art. 17 and 39 of Regulation (EU) 2016/679.
+    """
+    if role is None or Verb.ERASE not in MAY[role]:
+        raise NotAllowedError(
+            "only an administrator, a coordinator or the data protection officer can erase a "
+            "person of their party: ask one of them"
+        )
+
+
+def check_may_read_ledger_by_person(role: Role | None) -> None:
+    """Refuse roles that may not see what single colleagues do.
+
+    None: a machine, whose key's scope was checked.
+    """
+    if role is not None and Verb.SEE_PEOPLE not in MAY[role]:
+        raise NotAllowedError(
+            "your role ({role}) cannot read the ledger by person: ask the data protection officer"
+            " or the coordinator of your party",
+            role=role.replace("_", " "),
+        )
+
+
+def check_may_see_preview_counts(role: Role) -> None:
+    """Refuse a party's counts of looks to roles that do not look after its people."""
+    if role not in {Role.DATA_PROTECTION_OFFICER, Role.COORDINATOR, Role.ADMINISTRATOR}:
+        raise NotAllowedError(
+            "only the data protection officer, coordinator and administrators can see your "
+            "party's preview counts: you can see your own"
+        )
+
+
+def check_may_manage_signing_keys(role: Role | None) -> None:
+    """Refuse signing keys to roles that do not manage their party's keys.
+
+    None: a machine, whose key's scope was checked.
+    """
+    if role is not None and role not in MANAGING_ROLES:
+        raise NotAllowedError(
+            "your role ({role}) cannot manage signing keys: ask an administrator or the"
+            " coordinator of your party",
+            role=role.replace("_", " "),
+        )
+
+
+def check_may_manage_webhooks(role: Role | None) -> None:
+    """Refuse to manage webhooks for roles other than administrators and coordinators.
+
+    None: a machine, whose key's scope was checked.
+    """
+    if role is not None and role not in MANAGING_ROLES:
+        raise NotAllowedError(
+            "your role ({role}) cannot manage webhooks: ask an administrator of your party",
+            role=role.replace("_", " "),
+        )
+
+
+def check_may_read_complaints(role: Role | None) -> None:
+    """Refuse complaints to people who only watch: complainants may write about themselves."""
+    if role is Role.OBSERVER:
+        raise NotAllowedError("your role (observer) cannot read complaints: ask a duty officer")
+
+
+def check_may_read_leads(role: Role | None) -> None:
+    """Check that a person may read leads: observers may not, as leads contain personal data."""
+    if role is Role.OBSERVER:
+        raise NotAllowedError("your role (observer) cannot read leads: ask a duty officer")
+
+
+def check_may_stop_erasure(role: Role | None) -> None:
+    """Refuse everybody but data protection officers, coordinators and administrators.
+
+    A machine may hold and extend rows of its party as well: its key's scope was checked. It may
+    not lift holds.
+    """
+    if role is not None and Verb.ERASE not in MAY[role]:
+        raise NotAllowedError(
+            "your role ({role}) cannot stop or extend an erasure: ask the data protection officer"
+            " or the coordinator of your party",
+            role=role.replace("_", " "),
+        )
+
+
+def check_may_see_rights_requests(role: Role | None) -> None:
+    """Refuse everybody but data protection officers, coordinators and administrators.
+
+    None: a machine, whose key's scope was checked.
+    """
+    if role is not None and Verb.ERASE not in MAY[role]:
+        raise NotAllowedError(
+            "your role ({role}) cannot see requests of data subjects or records of processing: ask"
+            " the data protection officer or the coordinator of your party",
+            role=role.replace("_", " "),
+        )

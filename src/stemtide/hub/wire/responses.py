@@ -11,7 +11,7 @@ from django.conf import settings
 
 from stemtide.hub.api import metrics
 from stemtide.hub.api.asgi import NO_STORE, Message, Receive, Scope as AsgiScope, Send
-from stemtide.hub.desk.headers import POLICY
+from stemtide.hub.desk.middleware import POLICY
 
 log = logging.getLogger(__name__)
 

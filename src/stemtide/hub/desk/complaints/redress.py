@@ -24,9 +24,9 @@ from stemtide.hub.desk.actions import (
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
 from stemtide.hub.desk.complaints import grounds
 from stemtide.hub.desk.complaints.forms import GrantRedressForm, KeepMeasureForm
-from stemtide.hub.platform.permissions import allows
+from stemtide.hub.platform.permissions import allows, check_may_read_complaints
 from stemtide.hub.rooms.complaints.reads import redress as reads
-from stemtide.hub.rooms.complaints.rules import complaints as rules, redress
+from stemtide.hub.rooms.complaints.rules import redress
 from stemtide.hub.rooms.complaints.writes import redress as redress_writes
 from stemtide.hub.rooms.parties.reads.parties import party_titles
 
@@ -35,7 +35,7 @@ from stemtide.hub.rooms.parties.reads.parties import party_titles
 @signed_in
 def request_page(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Show a request for redress: the provider's finding, nothing of the uploader."""
-    rules.check_read(actor_of(request).role)
+    check_may_read_complaints(actor_of(request).role)
     return _page(request, uid)
 
 

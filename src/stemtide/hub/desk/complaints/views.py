@@ -43,7 +43,11 @@ from stemtide.hub.desk.complaints.forms import (
 )
 from stemtide.hub.desk.labels.languages import LANGUAGE_NAMES
 from stemtide.hub.platform.errors import ConflictError, InvalidError
-from stemtide.hub.platform.permissions import allows, check_person_may_write
+from stemtide.hub.platform.permissions import (
+    allows,
+    check_may_read_complaints,
+    check_person_may_write,
+)
 from stemtide.hub.rooms.complaints.reads import (
     complaints as reads,
     grounds,
@@ -64,7 +68,7 @@ from stemtide.protocol.law.machines import machine
 def complaints(request: SignedInRequest) -> HttpResponse:
     """List complaints that wait for a decision, redress asked of the party, and closed ones."""
     by = actor_of(request)
-    rules.check_read(by.role)
+    check_may_read_complaints(by.role)
     waiting = machine("complaint").open_states
     rows = reads.complaints(viewer=by.party)
     requests = redress_reads.requests(viewer=by.party)
@@ -85,7 +89,7 @@ def complaints(request: SignedInRequest) -> HttpResponse:
 @signed_in
 def complaint(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Show one complaint."""
-    rules.check_read(actor_of(request).role)
+    check_may_read_complaints(actor_of(request).role)
     return _page(request, uid)
 
 

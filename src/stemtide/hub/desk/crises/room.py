@@ -12,7 +12,7 @@ from stemtide.hub.desk.actions import Offer, perform
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.crises import blocks as room_blocks, last_look, offers
 from stemtide.hub.desk.crises.forms import FormChoices, WarningForm
-from stemtide.hub.desk.sharing.permissions import may_share
+from stemtide.hub.desk.navigation import may_open
 from stemtide.hub.desk.signals.content_acts import ActedContent, content_acts
 from stemtide.hub.platform.errors import InvalidError, RateLimitError
 from stemtide.hub.platform.permissions import allows
@@ -22,6 +22,7 @@ from stemtide.hub.rooms.crises.writes import crises as writes
 from stemtide.hub.rooms.ledger.reads.rate_limits import check_may_alert
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.reads.parties import party_titles
+from stemtide.protocol.enums import Role
 
 RELOAD_S = "15"
 
@@ -111,5 +112,6 @@ def _page(
     is_at_work = life.in_room and not life.closed_at
     context["content_acts"] = content_acts(content, by=by) if is_at_work else []
     context["new_entries"] = new_entries if life.in_room else None
-    context["may_share"] = life.accepts_signals and life.in_room and may_share(by)
+    is_offered = may_open("share", role=Role(request.user.role), kind=by.kind)
+    context["may_share"] = life.accepts_signals and life.in_room and is_offered
     return render(request, "desk/room.html", context, status=422 if refused else 200)

@@ -18,6 +18,7 @@ from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.desk.forms import DeskForm
 from stemtide.hub.desk.labels import LABELS
 from stemtide.hub.platform.errors import ConflictError, InvalidError
+from stemtide.hub.platform.permissions import check_person_may_manage
 from stemtide.hub.rooms.parties.reads import parties as reads
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.rules import keys as rules
@@ -108,7 +109,7 @@ class KeyForm(_CertificateForm):
 @signed_in
 def keys(request: SignedInRequest) -> HttpResponse:
     """List the keys of the party, without their secrets: valid ones first."""
-    rules.check_manage_keys(actor_of(request).role)
+    check_person_may_manage(actor_of(request).role)
     now = datetime.now(UTC)
     own = list(reads.keys(viewer=request.user.party))
     valid = [key for key in own if key.is_valid(now)]
@@ -123,7 +124,7 @@ def keys(request: SignedInRequest) -> HttpResponse:
 def new(request: SignedInRequest) -> HttpResponse:
     """Show and save the form for a key, and show the key once."""
     by, now = actor_of(request), datetime.now(UTC)
-    rules.check_manage_keys(by.role)
+    check_person_may_manage(by.role)
     form = KeyForm(by, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         scopes = [Scope(scope) for scope in form.cleaned_data["scopes"]]
@@ -152,7 +153,7 @@ def new(request: SignedInRequest) -> HttpResponse:
 def replace(request: SignedInRequest, prefix: str) -> HttpResponse:
     """Show and save the form to replace a key, and show the new key once."""
     by, now = actor_of(request), datetime.now(UTC)
-    rules.check_manage_keys(by.role)
+    check_person_may_manage(by.role)
     key = reads.own_key(prefix, viewer=by.party)
     form = ReplaceForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
@@ -181,7 +182,7 @@ def replace(request: SignedInRequest, prefix: str) -> HttpResponse:
 def revoke(request: SignedInRequest, prefix: str) -> HttpResponse:
     """Revoke a key of the party."""
     by, now = actor_of(request), datetime.now(UTC)
-    rules.check_manage_keys(by.role)
+    check_person_may_manage(by.role)
     if not request.POST.get("confirm"):
         messages.error(request, _("Nothing changed: tick the box to confirm, then send again."))
         return redirect("keys")

@@ -15,7 +15,7 @@ from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, 
 from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.desk.forms import DeskForm
 from stemtide.hub.platform.errors import ConflictError, InvalidError
-from stemtide.hub.platform.permissions import allows
+from stemtide.hub.platform.permissions import allows, check_may_manage_signing_keys
 from stemtide.hub.rooms.signing import reads, rules, writes
 from stemtide.protocol.signing.messages import SigningKeyIn
 
@@ -51,7 +51,7 @@ class SigningKeyForm(DeskForm):
 def signing_keys(request: SignedInRequest) -> HttpResponse:
     """List the keys of the party, and those of all other parties."""
     by = actor_of(request)
-    rules.check_manage(by.role)
+    check_may_manage_signing_keys(by.role)
     keys = reads.describe_all()
     own = [key for key in keys if key.party == by.name]
     context = {
@@ -69,7 +69,7 @@ def signing_keys(request: SignedInRequest) -> HttpResponse:
 def new(request: SignedInRequest) -> HttpResponse:
     """Show the form for a public key, and register the key."""
     by = actor_of(request)
-    rules.check_manage(by.role)
+    check_may_manage_signing_keys(by.role)
     rules.check_may_sign(by.kind)
     valid = [str(key) for key in reads.valid_keys(by=by.party)]
     form = SigningKeyForm(valid, request.POST if request.method == "POST" else None)
@@ -98,7 +98,7 @@ def new(request: SignedInRequest) -> HttpResponse:
 def revoke(request: SignedInRequest) -> HttpResponse:
     """Revoke a key of the party."""
     by = actor_of(request)
-    rules.check_manage(by.role)
+    check_may_manage_signing_keys(by.role)
     if not request.POST.get("confirm"):
         messages.error(request, _("Nothing changed: tick the box to confirm, then send again."))
         return redirect("signing-keys")

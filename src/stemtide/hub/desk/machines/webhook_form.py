@@ -17,9 +17,9 @@ from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.desk.forms import MessageForm
 from stemtide.hub.desk.labels import LABELS
 from stemtide.hub.platform.errors import ConflictError, InvalidError
+from stemtide.hub.platform.permissions import check_may_manage_webhooks
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.reads.parties import Actor
-from stemtide.hub.rooms.webhooks import rules
 from stemtide.hub.rooms.webhooks.writes import webhooks as writes
 from stemtide.protocol.messages.webhooks import MAX_URL_CHARS, WebhookIn
 
@@ -59,7 +59,7 @@ class WebhookForm(MessageForm):
 def new(request: SignedInRequest) -> HttpResponse:
     """Show and save the form for a webhook, and show its secret once."""
     by, now = actor_of(request), datetime.now(UTC)
-    rules.check_may_manage(by.role)
+    check_may_manage_webhooks(by.role)
     form = WebhookForm(by, request.POST if request.method == "POST" else None, now=now)
     body = form.message() if request.method == "POST" else None
     if body is not None:

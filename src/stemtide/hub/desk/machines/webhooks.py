@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, signed_in
 from stemtide.hub.desk.forms import uuid_or_none
 from stemtide.hub.desk.labels import Words
-from stemtide.hub.platform.permissions import allows
+from stemtide.hub.platform.permissions import allows, check_may_manage_webhooks
 from stemtide.hub.rooms.webhooks import rules
 from stemtide.hub.rooms.webhooks.reads import webhooks as reads
 from stemtide.hub.rooms.webhooks.writes import webhooks as writes
@@ -38,7 +38,7 @@ ROWS = 50
 @signed_in
 def webhooks(request: SignedInRequest) -> HttpResponse:
     """List all webhooks of the party."""
-    rules.check_may_manage(actor_of(request).role)
+    check_may_manage_webhooks(actor_of(request).role)
     webhook_rows = reads.webhooks(viewer=request.user.party)
     context = {"now": datetime.now(UTC), "rows": sorted(webhook_rows, key=_by_need)}
     return render(request, "desk/machines/webhooks.html", context)
@@ -48,7 +48,7 @@ def webhooks(request: SignedInRequest) -> HttpResponse:
 @signed_in
 def webhook(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Show one webhook: dead letters, then the delivery log; ?before= is the next page."""
-    rules.check_may_manage(actor_of(request).role)
+    check_may_manage_webhooks(actor_of(request).role)
     viewer = request.user.party
     webhook_out = reads.webhook(uid, viewer=viewer)
     before = uuid_or_none(request.GET.get("before"))
@@ -77,7 +77,7 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     if verb not in _DONE:
         raise Http404
     by, now = actor_of(request), datetime.now(UTC)
-    rules.check_may_manage(by.role)
+    check_may_manage_webhooks(by.role)
     if verb in _CONFIRMED_VERBS and not request.POST.get("confirm"):
         reads.webhook(uid, viewer=by.party)
         messages.error(request, _("Nothing changed: tick the box to confirm, then send again."))

@@ -12,9 +12,9 @@ from django.views.decorators.http import require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.labels import label
+from stemtide.hub.platform.permissions import check_may_see_rights_requests
 from stemtide.hub.platform.postgresql.replica import reads_replica
 from stemtide.hub.rooms.retention.reads.records import records_of
-from stemtide.hub.rooms.rights import rules
 from stemtide.protocol.enums.rights import DataLaw
 from stemtide.protocol.law.records.messages import ActivityOut, RecordsOut
 from stemtide.protocol.law.rights import rights
@@ -26,7 +26,7 @@ from stemtide.protocol.law.rights import rights
 def records(request: SignedInRequest) -> HttpResponse:
     """Show the records of the party; ?law= of another law, ?as=csv or ?as=json as a file."""
     by, now = actor_of(request), datetime.now(UTC)
-    rules.check_officer(by.role)
+    check_may_see_rights_requests(by.role)
     named, laws = request.GET.get("law", ""), rights().laws_of(by.kind)
     law = DataLaw(named) if named in laws else None
     record = records_of(viewer=by.party, now=now, law=law)

@@ -16,6 +16,7 @@ from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.desk.forms import MessageForm, uuid_or_none
 from stemtide.hub.desk.labels import LABELS
 from stemtide.hub.platform.errors import ConflictError, InvalidError
+from stemtide.hub.platform.permissions import check_may_see_rights_requests
 from stemtide.hub.rooms.rights import reads, rules, writes
 from stemtide.protocol.law.rights import rights
 from stemtide.protocol.law.rights.messages import (
@@ -129,7 +130,7 @@ _ACTIONS = action_table(
 def requests(request: SignedInRequest) -> HttpResponse:
     """List the requests that wait, by due time, or those that are closed; ?after= is the next."""
     by, now = actor_of(request), datetime.now(UTC)
-    rules.check_officer(by.role)
+    check_may_see_rights_requests(by.role)
     is_closed = "closed" in request.GET
     after = uuid_or_none(request.GET.get("after"))
     page = reads.requests(viewer=by.party, now=now, is_open=not is_closed, after=after)
@@ -142,7 +143,7 @@ def requests(request: SignedInRequest) -> HttpResponse:
 def new(request: SignedInRequest) -> HttpResponse:
     """Show and save the form for a request."""
     by, now = actor_of(request), datetime.now(UTC)
-    rules.check_officer(by.role)
+    check_may_see_rights_requests(by.role)
     form = RightsRequestForm(request.POST if request.method == "POST" else None, kind=by.kind)
     body = form.message() if request.method == "POST" else None
     if body is not None:
@@ -169,7 +170,7 @@ def request_page(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @signed_in
 def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     """Answer or extend a request, or note that it was withdrawn."""
-    rules.check_officer(actor_of(request).role)
+    check_may_see_rights_requests(actor_of(request).role)
     reads.find(uid, viewer=request.user.party)
     offer = sent_offer(request, _ACTIONS, verb)
     if not perform(request, offer, uid):
@@ -180,7 +181,7 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
 def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) -> HttpResponse:
     """Render the page of a request. refused: an action that was sent with errors."""
     by, now = actor_of(request), datetime.now(UTC)
-    rules.check_officer(by.role)
+    check_may_see_rights_requests(by.role)
     row = reads.request(uid, viewer=by.party, now=now)
     context = {
         "now": now,

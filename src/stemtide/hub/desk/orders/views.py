@@ -15,33 +15,35 @@ from stemtide.hub.desk.actions import Offer, available, perform, sent_offer
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
 from stemtide.hub.desk.error_messages import fill_template
 from stemtide.hub.desk.labels.orders import LABELS
-from stemtide.hub.desk.orders.annex_forms import ShownSection, sections
+from stemtide.hub.desk.orders.annex_forms import ShownSection, language, sections
 from stemtide.hub.desk.orders.deadlines import deadlines, hour_context, steps
+from stemtide.hub.desk.orders.forms import DraftExtrasForm
 from stemtide.hub.desk.orders.offers import ORDER_ACTIONS, PRESERVATION_BLOCK, OpenMoves
-from stemtide.hub.desk.orders.second_look import second_look
-from stemtide.hub.platform.permissions import allows
+from stemtide.hub.desk.orders.remarks import LintRemark, lint_remarks
+from stemtide.hub.platform.permissions import allows, check_may_read_complaints
 from stemtide.hub.rooms.complaints.reads import redress
-from stemtide.hub.rooms.complaints.rules.complaints import check_read
 from stemtide.hub.rooms.orders.reads import (
     authenticity,
     decisions,
     doubts,
+    drafts,
     entries,
     finality,
     home,
     orders as reads,
+    second_looks,
 )
 from stemtide.hub.rooms.orders.rules import orders as rules
 from stemtide.hub.rooms.orders.rules.finality import since
 from stemtide.hub.rooms.orders.rules.orders import Side
 from stemtide.hub.rooms.orders.writes import answers
-from stemtide.hub.rooms.parties.reads import competences
+from stemtide.hub.rooms.parties.reads import competences, people
 from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
-from stemtide.protocol.enums import Duty, PartyKind
+from stemtide.protocol.enums import ApprovalState, Duty, PartyKind
 from stemtide.protocol.enums.orders import OrderState
 from stemtide.protocol.enums.referrals import ReceiptVia
 from stemtide.protocol.law.forms import form
-from stemtide.protocol.messages.orders import AnswerOut, OrderOut, PreservationOut
+from stemtide.protocol.messages.orders import AnswerOut, OrderOut, PreservationOut, SecondLookOut
 
 _SIDES = {
     PartyKind.AUTHORITY: (Side.ISSUER,),
@@ -57,6 +59,23 @@ class AnswerRow:
     paper: str
     answer: AnswerOut
     sections: list[ShownSection]
+
+
+@dataclass(frozen=True, slots=True)
+class SecondLookBlock:
+    """What the page says of the second look.
+
+    drafted_by, asked_by, decided_by: people and keys of the reader's own party; "" of others.
+    is_alone: the authority has nobody else who may decide, so other bodies may confirm it.
+    """
+
+    look: SecondLookOut
+    is_waiting: bool
+    is_alone: bool
+    drafted_by: str
+    asked_by: str
+    decided_by: str
+    remarks: list[LintRemark]
 
 
 @require_safe
@@ -173,7 +192,7 @@ def _context(
         "side": side,
         "moves": moves,
         "is_draft": order_out.state is OrderState.DRAFTED,
-        "look": second_look(order_out, by=by, now=now),
+        "look": _second_look(order_out, by=by, now=now),
         "doubts": [
             fill_template(doubt.template, doubt.facts)
             for doubt in doubts.kept_doubts(row, viewer=by.party)
@@ -189,7 +208,9 @@ def _context(
         "steps": steps(order_out, titles=party_titles()),
         "offers": [offer for offer in offers if offer.action.block != PRESERVATION_BLOCK],
         "preservations": _preservations(order_out, offers),
-        "asked": redress.of_order(uid, viewer=by.party) if allows(check_read, by.role) else [],
+        "asked": redress.of_order(uid, viewer=by.party)
+        if allows(check_may_read_complaints, by.role)
+        else [],
         "rechecks": rechecks.of_request(request, order=uid),
         "entries": ledger_sentences.of_request(reads.history(uid, viewer=by.party)),
     }
@@ -203,6 +224,39 @@ def _preservations(
         (preservation, [offer for offer in offers if offer.target == str(preservation.id)])
         for preservation in order_out.preservations
     ]
+
+
+def _second_look(order_out: OrderOut, *, by: Actor, now: datetime) -> SecondLookBlock | None:
+    """Return the block; None for orders without a second look, and for their other sides."""
+    look = order_out.second_look
+    if look is None:
+        return None
+    row = reads.find(order_out.id, viewer=by.party)
+    is_waiting = look.state is ApprovalState.WAITING
+    findings = drafts.findings(row, viewer=row.issuer, now=now) if is_waiting else []
+    # The row is newer than the order, and may have been decided between the two reads.
+    decided_by = second_looks.decided_by(row, viewer=by.party) if look.decided_at else ""
+    return SecondLookBlock(
+        look=look,
+        is_waiting=is_waiting,
+        is_alone=second_looks.is_alone(row),
+        drafted_by=_shown(second_looks.drafted_by(row, viewer=by.party), by=by),
+        asked_by=_shown(look.asked_by, by=by),
+        decided_by=_shown(decided_by, by=by),
+        remarks=lint_remarks(findings, labels=_field_titles()),
+    )
+
+
+def _shown(ref: str | None, *, by: Actor) -> str:
+    """Return a person or key of the reader's party for display."""
+    return people.address_of(ref, viewer=by.party) if ref else ""
+
+
+def _field_titles() -> dict[str, str]:
+    """Return the titles of the fields of Annex I, and of those beside it, by name."""
+    beside = {name: str(field.label) for name, field in DraftExtrasForm.base_fields.items()}
+    annex = {field.name: field.title.within(language()) for field in form("tco-annex-1").fields}
+    return annex | beside
 
 
 def _list_context(request: SignedInRequest) -> dict[str, object]:

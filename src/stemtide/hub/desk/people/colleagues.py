@@ -19,7 +19,12 @@ from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.desk.forms import DeskForm
 from stemtide.hub.desk.labels import LABELS
 from stemtide.hub.platform.errors import ConflictError, InvalidError
-from stemtide.hub.platform.permissions import allows, check_person_may_manage
+from stemtide.hub.platform.permissions import (
+    allows,
+    check_may_erase_people,
+    check_may_see_people,
+    check_person_may_manage,
+)
 from stemtide.hub.rooms.parties.reads import independence as independence_reads, people
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.rules import (
@@ -48,7 +53,7 @@ class ColleagueForm(DeskForm):
 def colleagues(request: SignedInRequest) -> HttpResponse:
     """List the people of the party, with a form to add somebody if the role allows it."""
     by, now = actor_of(request), datetime.now(UTC)
-    people_rules.check_see_people(by.role)
+    check_may_see_people(by.role)
     form = ColleagueForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -155,7 +160,7 @@ def _allowed(row: people.PersonRow, *, by: Actor) -> dict[str, bool]:
             has_joined=row.has_joined,
         )
         and independence_reads.may_be_second(by.ref, first=row.ref),
-        "erase": allows(people_rules.check_erase_people, by.role) and is_other and may_erase,
+        "erase": allows(check_may_erase_people, by.role) and is_other and may_erase,
     }
 
 

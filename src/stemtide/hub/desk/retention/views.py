@@ -14,11 +14,12 @@ from django.views.decorators.http import require_POST, require_safe
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, signed_in
 from stemtide.hub.desk.forms import DeskForm, MessageForm
 from stemtide.hub.desk.officer import personal
+from stemtide.hub.platform.permissions import check_may_stop_erasure
 from stemtide.hub.platform.postgresql.replica import reads_replica
 from stemtide.hub.rooms.parties.reads.parties import party_titles
 from stemtide.hub.rooms.retention.reads import shown
 from stemtide.hub.rooms.retention.reads.rows import KINDS
-from stemtide.hub.rooms.retention.rules import REST_AFTER_LIFT, check_keeper
+from stemtide.hub.rooms.retention.rules import REST_AFTER_LIFT
 from stemtide.hub.rooms.retention.writes import holds as writes
 from stemtide.protocol.law.deadlines import end_of_day
 from stemtide.protocol.law.retention import RowClass, retention
@@ -68,7 +69,7 @@ class ExtendRetentionForm(DeskForm):
 def overview(request: SignedInRequest) -> HttpResponse:
     """Show what is erased when, and what something stops."""
     by, now = actor_of(request), datetime.now(UTC)
-    check_keeper(role=by.role)
+    check_may_stop_erasure(role=by.role)
     class_name = request.GET.get("class", "")
     row_class = RowClass(class_name) if class_name in {name.value for name in KINDS} else None
     is_stopped = "stopped" in request.GET
@@ -88,7 +89,7 @@ def overview(request: SignedInRequest) -> HttpResponse:
 def row(request: SignedInRequest, row_class: str, uid: UUID) -> HttpResponse:
     """Show why one row is kept, and offer to hold or extend it."""
     by, now = actor_of(request), datetime.now(UTC)
-    check_keeper(role=by.role)
+    check_may_stop_erasure(role=by.role)
     kept_row = shown.kept_row(_class(row_class), uid, viewer=by.party, now=now)
     own = [hold for hold in kept_row.holds if hold.by == by.party.name]
     version, reason = retention(), kept_row.retention
@@ -115,7 +116,7 @@ def row(request: SignedInRequest, row_class: str, uid: UUID) -> HttpResponse:
 def act(request: SignedInRequest, row_class: str, uid: UUID, verb: str) -> HttpResponse:
     """Hold a row, lift the hold, or extend its date."""
     by, now, name = actor_of(request), datetime.now(UTC), _class(row_class)
-    check_keeper(role=by.role)
+    check_may_stop_erasure(role=by.role)
     if verb not in _VERBS:
         raise Http404
     form_type, write = _VERBS[verb]

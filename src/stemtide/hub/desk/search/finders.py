@@ -18,17 +18,19 @@ from stemtide.hub.desk.search import pages
 from stemtide.hub.desk.search.results import HitKind, KindGroup, SearchHit
 from stemtide.hub.desk.situation.leads import may_read_leads
 from stemtide.hub.platform.errors import NotFoundError
-from stemtide.hub.platform.permissions import allows
+from stemtide.hub.platform.permissions import (
+    allows,
+    check_may_read_complaints,
+    check_may_see_people,
+)
 from stemtide.hub.platform.postgresql.replica import reads_replica
 from stemtide.hub.rooms.complaints.reads import complaints
-from stemtide.hub.rooms.complaints.rules.complaints import check_read as check_read_complaints
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.writes.reading import note_people_searched
 from stemtide.hub.rooms.orders.reads import orders
 from stemtide.hub.rooms.parties.reads import parties, people
 from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
 from stemtide.hub.rooms.parties.rules.competences import read_reference
-from stemtide.hub.rooms.parties.rules.people import check_see_people
 from stemtide.hub.rooms.referrals.reads import holds, referrals
 from stemtide.hub.rooms.signals.reads import clusters, signals
 from stemtide.hub.rooms.signals.reads.signals import SelectedSignal
@@ -236,7 +238,7 @@ def _holds(query: SearchQuery) -> list[SearchHit]:
 
 def _complaints(query: SearchQuery) -> list[SearchHit]:
     """Return the party's complaints by number, id, or the reference of the decision."""
-    if not allows(check_read_complaints, query.by.role):
+    if not allows(check_may_read_complaints, query.by.role):
         return []
     viewer = query.by.party
     rows: list[tuple[ComplaintOut, Words]] = [
@@ -323,7 +325,7 @@ def _parties(query: SearchQuery) -> list[SearchHit]:
 
 def _people(query: SearchQuery) -> list[SearchHit]:
     """Return people of the reader's own party by name or mail address, if they may see them."""
-    if not allows(check_see_people, query.by.role):
+    if not allows(check_may_see_people, query.by.role):
         return []
     return [
         SearchHit(

@@ -9,11 +9,11 @@ from stemtide.hub.desk import navigation
 from stemtide.hub.desk.labels import Words
 from stemtide.hub.desk.orders.drafts import is_issuer
 from stemtide.hub.desk.search.results import SearchHit
-from stemtide.hub.platform.permissions import allows
+from stemtide.hub.platform.permissions import allows, check_person_may_manage
 from stemtide.hub.rooms.complaints.rules import complaints as complaint_rules
 from stemtide.hub.rooms.crises.rules import crises as crisis_rules
 from stemtide.hub.rooms.parties.reads.parties import Actor
-from stemtide.hub.rooms.parties.rules import joining as joining_rules, keys as key_rules
+from stemtide.hub.rooms.parties.rules import joining as joining_rules
 from stemtide.hub.rooms.referrals.rules import (
     batches as batch_rules,
     holds as hold_rules,
@@ -48,7 +48,7 @@ ACTIONS: dict[str, tuple[Words, Callable[[Actor], bool]]] = {
         lambda by: allows(complaint_rules.check_link, kind=by.kind, role=by.role),
     ),
     "party-new": (_("Add a party"), lambda by: allows(joining_rules.check_take_in, by=by)),
-    "key-new": (_("Create a key"), lambda by: allows(key_rules.check_manage_keys, by.role)),
+    "key-new": (_("Create a key"), lambda by: allows(check_person_may_manage, by.role)),
     "document-verify": (_("Check a document"), lambda _by: True),
     "own-contacts": (_("Contact points of your party"), lambda _by: True),
     "drills": (_("Drills"), lambda _by: True),

@@ -20,7 +20,7 @@ from stemtide.hub.desk.auth.people import (
 from stemtide.hub.desk.forms import uuid_or_none
 from stemtide.hub.desk.situation.forms import CloseLeadForm, LeadForm, PassLeadForm
 from stemtide.hub.platform.errors import InvalidError, RateLimitError
-from stemtide.hub.platform.permissions import allows
+from stemtide.hub.platform.permissions import allows, check_may_read_leads
 from stemtide.hub.rooms.ledger.reads.rate_limits import check_may_alert
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
@@ -50,7 +50,7 @@ def leads_context(request: SignedInRequest, uid: UUID) -> dict[str, object]:
 
 def may_read_leads(by: Actor) -> bool:
     """Whether the person's role may read leads."""
-    return allows(rules.check_read, by.role)
+    return allows(check_may_read_leads, by.role)
 
 
 @require_safe
@@ -127,7 +127,7 @@ def report(request: SignedInRequest) -> HttpResponse:
 @signed_in
 def lead(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Show one lead, its deadlines, and the forms to move it on."""
-    rules.check_read(actor_of(request).role)
+    check_may_read_leads(actor_of(request).role)
     lead_out = reads.lead(uid, viewer=request.user.party)
     if request.method == "GET":
         note_lead_read(lead_out, by=actor_of(request), now=datetime.now(UTC))

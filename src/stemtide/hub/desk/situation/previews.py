@@ -21,7 +21,7 @@ from stemtide.hub.desk.error_messages import error_text, field_error_text
 from stemtide.hub.desk.forms import DeskForm
 from stemtide.hub.desk.labels import LABELS
 from stemtide.hub.platform.errors import ConflictError, InvalidError
-from stemtide.hub.platform.permissions import check_person_may_write
+from stemtide.hub.platform.permissions import check_may_see_preview_counts, check_person_may_write
 from stemtide.hub.rooms.ledger.reads import hub_settings
 from stemtide.hub.rooms.media import reads, rules, writes
 from stemtide.hub.rooms.media.keys import keys_in
@@ -182,7 +182,7 @@ def still(request: SignedInRequest, uid: UUID, preview: UUID) -> HttpResponse:
 @signed_in
 def counts(request: SignedInRequest) -> HttpResponse:
     """Show how many previews a party's people viewed each day: counts without names."""
-    rules.check_may_see_counts(Role(request.user.role))
+    check_may_see_preview_counts(Role(request.user.role))
     days = reads.days_of_looks(viewer=request.user.party)
     return render(request, "desk/look_counts.html", {"days": days})
 

@@ -9,10 +9,16 @@ from django.utils.translation import gettext as _, ngettext
 
 from stemtide.hub.desk.labels import label
 from stemtide.hub.desk.todo.items import TodoItem, TodoKind
-from stemtide.hub.platform.permissions import allows, check_person_may_lead, check_person_may_write
+from stemtide.hub.platform.permissions import (
+    allows,
+    check_may_read_complaints,
+    check_may_read_leads,
+    check_may_see_rights_requests,
+    check_person_may_lead,
+    check_person_may_write,
+)
 from stemtide.hub.rooms.approvals.reads import approvals
 from stemtide.hub.rooms.complaints.reads import complaints, redress
-from stemtide.hub.rooms.complaints.rules.complaints import check_read as check_read_complaints
 from stemtide.hub.rooms.crises.reads import participants, proposals, roles
 from stemtide.hub.rooms.crises.rules import moves
 from stemtide.hub.rooms.orders.reads import home, orders
@@ -20,9 +26,7 @@ from stemtide.hub.rooms.parties.reads.parties import Actor, party_titles
 from stemtide.hub.rooms.referrals.reads import inbox
 from stemtide.hub.rooms.reports.reads import reports
 from stemtide.hub.rooms.rights import reads as rights
-from stemtide.hub.rooms.rights.rules import check_officer
 from stemtide.hub.rooms.situation.reads import leads
-from stemtide.hub.rooms.situation.rules import leads as lead_rules
 from stemtide.hub.rooms.tasks import reads as tasks
 from stemtide.protocol.approvals import ApprovalOut
 from stemtide.protocol.enums import ApprovalState, LeadState, PartyKind, Urgency
@@ -132,7 +136,7 @@ def _invitations(by: Actor, now: datetime) -> Iterator[TodoItem]:  # noqa: ARG00
 
 def _leads(by: Actor, now: datetime) -> Iterator[TodoItem]:  # noqa: ARG001  # as all sources
     """Yield leads to a threat to life that nobody has received."""
-    if not allows(lead_rules.check_read, by.role):
+    if not allows(check_may_read_leads, by.role):
         return
     titles = party_titles()
     for lead in leads.leads(viewer=by.party, is_open=True):
@@ -175,7 +179,7 @@ def _of_approval(approval: ApprovalOut, *, asked_by: str) -> TodoItem:
 
 def _complaints(by: Actor, now: datetime) -> Iterator[TodoItem]:  # noqa: ARG001  # as all sources
     """Yield complaints of uploaders that the provider must decide."""
-    if by.kind is not PartyKind.PROVIDER or not allows(check_read_complaints, by.role):
+    if by.kind is not PartyKind.PROVIDER or not allows(check_may_read_complaints, by.role):
         return
     for complaint in complaints.complaints(viewer=by.party, is_open=True):
         yield TodoItem(
@@ -191,7 +195,7 @@ def _complaints(by: Actor, now: datetime) -> Iterator[TodoItem]:  # noqa: ARG001
 
 def _rights(by: Actor, now: datetime) -> Iterator[TodoItem]:
     """Yield requests of data subjects that the party must answer."""
-    if not allows(check_officer, by.role):
+    if not allows(check_may_see_rights_requests, by.role):
         return
     for request in rights.requests(viewer=by.party, now=now, is_open=True).requests:
         is_soon = request.due_at <= now + RIGHTS_SOON

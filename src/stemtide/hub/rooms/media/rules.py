@@ -19,7 +19,6 @@ __all__ = [
     "check_destroy",
     "check_expiry",
     "check_look",
-    "check_may_see_counts",
     "check_reveal",
     "needs_pause",
 ]
@@ -128,15 +127,6 @@ def check_destroy(
         raise ConflictError(
             "this preview was destroyed at {destroyed_at:%Y-%m-%d %H:%M:%S} UTC",
             destroyed_at=destroyed_at,
-        )
-
-
-def check_may_see_counts(role: Role) -> None:
-    """Refuse a party's counts of looks to roles that do not look after its people."""
-    if role not in {Role.DATA_PROTECTION_OFFICER, Role.COORDINATOR, Role.ADMINISTRATOR}:
-        raise NotAllowedError(
-            "only the data protection officer, coordinator and administrators can see your "
-            "party's preview counts: you can see your own"
         )
 
 

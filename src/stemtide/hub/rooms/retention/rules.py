@@ -4,27 +4,13 @@
 from datetime import datetime, timedelta
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
-from stemtide.hub.platform.permissions import MAY, Verb
+from stemtide.hub.platform.permissions import check_may_stop_erasure
 from stemtide.protocol.enums import Role
 from stemtide.protocol.law.deadlines import months_after
 from stemtide.protocol.law.retention import RowClass, retention
 
 REST_AFTER_LIFT = timedelta(days=7)
 """A lifted hold stops the erasure for this long, so that a new hold can undo a mistake."""
-
-
-def check_keeper(role: Role | None) -> None:
-    """Refuse everybody but data protection officers, coordinators and administrators.
-
-    A machine may hold and extend rows of its party as well: its key's scope was checked. It may
-    not lift holds.
-    """
-    if role is not None and Verb.ERASE not in MAY[role]:
-        raise NotAllowedError(
-            "your role ({role}) cannot stop or extend an erasure: ask the data protection officer"
-            " or the coordinator of your party",
-            role=role.replace("_", " "),
-        )
 
 
 def check_place(*, erased_at: datetime | None, is_held: bool) -> None:
@@ -39,7 +25,7 @@ def check_lift(*, role: Role | None, is_held: bool) -> None:
 
     raises: NotAllowedError, ConflictError.
     """
-    check_keeper(role)
+    check_may_stop_erasure(role)
     if role is None:
         raise NotAllowedError("only a person can lift a legal hold: sign in at the desk")
     if not is_held:

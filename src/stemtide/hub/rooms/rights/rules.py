@@ -3,28 +3,14 @@
 
 from datetime import date, datetime
 
-from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
-from stemtide.hub.platform.permissions import MAY, Verb
-from stemtide.protocol.enums import PartyKind, Role
+from stemtide.hub.platform.errors import ConflictError, InvalidError
+from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.enums.rights import DataLaw, DataRight, RightsState
 from stemtide.protocol.law.machines import WrongMoveError, machine
 from stemtide.protocol.law.rights import answer_due, rights
 
 OPEN_STATES = frozenset({RightsState.OPEN, RightsState.EXTENDED})
 """States in which a request waits for its answer."""
-
-
-def check_officer(role: Role | None) -> None:
-    """Refuse everybody but data protection officers, coordinators and administrators.
-
-    None: a machine, whose key's scope was checked.
-    """
-    if role is not None and Verb.ERASE not in MAY[role]:
-        raise NotAllowedError(
-            "your role ({role}) cannot see requests of data subjects or records of processing: ask"
-            " the data protection officer or the coordinator of your party",
-            role=role.replace("_", " "),
-        )
 
 
 def law_of(kind: PartyKind, *, named: DataLaw | None) -> DataLaw:

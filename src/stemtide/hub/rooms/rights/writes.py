@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from stemtide.hub.platform.permissions import check_may_see_rights_requests
 from stemtide.hub.platform.retention.columns import basis_columns
 from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
@@ -35,7 +36,7 @@ def note(body: RightsRequestIn, *, by: Actor, now: datetime) -> RightsRequestOut
 
     raises: NotAllowedError, ConflictError, InvalidError naming the field.
     """
-    rules.check_officer(by.role)
+    check_may_see_rights_requests(by.role)
     law = rules.law_of(by.kind, named=body.law)
     rules.check_right(body.right, law=law)
     rules.check_day("received_on", body.received_on, now=now)
@@ -181,7 +182,7 @@ def _erase(row: RightsRequest, *, actor: str, now: datetime) -> None:
 
 def _find(uid: UUID, *, by: Actor) -> RightsRequest:
     """Return the row of a request under the lock. raises: NotAllowedError, NotFoundError."""
-    rules.check_officer(by.role)
+    check_may_see_rights_requests(by.role)
     ledger.lock_ledger()
     return reads.find(uid, viewer=by.party)
 

@@ -5,27 +5,13 @@ from collections.abc import Iterable
 
 from stemtide.fingerprints.url.canonical import UrlError
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
-from stemtide.hub.platform.permissions import MANAGING_ROLES
-from stemtide.protocol.enums import PartyKind, Role
+from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.messages.signals import SignalIn
 from stemtide.protocol.signing.signatures import SignerKey, has_signed, text_to_sign
 from stemtide.protocol.tlog.notes import NoteError
 
 MOST_KEYS = 5
 """Valid keys of a party: more would be a list that nobody compares."""
-
-
-def check_manage(role: Role | None) -> None:
-    """Refuse signing keys to roles that do not manage their party's keys.
-
-    None: a machine, whose key's scope was checked.
-    """
-    if role is not None and role not in MANAGING_ROLES:
-        raise NotAllowedError(
-            "your role ({role}) cannot manage signing keys: ask an administrator or the"
-            " coordinator of your party",
-            role=role.replace("_", " "),
-        )
 
 
 def check_may_sign(kind: PartyKind) -> None:

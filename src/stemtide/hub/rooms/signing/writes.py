@@ -10,6 +10,7 @@ from datetime import datetime
 from django.db import transaction
 
 from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.platform.permissions import check_may_manage_signing_keys
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.signing import reads, rules
@@ -23,7 +24,7 @@ def add_key(body: SigningKeyIn, *, by: Actor, now: datetime) -> SigningKeyOut:
 
     raises: NotAllowedError, InvalidError, ConflictError, NotFoundError.
     """
-    rules.check_manage(by.role)
+    check_may_manage_signing_keys(by.role)
     ledger.lock_ledger()
     key = rules.read_key(body.key, party=by.name, kind=by.kind)
     detail: dict[str, object] = {"key": str(key)}
@@ -48,7 +49,7 @@ def add_key(body: SigningKeyIn, *, by: Actor, now: datetime) -> SigningKeyOut:
 @transaction.atomic
 def revoke_key(text: str, *, by: Actor, now: datetime) -> SigningKeyOut:
     """Revoke a key of one's own party. raises: NotAllowedError, NotFoundError."""
-    rules.check_manage(by.role)
+    check_may_manage_signing_keys(by.role)
     ledger.lock_ledger()
     row = _find(text, by=by)
     _end(row, KeyEnd.REVOKED, now=now)

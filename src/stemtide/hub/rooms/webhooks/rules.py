@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
-from stemtide.hub.platform.permissions import MANAGING_ROLES
-from stemtide.protocol.enums import Role, Scope
+from stemtide.protocol.enums import Scope
 from stemtide.protocol.messages.webhooks import EventType, WebhookDeliveryState, WebhookState
 
 QUOTA = 20
@@ -205,18 +204,6 @@ def check_types(patterns: Sequence[str], *, scopes: Collection[str]) -> None:
                 scope=scope_of(matching[0]),
                 one=pattern,
             )
-
-
-def check_may_manage(role: Role | None) -> None:
-    """Refuse to manage webhooks for roles other than administrators and coordinators.
-
-    None: a machine, whose key's scope was checked.
-    """
-    if role is not None and role not in MANAGING_ROLES:
-        raise NotAllowedError(
-            "your role ({role}) cannot manage webhooks: ask an administrator of your party",
-            role=role.replace("_", " "),
-        )
 
 
 def check_key(*, revoked_at: datetime | None, expires_at: datetime | None, now: datetime) -> None:

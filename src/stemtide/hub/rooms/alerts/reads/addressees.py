@@ -336,7 +336,7 @@ def _may_know(matter: Matter, *, party: Party) -> bool:
 @needs_no_viewer("the scheduler reads for all parties")
 def agencies() -> list[Party]:
     """Return the agencies, which oversee all other parties; none that a bot plays."""
-    return list(parties_reads.present(exercise=False).filter(kind=PartyKind.AGENCY))
+    return list(parties_reads.agencies(exercise=False))
 
 
 def room(crisis: Crisis) -> list[Party]:

@@ -37,7 +37,6 @@ __all__ = [
     "check_decision",
     "check_file",
     "check_link",
-    "check_read",
     "check_take",
     "check_unbound",
     "erase_due",
@@ -162,12 +161,6 @@ def check_file(*, is_there: bool) -> None:
     """Check that nobody has complained about this decision: one complaint for each."""
     if is_there:
         raise ConflictError("there is already a complaint about this decision: see its state")
-
-
-def check_read(role: Role | None) -> None:
-    """Refuse complaints to people who only watch: complainants may write about themselves."""
-    if role is Role.OBSERVER:
-        raise NotAllowedError("your role (observer) cannot read complaints: ask a duty officer")
 
 
 def check_take(facts: ComplaintFacts, *, name: str, role: Role | None) -> None:

@@ -76,7 +76,7 @@ def invitations(*, viewer: Party, role: Role | None = None) -> list[Invitation]:
 def room(row: Crisis) -> list[Party]:
     """Return everybody in the room for notifications: the opener, agencies, participants."""
     opener = Party.objects.filter(pk=row.opened_by_id)
-    agencies = parties.present(exercise=row.exercise).filter(kind=PartyKind.AGENCY)
+    agencies = parties.agencies(exercise=row.exercise)
     joined = Party.objects.filter(
         participations__crisis=row, participations__state=JoinState.JOINED
     )

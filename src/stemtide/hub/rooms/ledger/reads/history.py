@@ -11,8 +11,7 @@ from django.db.models import Q, QuerySet
 
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.ledger.reads.ledger import EntryRow, row_of, without_through
-from stemtide.hub.rooms.ledger.rules.ledger import OPEN_TO, Viewer
-from stemtide.hub.rooms.ledger.rules.reading import READ_KINDS
+from stemtide.hub.rooms.ledger.rules.ledger import OPEN_TO, READ_KINDS, Viewer
 from stemtide.protocol.enums import PartyKind
 
 PAGE = 100

@@ -4,16 +4,52 @@
 A process sees what another changed within CACHED_S.
 """
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Generic, TypeVar
 
 from django.conf import settings
 
 from stemtide.hub.platform.exemptions import needs_no_viewer
-from stemtide.hub.platform.timed_cache import TimedCache
 from stemtide.hub.rooms.ledger.models import HubSetting
 from stemtide.hub.rooms.ledger.rules.hub_settings import SETTINGS, SettingRule
+
+_T = TypeVar("_T")
+
+
+class TimedCache(Generic[_T]):
+    """A cached value, which another process may change.
+
+    lifetime_s: how long its change may stay unseen.
+    """
+
+    def __init__(self, empty: _T, *, lifetime_s: float) -> None:
+        self._empty = empty
+        self._lifetime_s = lifetime_s
+        self._value = empty
+        self._until = 0.0
+
+    def get(self, read: Callable[[], _T]) -> _T:
+        """Return the value, read anew if it is too old."""
+        return self.renew(read) if time.monotonic() >= self._until else self._value
+
+    def renew(self, read: Callable[[], _T]) -> _T:
+        """Read the value anew, and return it."""
+        self._value = read()
+        self._until = time.monotonic() + self._lifetime_s
+        return self._value
+
+    def peek(self) -> _T:
+        """Return the value as last read, where nothing may ask the database."""
+        return self._value
+
+    def clear(self) -> None:
+        """Forget the value, so that it is read anew."""
+        self._value = self._empty
+        self._until = 0.0
+
 
 CACHED_S = 5.0
 

@@ -206,3 +206,14 @@ def crisis_named(subject: str) -> UUID | None:
     """Return the crisis in a subject; None for all other subjects."""
     thing, _, uid = subject.partition(":")
     return UUID(uid) if thing == "crisis" else None
+
+
+READ_ONCE_IN = timedelta(hours=1)
+"""A person or key that reads the same thing again within this time adds no entry."""
+
+READ_KINDS = (
+    *("lead.read", "complaint.read", "people.searched", "signals.exported"),
+    *("preview.opened", "preview.revealed"),
+    *("timeline.exported", "ledger.exported"),
+)
+"""The kinds of entries that say who read or exported what: decision 0201."""

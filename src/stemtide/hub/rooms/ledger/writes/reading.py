@@ -9,8 +9,7 @@ from django.db import transaction
 
 from stemtide.hub.platform.exemptions import needs_no_lock
 from stemtide.hub.rooms.ledger.models import Entry
-from stemtide.hub.rooms.ledger.rules.ledger import PARTY_OF_EXERCISE, ActorLike
-from stemtide.hub.rooms.ledger.rules.reading import READ_ONCE_IN
+from stemtide.hub.rooms.ledger.rules.ledger import PARTY_OF_EXERCISE, READ_ONCE_IN, ActorLike
 from stemtide.hub.rooms.ledger.writes import ledger
 
 

@@ -11,22 +11,11 @@ from uuid import UUID
 
 from stemtide.hub.rooms.orders.models import DecisionCopy
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.parties.reads import parties
-from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.enums.orders import ScrutinyBasis, ScrutinyState
 from stemtide.protocol.messages.orders import ScrutinyDecisionOut
 
 MAX_LIST = 200
 """Decisions in one list."""
-
-
-def agencies(*, by: Party, exercise: bool) -> list[Party]:
-    """Return the agencies to which a decision is sent, but for the party that decides.
-
-    exercise: False leaves out agencies that bots play.
-    """
-    rows = parties.present(exercise=exercise).filter(kind=PartyKind.AGENCY)
-    return list(rows.exclude(pk=by.pk))
 
 
 def decisions(*, viewer: Party, limit: int = MAX_LIST) -> list[ScrutinyDecisionOut]:

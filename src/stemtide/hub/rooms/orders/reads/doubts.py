@@ -7,8 +7,7 @@ Decision 0155.
 from datetime import datetime
 
 from stemtide.hub.rooms.orders.models import AgencyCopy, Order, OrderDoubt
-from stemtide.hub.rooms.orders.rules.doubts import is_readable
-from stemtide.hub.rooms.orders.rules.findings import Doubt
+from stemtide.hub.rooms.orders.rules.findings import Doubt, is_readable
 from stemtide.hub.rooms.orders.rules.orders import Side
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.protocol.enums.orders import DoubtKind

@@ -7,7 +7,7 @@ from uuid import UUID
 from stemtide.fingerprints.url.canonical import UrlError, canonical, digest
 from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.orders.models import Information, Order, OrderAddress, OrderAnswer
-from stemtide.hub.rooms.orders.reads import decisions, interests, orders as reads
+from stemtide.hub.rooms.orders.reads import interests, orders as reads
 from stemtide.hub.rooms.orders.reads.entries import BY_BOTH, BY_ISSUER
 from stemtide.hub.rooms.orders.rules import lint as lint_rules, orders as rules
 from stemtide.hub.rooms.orders.rules.findings import DraftFinding
@@ -201,7 +201,7 @@ def _facts(row: Order, *, viewer: Party, now: datetime) -> LintFacts:
         interests=interests.interests(row, viewer=row.issuer, now=now),
         is_media_service=row.is_media_service,
         lacks_agency=row.copy_to_europol
-        and not decisions.agencies(by=row.issuer, exercise=row.exercise),
+        and not parties.agencies(exercise=row.exercise).exclude(pk=row.issuer.pk).exists(),
     )
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from stemtide.hub.rooms.orders.models import Order, OrderAddress
 from stemtide.hub.rooms.orders.reads.entries import BY_ISSUER
-from stemtide.hub.rooms.orders.rules.interests import Interest, InterestKind
+from stemtide.hub.rooms.orders.rules.findings import Interest, InterestKind
 from stemtide.hub.rooms.orders.rules.orders import IN_EFFECT
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import contacts

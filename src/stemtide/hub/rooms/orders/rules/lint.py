@@ -13,9 +13,14 @@ from urllib.parse import urlsplit
 
 from stemtide.fingerprints.url.canonical import UrlClass, UrlError, url_class
 from stemtide.hub.platform.errors import InvalidError, RefusalError
-from stemtide.hub.rooms.orders.rules.doubts import address_doubts
-from stemtide.hub.rooms.orders.rules.findings import Doubt, DraftFinding, Flaw
-from stemtide.hub.rooms.orders.rules.interests import Interest, doubts
+from stemtide.hub.rooms.orders.rules.findings import (
+    Doubt,
+    DraftFinding,
+    Flaw,
+    Interest,
+    address_doubts,
+    interest_doubts,
+)
 from stemtide.protocol.enums.orders import DoubtKind
 from stemtide.protocol.law import deadlines
 from stemtide.protocol.law.forms import (
@@ -149,7 +154,7 @@ def lint(values: Values, *, facts: LintFacts) -> list[DraftFinding]:
         findings.extend(_addresses(values))
         findings.extend(address_doubts(values))
     findings.extend(_first_order(facts))
-    findings.extend(doubts(facts.interests))  # recital 36
+    findings.extend(interest_doubts(facts.interests))  # recital 36
     findings.extend(_doubts(values, facts))
     return sorted(findings, key=lambda finding: not finding.is_error)
 

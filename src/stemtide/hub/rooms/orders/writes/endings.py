@@ -12,11 +12,11 @@ from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.approvals.writes import approvals
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.orders.models import DecisionCopy, Order, Scrutiny
-from stemtide.hub.rooms.orders.reads import decisions, orders as reads, second_looks
+from stemtide.hub.rooms.orders.reads import orders as reads, second_looks
 from stemtide.hub.rooms.orders.rules import orders as rules, scrutiny as scrutiny_rules
 from stemtide.hub.rooms.orders.rules.orders import IN_EFFECT, Side
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.parties.reads import competences
+from stemtide.hub.rooms.parties.reads import competences, parties
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.signals.rules.signals import uuid_at
 from stemtide.hub.rooms.signals.writes import signals
@@ -197,7 +197,7 @@ def _communicate(scrutiny: Scrutiny, *, by: Actor, now: datetime) -> None:
 
     source: Regulation (EU) 2021/784 Art. 4(6): without delay, and to Europol.
     """
-    agencies = decisions.agencies(by=by.party, exercise=scrutiny.order.exercise)
+    agencies = list(parties.agencies(exercise=scrutiny.order.exercise).exclude(pk=by.party.pk))
     if not agencies:
         return
     DecisionCopy.objects.bulk_create(

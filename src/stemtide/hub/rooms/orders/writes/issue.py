@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write the issue of orders: ask a second person, issue, make an order a draft again.
 
-Decision 0115.
+On issue, agencies get their copies, parties with an interest in the content are notified, and
+doubts are kept. Decisions 0115, 0155.
 """
 
 from collections.abc import Iterable
@@ -16,13 +17,20 @@ from stemtide.hub.rooms.approvals.models import Approval
 from stemtide.hub.rooms.approvals.reads import approvals as approvals_reads
 from stemtide.hub.rooms.approvals.writes import approvals
 from stemtide.hub.rooms.approvals.writes.approvals import Asking
+from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
-from stemtide.hub.rooms.orders.models import Copy, Order
-from stemtide.hub.rooms.orders.reads import drafts, orders as reads, second_looks
+from stemtide.hub.rooms.orders.models import AgencyCopy, Copy, Order, OrderDoubt
+from stemtide.hub.rooms.orders.reads import (
+    drafts,
+    interests,
+    orders as reads,
+    second_looks,
+)
 from stemtide.hub.rooms.orders.rules import lint, orders as rules, second_look
-from stemtide.hub.rooms.orders.writes import doubts, endings, interests
+from stemtide.hub.rooms.orders.rules.findings import Doubt
+from stemtide.hub.rooms.orders.writes import endings
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.parties.reads import competences
+from stemtide.hub.rooms.parties.reads import competences, parties
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.writes import competences as competences_writes
 from stemtide.protocol.approvals import ApproveIn, RefuseIn
@@ -161,9 +169,9 @@ def _send(row: Order, *, by: Actor, now: datetime) -> None:
     _record("order.issued", row, by=by, now=now, to=[row.addressee])
     for home in homes:
         _record("order.copied", row, by=by, now=now, to=[home])
-    doubts.send_to_agencies(row, by=by, now=now)
-    interests.tell_interested(row, by=by, now=now)  # 3
-    doubts.keep_doubts(row, by=by, now=now)  # 4
+    _send_to_agencies(row, by=by, now=now)
+    _tell_interested(row, by=by, now=now)  # 3
+    _keep_doubts(row, by=by, now=now)  # 4
 
 
 def _copy(row: Order, *, now: datetime) -> list[Party]:
@@ -175,6 +183,108 @@ def _copy(row: Order, *, now: datetime) -> list[Party]:
     homes = [authority for authority in authorities if authority.pk != row.issued_by_id]
     Copy.objects.bulk_create(Copy(order=row, sent_to=home, sent_at=now) for home in homes)
     return homes
+
+
+def _keep_doubts(row: Order, *, by: Actor, now: datetime) -> None:
+    """Keep the doubts of an order that is being issued, with its issuer's reason.
+
+    The ledger has their kinds and the reason, and no address: Art. 3 names no doubts.
+    """
+    findings = drafts.findings(row, viewer=row.issuer, now=now)
+    doubts = [finding for finding in findings if isinstance(finding, Doubt)]
+    if not doubts:
+        return
+    OrderDoubt.objects.bulk_create(
+        OrderDoubt(
+            order=row,
+            kind=doubt.kind,
+            field=doubt.field,
+            template=doubt.template,
+            facts={name: _stored(value) for name, value in doubt.facts.items()},
+        )
+        for doubt in doubts
+    )
+    detail: dict[str, object] = {
+        "doubts": sorted({doubt.kind.value for doubt in doubts}),
+        "reason": row.despite,
+    }
+    _append("order.doubted", row, by=by, now=now, detail=detail)
+
+
+def _send_to_agencies(row: Order, *, by: Actor, now: datetime) -> None:
+    """Send agencies a copy of an order that is being issued, if its issuer asked for that.
+
+    source: Regulation (EU) 2021/784 Art. 14(6).
+    """
+    agencies = list(parties.agencies(exercise=row.exercise).exclude(pk=row.issuer.pk))
+    if not (row.copy_to_europol and agencies):
+        return
+    AgencyCopy.objects.bulk_create(
+        AgencyCopy(order=row, sent_to=agency, sent_at=now) for agency in agencies
+    )
+    detail: dict[str, object] = {
+        "party": agencies[0].ref,
+        "parties": [agency.name for agency in agencies],
+    }
+    _append("order.communicated", row, by=by, now=now, detail=detail)
+
+
+def _append(kind: str, row: Order, *, by: Actor, now: datetime, detail: dict[str, object]) -> None:
+    """Append to the ledger without the order's state."""
+    ledger.append_by(kind, by=by, subject=row.ref, now=now, detail=detail, exercise=row.exercise)
+
+
+def _stored(value: object) -> object:
+    """Return a value of a message as JSON holds it."""
+    if isinstance(value, datetime):
+        return {"at": value.isoformat()}
+    return value if isinstance(value, int) else str(value)
+
+
+def _tell_interested(row: Order, *, by: Actor, now: datetime) -> None:
+    """Notify the issuers of overlapping orders, and the holders of holds that the order overrides.
+
+    The order is issued all the same.
+
+    source: Regulation (EU) 2021/784 recital 36 and Art. 14(1).
+    """
+    nearby = interests.overlaps(row, viewer=by.party, now=now)
+    others = {order.pk: order for order, _ in nearby.orders if order.issued_by_id != by.party.pk}
+    for order in others.values():
+        _note_overlap("order.overlapped", order.ref, order.issuer, row=row, by=by, now=now)
+    if others:
+        issuers = {order.issuer for order in others.values()}
+        ledger.append(
+            "order.overlapped",
+            actor=CLOCK,  # the issuer must be notified too, and actors are not
+            subject=row.ref,
+            now=now,
+            detail=_overlap_detail(by.party, issuers),
+            exercise=row.exercise,
+        )
+    holds = {hold.pk: hold for hold, _ in nearby.holds if hold.holder_id != by.party.pk}
+    for hold in holds.values():
+        _note_overlap("hold.ordered", hold.ref, hold.holder, row=row, by=by, now=now)
+
+
+def _note_overlap(
+    kind: str, subject: str, party: Party, *, row: Order, by: Actor, now: datetime
+) -> None:
+    """Append to the ledger that an order meets an order or hold of another party."""
+    ledger.append_by(
+        kind,
+        by=by,
+        subject=subject,
+        now=now,
+        detail=_overlap_detail(party, [by.party]),
+        exercise=row.exercise,
+    )
+
+
+def _overlap_detail(party: Party, others: Iterable[Party]) -> dict[str, object]:
+    """Return the detail of such an entry: its addressee and the others."""
+    names = sorted(other.name for other in others)
+    return {"party": party.ref, "parties": [party.name], "others": names}
 
 
 def _order_of(look: Approval) -> Order:

@@ -265,6 +265,12 @@ def present(*, exercise: bool) -> QuerySet[Party]:
 
 
 @needs_no_viewer("every party may see every other")
+def agencies(*, exercise: bool) -> QuerySet[Party]:
+    """Return the agencies that something can reach. exercise: as in present()."""
+    return present(exercise=exercise).filter(kind=PartyKind.AGENCY)
+
+
+@needs_no_viewer("every party may see every other")
 def addressee(name: str, *, exercise: bool) -> Party:
     """Return the party that something is sent to. exercise: whether it is of an exercise.
 

@@ -14,7 +14,7 @@ from django.db.models import Q, QuerySet, Sum
 from stemtide.hub.platform import networks, sessions
 from stemtide.hub.platform.errors import NotAllowedError, NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_viewer
-from stemtide.hub.platform.permissions import LEADING_ROLES, WRITING_ROLES
+from stemtide.hub.platform.permissions import LEADING_ROLES, WRITING_ROLES, check_may_see_people
 from stemtide.hub.rooms.parties.models import Party, Person, PersonSession
 from stemtide.hub.rooms.parties.reads.independence import users_of
 from stemtide.hub.rooms.parties.reads.parties import Actor
@@ -97,7 +97,7 @@ def people(*, by: Actor, idle: timedelta, now: datetime) -> list[PersonRow]:
 
     raises: NotAllowedError for a role that may not see them.
     """
-    people_rules.check_see_people(by.role)
+    check_may_see_people(by.role)
     rows = Person.objects.filter(party=by.party).order_by("-is_active", "email")
     factors: dict[int, list[str]] = {}
     for factor in Authenticator.objects.filter(user__party=by.party).order_by("type"):
@@ -132,7 +132,7 @@ def by_words(words: str, *, by: Actor, limit: int) -> list[ColleagueRow]:
 
     raises: NotAllowedError for a role that may not see them.
     """
-    people_rules.check_see_people(by.role)
+    check_may_see_people(by.role)
     named = Q(email__icontains=words) | Q(name__icontains=words)
     rows = Person.objects.filter(named, party=by.party, erased_at=None)
     return [

@@ -83,8 +83,8 @@ def suspension_facts(
     party: Party, *, lifts: bool, proposal: SuspensionProposal | None = None
 ) -> SuspensionFacts:
     """Return the facts that the rules need of a proposal, or of one that is to be made."""
-    rows = parties.present(exercise=party.exercise).filter(kind=PartyKind.AGENCY)
-    agencies = rows.exclude(standing=Standing.SUSPENDED)
+    present = parties.agencies(exercise=party.exercise)
+    agencies = present.exclude(standing=Standing.SUSPENDED)
     facts = SuspensionFacts(party=party.trust, lifts=lifts, agencies=agencies.count())
     if proposal is None:
         return facts

@@ -26,11 +26,6 @@ _NOT_OF: dict[PartyKind, frozenset[Scope]] = {
 """Scopes that a key of a party of this kind cannot have; of other kinds: _OF_LEADERS."""
 
 
-def check_manage_keys(role: Role | None) -> None:
-    """Refuse keys to machines, and to roles that do not manage their party's people."""
-    check_person_may_manage(role)
-
-
 def grantable(*, role: Role | None, kind: PartyKind) -> frozenset[Scope]:
     """Return the scopes that a person may give to a key of their party.
 
@@ -44,7 +39,7 @@ def grantable(*, role: Role | None, kind: PartyKind) -> frozenset[Scope]:
 
 def check_grant(scopes: Iterable[Scope], *, role: Role | None, kind: PartyKind) -> None:
     """Refuse scopes that a person may not give."""
-    check_manage_keys(role)
+    check_person_may_manage(role)
     refused = sorted(set(scopes) - grantable(role=role, kind=kind))
     if refused:
         raise NotAllowedError(

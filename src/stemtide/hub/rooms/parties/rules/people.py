@@ -63,27 +63,6 @@ def needs_second_factor(role: Role) -> bool:
     return MAY[role] != {Verb.READ}
 
 
-def check_see_people(role: Role | None) -> None:
-    """Refuse the list of people to roles that do not manage or protect them."""
-    if role is None or Verb.SEE_PEOPLE not in MAY[role]:
-        raise NotAllowedError(
-            "only administrators, coordinators and the data protection officer can see the "
-            "people of your party: ask one of them"
-        )
-
-
-def check_erase_people(role: Role | None) -> None:
-    """Refuse erasing a person's data to roles that do not manage or protect people.
-
-    source: Art. 17 and 39 of Regulation (EU) 2016/679.
-    """
-    if role is None or Verb.ERASE not in MAY[role]:
-        raise NotAllowedError(
-            "only an administrator, a coordinator or the data protection officer can erase a "
-            "person of their party: ask one of them"
-        )
-
-
 def check_not_oneself(actor: str, *, subject: str) -> None:
     """Refuse to change one's own account: another person must agree to it."""
     if actor == subject:

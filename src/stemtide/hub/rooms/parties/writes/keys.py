@@ -15,6 +15,7 @@ from django.db.models import Q, QuerySet
 
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_entry
+from stemtide.hub.platform.permissions import check_person_may_manage
 from stemtide.hub.rooms.ledger.rules.ledger import CLOCK
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import ApiKey
@@ -82,7 +83,7 @@ def replace_own_key(
 
     raises: NotAllowedError, NotFoundError also for keys of others, ConflictError, InvalidError.
     """
-    rules.check_manage_keys(by.role)
+    check_person_may_manage(by.role)
     ledger.lock_ledger()
     old = ApiKey.objects.filter(prefix=prefix, party=by.party).select_related("party").first()
     if old is None:
@@ -188,7 +189,7 @@ def revoke_own_key(prefix: str, *, by: Actor, now: datetime, with_related: bool 
 
     raises: NotAllowedError, NotFoundError also for keys of others, ConflictError.
     """
-    rules.check_manage_keys(by.role)
+    check_person_may_manage(by.role)
     ledger.lock_ledger()
     if not ApiKey.objects.filter(prefix=prefix, party=by.party).exists():
         raise NotFoundError("your party has no key {prefix!r}", prefix=prefix[:20])

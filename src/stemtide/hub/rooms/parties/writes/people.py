@@ -16,7 +16,7 @@ from django.db import transaction
 
 from stemtide.hub.platform.errors import InvalidError, NotFoundError, RefusalError
 from stemtide.hub.platform.exemptions import needs_no_entry, needs_no_lock
-from stemtide.hub.platform.permissions import check_person_may_manage
+from stemtide.hub.platform.permissions import check_may_erase_people, check_person_may_manage
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import CodeTry, Party, Person, PersonSession
 from stemtide.hub.rooms.parties.reads.parties import Actor
@@ -371,7 +371,7 @@ def erase_person(number: int, *, by: Actor, now: datetime) -> Person:
     raises: NotAllowedError, also for oneself; NotFoundError; ConflictError.
     source: Art. 17 of Regulation (EU) 2016/679.
     """
-    people.check_erase_people(by.role)
+    check_may_erase_people(by.role)
     ledger.lock_ledger()
     person = _of_party(number, by=by)
     people.check_not_oneself(by.ref, subject=person.ref)

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 
+from stemtide.hub.platform.permissions import check_may_stop_erasure
 from stemtide.hub.platform.retention import rules as retention_rules
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.reads import parties
@@ -34,7 +35,7 @@ def hold(
 
     raises: NotAllowedError, NotFoundError, ConflictError, InvalidError.
     """
-    rules.check_keeper(role=by.role)
+    check_may_stop_erasure(role=by.role)
     rules.check_until(body.until, now=now)
     ledger.lock_ledger()
     row = reads.find(row_class, uid, viewer=by.party)
@@ -82,7 +83,7 @@ def change(
 
     raises: NotAllowedError, NotFoundError, ConflictError; InvalidError naming the field.
     """
-    rules.check_keeper(role=by.role)
+    check_may_stop_erasure(role=by.role)
     ledger.lock_ledger()
     row = reads.find(row_class, uid, viewer=by.party)
     kind = KINDS[row_class]

@@ -24,7 +24,6 @@ __all__ = [
     "check_grounds",
     "check_lead",
     "check_pass_on",
-    "check_read",
     "check_receive",
     "check_report",
     "choose",
@@ -55,12 +54,6 @@ class LeadFacts:
 def may_see(facts: LeadFacts, *, name: str, kind: PartyKind) -> bool:
     """Whether a party sees a lead: its sender, its addressees, and every agency."""
     return kind is PartyKind.AGENCY or name == facts.sent_by or name in facts.recipients
-
-
-def check_read(role: Role | None) -> None:
-    """Check that a person may read leads: observers may not, as leads contain personal data."""
-    if role is Role.OBSERVER:
-        raise NotAllowedError("your role (observer) cannot read leads: ask a duty officer")
 
 
 def check_report(*, kind: PartyKind, role: Role | None) -> None:

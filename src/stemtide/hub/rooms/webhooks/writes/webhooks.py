@@ -20,6 +20,7 @@ from stemtide.egress.addresses import (
 )
 from stemtide.egress.posts import reach_of
 from stemtide.hub.platform.errors import InvalidError
+from stemtide.hub.platform.permissions import check_may_manage_webhooks
 from stemtide.hub.rooms.ledger.reads import ledger as ledger_reads
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import ApiKey, Party
@@ -266,7 +267,7 @@ def _managing_key(body: WebhookIn, *, by: CallerOrActor, prefix: str, now: datet
 
 def _check_may_manage(by: CallerOrActor) -> None:
     """Refuse people whose role may not manage webhooks. raises: NotAllowedError."""
-    rules.check_may_manage(by.role if isinstance(by, Actor) else None)
+    check_may_manage_webhooks(by.role if isinstance(by, Actor) else None)
 
 
 def _new_key(row: Webhook, *, by: CallerOrActor, now: datetime) -> ApiKey:
