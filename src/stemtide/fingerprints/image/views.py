@@ -18,7 +18,7 @@ from stemtide.fingerprints.image.borders import (
     snapped,
     tilt_of,
 )
-from stemtide.fingerprints.image.luma import Plane
+from stemtide.fingerprints.image.luma import Plane, pixels_of
 from stemtide.fingerprints.kinds import MIN_QUALITY, QueryView
 
 ORIENTATIONS = (
@@ -84,11 +84,11 @@ def turned_views(grid: pdq.Floats, *, part: str = "") -> list[QueryView]:
 def boxed_views(plane: Plane, *, part: str = "") -> list[QueryView]:
     """Return views without anything that may surround the picture, in all orientations."""
     small = small_copy(plane)
-    grey = np.asarray(_scaled(small, LOOK_SIDE_PX), np.int16)
+    grey = pixels_of(_scaled(small, LOOK_SIDE_PX))
     tilt = tilt_of(grey)
     views = [] if tilt is None else _tilted(small, tilt, part=part)
     boxes = boxes_in(grey)[: MAX_BOXES if tilt is None else MAX_BOXES - 1 - len(TILTED_CROPS)]
-    pixels = np.asarray(small)
+    pixels = pixels_of(small)
     for box in boxes:
         views += _bright_enough(pdq.shrink(pixels[snapped(pixels, box)]), name="boxed", part=part)
     return views
