@@ -102,6 +102,17 @@ def test_the_weights_along_each_side_sum_to_one():
         assert np.allclose(weights.sum(axis=1), 1, atol=1e-5)
 
 
+@given(full=st.integers(40, 1200), reduction=st.sampled_from([1, 2, 3, 4, 8]), up=st.booleans())
+@settings(max_examples=rounds(15, nightly=100), deadline=None)
+def test_the_weights_are_those_of_two_passes_of_a_box_filter(full, reduction, up):
+    side = -(-full // reduction) if up else full // reduction
+    starts, weights = pdq._bands(full, side)
+    dense = np.zeros((64, side))
+    for sample, (start, each) in enumerate(zip(starts, weights, strict=True)):
+        dense[sample, start : start + len(each)] = each
+    assert np.allclose(dense, oracle.weights(full, side), atol=1e-6)
+
+
 @given(
     height=st.integers(5, 900),
     width=st.integers(5, 900),

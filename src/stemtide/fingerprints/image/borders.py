@@ -5,20 +5,23 @@ A photograph may come back with black bars, a white border, a caption above it, 
 laid upon another picture, or turned by a few degrees with black corners. Its hash then is far from
 the one that was shared. The results are guesses: a wrong one costs one look-up without a match.
 
-Everything works on a small copy (256 px) and in numpy alone: under two milliseconds a picture.
+Everything works on a small copy (256 px) and in numpy alone: under a millisecond a picture.
 """
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Grey = NDArray[np.int16]
-"""(h, w), 0 black to 255 white, signed so that differences fit."""
+Grey = NDArray[np.uint8]
+"""(h, w), 0 black to 255 white. Differences do not fit: see `_apart`."""
 Mask = NDArray[np.bool_]
-Floats = NDArray[np.float32]
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int16]
 
 LOOK_SIDE_PX = 256
 """The longer side of the copy that is analysed."""
@@ -51,7 +54,7 @@ class Box:
 def boxes_in(grey: Grey) -> list[Box]:
     """Guess where the original picture is within this one.
 
-    grey:    (h, w) int16, the picture at LOOK_SIDE_PX or less.
+    grey:    (h, w) uint8, the picture at LOOK_SIDE_PX or less.
     returns: at most MAX_BOXES different boxes, none of them (nearly) the whole; surest first.
     """
     height, width = grey.shape
@@ -82,18 +85,16 @@ class _Rows:
     right: int
 
     def is_near(self, other: "_Rows") -> bool:
-        apart = (
-            self.top - other.top,
-            self.bottom - other.bottom,
-            self.left - other.left,
-            self.right - other.right,
+        return (
+            abs(self.top - other.top) <= _SAME_PX
+            and abs(self.bottom - other.bottom) <= _SAME_PX
+            and abs(self.left - other.left) <= _SAME_PX
+            and abs(self.right - other.right) <= _SAME_PX
         )
-        return max(map(abs, apart)) <= _SAME_PX
 
 
 def _guesses(grey: Grey) -> Iterator[_Rows]:
-    yield _without_bars(grey, share=_WHOLLY)
-    yield _without_bars(grey, share=_MOSTLY)
+    yield from _without_bars(grey)
     yield _with_detail(grey)
     yield from _framed(grey)
 
@@ -123,29 +124,45 @@ def _sharpest(rows: NDArray[np.uint8], place: float, reach: int) -> int:
     if middle <= 0 or middle >= height:
         return min(max(middle, 0), height)
     first, last = max(0, middle - reach - 1), min(height, middle + reach + 1)
-    near = rows[first:last].astype(np.int16)
-    steps = np.abs(near[1:] - near[:-1]).mean(axis=1)
-    return first + 1 + int(np.argmax(steps))
+    steps = _apart(rows[first + 1 : last], rows[first : last - 1])
+    return first + 1 + int(steps.sum(axis=1, dtype=np.int32).argmax())
+
+
+def _apart(left: Grey, right: Grey) -> Grey:
+    """Return by how many levels pixels differ, without a detour over signed numbers."""
+    return np.maximum(left, right) - np.minimum(left, right)
+
+
+def _count(mask: Mask) -> Counts:
+    """Return how many places of each row are True. A sum in two bytes takes half the time."""
+    counts: Counts = mask.sum(axis=1, dtype=np.int16)
+    return counts
 
 
 # -- bars ---------------------------------------------------------------------------------------
 
 
-def _without_bars(grey: Grey, *, share: float) -> _Rows:
+def _without_bars(grey: Grey) -> Iterator[_Rows]:
     """Remove rows, then columns, of which at least a share has the colour of their two ends."""
-    top, bottom = _longest(_is_picture(grey, share), len(grey))
-    strip = grey[top:bottom]
-    left, right = _longest(_is_picture(strip.T, share), grey.shape[1])
-    return _Rows(top, bottom, left, right)
+    height, width = grey.shape
+    in_rows, in_columns = _share_of_bar(grey), {}
+    for share in (_WHOLLY, _MOSTLY):
+        rows = top, bottom = _longest(in_rows < share, height)
+        if rows not in in_columns:  # often both shares leave the same rows
+            in_columns[rows] = _share_of_bar(grey[top:bottom].T)
+        left, right = _longest(in_columns[rows] < share, width)
+        yield _Rows(top, bottom, left, right)
 
 
-def _is_picture(rows: Grey, share: float) -> Mask:
-    """Return, for each row, whether too little of it is of one colour for a bar."""
-    ends = max(1, rows.shape[1] // 40)
-    edge = np.median(np.concatenate([rows[:, :ends], rows[:, -ends:]], axis=1), axis=1)
-    alike = np.abs(rows - edge.astype(np.int16)[:, None]) <= _TOLERANCE
-    is_picture: Mask = alike.mean(axis=1) < share
-    return is_picture
+def _share_of_bar(rows: Grey) -> Floats:
+    """Return, for each row, the share of it that has the colour of its two ends."""
+    width = rows.shape[1]
+    ends = max(1, width // 40)
+    edges = np.sort(np.concatenate([rows[:, :ends], rows[:, -ends:]], axis=1), axis=1)
+    low, high = edges[:, ends - 1], edges[:, ends]
+    median = low + (high - low) // 2  # of an even number: the mean of the two, without overflow
+    share: Floats = _count(_apart(rows, median[:, None]) <= _TOLERANCE) / width
+    return share
 
 
 def _longest(mask: Mask, length: int, *, gap: int = 0) -> tuple[int, int]:
@@ -153,37 +170,42 @@ def _longest(mask: Mask, length: int, *, gap: int = 0) -> tuple[int, int]:
     places = np.flatnonzero(mask)
     if len(places) == 0:
         return 0, length
-    breaks = np.flatnonzero(np.diff(places) > (gap or max(2, length // 50)) + 1)
-    starts = places[np.concatenate([[0], breaks + 1])]
-    stops = places[np.concatenate([breaks, [len(places) - 1]])] + 1
-    best = int(np.argmax(stops - starts))
-    start, stop = int(starts[best]), int(stops[best])
-    return (start, stop) if stop - start >= length * _LEAST_SHARE else (0, length)
+    before = np.flatnonzero(places[1:] - places[:-1] > (gap or max(2, length // 50)) + 1)
+    firsts = [int(places[0]), *places[before + 1].tolist()]
+    lasts = [*places[before].tolist(), int(places[-1])]
+    first, last = max(zip(firsts, lasts, strict=True), key=lambda run: run[1] - run[0])
+    return (first, last + 1) if last + 1 - first >= length * _LEAST_SHARE else (0, length)
 
 
 # -- detail -------------------------------------------------------------------------------------
 
 _DETAIL_LEVELS = 6
+_PERCENTILE = 0.6
 _HALF = 0.5
 
 
 def _with_detail(grey: Grey) -> _Rows:
     """Keep the rows, then the columns, with about as much fine detail as the rest."""
     height, width = grey.shape
-    inner = grey[1:-1, 1:-1]
-    around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
+    levels = grey.astype(np.int16)
+    around = levels[:-2, 1:-1] + levels[2:, 1:-1]
+    around += levels[1:-1, :-2]
+    around += levels[1:-1, 2:]
+    around -= 4 * levels[1:-1, 1:-1]
     detail = np.zeros((height, width), np.bool_)
-    detail[1:-1, 1:-1] = np.abs(4 * inner - around) > _DETAIL_LEVELS
+    np.greater(np.abs(around, out=around), _DETAIL_LEVELS, out=detail[1:-1, 1:-1])
     top, bottom = _longest(_is_rich(detail), height, gap=height // 16)
     left, right = _longest(_is_rich(detail[top:bottom].T), width, gap=width // 16)
     return _Rows(top, bottom, left, right)
 
 
 def _is_rich(detail: Mask) -> Mask:
-    amount = detail.mean(axis=1)
-    upper = amount[amount > np.percentile(amount, 60)]
-    least = _HALF * float(np.median(upper)) if len(upper) else 0.0
-    rich: Mask = amount > least
+    """Return, for each row, whether it has half of the detail that the richest 40 % have."""
+    amount: Floats = _count(detail) / detail.shape[1]
+    ordered = np.sort(amount)
+    upper = ordered[ordered > ordered[int((len(ordered) - 1) * _PERCENTILE)]]
+    median = (upper[(len(upper) - 1) // 2] + upper[len(upper) // 2]) / 2 if len(upper) else 0.0
+    rich: Mask = amount > _HALF * median
     return rich
 
 
@@ -206,31 +228,23 @@ def _framed(grey: Grey) -> list[_Rows]:
     3. Of all rectangles between these and the picture's edges, keep those with marks along each of
        their inner sides, best first.
     """
-    height, width = grey.shape
-    across, down = _lines(_steps(grey)), _lines(_steps(np.ascontiguousarray(grey.T)))
-    top, bottom = _pairs(across, whole=height)
-    left, right = _pairs(down, whole=width)
-    if min(len(top), len(left)) == 0:
+    across, down = _lines(_steps(grey)), _lines(_steps(grey.T))
+    rows, columns = across.pairs(), down.pairs()
+    if min(rows.size, columns.size) == 0:
         return []
-    rows, columns = len(top), len(left)
-    tops, bottoms = np.repeat(top, columns), np.repeat(bottom, columns)
-    lefts, rights = np.tile(left, rows), np.tile(right, rows)
-    sides = np.stack(
-        [
-            across.support(tops, lefts, rights),
-            across.support(bottoms, lefts, rights),
-            down.support(lefts, tops, bottoms),
-            down.support(rights, tops, bottoms),
-        ]
-    )
-    inner = np.stack([tops > 0, bottoms < height, lefts > 0, rights < width])
-    weakest = np.where(inner, sides, 1.0).min(axis=0)
-    score = np.where(inner, sides, 0.0).sum(axis=0)
-    good = np.flatnonzero((weakest >= _LEAST_SUPPORT) & inner.any(axis=0))
-    order = good[np.argsort(-score[good], kind="stable")]
+    (top, bottom), (left, right) = across.places[rows], down.places[columns]
+    support = across.support(left, right), down.support(top, bottom)
+    is_enough = tuple(share >= _LEAST_SUPPORT for share in support)
+    for line in is_enough:
+        line[[0, -1]] = True  # the picture's edges need no marks
+    score = np.add.reduce(_of_sides(rows, columns, *support))
+    is_good = np.logical_and.reduce(_of_sides(rows, columns, *is_enough))
+    good = np.flatnonzero(is_good & (score > 0))
+    order = good[np.argsort(-score.ravel()[good], kind="stable")]
     boxes: list[_Rows] = []
-    for i in order:
-        box = _Rows(int(tops[i]), int(bottoms[i]), int(lefts[i]), int(rights[i]))
+    for number in order.tolist():
+        i, j = divmod(number, len(left))
+        box = _Rows(int(top[i]), int(bottom[i]), int(left[j]), int(right[j]))
         if not any(box.is_near(other) for other in boxes):
             boxes.append(box)
         if len(boxes) == _FRAMES:
@@ -238,88 +252,100 @@ def _framed(grey: Grey) -> list[_Rows]:
     return boxes
 
 
+def _of_sides(
+    rows: NDArray[np.intp], columns: NDArray[np.intp], across: NDArray[Any], down: NDArray[Any]
+) -> NDArray[Any]:
+    """Return what is known of the four sides of each rectangle: (4, pairs of rows, of columns).
+
+    rows, columns: the pairs.
+    across, down:  of each line, beside each pair of the others.
+    """
+    return np.concatenate([across[rows], down[columns].swapaxes(1, 2)])
+
+
 def _steps(grey: Grey) -> Mask:
     """Mark, between row y - 1 and row y, places where brightness changes more than next to them.
 
     returns: (h + 1, w) bool; the first and the last rows are False.
     """
-    height, width = grey.shape
-    marked = np.zeros((height + 1, width), np.bool_)
-    change = np.abs(grey[2:] - grey[:-2])  # over two rows: a small copy blurs an edge over both
-    step = np.abs(grey[1:] - grey[:-1])
-    beside = np.zeros((height - 1, width), np.int16)
+    marked = np.zeros_like(grey, np.bool_, shape=(len(grey) + 1, grey.shape[1]))
+    change = _apart(grey[2:], grey[:-2])  # over two rows: a small copy blurs an edge over both
+    step = _apart(grey[1:], grey[:-1])
+    beside = np.zeros_like(step)
     beside[2:] = step[:-2]
-    beside[:-2] = np.maximum(beside[:-2], step[2:])
-    sharp = np.zeros((height - 1, width), np.int16)
+    np.maximum(beside[:-2], step[2:], out=beside[:-2])
+    sharp = np.zeros_like(step)
     sharp[:-1] = change
-    sharp[1:] = np.maximum(sharp[1:], change)
-    marked[1:-1] = (sharp > _STEP_LEVELS) & (step * 2 > sharp) & (sharp > 2 * beside)
+    np.maximum(sharp[1:], change, out=sharp[1:])
+    half = sharp // 2  # twice a step may not fit into a byte
+    marked[1:-1] = (sharp > _STEP_LEVELS) & (step > half) & (sharp - half > beside)
     return marked
 
 
 @dataclass(frozen=True, slots=True)
 class _Lines:
-    """The rows with long runs of marks.
+    """The rows with long runs of marks, and the picture's edges.
 
-    rows:   sorted; row y is between y - 1 and y.
-    places: (h + 1,) index into `rows` of each row, 0 if none: never used.
-    summed: (rows, w + 1) marks summed from the left, over the adjacent rows as well, as lines lean
-            a little.
+    places: (n,) from 0 to h, sorted; the line at y is between row y - 1 and row y.
+    summed: (n, w + 1) marks summed from the left, over the adjacent rows as well, as lines lean a
+            little. None at the edges.
     """
 
-    rows: list[int]
     places: NDArray[np.intp]
-    summed: Floats
+    summed: Counts
 
-    def support(
-        self, row: NDArray[np.intp], start: NDArray[np.intp], stop: NDArray[np.intp]
-    ) -> Floats:
-        """Return the share of marks along each of these rows, between two columns."""
-        if not self.rows:
-            return np.zeros(len(row), np.float32)
-        place = self.places[row]
-        share: Floats = (self.summed[place, stop] - self.summed[place, start]) / (stop - start)
+    def pairs(self) -> NDArray[np.intp]:
+        """Return the first and the last of any two lines that are far enough apart: (2, pairs)."""
+        places = self.places.tolist()
+        least = places[-1] * _LEAST_BOX_SHARE
+        pairs = combinations(range(len(places)), 2)
+        far = [(i, j) for i, j in pairs if places[j] - places[i] >= least]
+        return np.array(far, np.intp).reshape(-1, 2).T
+
+    def support(self, start: NDArray[np.intp], stop: NDArray[np.intp]) -> Floats:
+        """Return the share of marks along each line between two columns: (lines, columns)."""
+        share: Floats = (self.summed[:, stop] - self.summed[:, start]) / (stop - start)
         return share
 
 
 def _lines(marked: Mask) -> _Lines:
     """Choose the rows with the longest run of marks, none next to another."""
     height, width = marked.shape
-    amount = np.count_nonzero(marked, axis=1)
-    many = np.sort(np.argsort(-amount, kind="stable")[:_ROWS_TRIED])
-    gain = np.cumsum(marked[many] - np.float32(_LEAST_SUPPORT), axis=1, dtype=np.float32)
-    lowest = np.minimum.accumulate(np.minimum(gain, 0), axis=1)
-    best = np.zeros(height, np.float32)
-    best[many] = (gain - lowest).max(axis=1)
-    rows: list[int] = []
+    least = _RUN_SHARE * width * (1 - _LEAST_SUPPORT) * _HALF
+    amount = _count(marked)
+    many = np.flatnonzero(amount * (1 - _LEAST_SUPPORT) >= least)
+    if len(many) > _ROWS_TRIED:
+        many = np.sort(many[np.argsort(-amount[many], kind="stable")[:_ROWS_TRIED]])
+    best = np.zeros(height)
+    best[many] = _longest_runs(marked[many])
+    rows = [0, height - 1]
     for _ in range(_LINES):
         row = int(np.argmax(best))
-        if best[row] < _RUN_SHARE * width * (1 - _LEAST_SUPPORT) * _HALF:
+        if best[row] < least:
             break
         rows.append(row)
         best[max(0, row - _SAME_PX) : row + _SAME_PX + 1] = 0
     rows.sort()
-    places = np.zeros(height, np.intp)
-    places[rows] = range(len(rows))
-    summed = np.zeros((len(rows), width + 1), np.float32)
-    for place, row in enumerate(rows):  # the first and the last row are never marked
-        np.cumsum(marked[row - 1 : row + 2].any(axis=0), out=summed[place, 1:])
-    return _Lines(rows, places, summed)
+    summed = np.zeros((len(rows), width + 1), np.int16)
+    for place, row in enumerate(rows[1:-1], start=1):
+        near = marked[row - 1] | marked[row] | marked[row + 1]
+        np.cumsum(near, out=summed[place, 1:])
+    return _Lines(np.array(rows, np.intp), summed)
 
 
-def _pairs(lines: _Lines, *, whole: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return all pairs of lines, and of the picture's edges, that are far enough apart."""
-    places = np.array([0, *lines.rows, whole], np.intp)
-    first, last = (side.ravel() for side in np.meshgrid(places, places, indexing="ij"))
-    far = last - first >= whole * _LEAST_BOX_SHARE
-    return first[far], last[far]
+def _longest_runs(marked: Mask) -> Floats:
+    """Return, for each row, the most that marks outweigh gaps by along any stretch of it."""
+    gain = np.add.accumulate(2 * marked.astype(np.int32) - 1, axis=1)
+    lowest = np.minimum.accumulate(np.minimum(gain, 0), axis=1)
+    runs: Floats = (gain - lowest).max(axis=1) * (1 - _LEAST_SUPPORT)
+    return runs
 
 
 # -- tilt ---------------------------------------------------------------------------------------
 
 _LEAST_LEG_PX = 4
 _LEAST_TILT, _MOST_TILT = 1.5, 40.0
-_CORNERS_AGREE = 3
+_CORNERS, _CORNERS_AGREE = 4, 3
 
 
 def tilt_of(grey: Grey) -> float | None:
@@ -328,22 +354,20 @@ def tilt_of(grey: Grey) -> float | None:
     Turning leaves a triangle in each corner; the ratio of its legs is the tangent of the angle, and
     the long leg is along the top in one pair of corners, along the side in the other.
 
-    grey:    (h, w) int16 at LOOK_SIDE_PX or less.
+    grey:    (h, w) uint8 at LOOK_SIDE_PX or less.
     returns: degrees by which to turn it back, counter-clockwise as in Pillow; None if it is not
              turned, or the angle cannot be determined.
     """
     if min(grey.shape) < _LEAST_SIDE_PX:
         return None
-    looks = (grey, grey[:, ::-1], grey[::-1, ::-1], grey[::-1])
-    legs = [_legs(corner) for corner in looks]
     angles = []
-    for number, (along, aside) in enumerate(legs):
-        if min(along, aside) < _LEAST_LEG_PX or not _is_triangle(looks[number], along, aside):
-            continue
-        swaps = number % 2  # in these corners the line of the top edge runs along the side
-        angles.append(math.degrees(math.atan2(*((along, aside) if swaps else (aside, along)))))
-    if len(angles) < _CORNERS_AGREE:
-        return None
+    for number, corner in enumerate((grey, grey[:, ::-1], grey[::-1, ::-1], grey[::-1])):
+        along, aside = _legs(corner)
+        if min(along, aside) >= _LEAST_LEG_PX and _is_triangle(corner, along, aside):
+            swaps = number % 2  # in these corners the line of the top edge runs along the side
+            angles.append(math.degrees(math.atan2(*((along, aside) if swaps else (aside, along)))))
+        if number - len(angles) >= _CORNERS - _CORNERS_AGREE:
+            return None  # as is most often known after two corners
     middle = float(np.median(angles))
     turned = middle if middle < 45 else middle - 90  # noqa: PLR2004 - a right angle's half
     agree = sum(abs(angle - middle) < 3 for angle in angles)  # noqa: PLR2004 - degrees
@@ -352,19 +376,18 @@ def tilt_of(grey: Grey) -> float | None:
 
 
 def _legs(corner: Grey) -> tuple[int, int]:
-    """Measure how far the colour of the top left corner extends along the top and the side."""
+    """Measure how far the colour of the top left corner extends along the top and the side.
+
+    returns: 0 for a side that has this colour as a whole.
+    """
     colour = corner[0, 0]
-    along = np.abs(corner[0] - colour) > _TOLERANCE
-    aside = np.abs(corner[:, 0] - colour) > _TOLERANCE
-    return (
-        int(np.argmax(along)) if along.any() else 0,
-        int(np.argmax(aside)) if aside.any() else 0,
-    )
+    along, aside = (_apart(side, colour) > _TOLERANCE for side in (corner[0], corner[:, 0]))
+    return int(along.argmax()), int(aside.argmax())
 
 
 def _is_triangle(corner: Grey, along: int, aside: int) -> bool:
     """Whether all pixels between the two legs have one colour, and those beyond the line do not."""
-    box = np.abs(corner[:aside, :along] - corner[0, 0]) <= _TOLERANCE
+    box = _apart(corner[:aside, :along], corner[0, 0]) <= _TOLERANCE
     y = (np.arange(aside) + 0.5)[:, None] / aside
     x = (np.arange(along) + 0.5)[None, :] / along
     inside, beyond = x + y < 0.9, x + y > 1.1  # noqa: PLR2004 - a little off the line itself

@@ -68,6 +68,16 @@ class _ArrowArray(ctypes.Structure):
     )
 
 
+class _Lent:
+    """Bytes that Pillow lends, for numpy to read in place; released with the last array of them."""
+
+    def __init__(self, lent: object, *, address: int, shape: tuple[int, int]) -> None:
+        self._lent = lent
+        self.__array_interface__ = {
+            "version": 3, "typestr": "|u1", "shape": shape, "data": (address, True),
+        }  # fmt: skip  # True: read-only
+
+
 _pointer_in = ctypes.pythonapi.PyCapsule_GetPointer
 _pointer_in.restype = ctypes.c_void_p
 _pointer_in.argtypes = (ctypes.py_object, ctypes.c_char_p)
@@ -88,11 +98,8 @@ def pixels_of(image: Image.Image) -> NDArray[np.uint8]:
     size = image.width * image.height
     if (array.length, array.offset, array.n_buffers) != (size, 0, 2) or not array.buffers[1]:
         return np.asarray(image)
-    memory = (ctypes.c_uint8 * size).from_address(array.buffers[1])
-    memory.lent_by = lent  # type: ignore[attr-defined]  # released with the last reader
-    flat: NDArray[np.uint8] = np.frombuffer(memoryview(memory), np.uint8)
-    pixels = flat.reshape(image.height, image.width)
-    pixels.flags.writeable = False
+    shape = image.height, image.width
+    pixels: NDArray[np.uint8] = np.asarray(_Lent(lent, address=array.buffers[1], shape=shape))
     return pixels
 
 

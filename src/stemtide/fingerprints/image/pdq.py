@@ -13,6 +13,7 @@ source: Davis, Rosen: PDQ and TMK+PDQF (Facebook, 2019); measured against `pdqha
 """
 
 from functools import lru_cache
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ MIN_SIDE_PX = 5
 """A picture with a shorter side has no PDQ hash: the reference returns zeros of quality 0."""
 
 _GRID = 64
+_PLACES = np.arange(_GRID) + 0.5
+_Band = tuple[NDArray[np.intp], NDArray[np.float64]]
 _NOTHING = 1e-9
 """Smaller weights are rounding errors of zero."""
 
@@ -170,59 +173,81 @@ def _bands(full: int, side_px: int) -> tuple[list[int], Floats]:
     """
     starts, weights = _box_twice(full)
     if side_px != full:
-        dense = np.zeros((_GRID, full))
-        np.put_along_axis(dense, starts[:, None] + np.arange(weights.shape[1]), weights, axis=1)
-        dense = _gather(dense, side_px)
-        used = dense != 0
-        firsts, lasts = used.argmax(axis=1), side_px - 1 - used[:, ::-1].argmax(axis=1)
-        band = int((lasts - firsts).max()) + 1
-        starts = np.minimum(firsts, side_px - band)
-        weights = np.take_along_axis(dense, starts[:, None] + np.arange(band), axis=1)
+        starts, weights = _gather(starts, weights, full=full, side_px=side_px)
     return starts.tolist(), weights.astype(np.float32)
 
 
-def _box_twice(full: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+def _box_twice(full: int) -> _Band:
     """Return the weights of two passes of the reference's box filter at the 64 sampled places.
 
-    Windows that extend beyond the edge are cut and divided by their remaining size.
+    Windows that extend beyond the edge are cut and divided by their remaining size. They do so at
+    the first and at the last sample alone, so that all samples between have the same weights.
 
     returns: (64,) starts, and (64, k) weights that belong to start, start + 1, …; every row sums
              to 1.
     """
     window = (full + 127) // 128
     ahead = (window + 2) // 2
-    place = np.arange(full)
-    low = np.maximum(place - (window - ahead), 0)
-    high = np.minimum(place + ahead, full)  # exclusive
-    count = high - low
-    centre = ((np.arange(_GRID) + 0.5) * full / _GRID).astype(int)
-    firsts, ends = low[low[centre]], high[high[centre] - 1]
+    behind = window - ahead
+    centres = (_PLACES * full / _GRID).astype(int)
+    firsts = np.maximum(centres - 2 * behind, 0)
+    ends = np.minimum(centres + 2 * ahead - 1, full)  # exclusive
     band = int((ends - firsts).max())
     starts = np.minimum(firsts, full - band)
-    # The first pass lays a box at every place of the second one's box: add each box as a step
-    # up where it begins and a step down where it ends, and sum the steps up.
-    nearby = low[centre][:, None] + np.arange(window)
-    inside = nearby < high[centre][:, None]
-    nearby = np.minimum(nearby, full - 1)
-    step = inside / (count[centre][:, None] * count[nearby])
-    steps = np.zeros((_GRID, band + 1))
-    sample = np.broadcast_to(np.arange(_GRID)[:, None], nearby.shape)
-    begins, stops = (np.minimum(side[nearby] - starts[:, None], band) for side in (low, high))
-    np.add.at(steps, (sample, begins), step)
-    np.subtract.at(steps, (sample, stops), step)
-    weights = np.cumsum(steps[:, :band], axis=1)
-    weights[weights < _NOTHING] = 0
+
+    def box(place: int) -> tuple[int, int]:
+        return max(place - behind, 0), min(place + ahead, full)
+
+    weights = np.empty((_GRID, band))
+    for sample in (0, slice(1, -1), -1):
+        number = 1 if isinstance(sample, slice) else sample
+        boxes = [box(place) for place in range(*box(int(centres[number])))]
+        weights[sample] = _sum_boxes(boxes, start=int(starts[number]), band=band)
     return starts, weights
 
 
-def _gather(dense: NDArray[np.float64], side_px: int) -> NDArray[np.float64]:
-    """Move weights for a full side onto a reduced one, each of whose pixels covers several."""
-    full = dense.shape[1]
-    summed = np.concatenate([np.zeros((_GRID, 1)), np.cumsum(dense, axis=1)], axis=1)
-    edges = np.arange(side_px + 1) * (full / side_px)
+def _sum_boxes(boxes: list[tuple[int, int]], *, start: int, band: int) -> list[float]:
+    """Sum boxes of the same weight each, whose weights together are 1.
+
+    Each box is a step up where it begins and a step down where it ends; the steps are summed up.
+    """
+    steps = [0.0] * (band + 1)
+    for begin, stop in boxes:
+        steps[begin - start] += 1 / (len(boxes) * (stop - begin))
+    for begin, stop in boxes:
+        steps[stop - start] -= 1 / (len(boxes) * (stop - begin))
+    return [weight if weight >= _NOTHING else 0.0 for weight in accumulate(steps[:band])]
+
+
+def _gather(
+    starts: NDArray[np.intp], weights: NDArray[np.float64], *, full: int, side_px: int
+) -> _Band:
+    """Move weights for a full side onto a reduced one, each of whose pixels covers several.
+
+    Only the pixels near each sample are looked at: those of the whole side, for each of the 64
+    samples, take milliseconds.
+
+    returns: as `_box_twice`, for the reduced side.
+    """
+    band = weights.shape[1]
+    firsts = np.maximum(starts * side_px // full - 1, 0)
+    near = firsts[:, None] + np.arange(band * side_px // full + 5)
+    edges = np.minimum(near, side_px) * (full / side_px)
     whole = np.minimum(edges.astype(int), full)
-    rest = np.minimum(whole + 1, full)
-    at_edges = summed[:, whole] + (edges - whole) * (summed[:, rest] - summed[:, whole])
-    gathered: NDArray[np.float64] = np.diff(at_edges, axis=1)
+    summed = np.concatenate([np.zeros((_GRID, 1)), np.cumsum(weights, axis=1)], axis=1)
+
+    def sum_to(places: NDArray[np.intp]) -> NDArray[np.float64]:
+        return np.take_along_axis(summed, (places - starts[:, None]).clip(0, band), axis=1)
+
+    below = sum_to(whole)
+    gathered = np.diff(below + (edges - whole) * (sum_to(np.minimum(whole + 1, full)) - below))
     gathered[gathered < _NOTHING] = 0
-    return gathered
+    used = gathered != 0
+    begins, unused = used.argmax(axis=1), used[:, ::-1].argmax(axis=1)
+    width = gathered.shape[1]
+    band = int((width - unused - begins).max())
+    reduced = np.minimum(firsts + begins, side_px - band)
+    columns = (reduced - firsts)[:, None] + np.arange(band)
+    inside = (columns >= 0) & (columns < width)
+    cut = np.take_along_axis(gathered, columns.clip(0, width - 1), axis=1)
+    return reduced, np.where(inside, cut, 0.0)

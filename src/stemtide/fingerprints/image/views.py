@@ -7,6 +7,7 @@ request hashes of crops, which are shared: see `crops_of`.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from stemtide.fingerprints.image import pdq
@@ -18,7 +19,7 @@ from stemtide.fingerprints.image.borders import (
     snapped,
     tilt_of,
 )
-from stemtide.fingerprints.image.luma import Plane
+from stemtide.fingerprints.image.luma import Plane, pixels_of
 from stemtide.fingerprints.kinds import MIN_QUALITY, QueryView
 
 ORIENTATIONS = (
@@ -84,11 +85,11 @@ def turned_views(grid: pdq.Floats, *, part: str = "") -> list[QueryView]:
 def boxed_views(plane: Plane, *, part: str = "") -> list[QueryView]:
     """Return views without anything that may surround the picture, in all orientations."""
     small = small_copy(plane)
-    grey = np.asarray(_scaled(small, LOOK_SIDE_PX), np.int16)
+    grey = pixels_of(_scaled(small, LOOK_SIDE_PX))
     tilt = tilt_of(grey)
     views = [] if tilt is None else _tilted(small, tilt, part=part)
     boxes = boxes_in(grey)[: MAX_BOXES if tilt is None else MAX_BOXES - 1 - len(TILTED_CROPS)]
-    pixels = np.asarray(small)
+    pixels = pixels_of(small)
     for box in boxes:
         views += _bright_enough(pdq.shrink(pixels[snapped(pixels, box)]), name="boxed", part=part)
     return views
@@ -100,13 +101,13 @@ def crops_of(plane: Plane) -> list[tuple[str, bytes, int]]:
     returns: (tag, hash, quality) of those that are good enough: "crop 97" to "crop 70" and
              "square".
     """
-    small = small_copy(plane)
+    pixels = pixels_of(small_copy(plane))
     height, width = plane.values.shape
     side = min(height, width)
     rest_y, rest_x = (height - side) / height / 2, (width - side) / width / 2
     boxes = {f"crop {share * 100:.0f}": _centred(share) for share in CROPS}
     boxes["square"] = Box(rest_y, 1 - rest_y, rest_x, 1 - rest_x)
-    crops = [(tag, *pdq.hash_luma(_cut(small, box))) for tag, box in boxes.items()]
+    crops = [(tag, *pdq.hash_luma(_cut(pixels, box))) for tag, box in boxes.items()]
     return [crop for crop in crops if crop[2] >= MIN_QUALITY]
 
 
@@ -129,8 +130,8 @@ def _bright_enough(grid: pdq.Floats, *, name: str = "", part: str) -> list[Query
 def _tilted(small: Image.Image, degrees: float, *, part: str) -> list[QueryView]:
     """Turn a picture back, and return views: the whole, without its lost corners, and crops."""
     name = f"tilted {abs(degrees):.0f}"
-    middle = int(np.asarray(small).mean())
-    back = small.rotate(-degrees, Image.Resampling.BILINEAR, fillcolor=middle)
+    middle = int(pixels_of(small).mean())
+    back = pixels_of(small.rotate(-degrees, Image.Resampling.BILINEAR, fillcolor=middle))
     views = []
     for share in (1.0, *TILTED_CROPS):
         grid = pdq.shrink(_cut(back, _centred(share)))
@@ -158,10 +159,9 @@ def _scaled(image: Image.Image, side: int) -> Image.Image:
     return image.reduce(factor) if factor > 1 else image
 
 
-def _cut(image: Image.Image, box: Box) -> pdq.Luma:
+def _cut(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
     """Return the pixels of a box."""
-    height, width = image.height, image.width
+    height, width = pixels.shape
     top, bottom = round(box.top * height), round(box.bottom * height)
     left, right = round(box.left * width), round(box.right * width)
-    pixels: pdq.Luma = np.asarray(image)[top:bottom, left:right]
-    return pixels
+    return pixels[top:bottom, left:right]
