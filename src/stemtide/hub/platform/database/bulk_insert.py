@@ -70,6 +70,7 @@ def _insert_in_sqlite(
     at_once = (_VALUES_IN_A_STATEMENT - len(of_all)) // width
     groups = [rows[start : start + at_once] for start in range(0, len(rows), at_once)]
     for size, same in groupby(groups, key=len):
-        given = [[*of_all, *chain.from_iterable(group)] for group in same]
+        parameters = [[*of_all, *chain.from_iterable(group)] for group in same]
         all_values = ", ".join([values] * size)
-        cursor.executemany(f"INSERT INTO {into} SELECT *{also} FROM (VALUES {all_values})", given)  # noqa: S608  # our own column names
+        source = f"SELECT *{also} FROM (VALUES {all_values})"  # noqa: S608  # our own column names
+        cursor.executemany(f"INSERT INTO {into} {source}", parameters)

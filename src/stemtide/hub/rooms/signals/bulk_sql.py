@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache, partial
-from itertools import compress
 from typing import Any
 from uuid import UUID
 
@@ -85,29 +84,18 @@ def insert(
     drafts = list(drafts)
     for_all = _share_columns(by=by, now=now)
     labels, dates = cache(partial(_prepared, "labels")), cache(partial(_prepared, "expires_at"))
-    shared_columns: dict[tuple[object, ...], tuple[object, ...]] = {}
+    columns_of: dict[tuple[object, ...], dict[str, object]] = {}
     keys = [_share_key(draft) for draft in drafts]
     for share_key, draft in zip(keys, drafts, strict=True):
-        if share_key not in shared_columns:
+        if share_key not in columns_of:
             row = for_all | _facts_columns(draft)
             row["labels"], row["expires_at"] = labels(row["labels"]), dates(row["expires_at"])
             row["content_id"] = items[draft.facts.content]
             row |= _retention_columns(draft, by=by, now=now)
             row["crisis_id"] = crises[draft.facts.crisis]
-            shared_columns[share_key] = tuple([row[name] for name in _SHARED_COLUMNS])
-    # Most columns have one value in all rows: the database gets it once, and NULL not at all.
-    differs = [
-        any(value != column[0] for value in column)
-        for column in zip(*shared_columns.values(), strict=True)
-    ]
-    own_values = {key: tuple(compress(row, differs)) for key, row in shared_columns.items()}
-    shared = {
-        name: value
-        for name, value, is_own in zip(
-            _SHARED_COLUMNS, next(iter(shared_columns.values())), differs, strict=True
-        )
-        if not is_own and value is not None
-    }
+            columns_of[share_key] = row
+    own, shared = _split_columns(list(columns_of.values()))
+    own_values = {key: [row[name] for name in own] for key, row in columns_of.items()}
     uids = prepare_ids(draft.uid for draft in drafts)
     is_signed = any(draft.body.signature for draft in drafts)
     rows = [
@@ -121,9 +109,21 @@ def insert(
         )
         for uid, share_key, draft in zip(uids, keys, drafts, strict=True)
     ]
-    own_columns = [*_ROW_COLUMNS, *([_SIGNATURE] if is_signed else ())]
-    columns = [*own_columns, *compress(_SHARED_COLUMNS, differs)]
+    columns = [*_ROW_COLUMNS, *([_SIGNATURE] if is_signed else ()), *own]
     insert_rows(Signal, columns, rows, shared=shared)
+
+
+def _split_columns(rows: list[dict[str, object]]) -> tuple[list[str], dict[str, object]]:
+    """Return the columns that differ between rows, and the value of each of the others.
+
+    Most have one value in a whole bulk. The database gets it once, and NULL not at all.
+    """
+    first = rows[0]
+    own = [name for name in _SHARED_COLUMNS if any(row[name] != first[name] for row in rows)]
+    shared = {
+        name: first[name] for name in _SHARED_COLUMNS if name not in own and first[name] is not None
+    }
+    return own, shared
 
 
 def _share_columns(*, by: Party, now: datetime) -> dict[str, object]:
