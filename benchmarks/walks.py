@@ -41,24 +41,6 @@ ORDER = {
     "emergency": "An attack is under way.",
     "emergency_ground": "ongoing_events",
 }
-ANNEX_1 = {
-    "contact_point": "tco@provider.example",
-    "grounds": ["a"],
-    "reasons": "It praises the attack of this morning and calls on others to repeat it.",
-    "authority_type": "law_enforcement",
-    "representative": "Head of unit",
-    "file_number": "2026/114",
-    "authority_address": "Rue Ducale 53, 1000 Brussels",
-    "authority_phone": "+32 2 555 01 23",
-    "authority_mail": "duty@authority.example",
-    "signature": "Head of unit",
-    "feedback_contact": "duty@authority.example",
-    "home_contact": "tco@home.example",
-    "redress_authority": "Reconsideration by the authority",
-    "redress_body": "Council of State, Brussels",
-    "redress_deadline": "60 days from receipt",
-    "redress_link": "https://law.example/tco",
-}
 ANNEX_2 = {
     "measure": "removed",
     "provider_name": "Provider",
@@ -274,6 +256,8 @@ def upload_to_board(callers: Callers, steps: Footprints, number: int, signal: st
 
 def order_to_answer(callers: Callers, steps: Footprints, number: int) -> None:
     """Write a removal order, issue it, alert the provider, and answer it."""
+    from tests.scene import ANNEX_1
+
     now = datetime.now(UTC)
     url = f"https://provider.example/thread/{number}"
     with steps.step("order", "desk POST /orders/new"):
