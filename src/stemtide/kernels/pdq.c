@@ -19,6 +19,17 @@
 #define STEP 4           /* rows that are summed in one pass */
 #define LANES 16
 #define ORIENTATIONS 8
+#define NOTHING 1e-9     /* smaller weights are rounding errors of zero */
+
+static inline int32_t smaller(int32_t one, int32_t other) { return one < other ? one : other; }
+static inline int32_t larger(int32_t one, int32_t other) { return one > other ? one : other; }
+
+/* The reference's box filter: pixels under the box, and those of them before its centre. */
+static inline int32_t window_of(int32_t full) { return (full + 127) / 128; }
+static inline int32_t behind_of(int32_t full) { return window_of(full) - (window_of(full) + 2) / 2; }
+
+/* Return how many pixels two passes of the box filter sum up, on a side of `full` pixels. */
+EXPORT int32_t pdq_band(int32_t full) { return 2 * window_of(full) - 1; }
 
 /* Along one side: sample i is the sum of weights[i * band + k] x pixel starts[i] + k, k < band. */
 typedef struct {
@@ -27,6 +38,52 @@ typedef struct {
     int32_t given;         /* pixels of this side */
     int32_t band;          /* a multiple of LANES; weights past the last pixel are zero */
 } Filter;
+
+/* The filter of one sample: two passes of a box filter, at the places around its centre. Each box
+ * is a step up where it begins and a step down where it ends; the steps are summed up.
+ *
+ * weights: of the pixels `start` to start + band, written. They sum to 1.
+ */
+static void sum_boxes(double *weights, int32_t full, int32_t centre, int32_t start) {
+    int32_t band = pdq_band(full);
+    int32_t behind = behind_of(full), ahead = window_of(full) - behind;
+    int32_t begin = larger(centre - behind, 0), end = smaller(centre + ahead, full);
+    for (int32_t k = 0; k < band; k++) weights[k] = 0;
+    for (int32_t place = begin; place < end; place++) {
+        int32_t low = larger(place - behind, 0), high = smaller(place + ahead, full);
+        weights[low - start] += 1.0 / ((double)(end - begin) * (high - low));
+    }
+    for (int32_t place = begin; place < end; place++) {
+        int32_t low = larger(place - behind, 0), high = smaller(place + ahead, full);
+        if (high - start < band) weights[high - start] -= 1.0 / ((double)(end - begin) * (high - low));
+    }
+    double sum = 0;
+    for (int32_t k = 0; k < band; k++) {
+        sum += weights[k];
+        weights[k] = sum < NOTHING ? 0 : sum;
+    }
+}
+
+/* Compute the weights of two passes of the reference's box filter at the sampled places. Windows
+ * that extend beyond the edge are cut and divided by their remaining size: they do so at the first
+ * and at the last sample alone, so that all between have the same weights.
+ *
+ * full:    pixels of this side.
+ * starts:  GRID, written.
+ * weights: GRID x pdq_band(full), written.
+ */
+EXPORT void pdq_filter(int32_t full, int32_t *starts, double *weights) {
+    int32_t band = pdq_band(full);
+    for (int32_t i = 0; i < GRID; i++) {
+        int32_t centre = (int32_t)((2 * i + 1) * (int64_t)full / (2 * GRID));
+        double *sample = weights + (int64_t)i * band;
+        starts[i] = smaller(larger(centre - 2 * behind_of(full), 0), full - band);
+        if (i < 2 || i == GRID - 1)
+            sum_boxes(sample, full, centre, starts[i]);
+        else
+            for (int32_t k = 0; k < band; k++) sample[k] = sample[k - band];
+    }
+}
 
 /* Sum a band of rows, whole rows at a time: so memory is read in its order. Four of them share a
  * pass over the sums, which are added to in the order of the rows all the same. */

@@ -16,6 +16,7 @@ _HASH_BYTES = 32
 _ORIENTATIONS = 8
 
 Floats = npt.NDArray[np.float32]
+Starts = npt.NDArray[np.signedinteger]
 
 
 class _FilterStruct(ctypes.Structure):
@@ -37,9 +38,9 @@ class Filter:
     side_px: length of that side in pixels.
     """
 
-    def __init__(self, starts: list[int], weights: Floats, *, side_px: int) -> None:
+    def __init__(self, starts: Starts, weights: Floats, *, side_px: int) -> None:
         band = -(-weights.shape[1] // LANES) * LANES
-        self._starts = np.array(starts, np.int32)
+        self._starts = np.ascontiguousarray(starts, np.int32)
         self._weights = np.zeros((_GRID, band), np.float32)
         self._weights[:, : weights.shape[1]] = weights
         self.side_px = side_px
@@ -50,6 +51,12 @@ class Filter:
         self.at = ctypes.addressof(self.struct)
 
 
+_band = native.LIBRARY.pdq_band
+_band.restype = ctypes.c_int32
+_band.argtypes = (ctypes.c_int32,)
+_filter = native.LIBRARY.pdq_filter
+_filter.restype = None
+_filter.argtypes = (ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
 _shrink = native.LIBRARY.pdq_shrink
 _shrink.restype = None
 _shrink.argtypes = (ctypes.c_void_p, ctypes.c_int64, *(ctypes.c_void_p,) * 4)
@@ -62,6 +69,19 @@ _hash.argtypes = (ctypes.c_void_p,) * 4
 _dihedral = native.LIBRARY.pdq_dihedral
 _dihedral.restype = None
 _dihedral.argtypes = (ctypes.c_void_p,) * 4
+
+
+def box_filter(full_px: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]:
+    """Return the weights of two passes of the reference's box filter at the 64 sampled places.
+
+    full_px: length of the side in pixels, 5 or more.
+    returns: (64,) int32 starts, and (64, k) float64 weights that belong to start, start + 1, …;
+             every row sums to 1.
+    """
+    starts = np.empty(_GRID, np.int32)
+    weights = np.empty((_GRID, _band(full_px)), np.float64)
+    _filter(full_px, native.address(starts), native.address(weights))
+    return starts, weights
 
 
 def shrink(luma: npt.NDArray[np.uint8], down: Filter, across: Filter) -> Floats:

@@ -5,15 +5,15 @@ The reference blurs the full picture with two passes of a box filter in both dir
 samples it at 64 x 64 places. Both steps are linear and separable, so together they are two small
 banded matrices: 64 rows of a few weights each, one for the height, one for the width. That makes
 one pass over the pixels, straight from uint8, where the reference makes several over floats; the
-result is the same. The loops are in C (stemtide.kernels.pdq); the filter is computed here, and
-pictures of other number types are hashed the same way in numpy.
+result is the same. The loops and the filter are in C (stemtide.kernels.pdq); the filter of a
+picture that a decoder reduced is computed here, and pictures of other number types are hashed the
+same way in numpy.
 
 source: Davis, Rosen: PDQ and TMK+PDQF (Facebook, 2019); measured against `pdqhash` in the tests
         and in benchmarks/pdq.py.
 """
 
 from functools import lru_cache
-from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +28,6 @@ MIN_SIDE_PX = 5
 """A picture with a shorter side has no PDQ hash: the reference returns zeros of quality 0."""
 
 _GRID = 64
-_PLACES = np.arange(_GRID) + 0.5
-_Band = tuple[NDArray[np.intp], NDArray[np.float64]]
 _NOTHING = 1e-9
 """Smaller weights are rounding errors of zero."""
 
@@ -164,70 +162,29 @@ def _filter(full: int, side_px: int) -> pdq.Filter:
 
 
 @lru_cache(maxsize=128)
-def _bands(full: int, side_px: int) -> tuple[list[int], Floats]:
+def _bands(full: int, side_px: int) -> tuple[NDArray[np.intp], Floats]:
     """Return the filter along one side: the start of each of the 64 samples, and its weights.
 
     full:    length of the picture's side, px, for which the filter is made.
     side_px: actual length of the side; less than `full` if a decoder reduced it.
     returns: 64 starts, and (64, k) float32 weights that belong to start, start + 1, ...
     """
-    starts, weights = _box_twice(full)
+    narrow, weights = pdq.box_filter(full)
+    starts = narrow.astype(np.intp)  # it is multiplied by the length of the side
     if side_px != full:
         starts, weights = _gather(starts, weights, full=full, side_px=side_px)
-    return starts.tolist(), weights.astype(np.float32)
-
-
-def _box_twice(full: int) -> _Band:
-    """Return the weights of two passes of the reference's box filter at the 64 sampled places.
-
-    Windows that extend beyond the edge are cut and divided by their remaining size. They do so at
-    the first and at the last sample alone, so that all samples between have the same weights.
-
-    returns: (64,) starts, and (64, k) weights that belong to start, start + 1, …; every row sums
-             to 1.
-    """
-    window = (full + 127) // 128
-    ahead = (window + 2) // 2
-    behind = window - ahead
-    centres = (_PLACES * full / _GRID).astype(int)
-    firsts = np.maximum(centres - 2 * behind, 0)
-    ends = np.minimum(centres + 2 * ahead - 1, full)  # exclusive
-    band = int((ends - firsts).max())
-    starts = np.minimum(firsts, full - band)
-
-    def box(place: int) -> tuple[int, int]:
-        return max(place - behind, 0), min(place + ahead, full)
-
-    weights = np.empty((_GRID, band))
-    for sample in (0, slice(1, -1), -1):
-        number = 1 if isinstance(sample, slice) else sample
-        boxes = [box(place) for place in range(*box(int(centres[number])))]
-        weights[sample] = _sum_boxes(boxes, start=int(starts[number]), band=band)
-    return starts, weights
-
-
-def _sum_boxes(boxes: list[tuple[int, int]], *, start: int, band: int) -> list[float]:
-    """Sum boxes of the same weight each, whose weights together are 1.
-
-    Each box is a step up where it begins and a step down where it ends; the steps are summed up.
-    """
-    steps = [0.0] * (band + 1)
-    for begin, stop in boxes:
-        steps[begin - start] += 1 / (len(boxes) * (stop - begin))
-    for begin, stop in boxes:
-        steps[stop - start] -= 1 / (len(boxes) * (stop - begin))
-    return [weight if weight >= _NOTHING else 0.0 for weight in accumulate(steps[:band])]
+    return starts, weights.astype(np.float32)
 
 
 def _gather(
     starts: NDArray[np.intp], weights: NDArray[np.float64], *, full: int, side_px: int
-) -> _Band:
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Move weights for a full side onto a reduced one, each of whose pixels covers several.
 
     Only the pixels near each sample are looked at: those of the whole side, for each of the 64
     samples, take milliseconds.
 
-    returns: as `_box_twice`, for the reduced side.
+    returns: as `box_filter`, for the reduced side.
     """
     band = weights.shape[1]
     firsts = np.maximum(starts * side_px // full - 1, 0)
