@@ -39,6 +39,8 @@ int main(int count, char **words) {
     }
     int32_t (*quality)(const float *) = find(library, "pdq_quality");
     void (*hash)(const float *, const float *, const float *, uint8_t *) = find(library, "pdq_hash");
+    int32_t (*band)(int32_t) = find(library, "pdq_band");
+    void (*filter)(int32_t, int32_t *, double *) = find(library, "pdq_filter");
     int64_t (*near)(const uint64_t *, int64_t, const uint64_t *, int64_t, uint32_t, void *, int64_t) =
         find(library, "frames_near");
     void (*prepare)(void) = find(library, "hamming_prepare");
@@ -55,6 +57,19 @@ int main(int count, char **words) {
     hash(grid, cosines, turned, bytes);
     printf("pdq %d ", quality(grid));
     for (int i = 0; i < 32; i++) printf("%02x", bytes[i]);
+
+    static int32_t places[GRID];
+    static union {
+        double weight;
+        uint64_t bits;
+    } weights[GRID * GRID];
+    uint64_t all = 0;
+    for (int32_t side = 5; side < 4000; side += 31) {
+        filter(side, places, &weights[0].weight);
+        for (int i = 0; i < GRID; i++) all = all * 31 + (uint64_t)places[i];
+        for (int i = 0; i < GRID * band(side); i++) all = all * 31 + weights[i].bits;
+    }
+    printf("\nfilter %016llx", (unsigned long long)all);
 
     static uint64_t rows[ROWS], pairs[2 * ROWS];
     for (int i = 0; i < ROWS; i++) rows[i] = number() & number();
