@@ -6,6 +6,7 @@ import pytest
 from stemtide.hub.rooms.adoptions import reads
 from stemtide.hub.rooms.adoptions.models import Adoption
 from stemtide.hub.rooms.crises.models import Crisis
+from stemtide.hub.rooms.parties.models import Person
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.enums import Role
@@ -143,3 +144,12 @@ def test_an_ended_crisis_offers_nothing(officer, uid, share):
     Crisis.objects.filter(uid=uid).update(stage="ended")
     assert 'name="act"' not in text(officer.get(f"/crises/{uid}/closing"))
     assert f"/crises/{uid}/closing" not in text(officer.get(f"/crises/{uid}"))
+
+
+def test_the_end_of_the_others_is_in_the_readers_time_zone(world, officer, uid, share):
+    share(1)
+    ends_at = world.now.replace(year=2027, month=1, day=5, hour=12, minute=30, second=0)
+    Crisis.objects.filter(uid=uid).update(tail_ends_at=ends_at)
+    Person.objects.filter(party=world.party["authority"]).update(time_zone="Europe/Brussels")
+    page = text(officer.get(f"/crises/{uid}/closing"))
+    assert ">5 Jan 2027, 13:30:00 CET</time>" in page
