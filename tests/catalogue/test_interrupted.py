@@ -15,7 +15,7 @@ from tests.agent.world import until
 from tests.catalogue.conftest import CAT, ROCKET, summary
 from tests.cli.conftest import COMMAND, surroundings
 
-MANY = 64
+MANY = 640
 
 
 @pytest.fixture
