@@ -5,7 +5,8 @@
 
 Both know the same hashes, and are sent the same pictures, each once, in turn. Processor time is
 that of all processes of a side, decoders included. The fingerprints are made in this process, too,
-without a sandbox: the agent's forks a process for each picture, and HMA has none.
+without a sandbox: the agent's forks a process for each picture, and HMA has none. An agent makes
+hashes of several views of a picture, where HMA makes one; that one is made alone, too.
 
 HMA is not a package. Check out facebook/ThreatExchange, install hasher-matcher-actioner, and run it
 with the roles of hasher, matcher and curator and one worker of gunicorn: its number is --hma-pid.
@@ -117,9 +118,9 @@ def teach_hma(hma: Side, hashes: list[str]) -> None:
         time.sleep(1)
 
 
-def fingerprints_cost_s(pictures: list[bytes]) -> float:
-    """Processor time to make the same fingerprints in this process."""
-    limits, options = DecodingLimits(), AnalysisOptions(views=True)
+def fingerprints_cost_s(pictures: list[bytes], *, with_views: bool) -> float:
+    """Processor time to make fingerprints in this process: the agent's, or HMA's one hash."""
+    limits, options = DecodingLimits(), AnalysisOptions(views=with_views)
     began = time.process_time()
     for picture in pictures:
         image.analyse(picture, limits=limits, options=options, progress=lambda *_: None)
@@ -148,17 +149,18 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
             side.look_up([altered(shared[names[0]], chance)])  # what is imported at the first
             side.rest()
             side.used, side.used_by_server, side.matched = 0.0, 0.0, 0
-        own = 0.0
+        own = single = 0.0
         for begin in range(0, len(pictures), 25):
             part = pictures[begin : begin + 25]
-            own += fingerprints_cost_s(part)
+            own += fingerprints_cost_s(part, with_views=True)
+            single += fingerprints_cost_s(part, with_views=False)
             for side in sides:
                 side.look_up(part)
         agent.stop()
-    show(sides, count=len(pictures), fingerprints=own)
+    show(sides, count=len(pictures), fingerprints=own, one_hash=single)
 
 
-def show(sides: list[Side], *, count: int, fingerprints: float) -> None:
+def show(sides: list[Side], *, count: int, fingerprints: float, one_hash: float) -> None:
     """Print the cost of a look-up, and of the agent's its parts."""
     for side in sides:
         print(f"{side.name:6} {side.used / count * 1000:6.2f} ms of CPU; matched {side.matched}")
@@ -166,6 +168,7 @@ def show(sides: list[Side], *, count: int, fingerprints: float) -> None:
     parts = {
         "its server, which decodes nothing": agent.used_by_server,
         "the same fingerprints, made in this process": fingerprints,
+        "of them the one hash that HMA makes, too": one_hash,
         "the rest is the sandbox": agent.used - agent.used_by_server - fingerprints,
     }
     for name, seconds in parts.items():
@@ -173,7 +176,8 @@ def show(sides: list[Side], *, count: int, fingerprints: float) -> None:
     for hma in others:
         print(f"HMA is {hma.used / agent.used:.1f} x the agent,", end=" ")
         without = agent.used_by_server + fingerprints
-        print(f"and {hma.used / without:.1f} x the agent without its sandbox")
+        print(f"{hma.used / without:.1f} x the agent without its sandbox,", end=" ")
+        print(f"and {hma.used / (agent.used_by_server + one_hash):.1f} x if it made one hash, too")
 
 
 def main() -> None:
