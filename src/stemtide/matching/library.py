@@ -4,7 +4,7 @@
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -208,14 +208,13 @@ class Library:
                     or fingerprint.quality >= MIN_QUALITY
                     or fingerprint.kind is not Kind.PDQ
                 ):
-                    check_value(fingerprint.kind, fingerprint.value)
                     queries.setdefault(fingerprint.kind, []).append(
                         _Lookup(place, fingerprint.value, fingerprint.part, "")
                     )
             for view in fingerprints.views:
-                check_value(view.kind, view.value)
                 mine = _Lookup(place, view.value, view.part, view.transform)
                 queries.setdefault(view.kind, []).append(mine)
+        _check_values(queries)
         while True:
             moves = self._moves
             best: list[dict[int, Match]] = [{} for _ in many]
@@ -398,6 +397,14 @@ class _Lookup(NamedTuple):
     value: bytes
     part: str
     transform: str
+
+
+def _check_values(queries: Mapping[Kind, Sequence[_Lookup]]) -> None:
+    """Check the values of each kind; those of one length are checked together."""
+    for kind, lookups in queries.items():
+        if {len(lookup.value) for lookup in lookups} != {SIZE_BYTES.get(kind)}:
+            for lookup in lookups:
+                check_value(kind, lookup.value)
 
 
 def _as_rows(values: bytes | Values, size: int) -> bytes | Values:
