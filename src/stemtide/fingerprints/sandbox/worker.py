@@ -101,8 +101,10 @@ class Worker:
         try:
             self._channel.settimeout(self._for.wall_s)
             if isinstance(content, bytes):
-                self._channel.sendall(_LENGTHS_OUT.pack(len(head), len(content)) + head)
-                self._channel.sendall(content)
+                message = _LENGTHS_OUT.pack(len(head), len(content)) + head
+                sent = self._channel.sendmsg([message, content])  # the message and more
+                if rest := memoryview(content)[sent - len(message) :]:
+                    self._channel.sendall(rest)
             else:
                 message = _LENGTHS_OUT.pack(len(head), 0) + head
                 socket.send_fds(self._channel, [message], [content])
