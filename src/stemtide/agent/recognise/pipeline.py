@@ -246,7 +246,9 @@ class Recogniser:
             )
             remark = f"{UNDECODABLE}{error}"
             return Fingerprints(fingerprint_bytes(blob), size_bytes=len(blob), remarks=(remark,))
-        prints = replace(analysis.fingerprints, local=analysis.local)
+        prints = analysis.fingerprints
+        if analysis.local:
+            prints = replace(prints, local=analysis.local)
         self._repeats.keep(prints.of(Kind.SHA256)[0].value, prints)
         return prints
 

@@ -76,10 +76,10 @@ class HmaRoutes:
     def routes(self) -> list[Route]:
         """Return the routes, those of banks included."""
         endpoints: list[tuple[str, Endpoint, str]] = [
+            ("/m/lookup", self.look_up_file, "POST"),
+            ("/m/lookup", self.look_up, "GET"),
             ("/h/hash", self.hash_address, "GET"),
             ("/h/hash", self.hash_file, "POST"),
-            ("/m/lookup", self.look_up, "GET"),
-            ("/m/lookup", self.look_up_file, "POST"),
             ("/m/raw_lookup", self.look_up_raw, "GET"),
             ("/m/compare", self.compare, "POST"),
             ("/ui/bank/{bank}/content/find", self.find_content, "POST"),
@@ -259,7 +259,7 @@ class HmaRoutes:
     ) -> _Banks:
         """Group matches by bank. may_repeat: list them in the configured bank as well."""
         matches = list(matches)
-        numbers = self._numbers([str(match.signal) for match in matches]) if matches else {}
+        numbers = self._numbers(matches) if matches else {}
         banks: _Banks = {}
         for match in matches:
             if str(match.signal) not in numbers:
@@ -271,10 +271,13 @@ class HmaRoutes:
                     banks.setdefault(name, []).append(row)
         return banks
 
-    def _numbers(self, ids: list[str]) -> dict[str, int]:
-        """Return the content ids of signals and own items."""
-        rows = self._store.read_on_loop(_SELECT_NUMBERS, (json.dumps(ids),))
-        return dict(rows) | own_banks.numbers_of(self._store.read_on_loop, ids)
+    def _numbers(self, matches: Iterable[MatchOut]) -> dict[str, int]:
+        """Return the content ids of signals and own items, by the ids that these have here."""
+        read = self._store.read_on_loop
+        own_ids = [str(match.signal) for match in matches if match.bank]
+        ids = json.dumps([str(match.signal) for match in matches if not match.bank])
+        numbers = own_banks.numbers_of(read, own_ids) if own_ids else {}
+        return dict(read(_SELECT_NUMBERS, (ids,))) | numbers
 
 
 _SELECT_NUMBERS = "SELECT id, seq FROM signals WHERE id IN (SELECT value FROM json_each(?))"
