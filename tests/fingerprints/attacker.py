@@ -20,7 +20,13 @@ import msgspec
 from stemtide.fingerprints.analysis import Analysis
 from stemtide.fingerprints.kinds import Fingerprints
 from stemtide.fingerprints.limits import DecodingLimits
-from stemtide.fingerprints.sandbox import fork_server_process, landlock, lockdown, seccomp
+from stemtide.fingerprints.sandbox import (
+    fork_server_process,
+    landlock,
+    lockdown,
+    seccomp,
+    worker,
+)
 from stemtide.fingerprints.sandbox.messages import WorkerMessage
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.fingerprints.sandbox.walls import Wall
@@ -53,7 +59,7 @@ def say(body):
 def checked(result, *, kinds=frozenset()):
     """Return what the process that serves uploads reads from a worker's result."""
     body = msgspec.json.encode({"result": result})
-    return msgspec.json.decode(body, type=WorkerMessage).result.analysis(kinds=kinds)
+    return worker.checked(msgspec.json.decode(body, type=WorkerMessage).result, kinds=kinds)
 
 
 def run(control, limits, *, standing):

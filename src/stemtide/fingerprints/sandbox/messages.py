@@ -2,6 +2,7 @@
 """Messages between a process and its sandbox, with the limits of what a worker may answer.
 
 Hostile content may control a worker, so its messages are decoded into these types and nothing else.
+Workers are forked with this module: it imports little.
 """
 
 from dataclasses import astuple
@@ -9,30 +10,11 @@ from typing import Annotated, Self
 
 from msgspec import Meta, Struct
 
-from stemtide.fingerprints.analysis import (
-    Analysis,
-    AnalysisOptions,
-    FilmFrame,
-    LanguageGuess,
-    LiveChunk,
-)
-from stemtide.fingerprints.kinds import (
-    LIMIT,
-    SIZE_BYTES,
-    UNDECODABLE,
-    Fingerprint,
-    FingerprintError,
-    Fingerprints,
-    Kind,
-    QueryView,
-)
+from stemtide.fingerprints.analysis import Analysis, AnalysisOptions
+from stemtide.fingerprints.kinds import SIZE_BYTES, Kind
 from stemtide.fingerprints.sandbox.walls import Wall
-from stemtide.fingerprints.values.checks import check_value
 
 _MAX_CLOCK_S = 1e9
-_MAX_REMARKS = 16
-_MAX_TEXT = 300
-_MAX_PICTURE_TEXT = 20_000
 
 _HASH_BYTES = SIZE_BYTES[Kind.PDQ]
 _Hash = Annotated[bytes, Meta(min_length=_HASH_BYTES, max_length=_HASH_BYTES)]
@@ -98,38 +80,6 @@ class Result(Struct, omit_defaults=True):
             language=astuple(analysis.language) if analysis.language else None,
         )
 
-    def analysis(self, *, kinds: frozenset[Kind]) -> Analysis:
-        """Return the analysis. Long texts are cut off; the number of pixels is not checked.
-
-        kinds:  of fingerprints that the modality makes.
-        raises: FingerprintError if a fingerprint is malformed, or of another kind.
-        """
-        remarks = [remark[:_MAX_TEXT] for remark in self.remarks]
-        if len(remarks) > _MAX_REMARKS:  # remarks on incomplete analysis must not be cut off
-            remarks.sort(key=lambda remark: not remark.startswith((UNDECODABLE, LIMIT)))
-        return Analysis(
-            Fingerprints(
-                each=tuple(
-                    _checked(Fingerprint(kind, value, quality, part[:_MAX_TEXT]), kinds)
-                    for kind, value, quality, part in self.each
-                ),
-                media_type=self.media_type[:_MAX_TEXT],
-                remarks=tuple(remarks[:_MAX_REMARKS]),
-                views=tuple(
-                    [
-                        QueryView(transform[:_MAX_TEXT], value, quality, part[:_MAX_TEXT])
-                        for transform, value, quality, part in self.views
-                    ]
-                ),
-                text=self.text[:_MAX_PICTURE_TEXT],
-            ),
-            local=tuple(self.local),
-            still=self.still,
-            frames=tuple(FilmFrame(*frame) for frame in self.frames),
-            chunk=LiveChunk(*self.chunk) if self.chunk else None,
-            language=LanguageGuess(*self.language) if self.language else None,
-        )
-
 
 class WorkerMessage(Struct, omit_defaults=True):
     """A later message of a worker: one of these.
@@ -144,13 +94,3 @@ class WorkerMessage(Struct, omit_defaults=True):
     needs_decoders: bool = False
     progress: tuple[float, float] | None = None
     result: Result | None = None
-
-
-def _checked(fingerprint: Fingerprint, kinds: frozenset[Kind]) -> Fingerprint:
-    kind = fingerprint.kind
-    if kind not in kinds and kind is not Kind.EXTERNAL:
-        raise FingerprintError(f"no {kind} is made of such content")
-    if fingerprint.quality is None and kind is Kind.PDQ:
-        raise FingerprintError("a PDQ hash without its quality")
-    check_value(kind, fingerprint.value)
-    return fingerprint

@@ -16,18 +16,33 @@ from stemtide.fingerprints.analysis import (
     WRITING,
     Analysis,
     AnalysisOptions,
+    FilmFrame,
+    LanguageGuess,
+    LiveChunk,
     Progress,
     no_progress,
 )
-from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE
+from stemtide.fingerprints.kinds import (
+    LIMIT,
+    UNDECODABLE,
+    Fingerprint,
+    FingerprintError,
+    Fingerprints,
+    Kind,
+    QueryView,
+)
 from stemtide.fingerprints.limits import DecodingLimits, SandboxError
 from stemtide.fingerprints.sandbox.channel import Inbox, TooLongError
 from stemtide.fingerprints.sandbox.fork_server import ForkServer, ended_by, has_ended, how_ended
-from stemtide.fingerprints.sandbox.messages import Question, Ready, WorkerMessage
+from stemtide.fingerprints.sandbox.messages import Question, Ready, Result, WorkerMessage
 from stemtide.fingerprints.sandbox.walls import Wall
+from stemtide.fingerprints.values.checks import check_value
 
 _LENGTHS_OUT = struct.Struct(">IQ")
 _MAX_MESSAGES = 20_000
+_MAX_REMARKS = 16
+_MAX_TEXT = 300
+_MAX_PICTURE_TEXT = 20_000
 
 _READY = msgspec.json.Decoder(Ready)
 _MESSAGE = msgspec.json.Decoder(WorkerMessage)
@@ -130,7 +145,7 @@ class Worker:
                 if answer.needs_decoders:
                     raise NeedsDecodersError
                 if answer.result:
-                    return answer.result.analysis(kinds=MODALITIES[name].kinds)
+                    return checked(answer.result, kinds=MODALITIES[name].kinds)
             if answer.progress:
                 progress(*answer.progress)
         raise WorkerFailedError(f"{UNDECODABLE}the decoder talks without end and gives no answer")
@@ -207,3 +222,48 @@ class Worker:
                     self._tether.shutdown(socket.SHUT_WR)  # it is killed if it goes on
                 self._ending = ended_by(how_ended(self._tether))
             return self._ending
+
+
+def checked(result: Result, *, kinds: frozenset[Kind]) -> Analysis:
+    """Return the analysis of a worker, within further limits than those of the types.
+
+    Long texts are cut off. The number of pixels is checked when a Still is made of them.
+
+    kinds:  of fingerprints that the modality makes.
+    raises: FingerprintError if a fingerprint is malformed, or of another kind.
+    """
+    prints = [
+        _checked_fingerprint(Fingerprint(kind, value, quality, part[:_MAX_TEXT]), kinds)
+        for kind, value, quality, part in result.each
+    ]
+    views = [
+        QueryView(transform[:_MAX_TEXT], value, quality, part[:_MAX_TEXT])
+        for transform, value, quality, part in result.views
+    ]
+    remarks = [remark[:_MAX_TEXT] for remark in result.remarks]
+    if len(remarks) > _MAX_REMARKS:  # remarks on incomplete analysis must not be cut off
+        remarks.sort(key=lambda remark: not remark.startswith((UNDECODABLE, LIMIT)))
+    return Analysis(
+        Fingerprints(
+            each=tuple(prints),
+            media_type=result.media_type[:_MAX_TEXT],
+            remarks=tuple(remarks[:_MAX_REMARKS]),
+            views=tuple(views),
+            text=result.text[:_MAX_PICTURE_TEXT],
+        ),
+        local=tuple(result.local),
+        still=result.still,
+        frames=tuple(FilmFrame(*frame) for frame in result.frames),
+        chunk=LiveChunk(*result.chunk) if result.chunk else None,
+        language=LanguageGuess(*result.language) if result.language else None,
+    )
+
+
+def _checked_fingerprint(fingerprint: Fingerprint, kinds: frozenset[Kind]) -> Fingerprint:
+    kind = fingerprint.kind
+    if kind not in kinds and kind is not Kind.EXTERNAL:
+        raise FingerprintError(f"no {kind} is made of such content")
+    if fingerprint.quality is None and kind is Kind.PDQ:
+        raise FingerprintError("a PDQ hash without its quality")
+    check_value(kind, fingerprint.value)
+    return fingerprint
