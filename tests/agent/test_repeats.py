@@ -40,6 +40,14 @@ def test_a_repeat_is_decided_by_the_signals_of_today(hub, agent, sandbox):
     assert f"{REPEATED} 2.0" in agent.http.get("/metrics").text
 
 
+def test_repeats_and_fingerprints_wait_for_no_decoder(agent, sandbox):
+    first = agent.match(CAT)
+    with sandbox._working():  # its only worker is busy
+        assert without_ref(agent.match(CAT)) == without_ref(first)
+        (answer,) = agent.ask({"sha256": sha256(CAT)})
+    assert answer["decision"]["action"] is None
+
+
 def test_content_that_could_not_be_read_is_tried_again(agent):
     for _ in range(2):
         assert agent.match(CAT[:600])["decision"]["undecodable"]

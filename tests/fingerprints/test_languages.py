@@ -9,9 +9,8 @@ from stemtide.fingerprints.analysis import AnalysisOptions, LanguageGuess
 from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.sandbox.decoders import DecoderGroup
 from stemtide.fingerprints.sandbox.pool import Sandbox
-from stemtide.fingerprints.sandbox.worker import checked
 from stemtide.fingerprints.text.languages import guess
-from tests.fingerprints.attacker import taken_over
+from tests.fingerprints.attacker import checked, taken_over
 from tests.fingerprints.languages import NO_SINGLE_LANGUAGE, SENTENCES
 from tests.fingerprints.pictures import encoded, photo
 from tests.rounds import rounds
@@ -72,17 +71,18 @@ def test_only_texts_meet_the_model():
 
 def test_a_worker_that_asks_for_more_decoders_without_end_gets_a_remark(tmp_path):
     with taken_over(tmp_path) as sandbox:
-        needs = json.dumps({"needs": "writing"})
+        needs = json.dumps({"needs_decoders": True})
         look = sandbox.analyse(f"say({needs.encode()!r})".encode())
     (remark,) = look.fingerprints.remarks
     assert "asks for more" in remark
 
 
-@pytest.mark.parametrize("language", [["<b>", 0.9], ["de", 7], ["de", 1.5], ["de"], "de"])
+@pytest.mark.parametrize(
+    "language", [["<b>", 0.9], ["de\n", 0.9], ["de", 7], ["de", 1.5], ["de"], "de"]
+)
 def test_a_language_from_a_worker_is_checked(language):
-    answer = {"each": [], "language": language}
-    with pytest.raises((ValueError, TypeError)):
-        checked(answer, kinds=frozenset())
+    with pytest.raises(ValueError, match="language"):
+        checked({"language": language})
 
 
 def test_a_suggestion_is_never_called_certain():

@@ -18,8 +18,8 @@ from stemtide.fingerprints.image.thumbnail import (
 )
 from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.sandbox.pool import Sandbox
-from stemtide.fingerprints.sandbox.worker import checked
 from tests.fingerprints import videos
+from tests.fingerprints.attacker import checked
 from tests.fingerprints.pictures import animation, encoded, photo, png_bomb
 from tests.rounds import rounds
 
@@ -100,9 +100,8 @@ def test_pixels_that_are_not_as_promised_are_not_believed(parts):
 
 
 def test_a_worker_that_answers_too_many_pixels_is_not_believed():
-    answer = {"each": [], "still": [480, 480, "00" * (2 << 20)]}
-    with pytest.raises(ValueError, match="too large"):
-        checked(answer, kinds=frozenset())
+    with pytest.raises(ValueError, match="still"):
+        checked({"still": [480, 480, bytes(2 << 20)]})
 
 
 FRAMES = AnalysisOptions(frames=6)
@@ -139,18 +138,18 @@ def test_what_is_no_film_or_is_cut_off_gives_no_frames_and_says_why(sandbox):
 @pytest.mark.parametrize(
     "frame",
     [
-        [-1, 2, 2, "00" * 4],
-        ["1", 2, 2, "00" * 4],
-        [float("nan"), 2, 2, "00" * 4],
-        [1, 2, 2, "00" * (1 << 17)],
-        [1, 2, 2, "zz"],
+        [-1, 2, 2, bytes(4)],
+        ["1", 2, 2, bytes(4)],
+        [float("nan"), 2, 2, bytes(4)],
+        [1, 2, 2, bytes(1 << 17)],
+        [1, 2, 2, "zz!"],
     ],
 )
 def test_a_worker_that_answers_an_impossible_frame_is_not_believed(frame):
-    with pytest.raises(ValueError, match=r"."):
-        checked({"each": [], "frames": [frame]}, kinds=frozenset())
-    with pytest.raises(ValueError, match="at most"):
-        checked({"each": [], "frames": [[1, 2, 2, "00" * 4]] * 25}, kinds=frozenset())
+    with pytest.raises(ValueError, match="frames"):
+        checked({"frames": [frame]})
+    with pytest.raises(ValueError, match="frames"):
+        checked({"frames": [[1, 2, 2, bytes(4)]] * 25})
 
 
 def test_grey_pixels_that_are_not_as_promised_are_not_believed():

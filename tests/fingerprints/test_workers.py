@@ -13,8 +13,7 @@ from stemtide.fingerprints.sandbox.decoders import DecoderGroup
 from stemtide.fingerprints.sandbox.fork_server import _environment
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.fingerprints.sandbox.walls import Wall
-from stemtide.fingerprints.sandbox.worker import checked
-from tests.fingerprints.attacker import seen, taken_over
+from tests.fingerprints.attacker import checked, seen, taken_over
 from tests.fingerprints.pictures import png_bomb
 
 IS_LINUX = sys.platform == "linux"
@@ -91,29 +90,35 @@ def taken(tmp_path_factory):
 
 
 PDQ_ONLY = frozenset({Kind.PDQ})
-SENSIBLE = ["pdq", "00" * 32, 50, "x" * 999]
+SENSIBLE = ["pdq", bytes(32), 50, "x" * 999]
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        {"each": [["pdq", "00", 50, ""]]},
-        {"each": [["pdq", "00" * 32, 101, ""]]},
-        {"each": [["pdq", "00" * 32, "50", ""]]},
-        {"each": [["pdq", "00" * 32, None, ""]]},
-        {"each": [["pdq", "zz" * 32, 50, ""]]},
-        {"each": [["pdq", "00" * 32]]},
-        {"each": [["sha256", "00" * 32, None, ""]]},
-        {"each": [["magic", "00" * 32, None, ""]]},
+        {"each": [["pdq", bytes(1), 50, ""]]},
+        {"each": [["pdq", bytes(32), 101, ""]]},
+        {"each": [["pdq", bytes(32), "50", ""]]},
+        {"each": [["pdq", bytes(32), None, ""]]},
+        {"each": [["pdq", "z" * 43, 50, ""]]},
+        {"each": [["pdq", bytes(32)]]},
+        {"each": [["sha256", bytes(32), None, ""]]},
+        {"each": [["magic", bytes(32), None, ""]]},
         {"each": "nonsense"},
         {"each": [SENSIBLE] * 5000},
-        {"views": [["mirrored", "00" * 32, None, ""]]},
-        {"views": [["mirrored", "00", 50, ""]]},
-        {"views": [["mirrored", "00" * 32, 50, ""]] * 5000},
-        {"local": ["zz"]},
-        {"local": ["00" * 100_000]},
-        {"local": ["00"] * 3},
+        {"views": [["mirrored", bytes(32), None, ""]]},
+        {"views": [["mirrored", bytes(1), 50, ""]]},
+        {"views": [["mirrored", bytes(32), 50, ""]] * 5000},
+        {"local": ["zz!"]},
+        {"local": [bytes(100_000)]},
+        {"local": [bytes(1)] * 3},
         {"local": 7},
+        {"still": [480, -480, b""]},
+        {"still": [480, 480]},
+        {"chunk": [None, -1.0, b""]},
+        {"chunk": [-1e10, 1.0, b""]},
+        {"chunk": [0.0, 1.0, bytes(1 << 17)]},
+        {"text": 7},
     ],
     ids=lambda answer: str(answer)[:40],
 )
@@ -123,7 +128,7 @@ def test_an_answer_that_makes_no_sense_is_not_believed(answer):
 
 
 def test_an_answer_that_makes_sense_is_believed_within_bounds():
-    views, local = [["y" * 999, "00" * 32, 50, "p"]], ["0102", ""]
+    views, local = [["y" * 999, bytes(32), 50, "p"]], [b"\x01\x02", b""]
     answer = {"each": [SENSIBLE], "remarks": ["y" * 999] * 99, "views": views, "local": local}
     look = checked(answer, kinds=PDQ_ONLY)
     found = look.fingerprints
@@ -138,7 +143,12 @@ def test_an_answer_that_makes_sense_is_believed_within_bounds():
     [
         ("say(b'no json')", "undecodable: the decoder gave no sensible answer"),
         ("say(b'[]')", "undecodable: the decoder gave no sensible answer"),
-        ("say(b'{\"each\": 7}')", "undecodable: the decoder gave no sensible answer"),
+        ("say(b'{\"result\": 7}')", "undecodable: the decoder gave no sensible answer"),
+        ('say(b\'{"modality": "no"}\')', "undecodable: the decoder gave no sensible answer"),
+        (
+            "say(b'{\"x\": ' + b'[' * 10**6 + b']' * 10**6 + b'}')",
+            "undecodable: the decoder gave no sensible answer",
+        ),
         (
             "import os; os.write(3, b'\\xff' * 4)",
             "limit: the decoder would answer with more than 67,108,864",

@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Kind(StrEnum):
@@ -73,8 +74,7 @@ class Fingerprint:
         return self.value.hex()
 
 
-@dataclass(frozen=True, slots=True)
-class QueryView:
+class QueryView(NamedTuple):
     """A further value to look content up by. Only for look-ups: never shared.
 
     transform: alteration of the content if it matches a signal in this view: "mirrored", "boxed"

@@ -4,9 +4,9 @@
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +15,11 @@ from stemtide.fingerprints.kinds import (
     MATCH_WITHIN_BITS,
     MIN_QUALITY,
     SIZE_BYTES,
+    Fingerprint,
     FingerprintError,
     Fingerprints,
     Kind,
+    QueryView,
 )
 from stemtide.fingerprints.values.checks import check_value
 from stemtide.kernels.hamming import NO_OWN
@@ -200,22 +202,13 @@ class Library:
         within_bits: 0..64, for PDQ signals without a distance of their own; None: the library's.
         raises: FingerprintError if a value is malformed for its kind; ValueError for within_bits.
         """
-        queries: dict[Kind, list[_Lookup]] = {}
+        queries: dict[Kind, list[_Query]] = {}
         for place, fingerprints in enumerate(many):
-            for fingerprint in fingerprints.each:
-                if (
-                    fingerprint.quality is None
-                    or fingerprint.quality >= MIN_QUALITY
-                    or fingerprint.kind is not Kind.PDQ
-                ):
-                    check_value(fingerprint.kind, fingerprint.value)
-                    queries.setdefault(fingerprint.kind, []).append(
-                        _Lookup(place, fingerprint.value, fingerprint.part, "")
-                    )
-            for view in fingerprints.views:
-                check_value(view.kind, view.value)
-                mine = _Lookup(place, view.value, view.part, view.transform)
-                queries.setdefault(view.kind, []).append(mine)
+            compared = [*filter(_is_compared, fingerprints.each)]
+            contents: list[Fingerprint | QueryView] = [*compared, *fingerprints.views]
+            for content in contents:
+                queries.setdefault(content.kind, []).append((place, content))
+        _check_values(queries)
         while True:
             moves = self._moves
             best: list[dict[int, Match]] = [{} for _ in many]
@@ -353,51 +346,59 @@ class Library:
         self,
         best: list[dict[int, Match]],
         kind: Kind,
-        queries: Sequence["_Lookup"],
+        queries: Sequence["_Query"],
         *,
         within_bits: int | None,
     ) -> None:
         """Match values of one kind, and keep the nearest part of each signal."""
-        hits = self.match_values(
-            kind, b"".join(lookup.value for lookup in queries), within_bits=within_bits
-        )
+        values = b"".join([content.value for _, content in queries])
+        hits = self.match_values(kind, values, within_bits=within_bits)
         for query, key, bits in zip(
             hits.queries.tolist(), hits.keys.tolist(), hits.distances_bits.tolist(), strict=True
         ):
-            lookup = queries[query]
-            nearest = best[lookup.place].get(key)
+            place, content = queries[query]
+            nearest = best[place].get(key)
             if nearest is None or bits < nearest.distance_bits:
-                match = Match(key, kind, bits, lookup.part, transform=lookup.transform)
-                best[lookup.place][key] = match
+                transform = content.transform if isinstance(content, QueryView) else ""
+                best[place][key] = Match(key, kind, bits, content.part, transform=transform)
 
-    def _find(self, best: list[dict[int, Match]], kind: Kind, queries: Sequence["_Lookup"]) -> None:
+    def _find(self, best: list[dict[int, Match]], kind: Kind, queries: Sequence["_Query"]) -> None:
         """Match values that are as long as their content, and keep every stretch."""
-        for lookup in queries:
+        for place, content in queries:
             stretches: dict[int, list[Occurrence]] = {}
-            for result in self._finders[kind].find(lookup.value):
+            for result in self._finders[kind].find(content.value):
                 stretches.setdefault(result.key, []).append(result)
             for key, several in stretches.items():
                 surest = several[0]
-                before = best[lookup.place].get(key)
+                before = best[place].get(key)
                 if before is None or surest.confidence > before.confidence:
-                    best[lookup.place][key] = Match(
+                    best[place][key] = Match(
                         key,
                         kind,
                         0,
-                        lookup.part,
+                        content.part,
                         surest.confidence,
                         surest.transform,
                         tuple(several),
                     )
 
 
-class _Lookup(NamedTuple):
-    """One value to look up. place: which piece of content it is of."""
+_Query = tuple[int, Fingerprint | QueryView]
+"""A value to look up, and which piece of content it is of."""
 
-    place: int
-    value: bytes
-    part: str
-    transform: str
+
+def _is_compared(fingerprint: Fingerprint) -> bool:
+    """Whether a fingerprint is not that of a picture too dull to be compared."""
+    quality = fingerprint.quality
+    return quality is None or quality >= MIN_QUALITY or fingerprint.kind is not Kind.PDQ
+
+
+def _check_values(queries: Mapping[Kind, Sequence[_Query]]) -> None:
+    """Check the values of each kind; those of one length are checked together."""
+    for kind, of_kind in queries.items():
+        if {len(content.value) for _, content in of_kind} != {SIZE_BYTES.get(kind)}:
+            for _, content in of_kind:
+                check_value(kind, content.value)
 
 
 def _as_rows(values: bytes | Values, size: int) -> bytes | Values:

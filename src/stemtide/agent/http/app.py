@@ -238,11 +238,11 @@ class Agent:
         )
         return [
             Route("/match", self.match, methods=["POST"]),
+            *self._hma_routes(),
             Route(FAST_PATH, self.match_hash, methods=["GET"]),
             Route("/match/hashes", self.match_hashes, methods=["POST"]),
             Route("/match/urls", self.match_urls, methods=["GET"]),
             *live.routes(),
-            *self._hma_routes(),
             *companion.routes(),
             *self._list_routes(),
             *runaways.routes(),

@@ -15,7 +15,7 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -276,6 +276,9 @@ async def parse_form(
         raise _unreadable(error.message) from error
     except UnicodeError as error:
         raise _unreadable("its fields are not UTF-8") from error
+    if not parser.is_whole:
+        await form.close()
+        raise _unreadable("it ends before its last boundary")
     parts = [
         (name, await value.read() if isinstance(value, UploadFile) else value)
         for name, value in form.multi_items()
@@ -315,19 +318,9 @@ async def _read_form(request: Request, config: Config) -> list[SubmittedContent]
 
 
 class _Form(MultiPartParser):
-    """Form parser that requires the last boundary, so that a cut form loses no files unnoticed."""
+    """Form parser that notes the last boundary: without it, a form was cut and may lack files."""
 
-    _is_whole = False
-
-    async def parse(self) -> FormData:
-        self.stream = self._to_the_end(self.stream)
-        return await super().parse()
-
-    async def _to_the_end(self, stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-        async for chunk in stream:
-            yield chunk
-        if not self._is_whole:
-            raise MultiPartException("it ends before its last boundary")
+    is_whole = False
 
     def on_part_end(self) -> None:
         """Store a part. raises: UnicodeError for text that its charset does not decode cleanly."""
@@ -335,7 +328,7 @@ class _Form(MultiPartParser):
         "".join(text for text in self.items[-1] if isinstance(text, str)).encode()
 
     def on_end(self) -> None:
-        self._is_whole = True
+        self.is_whole = True
 
 
 def _unreadable(why: str) -> BadRequestError:

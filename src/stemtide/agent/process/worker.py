@@ -2,6 +2,7 @@
 """Run one server process: alone, or as one of several behind a parent."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -173,6 +174,7 @@ class AnnouncingServer(uvicorn.Server):
         """Start, and call on_start."""
         await super().startup(sockets)
         if self.started:
+            gc.freeze()  # what is there stays: to search it for cycles costs as much as 25 look-ups
             self._on_start()
 
     async def main_loop(self) -> None:

@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
+from typing import TypeVar
 from uuid import uuid4
 
 from stemtide.agent.config.settings import Config
@@ -40,10 +41,11 @@ from stemtide.agent.recognise.recent import RecentUploads, RepeatedContent, cont
 from stemtide.agent.store import allowed, match_rates, own_list, review
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.store.own_banks import is_tried
+from stemtide.agent.store.parties import Parties
 from stemtide.agent.store.position import BehindError
 from stemtide.fingerprints.analysis import AnalysisOptions
 from stemtide.fingerprints.file import fingerprint_bytes
-from stemtide.fingerprints.kinds import UNDECODABLE, Fingerprints
+from stemtide.fingerprints.kinds import UNDECODABLE, Fingerprints, Kind
 from stemtide.fingerprints.limits import ContentError, SandboxError
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.matching.library import Match
@@ -55,6 +57,8 @@ from stemtide.traces.records import EndedSpan, SpanRole
 logger = logging.getLogger(__name__)
 
 _LOOKUP_THREADS = 4
+
+_Result = TypeVar("_Result")
 
 _LONG_BYTES = 1 << 20
 """Content of this size is digested in a thread: it takes the event loop more than a millisecond."""
@@ -129,7 +133,8 @@ class Recogniser:
         self._sandbox = sandbox
         self._wake = wake
         self._pending = uploads.PendingLookups()
-        self._decoders = ThreadPoolExecutor(config.workers, "decode")
+        # The sandbox bounds how many decode at a time: further threads look up what was decoded.
+        self._decoders = ThreadPoolExecutor(config.workers + _LOOKUP_THREADS, "decode")
         self._tally.set("decoding", 0)  # an earlier process of this row may have died meanwhile
         self._lookup_threads = ThreadPoolExecutor(_LOOKUP_THREADS, "look")
 
@@ -140,7 +145,7 @@ class Recogniser:
 
     @property
     def decoders(self) -> ThreadPoolExecutor:
-        """Return the thread pool for decoding, with one thread for each sandbox worker."""
+        """Return the thread pool for decoding, in which the sandbox bounds what runs at a time."""
         return self._decoders
 
     def close(self) -> None:
@@ -165,16 +170,14 @@ class Recogniser:
         caller:    the span of the caller, as its header traceparent names it; "" for none.
         """
         began = time.perf_counter()
-        loop = asyncio.get_running_loop()
-        prints = await asyncio.gather(*(self.fingerprint(item) for item in items))
-        job = partial(self._look_up, items, prints, look_only=look_only)
-        outcome = await loop.run_in_executor(self._lookup_threads, job)
+        prints, outcome = await self._look_up_all(items, look_only=look_only)
         if outcome.is_news:
             self._wake()
             self._on_matches(outcome.matched)
             took_s = time.perf_counter() - began
             add_match_spans(outcome.decisions, took_s=took_s, caller=caller)
         if not look_only and (files := self._held_files(items, prints, outcome.decisions)):
+            loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._lookup_threads, self._keep_held, files)
         trouble, policies = outcome.trouble, self._config.policies
         return [
@@ -182,31 +185,78 @@ class Recogniser:
             for item, fingerprints, decision in zip(items, prints, outcome.decisions, strict=True)
         ]
 
+    async def _look_up_all(
+        self, items: Sequence[SubmittedContent], *, look_only: bool
+    ) -> tuple[list[Fingerprints], _RequestResult]:
+        """Fingerprint and look up a whole request.
+
+        The thread that decodes a single upload looks it up as well: waking another thread costs
+        more than the look-up. What needs no decoding waits for no decoder.
+        """
+        existing = [await self._find_existing(item) for item in items]
+        if existing == [None]:
+            return await self._run_decoder(
+                partial(self._decode_and_look_up, items[0], look_only=look_only)
+            )
+        decodings = [
+            self._run_decoder(partial(self._decode, item))
+            for item, content in zip(items, existing, strict=True)
+            if content is None
+        ]
+        decoded = iter(await asyncio.gather(*decodings))
+        prints = [content or next(decoded) for content in existing]
+        job = partial(self._look_up, items, prints, look_only=look_only)
+        loop = asyncio.get_running_loop()
+        return prints, await loop.run_in_executor(self._lookup_threads, job)
+
     async def fingerprint(self, item: SubmittedContent) -> Fingerprints:
         """Fingerprint one piece of content; a failure becomes a remark, never a "no match"."""
+        if prints := await self._find_existing(item):
+            return prints
+        return await self._run_decoder(partial(self._decode, item))
+
+    async def _find_existing(self, item: SubmittedContent) -> Fingerprints | None:
+        """Return fingerprints that the caller sent, or that the same bytes had lately."""
         if item.fingerprints is not None:
             return item.fingerprints
         blob = item.blob or b""
         is_long = len(blob) >= _LONG_BYTES
         digest = await asyncio.to_thread(content_digest, blob) if is_long else content_digest(blob)
-        if earlier := self._repeats.find(digest):
+        earlier = self._repeats.find(digest)
+        if earlier:
             self._tally.add("repeated")
-            return earlier
+        return earlier
+
+    async def _run_decoder(self, job: Callable[[], _Result]) -> _Result:
+        """Run a job in a thread for decoding, and count it meanwhile."""
         self._tally.add("decoding")
         try:
-            look = partial(self._sandbox.analyse, blob, options=self._options)
-            analysis = await asyncio.get_running_loop().run_in_executor(self._decoders, look)
+            return await asyncio.get_running_loop().run_in_executor(self._decoders, job)
+        finally:
+            self._tally.add("decoding", -1)
+
+    def _decode(self, item: SubmittedContent) -> Fingerprints:
+        """Fingerprint one piece of content in the sandbox."""
+        blob = item.blob or b""
+        try:
+            analysis = self._sandbox.analyse(blob, options=self._options)
         except (ContentError, SandboxError) as error:
             logger.warning(
                 "content could not be decoded, so only its digests are matched: %s", error
             )
-            digests = await asyncio.to_thread(fingerprint_bytes, blob)
-            return Fingerprints(digests, size_bytes=len(blob), remarks=(f"{UNDECODABLE}{error}",))
-        finally:
-            self._tally.add("decoding", -1)
-        prints = replace(analysis.fingerprints, local=analysis.local)
-        self._repeats.keep(digest, prints)
+            remark = f"{UNDECODABLE}{error}"
+            return Fingerprints(fingerprint_bytes(blob), size_bytes=len(blob), remarks=(remark,))
+        prints = analysis.fingerprints
+        if analysis.local:
+            prints = replace(prints, local=analysis.local)
+        self._repeats.keep(prints.of(Kind.SHA256)[0].value, prints)
         return prints
+
+    def _decode_and_look_up(
+        self, item: SubmittedContent, *, look_only: bool
+    ) -> tuple[list[Fingerprints], _RequestResult]:
+        prints = [self._decode(item)]
+        return prints, self._look_up([item], prints, look_only=look_only)
 
     def _look_up(
         self, items: Sequence[SubmittedContent], prints: Sequence[Fingerprints], *, look_only: bool
@@ -364,7 +414,9 @@ def decide_matches(
     raises: BehindError when strict, and a matched signal is gone.
     """
     keys = {match.key for item_matches in all_matches for match in item_matches}
-    signals = store.find(keys, tx=tx, strict=strict) if keys else {}
+    if not keys:
+        return [decide([], config.policies, Parties()) for _ in prints]
+    signals = store.find(keys, tx=tx, strict=strict)
     now = datetime.now(UTC)
     active = {
         key: signal

@@ -239,6 +239,10 @@ class Store(AbstractContextManager["Store"]):
         with self._reading:
             return self._reader.execute(sql, values).fetchall()
 
+    def read_on_loop(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Do the same on the event loop, with a connection that no other thread blocks."""
+        return self._for_loop.execute(sql, values).fetchall()
+
     def find(
         self, keys: Iterable[int], *, tx: Transaction | None = None, strict: bool = False
     ) -> dict[int, FeedSignal]:
@@ -350,12 +354,12 @@ class Store(AbstractContextManager["Store"]):
         """Return short records of the signals that match now, by key; expired ones do not.
 
         now:     Unix time. exercise: whether signals of exercises count.
-        on_loop: called on the event loop; uses a connection that no other thread blocks.
+        on_loop: called on the event loop.
         raises:  BehindError when strict, and one of them is gone.
         """
         distinct = set(keys)
         own_keys = {key for key in distinct if key >= FIRST_KEY}
-        read = own_banks.reader(self._for_loop) if on_loop else self.read
+        read = self.read_on_loop if on_loop else self.read
         is_stopped = f"disputed OR {IS_LOWERED} OR {WHY_OFF} IS NOT NULL"
         sql = (
             f"SELECT seq, id, exercise, {is_stopped}, expires_at, 1.0 FROM signals"  # noqa: S608 - our own names

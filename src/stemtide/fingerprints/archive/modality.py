@@ -51,7 +51,7 @@ def analyse(
             replace(fingerprint, part=_part(member.name, fingerprint.part))
             for fingerprint in member_prints.each
         ]
-        views += [replace(view, part=_part(member.name, view.part)) for view in member_prints.views]
+        views += [view._replace(part=_part(member.name, view.part)) for view in member_prints.views]
         remarks += [_of(member.name, remark) for remark in member_prints.remarks]
         if len(prints) > _MOST_FINGERPRINTS or len(views) > _MOST_FINGERPRINTS:
             remarks.append(f"{LIMIT}only the first {done + 1} files of it were looked at")

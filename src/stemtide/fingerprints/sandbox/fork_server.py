@@ -15,10 +15,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Self
 
+import msgspec
+
 import stemtide
 from stemtide.fingerprints.external.installed import locations
 from stemtide.fingerprints.limits import DecodingLimits, SandboxError
-from stemtide.fingerprints.sandbox.channel import receive
+from stemtide.fingerprints.sandbox.channel import Inbox
 from stemtide.fingerprints.sandbox.decoders import DecoderGroup
 from stemtide.fingerprints.sandbox.fork_server_process import ENDED, FORK
 
@@ -127,14 +129,15 @@ class ForkServer:
         """Wait for the first message; return what went wrong, "" if nothing did."""
         until = self._started + self._limits.start_s
         try:
-            hello = receive(self._control, at_most=_HELLO_BYTES, until=until)
+            hello = Inbox(self._control).receive(at_most=_HELLO_BYTES, until=until)
+            error = msgspec.json.decode(hello, type=dict[str, int | str]).get("error")
         except TimeoutError:
             return f"a worker was not ready within {self._limits.start_s:g} s (start_s)"
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError):
             return f"a worker did not start: {self._how_it_ended()}"
         finally:
             self._control.settimeout(None)
-        return f"a worker did not start: {hello['error']}" if "error" in hello else ""
+        return f"a worker did not start: {error}" if error else ""
 
     def _how_it_ended(self) -> str:
         if self._process is None:

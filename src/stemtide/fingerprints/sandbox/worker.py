@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The parent's side of a worker of the sandbox: send it a request, validate its answer, end it."""
 
-import json
-import re
 import socket
 import struct
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
-from typing import Any
+
+import msgspec
 
 from stemtide.fingerprints.analysis import (
     FALLBACK,
@@ -32,28 +30,22 @@ from stemtide.fingerprints.kinds import (
     Fingerprints,
     Kind,
     QueryView,
-    parse_value,
 )
 from stemtide.fingerprints.limits import DecodingLimits, SandboxError
-from stemtide.fingerprints.sandbox.channel import SharedBuffer, TooLongError, receive
+from stemtide.fingerprints.sandbox.channel import Inbox, TooLongError
 from stemtide.fingerprints.sandbox.fork_server import ForkServer, ended_by, has_ended, how_ended
+from stemtide.fingerprints.sandbox.messages import Question, Ready, Result, WorkerMessage
 from stemtide.fingerprints.sandbox.walls import Wall
 from stemtide.fingerprints.values.checks import check_value
 
 _LENGTHS_OUT = struct.Struct(">IQ")
 _MAX_MESSAGES = 20_000
-_MAX_EACH = 4096
-_MAX_VIEWS = 4096
-_MAX_LOCAL = 2
-_MAX_LOCAL_BYTES = 1 << 16
-_MAX_STILL_BYTES = 1 << 20
-_MAX_CLOCK_S = 1e9
-_MAX_FRAMES = 24
-_MAX_FRAME_BYTES = 1 << 16
 _MAX_REMARKS = 16
 _MAX_TEXT = 300
 _MAX_PICTURE_TEXT = 20_000
-_LANGUAGE = re.compile(r"[a-z]{2,3}")
+
+_READY = msgspec.json.Decoder(Ready)
+_MESSAGE = msgspec.json.Decoder(WorkerMessage)
 
 
 class WorkerFailedError(Exception):
@@ -86,7 +78,7 @@ class Worker:
         self._end_turn = threading.Lock()
         self._ending: str | None = None
         self._channel, self._tether = server.fork()
-        self._buffer = SharedBuffer()
+        self._inbox = Inbox(self._channel)
 
     def wait_ready(self) -> None:
         """Wait until the worker is locked down.
@@ -99,14 +91,13 @@ class Worker:
             self._server.wait_ready()
             until = max(self._started, time.monotonic()) + self._limits.start_s
             try:
-                hello = self._receive(until=until)
-                self.walls = frozenset(map(Wall, hello["walls"]))
-                self.pid = int(hello["pid"])
+                ready = _READY.decode(self._receive(until=until))
+                self.walls, self.pid = ready.walls, ready.pid
             except TimeoutError as error:
                 raise SandboxError(
                     f"a worker was not ready within {self._limits.start_s:g} s (start_s)"
                 ) from error
-            except (OSError, ValueError, TypeError, KeyError) as error:
+            except (OSError, ValueError) as error:
                 raise SandboxError(f"a worker did not start: {self._how_it_ended()}") from error
 
     def ask(
@@ -121,28 +112,21 @@ class Worker:
         self.is_used = True
         self._sent_at = time.monotonic()
         self._for = self._limits_of(modality or FALLBACK)
-        question = {"modality": modality, "options": asdict(options or AnalysisOptions())}
+        head = msgspec.json.encode(Question(modality, options or AnalysisOptions()))
         try:
             self._channel.settimeout(self._for.wall_s)
-            if not isinstance(content, bytes):
-                self._put(question, file=content)
-            elif self._buffer.write(content):
-                self._put({**question, "buffered": len(content)}, file=self._buffer.file)
+            if isinstance(content, bytes):
+                message = _LENGTHS_OUT.pack(len(head), len(content)) + head
+                sent = self._channel.sendmsg([message, content])  # the message and more
+                if rest := memoryview(content)[sent - len(message) :]:
+                    self._channel.sendall(rest)
             else:
-                self._put(question, content)
+                message = _LENGTHS_OUT.pack(len(head), 0) + head
+                socket.send_fds(self._channel, [message], [content])
         except TimeoutError as error:
             raise self._too_slow() from error
         except OSError as error:
             raise WorkerFailedError(self._why_it_ended()) from error
-
-    def _put(self, question: dict[str, Any], content: bytes = b"", *, file: int = -1) -> None:
-        head = json.dumps(question).encode()
-        message = _LENGTHS_OUT.pack(len(head), len(content)) + head
-        if file >= 0:
-            socket.send_fds(self._channel, [message], [file])
-        else:
-            self._channel.sendall(message)
-            self._channel.sendall(content)
 
     def answer(self, *, progress: Progress = no_progress) -> Analysis:
         """Wait for the worker's result, within its time limit.
@@ -153,18 +137,17 @@ class Worker:
         name = FALLBACK
         for _ in range(_MAX_MESSAGES):
             with self._doubting():
-                message = self._receive(until=self._sent_at + self._for.wall_s)
-                if "modality" in message:
-                    name = message["modality"]
+                until = self._sent_at + self._for.wall_s
+                answer = _MESSAGE.decode(self._receive(until=until))
+                if answer.modality:
+                    name = answer.modality
                     self._for = self._limits_of(name)
-                if "needs" in message:
+                if answer.needs_decoders:
                     raise NeedsDecodersError
-                if "each" in message:
-                    return checked(message, kinds=MODALITIES[name].kinds)
-                if "progress" not in message:
-                    continue
-                done, total = map(float, message["progress"])
-            progress(done, total)
+                if answer.result:
+                    return checked(answer.result, kinds=MODALITIES[name].kinds)
+            if answer.progress:
+                progress(*answer.progress)
         raise WorkerFailedError(f"{UNDECODABLE}the decoder talks without end and gives no answer")
 
     def is_dead(self) -> bool:
@@ -186,7 +169,6 @@ class Worker:
             self._ending = self._ending or "SIGKILL"
             self._channel.close()
             self._tether.close()
-            self._buffer.release()
 
     def _limits_of(self, modality: str) -> DecodingLimits:
         return self._limits.for_long() if MODALITIES[modality].is_long else self._limits
@@ -205,11 +187,11 @@ class Worker:
             ) from error
         except (EOFError, OSError) as error:
             raise WorkerFailedError(self._why_it_ended()) from error
-        except (ValueError, TypeError, AttributeError, KeyError) as error:
+        except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
             raise WorkerFailedError(f"{UNDECODABLE}the decoder gave no sensible answer") from error
 
-    def _receive(self, *, until: float) -> dict[str, Any]:
-        return receive(self._channel, at_most=self._limits.output_bytes, until=until)
+    def _receive(self, *, until: float) -> bytes:
+        return self._inbox.receive(at_most=self._limits.output_bytes, until=until)
 
     def _too_slow(self) -> WorkerFailedError:
         return WorkerFailedError(
@@ -242,109 +224,46 @@ class Worker:
             return self._ending
 
 
-def checked(answer: dict[str, Any], *, kinds: frozenset[Kind]) -> Analysis:
-    """Validate the response of a worker, which hostile content may control.
+def checked(result: Result, *, kinds: frozenset[Kind]) -> Analysis:
+    """Return the analysis of a worker, within further limits than those of the types.
+
+    Long texts are cut off. The number of pixels is checked when a Still is made of them.
 
     kinds:  of fingerprints that the modality makes.
-    raises: ValueError, TypeError or the like if the response is malformed.
+    raises: FingerprintError if a fingerprint is malformed, or of another kind.
     """
-    prints = tuple(
-        _checked_fingerprint(*entry, kinds=kinds) for entry in _few(answer, "each", _MAX_EACH)
-    )
-    remarks = [str(remark)[:_MAX_TEXT] for remark in answer.get("remarks", ())]
+    prints = [
+        _checked_fingerprint(Fingerprint(kind, value, quality, part[:_MAX_TEXT]), kinds)
+        for kind, value, quality, part in result.each
+    ]
+    views = [
+        QueryView(transform[:_MAX_TEXT], value, quality, part[:_MAX_TEXT])
+        for transform, value, quality, part in result.views
+    ]
+    remarks = [remark[:_MAX_TEXT] for remark in result.remarks]
     if len(remarks) > _MAX_REMARKS:  # remarks on incomplete analysis must not be cut off
-        remarks.sort(key=lambda entry: not entry.startswith((UNDECODABLE, LIMIT)))
+        remarks.sort(key=lambda remark: not remark.startswith((UNDECODABLE, LIMIT)))
     return Analysis(
         Fingerprints(
-            each=prints,
-            media_type=str(answer.get("media_type", ""))[:_MAX_TEXT],
+            each=tuple(prints),
+            media_type=result.media_type[:_MAX_TEXT],
             remarks=tuple(remarks[:_MAX_REMARKS]),
-            views=tuple(_checked_view(*entry) for entry in _few(answer, "views", _MAX_VIEWS)),
-            text=str(answer.get("text", ""))[:_MAX_PICTURE_TEXT],
+            views=tuple(views),
+            text=result.text[:_MAX_PICTURE_TEXT],
         ),
-        local=tuple(_checked_local(entry) for entry in _few(answer, "local", _MAX_LOCAL)),
-        still=_checked_still(_few(answer, "still", 3)),
-        frames=tuple(_checked_frame(*entry) for entry in _few(answer, "frames", _MAX_FRAMES)),
-        chunk=_checked_chunk(*entry) if (entry := answer.get("chunk")) else None,
-        language=_checked_language(*entry) if (entry := answer.get("language")) else None,
+        local=tuple(result.local),
+        still=result.still,
+        frames=tuple(FilmFrame(*frame) for frame in result.frames),
+        chunk=LiveChunk(*result.chunk) if result.chunk else None,
+        language=LanguageGuess(*result.language) if result.language else None,
     )
 
 
-def _few(answer: dict[str, Any], name: str, at_most: int) -> list[Any]:
-    several = answer.get(name, [])
-    if not isinstance(several, list) or len(several) > at_most:
-        raise ValueError(f"{name} is a list of at most {at_most}")
-    return several
-
-
-def _checked_fingerprint(
-    kind: str, value: str, quality: object, part: str, *, kinds: frozenset[Kind]
-) -> Fingerprint:
-    parsed_kind = Kind(kind)
-    if parsed_kind not in kinds | {Kind.EXTERNAL}:
+def _checked_fingerprint(fingerprint: Fingerprint, kinds: frozenset[Kind]) -> Fingerprint:
+    kind = fingerprint.kind
+    if kind not in kinds and kind is not Kind.EXTERNAL:
         raise FingerprintError(f"no {kind} is made of such content")
-    if quality is not None:
-        _check_quality(quality)
-    elif parsed_kind is Kind.PDQ:
+    if fingerprint.quality is None and kind is Kind.PDQ:
         raise FingerprintError("a PDQ hash without its quality")
-    read = check_value(parsed_kind, parse_value(parsed_kind, value))
-    quality = quality if isinstance(quality, int) else None
-    return Fingerprint(parsed_kind, read, quality=quality, part=str(part)[:_MAX_TEXT])
-
-
-def _checked_view(transform: str, value: str, quality: object, part: str) -> QueryView:
-    return QueryView(
-        str(transform)[:_MAX_TEXT],
-        parse_value(Kind.PDQ, value),
-        _check_quality(quality),
-        str(part)[:_MAX_TEXT],
-    )
-
-
-def _checked_local(value: str) -> bytes:
-    if len(value) > 2 * _MAX_LOCAL_BYTES:
-        raise FingerprintError("local features that are too many")
-    return bytes.fromhex(value)
-
-
-def _checked_still(parts: list[Any]) -> tuple[int, int, bytes] | None:
-    """Return bare pixels; their number is checked when a Still is made of them."""
-    if not parts:
-        return None
-    width, height, pixels = parts
-    if len(pixels) > 2 * _MAX_STILL_BYTES:
-        raise ValueError("a still that is too large")
-    return int(width), int(height), bytes.fromhex(pixels)
-
-
-def _checked_frame(at_s: object, width: int, height: int, luma: str) -> FilmFrame:
-    """Return a frame; its size is checked when a Still is made of it."""
-    if not isinstance(at_s, int | float) or not 0 <= at_s <= _MAX_CLOCK_S:
-        raise ValueError("a frame is at some time of its film")
-    if len(luma) > 2 * _MAX_FRAME_BYTES:
-        raise ValueError("a frame that is too large")
-    return FilmFrame(float(at_s), int(width), int(height), bytes.fromhex(luma))
-
-
-def _checked_chunk(starts_s: object, lasts_s: object, carry: str) -> LiveChunk:
-    for seconds in (lasts_s, 0.0 if starts_s is None else starts_s):
-        if not isinstance(seconds, int | float) or not abs(seconds) <= _MAX_CLOCK_S:
-            raise ValueError("a chunk begins and ends at some time")
-    if not isinstance(lasts_s, int | float) or lasts_s < 0 or len(carry) > 2 * _MAX_LOCAL_BYTES:
-        raise ValueError("a chunk that lasts less than nothing, or leaves too much over")
-    starts = float(starts_s) if isinstance(starts_s, int | float) else None
-    return LiveChunk(starts, float(lasts_s), bytes.fromhex(carry))
-
-
-def _checked_language(tag: str, sureness: object) -> LanguageGuess:
-    if not _LANGUAGE.fullmatch(tag):
-        raise ValueError("a language tag is two or three letters")
-    if not isinstance(sureness, float) or not 0 <= sureness <= 1:
-        raise ValueError("a sureness is 0 to 1")
-    return LanguageGuess(tag, sureness)
-
-
-def _check_quality(quality: object) -> int:
-    if not isinstance(quality, int) or not 0 <= quality <= 100:  # noqa: PLR2004 - its range
-        raise FingerprintError(f"a quality is 0 to 100, not {quality!r:.20}")
-    return quality
+    check_value(kind, fingerprint.value)
+    return fingerprint

@@ -2,12 +2,11 @@
 """Decode one piece of untrusted content in a locked-down process, and end.
 
 fork_server_process.py forks it. A request comes over a socket: lengths, a head in JSON, then the
-content; or, in its place, an open file with the content, or the shared memory that holds it. The
-response is JSON: for long content the modality and its progress, then the result.
+content, or in its place an open file with the content. The response is JSON: for long content the
+modality and its progress, then the result.
 """
 
 import errno
-import json
 import os
 import signal
 import socket
@@ -15,8 +14,9 @@ import struct
 import time
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from dataclasses import astuple, replace
-from typing import Any
+from dataclasses import replace
+
+import msgspec
 
 from stemtide.fingerprints.analysis import (
     DECODER_FAILED,
@@ -26,17 +26,16 @@ from stemtide.fingerprints.analysis import (
     TEXT,
     WRITING,
     Analysis,
-    AnalysisOptions,
     Content,
-    LiveChunk,
     head_of,
 )
 from stemtide.fingerprints.external.fingerprint import with_external
-from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE, Fingerprints
+from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE
 from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.sandbox.channel import encode
 from stemtide.fingerprints.sandbox.decoders import Decoders, module_of
 from stemtide.fingerprints.sandbox.lockdown import limit_time
+from stemtide.fingerprints.sandbox.messages import Question, Ready, Result, WorkerMessage
 from stemtide.fingerprints.sandbox.opened import OpenedFile
 from stemtide.fingerprints.sandbox.walls import Wall
 
@@ -51,7 +50,7 @@ def serve(
     channel: socket.socket, *, limits: DecodingLimits, walls: AbstractSet[Wall], decoders: Decoders
 ) -> None:
     """Report readiness, then answer one request."""
-    _send(channel, {"pid": os.getpid(), "walls": sorted(walls)})
+    _send(channel, Ready(os.getpid(), frozenset(walls)))
     if (request := _receive(channel)) is None:
         return
     answer = _answer(channel, *request, limits=limits, decoders=decoders)
@@ -60,21 +59,17 @@ def serve(
         _send(channel, _remark_only(f"{remark} (output_bytes)"))
 
 
-def _receive(channel: socket.socket) -> tuple[dict[str, Any], Content] | None:
+def _receive(channel: socket.socket) -> tuple[Question, Content] | None:
     """Receive a request: its head, and the content; None if the other end is closed."""
     lengths, files, _, _ = socket.recv_fds(channel, _LENGTHS_IN.size, 1)
     lengths += _receive_exactly(channel, _LENGTHS_IN.size - len(lengths)) if lengths else b""
     if len(lengths) < _LENGTHS_IN.size:
         return None
     head_bytes, content_bytes = _LENGTHS_IN.unpack(lengths)
-    head = json.loads(_receive_exactly(channel, head_bytes))
-    if files and "buffered" in head:
-        content = os.pread(files[0], head["buffered"], 0)
-        os.close(files[0])
-        return head, content
+    question = msgspec.json.decode(_receive_exactly(channel, head_bytes), type=Question)
     if files:
-        return head, OpenedFile(files[0])
-    return head, _receive_exactly(channel, content_bytes)
+        return question, OpenedFile(files[0])
+    return question, _receive_exactly(channel, content_bytes)
 
 
 def _receive_exactly(channel: socket.socket, size: int) -> bytes:
@@ -90,24 +85,24 @@ def _receive_exactly(channel: socket.socket, size: int) -> bytes:
 
 def _answer(
     channel: socket.socket,
-    head: dict[str, Any],
+    question: Question,
     content: Content,
     *,
     limits: DecodingLimits,
     decoders: Decoders,
-) -> dict[str, Any]:
+) -> WorkerMessage:
     try:
         limit_time(limits, wall_s=limits.wall_s + _ALARM_AFTER_S)
-        name, missing = _modality_of(content, head["modality"], decoders)
+        name, missing = _modality_of(content, question.modality, decoders)
         if not decoders.is_complete and _is_missing(content, name, decoders):
-            return {"needs": name}
-        options, progress = AnalysisOptions(**head["options"]), _ProgressSender(channel)
+            return WorkerMessage(needs_decoders=True)
+        options, progress = question.options, _ProgressSender(channel)
         if name == TEXT and options.language and not decoders.has_languages:
-            return {"needs": name}
+            return WorkerMessage(needs_decoders=True)
         if MODALITIES[name].is_long:
             limits = limits.for_long()
             limit_time(limits, wall_s=limits.wall_s + _ALARM_AFTER_S)
-            _send(channel, {"modality": name})  # so that the parent waits as long
+            _send(channel, WorkerMessage(name))  # so that the parent waits as long
         module = module_of(name)
         analysis = module.analyse(content, limits=limits, options=options, progress=progress)
         is_read = name == READING  # by a second worker: the first did the rest
@@ -116,7 +111,7 @@ def _answer(
             analysis = with_external(analysis, content, is_picture=is_picture, limits=limits)
         if not is_read:
             analysis = _with_reason(_with_missing(analysis, missing))
-        return {"modality": name, **_to_json(analysis)}
+        return WorkerMessage(name, result=Result.of(analysis))
     except MemoryError:
         return _remark_only(
             f"{LIMIT}it needs more than {limits.memory_bytes:,} bytes of memory (memory_bytes)"
@@ -184,43 +179,18 @@ class _ProgressSender:
         if now < self._next_at:
             return
         self._next_at = now + _PROGRESS_EVERY_S
-        message = encode({"progress": [done, total]})
+        message = encode(WorkerMessage(progress=(done, total)))
         with suppress(BlockingIOError):  # so few bytes go whole or not at all
             self._channel.send(message, socket.MSG_DONTWAIT)
 
 
-def _remark_only(remark: str) -> dict[str, Any]:
-    return _to_json(Analysis(Fingerprints(each=(), remarks=(remark,))))
+def _remark_only(remark: str) -> WorkerMessage:
+    return WorkerMessage(result=Result(remarks=[remark]))
 
 
-def _to_json(analysis: Analysis) -> dict[str, Any]:
-    prints = analysis.fingerprints
-    return {
-        "media_type": prints.media_type,
-        "each": [
-            [fingerprint.kind, fingerprint.hex, fingerprint.quality, fingerprint.part]
-            for fingerprint in prints.each
-        ],
-        "remarks": list(prints.remarks),
-        "text": prints.text,
-        "views": [
-            [view.transform, view.value.hex(), view.quality, view.part] for view in analysis.views
-        ],
-        "local": [features.hex() for features in analysis.local],
-        "still": [*analysis.still[:2], analysis.still[2].hex()] if analysis.still else [],
-        "frames": [
-            [frame.at_s, frame.width, frame.height, frame.luma.hex()] for frame in analysis.frames
-        ],
-        "chunk": _chunk_to_json(analysis.chunk),
-        "language": list(astuple(analysis.language)) if analysis.language else None,
-    }
-
-
-def _chunk_to_json(chunk: LiveChunk | None) -> list[Any] | None:
-    return [chunk.starts_s, chunk.lasts_s, chunk.carry.hex()] if chunk else None
-
-
-def _send(channel: socket.socket, answer: dict[str, Any], *, at_most: int | None = None) -> bool:
+def _send(
+    channel: socket.socket, answer: Ready | WorkerMessage, *, at_most: int | None = None
+) -> bool:
     """Send a response, unless it is longer than allowed."""
     message = encode(answer)
     if at_most is not None and len(message) > at_most:

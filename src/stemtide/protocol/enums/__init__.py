@@ -2,6 +2,7 @@
 """Enums that several messages share. docs/glossary.md explains the terms."""
 
 from enum import StrEnum
+from functools import cached_property
 
 
 class PartyKind(StrEnum):
@@ -75,7 +76,7 @@ class Severity(StrEnum):
     HIGH = "high"
     CRITICAL = "critical"
 
-    @property
+    @cached_property
     def rank(self) -> int:
         """Rank from 0, mildest first."""
         return list(Severity).index(self)
@@ -160,7 +161,7 @@ class Action(StrEnum):
     HOLD = "hold"
     BLOCK = "block"
 
-    @property
+    @cached_property
     def rank(self) -> int:
         """Rank from 0, mildest first."""
         return list(Action).index(self)
@@ -244,7 +245,7 @@ class TriageOutcome(StrEnum):
     MONITOR = "monitor"
     ACTIVATE = "activate"
 
-    @property
+    @cached_property
     def rank(self) -> int:
         """Rank from 0, mildest first."""
         return list(TriageOutcome).index(self)
@@ -326,7 +327,7 @@ class LeadLevel(StrEnum):
     HIGH_UNSPECIFIC = "high_unspecific"
     HIGH_SPECIFIC = "high_specific"
 
-    @property
+    @cached_property
     def rank(self) -> int:
         """Rank from 0, least first."""
         return list(LeadLevel).index(self)

@@ -8,7 +8,6 @@ ids are the numbers of signals and own items in this agent. Look-ups change noth
 source: the routes and shapes of OpenMediaMatch (HMA 1.1), as its callers use them.
 """
 
-import asyncio
 import json
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -77,10 +76,10 @@ class HmaRoutes:
     def routes(self) -> list[Route]:
         """Return the routes, those of banks included."""
         endpoints: list[tuple[str, Endpoint, str]] = [
+            ("/m/lookup", self.look_up_file, "POST"),
+            ("/m/lookup", self.look_up, "GET"),
             ("/h/hash", self.hash_address, "GET"),
             ("/h/hash", self.hash_file, "POST"),
-            ("/m/lookup", self.look_up, "GET"),
-            ("/m/lookup", self.look_up_file, "POST"),
             ("/m/raw_lookup", self.look_up_raw, "GET"),
             ("/m/compare", self.compare, "POST"),
             ("/ui/bank/{bank}/content/find", self.find_content, "POST"),
@@ -118,15 +117,13 @@ class HmaRoutes:
             name = parameters.get("signal_type")
             return JSONResponse(by_type if name is None else by_type.get(name, {}))
         matches = await self._match_signal(parameters.get("signal_type"), parameters.get("signal"))
-        return JSONResponse(await self._group_by_bank(matches, only=_requested_banks(request)))
+        return JSONResponse(self._group_by_bank(matches, only=_requested_banks(request)))
 
     async def look_up_raw(self, request: Request) -> Response:
         """GET /m/raw_lookup: list the content ids of all matches, in any bank."""
         parameters = request.query_params
         matches = await self._match_signal(parameters.get("signal_type"), parameters.get("signal"))
-        by_bank = await self._group_by_bank(
-            matches, only=_requested_banks(request), may_repeat=False
-        )
+        by_bank = self._group_by_bank(matches, only=_requested_banks(request), may_repeat=False)
         rows = [row for bank_matches in by_bank.values() for row in bank_matches]
         if request.query_params.get("include_distance", "false").lower() not in ("true", "1"):
             return JSONResponse({"matches": [row["bank_content_id"] for row in rows]})
@@ -180,7 +177,7 @@ class HmaRoutes:
     async def _match_in_bank(self, bank: str, name: str, signal: str) -> list[dict[str, Any]]:
         """Return the matches of a signal in one bank."""
         matches = await self._match_signal(name, signal)
-        return (await self._group_by_bank(matches, only=frozenset({bank}))).get(bank, [])
+        return self._group_by_bank(matches, only=frozenset({bank})).get(bank, [])
 
     async def _download_query(self, request: Request) -> tuple[str, bytes]:
         """Download the URL in the query; return its content type and bytes."""
@@ -242,7 +239,7 @@ class HmaRoutes:
         names = _requested_types(request, kinds) or tuple(kinds)
         only = _requested_banks(request)
         return {
-            name: await self._group_by_bank(
+            name: self._group_by_bank(
                 [match for match in answer.matches if match.kind is kinds[name]], only=only
             )
             for name in names
@@ -257,13 +254,12 @@ class HmaRoutes:
         (answer,) = await self._recogniser.recognise([item], look_only=True)
         return answer.matches
 
-    async def _group_by_bank(
+    def _group_by_bank(
         self, matches: Iterable[MatchOut], *, only: frozenset[str] | None, may_repeat: bool = True
     ) -> _Banks:
         """Group matches by bank. may_repeat: list them in the configured bank as well."""
         matches = list(matches)
-        ids = [str(match.signal) for match in matches]
-        numbers = await asyncio.to_thread(self._numbers, ids) if matches else {}
+        numbers = self._numbers(matches) if matches else {}
         banks: _Banks = {}
         for match in matches:
             if str(match.signal) not in numbers:
@@ -275,10 +271,13 @@ class HmaRoutes:
                     banks.setdefault(name, []).append(row)
         return banks
 
-    def _numbers(self, ids: list[str]) -> dict[str, int]:
-        """Return the content ids of signals and own items."""
-        rows = self._store.read(_SELECT_NUMBERS, (json.dumps(ids),))
-        return dict(rows) | own_banks.numbers_of(self._store.read, ids)
+    def _numbers(self, matches: Iterable[MatchOut]) -> dict[str, int]:
+        """Return the content ids of signals and own items, by the ids that these have here."""
+        read = self._store.read_on_loop
+        own_ids = [str(match.signal) for match in matches if match.bank]
+        ids = json.dumps([str(match.signal) for match in matches if not match.bank])
+        numbers = own_banks.numbers_of(read, own_ids) if own_ids else {}
+        return dict(read(_SELECT_NUMBERS, (ids,))) | numbers
 
 
 _SELECT_NUMBERS = "SELECT id, seq FROM signals WHERE id IN (SELECT value FROM json_each(?))"
