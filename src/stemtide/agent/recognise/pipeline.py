@@ -249,7 +249,8 @@ class Recogniser:
         prints = analysis.fingerprints
         if analysis.local:
             prints = replace(prints, local=analysis.local)
-        self._repeats.keep(prints.of(Kind.SHA256)[0].value, prints)
+        whole = prints.of(Kind.SHA256)[0]  # made in this process: no worker can name other content
+        self._repeats.keep(whole.value, prints)
         return prints
 
     def _decode_and_look_up(
