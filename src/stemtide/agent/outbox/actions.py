@@ -416,13 +416,13 @@ SELECT min(strftime('%s', json_extract(body, '$.timestamp'))) FROM deliveries WH
     def _until_due_s(self) -> float:
         """Return how long until the next delivery is due; running ones wake us."""
         longest = 1.0 if self._file.trouble else LONGEST_WAIT_S
-        if len(self._in_flight) >= _MAX_IN_FLIGHT:
+        if self._webhook is None or len(self._in_flight) >= _MAX_IN_FLIGHT:
             return longest
         ((due_at,),) = self._store.read(
             f"SELECT min(due_at) FROM deliveries WHERE {_READY}",  # noqa: S608 - our own names
             (self._busy_refs(),),
         )
-        if due_at is None or self._webhook is None:
+        if due_at is None:
             return longest
         return min(longest, max(0.0, max(float(due_at), self._paused_until) - self._clock()))
 
