@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from stemtide.agent.outbox.actions import MatchReason, forget, record, refs_of
 from stemtide.agent.outbox.uploads import count
 from stemtide.agent.store.database import Store
-from stemtide.agent.store.schema import StoreError
+from stemtide.agent.store.schema import StoreError, open_file, write_for_loading
 from stemtide.protocol.enums import Action, Outcome
 from tests.agent.world import agent_of, sha256, until
 from tests.rounds import rounds
@@ -93,6 +94,26 @@ def test_a_torn_file_loses_signals_but_no_counts(hub, config, sandbox):
         assert "1 outcomes" in trouble
         agent.wait(ready=True, position=signals, outbox=0)
     assert sum(hub.outcomes.values()) == 1
+
+
+def test_the_log_is_copied_after_as_many_bytes_whatever_the_size_of_pages(tmp_path):
+    file = tmp_path / "agent.db"
+    with Store(tmp_path), closing(open_file(file)) as new:
+        assert pages_of(new) == (16_384, 488)
+        write_for_loading(new)
+        assert pages_of(new) == (16_384, 3906)
+    with closing(sqlite3.connect(file)) as older:  # as agents made them before
+        for statement in ("journal_mode = DELETE", "page_size = 4096"):
+            older.execute(f"PRAGMA {statement}")
+        older.execute("VACUUM")
+    with Store(tmp_path), closing(open_file(file)) as older:
+        assert pages_of(older) == (4096, 1953)
+
+
+def pages_of(connection):
+    """Return the bytes of a page, and the pages after which the log is copied."""
+    names = ("page_size", "wal_autocheckpoint")
+    return tuple(connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names)
 
 
 def tear_pages_of(path, table):

@@ -456,14 +456,12 @@ class Store(AbstractContextManager["Store"]):
         """
         numbered = incoming.add(rows, drops)
         with self._writing:
-            for pragma in schema.WHILE_LOADING:
-                self._writer.execute(f"PRAGMA {pragma}")
+            schema.write_for_loading(self._writer)
             try:
                 with self.write() as tx:
                     insert_numbered(tx, numbered)
             finally:
-                for pragma in schema.DURABLE:
-                    self._writer.execute(f"PRAGMA {pragma}")
+                schema.write_durably(self._writer)
 
     def adopt_incoming(
         self,

@@ -35,14 +35,12 @@ _SIGNAL_PLACES = """CREATE TABLE signal_places (
 APPLICATION = 0x53544D41  # "STMA" in SQLite's application_id: this file is an agent's
 VERSION = 6
 
-# FULL: a count that was promised to the hub must survive a power cut, not only a crash.
-DURABLE = ("synchronous = FULL", "wal_autocheckpoint = 1000")
-"""How each write is stored, but for those of a snapshot that is being loaded."""
+_PAGE_BYTES = 16_384
+"""Of a new file; an older one keeps its 4,096. docs/decide/0233 has what each costs."""
 
-# 64 MB of the write-ahead log are copied at a time: pages that change often are copied once.
-WHILE_LOADING = ("synchronous = NORMAL", "wal_autocheckpoint = 16000")
-
-_WAL_BYTES = 8_000_000  # the log shrinks to this size again
+_CHECKPOINT_BYTES = 8_000_000
+_LOADING_CHECKPOINT_BYTES = 64_000_000
+"""Of the write-ahead log, copied at a time: pages that change often are copied once."""
 
 SIGNALS = """
 CREATE TABLE {name} (
@@ -245,11 +243,31 @@ def try_lock(file: BinaryIO) -> bool:
 def open_file(path: Path, *, cache_kb: int = 16_000) -> sqlite3.Connection:
     """Open another connection; any thread may use it, but only one at a time."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
-    sizes = (f"cache_size = -{cache_kb}", f"journal_size_limit = {_WAL_BYTES}")
+    sizes = (f"cache_size = -{cache_kb}", f"journal_size_limit = {_CHECKPOINT_BYTES}")
+    new = (f"page_size = {_PAGE_BYTES}", "journal_mode = WAL")  # in this order
     # What ended is overwritten. Debian's SQLite does that by default, others do not.
-    for pragma in ("journal_mode = WAL", "secure_delete = ON", *DURABLE, *sizes):
+    for pragma in (*new, "secure_delete = ON", *sizes):
         connection.execute(f"PRAGMA {pragma}")
+    write_durably(connection)
     return connection
+
+
+def write_durably(connection: sqlite3.Connection) -> None:
+    """Let each write survive a power cut, not only a crash: counts are promised to the hub."""
+    _set_writing(connection, synchronous="FULL", checkpoint_bytes=_CHECKPOINT_BYTES)
+
+
+def write_for_loading(connection: sqlite3.Connection) -> None:
+    """Let a power cut lose writes: those of a snapshot that is being loaded."""
+    _set_writing(connection, synchronous="NORMAL", checkpoint_bytes=_LOADING_CHECKPOINT_BYTES)
+
+
+def _set_writing(
+    connection: sqlite3.Connection, *, synchronous: str, checkpoint_bytes: int
+) -> None:
+    (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {checkpoint_bytes // page_bytes}")
 
 
 def connect(path: Path) -> sqlite3.Connection:
