@@ -4,6 +4,7 @@
 import json
 import resource
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
 
@@ -67,6 +68,20 @@ def test_an_agent_that_takes_nothing_in_says_so_to_its_operator_and_to_the_hub(
             until(lambda: "stalled" in hub.statuses[-1][1].troubles)
         agent.wait(healthy=True, position=1)
         assert blocks(agent)
+
+
+def test_an_agent_answers_while_sixteen_callers_wait_for_its_file(hub, config, sandbox):
+    hub.share(sha256(KNOWN))
+    with agent_of(config, sandbox) as agent, ThreadPoolExecutor(16) as callers:
+        agent.wait(position=1, healthy=True)
+        with closing(sqlite3.connect(config.data_dir / "agent.db")) as other:
+            other.execute("BEGIN IMMEDIATE")  # nothing is written while this lasts
+            waiting = [callers.submit(agent.http.post, "/deliveries/retry") for _ in range(16)]
+            for path in ("/health", "/metrics") * 10:
+                assert agent.http.get(path).status_code == 200
+            assert agent.ask({"sha256": sha256(b"other")})[0]["matches"] == []
+            assert not any(call.done() for call in waiting)
+        assert {call.result().status_code for call in waiting} == {200}
 
 
 def test_an_agent_without_a_hub_is_not_healthy_and_answers(hub, config, sandbox):

@@ -5,6 +5,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -65,6 +66,11 @@ from stemtide.agent.sync.retro_match import RetroMatcher
 from stemtide.agent.sync.witness import LogWitness
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.protocol.problems import ProblemType
+
+_THREADS = 64
+"""Threads of `asyncio.to_thread`. Those that write may all wait for a file that another program
+holds; the default, a few more than processors, would leave none to answer /health or to match.
+"""
 
 _SMALL_BYTES = 16 * 1024
 """Requests up to this size are answered on the event loop, as a thread would cost more."""
@@ -298,6 +304,7 @@ class Agent:
     @asynccontextmanager
     async def lifespan(self, _app: Starlette) -> AsyncIterator[None]:
         """Run the background tasks while the server runs."""
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "agent"))
         task = asyncio.create_task(self._duties.run())
         try:
             yield
