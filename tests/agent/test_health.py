@@ -4,6 +4,7 @@
 import json
 import resource
 import sqlite3
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
@@ -108,8 +109,14 @@ def test_an_agent_whose_disk_takes_nothing_says_so_and_recovers(hub, tmp_path):
         until(lambda: "disk" in reasons(agent)[1])
         until(lambda: agent.health()["hub_head"] == 1)
         assert agent.health()["position"] == 0
+        for head in (2, 3):  # it cannot store that either, and hears and reports all the same
+            hub.share(sha256(bytes(head)))
+            until(lambda head=head: agent.health()["hub_head"] == head)
+            reported = len(hub.statuses)
+            until(lambda before=reported: len(hub.statuses) > before)
+            time.sleep(2)  # longer than a part that failed waits before it starts again
         resource.prlimit(agent.pid, resource.RLIMIT_FSIZE, limits)
-        agent.wait(healthy=True, position=1)
+        agent.wait(healthy=True, position=3)
         assert blocks(agent)
     finally:
         assert agent.stop() == 0

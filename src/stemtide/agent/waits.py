@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Waits: for an event with a timeout, and between retries."""
+"""Waits: for an event with a timeout, between retries, and before a part starts again."""
 
 import asyncio
+import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from stemtide.protocol.retry_after import retry_after
+
+logger = logging.getLogger(__name__)
+
+_RESTART_S = 1.0
 
 
 @dataclass(slots=True)
@@ -37,6 +42,16 @@ def wait_s(tries: int, *, first_s: float, cap_s: float) -> float:
     """Return the wait in seconds after that many failed attempts."""
     full = min(cap_s, first_s * 2.0 ** min(tries, 30))
     return full * random.uniform(0.5, 1.0)  # noqa: S311 - jitter needs no secrecy
+
+
+async def keep_running(run: Callable[[], Awaitable[None]]) -> None:
+    """Restart a task whenever it ends, so that a full disk today does not stop it for good."""
+    while True:
+        try:
+            await run()
+        except Exception:
+            logger.exception("a part of the agent failed and starts again")
+        await asyncio.sleep(_RESTART_S)
 
 
 async def wait_woken(event: asyncio.Event, *, within_s: float) -> None:

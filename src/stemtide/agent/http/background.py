@@ -24,10 +24,10 @@ from stemtide.agent.store.database import Store
 from stemtide.agent.store.disk import LOOK_EVERY_S
 from stemtide.agent.store.index import SAVE_AFTER
 from stemtide.agent.sync.feed import Sync
+from stemtide.agent.waits import keep_running
 
 logger = logging.getLogger(__name__)
 
-_RESTART_S = 1.0
 _POLL_S = 0.005
 _LEAD_POLL_S = 0.1
 _ALONE_POLL_S = 1.0
@@ -79,9 +79,9 @@ class BackgroundTasks:
     async def run(self) -> None:
         """Run the background tasks until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_keep_running(self._count_lookups))
+            tasks.create_task(keep_running(self._count_lookups))
             if self._store.is_shared:
-                tasks.create_task(_keep_running(self._follow_others))
+                tasks.create_task(keep_running(self._follow_others))
             while not await asyncio.to_thread(self._store.try_primary):  # noqa: ASYNC110 - a file lock sends no event
                 await asyncio.sleep(_LEAD_POLL_S)
             async with self._client:
@@ -105,7 +105,7 @@ class BackgroundTasks:
                 self._check_file,
                 self._check_disk,
             ):
-                tasks.create_task(_keep_running(duty))
+                tasks.create_task(keep_running(duty))
 
     async def _count_lookups(self) -> None:
         """Write every minute how many look-ups this process answered."""
@@ -162,13 +162,3 @@ class BackgroundTasks:
         await asyncio.sleep(_CHECK_AFTER_S)
         await asyncio.to_thread(self._store.check)
         await asyncio.Event().wait()
-
-
-async def _keep_running(run: Callable[[], Awaitable[None]]) -> None:
-    """Restart a task whenever it ends, so that a full disk today does not stop it for good."""
-    while True:
-        try:
-            await run()
-        except Exception:
-            logger.exception("a part of the agent failed and starts again")
-        await asyncio.sleep(_RESTART_S)

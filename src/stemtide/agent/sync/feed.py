@@ -37,7 +37,7 @@ from stemtide.agent.sync import new_signals, signed_snapshot, undo, weakening
 from stemtide.agent.sync.local_features import take_local_features
 from stemtide.agent.sync.segments import take_segments
 from stemtide.agent.sync.snapshot import FeedReader, Page, Position, next_page, take_feed
-from stemtide.agent.waits import Backoff, wait_woken
+from stemtide.agent.waits import Backoff, keep_running, wait_woken
 from stemtide.client import AnswerError, DeclinedError, HubError, NotFoundError, UnreachableError
 from stemtide.fingerprints.kinds import Kind
 from stemtide.matching.library import Library
@@ -128,16 +128,16 @@ class Sync:
         connection.clock_offset_s = self._client.clock_offset_s
 
     async def run(self) -> None:
-        """Follow the feed, listen to the stream and report status until cancelled."""
+        """Follow the feed, listen to the stream and report status until cancelled.
+
+        Each part starts again on its own: if nothing can be stored, the hub still hears from us.
+        """
         if not self._config.local_features:
             await asyncio.to_thread(self._store.forget_places)
         await self._start_from_file()
-        await self._weaken_owed()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._follow())
-            tasks.create_task(self._listen())
-            tasks.create_task(self._heartbeat())
-            tasks.create_task(self._prune_regularly())
+            for part in (self._follow, self._listen, self._heartbeat, self._prune_regularly):
+                tasks.create_task(keep_running(part))
 
     async def _start_from_file(self) -> None:
         """Load the configured snapshot file, whether or not the hub is reachable."""
@@ -161,6 +161,7 @@ class Sync:
             opened = self._opened
             try:
                 async with self._applying:
+                    await self._weaken_owed()  # by whatever failed half-way, or an earlier process
                     await self._catch_up()
             except HubError as error:
                 self._record_failure(error)
