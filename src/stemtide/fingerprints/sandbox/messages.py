@@ -26,21 +26,21 @@ _Frame = tuple[_Clock, _Side, _Side, Annotated[bytes, Meta(max_length=1 << 16)]]
 _Features = Annotated[bytes, Meta(max_length=1 << 16)]
 
 
-class Ready(Struct):
+class WorkerReady(Struct):
     """The first message of a worker. walls: those that stand around it."""
 
     pid: int
     walls: frozenset[Wall]
 
 
-class Question(Struct):
+class WorkerRequest(Struct):
     """The head of a request to a worker."""
 
     modality: str
     options: AnalysisOptions
 
 
-class Result(Struct, omit_defaults=True):
+class WorkerResult(Struct, omit_defaults=True):
     """An analysis, as a worker sends it. Its fields are those of Analysis and Fingerprints."""
 
     each: Annotated[list[tuple[Kind, bytes, _Quality | None, str]], Meta(max_length=4096)] = []
@@ -93,4 +93,4 @@ class WorkerMessage(Struct, omit_defaults=True):
     modality: str = ""
     needs_decoders: bool = False
     progress: tuple[float, float] | None = None
-    result: Result | None = None
+    result: WorkerResult | None = None

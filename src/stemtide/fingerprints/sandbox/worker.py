@@ -34,7 +34,12 @@ from stemtide.fingerprints.kinds import (
 from stemtide.fingerprints.limits import DecodingLimits, SandboxError
 from stemtide.fingerprints.sandbox.channel import Inbox, TooLongError
 from stemtide.fingerprints.sandbox.fork_server import ForkServer, ended_by, has_ended, how_ended
-from stemtide.fingerprints.sandbox.messages import Question, Ready, Result, WorkerMessage
+from stemtide.fingerprints.sandbox.messages import (
+    WorkerMessage,
+    WorkerReady,
+    WorkerRequest,
+    WorkerResult,
+)
 from stemtide.fingerprints.sandbox.walls import Wall
 from stemtide.fingerprints.values.checks import check_value
 
@@ -44,7 +49,7 @@ _MAX_REMARKS = 16
 _MAX_TEXT = 300
 _MAX_PICTURE_TEXT = 20_000
 
-_READY = msgspec.json.Decoder(Ready)
+_READY = msgspec.json.Decoder(WorkerReady)
 _MESSAGE = msgspec.json.Decoder(WorkerMessage)
 
 
@@ -112,7 +117,7 @@ class Worker:
         self.is_used = True
         self._sent_at = time.monotonic()
         self._for = self._limits_of(modality or FALLBACK)
-        head = msgspec.json.encode(Question(modality, options or AnalysisOptions()))
+        head = msgspec.json.encode(WorkerRequest(modality, options or AnalysisOptions()))
         try:
             self._channel.settimeout(self._for.wall_s)
             if isinstance(content, bytes):
@@ -224,7 +229,7 @@ class Worker:
             return self._ending
 
 
-def checked(result: Result, *, kinds: frozenset[Kind]) -> Analysis:
+def checked(result: WorkerResult, *, kinds: frozenset[Kind]) -> Analysis:
     """Return the analysis of a worker, within further limits than those of the types.
 
     Long texts are cut off. The number of pixels is checked when a Still is made of them.

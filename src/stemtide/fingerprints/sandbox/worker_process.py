@@ -35,7 +35,12 @@ from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.sandbox.channel import encode
 from stemtide.fingerprints.sandbox.decoders import Decoders, module_of
 from stemtide.fingerprints.sandbox.lockdown import limit_time
-from stemtide.fingerprints.sandbox.messages import Question, Ready, Result, WorkerMessage
+from stemtide.fingerprints.sandbox.messages import (
+    WorkerMessage,
+    WorkerReady,
+    WorkerRequest,
+    WorkerResult,
+)
 from stemtide.fingerprints.sandbox.opened import OpenedFile
 from stemtide.fingerprints.sandbox.walls import Wall
 
@@ -50,7 +55,7 @@ def serve(
     channel: socket.socket, *, limits: DecodingLimits, walls: AbstractSet[Wall], decoders: Decoders
 ) -> None:
     """Report readiness, then answer one request."""
-    _send(channel, Ready(os.getpid(), frozenset(walls)))
+    _send(channel, WorkerReady(os.getpid(), frozenset(walls)))
     if (request := _receive(channel)) is None:
         return
     answer = _answer(channel, *request, limits=limits, decoders=decoders)
@@ -59,17 +64,17 @@ def serve(
         _send(channel, _remark_only(f"{remark} (output_bytes)"))
 
 
-def _receive(channel: socket.socket) -> tuple[Question, Content] | None:
+def _receive(channel: socket.socket) -> tuple[WorkerRequest, Content] | None:
     """Receive a request: its head, and the content; None if the other end is closed."""
     lengths, files, _, _ = socket.recv_fds(channel, _LENGTHS_IN.size, 1)
     lengths += _receive_exactly(channel, _LENGTHS_IN.size - len(lengths)) if lengths else b""
     if len(lengths) < _LENGTHS_IN.size:
         return None
     head_bytes, content_bytes = _LENGTHS_IN.unpack(lengths)
-    question = msgspec.json.decode(_receive_exactly(channel, head_bytes), type=Question)
+    head = msgspec.json.decode(_receive_exactly(channel, head_bytes), type=WorkerRequest)
     if files:
-        return question, OpenedFile(files[0])
-    return question, _receive_exactly(channel, content_bytes)
+        return head, OpenedFile(files[0])
+    return head, _receive_exactly(channel, content_bytes)
 
 
 def _receive_exactly(channel: socket.socket, size: int) -> bytes:
@@ -85,7 +90,7 @@ def _receive_exactly(channel: socket.socket, size: int) -> bytes:
 
 def _answer(
     channel: socket.socket,
-    question: Question,
+    head: WorkerRequest,
     content: Content,
     *,
     limits: DecodingLimits,
@@ -93,10 +98,10 @@ def _answer(
 ) -> WorkerMessage:
     try:
         limit_time(limits, wall_s=limits.wall_s + _ALARM_AFTER_S)
-        name, missing = _modality_of(content, question.modality, decoders)
+        name, missing = _modality_of(content, head.modality, decoders)
         if not decoders.is_complete and _is_missing(content, name, decoders):
             return WorkerMessage(needs_decoders=True)
-        options, progress = question.options, _ProgressSender(channel)
+        options, progress = head.options, _ProgressSender(channel)
         if name == TEXT and options.language and not decoders.has_languages:
             return WorkerMessage(needs_decoders=True)
         if MODALITIES[name].is_long:
@@ -111,7 +116,7 @@ def _answer(
             analysis = with_external(analysis, content, is_picture=is_picture, limits=limits)
         if not is_read:
             analysis = _with_reason(_with_missing(analysis, missing))
-        return WorkerMessage(name, result=Result.of(analysis))
+        return WorkerMessage(name, result=WorkerResult.of(analysis))
     except MemoryError:
         return _remark_only(
             f"{LIMIT}it needs more than {limits.memory_bytes:,} bytes of memory (memory_bytes)"
@@ -185,11 +190,11 @@ class _ProgressSender:
 
 
 def _remark_only(remark: str) -> WorkerMessage:
-    return WorkerMessage(result=Result(remarks=[remark]))
+    return WorkerMessage(result=WorkerResult(remarks=[remark]))
 
 
 def _send(
-    channel: socket.socket, answer: Ready | WorkerMessage, *, at_most: int | None = None
+    channel: socket.socket, answer: WorkerReady | WorkerMessage, *, at_most: int | None = None
 ) -> bool:
     """Send a response, unless it is longer than allowed."""
     message = encode(answer)
