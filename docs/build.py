@@ -2,7 +2,7 @@
 """Build the site of the documentation: python docs/build.py [FOLDER]
 
 Without a folder it goes where the hub serves it from at /docs. Sphinx makes it from a copy of the
-Markdown, beside which the reference of the API is written. Warnings, such as of a link that leads
+Markdown, beside which the references of the API and of the commands are written. Warnings, such as of a link that leads
 nowhere, are errors.
 """
 
@@ -28,8 +28,9 @@ def main(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         pages, made = Path(scratch) / "pages", Path(scratch) / "made"
         copy_pages(pages)
-        reference = runpy.run_path(str(ROOT / "docs/site/reference.py"))["page"]
-        (pages / "docs/use/reference.md").write_text(reference(), "utf-8")
+        (pages / "docs/use/reference.md").write_text(written("reference"), "utf-8")
+        with (pages / "docs/use/commands.md").open("a", encoding="utf-8") as page:
+            page.write(f"\n{written('commands')}")
         shutil.copy2(ROOT / "docs/site/python-reference.md.in", pages / "docs/use/python-reference.md")
         options = ["-q", "-W", "--keep-going", "-b", "html", "-c", ROOT / "docs/site"]
         folders = ["-d", Path(scratch) / "trees", pages, made]
@@ -38,6 +39,12 @@ def main(folder: Path) -> None:
         subprocess.run([sys.executable, "-m", "sphinx", *words], check=True, env=environment)
         shutil.rmtree(folder, ignore_errors=True)
         shutil.move(made, folder)
+
+
+def written(name: str) -> str:
+    """Return the text that a program of docs/site writes."""
+    page: str = runpy.run_path(str(ROOT / f"docs/site/{name}.py"))["page"]()
+    return page
 
 
 def copy_pages(pages: Path) -> None:

@@ -128,7 +128,7 @@ def main() -> int:
     how = [f"--randomly-seed={datetime.now(UTC):%Y%m%d}", *LONG] if nightly else [SAME_ORDER]
     worst = _run([*how, *given], nightly=nightly)
     if not nightly:
-        print("LEFT OUT: the long tests, which `make nightly` runs (listed in tests/NIGHTLY.md)")
+        print("LEFT OUT: the long tests, which `make nightly` runs (CONTRIBUTING.md)")
     for thing in missing:
         print(f"LEFT OUT: {thing}")
     return worst

@@ -2,7 +2,7 @@
 """What `make test` takes of long and of repeated tests, and `make nightly` in full.
 
 A test takes fewer rounds or cases in `make test` (`rounds`, `few`, `some_of`). Long tests are
-marked `pytest.mark.nightly`, and CONTRIBUTING.md gives the reason of each file. Of thousands of
+marked `pytest.mark.nightly`, which CONTRIBUTING.md explains. Of thousands of
 short tests, each takes little, and all of them take long: those that show more of what others of
 their file show are marked `at_night`. What `make test` keeps is who may see and do what, what no
 act may lose, locks, wire formats, the main way through each feature, and a refusal of each kind.
@@ -21,7 +21,7 @@ NIGHTLY = "STEMTIDE_NIGHTLY"
 """The environment variable that `make nightly` sets to 1."""
 
 at_night = pytest.mark.nightly
-"""A short test of what others of its file, or of the files that its row names, show as well."""
+"""A short test of what others of its file, or of another file, show as well."""
 
 on_sqlite = pytest.mark.further_case
 """A test that `make test` runs on SQLite alone, because it takes long on PostgreSQL."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import ast
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,8 @@ import pytest
 import stemtide.cli
 from stemtide import __version__
 from tests.cli.conftest import BARE, run_process
-from tests.house.commands import commands
 
+COMMANDS = Path(__file__).parents[2] / "docs/site/commands.py"
 NOUNS = {
     "hub": {"start"},
     "agent": {"start"},
@@ -51,7 +52,11 @@ def test_a_noun_alone_shows_its_verbs(stemtide, noun):
 
 
 def test_no_line_of_a_list_of_commands_is_cut_off():
-    lines = [line for _, help_text in commands() for line in help_text.splitlines()]
+    lines = [
+        line
+        for _, help_text in runpy.run_path(str(COMMANDS))["commands"]()
+        for line in help_text.splitlines()
+    ]
     assert [line for line in lines if re.match(r"  [a-z-]+ +[A-Z].*\.\.\.$", line)] == []
 
 
@@ -111,9 +116,10 @@ def imported_late():
 def test_a_plain_install_imports_every_command_and_helps_with_each(tmp_path):
     program = f"""{BARE}
 import importlib
+import runpy
 import django
-from tests.house.commands import commands
 
+commands = runpy.run_path({str(COMMANDS)!r})["commands"]
 assert all(help_text for _, help_text in commands())
 django.setup()
 for name in {sorted(set(imported_late()))}:

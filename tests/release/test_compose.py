@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.house.test_docs import section, settings_in_source
+from tests.house.test_docs import command_help, section, settings_in_source
 
 ROOT = Path(__file__).parents[2]
 FOLDER = Path("deploy/container")
@@ -63,9 +63,8 @@ def test_the_hub_gets_settings_and_options_that_it_knows():
     assert set(SERVICES["hub"]["environment"]) - {"STEMTIDE_DATABASE_URL_FILE"} <= (
         settings_in_source()
     )
-    page = (ROOT / "docs/use/commands.md").read_text("utf-8")
     options = [word for word in COMMAND if word.startswith("--")]
-    known = section(page, f"## `stemtide {COMMAND[0]} {COMMAND[1]}`")
+    known = section(command_help(), f"## `stemtide {COMMAND[0]} {COMMAND[1]}`")
     assert [option for option in options if f"{option} " not in known] == []
 
 

@@ -70,8 +70,10 @@ def test_a_search_finds_a_page_under_the_policy_of_the_hub_and_asks_nobody_else(
     assert {url for url in asked if not url.startswith(site)} == set()
 
 
-def test_the_references_name_an_operation_and_a_method(site, page):
+def test_the_references_name_an_operation_a_method_and_a_command(site, page):
     page.goto(f"{site}/docs/use/reference.html")
     expect(page.get_by_role("heading", name="POST /api/v1/signals", exact=True)).to_be_attached()
     page.goto(f"{site}/docs/use/python-reference.html")
     expect(page.locator("dt.sig", has_text="share_signal").first).to_be_attached()
+    page.goto(f"{site}/docs/use/commands.html")
+    expect(page.get_by_role("heading", name="stemtide signal share", exact=True)).to_be_attached()
