@@ -20,11 +20,6 @@ NO_VERBS = {
 """Words with which the docstring of a function does not begin; it begins with a verb."""
 
 
-def classes(tree):
-    names = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
-    return [name for name in names if not name.startswith("_")]
-
-
 def problems(tree):
     """Return the lines with a name or a docstring that breaks the rules.
 

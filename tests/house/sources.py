@@ -16,34 +16,24 @@ _BODIES = ("body", "orelse", "finalbody", "handlers", "cases")
 class Source:
     """A source file.
 
-    imports:   the modules that it imports names from, each with the names.
-    functions: line, name and number of lines of each function, without its docstring.
-    problems:  line and name of what is badly named (tests/house/naming.py).
-    classes:   the names of public classes.
+    imports:  the modules that it imports names from, each with the names.
+    problems: line and name of what is badly named (tests/house/naming.py).
     """
 
     imports: list[tuple[str, list[str]]]
-    functions: list[tuple[int, str, int]]
     problems: list[tuple[int, str]]
-    classes: list[str]
 
 
 @cache
 def read(path: Path) -> Source:
     """Return what tests want to know of a file, and not its tree: trees take much memory."""
-    imports, functions = [], []
     tree = ast.parse(path.read_text("utf-8"))
-    for node in statements(tree):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            imports.append((node.module, [alias.name for alias in node.names]))
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            functions.append((node.lineno, node.name, _count_lines(node)))
-    return Source(imports, functions, naming.problems(tree), naming.classes(tree))
-
-
-def _count_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    body = function.body[1:] if ast.get_docstring(function) else function.body
-    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+    imports = [
+        (node.module, [alias.name for alias in node.names])
+        for node in statements(tree)
+        if isinstance(node, ast.ImportFrom) and node.module
+    ]
+    return Source(imports, naming.problems(tree))
 
 
 def statements(tree: ast.AST) -> Iterator[ast.AST]:

@@ -49,3 +49,9 @@ def test_a_package_in_both_lists_has_the_same_versions():
 
     shorter, longer = versions("requirements.lock"), versions("requirements-dev.lock")
     assert {name: longer[name] for name in shorter} == shorter
+
+
+def test_the_lock_file_names_no_registry():
+    for lock in ROOT.glob("requirements*.lock"):
+        assert "://" not in lock.read_text("utf-8")
+    assert not (ROOT / "uv.lock").exists()
