@@ -347,3 +347,23 @@ def test_rows_that_cannot_travel_are_set_aside():
     assert [line for line, _ in bulk.bad] == [3, 4]
     assert bulk.left_out == {"withdrawn": 1}
     assert packed(found, begin=6) == []
+
+
+FOLDER = "https://bad.example/waits/{}/"
+
+
+def test_a_share_that_waits_is_called_proposed_by_text_json_and_exit_code(hub, newcomer):
+    words = ("signal", "share", *WHAT, "--reach", "folder")
+    shared = say(hub, *words, FOLDER.format(newcomer), party=newcomer, code=3)
+    assert "url     proposed; published once another person approves it: it covers" in shared.out
+    (row,) = say(hub, *words, FOLDER.format(newcomer), "--json", party=newcomer, code=3).rows
+    assert row["state"] == "waiting"
+    live = say(hub, "signal", "share", f"sha256:{hex_value(77)}", *WHAT, party=newcomer)
+    assert live.out.endswith("shared\n")
+
+
+def test_an_import_of_rows_that_wait_ends_with_3(hub, newcomer, tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_text(f"kind,value,reach\nurl,{FOLDER.format(newcomer)},folder\n", "utf-8")
+    *_, sums = imported(hub, file, *WHAT, party=newcomer, code=3)
+    assert (sums["created"], sums["waiting"]) == (0, 1)

@@ -39,7 +39,7 @@ def _in_haste(monkeypatch):
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_a_bulk_is_sent_again_where_the_hub_is_not_well(odd, status):
     odd.says(BULK, problem_answer(status, "in a moment"), Response("<html>", status), DONE)
-    assert send(odd, [row(1)])
+    assert send(odd, [row(1)]) == 0
     first, second, third = (body for _, _, _, body in odd.asked)
     assert first == second == third
 
@@ -61,7 +61,7 @@ def test_a_hub_that_stays_away_ends_the_import_and_what_was_shared_is_said(
 
 def test_a_bulk_waits_while_another_of_the_party_is_under_way(odd, capsys):
     odd.says(BULK, problem_answer(429, "another bulk", Retry_After="1"), DONE)
-    assert send(odd, [row(1)], goes_on=True)
+    assert send(odd, [row(1)], goes_on=True) == 0
     assert len(odd.asked) == 2
     assert "the hub asks to wait 1 s; the command then continues" in capsys.readouterr().err
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Output of commands: results to stdout, messages to stderr, exit codes 0, 1 and 2."""
+"""Output of commands: results to stdout, messages to stderr, exit codes 0 to 3."""
 
 import json
 import sys
@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from typing import Annotated, NoReturn, TextIO
 
 import typer
+
+WAITS = 3
+"""Exit code of a command whose act is kept but waits for a second look."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 

@@ -17,7 +17,7 @@ import msgspec
 import typer
 
 from stemtide.cli.commands.signer import sign_row
-from stemtide.cli.output import fail, print_note, print_result
+from stemtide.cli.output import WAITS, fail, print_note, print_result
 from stemtide.protocol.enums import DryRunOutcome
 from stemtide.protocol.files.columns import BadRow, BulkFileError, LeftOut
 from stemtide.protocol.messages.signals import MAX_BULK_VALUE_BYTES, BulkCheckOut, is_long
@@ -89,8 +89,8 @@ class BulkProgress:
     reached: int = 0
 
 
-def send_all(client: "Client", source: "Source", options: ImportOptions) -> bool:
-    """Send all rows of a source. Exits if it must stop. returns: whether none was refused."""
+def send_all(client: "Client", source: "Source", options: ImportOptions) -> int:
+    """Send all rows of a source. Exits if it must stop. returns: the exit code."""
     counts = BulkProgress()
     with typer.progressbar(
         length=source.length, label="Checking" if options.is_dry else "Sharing", file=sys.stderr
@@ -104,7 +104,7 @@ def send_all(client: "Client", source: "Source", options: ImportOptions) -> bool
             print_note(f"\nstemtide: {error}")
             _stop(counts, options)
     _print_end(counts, options)
-    return not counts.refused
+    return 1 if counts.refused else WAITS if counts.waiting else 0
 
 
 def _packed(rows: "Iterator[ParsedLine]", options: ImportOptions) -> Iterator[BulkRequest]:

@@ -119,9 +119,9 @@ def import_signals(
         opened(source, form=form, columns=columns) as rows,
         open_client(hub, key, patience_s=PATIENCE_S) as client,
     ):
-        is_whole = send_all(client, rows, options)
-    if not is_whole:
-        raise typer.Exit(1)
+        code = send_all(client, rows, options)
+    if code:
+        raise typer.Exit(code)
 
 
 def _columns(

@@ -12,8 +12,8 @@ import typer
 from stemtide.cli.commands.signer import SignWith, sign_rows
 from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
 from stemtide.cli.hub_command import Request, hub_command
-from stemtide.cli.output import AsJson, fail, print_note, print_result
-from stemtide.protocol.enums import Provenance, Reach, Severity, WithdrawReason
+from stemtide.cli.output import WAITS, AsJson, fail, print_note, print_result
+from stemtide.protocol.enums import Provenance, Reach, Severity, SignalState, WithdrawReason
 from stemtide.protocol.handling import Pap, Tlp
 
 if TYPE_CHECKING:
@@ -81,7 +81,8 @@ def share(
 ) -> None:
     """Share signals made from files, URLs or hashes. Only fingerprints are sent, no media.
 
-    Either all of them are shared, or none. Local features of pictures are sent after them.
+    Either all of them are shared, or none. Local features of pictures are sent after them. Exit
+    code 3 if a signal is only proposed: it is published once another person approves it.
     """
     from stemtide.cli.commands.signals.local_values import check_local, send_local, values_of
     from stemtide.fingerprints.analysis import AnalysisOptions
@@ -123,13 +124,25 @@ def share(
         _print_shared(row, stored, has_local=stored["id"] in with_features, as_json=as_json)
     if len(with_features) < len(features.keys() & {row["value"] for row in rows}):
         raise typer.Exit(1)
+    if any(_is_waiting(stored) for stored in done["signals"]):
+        raise typer.Exit(WAITS)
+
+
+def _is_waiting(stored: dict[str, Any]) -> bool:
+    """Whether a signal is proposed only: agents do not get it before its second look."""
+    return bool(stored["state"] == SignalState.WAITING)
 
 
 def _print_shared(
     row: dict[str, Any], stored: dict[str, Any], *, has_local: bool, as_json: bool
 ) -> None:
     """Print the result of sharing one signal. has_local: its local features were sent."""
-    state = "shared" if stored["created"] else "was already shared"
+    why = "; ".join(stored["waiting_for"])
+    if _is_waiting(stored):
+        state = f"proposed; published once another person approves it: {why}"
+    else:
+        state = "shared" if stored["created"] else "was already shared"
+        state += f"; ends unless another person approves it: {why}" if why else ""
     with_local = ", with local features" if has_local else ""
     print_result(
         stored | {"kind": row["kind"], "value": row["value"], "local_features": has_local},
