@@ -124,3 +124,23 @@ def test_a_signal_is_confirmed_disputed_and_the_dispute_set_aside(hub):
     assert answered["opinions"][-1]["set_aside"]["answer"] == "We disagree."
     restored = say(hub, "signal", "restore", uid, "big-video", "--json", party="eu-referral-unit")
     assert restored.rows[0]["opinions"][-1]["set_aside"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("gifct", "2025", "perpetrator-content"), "did you mean perpetrator-content-incident?"),
+        (("gifct", "2025", "nonsense"), "it has perpetrator-content-incident; --unlisted"),
+        (("nz-dia", "2021", "nonsense"), "it has activate, increased-monitoring"),
+    ],
+)
+def test_an_unlisted_type_of_a_neighbour_is_refused_with_those_listed(hub, crisis, words, expected):
+    refused = say(hub, "crisis", "neighbour", crisis, *words, code=2)
+    assert expected in " ".join(refused.err.split())
+    assert refused.out == ""
+
+
+def test_a_type_that_is_not_listed_yet_is_recorded_when_asked(hub, crisis):
+    words = ("gifct", "2025", "new-type", "--unlisted", "--json")
+    (row,) = say(hub, "crisis", "neighbour", crisis, *words).rows
+    assert row["neighbours"][-1]["type"] == "new-type"

@@ -2,6 +2,7 @@
 """stemtide crisis: propose, confirm, de-escalate, review, link, note other mechanisms."""
 
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -159,12 +160,19 @@ def neighbour(
     crisis_id: CrisisId,
     framework: Annotated[str, typer.Argument(help="The other mechanism, such as gifct.")],
     version: Annotated[str, typer.Argument(help="Its version, such as 2025.")],
-    type_: Annotated[str, typer.Argument(metavar="TYPE", help="Its type of activation.")],
+    type_: Annotated[
+        str, typer.Argument(metavar="TYPE", help="Its type; a wrong one prints those listed.")
+    ],
+    unlisted: Annotated[
+        bool, typer.Option("--unlisted", help="Accept a type that Stemtide does not list.")
+    ] = False,
     reference: Annotated[str, typer.Option(help="Its reference of the activation.")] = "",
     status: Annotated[NeighbourStatus, typer.Option()] = NeighbourStatus.UNCONFIRMED,
     started_at: Annotated[str, typer.Option(help="ISO time. Default: now.")] = "",
 ) -> Request:
     """Record another mechanism's activation for the same event."""
+    if not unlisted:
+        _check_type(framework, version, type_)
     from stemtide.protocol.messages.crises import NeighbourIn
 
     body = {
@@ -176,3 +184,19 @@ def neighbour(
         "started_at": moment(started_at, option="--started-at"),
     }
     return lambda client: client.mirror_neighbour(NeighbourIn.model_validate(body), uid=crisis_id)
+
+
+def _check_type(framework: str, version: str, type_: str) -> None:
+    """End the command at a type that a known mechanism does not list; name those listed."""
+    from stemtide.protocol.law.neighbours import mechanisms
+
+    mechanism = mechanisms().get((framework, version))
+    if mechanism is None or not mechanism.types or type_ in mechanism.types:
+        return
+    near = get_close_matches(type_, mechanism.types, n=1)
+    hint = f": did you mean {near[0]}? It has" if near else "; it has"
+    more = "" if mechanism.is_complete else "; --unlisted accepts another"
+    fail(
+        f"{mechanism.title} has no {type_!r}{hint} {', '.join(mechanism.types)}{more}",
+        code=2,
+    )
