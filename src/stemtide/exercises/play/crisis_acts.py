@@ -69,7 +69,7 @@ def confirm(context: Context, act: acts.Confirm) -> str:
     """Confirm a proposal."""
     (proposal,) = context.things(act.of)
     context.hub.confirm_proposal(uid=context.open_crisis, proposal=proposal)
-    return f"confirms the proposal {act.of}"
+    return "confirms the proposal"
 
 
 def decline_proposal(context: Context, act: acts.DeclineProposal) -> str:
@@ -77,7 +77,7 @@ def decline_proposal(context: Context, act: acts.DeclineProposal) -> str:
     (proposal,) = context.things(act.of)
     body = ReasonIn(reason=act.reason)
     context.hub.decline_proposal(body, uid=context.open_crisis, proposal=proposal)
-    return f"declines the proposal {act.of}"
+    return "declines the proposal"
 
 
 def close(context: Context, act: acts.Close) -> str:
