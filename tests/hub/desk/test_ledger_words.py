@@ -4,10 +4,14 @@
 import re
 from pathlib import Path
 
+import pytest
+from django.utils import translation
+
 from stemtide.hub.desk import ledger_sentences
 from stemtide.hub.rooms.ledger.reads.ledger import WITHHELD, EntryRow
 
 ROOT = Path(__file__).parents[3]
+KIND = re.compile(r"^\| `([a-z_]+\.[a-z_]+)` \|", re.MULTILINE)
 ROW = re.compile(r"^\| `([a-z_.]+)` \|.*\| scheduler \|$", re.MULTILINE)
 
 
@@ -23,3 +27,18 @@ def test_withheld_names_of_parties_stay_withheld(world):
 
     assert who("alerts.raised") == "The hub"
     assert who("signal.withdrawn") == "Someone else"
+
+
+@pytest.mark.parametrize("language", ["en", "nl", "fr", "de"])
+def test_every_kind_of_entry_is_a_sentence_in_every_language(world, language):
+    kinds = KIND.findall((ROOT / "docs/understand/ledger.md").read_text("utf-8"))
+    rows = [
+        EntryRow(1, kind, WITHHELD, WITHHELD, {}, exercise=False, recorded_at=world.now)
+        for kind in kinds
+    ]
+    english = {line.kind: line.act for line in ledger_sentences.as_sentences(rows)}
+    with translation.override(language):
+        lines = ledger_sentences.as_sentences(rows)
+    assert [line.kind for line in lines if line.act == line.kind] == []
+    same = [line.act for line in lines if line.act == english[line.kind]]
+    assert len(same) == (len(kinds) if language == "en" else 0), same

@@ -255,6 +255,7 @@ def test_blocks_hold_no_token(uid, desks):
 
 EVERY_ROOM = {
     *("party", "person", "crisis", "participant", "neighbour", "lead", "setting"),
+    *("legal_hold", "retention", "rows"),  # what is kept, and what was erased at its date
     "exercise",  # a room offers to pause it for a real crisis
 }
 
